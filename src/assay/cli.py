@@ -1,0 +1,242 @@
+"""The command line: one command a verb. It parses, calls, prints; what it means is decided in the library.
+
+Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line on standard error.
+"""
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from assay.errors import AssayError, SchemaError
+from assay.version import __version__
+
+__all__ = ["cli", "main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; unusable input is one line on standard error and exit status 2, never a traceback."""
+    try:
+        cli.main(args=arguments, prog_name="assay", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as help_shown:
+        click.echo(help_shown.ctx.get_help())
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        _stop(error.format_message())
+    except (AssayError, OSError) as error:
+        _stop(str(error))
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        click.echo("assay: interrupted", err=True)
+        sys.exit(130)
+
+
+def _stop(message: str) -> None:
+    click.echo("assay: " + " ".join(message.split()), err=True)
+    sys.exit(2)
+
+
+def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options of every command that reads a predictions table."""
+    options = (
+        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+        click.option("--truth", default="y", show_default=True, metavar="COL", help="Column that holds the truth."),
+        click.option(
+            "--task", metavar="T", help="binary, multiclass, multilabel or regression; read off the data if not said."
+        ),
+        click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
+        click.option(
+            "--model", "models", multiple=True, metavar="COL", help="Bare column to read as a model (repeatable)."
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+JSON = click.option("--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="assay")
+def cli() -> None:
+    """Which model is best, how sure are we, is it over- or under-fitting, and would fusing them be better?"""
+
+
+@cli.command()
+@click.option("--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--seed", default=0, show_default=True)
+def demo(out: Path, seed: int) -> None:
+    """The main job on real data, end to end: handwritten digits, four models, one verdict."""
+    from assay.demo import run
+
+    click.echo(run(out, seed=seed, say=lambda text: click.echo(text, err=True)))
+
+
+@cli.command()
+@predictions_options
+@click.option(
+    "--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable)."
+)
+@click.option("--by", multiple=True, metavar="COL", help="Also for each value of this column (repeatable: crosses).")
+@click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure.")
+@click.option("--seed", default=0, show_default=True)
+@JSON
+def evaluate(
+    files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
+    seed: int, json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
+    """Every metric of every model in FILE..., each with its interval."""
+    import assay
+
+    table = _read(files, **reading)
+    found = assay.evaluate(
+        table, _split(metrics) or None, by=by or None, intervals=intervals, confidence=confidence, seed=seed
+    )
+    _show(found, json_to)
+
+
+@cli.command()
+@predictions_options
+@click.option("--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression).")
+@click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--seed", default=0, show_default=True)
+@JSON
+def compare(
+    files: tuple[str, ...], by_metric: str | None, confidence: float, seed: int, json_to: str | None, **reading: Any
+) -> None:
+    """Paired differences between the models in FILE..., and which are tied for best."""
+    import assay
+
+    _show(assay.compare(_read(files, **reading), by_metric, confidence=confidence, seed=seed), json_to)
+
+
+@cli.command()
+@predictions_options
+@click.option(
+    "--how", default="auto", show_default=True, metavar="HOW", help="auto, or a fusion: see 'assay list fusions'."
+)
+@click.option("--metric", metavar="M", help="Metric the fusion aims at, where it can choose.")
+@click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
+@click.option("--out", "-o", required=True, metavar="OUT", help="File for the table with the fused model in it.")
+@click.option("--folds", default=5, show_default=True, help="Folds of the cross-fitting, where the table has none.")
+@click.option("--seed", default=0, show_default=True)
+def fuse(
+    files: tuple[str, ...],
+    how: str,
+    metric: str | None,
+    name: str | None,
+    out: str,
+    folds: int,
+    seed: int,
+    **reading: Any,
+) -> None:
+    """Fuse the models in FILE... into one more; its column is cross-fitted, so its score is honest."""
+    import assay
+
+    fused = assay.fuse(_read(files, **reading), how, metric=metric, name=name, folds=folds, seed=seed)
+    assay.write(fused.predictions, out)
+    click.echo(repr(fused))
+    click.echo(f"written: {out}", err=True)
+
+
+@cli.command()
+@click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@JSON
+def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:
+    """Read training logs: good fit, overfit since when, underfit; best epoch; what to do."""
+    import assay
+
+    _show(assay.diagnose(logs), json_to)
+
+
+@cli.command()
+@predictions_options
+@click.option("--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression).")
+@click.option("--title", metavar="TEXT", help="Title of the report.")
+@click.option("--out", "-o", required=True, metavar="report.html", help="The report: one self-contained HTML file.")
+@click.option("--seed", default=0, show_default=True)
+@JSON
+def report(
+    files: tuple[str, ...],
+    metric: str | None,
+    title: str | None,
+    out: str,
+    seed: int,
+    json_to: str | None,
+    **reading: Any,
+) -> None:
+    """One HTML file to hand to a colleague, from predictions and training logs (FILE... [LOG...])."""
+    import assay
+
+    tables = [f for f in files if not _is_log(f, reading["truth"])]
+    logs = [f for f in files if f not in tables]
+    if not tables:
+        raise click.UsageError(
+            f"none of {', '.join(files)} is a predictions table; for logs alone use 'assay diagnose'"
+        )
+    made = assay.report(_read(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed)
+    made.save(out)
+    click.echo(f"written: {out}", err=True)
+    _show(made, json_to)
+
+
+@cli.command(name="list")
+@click.argument("family", type=click.Choice(["metrics", "fusions", "adapters", "engines", "readers"]))
+def list_(family: str) -> None:
+    """Names of all metrics, fusions, adapters, engines or readers, with what each is."""
+    import importlib
+
+    room = importlib.import_module(f"assay.{family.rstrip('s')}")
+    registry = getattr(room, family.upper())
+    width = max(map(len, registry.names()), default=0)
+    for name in registry.names():
+        first = (registry[name].__doc__ or "").strip().splitlines()[0].rstrip(".")
+        click.echo(f"{name:<{width}}  {first}")
+
+
+def _read(files: Sequence[str], truth: str, task: Any, positive: str | None, models: tuple[str, ...]) -> Any:
+    import assay
+
+    table = assay.read(*files, truth=truth, task=task, positive=positive, models=list(models) or None)
+    if not table.n:
+        raise SchemaError(f"{', '.join(files)}: the table has columns but no rows; give at least one row")
+    return table
+
+
+def _split(metrics: Sequence[str]) -> list[str]:
+    """Metrics asked for; one option may hold several, separated by commas outside brackets."""
+    import re
+
+    return [m.strip() for text in metrics for m in re.split(r",(?![^(]*\))", text) if m.strip()]
+
+
+def _is_log(path: str, truth: str) -> bool:
+    """Whether a file is a training log rather than a predictions table."""
+    suffix = Path(path).suffix.lower()
+    if suffix in (".json", ".jsonl"):
+        return True
+    if suffix not in (".csv", ".tsv", ".txt"):
+        return False
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            header = file.readline()
+    except OSError:
+        return False
+    import re
+
+    names = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", header)]
+    return not any(name == truth or name.startswith(f"{truth}.") for name in names)
+
+
+def _show(result: Any, json_to: str | None) -> None:
+    """The result as text on standard output, or as JSON alone where that was asked for."""
+    if json_to == "-":
+        click.echo(result.to_json())
+        return
+    if json_to:
+        result.to_json(json_to)
+    click.echo(repr(result))

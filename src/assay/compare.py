@@ -1,0 +1,189 @@
+"""compare: paired differences between every two models on the same rows, and which are tied for best.
+
+>>> import numpy as np
+>>> from assay.predictions import Predictions
+>>> y = np.arange(400) % 2
+>>> p = Predictions.from_arrays(y, {"good": y, "poor": np.where(np.arange(400) % 5 == 0, 1 - y, y)})
+>>> compare(p, "accuracy").best, compare(p, "accuracy").tied
+('good', ('good',))
+"""
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, ClassVar
+
+import numpy as np
+
+from assay.engine import Engine, Local
+from assay.errors import UnsupportedError
+from assay.evaluate import resolve
+from assay.metric import Metric
+from assay.paired import RawDifference, paired_differences
+from assay.predictions import Predictions
+from assay.result import Result, format_number, text_table
+from assay.table.schema import Task
+
+__all__ = ["Comparison", "Difference", "compare", "holm"]
+
+DEFAULT: dict[Task, str] = {"binary": "f1", "multiclass": "f1", "multilabel": "f1", "regression": "mse"}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """Figure of `a` minus figure of `b` on the same rows, with interval, p-value (raw, Holm-adjusted) and verdict."""
+
+    a: str
+    b: str
+    difference: float
+    low: float
+    high: float
+    p: float
+    p_adjusted: float
+    method: str
+    verdict: str
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison(Result):
+    """Which model is best by one metric, and which cannot be told apart from it.
+
+    `tied` holds the best and every model whose difference from it is not significant after Holm's correction over all
+    pairs; `rows_to_decide` estimates how many rows would settle the closest of them (None where nothing is tied).
+    """
+
+    schema_name: ClassVar[str] = "assay.comparison/1"
+    drawn_by: ClassVar[str] = "differences"
+
+    metric: str
+    best: str
+    tied: tuple[str, ...]
+    rows_to_decide: int | None
+    pairs: tuple[Difference, ...]
+    values: dict[str, float]
+    n: int
+    confidence: float = 0.95
+    notes: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [dict(pair.__dict__) for pair in self.pairs]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "pairs"} | {"pairs": self.records}
+
+    @property
+    def verdict(self) -> str:
+        """The answer in one sentence."""
+        value = format_number(self.values[self.best])
+        if len(self.values) == 1:
+            return f"{self.best} is the only model: {self.metric} {value}."
+        if len(self.tied) == 1:
+            return f"{self.best} is best by {self.metric} ({value}); every other model is significantly worse."
+        others = ", ".join(name for name in self.tied if name != self.best)
+        more = f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
+        return (
+            f"{self.best} has the best {self.metric} ({value}), but on these {self.n:,} rows it cannot be told apart "
+            f"from {others}.{more}"
+        )
+
+    def __repr__(self) -> str:
+        header = ["difference", self.metric, f"{self.confidence:.0%} interval", "p (Holm)", "verdict"]
+        body = [
+            [
+                f"{d.a} - {d.b}",
+                f"{d.difference:+.4f}",
+                f"[{d.low:+.4f}, {d.high:+.4f}]",
+                f"{d.p_adjusted:.2g}",
+                d.verdict,
+            ]
+            for d in self.pairs
+        ]
+        return "\n".join([self.verdict, *([text_table(header, body)] if body else []), *self.notes])
+
+
+def compare(
+    predictions: Predictions | str | os.PathLike[str],
+    metric: str | Metric | None = None,
+    *,
+    confidence: float = 0.95,
+    engine: Engine | None = None,
+    seed: int = 0,
+) -> Comparison:
+    """Compare every two models on the same rows by one metric (default: f1, or mse in regression).
+
+    The test fits the metric: McNemar's mid-p for shares of rows that are right, paired DeLong for areas under the ROC
+    curve, paired t on per-row losses, else a paired bootstrap (of the joint table of truth and both predictions, or
+    of buckets of rows; of clusters, where there is a cluster column). p-values are corrected over all pairs by Holm.
+    Undefined figures cannot be compared: UnsupportedError names the model and the reason.
+    """
+    if not isinstance(predictions, Predictions):
+        from assay.io import read
+
+        predictions = read(predictions)
+    text, on = resolve(metric if metric is not None else DEFAULT[predictions.task], predictions.schema)[0]
+    if on.axes:
+        raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
+    models = _serving(predictions, on)
+    values, raw = paired_differences(predictions, on, models, confidence, engine or Local(), seed)
+    sign = 1 if on.better == "higher" else -1
+    best = max(models, key=lambda m: (sign * values[m], -models.index(m)))
+    pairs = _judged(raw, sign, 1 - confidence)
+    tied = tuple(m for m in models if m == best or _undecided(pairs, best, m))
+    skipped = [m for m in predictions.models if m not in models]
+    notes = [*predictions.notes, *([f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else [])]
+    if "fold" in predictions.columns and len(set(predictions.group("fold")[1])) > 1:
+        notes.append(
+            "Rows come from cross-validation: the comparison is of these fitted models on these rows; how the "
+            "algorithms would rank when trained on other data is less certain than the p-values say."
+        )
+    rows = _rows_to_decide(raw, best, tied, predictions.n, 1 - confidence)
+    return Comparison(text, best, tied, rows, pairs, values, predictions.n, confidence, tuple(notes))
+
+
+def _serving(predictions: Predictions, metric: Metric) -> list[str]:
+    return [m for m in predictions.models if predictions.schema.offers(m, metric.reads)]
+
+
+def _judged(raw: Sequence[RawDifference], sign: int, alpha: float) -> tuple[Difference, ...]:
+    """The differences with their corrected p-values and what each says."""
+    adjusted = holm([d.p for d in raw])
+    return tuple(
+        Difference(*d[:6], p, d.method, _verdict(d, sign, p, alpha)) for d, p in zip(raw, adjusted, strict=True)
+    )
+
+
+def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
+    if p >= alpha:
+        return "not distinguishable"
+    return f"{d.a if sign * d.difference > 0 else d.b} is better"
+
+
+def _undecided(pairs: Sequence[Difference], a: str, b: str) -> bool:
+    return any({d.a, d.b} == {a, b} and d.verdict == "not distinguishable" for d in pairs)
+
+
+def _rows_to_decide(raw: Sequence[RawDifference], best: str, tied: Sequence[str], n: int, alpha: float) -> int | None:
+    """Rows at which the smallest difference from the best would be significant with power 0.8, were it the true one."""
+    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(0.8)
+    needed = [
+        n * (z * d.error / d.difference) ** 2
+        for d in raw
+        if best in (d.a, d.b) and {d.a, d.b} <= set(tied) and d.difference and d.error
+    ]
+    return max(n + 1, math.ceil(max(needed))) if needed and max(needed) < 1e12 else None
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values corrected for all of them being looked at. Source: Holm (1979), Scand. J. Statistics 6:65-70.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    factors = np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1)
+    return [float(v) for v in adjusted]

@@ -1,0 +1,127 @@
+"""Engine: the only loop over rows. It folds states over batches; what they mean is decided elsewhere.
+
+>>> from assay.predictions import Predictions
+>>> from assay.state import Confusion
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "a", "b"]})
+>>> job = Job(Confusion(), ("m",))
+>>> Local(batch=1).fold(p, [job])[job].table.tolist()
+[[[1, 0], [1, 1]]]
+"""
+
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from zlib import crc32
+
+import numpy as np
+
+from assay.predictions import Predictions
+from assay.registry import Member, Registry
+from assay.state import Pair, State
+from assay.table.labels import Array
+
+__all__ = ["BUCKETS", "ENGINES", "Engine", "Grouping", "Job", "Local", "buckets"]
+
+ENGINES: "Registry[Engine]" = Registry("engines")
+
+BUCKETS = 1024
+
+
+@dataclass(frozen=True)
+class Job:
+    """A state to fold over the rows of one model, or of two side by side; `bucketed` keeps it per bucket of rows."""
+
+    state: State[Any]
+    models: tuple[str, ...]
+    bucketed: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Grouping:
+    """Which group each row of a table belongs to: `codes` (n,) into `keys`, one key a group."""
+
+    codes: Array
+    keys: tuple[tuple[Any, ...], ...]
+
+    @staticmethod
+    def of(predictions: Predictions, names: Sequence[str]) -> "Grouping":
+        """The groups that the columns' values form together, in sorted order; empty crosses are left out."""
+        code = np.zeros(predictions.n, np.int64)
+        keys: list[tuple[Any, ...]] = [()]
+        for name in names:
+            codes, values = predictions.group(name)
+            code = code * len(values) + codes
+            keys = [(*key, value) for key in keys for value in values]
+        present = np.flatnonzero(np.bincount(code, minlength=len(keys)))
+        rank = np.zeros(len(keys), np.int64)
+        rank[present] = np.arange(len(present))
+        return Grouping(rank[code], tuple(keys[i] for i in present))
+
+
+@dataclass(frozen=True)
+class Engine(Member):
+    """Base of every engine: one method, that folds jobs over a table."""
+
+    registry: ClassVar[Registry[Any]] = ENGINES
+
+    @abstractmethod
+    def fold(
+        self, predictions: Predictions, jobs: Sequence[Job], grouping: Grouping | None = None
+    ) -> Mapping[Job, Any]:
+        """The value of each job's state over all rows; its cells are groups x buckets."""
+
+
+@dataclass(frozen=True)
+class Local(Engine):
+    """One process, one pass, in batches of `batch` rows: the default, and the reference for every other engine."""
+
+    name = "local"
+    batch: int = 1 << 20
+
+    def fold(
+        self, predictions: Predictions, jobs: Sequence[Job], grouping: Grouping | None = None
+    ) -> Mapping[Job, Any]:
+        groups = 1 if grouping is None else len(grouping.keys)
+        values = {job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1)) for job in jobs}
+        for batch in predictions.batches(self.batch):
+            group = None if grouping is None else grouping.codes[batch.offset : batch.offset + batch.n]
+            bucket = buckets(batch) if any(job.bucketed for job in jobs) else None
+            views = {names: _view(batch, names) for names in {job.models for job in jobs}}
+            for job in jobs:
+                cell, cells = _cells(group, groups, bucket if job.bucketed else None)
+                seen = job.state.observe(views[job.models], cell, cells)
+                values[job] = job.state.merge(values[job], seen)
+        return values
+
+
+def _view(batch: Predictions, models: tuple[str, ...]) -> Any:
+    rows = [batch.rows(name) for name in models]
+    return rows[0] if len(rows) == 1 else Pair(*rows)
+
+
+def _cells(group: Array | None, groups: int, bucket: Array | None) -> tuple[Array | None, int]:
+    if bucket is None:
+        return group, groups
+    return (bucket if group is None else group * BUCKETS + bucket), groups * BUCKETS
+
+
+def buckets(batch: Predictions) -> Array:
+    """The bucket of each row (n,), by a hash of its cluster, or of its number where no cluster column is given.
+
+    Rows of one cluster share a bucket, so resampling buckets resamples clusters; the same rows share a bucket in every
+    model and every split of the table, so differences between models are paired.
+    """
+    if "cluster" in batch.columns:
+        codes, names = batch.group("cluster")
+        hashed = np.array([crc32(repr(name).encode()) for name in names], np.uint64)
+        return _mix(hashed)[codes]
+    return _mix(np.arange(batch.offset, batch.offset + batch.n, dtype=np.uint64))
+
+
+def _mix(x: Array) -> Array:
+    """SplitMix64 (Steele et al., 2014), folded to a bucket."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return np.asarray((x ^ (x >> np.uint64(31))) % np.uint64(BUCKETS), np.int64)

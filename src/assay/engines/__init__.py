@@ -1,0 +1,1 @@
+"""Distributed engines, one file each; the local engine, which needs nothing, is in `assay.engine`."""

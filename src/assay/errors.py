@@ -1,0 +1,34 @@
+"""What can go wrong, said once: what was expected, what came, where, and what to do.
+
+Every error that `assay` raises on purpose is an `AssayError`; the command line prints it as one line and exits with 2.
+
+>>> raise SchemaError("column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.")
+Traceback (most recent call last):
+assay.errors.SchemaError: column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.
+"""
+
+__all__ = ["AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnsupportedError"]
+
+
+class AssayError(ValueError):
+    """Base of every error raised on purpose; its text is one sentence a person can act on."""
+
+
+class SchemaError(AssayError):
+    """The predictions table is not usable: a column, a label, a probability, an id or a size is wrong."""
+
+
+class ReadError(AssayError):
+    """A file cannot be read: missing, empty, truncated, or not of the format its name says."""
+
+
+class NameLookupError(AssayError):
+    """A metric, fusion, reader, engine or parameter of that name does not exist."""
+
+
+class UnsupportedError(AssayError):
+    """The question does not fit the data: for example a probability metric of a model that gave labels only."""
+
+
+class MissingDependencyError(AssayError, ImportError):
+    """An optional dependency is needed for this; the message names the extra to install."""

@@ -1,0 +1,320 @@
+"""evaluate: every metric of every model in one pass, with an interval beside each figure.
+
+>>> from assay.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b", "a"], {"m": ["a", "b", "a", "a"]})
+>>> evaluate(p, "accuracy").value
+0.75
+"""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from assay.advice import Advice, advise
+from assay.engine import BUCKETS, Engine, Grouping, Job, Local
+from assay.errors import UnsupportedError
+from assay.metric import METRICS, Metric
+from assay.predictions import Predictions
+from assay.result import Result, format_number, text_table
+from assay.state import Confusion, Counts
+from assay.table.schema import Schema, Task
+from assay.uncertainty import Sample, interval, is_resampled_by_cell
+
+__all__ = ["DEFAULTS", "Evaluation", "Row", "evaluate", "resolve"]
+
+Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
+
+DEFAULTS: dict[Task, tuple[str, ...]] = {
+    "binary": ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
+    "multiclass": ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
+    "multilabel": (
+        "subset_accuracy", "hamming_loss", "precision", "recall", "f1", "f1(average=micro)", "f1(average=samples)",
+        "roc_auc", "log_loss",
+    ),
+    "regression": ("rmse", "mse", "mae", "r2"),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: `value` in [`low`, `high`] by `method`, on `n` rows; nan values carry their reason in `note`.
+
+    `class_` (JSON: class) is the class of a per-class figure, (truth, predicted) for a confusion matrix, else None;
+    `group` the value of the group column (several columns: a tuple), None over all rows.
+    """
+
+    model: str
+    metric: str
+    class_: Any
+    group: Any
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+    note: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The row under the names of the JSON contract."""
+        return {("class" if name == "class_" else name): value for name, value in self.__dict__.items()}
+
+
+@dataclass(frozen=True, repr=False)
+class Evaluation(Result):
+    """The figures of several models on one table; `rows` is the tidy truth, the rest are ways to read it."""
+
+    schema_name: ClassVar[str] = "assay.evaluation/1"
+    drawn_by: ClassVar[str] = "leaderboard"
+
+    task: Task
+    classes: tuple[Any, ...]
+    n: int
+    rows: tuple[Row, ...]
+    advice: tuple[Advice, ...] = ()
+    confidence: float = 0.95
+    by: tuple[str, ...] = ()
+    positive: Any = None
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [row.to_dict() for row in self.rows]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "task": self.task,
+            "classes": self.classes,
+            "positive": self.positive,
+            "n": self.n,
+            "confidence": self.confidence,
+            "by": self.by,
+            "rows": self.records,
+            "advice": [advice.__dict__ for advice in self.advice],
+            "notes": self.notes,
+        }
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models, in the order of the table."""
+        return list(dict.fromkeys(row.model for row in self.rows))
+
+    @property
+    def metrics(self) -> list[str]:
+        """Canonical texts of the metrics, as asked."""
+        return list(dict.fromkeys(row.metric for row in self.rows))
+
+    @property
+    def value(self) -> float:
+        """The one figure, where one model, one metric and one group were asked for."""
+        if len(self.rows) != 1:
+            raise UnsupportedError(
+                f"this evaluation has {len(self.rows)} figures; name the one: get(model, metric).value"
+            )
+        return self.rows[0].value
+
+    def get(self, model: str, metric: str | Metric, class_: Any = None, group: Any = None) -> Row:
+        """The row of a figure; an error names what there is."""
+        text = str(METRICS.parse(metric))
+        for row in self.rows:
+            if (row.model, row.metric, row.class_, row.group) == (model, text, class_, group):
+                return row
+        raise UnsupportedError(
+            f"no figure for model {model!r}, metric {text!r}, class {class_!r}, group {group!r}; models: "
+            f"{', '.join(self.models)}; metrics: {', '.join(self.metrics)}"
+        )
+
+    def __repr__(self) -> str:
+        by_figure: dict[tuple[Any, ...], dict[str, Row]] = {}
+        for row in self.rows:
+            by_figure.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
+        header = ["metric", *self.models]
+        body = [
+            [_figure_name(key), *(_cell(rows.get(model)) for model in self.models)] for key, rows in by_figure.items()
+        ]
+        title = f"Evaluation: {self.n} rows, {self.task}, {self.confidence:.0%} intervals"
+        said = [
+            f"{row.model}, {_figure_name((row.metric, row.class_, row.group))}: {row.note}"
+            for row in self.rows
+            if row.note and not row.note.startswith("gives_no")
+        ]
+        more = [f"... {len(said) - 8} more notes in .rows"] if len(said) > 8 else []
+        return "\n".join([title, text_table(header, body), *said[:8], *more, *map(str, self.advice), *self.notes])
+
+
+def evaluate(
+    predictions: Predictions | str | os.PathLike[str],
+    metrics: Metrics = None,
+    *,
+    by: str | Sequence[str] | None = None,
+    intervals: bool = True,
+    confidence: float = 0.95,
+    engine: Engine | None = None,
+    seed: int = 0,
+) -> Evaluation:
+    """The figures of every model in `predictions`, in one pass over the rows.
+
+    metrics: texts such as "f1(average=micro)" or Metric instances; by default those that suit the task and what the
+    models gave. by: group columns; figures are then given for each group besides the whole. intervals: whether to put
+    an interval of the given confidence beside each figure. The same table and seed give the same result in any split.
+
+    A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
+    where no model can, UnsupportedError. Undefined figures are nan with a reason code.
+    """
+    if not 0 < confidence < 1:
+        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    table = _table(predictions)
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    asked = resolve(metrics, table.schema)
+    plan = _Plan(table, asked, names, intervals, confidence, engine or Local(), seed)
+    positive = table.schema.positive if table.task == "binary" else None
+    found = advise(table, plan.counts())
+    rows = tuple(plan.rows())
+    return Evaluation(table.task, table.classes, table.n, rows, found, confidence, names, positive, table.notes)
+
+
+def _table(predictions: Predictions | str | os.PathLike[str]) -> Predictions:
+    if isinstance(predictions, Predictions):
+        return predictions
+    from assay.io import read
+
+    return read(predictions)
+
+
+def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
+    """Canonical text and instance, settled for the schema, of every metric asked for; the task's defaults if None."""
+    if metrics is None:
+        found = [METRICS.parse(text) for text in DEFAULTS[schema.task]]
+        found = [m for m in found if any(schema.offers(model, m.reads) for model in schema.models)]
+    else:
+        found = [METRICS.parse(m) for m in ([metrics] if isinstance(metrics, str | Metric) else metrics)]
+        for metric in found:
+            if not any(schema.offers(model, metric.reads) for model in schema.models):
+                gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
+                raise UnsupportedError(f"metric {metric} needs {metric.reads}, which no model gives ({gives})")
+    return [(str(m), m.on(schema)) for m in dict.fromkeys(found)]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Which states to fold for whom, and how to read the figures off them."""
+
+    table: Predictions
+    asked: list[tuple[str, Metric]]
+    by: tuple[str, ...]
+    intervals: bool
+    confidence: float
+    engine: Engine
+    seed: int
+
+    @cached_property
+    def whole(self) -> dict[Job, Any]:
+        """The states over all rows, without groups."""
+        return self._fold(None)
+
+    def counts(self) -> dict[str, Counts]:
+        """The confusion counts of the models for which they were folded anyway."""
+        jobs = [job for job in self.whole if isinstance(job.state, Confusion)]
+        return {job.models[0]: self._sample(job, self.whole[job], 0).summary for job in jobs}
+
+    def rows(self) -> list[Row]:
+        """Every figure over all rows, then for each group."""
+        rows = self._read(self.whole, [None])
+        if self.by:
+            grouping = Grouping.of(self.table, self.by)
+            keys = [key[0] if len(key) == 1 else key for key in grouping.keys]
+            rows += self._read(self._fold(grouping), keys)
+        return rows
+
+    def _fold(self, grouping: Grouping | None) -> dict[Job, Any]:
+        jobs = {self._job(metric, model) for _, metric in self.asked for model in self._serving(metric)}
+        return dict(self.engine.fold(self.table, sorted(jobs, key=repr), grouping))
+
+    def _serving(self, metric: Metric) -> list[str]:
+        return [model for model in self.table.models if self.table.schema.offers(model, metric.reads)]
+
+    def _job(self, metric: Metric, model: str) -> Job:
+        return Job(metric.state, (model,), self._bucketed(metric))
+
+    def _bucketed(self, metric: Metric) -> bool:
+        if not self.intervals:
+            return False
+        if "cluster" in self.table.columns:
+            return True
+        schema = self.table.schema
+        return any(
+            m.state == metric.state and m.interval(schema) == "bootstrap" and not is_resampled_by_cell(m.state, schema)
+            for _, m in self.asked
+        )
+
+    def _read(self, values: dict[Job, Any], keys: list[Any]) -> list[Row]:
+        rows: list[Row] = []
+        samples: dict[tuple[Job, int], Sample] = {}
+        for place, key in enumerate(keys):
+            for text, metric in self.asked:
+                for model in self.table.models:
+                    job = self._job(metric, model)
+                    if job not in values:
+                        rows.append(
+                            Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
+                        )
+                        continue
+                    if (job, place) not in samples:
+                        samples[job, place] = self._sample(job, values[job], place)
+                    rows += self._figures(model, text, metric, key, samples[job, place])
+        return rows
+
+    def _sample(self, job: Job, value: Any, place: int) -> Sample:
+        width = BUCKETS if job.bucketed else 1
+        one = job.state.take(value, slice(place * width, (place + 1) * width))
+        clustered = "cluster" in self.table.columns
+        return Sample(job.state, one, self.table.schema, job.bucketed, clustered, self.seed)
+
+    def _figures(self, model: str, text: str, metric: Metric, key: Any, sample: Sample) -> list[Row]:
+        schema, n = self.table.schema, sample.n
+        figures = metric.figures(sample.summary)
+        nothing = np.full(len(figures), np.nan)
+        low, high, method = (
+            interval(metric, sample, self.confidence) if self.intervals and n else (nothing, nothing, "")
+        )
+        said = metric.note(sample.summary, schema) if n else ""
+        labels = _labels(metric, schema)
+        result = []
+        for label, value, a, b in zip(labels, figures, low, high, strict=True):
+            undefined = ("no_samples" if not n else metric.undefined) if np.isnan(value) else ""
+            few = f"only {n} rows" if self.intervals and 0 < n < 10 else ""
+            note = "; ".join(filter(None, (undefined, said, few)))
+            shown = "" if np.isnan(a) else method
+            result.append(Row(model, text, label, key, float(value), float(a), float(b), n, shown, note))
+        return result
+
+
+def _labels(metric: Metric, schema: Schema) -> list[Any]:
+    """What each figure of a metric is about: nothing, a class, or a pair (truth, predicted)."""
+    if metric.axes == 0:
+        return [None]
+    if metric.axes == 1:
+        return list(schema.classes)
+    return [(truth, predicted) for truth in schema.classes for predicted in schema.classes]
+
+
+def _figure_name(key: tuple[Any, ...]) -> str:
+    metric, class_, group = key
+    name = (
+        metric
+        if class_ is None
+        else f"{metric} [{' -> '.join(map(str, class_))}]"
+        if isinstance(class_, tuple)
+        else f"{metric} [{class_}]"
+    )
+    return name if group is None else f"{name} | {group}"
+
+
+def _cell(row: Row | None) -> str:
+    if row is None:
+        return ""
+    value = format_number(row.value)
+    return value if np.isnan(row.low) else f"{value} [{format_number(row.low)}, {format_number(row.high)}]"

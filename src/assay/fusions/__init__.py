@@ -1,0 +1,1 @@
+"""The fusion shelf: one frozen dataclass a fusion, one file each. Siblings never import each other."""

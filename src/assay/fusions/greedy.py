@@ -1,0 +1,100 @@
+"""Ensemble selection: models added one at a time, each as often as it helps, for any metric at all.
+
+>>> from assay.predictions import Predictions
+>>> p = Predictions.from_arrays([0, 1, 1, 0], {"a.proba": [0.2, 0.9, 0.4, 0.3], "b.proba": [0.1, 0.4, 0.9, 0.2]})
+>>> dict(Greedy(metric="accuracy").fit(p).weights)
+{'a': 0.5, 'b': 0.5}
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.fusion import Fitted, Fusion, refuse_labels
+from assay.metric import METRICS, Metric
+from assay.pool import common_kind
+from assay.predictions import Predictions
+from assay.table.labels import Array
+from assay.table.schema import Kind
+
+__all__ = ["Greedy"]
+
+
+@dataclass(frozen=True)
+class Greedy(Fusion):
+    """Weights as counts: `steps` times, add the model whose addition to the plain mean so far scores best.
+
+    Models may be added again; the best of the ensembles on the way is kept (the earliest where tied), and ties between
+    models go to the first by name.  `metric` is any that gives one figure: by default log_loss, or mse in regression;
+    for those `weighted` is exact and faster.  Aimed at a metric of labels (accuracy, f1) it can win that metric and
+    spoils the probabilities; the score it searched is optimistic, by far on some hundred rows: trust the cross-fitted.
+
+    Source: Caruana, Niculescu-Mizil, Crew & Ksikes (2004), ICML, "Ensemble selection from libraries of models".
+    """
+
+    name = "greedy"
+    metric: str | None = None
+    steps: int = 25
+
+    def __post_init__(self) -> None:
+        if self.steps < 1:
+            raise UnsupportedError(f"steps of greedy must be 1 or more; got {self.steps}")
+
+    def reduce(self, predictions: Predictions, fold: Array | None = None) -> Predictions:
+        """The table itself: an arbitrary metric may read anything of it."""
+        refuse_labels(predictions, self)
+        return predictions
+
+    def solve(self, evidence: Predictions) -> Fitted:
+        """The counts of the best ensemble on the way, as weights."""
+        kind = common_kind(evidence)
+        metric = self._metric(evidence)
+        outputs: dict[str, Array] = {name: getattr(evidence.rows(name), kind) for name in evidence.models}
+        counts = _select(evidence, metric, kind, outputs, self.steps)
+        total = sum(counts.values())
+        weights = {name: counts[name] / total for name in evidence.models}
+        note = f"Models were chosen by {metric}; 'compare' says whether that paid in {metric}."
+        return Fitted(str(self), weights, kind, evidence.task, evidence.classes, note=note)
+
+    def _metric(self, predictions: Predictions) -> Metric:
+        text = self.metric or ("mse" if predictions.task == "regression" else "log_loss")
+        metric = METRICS.parse(text).on(predictions.schema)
+        if metric.axes:
+            raise UnsupportedError(
+                f"greedy needs a metric of one figure; {metric} gives one a class: use average=macro"
+            )
+        return metric
+
+
+def _select(
+    predictions: Predictions, metric: Metric, kind: Kind, outputs: Mapping[str, Array], steps: int
+) -> dict[str, int]:
+    """How often each model is in the best ensemble found."""
+    counts = dict.fromkeys(outputs, 0)
+    best_counts, best = counts, -np.inf
+    total = np.zeros_like(next(iter(outputs.values())), dtype=np.float64)
+    for step in range(1, steps + 1):
+        scores = {n: _score(predictions, metric, kind, (total + outputs[n]) / step) for n in sorted(outputs)}
+        added = max(scores, key=scores.__getitem__)
+        total = total + outputs[added]
+        counts = {**counts, added: counts[added] + 1}
+        if scores[added] > best:
+            best_counts, best = counts, scores[added]
+    if not np.isfinite(best):
+        raise UnsupportedError(
+            f"{metric} is undefined ({metric.undefined}) on these rows for every model; choose another"
+        )
+    return best_counts
+
+
+def _score(predictions: Predictions, metric: Metric, kind: Kind, output: Array) -> float:
+    """The metric of one candidate, higher is better; an undefined value loses to every other."""
+    schema = replace(predictions.schema, models={"fused": (kind,)})
+    rows = replace(predictions, schema=schema, outputs={"fused": {kind: output}}).rows("fused")
+    state = metric.state
+    value = float(np.ravel(metric.compute(state.summary(state.observe(rows), schema)))[0])
+    if np.isnan(value):
+        return -np.inf
+    return value if metric.better == "higher" else -value

@@ -1,0 +1,296 @@
+"""Metric: one formula over a named state. It owns no data; metrics whose states are equal share one pass.
+
+>>> from assay.metric import METRICS
+>>> METRICS.parse("f1(average=micro)")(["a", "b", "b"], ["a", "a", "b"])
+0.6667
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.predictions import Predictions, Rows
+from assay.registry import Member, Registry
+from assay.state import Confusion, Counts, Moments, Ranked, Ranking, State, Sums
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["METRICS", "Average", "Figure", "Metric", "OrderMetric", "Ratio", "RowMetric"]
+
+METRICS: "Registry[Metric]" = Registry("metrics")
+
+Average: TypeAlias = Literal["auto", "binary", "macro", "micro", "weighted", "samples", "none"]
+Interval: TypeAlias = Literal["wilson", "t", "delong", "bootstrap"]
+
+Pairing: TypeAlias = Literal["mcnemar", "t", "delong", "bootstrap"]
+
+CLASSIFICATION: frozenset[Task] = frozenset({"binary", "multiclass", "multilabel"})
+
+
+class Figure(float):
+    """A float that shows four significant places; undefined is nan."""
+
+    def __repr__(self) -> str:
+        return f"{float(self):.4g}"
+
+
+@dataclass(frozen=True)
+class Metric(Member):
+    """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
+
+    reads: which output of a model it looks at ("label", "proba", "score", "value"); tasks: where it makes sense;
+    better: "higher" or "lower"; bounds: its range; undefined: the reason code where the value is nan; cases: parameters
+    away from the default that the laws are run on; oracle: one expression in another library with the same value.
+    """
+
+    registry: ClassVar[Registry[Any]] = METRICS
+    reads: ClassVar[str] = "label"
+    tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
+    better: ClassVar[Literal["higher", "lower"]] = "higher"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    undefined: ClassVar[str] = "no_samples"
+    cases: ClassVar[tuple[dict[str, Any], ...]] = ()
+    oracle: ClassVar[str] = ""
+    needs: ClassVar[State[Any]]
+
+    @property
+    def state(self) -> State[Any]:
+        """The state the formula reads; equal states are shared between metrics."""
+        return self.needs
+
+    @property
+    def axes(self) -> int:
+        """0 for one figure, 1 for one a class, 2 for one a pair of classes (truth, prediction)."""
+        return 0
+
+    def on(self, schema: Schema) -> Self:
+        """The metric as it applies to a table: the default average settled, the fit to the task checked."""
+        if schema.task not in self.tasks:
+            raise UnsupportedError(
+                f"metric {self} is for {', '.join(sorted(self.tasks))} tasks; this table's task is {schema.task}"
+            )
+        return self
+
+    @abstractmethod
+    def compute(self, summary: Any) -> Array:
+        """The figure(s), with the leading axes of the summary; nan where undefined."""
+
+    def figures(self, summary: Any) -> Array:
+        """The figures of a summary of one cell, flat (figures,); a rounding error beyond the range is taken back."""
+        return np.clip(np.ravel(self.compute(summary)).astype(np.float64), *self.bounds)
+
+    def interval(self, schema: Schema) -> Interval:
+        """The procedure for an interval that fits this metric best."""
+        return "bootstrap"
+
+    def pairing(self, schema: Schema) -> Pairing:
+        """The procedure for the difference between two models on the same rows."""
+        found = self.interval(schema)
+        return found if found in ("t", "delong") else "bootstrap"
+
+    def note(self, summary: Any, schema: Schema) -> str:
+        """What a reader of the figure must know beside it, or ""."""
+        return ""
+
+    def __call__(self, y: Any, prediction: Any, *, weight: Any = None, **declared: Any) -> Any:
+        """The figure on arrays: `prediction` is what the metric reads (labels, probabilities, scores or values).
+
+        Further keywords are those of `Predictions.from_arrays` (classes, positive, task).
+        """
+        if self.reads == "value":
+            declared.setdefault("task", "regression")
+        rows = Predictions.from_arrays(y, {f"model.{self.reads}": prediction}, weight=weight, **declared).rows("model")
+        metric = self.on(rows.schema)
+        state = metric.state
+        summary = state.summary(state.observe(rows), rows.schema)
+        if metric.axes == 0:
+            return Figure(metric.figures(summary)[0])
+        return np.reshape(metric.compute(summary), (rows.schema.k,) * metric.axes)
+
+
+class Ratio(Metric):
+    """A ratio of counts of one class, averaged over classes; subclasses write only `parts`.
+
+    average: `binary` (the positive class), `macro` (mean over the classes where it is defined), `micro` (counts of all
+    classes together), `weighted` (by true rows), `samples` (multi-label: mean over rows; one with neither true nor
+    predicted labels counts 1, one whose ratio is undefined otherwise counts 0), `none` (one a class).  `auto`:
+    `binary` for binary tasks, `macro` otherwise.
+    """
+
+    needs = Confusion()
+    average: Average
+    proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
+
+    @abstractmethod
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        """Numerator and denominator; the ratio is undefined where the denominator is 0."""
+
+    @property
+    def state(self) -> State[Any]:
+        return Moments(self) if self.average == "samples" else self.needs
+
+    @property
+    def axes(self) -> int:
+        return 1 if self.average == "none" else 0
+
+    def on(self, schema: Schema) -> Self:
+        super().on(schema)
+        if self.average == "auto":
+            return replace(self, **_average("binary" if schema.task == "binary" else "macro"))
+        if self.average == "binary" and schema.task != "binary":
+            raise UnsupportedError(
+                f"{self}: average=binary needs a binary task, this is {schema.task}; use macro or none"
+            )
+        if self.average == "samples" and schema.task != "multilabel":
+            raise UnsupportedError(f"{self}: average=samples needs a multilabel task, this is {schema.task}; use macro")
+        return self
+
+    def compute(self, summary: Any) -> Array:
+        if self.average == "samples":
+            return np.asarray(summary.mean[..., 0])
+        c: Counts = summary
+        if self.average == "binary":
+            return ratio(*self.parts(c.of(c.positive or 0)))
+        if self.average == "micro":
+            return ratio(*self.parts(c.summed()))
+        each = ratio(*self.parts(c))
+        if self.average == "none":
+            return each
+        return mean_of_defined(each, c.support if self.average == "weighted" else np.ones_like(each))
+
+    def interval(self, schema: Schema) -> Interval:
+        if self.average == "samples":
+            return "t"
+        return "wilson" if self.proportion and self.average in ("binary", "none") else super().interval(schema)
+
+    def trials(self, c: Counts) -> tuple[Array, Array]:
+        """Successes and trials (..., figures), for the interval of a proportion."""
+        return self.parts(c if self.average == "none" else c.of(c.positive or 0))
+
+    def note(self, summary: Any, schema: Schema) -> str:
+        if self.average not in ("macro", "weighted"):
+            return ""
+        left_out = np.isnan(ratio(*self.parts(summary)))[0]
+        if self.average == "weighted":
+            left_out &= summary.support[0] > 0
+        return name_left_out(left_out, schema, self.undefined)
+
+    def per_row(self, rows: Rows) -> Array:
+        """The ratio of each row's own labels (n,), for average=samples."""
+        truth, label = rows.truth.astype(bool), rows.label.astype(bool)
+        tp, support, predicted = (truth & label).sum(axis=1), truth.sum(axis=1), label.sum(axis=1)
+        k = np.full(len(truth), truth.shape[1])
+        each = ratio(*self.parts(Counts(tp, support, predicted, k, tp, tp, None, True)))
+        return np.where(np.isnan(each), (support + predicted == 0).astype(float), each)
+
+
+class RowMetric(Metric):
+    """A weighted mean over rows; subclasses write only `per_row`, (n,) or (n, 2) with a flag of the rows to note."""
+
+    width: ClassVar[int] = 1  # values that `per_row` gives for a row
+
+    @property
+    def state(self) -> State[Any]:
+        return Moments(self, self.width)
+
+    @abstractmethod
+    def per_row(self, rows: Rows) -> Array:
+        """The value of each row (n,); a second column, where there is one, flags rows that the note counts."""
+
+    def compute(self, summary: Sums) -> Array:
+        return np.asarray(summary.mean[..., 0])
+
+    def interval(self, schema: Schema) -> Interval:
+        return "t"
+
+
+class OrderMetric(Metric):
+    """How scores order the rows, one ranking problem a class; subclasses write `rank` and `influence_of`."""
+
+    reads = "score"
+    needs = Ranked()
+    average: Average
+    undefined = "single_class"
+
+    @property
+    def axes(self) -> int:
+        return 1 if self.average == "none" else 0
+
+    def on(self, schema: Schema) -> Self:
+        super().on(schema)
+        if self.average in ("samples", "micro") or (self.average == "binary" and schema.task != "binary"):
+            raise UnsupportedError(f"{self} has no such average for a {schema.task} task; use macro, weighted or none")
+        if schema.task == "binary":
+            return replace(self, **_average("binary"))
+        return replace(self, **_average("macro")) if self.average == "auto" else self
+
+    @abstractmethod
+    def rank(self, positive: Array, score: Array, weight: Array | None) -> float:
+        """The figure of one ranking problem: `positive` (n,) bool, `score` (n,)."""
+
+    @abstractmethod
+    def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
+        """Influence of each row (n,): the variance of the figure is the sum of their squares."""
+
+    def compute(self, summary: Ranking) -> Array:
+        each = np.array([self.rank(y, s, summary.weight) for y, s in summary.problems])
+        return each if self.average == "none" else np.asarray(mean_of_defined(each, self._shares(summary)))
+
+    def influence(self, summary: Ranking) -> Iterator[Array]:
+        """Influence (n,) of the rows on each figure."""
+        shares = self._shares(summary)
+        each = (self.influence_of(y, s, summary.weight) for y, s in summary.problems)
+        if self.average == "none":
+            yield from each
+            return
+        total, mass = np.zeros(len(summary.truth)), 0.0
+        for share, one in zip(shares, each, strict=True):
+            if not np.isnan(one).any():
+                total += share * one
+                mass += share
+        yield total / mass if mass else np.full(len(total), np.nan)
+
+    def _shares(self, summary: Ranking) -> Array:
+        if self.average != "weighted":
+            return np.ones(len(summary.problems))
+        w = np.ones(len(summary.truth)) if summary.weight is None else summary.weight
+        return np.array([w[y].sum() for y, _ in summary.problems])
+
+    def interval(self, schema: Schema) -> Interval:
+        return "delong"
+
+    def note(self, summary: Ranking, schema: Schema) -> str:
+        if self.average not in ("macro", "weighted"):
+            return ""
+        alone = np.array([y.all() or not y.any() for y, _ in summary.problems])
+        return name_left_out(alone, schema, self.undefined)
+
+
+def _average(average: Average) -> dict[str, Any]:
+    return {"average": average}
+
+
+def ratio(numerator: Array, denominator: Array) -> Array:
+    """numerator / denominator, nan where the denominator is 0."""
+    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
+    found: Array = np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) != 0)
+    return found
+
+
+def mean_of_defined(each: Array, share: Array) -> Array:
+    """Mean over the last axis, weighted by `share`, of the values that are defined; nan if none is."""
+    share = np.where(np.isnan(each), 0.0, share)
+    return ratio((np.nan_to_num(each) * share).sum(axis=-1), share.sum(axis=-1))
+
+
+def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:
+    """The sentence that says which classes an average leaves out."""
+    names = [str(label) for label, out in zip(schema.classes, left_out, strict=True) if out]
+    if not names:
+        return ""
+    shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+    return f"mean over {schema.k - len(names)} of {schema.k} classes; undefined ({reason}): {shown}"

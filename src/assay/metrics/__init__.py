@@ -1,0 +1,1 @@
+"""The metric shelf: one frozen dataclass a metric, one topic a file. Siblings never import each other."""

@@ -1,0 +1,361 @@
+"""Metrics of predicted labels; all are formulas over one confusion table.
+
+>>> Recall(average="none")(["a", "a", "b"], ["a", "b", "b"])
+array([0.5, 1. ])
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.metric import Average, Interval, Metric, Pairing, Ratio, mean_of_defined, name_left_out, ratio
+from assay.predictions import Rows
+from assay.state import Confusion, Counts
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = [
+    "F1",
+    "Accuracy",
+    "BalancedAccuracy",
+    "ConfusionMatrix",
+    "FBeta",
+    "FalseNegatives",
+    "FalsePositives",
+    "HammingLoss",
+    "Precision",
+    "Recall",
+    "SubsetAccuracy",
+    "TrueNegatives",
+    "TruePositives",
+]
+
+SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
+
+
+@dataclass(frozen=True)
+class Accuracy(Metric):
+    """Share of rows whose prediction is right: in [0, 1], 1 is perfect, higher is better.
+
+    right / n; for multi-label a row is right when all its labels are (subset accuracy).  Misleads when classes are
+    imbalanced, and ignores how confident and how costly the errors are.
+    Undefined (no_samples) without rows. Same value as scikit-learn's accuracy_score.
+
+    >>> Accuracy()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
+    0.75
+    """
+
+    name = "accuracy"
+    needs = Confusion()
+    oracle = "sklearn.metrics.accuracy_score(y, label, sample_weight=w)"
+
+    def compute(self, summary: Counts) -> Array:
+        return ratio(*self.trials(summary))
+
+    def trials(self, c: Counts) -> tuple[Array, Array]:
+        """Rows that are right, of all."""
+        return c.right, c.total
+
+    def per_row(self, rows: Rows) -> Array:
+        """Whether each row is right (n,)."""
+        right = rows.truth == rows.label
+        return np.asarray(right.all(axis=1) if right.ndim == 2 else right)
+
+    def interval(self, schema: Schema) -> Interval:
+        return "wilson"
+
+    def pairing(self, schema: Schema) -> Pairing:
+        return "mcnemar"
+
+
+@dataclass(frozen=True)
+class SubsetAccuracy(Accuracy):
+    """Share of rows of which every label is right (exact match): in [0, 1], higher is better.
+
+    Equal to accuracy where a row has one label.
+    Undefined (no_samples) without rows. Same value as scikit-learn's accuracy_score.
+
+    >>> SubsetAccuracy()([[1, 0], [1, 1]], [[1, 0], [1, 0]])
+    0.5
+    """
+
+    name = "subset_accuracy"
+
+
+@dataclass(frozen=True)
+class BalancedAccuracy(Metric):
+    """Mean of the recalls of the classes that occur: in [0, 1], higher is better; 1/k is chance.
+
+    mean over classes with true rows of tp / (tp + fn); does not reward always naming the majority.
+    Undefined (no_samples) without rows. Same value as scikit-learn's balanced_accuracy_score.
+    Source: Brodersen et al. (2010), ICPR, 3121-3124.
+
+    >>> BalancedAccuracy()(["a", "a", "a", "b"], ["a", "a", "a", "a"])
+    0.5
+    """
+
+    name = "balanced_accuracy"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    oracle = "sklearn.metrics.balanced_accuracy_score(y, label, sample_weight=w)"
+
+    def compute(self, summary: Counts) -> Array:
+        recall = ratio(summary.tp, summary.support)
+        return mean_of_defined(recall, np.ones_like(recall))
+
+    def note(self, summary: Counts, schema: Schema) -> str:
+        return name_left_out(summary.support[0] == 0, schema, "no_positive")
+
+
+@dataclass(frozen=True)
+class Precision(Ratio):
+    """Of the rows predicted as a class, the share that are of it: in [0, 1], higher is better.
+
+    tp / (tp + fp). Undefined (no_predicted_positive) for a class never predicted. Read it when a false alarm is costly.
+    Same value as scikit-learn's precision_score with zero_division=nan.
+
+    >>> Precision()([0, 1, 1, 0], [1, 1, 1, 0])
+    0.6667
+    """
+
+    name = "precision"
+    average: Average = "auto"
+    proportion = True
+    undefined = "no_predicted_positive"
+    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    oracle = "sklearn.metrics.precision_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.tp, c.predicted
+
+
+@dataclass(frozen=True)
+class Recall(Ratio):
+    """Of the rows of a class, the share predicted as it (sensitivity): in [0, 1], higher is better.
+
+    tp / (tp + fn). Undefined (no_positive) for a class without true rows. Read it when a miss is costly.
+    Same value as scikit-learn's recall_score with zero_division=nan.
+
+    >>> Recall()([0, 1, 1, 0], [1, 1, 0, 0])
+    0.5
+    """
+
+    name = "recall"
+    average: Average = "auto"
+    proportion = True
+    undefined = "no_positive"
+    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    oracle = "sklearn.metrics.recall_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.tp, c.support
+
+
+@dataclass(frozen=True)
+class FBeta(Ratio):
+    """Weighted harmonic mean of precision and recall, recall counting beta times as much: in [0, 1], higher is better.
+
+    (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined (no_positive) only for a class neither true nor predicted
+    anywhere; it is 0, and defined, where every true row is missed.
+    Same value as scikit-learn's fbeta_score with zero_division=nan.
+    Source: van Rijsbergen (1979), Information Retrieval, chapter 7.
+
+    >>> FBeta(beta=2)([0, 1, 1, 0], [1, 1, 0, 0])
+    0.5
+    """
+
+    name = "f_beta"
+    beta: float = 1.0
+    average: Average = "auto"
+    undefined = "no_positive"
+    cases = ({"beta": 0.5}, {"beta": 2.0, "average": "macro"}, {"beta": 2.0, "average": "weighted"})
+    oracle = (
+        "sklearn.metrics.fbeta_score("
+        "y, label, beta=m.beta, average=average, zero_division=nan, sample_weight=w, **binary)"
+    )
+
+    def __post_init__(self) -> None:
+        if not self.beta > 0:
+            raise UnsupportedError(f"beta of f_beta must be above 0; got {self.beta}")
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        square = self.beta**2
+        return (1 + square) * c.tp, square * c.support + c.predicted
+
+
+@dataclass(frozen=True)
+class F1(Ratio):
+    """Harmonic mean of precision and recall: in [0, 1], higher is better.
+
+    2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted anywhere.
+    The macro average weighs every class alike, however rare.
+    Same value as scikit-learn's f1_score with zero_division=nan.
+
+    >>> F1()([0, 1, 1, 0], [1, 1, 1, 0])
+    0.8
+    """
+
+    name = "f1"
+    average: Average = "auto"
+    undefined = "no_positive"
+    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    oracle = "sklearn.metrics.f1_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return 2 * c.tp, c.support + c.predicted
+
+
+@dataclass(frozen=True)
+class HammingLoss(Metric):
+    """Share of labels that are wrong: in [0, 1], 0 is perfect, lower is better.
+
+    Multi-label: wrong labels / (rows x labels). One label a row: 1 - accuracy.
+    Undefined (no_samples) without rows. Same value as scikit-learn's hamming_loss.
+
+    >>> HammingLoss()([[1, 0], [1, 1]], [[1, 0], [1, 0]])
+    0.25
+    """
+
+    name = "hamming_loss"
+    better = "lower"
+    needs = Confusion()
+    oracle = "sklearn.metrics.hamming_loss(y, label, sample_weight=w)"
+
+    def compute(self, summary: Counts) -> Array:
+        if not summary.multilabel:
+            return ratio(*self.trials(summary))
+        wrong = (summary.fp + summary.fn).sum(axis=-1)
+        return ratio(wrong, summary.total * summary.tp.shape[-1])
+
+    def trials(self, c: Counts) -> tuple[Array, Array]:
+        """Rows that are wrong, of all (one label a row)."""
+        return c.total - c.right, c.total
+
+    def per_row(self, rows: Rows) -> Array:
+        """Share of each row's labels that is wrong (n,)."""
+        wrong = rows.truth != rows.label
+        return np.asarray(wrong.mean(axis=1) if wrong.ndim == 2 else wrong)
+
+    def interval(self, schema: Schema) -> Interval:
+        return "bootstrap" if schema.task == "multilabel" else "wilson"
+
+    def pairing(self, schema: Schema) -> Pairing:
+        return "t" if schema.task == "multilabel" else "mcnemar"
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(Metric):
+    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth, columns predictions.
+
+    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen or not.
+    Multi-label tables have one 2 x 2 table a label: read tp, fp, fn, tn.
+    Same value as scikit-learn's confusion_matrix.
+
+    >>> ConfusionMatrix()(["a", "b", "b"], ["a", "a", "b"])
+    array([[1, 0],
+           [1, 1]])
+    """
+
+    name = "confusion_matrix"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    bounds = (0.0, float("inf"))
+    oracle = "sklearn.metrics.confusion_matrix(y, label, labels=classes, sample_weight=w)"
+
+    @property
+    def axes(self) -> int:
+        return 2
+
+    def compute(self, summary: Counts) -> Array:
+        return summary.table
+
+
+class ClassCount(Metric):
+    """A count of one class: of the positive class in binary tasks, else one a class; `average=micro` adds them."""
+
+    needs = Confusion()
+    bounds = (0.0, float("inf"))
+    average: Average
+    count: ClassVar[str]
+
+    @property
+    def axes(self) -> int:
+        return 1 if self.average == "none" else 0
+
+    def on(self, schema: Schema) -> Self:
+        super().on(schema)
+        average = ("binary" if schema.task == "binary" else "none") if self.average == "auto" else self.average
+        if average not in ("none", "micro") and not (average == "binary" and schema.task == "binary"):
+            raise UnsupportedError(f"{self}: a count has average binary (binary tasks), micro or none")
+        settled: dict[str, Any] = {"average": average}
+        return replace(self, **settled)
+
+    def compute(self, summary: Any) -> Array:
+        if self.average == "binary":
+            summary = summary.of(summary.positive)
+        elif self.average == "micro":
+            summary = summary.summed()
+        return np.asarray(getattr(summary, self.count))
+
+
+_CONFUSION_OF = "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
+
+
+@dataclass(frozen=True)
+class TruePositives(ClassCount):
+    """Rows of a class predicted as it (weight of them, where rows are weighted): at least 0.
+
+    >>> TruePositives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "tp", "tp"
+    average: Average = "auto"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 1, 1])"
+
+
+@dataclass(frozen=True)
+class FalsePositives(ClassCount):
+    """Rows of other classes predicted as a class (false alarms): at least 0; lower is better.
+
+    >>> FalsePositives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "fp", "fp"
+    average: Average = "auto"
+    better = "lower"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 0, 1])"
+
+
+@dataclass(frozen=True)
+class FalseNegatives(ClassCount):
+    """Rows of a class predicted as another (misses): at least 0; lower is better.
+
+    >>> FalseNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "fn", "fn"
+    average: Average = "auto"
+    better = "lower"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 1, 0])"
+
+
+@dataclass(frozen=True)
+class TrueNegatives(ClassCount):
+    """Rows neither of a class nor predicted as it: at least 0.
+
+    >>> TrueNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "tn", "tn"
+    average: Average = "auto"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 0, 0])"

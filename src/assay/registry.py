@@ -1,0 +1,156 @@
+"""One mechanism for every open family (metrics, fusions, readers, adapters, engines): class -> name -> instance.
+
+A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, or by
+an entry point in the group `assay.<family>`.
+
+>>> from assay.metric import METRICS
+>>> METRICS.parse("f_beta(beta=2)")
+FBeta(beta=2.0, average='auto')
+>>> str(METRICS.parse("f_beta(average=micro, beta=2)"))
+'f_beta(beta=2, average=micro)'
+"""
+
+import ast
+import difflib
+import importlib
+import pkgutil
+import re
+import typing
+from dataclasses import MISSING, fields
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+
+from assay.errors import NameLookupError
+
+__all__ = ["Member", "Registry"]
+
+T = TypeVar("T", bound="Member")
+
+
+class Member:
+    """A named, parametrised member of a family. Its text names only the parameters that differ from the default."""
+
+    name: ClassVar[str] = ""
+    registry: "ClassVar[Registry[Any]]"
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if cls.__dict__.get("name"):
+            cls.registry.add(cls)
+
+    def __str__(self) -> str:
+        given = [
+            f"{f.name}={_spell(getattr(self, f.name))}"
+            for f in fields(self)  # type: ignore[arg-type]
+            if f.default is MISSING or getattr(self, f.name) != f.default
+        ]
+        return f"{self.name}({', '.join(given)})" if given else self.name
+
+
+class Registry(Generic[T]):
+    """The members of one family, found in the modules of its package, among user subclasses, and by entry points."""
+
+    def __init__(self, family: str) -> None:
+        self.family = family
+        self._classes: dict[str, type[T]] = {}
+        self._loaded = False
+
+    def add(self, member: type[T]) -> None:
+        """Register `member` under its name; a later class of the same name replaces the earlier one."""
+        self._classes[member.name] = member
+
+    def load(self) -> None:
+        """Import the modules of the family's package and its entry points, once."""
+        if self._loaded:
+            return
+        self._loaded = True
+        package = importlib.import_module(f"assay.{self.family}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+        for point in entry_points(group=f"assay.{self.family}"):
+            self.add(point.load())
+
+    def names(self) -> list[str]:
+        """Names of all members, sorted."""
+        self.load()
+        return sorted(self._classes)
+
+    def __getitem__(self, name: str) -> type[T]:
+        self.load()
+        if name not in self._classes:
+            close = difflib.get_close_matches(name, self._classes, n=3)
+            hint = (
+                f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
+            )
+            raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
+        return self._classes[name]
+
+    def parse(self, text: str | T) -> T:
+        """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
+        if not isinstance(text, str):
+            return text
+        found = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
+        if not found:
+            raise NameLookupError(
+                f"cannot read {text!r}; expected a name with parameters in brackets, as in f_beta(beta=2)"
+            )
+        name, inside = found.groups()
+        cls = self[name]
+        return cls(**_arguments(cls, text, inside or ""))
+
+
+def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
+    hints = _hints(cast(Any, cls))
+    accepted = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    given: dict[str, Any] = {}
+    for part in filter(None, (p.strip() for p in re.split(r",(?![^\[(]*[\])])", inside))):
+        key, equals, value = (p.strip() for p in part.partition("="))
+        if not equals or key not in accepted:
+            takes = f"it takes {', '.join(accepted)}" if accepted else "it takes no parameters"
+            raise NameLookupError(
+                f"{text!r}: no parameter {key!r} in {cls.name}; {takes}, as in {cls.name}(name=value)"
+            )
+        given[key] = _convert(value, hints[key], f"{text!r}: parameter {key}")
+    return given
+
+
+@cache
+def _hints(cls: Any) -> dict[str, Any]:
+    return typing.get_type_hints(cls)
+
+
+def _convert(value: str, hint: Any, where: str) -> Any:
+    """The text `value` as the type that the field declares."""
+    if typing.get_origin(hint) is Literal:
+        options = typing.get_args(hint)
+        if value.strip("'\"") not in options:
+            raise NameLookupError(f"{where} must be one of {', '.join(options)}; got {value}")
+        return value.strip("'\"")
+    literal = _literal(value)
+    kinds = typing.get_args(hint) or (hint,)
+    if float in kinds and isinstance(literal, int) and not isinstance(literal, bool):
+        return float(literal)
+    if str in kinds and not isinstance(literal, str) and type(literal) not in kinds:
+        return value
+    if any(isinstance(k, type) and type(literal) is k for k in kinds) or Any in kinds:
+        return literal
+    raise NameLookupError(f"{where} must be {' or '.join(getattr(k, '__name__', str(k)) for k in kinds)}; got {value}")
+
+
+def _literal(value: str) -> Any:
+    words = {"true": True, "false": False, "none": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return value
+
+
+def _spell(value: Any) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)

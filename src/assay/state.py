@@ -1,0 +1,342 @@
+"""States: what one pass over the rows keeps. Associative, commutative, with a neutral element; metrics read them.
+
+A `State` is a frozen recipe; equal recipes are one state, decided before a row is read. `observe` turns a batch into a
+value, `merge` joins two values, so that any split of the rows gives the same answer. Values are arrays whose leading
+axis is the *cell*: a group, or a bucket of rows for resampling. `summary` is what formulas read, the same on one
+cell, on all groups, and on ten thousand bootstrap replicates.
+
+>>> from assay.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "a", "b"]})
+>>> state = Confusion()
+>>> value = state.merge(state.empty(p.schema), state.observe(p.rows("m")))
+>>> value.table.tolist()
+[[[1, 0], [1, 1]]]
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from assay.kernels import count_pairs, sum_by
+from assay.predictions import Rows
+from assay.table.labels import Array
+from assay.table.schema import Schema
+
+__all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "Ranked", "Ranking", "RowWise", "State", "Sums"]
+
+V = TypeVar("V")
+
+
+class State(ABC, Generic[V]):
+    """A recipe for what to keep of the rows. Subclasses are frozen dataclasses: equal parameters, one shared state."""
+
+    @abstractmethod
+    def empty(self, schema: Schema, cells: int = 1) -> V:
+        """The neutral value: merging it changes nothing."""
+
+    @abstractmethod
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> V:
+        """The value of a batch; `cell` (n,) says which of the `cells` each row belongs to."""
+
+    @abstractmethod
+    def merge(self, a: V, b: V) -> V:
+        """The value of both batches together."""
+
+    @abstractmethod
+    def take(self, value: V, cells: slice) -> V:
+        """Only those cells."""
+
+    @abstractmethod
+    def pool(self, value: V, times: Array) -> V:
+        """Cells joined into new ones: `times` (b, cells) says how often each cell enters each of the b new cells."""
+
+    @abstractmethod
+    def summary(self, value: V, schema: Schema) -> Any:
+        """What formulas read: arrays with the cells as leading axis."""
+
+
+class ConfusionTable(NamedTuple):
+    """Counts (or weights) of truth x prediction per cell: (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
+
+    table: Array
+    right: Array  # (cells,) weight of the rows that are right in full
+    rows: Array  # (cells,) number of rows, int64
+    weight: Array  # (cells,) total weight
+    squares: Array  # (cells,) total squared weight, for the effective sample size
+
+
+@dataclass(frozen=True)
+class Confusion(State[ConfusionTable]):
+    """How often each class was predicted for each true class; for multi-label, a 2 x 2 table per label."""
+
+    def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
+        shape = (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
+        zero = np.zeros(cells, np.int64)
+        return ConfusionTable(np.zeros(shape, np.int64), zero, zero, zero, zero)
+
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
+        schema, weight = rows.schema, rows.weight
+        count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
+        if schema.task == "multilabel":
+            pairs = [count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True)]
+            table = np.stack([pair.reshape(cells, 2, 2) for pair in pairs], axis=1)
+            exact = (rows.truth == rows.label).all(axis=1)
+            right = sum_by(cell, cells, exact if weight is None else exact * weight)
+        else:
+            table = count_pairs(rows.truth, rows.label, schema.k, weight, cell, cells).reshape(
+                cells, schema.k, schema.k
+            )
+            right = np.trace(table, axis1=1, axis2=2)
+        if weight is None:
+            return ConfusionTable(table, right.astype(np.int64), count, count, count)
+        return ConfusionTable(table, right, count, sum_by(cell, cells, weight), sum_by(cell, cells, weight**2))
+
+    def merge(self, a: ConfusionTable, b: ConfusionTable) -> ConfusionTable:
+        return ConfusionTable(*(x + y for x, y in zip(a, b, strict=True)))
+
+    def take(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
+        return ConfusionTable(*(array[cells] for array in value))
+
+    def pool(self, value: ConfusionTable, times: Array) -> ConfusionTable:
+        return ConfusionTable(*(np.tensordot(times, array, axes=1) for array in value))
+
+    def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
+        table = value.table
+        positive = schema.positive_code if schema.task == "binary" else None
+        if schema.task == "multilabel":
+            margins = table[..., 1, 1], table[..., 1, :].sum(axis=-1), table[..., :, 1].sum(axis=-1)
+        else:
+            margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+        return Counts(*margins, value.weight, value.right, table, positive, schema.task == "multilabel")
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Per class: true positives, true rows, predicted rows, each (..., k); and over all: total and fully right (...,).
+    `table` is the whole confusion table (..., k, k), or (..., labels, 2, 2).
+
+    Free leading axes: groups, buckets or bootstrap replicates. `positive` is the code of the positive class (binary).
+    """
+
+    tp: Array
+    support: Array
+    predicted: Array
+    total: Array
+    right: Array
+    table: Array
+    positive: int | None = None
+    multilabel: bool = False
+
+    @property
+    def fp(self) -> Array:
+        """Predicted but not true (..., k). Sums of weights may differ by a rounding error, hence not below 0."""
+        return np.asarray(np.maximum(self.predicted - self.tp, 0))
+
+    @property
+    def fn(self) -> Array:
+        """True but not predicted (..., k)."""
+        return np.asarray(np.maximum(self.support - self.tp, 0))
+
+    @property
+    def all(self) -> Array:
+        """Total weight, shaped to stand beside the per-class counts (..., k) or the pooled ones (...,)."""
+        return np.asarray(self.total[..., None] if self.tp.ndim > self.total.ndim else self.total)
+
+    @property
+    def tn(self) -> Array:
+        """Neither true nor predicted (..., k)."""
+        return np.asarray(np.maximum(self.all - self.support - self.predicted + self.tp, 0))
+
+    def of(self, code: int) -> "Counts":
+        """The counts of one class alone, without the class axis."""
+        return replace(
+            self, tp=self.tp[..., code], support=self.support[..., code], predicted=self.predicted[..., code]
+        )
+
+    def summed(self) -> "Counts":
+        """The counts of all classes together (micro-averaging), without the class axis."""
+        k = self.tp.shape[-1]
+        tp, support, predicted = (x.sum(axis=-1) for x in (self.tp, self.support, self.predicted))
+        return replace(self, tp=tp, support=support, predicted=predicted, total=self.total * k)
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The same rows as two models saw them: what paired states observe."""
+
+    a: Rows
+    b: Rows
+
+    @property
+    def schema(self) -> Schema:
+        """The schema both share."""
+        return self.a.schema
+
+    @property
+    def truth(self) -> Array:
+        """The truth both share."""
+        return self.a.truth
+
+    @property
+    def weight(self) -> Array | None:
+        """The weights both share."""
+        return self.a.weight
+
+
+class RowWise(Protocol):
+    """Whatever gives one value (n,), or several (n, d), for each row."""
+
+    def per_row(self, rows: Any) -> Array: ...
+
+
+class Sums(NamedTuple):
+    """Weighted mean and centred second moment per cell: (cells, d); rows, weight and squared weight: (cells,)."""
+
+    mean: Array
+    m2: Array
+    rows: Array
+    weight: Array
+    squares: Array
+
+
+@dataclass(frozen=True)
+class Moments(State[Sums]):
+    """Mean and spread of per-row values, centred in each cell and merged by Chan's formula (Chan et al., 1983)."""
+
+    of: RowWise
+    width: int = 1  # values a row
+
+    def empty(self, schema: Schema, cells: int = 1) -> Sums:
+        zero, wide = np.zeros(cells), np.zeros((cells, self.width))
+        return Sums(wide, wide, np.zeros(cells, np.int64), zero, zero)
+
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
+        values = np.asarray(self.of.per_row(rows), np.float64)
+        values = values[:, None] if values.ndim == 1 else values
+        weight = np.ones(len(values)) if rows.weight is None else rows.weight
+        total = sum_by(cell, cells, weight)
+        mean = _divide(sum_by(cell, cells, values * weight[:, None]), total[:, None])
+        # An infinite value has an infinite mean and no spread to speak of.
+        centre = np.where(np.isfinite(mean), mean, 0.0)
+        deviation = np.where(np.isfinite(values), values, np.nan) - (centre if cell is None else centre[cell])
+        # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
+        residual = sum_by(cell, cells, deviation * weight[:, None])
+        m2 = sum_by(cell, cells, deviation**2 * weight[:, None]) - _divide(residual**2, total[:, None])
+        count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
+        mean = np.where(np.isfinite(mean), mean + _divide(residual, total[:, None]), mean)
+        return Sums(mean, np.maximum(m2, 0), count, total, sum_by(cell, cells, weight**2))
+
+    def merge(self, a: Sums, b: Sums) -> Sums:
+        weight = a.weight + b.weight
+        share = _divide(b.weight, weight)[:, None]
+        with np.errstate(invalid="ignore"):
+            delta = b.mean - a.mean
+            mean = np.where(np.isfinite(delta), a.mean + delta * share, a.mean + b.mean)
+            m2 = a.m2 + b.m2 + delta**2 * a.weight[:, None] * share
+        return Sums(mean, m2, a.rows + b.rows, weight, a.squares + b.squares)
+
+    def take(self, value: Sums, cells: slice) -> Sums:
+        return Sums(*(array[cells] for array in value))
+
+    def pool(self, value: Sums, times: Array) -> Sums:
+        weight = times @ value.weight
+        centre = _divide(value.weight @ value.mean, value.weight.sum())
+        shifted = value.mean - centre
+        mean = _divide(times @ (value.weight[:, None] * shifted), weight[:, None])
+        m2 = times @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
+        return Sums(
+            np.where(weight[:, None] > 0, mean + centre, 0.0),
+            np.maximum(m2, 0),
+            times @ value.rows,
+            weight,
+            times @ value.squares,
+        )
+
+    def summary(self, value: Sums, schema: Schema) -> Sums:
+        empty = value.weight == 0
+        return value._replace(
+            mean=np.where(empty[:, None], np.nan, value.mean), m2=np.where(empty[:, None], np.nan, value.m2)
+        )
+
+
+class Chunk(NamedTuple):
+    """Rows kept for ranking: scores (n,) or (n, k), truth, weight or None, and cell or None."""
+
+    score: Array
+    truth: Array
+    weight: Array | None
+    cell: Array | None
+
+
+@dataclass(frozen=True)
+class Ranked(State[tuple[Chunk, ...]]):
+    """The scores themselves, for metrics of order; exact, and as large as the score columns (views in memory)."""
+
+    def empty(self, schema: Schema, cells: int = 1) -> tuple[Chunk, ...]:
+        return ()
+
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> tuple[Chunk, ...]:
+        return (Chunk(rows.score, rows.truth, rows.weight, cell),)
+
+    def merge(self, a: tuple[Chunk, ...], b: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
+        return a + b
+
+    def take(self, value: tuple[Chunk, ...], cells: slice) -> tuple[Chunk, ...]:
+        def within(c: Chunk) -> Chunk:
+            if c.cell is None:
+                return c
+            keep = (c.cell >= cells.start) & (c.cell < cells.stop)
+            weight = None if c.weight is None else c.weight[keep]
+            return Chunk(c.score[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
+
+        return tuple(within(c) for c in value)
+
+    def pool(self, value: tuple[Chunk, ...], times: Array) -> tuple[Chunk, ...]:
+        if len(times) == 1 and (times == 1).all():
+            return value
+        raise NotImplementedError("scores are not resampled by cell; use the influence of each row")
+
+    def summary(self, value: tuple[Chunk, ...], schema: Schema) -> "Ranking":
+        empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
+        score = _join([c.score for c in value], empty)
+        truth = _join([c.truth for c in value], np.zeros(0, np.uint8) if schema.task != "multilabel" else empty)
+        return Ranking(score, truth, _whole([c.weight for c in value]), schema, _whole([c.cell for c in value]))
+
+
+@dataclass(frozen=True, eq=False)
+class Ranking:
+    """Scores and truth of all rows, in row order, as one ranking problem per class."""
+
+    score: Array
+    truth: Array
+    weight: Array | None
+    schema: Schema
+    cell: Array | None = None
+
+    @cached_property
+    def problems(self) -> list[tuple[Array, Array]]:
+        """(is positive, score) for the positive class of a binary task, or for each class against the rest."""
+        if self.schema.task == "binary":
+            return [(self.truth == self.schema.positive_code, self.score)]
+        columns = np.ascontiguousarray(self.score.T)
+        if self.schema.task == "multilabel":
+            return [(t != 0, s) for t, s in zip(self.truth.T, columns, strict=True)]
+        return [(self.truth == code, s) for code, s in enumerate(columns)]
+
+
+def _join(parts: Sequence[Array], empty: Array) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else empty
+
+
+def _whole(parts: Sequence[Array | None]) -> Array | None:
+    there = [part for part in parts if part is not None]
+    return np.concatenate(there) if there else None
+
+
+def _divide(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is 0 (an empty cell has no mean to move)."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0)

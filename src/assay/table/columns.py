@@ -1,0 +1,284 @@
+"""Columns of any framework (lists, NumPy, Arrow, pandas, polars, tensors) as NumPy or Arrow, none of them imported.
+
+>>> tidy([1, 2, None], "column 'y'").null_count
+1
+>>> numbers([1, 2, 3], "weight").dtype
+dtype('float64')
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from assay.errors import SchemaError
+
+__all__ = [
+    "Array",
+    "At",
+    "Column",
+    "Unnamed",
+    "arrow",
+    "at_row",
+    "from_numpy",
+    "numbers",
+    "one",
+    "plain",
+    "tidy",
+    "width",
+]
+
+Array: TypeAlias = npt.NDArray[Any]
+Column: TypeAlias = Array | pa.Array
+At: TypeAlias = Callable[[int], str]
+
+
+class Unnamed(dict[str, Any]):
+    """Columns of a data frame whose names are only their positions: 0, 1, ... or column_0, column_1, ..."""
+
+
+def at_row(row: int) -> str:
+    """How a message names a row where no id is known."""
+    return f"row {row}"
+
+
+def tidy(values: Any, where: str) -> Any:
+    """`values` as NumPy of numbers (n,) or (n, k), as an Arrow array (n,), or as named columns {text: one of these}.
+
+    Missing values (None, NaN among objects, masks) become Arrow nulls. A (n, 1) array becomes (n,).
+    """
+    if isinstance(values, pa.ChunkedArray | pa.Array):
+        return _standard(_whole(values))
+    if isinstance(values, np.ndarray):
+        return _numpy(values, where)
+    if isinstance(values, Mapping):
+        return _named(values.items(), where, Unnamed if isinstance(values, Unnamed) else dict)
+    if isinstance(values, pa.Table | pa.RecordBatch) or (hasattr(values, "columns") and np.ndim(values) == 2):
+        return _frame(values, where)
+    if hasattr(values, "__array__") and not hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc"):
+        return _tensor(values, where)
+    return _sequence(values, where)
+
+
+def arrow(values: Any, where: str) -> pa.Array:
+    """One column as an Arrow array."""
+    values = one(tidy(values, where), where)
+    return from_numpy(values) if isinstance(values, np.ndarray) else values
+
+
+def numbers(values: Any, where: str, at: At = at_row) -> Array:
+    """One column of numbers as NumPy (n,): float32 and float64 kept, the rest as float64; text or gaps are refused."""
+    values = one(tidy(values, where), where)
+    if isinstance(values, np.ndarray):
+        return _wide(values)
+    column = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
+    if not (_is_number(column.type) or pa.types.is_null(column.type)):
+        row, cell = _first_not_number(column)
+        raise SchemaError(
+            f"{where} must hold numbers; got {cell!r} at {at(row)}. Correct the cell, or the column's name."
+        )
+    if column.null_count:
+        row = first_null(column)
+        raise SchemaError(
+            f"{where} is empty at {at(row)} ({column.null_count} such rows); fill the value or drop the row."
+        )
+    return _wide(plain(column))
+
+
+def one(values: Any, where: str) -> Column:
+    """A tidy column where a single one is wanted; a frame of one column is that column."""
+    if isinstance(values, Mapping):
+        if len(values) == 1:
+            return one(next(iter(values.values())), where)
+        raise SchemaError(f"{where} has {len(values)} columns ({', '.join(list(values)[:5])}); expected one")
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise SchemaError(f"{where} has shape {values.shape}; expected one column (n,)")
+    if isinstance(values, pa.Array) and pa.types.is_nested(values.type):
+        raise SchemaError(f"{where} holds a {values.type} in each row; expected one value")
+    return values
+
+
+def width(values: Any) -> int | None:
+    """How many columns a tidy value has: named columns, a 2-D array, or lists; None for a single column (n,)."""
+    if isinstance(values, Mapping):
+        return len(values)
+    if isinstance(values, np.ndarray):
+        return None if values.ndim == 1 else values.shape[1]
+    if pa.types.is_fixed_size_list(values.type):
+        return int(values.type.list_size)
+    if pa.types.is_nested(values.type):
+        return len(values[0]) if len(values) and values[0].is_valid and not pa.types.is_struct(values.type) else 0
+    return None
+
+
+def plain(column: pa.Array) -> Array:
+    """Arrow values without nulls as NumPy, by a view; `to_numpy` would import pandas where that is installed."""
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+        return np.from_dlpack(column).astype(bool) if len(column) else np.zeros(0, bool)
+    if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
+        column = column.cast(pa.float64())
+    if len(column) == 0:
+        return np.zeros(0, {"halffloat": "f2", "float": "f4", "double": "f8"}.get(str(column.type), str(column.type)))
+    return np.from_dlpack(column)
+
+
+def from_numpy(values: Array) -> pa.Array:
+    """NumPy numbers (n,) as an Arrow array, by a view; `pa.array` would import pandas where that is installed."""
+    if values.dtype == bool:
+        buffer = pa.py_buffer(np.packbits(values, bitorder="little"))
+        return pa.Array.from_buffers(pa.bool_(), len(values), [None, buffer])
+    values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def first_null(column: pa.Array) -> int:
+    """The first row without a value."""
+    return int(np.flatnonzero(plain(column.is_null()))[0])
+
+
+def _numpy(values: Array, where: str) -> Any:
+    if values.ndim == 2 and values.shape[1] == 1:
+        values = values[:, 0]
+    if values.ndim not in (1, 2):
+        raise SchemaError(f"{where} has shape {values.shape}; expected (n,) or (n, k)")
+    if isinstance(values, np.ma.MaskedArray):
+        if values.mask.any():
+            return _sequence(values, where) if values.ndim == 1 else np.ma.filled(values.astype(np.float64), np.nan)
+        values = values.data
+    if values.dtype.kind in "biuf" and values.dtype.itemsize <= 8:
+        return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    if values.dtype.kind == "f" or values.ndim == 2:
+        return _numeric(values, where)
+    return _sequence(values, where)
+
+
+def _numeric(values: Any, where: str) -> Array:
+    """Rows of several values as a 2-D array of numbers."""
+    try:
+        table = np.asarray(values)
+        return table if table.dtype.kind in "biuf" and table.dtype.itemsize <= 8 else table.astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise SchemaError(
+            f"{where} is not a table of numbers with rows of one length ({_line(error)}). For multi-label data "
+            f"give 0/1 for each label: (n, labels)."
+        ) from error
+
+
+def _frame(values: Any, where: str) -> dict[str, Any]:
+    names = list(values.column_names if isinstance(values, pa.Table | pa.RecordBatch) else values.columns)
+    texts = [str(name) for name in names]
+    if len(set(texts)) < len(texts):
+        twice = next(t for t in texts if texts.count(t) > 1)
+        raise SchemaError(f"{where} has two columns named {twice!r}; name each class once")
+    positions = {str(i) for i in range(len(names))}, {f"column_{i}" for i in range(len(names))}
+    kind: type[dict[str, Any]] = Unnamed if set(texts) in positions else dict
+    return _named(((name, values[name]) for name in names), where, kind)
+
+
+def _named(items: Iterable[tuple[Any, Any]], where: str, kind: type[dict[str, Any]]) -> dict[str, Any]:
+    named = kind()
+    for name, column in items:
+        if str(name) in named:
+            raise SchemaError(f"{where} has two columns named {str(name)!r}; name each class once")
+        named[str(name)] = one(tidy(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}")
+    if not named:
+        raise SchemaError(f"{where} has no columns")
+    return named
+
+
+def _tensor(values: Any, where: str) -> Any:
+    try:
+        return _numpy(np.asarray(values), where)
+    except (TypeError, RuntimeError) as error:
+        raise SchemaError(f"{where} cannot be read as an array ({_line(error)}); convert it to NumPy first") from error
+
+
+def _sequence(values: Any, where: str) -> Any:
+    """A list, an array of objects, or a Series, by way of Arrow."""
+    if isinstance(values, str | bytes | set | frozenset) or not isinstance(values, Iterable):
+        raise SchemaError(f"{where} is a {type(values).__name__}, not a column; give one value a row")
+    if not hasattr(values, "__len__"):
+        values = list(values)
+    if isinstance(values, Sequence) and len(values) and _is_row(values[0]):
+        return _numpy(_numeric(values, where), where)
+    try:
+        stream = hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc")
+        return _standard(_whole(pa.chunked_array(values) if stream else pa.array(values, from_pandas=True)))
+    except OverflowError as error:
+        raise SchemaError(f"{where} holds a whole number beyond 64 bits; give such labels as text") from error
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        kinds = sorted({type(v).__name__ for v, _ in zip(values, range(1000), strict=False)})
+        raise SchemaError(
+            f"{where} mixes types ({', '.join(kinds)}) or is not a column; give one type ({_line(error)})"
+        ) from error
+
+
+def _is_row(value: Any) -> bool:
+    return np.ndim(value) > 0 if not isinstance(value, str | bytes | Sequence) else not isinstance(value, str | bytes)
+
+
+def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+    if isinstance(values, pa.Array):
+        return values
+    if values.num_chunks == 1:
+        return values.chunk(0)
+    try:
+        return values.combine_chunks()
+    except pa.ArrowInvalid:
+        # More than 2 GiB of text does not fit the 32-bit offsets of one `string` array.
+        return values.cast(pa.large_string()).combine_chunks()
+
+
+def _standard(values: pa.Array) -> pa.Array:
+    """Extension, view and 64-bit text types as the common ones, so that every format gives the same column."""
+    if isinstance(values.type, pa.ExtensionType):
+        values = values.storage
+    if pa.types.is_dictionary(values.type):
+        if _odd_text(values.type.value_type):
+            return pa.DictionaryArray.from_arrays(values.indices, _standard(values.dictionary))
+        return values
+    if pa.types.is_run_end_encoded(values.type):
+        values = values.cast(values.type.value_type)
+    if not _odd_text(values.type):
+        return values
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return values.cast(pa.large_string())
+
+
+def _odd_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_decimal(kind)
+        or pa.types.is_boolean(kind)
+    )
+
+
+def _wide(values: Array) -> Array:
+    """float32 and float64 as they are, anything narrower or integral as float64."""
+    return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _first_not_number(column: pa.Array) -> tuple[int, Any]:
+    for row, cell in enumerate(column):
+        value = cell.as_py()
+        try:
+            float(value)
+        except (TypeError, ValueError):
+            if value is not None:
+                return row, value
+    return 0, column[0].as_py() if len(column) else str(column.type)
+
+
+def _line(error: BaseException) -> str:
+    """The first line of an error of another library."""
+    return str(error).strip().split("\n")[0][:160]

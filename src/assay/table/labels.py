@@ -1,0 +1,183 @@
+"""Labels as dictionary codes: every label column is encoded once, at the door, to the smallest unsigned integers.
+
+>>> codes, distinct = encode(["cat", "dog", "cat"])
+>>> codes.tolist(), distinct
+([0, 1, 0], ['cat', 'dog'])
+>>> recode(codes, distinct, ("dog", "cat"), "column 'y'").tolist()
+[1, 0, 1]
+"""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import SchemaError
+from assay.table.columns import Array, At, at_row, first_null, from_numpy, one, plain, tidy
+
+__all__ = ["Array", "Label", "declared", "encode", "recode", "spellings"]
+
+Label: TypeAlias = str | int | bool
+
+# Above this, neighbouring whole numbers are one and the same float64.
+EXACT = 2**53
+
+
+def encode(values: Any, where: str = "labels", at: At = at_row) -> tuple[Array, list[Label]]:
+    """Codes (n,) and the distinct labels they stand for, each of which occurs.
+
+    Labels are str, int or bool; floats are taken as int when every one is whole. Missing labels are refused.
+    """
+    column = one(tidy(values, where), where)
+    if isinstance(column, pa.Array) and _is_plain(column):
+        column = plain(column)
+    if isinstance(column, np.ndarray):
+        whole = _whole_numbers(column, where, at) if column.dtype.kind == "f" else column
+        if len(whole):
+            low, high = int(whole.min()), int(whole.max())
+            if high - low < 1 << 16:
+                return _encode_integers(whole, low, high)
+        column = from_numpy(whole)
+    return _encode_arrow(column, where, at)
+
+
+def _is_plain(column: pa.Array) -> bool:
+    kind = column.type
+    number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
+    return bool(number and not column.null_count)
+
+
+def _whole_numbers(values: Array, where: str, at: At) -> Array:
+    with np.errstate(invalid="ignore"):
+        whole = values.astype(np.int64)
+    wrong = (whole != values) | (np.abs(values) > EXACT)
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        if np.isnan(values[row]):
+            raise _missing(where, at(row), int(np.isnan(values).sum()))
+        raise _no_label(float(values[row]), where, at(row))
+    return whole
+
+
+def _encode_integers(values: Array, low: int, high: int) -> tuple[Array, list[Label]]:
+    """A small range of integers is its own dictionary: one counting pass, no hashing."""
+    if values.dtype.kind == "b":
+        seen = [v for v, here in ((False, not values.all()), (True, values.any())) if here]
+        return (values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)), list(seen)
+    if values.dtype == np.uint8:
+        shifted, low = values, 0
+    else:
+        # Shifted within 64 bits: int8 would overflow, and uint64 does not fit int64.
+        shifted = (values - np.uint64(low) if values.dtype == np.uint64 else values.astype(np.int64) - low).astype(
+            np.intp
+        )
+    count = np.bincount(shifted, minlength=high - low + 1)
+    seen_at = np.flatnonzero(count)
+    if len(seen_at) == len(count):
+        return _smallest(shifted, len(count)), [int(v) + low for v in seen_at]
+    table = np.zeros(len(count), np.int64)
+    table[seen_at] = np.arange(len(seen_at))
+    return _smallest(table, len(seen_at))[shifted], [int(v) + low for v in seen_at]
+
+
+def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Label]]:
+    if column.null_count:
+        raise _missing(where, at(first_null(column)), column.null_count)
+    coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+    codes, values = plain(coded.indices), coded.dictionary
+    # A dictionary may list values that no row holds (categories, slices of a longer column): they are not seen here.
+    used = np.flatnonzero(np.bincount(codes.astype(np.intp, copy=False), minlength=len(values)))
+    if len(used) < len(values):
+        table = np.zeros(len(values), np.int64)
+        table[used] = np.arange(len(used))
+        codes, values = table[codes], values.take(from_numpy(used))
+    found = values.to_pylist()
+    distinct = [_label(value) for value in found]
+    if None in distinct:
+        value, rows = found[distinct.index(None)], codes == distinct.index(None)
+        where_at = at(int(np.argmax(rows)))
+        raise _missing(where, where_at, int(rows.sum())) if value is None else _no_label(value, where, where_at)
+    return _smallest(codes, len(distinct)), [label for label in distinct if label is not None]
+
+
+def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:
+    """Codes over `distinct` as codes over `classes`; a label outside the classes is an error naming its first row."""
+    position = {label: i for i, label in enumerate(classes)}
+    alike = set(classes) <= {0, 1}  # False and True are 0 and 1 where these are the classes
+    table = np.array([position.get(v, -1) if alike or _kin(v, classes) else -1 for v in distinct], dtype=np.int64)
+    outside = np.flatnonzero(table < 0)
+    if len(outside):
+        row = min(int(np.argmax(codes == i)) for i in outside)
+        label = distinct[int(codes[row])]
+        raise SchemaError(f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}")
+    if np.array_equal(table, np.arange(len(table))):
+        return _smallest(codes, len(classes))
+    return _smallest(table, len(classes))[codes]
+
+
+def declared(classes: Any) -> tuple[Label, ...]:
+    """Declared classes as str, int or bool, of one type and distinct."""
+    if isinstance(classes, str | bytes):
+        raise SchemaError(f"classes must be a list of labels; got the text {classes!r}")
+    found = []
+    for value in classes.tolist() if hasattr(classes, "tolist") else list(classes):
+        label = _label(value.item() if isinstance(value, np.generic) else value)
+        if label is None:
+            raise SchemaError(f"class {value!r} is no label; expected str, int or bool")
+        found.append(label)
+    if not found:
+        raise SchemaError("classes is empty; name at least one class, or leave it out to take them from the data")
+    if len({type(label) for label in found}) > 1:
+        raise SchemaError(f"classes mix types: {found[:10]}; '1', 1 and True are different labels, use one type")
+    if len(set(map(str, found))) < len(found):
+        raise SchemaError(f"classes must be distinct; got {found[:10]}")
+    return tuple(found)
+
+
+def spellings(label: Label) -> tuple[str, ...]:
+    """How a column may spell a label in its name: as its text, and true/false/1/0 for a bool.
+
+    >>> spellings(True), spellings(3)
+    (('True', 'true', 'TRUE', '1'), ('3',))
+    """
+    text = str(label)
+    return (text, text.lower(), text.upper(), str(int(label))) if isinstance(label, bool) else (text,)
+
+
+def _kin(label: Label, classes: Sequence[Label]) -> bool:
+    return not classes or isinstance(label, bool) == isinstance(classes[0], bool)
+
+
+def _advise(label: Label, classes: Sequence[Label]) -> str:
+    shown = ", ".join(repr(c) for c in classes[:10]) + (", ..." if len(classes) > 10 else "")
+    twin = next((c for c in classes if str(c) == str(label)), None)
+    if twin is not None:
+        kinds = f"{type(label).__name__} {label!r} and {type(twin).__name__} {twin!r}"
+        return f"but the classes are {shown}: {kinds} are different labels; cast one column to the other's type."
+    return f"which is outside the declared classes {shown}; declare it in classes or correct the label."
+
+
+def _label(value: Any) -> Label | None:
+    if isinstance(value, str | bool | int):
+        return value
+    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT else None
+
+
+def _missing(where: str, row: str, count: int) -> SchemaError:
+    return SchemaError(f"{where} has no label at {row} ({count} such rows); fill it or drop the row.")
+
+
+def _no_label(value: Any, where: str, row: str) -> SchemaError:
+    if isinstance(value, bytes):
+        return SchemaError(f"{where} holds bytes {value!r} at {row}; decode them to text first.")
+    return SchemaError(
+        f"{where} holds {value!r} at {row}, which is no label (expected str, int or bool). "
+        f"If these are scores, name the column <model>.score; if probabilities, <model>.proba; if a prediction of a "
+        f"number, use task='regression'."
+    )
+
+
+def _smallest(codes: Array, size: int) -> Array:
+    dtype = np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32
+    return codes.astype(dtype, copy=False)

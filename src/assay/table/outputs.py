@@ -1,0 +1,311 @@
+"""Outputs: what one model said, of each declared kind, typed and checked over the whole column.
+
+>>> from assay.table.schema import Schema
+>>> schema = Schema("binary", ("cat", "dog"), {})
+>>> typed("a", {"proba": [0.25, 1.0]}, schema, 2)["proba"].tolist()
+[[0.75, 0.25], [0.0, 1.0]]
+"""
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import SchemaError
+from assay.table.columns import Array, At, Unnamed, at_row, numbers, plain, tidy, width
+from assay.table.labels import encode, recode, spellings
+from assay.table.schema import KINDS, Kind, Schema, parse_column
+
+__all__ = ["Given", "aligned", "by_model", "finite", "fractional", "gathered", "indicators", "typed", "unscored"]
+
+# A model's columns before they are typed: kind (None where none is declared) -> a tidy column, or one a class.
+Given: TypeAlias = dict[Kind | None, Any]
+
+# How far from 1 probabilities may sum: rounding of the type, or to three decimals in a text file.
+SUM_TOLERANCE = {"float16": 5e-3}
+SLACK = 1e-6
+
+
+def by_model(models: Mapping[str, Any]) -> dict[str, Given]:
+    """Columns named <model>, <model>.<kind> or <model>.<kind>.<class>, gathered by model and kind."""
+    found: dict[str, Given] = {}
+    for name, values in models.items():
+        model, kind, label = parse_column(str(name))
+        if not model:
+            raise SchemaError(f"column {name!r} names no model; expected <model>.{kind}")
+        gathered(found, model, kind, label, values)
+    return found
+
+
+def gathered(found: dict[str, Given], model: str, kind: Kind | None, label: str | None, values: Any) -> None:
+    """Put one column where it belongs in `found`; a kind given twice is refused."""
+    kinds = found.setdefault(model, {})
+    where = f"{kind or 'predictions'} of model {model!r}"
+    if label is None:
+        if kind in kinds:
+            raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
+        column = tidy(values, where)
+        if kind is None and isinstance(column, Mapping) and len(column) == 1 and not fractional(*column.values()):
+            column = next(iter(column.values()))  # a frame of one column of labels
+        kinds[kind] = column
+        return
+    columns = kinds.setdefault(kind, {})
+    if not isinstance(columns, dict):
+        raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
+    columns[label] = tidy(values, f"{where}, class {label!r}")
+
+
+def typed(model: str, kinds: Given, schema: Schema, n: int, at: At = at_row) -> dict[Kind, Array]:
+    """Every kind of one model's columns, checked: label codes (n,), proba and logit (n, k), score and value (n,)."""
+    found: dict[Kind, Array] = {}
+    for named, values in kinds.items():
+        kind = named or _bare_kind(model, values, schema)
+        where = f"{kind} of model {model!r}"
+        if kind not in KINDS:
+            raise SchemaError(f"model {model!r} gives {kind!r}, which is no kind; the kinds are {', '.join(KINDS)}")
+        if kind in found:
+            raise SchemaError(f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two")
+        array = _OF_KIND[kind](tidy(values, where), schema, where, at)
+        if len(array) != n:
+            raise SchemaError(
+                f"{where} has {len(array)} rows, the truth has {n}; give one prediction a row, or join by id"
+            )
+        found[kind] = array
+    return found
+
+
+def _bare_kind(model: str, values: Any, schema: Schema) -> Kind:
+    """The kind of what declares none: numbers in regression, probabilities when of many columns, else labels."""
+    if schema.task == "regression":
+        return "value"
+    many = width(values) is not None
+    if schema.task == "multilabel":
+        columns = values.values() if isinstance(values, Mapping) else [_matrix(values, f"model {model!r}").ravel()]
+        return "proba" if any(fractional(c) for c in columns) else "label"
+    if many:
+        return "proba"
+    unscored(values, model)
+    return "label"
+
+
+def unscored(values: Any, model: str) -> None:
+    """Refuse fractional numbers where labels were expected: the name must say what they are."""
+    if fractional(values):
+        raise SchemaError(
+            f"model {model!r} gives fractional numbers where labels were expected; say what they are in the name: "
+            f"{model}.proba (probability of the positive class), {model}.logit, {model}.score (a rank score), or use "
+            f"task='regression'."
+        )
+
+
+def fractional(column: Any) -> bool:
+    """Whether a tidy column holds numbers of which at least one is not whole."""
+    if isinstance(column, pa.Array):
+        if not pa.types.is_floating(column.type):
+            return False
+        column = plain(column.drop_null())
+    if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
+        return False
+    return bool((np.isfinite(column) & (column != np.floor(column))).any())
+
+
+def indicators(values: Any, schema: Schema, where: str, at: At) -> Array:
+    """0/1 per label (n, labels), uint8."""
+    table = aligned(values, schema, where, at)
+    bad = (table != 0) & (table != 1) if table.dtype != bool else np.zeros((0, 0), bool)
+    if bad.any():
+        row, column = map(int, np.argwhere(bad)[0])
+        raise SchemaError(
+            f"{where} has {table[row, column].item()!r} for label {schema.classes[column]!r} at {at(row)}; "
+            f"expected 0 or 1. If these are probabilities, name the columns <model>.proba.<label>."
+        )
+    return table.astype(np.uint8, copy=False)
+
+
+def aligned(values: Any, schema: Schema, where: str, at: At) -> Array:
+    """Class columns as (n, k) in the declared order, by name; a 2-D array is taken to be in that order."""
+    if isinstance(values, Mapping):
+        return _by_name(values, schema, where, at)
+    table = _matrix(values, where)
+    if table.ndim == 1 and schema.k == 1:
+        table = table[:, None]
+    if table.ndim != 2 or table.shape[1] != schema.k:
+        shown = ", ".join(repr(c) for c in schema.classes[:10]) + (", ..." if schema.k > 10 else "")
+        raise SchemaError(f"{where} has shape {table.shape}; expected (n, {schema.k}), one column for each of {shown}")
+    return table
+
+
+def _by_name(values: Mapping[str, Any], schema: Schema, where: str, at: At) -> Array:
+    named = [next((text for text in spellings(label) if text in values), None) for label in schema.classes]
+    extra = [text for text in values if text not in named]
+    if (None in named or extra) and isinstance(values, Unnamed) and len(values) == schema.k:
+        named, extra = list(values), []  # a frame without column names is in the declared order, as an array is
+    if None in named or extra:
+        missing = schema.classes[named.index(None)] if None in named else None
+        wrong = f"no column for class {missing!r}" if None in named else f"a column for unknown class {extra[0]!r}"
+        classes = ", ".join(str(label) for label in schema.classes[:20])
+        raise SchemaError(f"{where} has {wrong}; the classes are {classes}. Name one column for each class.")
+    columns = [numbers(values[text or ""], f"{where}, class {text!r}", at) for text in named]
+    if len({len(c) for c in columns}) > 1:
+        sizes = ", ".join(f"{text!r}: {len(c)}" for text, c in zip(named, columns, strict=True))
+        raise SchemaError(f"{where} has class columns of different lengths ({sizes}); give one value a row")
+    return np.stack(columns, axis=1)
+
+
+def _matrix(values: Any, where: str) -> Array:
+    """Numbers (n, k) of an array or of an Arrow column of lists; (n,) stays as it is."""
+    if not isinstance(values, pa.Array):
+        return np.asarray(values)
+    if not _is_nested(values):
+        return numbers(values, where)
+    if values.null_count:
+        raise SchemaError(
+            f"{where} is empty at row {int(np.argmax(plain(values.is_null())))}; fill the value or drop the row"
+        )
+    if pa.types.is_fixed_size_list(values.type):
+        size = values.type.list_size
+    elif pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        sizes = np.unique(np.diff(plain(values.offsets)))
+        if len(sizes) > 1:
+            raise SchemaError(f"{where} must be a list of one length in every row; found lengths {sizes[:5].tolist()}")
+        size = int(sizes[0]) if len(sizes) else 0
+    else:
+        raise SchemaError(f"{where} holds a {values.type} in each row; expected a list of numbers")
+    return numbers(values.flatten(), where).reshape(len(values), size)
+
+
+def _is_nested(values: Any) -> bool:
+    return isinstance(values, pa.Array) and bool(pa.types.is_nested(values.type))
+
+
+def _labels(values: Any, schema: Schema, where: str, at: At) -> Array:
+    if schema.task == "multilabel":
+        return indicators(values, schema, where, at)
+    if schema.task == "regression":
+        raise SchemaError(f"{where}: a regression has no labels; name the column <model>.value")
+    if (width(values) or 1) > 1:
+        raise SchemaError(
+            f"{where} has several columns; the task is {schema.task}, which takes one label a row (n,). If each "
+            f"column is a label of its own, use task='multilabel'; if they are one-hot, give the label of the largest."
+        )
+    codes, distinct = encode(values, where, at)
+    return recode(codes, distinct, schema.classes, where, at)
+
+
+def _probabilities(values: Any, schema: Schema, where: str, at: At) -> Array:
+    if schema.task == "regression":
+        raise SchemaError(f"{where}: a regression has no class probabilities; name the column <model>.value")
+    column, code = _single(values, schema, where)
+    if code is not None:
+        p = _in_unit(numbers(column, where, at), where, at)
+        return np.stack((1 - p, p) if code == 1 else (p, 1 - p), axis=1)
+    tolerance = SUM_TOLERANCE.get(_precision(values), 1e-3)
+    table = _in_unit(_wide(aligned(values, schema, where, at)), where, at)
+    if schema.task != "multilabel":
+        total = table.sum(axis=1, dtype=np.float64)
+        off = np.abs(total - 1) > tolerance
+        if off.any():
+            row = int(np.argmax(off))
+            raise SchemaError(
+                f"{where} sums to {total[row]:.4g} at {at(row)}, expected 1 ({int(off.sum())} such rows). If these are "
+                f"logits, name the column <model>.logit; if each label stands alone, use task='multilabel'."
+            )
+    return table
+
+
+def _single(values: Any, schema: Schema, where: str) -> tuple[Any, int | None]:
+    """The one column of a binary task and the code of the class it is for; None where each class has a column."""
+    if isinstance(values, Mapping):
+        if schema.task == "binary" and len(values) == 1 and not isinstance(values, Unnamed):
+            text, column = next(iter(values.items()))
+            return column, next((c for c, label in enumerate(schema.classes) if text in spellings(label)), None)
+        if len(values) > 1 or schema.k == 1 or not isinstance(values, Unnamed):
+            return values, None
+        values = next(iter(values.values()))
+    if width(values) is not None or schema.k == 1:
+        return values, None
+    if schema.task != "binary":
+        raise SchemaError(
+            f"{where} is one column; expected one for each of the {schema.k} classes: <model>.proba.<class>"
+        )
+    return values, schema.positive_code
+
+
+def _logits(values: Any, schema: Schema, where: str, at: At) -> Array:
+    if schema.task == "regression":
+        raise SchemaError(f"{where}: a regression has no class logits; name the column <model>.value")
+    column, code = _single(values, schema, where)
+    if code is None:
+        return finite(_wide(aligned(values, schema, where, at)), where, at)
+    z = finite(numbers(column, where, at), where, at)
+    return np.stack((np.zeros_like(z), z) if code == 1 else (z, np.zeros_like(z)), axis=1)
+
+
+def _scores(values: Any, schema: Schema, where: str, at: At) -> Array:
+    if schema.task != "binary":
+        raise SchemaError(
+            f"{where}: a rank score is for binary tasks; give <model>.proba.<class> or <model>.logit.<class>"
+        )
+    scores = numbers(values, where, at)
+    _refuse(np.isnan(scores), "nan", where, at)
+    return scores
+
+
+def _values(values: Any, schema: Schema, where: str, at: At) -> Array:
+    if schema.task != "regression":
+        raise SchemaError(f"{where}: a predicted number needs task='regression'; this task is {schema.task}")
+    return finite(numbers(values, where, at), where, at)
+
+
+_OF_KIND = {"label": _labels, "proba": _probabilities, "logit": _logits, "score": _scores, "value": _values}
+
+
+def finite(values: Array, where: str, at: At) -> Array:
+    """`values`, none of which is NaN or infinite."""
+    # The sum is finite where all values are, at a fraction of the cost of a mask; overflow only costs the second look.
+    with np.errstate(over="ignore", invalid="ignore"):
+        clean = np.isfinite(values.sum())
+    if not clean:
+        good = np.isfinite(values)
+        if not good.all():
+            _refuse(~good, str(values.ravel()[int(np.argmin(good.ravel()))]), where, at)
+    return values
+
+
+def _refuse(bad: Array, what: str, where: str, at: At) -> None:
+    rows = bad if bad.ndim == 1 else bad.any(axis=1)
+    if rows.any():
+        row = int(np.argmax(rows))
+        raise SchemaError(
+            f"{where} is {what} at {at(row)} ({int(rows.sum())} such rows); expected finite numbers. Drop these rows, "
+            f"or find out why the model gave them."
+        )
+
+
+def _in_unit(p: Array, where: str, at: At) -> Array:
+    if p.size == 0 or (p.min() >= 0 and p.max() <= 1):
+        return p
+    finite(p, where, at)
+    # A rounding error beyond the ends is no reason to refuse a table.
+    bad = (p < -SLACK) | (p > 1 + SLACK)
+    if bad.any():
+        row = int(np.argmax(bad if bad.ndim == 1 else bad.any(axis=1)))
+        value = float(p.ravel()[int(np.argmax(bad.ravel()))])
+        raise SchemaError(
+            f"{where} is {value:.6g} at {at(row)}; probabilities lie in [0, 1]. If these are logits, name the column "
+            f"<model>.logit; if rank scores, <model>.score."
+        )
+    return np.clip(p, 0, 1)
+
+
+def _precision(values: Any) -> str:
+    if isinstance(values, Mapping):
+        return _precision(next(iter(values.values())))
+    if isinstance(values, pa.Array):
+        return "float16" if "halffloat" in str(values.type) else "float64"
+    return str(values.dtype)
+
+
+def _wide(table: Array) -> Array:
+    return table if table.dtype in (np.float32, np.float64) else table.astype(np.float64)

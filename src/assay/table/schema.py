@@ -1,0 +1,81 @@
+"""Schema: the task, the classes in their order, and the declared kinds of output that each model gives.
+
+>>> Schema("binary", ("cat", "dog"), {"a": ("proba",)}, positive="dog").offers("a", "label")
+True
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from assay.table.labels import Label
+
+__all__ = ["BY_CLASS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
+
+Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
+Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+SPECIAL = ("id", "weight", "fold", "split", "cluster")
+
+TASKS: tuple[Task, ...] = get_args(Task)
+BY_CLASS: tuple[Kind, ...] = ("proba", "logit", "label")
+
+# What each reading of a model can be made from, best source first.
+SOURCES: Mapping[str, tuple[Kind, ...]] = {
+    "label": ("label", "proba", "logit"),
+    "proba": ("proba", "logit"),
+    "score": ("score", "logit", "proba"),
+    "value": ("value",),
+}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What the table holds: the task, the classes in their declared order, and the kinds each model gives.
+
+    `classes` are the labels of a multi-label task too, and empty for regression. `positive` is the positive class of a
+    binary task: the declared one, or else the last of the two in sorted order (`positive_declared` tells which).
+    """
+
+    task: Task
+    classes: tuple[Label, ...]
+    models: Mapping[str, tuple[Kind, ...]]
+    positive: Label | None = None
+    positive_declared: bool = False
+
+    @property
+    def k(self) -> int:
+        """Number of classes (or of labels, in a multi-label task)."""
+        return len(self.classes)
+
+    @property
+    def positive_code(self) -> int:
+        """Position of the positive class in `classes` (binary tasks)."""
+        return self.classes.index(self.positive)
+
+    def offers(self, model: str, reads: str) -> bool:
+        """Whether `model` gives what a metric reads ("label", "proba", "score" or "value")."""
+        kinds = self.models[model]
+        if reads == "score" and self.task in ("multiclass", "multilabel"):
+            return "proba" in kinds or "logit" in kinds
+        return any(kind in kinds for kind in SOURCES[reads])
+
+    def __post_init__(self) -> None:
+        if self.task == "binary" and self.positive is None:
+            object.__setattr__(self, "positive", max(self.classes))
+
+
+def parse_column(name: str) -> tuple[str, Kind | None, str | None]:
+    """Model, kind and class that a column name declares; where it could be read in two ways, the first kind counts.
+
+    >>> parse_column("bert.large.proba.cat"), parse_column("svm.score"), parse_column("svm")
+    (('bert.large', 'proba', 'cat'), ('svm', 'score', None), ('svm', None, None))
+    """
+    found = [(name.find(f".{kind}."), kind) for kind in BY_CLASS if f".{kind}." in name]
+    if found:
+        at, by_class = min(found)
+        return name[:at], by_class, name[at + len(by_class) + 2 :]
+    model, dot, kind_text = name.rpartition(".")
+    if dot and kind_text in KINDS:
+        return model, kind_text, None
+    return name, None, None

@@ -1,0 +1,212 @@
+"""compare: paired differences, who is tied, and that the tests between models are the published ones."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from scipy.stats import ttest_rel
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.multitest import multipletests
+
+from assay.compare import compare, holm
+from assay.errors import UnsupportedError
+from assay.predictions import Predictions
+from tables import tables
+
+
+def two(n01, n10, both=50, none=10):
+    """Two models that are alone right on n10 and n01 rows."""
+    right_a = [1] * n10 + [0] * n01 + [1] * both + [0] * none
+    right_b = [0] * n10 + [1] * n01 + [1] * both + [0] * none
+    y = np.arange(len(right_a)) % 2
+    return Predictions.from_arrays(y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)})
+
+
+def test_mcnemar_mid_p_of_the_published_example():
+    """15 against 5 discordant rows: exact two-sided .0414 less the point mass gives .0266."""
+    (pair,) = compare(two(5, 15), "accuracy").pairs
+    assert pair.p == pytest.approx(0.02660, abs=5e-6)
+    assert pair.method == "mcnemar mid-p"
+
+
+@pytest.mark.parametrize(("n01", "n10"), [(0, 1), (3, 9), (7, 7), (20, 5), (0, 12)])
+def test_mcnemar_mid_p_is_the_exact_p_of_statsmodels_less_the_point_mass(n01, n10):
+    from scipy.stats import binom
+
+    # With as many on both sides the exact p counts the middle twice and is cut at 1; the mid-p is 1 without a cut.
+    mass = 0.0 if n01 == n10 else binom.pmf(min(n01, n10), n01 + n10, 0.5)
+    exact = mcnemar([[0, n10], [n01, 0]], exact=True).pvalue
+    (pair,) = compare(two(n01, n10), "accuracy").pairs
+    assert pair.p == pytest.approx(exact - mass, abs=1e-10)
+
+
+def test_two_models_that_say_the_same_are_tied():
+    found = compare(two(0, 0), "accuracy")
+    assert found.tied == ("a", "b")
+    assert found.pairs[0].p == 1.0
+
+
+def test_paired_t_equals_scipy():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=80)
+    f, g = y + rng.normal(size=80), y + rng.normal(size=80) * 1.3
+    p = Predictions.from_arrays(y, {"a": f, "b": g}, task="regression")
+    (pair,) = compare(p, "mse").pairs
+    expected = ttest_rel((y - f) ** 2, (y - g) ** 2)
+    assert pair.p == pytest.approx(expected.pvalue, rel=1e-10)
+    ends = expected.confidence_interval(0.95)
+    assert (pair.low, pair.high) == pytest.approx((ends.low, ends.high), rel=1e-10)
+
+
+def delong_test(y, a, b):
+    """The covariance of DeLong (1988) in its plain form."""
+
+    def components(s):
+        pos, neg = s[y == 1], s[y == 0]
+        psi = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
+        return psi.mean(axis=1), psi.mean(axis=0), psi.mean()
+
+    (a10, a01, auc_a), (b10, b01, auc_b) = components(a), components(b)
+    variance = np.var(a10 - b10, ddof=1) / len(a10) + np.var(a01 - b01, ddof=1) / len(a01)
+    return auc_a - auc_b, np.sqrt(variance)
+
+
+def test_paired_delong_equals_the_formula_of_the_paper():
+    from scipy.stats import norm
+
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 150)
+    a, b = np.round(y + rng.normal(size=150), 1), np.round(y * 0.5 + rng.normal(size=150), 1)
+    (pair,) = compare(Predictions.from_arrays(y, {"a.score": a, "b.score": b}), "roc_auc").pairs
+    gap, error = delong_test(y, a, b)
+    assert pair.difference == pytest.approx(gap, rel=1e-12)
+    assert pair.p == pytest.approx(2 * norm.sf(abs(gap) / error), rel=1e-9)
+
+
+def test_the_paired_bootstrap_of_f1_agrees_with_resampling_the_rows():
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 2, 400)
+    said = {m: np.where(rng.random(400) < q, y, 1 - y) for m, q in (("a", 0.85), ("b", 0.75))}
+    (pair,) = compare(Predictions.from_arrays(y, said), "f1").pairs
+
+    def f1(y, p):
+        return 2 * (y * p).sum() / (y.sum() + p.sum())
+
+    draws = []
+    for _ in range(2000):
+        i = rng.integers(0, 400, 400)
+        draws.append(f1(y[i], said["a"][i]) - f1(y[i], said["b"][i]))
+    assert (pair.low, pair.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.012)
+
+
+@pytest.mark.parametrize("p", [[0.01, 0.04, 0.03], [0.5], [0.001, 0.001, 0.9, 0.02], [0.2, 1.0]])
+def test_holm_equals_statsmodels(p):
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1], abs=1e-12)
+
+
+@given(tables())
+def test_swapping_two_models_swaps_the_sign_of_their_difference(p):
+    metric = {"regression": "mse", "multilabel": "hamming_loss"}.get(p.task, "log_loss")
+    (ab,), (ba,) = (compare(p.select(order), metric).pairs for order in (["a", "b"], ["b", "a"]))
+    assert ab.difference == pytest.approx(-ba.difference, abs=1e-12)
+    assert ab.p == pytest.approx(ba.p, rel=1e-6, abs=1e-12)
+
+
+@given(tables())
+def test_an_interval_of_a_difference_holds_the_difference(p):
+    for metric in {"regression": ["rmse", "r2"], "multilabel": ["accuracy", "f1(average=micro)"]}.get(
+        p.task, ["accuracy", "f1(average=micro)", "roc_auc"]
+    ):
+        try:
+            found = compare(p, metric)
+        except UnsupportedError:
+            continue
+        for pair in found.pairs:
+            assert pair.low <= pair.difference <= pair.high
+            assert 0 <= pair.p <= pair.p_adjusted <= 1
+
+
+def test_a_lower_loss_is_better():
+    y = np.linspace(0, 1, 50)
+    p = Predictions.from_arrays(y, {"far": y + 1.0, "near": y + 0.1 * np.cos(np.arange(50))}, task="regression")
+    found = compare(p, "mse")
+    assert (found.best, found.tied) == ("near", ("near",))
+    assert found.pairs[0].verdict == "near is better"
+    assert found.rows_to_decide is None
+
+
+def test_models_that_cannot_be_told_apart_are_named_with_the_rows_that_would_settle_it():
+    found = compare(two(5, 9), "accuracy")
+    assert found.tied == ("a", "b")
+    assert found.rows_to_decide > found.n
+    assert "cannot be told apart from b" in found.verdict
+
+
+def test_a_tenfold_sample_of_the_same_kind_is_about_what_rows_to_decide_asks_for():
+    """With the number of rows it asks for, repeated tests find the difference about 80 % of the time."""
+    small = compare(two(30, 45, both=100, none=25), "accuracy")
+    rng = np.random.default_rng(3)
+    n, found = small.rows_to_decide, 0
+    for _ in range(60):
+        kind = rng.choice(4, size=n, p=np.array([45, 30, 100, 25]) / 200)
+        right_a, right_b = np.isin(kind, [0, 2]), np.isin(kind, [1, 2])
+        y = np.zeros(n, int)
+        y[0] = 1
+        p = Predictions.from_arrays(y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)})
+        found += len(compare(p, "accuracy").tied) == 1
+    assert 0.6 <= found / 60 <= 0.95
+
+
+def test_clusters_are_resampled_as_a_whole():
+    rng = np.random.default_rng(4)
+    y = np.repeat(rng.integers(0, 2, 30), 20)
+    flip = np.repeat(rng.random(30) < 0.2, 20)
+    said = {"a": y, "b": np.where(flip, 1 - y, y)}
+    alone, clustered = (
+        compare(Predictions.from_arrays(y, said, cluster=c), "accuracy").pairs[0]
+        for c in (None, np.repeat(np.arange(30), 20))
+    )
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
+    assert clustered.method == "paired cluster bootstrap"
+
+
+def test_equally_good_models_are_rarely_declared_different():
+    """Ten models of one skill: any false winner in at most about 5 % of tables."""
+    rng = np.random.default_rng(5)
+    false = 0
+    for _ in range(100):
+        y = rng.integers(0, 2, 200)
+        said = {f"m{i}": np.where(rng.random(200) < 0.8, y, 1 - y) for i in range(10)}
+        false += len(compare(Predictions.from_arrays(y, said), "accuracy").tied) == 1
+    assert false <= 6
+
+
+def test_an_undefined_figure_cannot_be_compared():
+    p = Predictions.from_arrays(["no", "no"], {"a.score": [0.1, 0.2], "b.score": [0.2, 0.1]}, classes=["no", "yes"])
+    with pytest.raises(UnsupportedError, match=r"roc_auc.* of model 'a' is undefined \(single_class\)"):
+        compare(p, "roc_auc")
+
+
+def test_a_metric_with_one_figure_a_class_is_refused():
+    with pytest.raises(UnsupportedError, match="compare by one figure"):
+        compare(two(1, 2), "f1(average=none)")
+
+
+def test_models_that_do_not_give_what_the_metric_reads_are_left_out_and_named():
+    p = Predictions.from_arrays([0, 1] * 10, {"a": [0, 1] * 10, "b.proba": [0.2, 0.9] * 10, "c.proba": [0.3, 0.6] * 10})
+    found = compare(p, "log_loss")
+    assert set(found.values) == {"b", "c"}
+    assert "left out, giving no proba: a" in found.notes
+
+
+def test_the_json_follows_the_contract():
+    found = json.loads(compare(two(5, 9), "accuracy").to_json())
+    assert found["schema"] == "assay.comparison/1"
+    assert {"metric", "best", "tied", "rows_to_decide", "pairs"} <= found.keys()
+    assert list(found["pairs"][0]) == ["a", "b", "difference", "low", "high", "p", "p_adjusted", "method", "verdict"]
+
+
+def test_one_model_alone_is_best():
+    p = two(1, 2).select(["a"])
+    assert compare(p, "accuracy").tied == ("a",)

@@ -1,0 +1,72 @@
+"""The registry: canonical text, and third-party members."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from assay.errors import NameLookupError
+from assay.evaluate import evaluate
+from assay.metric import METRICS, Average, Ratio, RowMetric
+from assay.predictions import Predictions
+
+
+@pytest.fixture
+def clean_shelf():
+    before = dict(METRICS._classes)
+    METRICS.load()
+    yield
+    METRICS._classes = {
+        name: cls for name, cls in METRICS._classes.items() if name in before or cls.__module__ != __name__
+    }
+
+
+def test_a_metric_of_ones_own_is_registered_by_defining_it(clean_shelf):
+    @dataclass(frozen=True)
+    class Within(RowMetric):
+        """Share of predictions within a tolerance of the truth."""
+
+        name = "within"
+        tolerance: float = 1.0
+        reads = "value"
+        tasks = frozenset({"regression"})
+
+        def per_row(self, rows):
+            return np.abs(rows.truth - rows.value) <= self.tolerance
+
+    p = Predictions.from_arrays([1.0, 2.0, 3.0], {"m": [1.2, 2.6, 3.1]}, task="regression")
+    found = evaluate(p, "within(tolerance=0.5)")
+    assert found.value == pytest.approx(2 / 3)
+    assert found.metrics == ["within(tolerance=0.5)"]
+
+
+def test_a_ratio_of_ones_own_gets_averages_and_intervals_for_nothing(clean_shelf):
+    @dataclass(frozen=True)
+    class Jaccard(Ratio):
+        """Overlap of the true and the predicted rows of a class."""
+
+        name = "my_jaccard"
+        average: Average = "auto"
+
+        def parts(self, c):
+            return c.tp, c.support + c.predicted - c.tp
+
+    p = Predictions.from_arrays(["a", "b", "c", "a"], {"m": ["a", "b", "b", "a"]})
+    rows = evaluate(p, ["my_jaccard", "my_jaccard(average=none)"]).rows
+    assert rows[0].value == pytest.approx((1 + 0.5 + 0) / 3)
+    assert all(r.low <= r.value <= r.high for r in rows)
+
+
+@pytest.mark.parametrize(
+    "text", ["f1", "f1(average=micro)", "f_beta(beta=2)", " f_beta( beta = 2.0 , average=macro ) "]
+)
+def test_reading_the_canonical_text_gives_it_back(text):
+    canonical = str(METRICS.parse(text))
+    assert str(METRICS.parse(canonical)) == canonical
+
+
+def test_an_unknown_name_suggests_close_ones_or_the_list():
+    with pytest.raises(NameLookupError, match="Did you mean"):
+        METRICS.parse("acuracy")
+    with pytest.raises(NameLookupError, match="assay list metrics"):
+        METRICS.parse("zzzz")

@@ -1,0 +1,166 @@
+"""Intervals: against other packages, at the extremes, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import t as student
+from statsmodels.stats.proportion import proportion_confint
+
+from assay.evaluate import evaluate
+from assay.predictions import Predictions
+from assay.uncertainty import t_quantile, wilson
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 30), (28, 30), (30, 30), (500, 1000)])
+def test_wilson_equals_statsmodels(k, n):
+    low, high = wilson(np.array(float(k)), np.array(float(n)), 0.95)
+    assert (float(low), float(high)) == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+
+
+@pytest.mark.parametrize("freedom", [1, 5, 30, 199, 200, 250, 1000, 1e6])
+@pytest.mark.parametrize("p", [0.9, 0.975, 0.9995])
+def test_the_quantile_of_students_t_equals_scipy(p, freedom):
+    assert t_quantile(p, freedom) == pytest.approx(student.ppf(p, freedom), rel=1e-8)
+
+
+def test_the_interval_of_a_mean_is_students_t():
+    from scipy.stats import sem
+
+    rng = np.random.default_rng(0)
+    y, f = rng.normal(size=40), rng.normal(size=40)
+    row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mae").rows[0]
+    errors = np.abs(y - f)
+    expected = student.interval(0.95, 39, errors.mean(), sem(errors))
+    assert (row.low, row.high) == pytest.approx(expected, rel=1e-10)
+    assert row.method == "t"
+
+
+def delong_reference(y, s):
+    """DeLong's variance in the plain double loop of the paper."""
+    pos, neg = s[y == 1], s[y == 0]
+    psi = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
+    return psi.mean(), psi.mean(axis=1).var(ddof=1) / len(pos) + psi.mean(axis=0).var(ddof=1) / len(neg)
+
+
+def test_the_interval_of_an_auc_is_delong_on_the_logit():
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, 200)
+    s = np.round(y + rng.normal(size=200), 1)
+    row = evaluate(Predictions.from_arrays(y, {"m.score": s}), "roc_auc").rows[0]
+    auc, variance = delong_reference(y, s)
+    half = 1.959963984540054 * math.sqrt(variance) / (auc * (1 - auc))
+    logit = math.log(auc / (1 - auc))
+    assert row.value == pytest.approx(auc, rel=1e-12)
+    assert (row.low, row.high) == pytest.approx(
+        (1 / (1 + math.exp(half - logit)), 1 / (1 + math.exp(-half - logit))), rel=1e-10
+    )
+    assert row.method == "delong"
+
+
+def test_a_perfect_auc_has_an_interval_with_a_width_that_shrinks_with_the_rows():
+    def low(n):
+        y = np.arange(n) % 2
+        return evaluate(Predictions.from_arrays(y, {"m.score": y.astype(float)}), "roc_auc").rows[0].low
+
+    assert 0.7 < low(30) < low(300) < 1
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "precision", "recall", "balanced_accuracy", "hamming_loss"])
+def test_a_perfect_small_sample_has_an_interval_with_a_width(metric):
+    y = [0, 1] * 10
+    row = evaluate(Predictions.from_arrays(y, {"m": y}), metric).rows[0]
+    assert row.high - row.low > 0.02
+
+
+def test_a_perfect_multilabel_sample_has_an_interval_with_a_width():
+    y = np.arange(60).reshape(20, 3) % 2
+    for row in evaluate(Predictions.from_arrays(y, {"m": y}, task="multilabel"), ["f1", "f1(average=micro)"]).rows:
+        assert 0.001 < row.high - row.low < 0.3
+
+
+def test_rows_of_one_cluster_count_as_one_for_the_width_of_an_interval():
+    rng = np.random.default_rng(2)
+    y = np.repeat(rng.integers(0, 2, 60), 20)
+    said = np.where(np.repeat(rng.random(60) < 0.8, 20), y, 1 - y)
+    cluster = np.repeat(np.arange(60), 20)
+    apart = evaluate(Predictions.from_arrays(y, {"m": said}), ["accuracy", "f1"])
+    together = evaluate(Predictions.from_arrays(y, {"m": said}, cluster=cluster), ["accuracy", "f1"])
+    for a, b in zip(apart.rows, together.rows, strict=True):
+        assert b.high - b.low > 3 * (a.high - a.low)
+        assert b.method == "cluster bootstrap"
+
+
+def test_the_interval_of_an_auc_knows_clusters():
+    rng = np.random.default_rng(3)
+    y = np.repeat(rng.integers(0, 2, 40), 25)
+    score = y + np.repeat(rng.normal(size=40), 25)
+    apart, together = (
+        evaluate(Predictions.from_arrays(y, {"m.score": score}, cluster=c), "roc_auc").rows[0]
+        for c in (None, np.repeat(np.arange(40), 25))
+    )
+    assert together.high - together.low > 3 * (apart.high - apart.low)
+
+
+def test_weighted_proportions_have_the_interval_of_their_effective_number_of_rows():
+    y = np.arange(100) % 2
+    said = np.where(np.arange(100) % 10 == 0, 1 - y, y)
+    weight = np.where(np.arange(100) < 50, 1.0, 1e-9)
+    wide = evaluate(Predictions.from_arrays(y, {"m": said}, weight=weight), "accuracy").rows[0]
+    half = evaluate(Predictions.from_arrays(y[:50], {"m": said[:50]}), "accuracy").rows[0]
+    assert (wide.low, wide.high) == pytest.approx((half.low, half.high), abs=1e-6)
+
+
+def test_intervals_of_count_metrics_agree_with_resampling_the_rows():
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 3, 500)
+    said = np.where(rng.random(500) < 0.7, y, rng.integers(0, 3, 500))
+    row = evaluate(Predictions.from_arrays(y, {"m": said}), "f1").rows[0]
+    draws = []
+    for _ in range(1000):
+        i = rng.integers(0, 500, 500)
+        tp, t, p = (np.bincount(v, minlength=3) for v in (y[i][y[i] == said[i]], y[i], said[i]))
+        draws.append((2 * tp / (t + p)).mean())
+    assert (row.low, row.high) == pytest.approx(np.quantile(draws, [0.025, 0.975]), abs=0.008)
+
+
+def coverage(metric, make, truth, n, runs=300):
+    rng = np.random.default_rng(0)
+    inside = 0
+    for _ in range(runs):
+        row = evaluate(make(rng, n), metric).rows[0]
+        inside += row.low <= truth <= row.high
+    return inside / runs
+
+
+def binary(p_right, prevalence=0.5):
+    def make(rng, n):
+        y = (rng.random(n) < prevalence).astype(int)
+        y[:2] = 0, 1
+        said = np.where(rng.random(n) < p_right, y, 1 - y)
+        return Predictions.from_arrays(y, {"m": said}, classes=[0, 1], positive=1)
+
+    return make
+
+
+@pytest.mark.parametrize(("metric", "p_right", "n"), [("accuracy", 0.95, 30), ("f1", 0.7, 100), ("f1", 0.95, 100)])
+def test_95_percent_intervals_cover_the_truth_95_percent_of_the_time(metric, p_right, n):
+    """Balanced and symmetric errors: accuracy, precision, recall and F1 of the population are all p_right."""
+    # 300 runs have a standard error of 1.3 points at 95 %.
+    assert 0.91 <= coverage(metric, binary(p_right), p_right, n) <= 0.99
+
+
+def test_intervals_of_the_confidence_asked_for_are_nested():
+    p = binary(0.8)(np.random.default_rng(5), 200)
+    for metric in ("accuracy", "f1"):
+        wide, narrow = (evaluate(p, metric, confidence=c).rows[0] for c in (0.99, 0.8))
+        assert wide.low < narrow.low < narrow.high < wide.high
+
+
+def test_many_classes_have_intervals_too():
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 200, 5000)
+    said = np.where(rng.random(5000) < 0.8, y, rng.integers(0, 200, 5000))
+    row = evaluate(Predictions.from_arrays(y, {"m": said}), "f1").rows[0]
+    assert row.low < row.value < row.high
+    assert row.high - row.low < 0.05
