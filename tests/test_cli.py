@@ -232,3 +232,14 @@ def test_the_version_is_the_one_of_the_package(capsys):
     status, out, _ = run(capsys, "--version")
     assert status == 0
     assert assay.__version__ in out
+
+
+def test_importing_a_room_leaves_the_verb_of_the_same_name_in_place():
+    verbs = "assay.compare, assay.report, assay.evaluate"
+    assert fresh(f"import {verbs}; print(all(map(callable, ({verbs}))))").strip() == "True"
+
+
+def test_every_public_name_can_be_reached_and_is_listed():
+    for name in assay.ROOMS:
+        assert getattr(assay, name).__name__ == name
+        assert name in dir(assay)

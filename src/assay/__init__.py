@@ -6,23 +6,74 @@
 0.75
 """
 
-from assay.adapter import collect as collect
-from assay.compare import Comparison as Comparison
-from assay.compare import compare as compare
-from assay.errors import AssayError as AssayError
-from assay.evaluate import Evaluation as Evaluation
-from assay.evaluate import evaluate as evaluate
-from assay.fusion import Fused as Fused
-from assay.fusion import Fusion as Fusion
-from assay.fusion import fuse as fuse
-from assay.history import Diagnosis as Diagnosis
-from assay.history import History as History
-from assay.history import diagnose as diagnose
-from assay.io import read as read
-from assay.io import write as write
-from assay.metric import Metric as Metric
-from assay.predictions import Predictions as Predictions
-from assay.report import Report as Report
-from assay.report import report as report
-from assay.validate import cross_validate as cross_validate
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
 from assay.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from assay.adapter import collect as collect
+    from assay.compare import Comparison as Comparison
+    from assay.compare import compare as compare
+    from assay.errors import AssayError as AssayError
+    from assay.evaluate import Evaluation as Evaluation
+    from assay.evaluate import evaluate as evaluate
+    from assay.fusion import Fused as Fused
+    from assay.fusion import Fusion as Fusion
+    from assay.fusion import fuse as fuse
+    from assay.history import Diagnosis as Diagnosis
+    from assay.history import History as History
+    from assay.history import diagnose as diagnose
+    from assay.io import read as read
+    from assay.io import write as write
+    from assay.metric import Metric as Metric
+    from assay.predictions import Predictions as Predictions
+    from assay.report import Report as Report
+    from assay.report import report as report
+    from assay.validate import cross_validate as cross_validate
+
+# Each public name and the room it lives in, imported when first used: `assay --help` does not wait for charts.
+ROOMS = {
+    "AssayError": "errors",
+    "Comparison": "compare",
+    "Diagnosis": "history",
+    "Evaluation": "evaluate",
+    "Fused": "fusion",
+    "Fusion": "fusion",
+    "History": "history",
+    "Metric": "metric",
+    "Predictions": "predictions",
+    "Report": "report",
+    "collect": "adapter",
+    "compare": "compare",
+    "cross_validate": "validate",
+    "diagnose": "history",
+    "evaluate": "evaluate",
+    "fuse": "fusion",
+    "read": "io",
+    "report": "report",
+    "write": "io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in ROOMS:
+        raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    return getattr(import_module(f"assay.{ROOMS[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*ROOMS, "__version__"])
+
+
+class _House(ModuleType):
+    """The package: importing the room `assay.compare` must not put the module in the place of the verb `compare`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in ROOMS and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _House

@@ -18,7 +18,6 @@ import re
 import typing
 from dataclasses import MISSING, fields
 from functools import cache
-from importlib.metadata import entry_points
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from assay.errors import NameLookupError
@@ -64,6 +63,9 @@ class Registry(Generic[T]):
         """Import the modules of the family's package and its entry points, once."""
         if self._loaded:
             return
+        # Reading what is installed takes a quarter of the start-up; not before a name is looked up.
+        from importlib.metadata import entry_points
+
         self._loaded = True
         package = importlib.import_module(f"assay.{self.family}")
         for module in pkgutil.iter_modules(package.__path__):
