@@ -164,3 +164,11 @@ def test_many_classes_have_intervals_too():
     row = evaluate(Predictions.from_arrays(y, {"m": said}), "f1").rows[0]
     assert row.low < row.value < row.high
     assert row.high - row.low < 0.05
+
+
+@pytest.mark.parametrize("metric", ["brier", "f1(average=samples)"])
+def test_a_mean_over_rows_that_are_all_alike_has_an_interval_with_a_width(metric):
+    y = np.arange(40).reshape(20, 2) % 2
+    p = Predictions.from_arrays(y, {"m.proba": y.astype(float)}, task="multilabel")
+    row = evaluate(p, metric).rows[0]
+    assert row.high - row.low > 0.05

@@ -59,7 +59,13 @@ def run(out: Path, *, seed: int = 0, say: Callable[[str], None] = print) -> str:
     write(fused.predictions, out / "predictions.parquet")
     write(test, out / "test.parquet")
     made = report(
-        fused.predictions, histories=diagnosis, metric=METRIC, fused=fused, test=test, title="Handwritten digits", seed=seed
+        fused.predictions,
+        histories=diagnosis,
+        metric=METRIC,
+        fused=fused,
+        test=test,
+        title="Handwritten digits",
+        seed=seed,
     )
     made.save(out / "report.html")
     made.to_json(out / "report.json")

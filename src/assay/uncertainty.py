@@ -89,7 +89,7 @@ def interval(metric: Metric, sample: Sample, confidence: float = 0.95) -> Interv
     elif method == "wilson":
         found = _wilson(metric, sample, confidence)
     elif method == "t":
-        found = _t(sample.summary, confidence)
+        found = _t(sample.summary, metric.bounds, confidence)
     else:
         found = bootstrap(metric, sample, confidence)
     low, high = (np.clip(np.ravel(end), *metric.bounds) for end in found[:2])
@@ -141,11 +141,15 @@ def t_quantile(p: float, freedom: float) -> float:
     return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
 
 
-def _t(summary: Sums, confidence: float) -> Interval:
-    """Mean of the rows +- t standard errors."""
+def _t(summary: Sums, bounds: tuple[float, float], confidence: float) -> Interval:
+    """Mean of the rows +- t standard errors; Wilson's for rows that are all alike, which have no spread to go by."""
     n = effective(summary)
     if n[0] <= 1:
         return Interval(np.array([np.nan]), np.array([np.nan]), "")
+    if not summary.m2[0, 0] and np.isfinite(bounds).all():
+        low, high = bounds
+        ends = wilson((summary.mean[:, 0] - low) / (high - low) * n, n, confidence)
+        return Interval(*(low + end * (high - low) for end in ends), "wilson")
     error = np.sqrt(summary.m2[:, 0] / summary.weight / (n - 1))
     half = t_quantile((1 + confidence) / 2, float(n[0]) - 1) * error
     return Interval(summary.mean[:, 0] - half, summary.mean[:, 0] + half, "t")

@@ -17,7 +17,9 @@ TRAINING = ("train", "training", "learn", "dtrain")
 
 @dataclass(frozen=True)
 class Boosting(Reader):
-    """`evals_result`, `record_evaluation`, `get_evals_result()`: rounds counted from 1, the last set is validation.
+    """XGBoost, LightGBM and CatBoost results as JSON ({set: {metric: [...]}}), rounds counted from 1.
+
+    The last set is the validation.
 
     XGBoost's scikit-learn interface calls its sets validation_0, validation_1, ... even when the first is the
     training set: it is taken for that when it ends lower than the last.

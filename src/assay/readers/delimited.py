@@ -11,7 +11,7 @@ __all__ = ["Delimited"]
 
 @dataclass(frozen=True)
 class Delimited(Reader):
-    """A header with any of loss, train_loss, val_loss, valid_loss, eval_loss, ... and rows of numbers.
+    """A loop of one's own as CSV: any of loss, train_loss, val_loss, valid_loss, ... and rows of numbers.
 
     An empty cell, NA or null was not measured; nan and inf were. fastai's `history.csv` is read too.
     """

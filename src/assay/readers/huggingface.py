@@ -13,7 +13,9 @@ __all__ = ["HuggingFace"]
 
 @dataclass(frozen=True)
 class HuggingFace(Reader):
-    """`log_history`: each `loss` is a mean since the record before, so those between two evaluations are averaged.
+    """Hugging Face Trainer: `trainer_state.json`, or the checkpoint folder that holds it.
+
+    Each `loss` is a mean since the record before, so those between two evaluations are averaged.
 
     The closing `train_loss` is a mean over the whole run and no point of the curve. The number of validation rows
     follows from the evaluation's time and speed.

@@ -11,7 +11,9 @@ __all__ = ["KerasCsv"]
 
 @dataclass(frozen=True)
 class KerasCsv(Reader):
-    """`epoch,accuracy,loss,val_accuracy,val_loss`; training values are means over the epoch while the weights changed.
+    """Keras `CSVLogger`: epoch,accuracy,loss,val_accuracy,val_loss, epochs counted from 0.
+
+    Training values are means over the epoch while the weights changed.
 
     Runs appended to one file are told by the epoch going back; the newest values stand.
     """

@@ -13,7 +13,10 @@ __all__ = ["KerasJson"]
 
 @dataclass(frozen=True)
 class KerasJson(Reader):
-    """{"loss": [...], "val_loss": [...]}; shorter validation curves are placed as in History.from_keras."""
+    """Keras `History.history` as JSON: {"loss": [...], "val_loss": [...]}.
+
+    Shorter validation curves are placed as in History.from_keras.
+    """
 
     name = "keras_json"
 

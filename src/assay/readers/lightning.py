@@ -12,7 +12,7 @@ __all__ = ["LightningCsv"]
 
 @dataclass(frozen=True)
 class LightningCsv(Reader):
-    """`epoch,step,train_loss_epoch,train_loss_step,val_loss,...`: rows of one epoch are joined.
+    """Lightning `CSVLogger`: `metrics.csv`, or the folder that holds it; rows of one epoch are joined.
 
     `<name>_epoch` is the mean over the epoch; `<name>_step` is used where nothing else holds that metric.
     """

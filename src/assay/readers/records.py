@@ -14,7 +14,9 @@ __all__ = ["Records"]
 
 @dataclass(frozen=True)
 class Records(Reader):
-    """[{"epoch": 1, "train_loss": ..., "val_loss": ...}, ...], bare or under any key, or one such object a line.
+    """A loop of one's own as JSON or JSON Lines: an object of losses and metrics for each epoch.
+
+    [{"epoch": 1, "train_loss": ..., "val_loss": ...}, ...], bare or under any key, or one such object a line.
 
     Next to the list, a `cfg` or `config` object may state the number of validation rows (`n_val`, `nv`), of classes
     (`n_classes`, `num_classes`) and the `baseline` loss.

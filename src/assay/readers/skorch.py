@@ -12,7 +12,9 @@ __all__ = ["Skorch"]
 
 @dataclass(frozen=True)
 class Skorch(Reader):
-    """[{"epoch": 1, "train_loss": ..., "valid_loss": ..., "batches": [...]}]; training values are running means.
+    """skorch `History.to_file`: an object for each epoch with its batches.
+
+    Training values are running means.
 
     The batches state how many validation rows there were.
     """
