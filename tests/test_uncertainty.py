@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 
+from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
 from assay.predictions import Predictions
 from assay.uncertainty import t_quantile, wilson
@@ -29,18 +30,26 @@ def test_the_interval_of_a_mean_is_students_t():
 
     rng = np.random.default_rng(0)
     y, f = rng.normal(size=40), rng.normal(size=40)
-    row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mae").rows[0]
+    row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mae", intervals="t").rows[0]
     errors = np.abs(y - f)
     expected = student.interval(0.95, 39, errors.mean(), sem(errors))
     assert (row.low, row.high) == pytest.approx(expected, rel=1e-10)
     assert row.method == "t"
 
 
-def delong_reference(y, s):
-    """DeLong's variance in the plain double loop of the paper."""
+def placements(y, s):
+    """The double loop of DeLong's paper."""
     pos, neg = s[y == 1], s[y == 0]
-    psi = (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
-    return psi.mean(), psi.mean(axis=1).var(ddof=1) / len(pos) + psi.mean(axis=0).var(ddof=1) / len(neg)
+    return (pos[:, None] > neg[None, :]) + 0.5 * (pos[:, None] == neg[None, :])
+
+
+def delong_parts(y, s):
+    psi = placements(y, s)
+    return psi.mean(axis=1).var(ddof=1) / psi.shape[0], psi.mean(axis=0).var(ddof=1) / psi.shape[1]
+
+
+def delong_reference(y, s):
+    return placements(y, s).mean(), sum(delong_parts(y, s))
 
 
 def test_the_interval_of_an_auc_is_delong_on_the_logit():
@@ -49,7 +58,9 @@ def test_the_interval_of_an_auc_is_delong_on_the_logit():
     s = np.round(y + rng.normal(size=200), 1)
     row = evaluate(Predictions.from_arrays(y, {"m.score": s}), "roc_auc").rows[0]
     auc, variance = delong_reference(y, s)
-    half = 1.959963984540054 * math.sqrt(variance) / (auc * (1 - auc))
+    v10, v01 = delong_parts(y, s)
+    freedom = (v10 + v01) ** 2 / (v10**2 / (sum(y == 1) - 1) + v01**2 / (sum(y == 0) - 1))
+    half = student.ppf(0.975, freedom) * math.sqrt(variance) / (auc * (1 - auc))
     logit = math.log(auc / (1 - auc))
     assert row.value == pytest.approx(auc, rel=1e-12)
     assert (row.low, row.high) == pytest.approx(
@@ -172,3 +183,44 @@ def test_a_mean_over_rows_that_are_all_alike_has_an_interval_with_a_width(metric
     p = Predictions.from_arrays(y, {"m.proba": y.astype(float)}, task="multilabel")
     row = evaluate(p, metric).rows[0]
     assert row.high - row.low > 0.05
+
+
+@pytest.mark.parametrize(
+    ("method", "name"), [("jeffreys", "jeffreys"), ("clopper_pearson", "beta"), ("wilson", "wilson")]
+)
+@pytest.mark.parametrize("right", [0, 7, 20])
+def test_an_interval_of_a_proportion_by_a_named_procedure_equals_statsmodels(method, name, right):
+    y = np.ones(20, int)
+    p = Predictions.from_arrays(y, {"m": (np.arange(20) < right).astype(int)}, classes=[0, 1])
+    row = evaluate(p, "accuracy", intervals=method).rows[0]
+    low, high = proportion_confint(right, 20, method=name)
+    # Jeffreys' interval is taken to the ends where all rows are alike (Brown, Cai & DasGupta, 2001).
+    low, high = (0.0 if right == 0 else low), (1.0 if right == 20 else high)
+    assert (row.low, row.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
+    rng = np.random.default_rng(7)
+    y = rng.normal(size=60)
+    f = y + rng.standard_t(3, size=60)
+    row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mse").rows[0]
+    x = (y - f) ** 2
+    error = x.std() / math.sqrt(59)
+    ts = []
+    for _ in range(4000):
+        r = rng.choice(x, 60)
+        ts.append((r.mean() - x.mean()) / max(r.std() / math.sqrt(59), error / 10))
+    ends = np.quantile(ts, [0.975, 0.025])
+    expected = x.mean() - ends[0] * error, x.mean() - ends[1] * error
+    assert row.method == "bootstrap-t"
+    assert (row.low, row.high) == pytest.approx(expected, rel=0.1)
+
+
+def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do():
+    p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
+    with pytest.raises(
+        UnsupportedError, match="no interval of accuracy by 't'; it can be had by wilson, jeffreys, clop"
+    ):
+        evaluate(p, "accuracy", intervals="t")
+    with pytest.raises(UnsupportedError, match="intervals must be True, False or one of"):
+        evaluate(p, "accuracy", intervals="guess")

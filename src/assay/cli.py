@@ -58,6 +58,8 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 JSON = click.option("--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone.")
 
+POINT = click.option("--point", is_flag=True, help="Check the figures themselves, not their intervals.")
+
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="assay")
@@ -83,35 +85,50 @@ def demo(out: Path, seed: int) -> None:
 @click.option("--by", multiple=True, metavar="COL", help="Also for each value of this column (repeatable: crosses).")
 @click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
 @click.option("--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure.")
+@click.option(
+    "--require", multiple=True, metavar="'M >= X'", help="Exit 1 unless the interval keeps the bound (repeatable)."
+)
+@POINT
 @click.option("--seed", default=0, show_default=True)
 @JSON
 def evaluate(
     files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
-    seed: int, json_to: str | None, **reading: Any,
+    require: tuple[str, ...], point: bool, seed: int, json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Every metric of every model in FILE..., each with its interval."""
     import assay
+    from assay.evaluate import defaults
+    from assay.gates import Requirement
 
     table = _read(files, **reading)
-    found = assay.evaluate(
-        table, _split(metrics) or None, by=by or None, intervals=intervals, confidence=confidence, seed=seed
-    )
+    required = [Requirement.parse(text) for text in require]
+    asked = _split(metrics) or (None if not required else [*defaults(table), *(r.metric for r in required)])
+    found = assay.evaluate(table, asked, by=by or None, intervals=intervals, confidence=confidence, seed=seed)
     _show(found, json_to)
+    _gate([failure for one in required for failure in one.failures(found, point=point)])
 
 
 @cli.command()
 @predictions_options
 @click.option("--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression).")
 @click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
+@click.option("--margin", default=0.0, show_default=True, help="By how much it may be worse.")
+@POINT
 @click.option("--seed", default=0, show_default=True)
 @JSON
 def compare(
-    files: tuple[str, ...], by_metric: str | None, confidence: float, seed: int, json_to: str | None, **reading: Any
-) -> None:
+    files: tuple[str, ...], by_metric: str | None, confidence: float, baseline: str | None, margin: float, point: bool,
+    seed: int, json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
     """Paired differences between the models in FILE..., and which are tied for best."""
     import assay
+    from assay.gates import worse_than
 
-    _show(assay.compare(_read(files, **reading), by_metric, confidence=confidence, seed=seed), json_to)
+    found = assay.compare(_read(files, **reading), by_metric, confidence=confidence, seed=seed)
+    failures = worse_than(found, baseline, margin=margin, point=point) if baseline else []
+    _show(found, json_to)
+    _gate(failures)
 
 
 @cli.command()
@@ -230,6 +247,14 @@ def _is_log(path: str, truth: str) -> bool:
 
     names = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", header)]
     return not any(name == truth or name.startswith(f"{truth}.") for name in names)
+
+
+def _gate(failures: Sequence[str]) -> None:
+    """Exit with 1 where a check failed, a line for each reason on standard error."""
+    for failure in failures:
+        click.echo(f"assay: check failed: {failure}", err=True)
+    if failures:
+        sys.exit(1)
 
 
 def _show(result: Any, json_to: str | None) -> None:

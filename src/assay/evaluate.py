@@ -19,12 +19,13 @@ from assay.engine import BUCKETS, Engine, Grouping, Job, Local
 from assay.errors import UnsupportedError
 from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
+from assay.resampling import is_resampled_by_cell
 from assay.result import Result, format_number, text_table
 from assay.state import Confusion, Counts
 from assay.table.schema import Schema, Task
-from assay.uncertainty import Sample, interval, is_resampled_by_cell
+from assay.uncertainty import FEW, PROCEDURES, Sample, interval
 
-__all__ = ["DEFAULTS", "Evaluation", "Row", "evaluate", "resolve"]
+__all__ = ["DEFAULTS", "Evaluation", "Row", "defaults", "evaluate", "resolve"]
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
@@ -150,7 +151,7 @@ def evaluate(
     metrics: Metrics = None,
     *,
     by: str | Sequence[str] | None = None,
-    intervals: bool = True,
+    intervals: bool | str = True,
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
@@ -159,7 +160,9 @@ def evaluate(
 
     metrics: texts such as "f1(average=micro)" or Metric instances; by default those that suit the task and what the
     models gave. by: group columns; figures are then given for each group besides the whole. intervals: whether to put
-    an interval of the given confidence beside each figure. The same table and seed give the same result in any split.
+    an interval of the given confidence beside each figure, by the procedure that suits it, or the name of the procedure
+    for all (wilson, jeffreys, clopper_pearson, t, bootstrap_t, delong, bootstrap). The same table and seed give the
+    same result in any split.
 
     A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
     where no model can, UnsupportedError. Undefined figures are nan with a reason code.
@@ -169,6 +172,8 @@ def evaluate(
     table = _table(predictions)
     names = (by,) if isinstance(by, str) else tuple(by or ())
     asked = resolve(metrics, table.schema)
+    if isinstance(intervals, str) and intervals not in PROCEDURES:
+        raise UnsupportedError(f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {intervals!r}")
     plan = _Plan(table, asked, names, intervals, confidence, engine or Local(), seed)
     positive = table.schema.positive if table.task == "binary" else None
     found = advise(table, plan.counts())
@@ -184,11 +189,20 @@ def _table(predictions: Predictions | str | os.PathLike[str]) -> Predictions:
     return read(predictions)
 
 
+def defaults(predictions: Predictions) -> list[str]:
+    """The metrics that are read where none is asked for: those that suit the task and what the models gave."""
+    return _defaults(predictions.schema)
+
+
+def _defaults(schema: Schema) -> list[str]:
+    reads = {text: METRICS.parse(text).reads for text in DEFAULTS[schema.task]}
+    return [text for text, read in reads.items() if any(schema.offers(model, read) for model in schema.models)]
+
+
 def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     """Canonical text and instance, settled for the schema, of every metric asked for; the task's defaults if None."""
     if metrics is None:
-        found = [METRICS.parse(text) for text in DEFAULTS[schema.task]]
-        found = [m for m in found if any(schema.offers(model, m.reads) for model in schema.models)]
+        found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
         found = [METRICS.parse(m) for m in ([metrics] if isinstance(metrics, str | Metric) else metrics)]
         for metric in found:
@@ -205,7 +219,7 @@ class _Plan:
     table: Predictions
     asked: list[tuple[str, Metric]]
     by: tuple[str, ...]
-    intervals: bool
+    intervals: bool | str
     confidence: float
     engine: Engine
     seed: int
@@ -225,30 +239,30 @@ class _Plan:
         rows = self._read(self.whole, [None])
         if self.by:
             grouping = Grouping.of(self.table, self.by)
-            keys = [key[0] if len(key) == 1 else key for key in grouping.keys]
-            rows += self._read(self._fold(grouping), keys)
+            rows += self._read(self._fold(grouping), [key[0] if len(key) == 1 else key for key in grouping.keys])
         return rows
 
     def _fold(self, grouping: Grouping | None) -> dict[Job, Any]:
-        jobs = {self._job(metric, model) for _, metric in self.asked for model in self._serving(metric)}
+        groups = 1 if grouping is None else len(grouping.keys)
+        jobs = {self._job(metric, model, groups) for _, metric in self.asked for model in self._serving(metric)}
         return dict(self.engine.fold(self.table, sorted(jobs, key=repr), grouping))
 
     def _serving(self, metric: Metric) -> list[str]:
         return [model for model in self.table.models if self.table.schema.offers(model, metric.reads)]
 
-    def _job(self, metric: Metric, model: str) -> Job:
-        return Job(metric.state, (model,), self._bucketed(metric))
+    def _job(self, metric: Metric, model: str, groups: int) -> Job:
+        sharing = [m for _, m in self.asked if m.state == metric.state]
+        return Job(metric.state, (model,), bool(self.intervals) and any(self._bucketed(m, groups) for m in sharing))
 
-    def _bucketed(self, metric: Metric) -> bool:
-        if not self.intervals:
-            return False
+    def _bucketed(self, metric: Metric, groups: int) -> bool:
+        """Whether an interval of the metric resamples buckets of rows."""
         if "cluster" in self.table.columns:
             return True
-        schema = self.table.schema
-        return any(
-            m.state == metric.state and m.interval(schema) == "bootstrap" and not is_resampled_by_cell(m.state, schema)
-            for _, m in self.asked
-        )
+        suited = metric.interval(self.table.schema)
+        asked = self.intervals if isinstance(self.intervals, str) else suited
+        if suited == "t" and asked in ("t", "bootstrap_t"):
+            return self.table.n <= FEW * groups or asked == "bootstrap_t"
+        return asked == "bootstrap" and suited != "delong" and not is_resampled_by_cell(metric.state, self.table.schema)
 
     def _read(self, values: dict[Job, Any], keys: list[Any]) -> list[Row]:
         rows: list[Row] = []
@@ -256,7 +270,7 @@ class _Plan:
         for place, key in enumerate(keys):
             for text, metric in self.asked:
                 for model in self.table.models:
-                    job = self._job(metric, model)
+                    job = self._job(metric, model, len(keys))
                     if job not in values:
                         rows.append(
                             Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
@@ -277,9 +291,10 @@ class _Plan:
         schema, n = self.table.schema, sample.n
         figures = metric.figures(sample.summary)
         nothing = np.full(len(figures), np.nan)
-        low, high, method = (
-            interval(metric, sample, self.confidence) if self.intervals and n else (nothing, nothing, "")
-        )
+        low, high, method = nothing, nothing, ""
+        if self.intervals and n:
+            asked = self.intervals if isinstance(self.intervals, str) else None
+            low, high, method = interval(metric, sample, self.confidence, asked)
         said = metric.note(sample.summary, schema) if n else ""
         labels = _labels(metric, schema)
         result = []
@@ -303,13 +318,8 @@ def _labels(metric: Metric, schema: Schema) -> list[Any]:
 
 def _figure_name(key: tuple[Any, ...]) -> str:
     metric, class_, group = key
-    name = (
-        metric
-        if class_ is None
-        else f"{metric} [{' -> '.join(map(str, class_))}]"
-        if isinstance(class_, tuple)
-        else f"{metric} [{class_}]"
-    )
+    about = " -> ".join(map(str, class_)) if isinstance(class_, tuple) else class_
+    name = metric if class_ is None else f"{metric} [{about}]"
     return name if group is None else f"{name} | {group}"
 
 

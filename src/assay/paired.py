@@ -21,10 +21,11 @@ from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
+from assay.resampling import effective, resample_buckets
 from assay.state import Confusion, Counts, Moments, Pair, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import Sample, effective, resample_buckets, t_quantile
+from assay.uncertainty import Sample, t_quantile
 
 __all__ = ["Joint", "RawDifference", "paired_differences"]
 

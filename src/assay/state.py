@@ -244,12 +244,15 @@ class Moments(State[Sums]):
 
     def pool(self, value: Sums, times: Array) -> Sums:
         weight = times @ value.weight
-        centre = _divide(value.weight @ value.mean, value.weight.sum())
-        shifted = value.mean - centre
+        infinite = ~np.isfinite(value.mean)
+        finite = np.where(infinite, 0.0, value.mean)
+        centre = _divide(value.weight @ finite, value.weight.sum())
+        shifted = finite - centre
         mean = _divide(times @ (value.weight[:, None] * shifted), weight[:, None])
         m2 = times @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
+        mean = np.where(times @ (infinite * value.weight[:, None]) > 0, np.inf, mean + centre)
         return Sums(
-            np.where(weight[:, None] > 0, mean + centre, 0.0),
+            np.where(weight[:, None] > 0, mean, 0.0),
             np.maximum(m2, 0),
             times @ value.rows,
             weight,

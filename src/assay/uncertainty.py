@@ -5,6 +5,7 @@
 (0.7868, 0.9815)
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import NormalDist
@@ -13,14 +14,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.engine import BUCKETS
+from assay.errors import UnsupportedError
 from assay.metric import Metric, OrderMetric
-from assay.state import Confusion, ConfusionTable, Counts, Ranking, State, Sums
-from assay.table.labels import Array
+from assay.resampling import REPLICATES, effective, resample_buckets, resample_counts, smoothed
+from assay.state import Confusion, ConfusionTable, Ranking, State, Sums
+from assay.table.columns import Array
 from assay.table.schema import Schema
 
-__all__ = ["Interval", "Sample", "delong", "interval", "resample_counts", "t_quantile", "wilson"]
+__all__ = ["FEW", "PROCEDURES", "Interval", "Sample", "interval", "t_quantile", "wilson"]
 
-REPLICATES = 1000
+
+# Up to so many rows the skew of losses matters to the interval of their mean.
+FEW = 5000
 
 
 class Interval(NamedTuple):
@@ -29,6 +34,9 @@ class Interval(NamedTuple):
     low: Array
     high: Array
     method: str
+
+
+NONE = Interval(np.array([np.nan]), np.array([np.nan]), "")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,30 +81,39 @@ class Sample:
         return resample_counts(self.value, self.schema, rng)
 
 
-def interval(metric: Metric, sample: Sample, confidence: float = 0.95) -> Interval:
-    """The interval of every figure of `metric` on `sample`, by the procedure that suits it.
+def interval(metric: Metric, sample: Sample, confidence: float = 0.95, method: str | None = None) -> Interval:
+    """The interval of every figure of `metric` on `sample`, by `method` or by the procedure that suits it.
 
-    wilson for proportions of independent rows; t on per-row values; DeLong's variance on the logit scale for areas
-    under the ROC curve; otherwise the bootstrap: of confusion counts (Dirichlet weights, exact in one draw whatever the
-    number of rows), or of buckets of rows.  With a cluster column every procedure resamples or sums by cluster.
+    wilson for proportions of independent rows (or jeffreys, clopper_pearson); bootstrap_t for means over few rows and t
+    over many; delong for areas under the ROC curve; otherwise the bootstrap: of confusion counts (Dirichlet weights,
+    exact in one draw whatever the number of rows), or of buckets of rows.  With a cluster column every procedure
+    resamples or sums by cluster.  UnsupportedError where the method does not fit the metric.
     """
-    method = metric.interval(sample.schema)
+    method = chosen(metric, sample, method)
     figures = metric.figures(sample.summary)
-    if method == "delong" and isinstance(metric, OrderMetric):
-        found = delong(metric, sample, figures, confidence)
-    elif sample.clustered:
-        found = bootstrap(metric, sample, confidence)._replace(method="cluster bootstrap")
-    elif method == "wilson":
-        found = _wilson(metric, sample, confidence)
-    elif method == "t":
-        found = _t(sample.summary, metric.bounds, confidence)
-    else:
-        found = bootstrap(metric, sample, confidence)
+    found = PROCEDURES[method](metric, sample, confidence)
     low, high = (np.clip(np.ravel(end), *metric.bounds) for end in found[:2])
     # The point belongs to its interval; a posterior quantile may just miss a figure at the end of its range.
     low, high = np.fmin(low, figures), np.fmax(high, figures)
     undefined = np.isnan(figures) | np.isnan(np.ravel(found.low)) | np.isnan(np.ravel(found.high))
     return Interval(np.where(undefined, np.nan, low), np.where(undefined, np.nan, high), found.method)
+
+
+def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
+    """The procedure asked for, if it fits; else the one that suits the metric and the rows."""
+    suited: str = metric.interval(sample.schema)
+    if method is None:
+        if suited == "t" and sample.bucketed and not sample.clustered and sample.n <= FEW:
+            return "bootstrap_t"
+        return "bootstrap" if sample.clustered and suited != "delong" else suited
+    kin = next((kin for kin in KINDRED if suited in kin), (suited,))
+    bootstrap = sample.bucketed or isinstance(sample.state, Confusion)
+    if method not in kin and not (method == "bootstrap" and bootstrap):
+        can = ", ".join([*kin, *(["bootstrap"] if bootstrap and "bootstrap" not in kin else [])])
+        raise UnsupportedError(f"no interval of {metric} by {method!r}; it can be had by {can}")
+    if sample.clustered and method not in ("bootstrap", "delong"):
+        raise UnsupportedError(f"{method!r} takes rows as independent, but the table has clusters; use 'bootstrap'")
+    return method
 
 
 def wilson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
@@ -109,18 +126,39 @@ def wilson(successes: Array, trials: Array, confidence: float) -> tuple[Array, A
     return centre - half, centre + half
 
 
-def _wilson(metric: Any, sample: Sample, confidence: float) -> Interval:
-    successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
-    # Weighted rows carry the information of fewer: Kish's effective sample size.
-    shrink = effective(sample.whole) / np.where(sample.whole.weight > 0, sample.whole.weight, np.nan)
-    shrink = shrink[(...,) + (None,) * (successes.ndim - shrink.ndim)]
-    return Interval(*wilson(successes * shrink, trials * shrink, confidence), "wilson")
+def jeffreys(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
+    """Equal-tailed posterior interval under Jeffreys' prior. Source: Brown, Cai & DasGupta (2001), section 3.1."""
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    a, b = successes + 0.5, trials - successes + 0.5
+    low = np.where(successes > 0, betaincinv(a, b, tail), 0.0)
+    high = np.where(successes < trials, betaincinv(a, b, 1 - tail), 1.0)
+    return np.where(trials > 0, low, np.nan), np.where(trials > 0, high, np.nan)
 
 
-def effective(value: Any) -> Array:
-    """Effective number of rows (cells,): (sum w)^2 / sum w^2. Source: Kish (1965), Survey Sampling."""
-    squares = np.asarray(value.squares, np.float64)
-    return np.divide(np.asarray(value.weight, np.float64) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+def clopper_pearson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
+    """Exact interval of a proportion, never under its level and usually above. Source: Clopper & Pearson (1934)."""
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    wrong = trials - successes
+    low = np.where(successes > 0, betaincinv(np.maximum(successes, 1e-9), wrong + 1, tail), 0.0)
+    high = np.where(wrong > 0, betaincinv(successes + 1, np.maximum(wrong, 1e-9), 1 - tail), 1.0)
+    return np.where(trials > 0, low, np.nan), np.where(trials > 0, high, np.nan)
+
+
+def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[Any, Sample, float], Interval]:
+    """A procedure for metrics that are shares of rows."""
+
+    def procedure(metric: Any, sample: Sample, confidence: float) -> Interval:
+        successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
+        # Weighted rows carry the information of fewer: Kish's effective sample size.
+        shrink = effective(sample.whole) / np.where(sample.whole.weight > 0, sample.whole.weight, np.nan)
+        shrink = shrink[(...,) + (None,) * (successes.ndim - shrink.ndim)]
+        return Interval(*of(successes * shrink, trials * shrink, confidence), name)
+
+    return procedure
 
 
 def t_quantile(p: float, freedom: float) -> float:
@@ -141,34 +179,72 @@ def t_quantile(p: float, freedom: float) -> float:
     return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
 
 
-def _t(summary: Sums, bounds: tuple[float, float], confidence: float) -> Interval:
-    """Mean of the rows +- t standard errors; Wilson's for rows that are all alike, which have no spread to go by."""
+def student(metric: Metric, sample: Sample, confidence: float) -> Interval:
+    """Mean of the rows +- t standard errors."""
+    summary: Sums = sample.summary
     n = effective(summary)
     if n[0] <= 1:
-        return Interval(np.array([np.nan]), np.array([np.nan]), "")
-    if not summary.m2[0, 0] and np.isfinite(bounds).all():
-        low, high = bounds
-        ends = wilson((summary.mean[:, 0] - low) / (high - low) * n, n, confidence)
-        return Interval(*(low + end * (high - low) for end in ends), "wilson")
+        return NONE
+    if not summary.m2[0, 0]:
+        return _alike(metric, summary, float(n[0]), confidence)
     error = np.sqrt(summary.m2[:, 0] / summary.weight / (n - 1))
     half = t_quantile((1 + confidence) / 2, float(n[0]) - 1) * error
     return Interval(summary.mean[:, 0] - half, summary.mean[:, 0] + half, "t")
 
 
-def delong(metric: OrderMetric, sample: Sample, figures: Array, confidence: float) -> Interval:
-    """Normal interval on the logit scale, with DeLong's variance from the influence of each row.
+def _alike(metric: Metric, summary: Sums, n: float, confidence: float) -> Interval:
+    """Rows that are all alike have no spread to go by: Wilson's interval, where the metric has a range."""
+    low, high = metric.bounds
+    if not np.isfinite(metric.bounds).all():
+        return Interval(summary.mean[:, 0], summary.mean[:, 0], "t")
+    first, last = wilson((summary.mean[:, 0] - low) / (high - low) * n, np.array(n), confidence)
+    return Interval(low + first * (high - low), low + last * (high - low), "wilson")
 
-    Where the ranking is perfect that variance is 0 and says nothing: there Wilson's interval is taken on as many
+
+def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
+    """Bootstrap of the t statistic of a mean over buckets of rows: right where losses are skewed and rows few.
+
+    Each replicate is judged by its own standard error, which Student's t assumes away; that error is kept from falling
+    below a tenth of the sample's.  Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
+    """
+    value = sample.value
+    units = int(np.count_nonzero(value.rows))
+    mean = float(sample.summary.mean[0, 0])
+    if units <= 1 or not np.isfinite(mean):
+        return NONE
+    if not sample.summary.m2[0, 0]:
+        return _alike(metric, sample.summary, float(effective(sample.whole)[0]), confidence)
+    weight = value.weight
+    apart = (value.mean[:, 0] - mean) * weight  # (buckets,)
+    times = resample_buckets(value, np.random.default_rng(sample.seed)).astype(np.float64)
+    total = times @ weight
+    shift = np.divide(times @ apart, total, out=np.zeros(len(total)), where=total > 0)
+    squares = times @ apart**2 - 2 * shift * (times @ (apart * weight)) + shift**2 * (times @ weight**2)
+    scale = np.sqrt(units / (units - 1))
+    error = scale * np.sqrt((apart**2).sum()) / weight.sum()
+    errors = scale * np.sqrt(np.maximum(squares, 0)) / np.where(total > 0, total, np.inf)
+    tail = (1 - confidence) / 2
+    ends = np.quantile(shift / np.maximum(errors, error / 10), [1 - tail, tail])
+    return Interval(np.array([mean - ends[0] * error]), np.array([mean - ends[1] * error]), "bootstrap-t")
+
+
+def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
+    """Interval on the logit scale, with DeLong's variance from the influence of each row and Student's t.
+
+    The degrees of freedom are Satterthwaite's over the classes, as of Brunner & Munzel: few rows of a class are few.
+    Where the ranking is perfect the variance is 0 and says nothing: there Wilson's interval is taken on as many
     independent pairs as the smaller class has rows, which is valid and wide.
-    Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3.
+    Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3; Brunner & Munzel (2000).
     """
     summary: Ranking = sample.summary
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    variance = np.array([_squares(one, summary, sample.clustered) for one in metric.influence(summary)])
+    figures = metric.figures(summary)
+    spread = [_spread(one, summary, sample.clustered) for one in metric.influence(summary)]
+    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread])
     with np.errstate(divide="ignore", invalid="ignore"):
         logit = np.log(figures / (1 - figures))
-        half = z * np.sqrt(variance) / (figures * (1 - figures))
+        half = quantile * np.sqrt([variance for variance, _ in spread]) / (figures * (1 - figures))
         low, high = 1 / (1 + np.exp(half - logit)), 1 / (1 + np.exp(-half - logit))
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
     for i in np.flatnonzero((figures <= 0) | (figures >= 1)):
         problems = summary.problems if len(figures) < len(summary.problems) else summary.problems[i : i + 1]
         pairs = [min(int(y.sum()), int((~y).sum())) for y, _ in problems]
@@ -177,102 +253,46 @@ def delong(metric: OrderMetric, sample: Sample, figures: Array, confidence: floa
     return Interval(low, high, "delong")
 
 
-def _squares(influence: Array, summary: Ranking, clustered: bool) -> float:
-    """Variance of a figure: squared influences summed over rows, or over clusters."""
+def _spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
+    """Variance of a figure, from the influence of rows (or clusters), and its degrees of freedom."""
     if clustered and summary.cell is not None:
-        influence = np.bincount(summary.cell, influence)
-    return float((influence**2).sum())
+        of_cluster = np.bincount(summary.cell, influence)
+        return float((of_cluster**2).sum()), max(float(np.count_nonzero(of_cluster)) - 1, 1.0)
+    squares = influence**2
+    if summary.truth.ndim == 2:
+        return float(squares.sum()), max(len(influence) - 1.0, 1.0)
+    size = np.bincount(summary.truth)
+    of_class = np.bincount(summary.truth, squares)
+    lost = (of_class**2 / np.maximum(size - 1, 1)).sum()
+    return float(of_class.sum()), float(of_class.sum() ** 2 / lost) if lost > 0 else 1.0
 
 
 def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Percentiles of the figure over replicates of the state."""
     draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
     if not draws.size:
-        return Interval(np.array([np.nan]), np.array([np.nan]), "")
+        return NONE
     tail = (1 - confidence) / 2
     defined = ~np.isnan(draws)
     if defined.all():
         low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
     else:
         # A replicate without, say, a single positive row defines no recall: quantiles are over those that do.
-        ends = [
-            np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan)
-            for c, d in zip(draws.T, defined.T, strict=True)
-        ]
+        pairs = zip(draws.T, defined.T, strict=True)
+        ends = [np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs]
         low, high = np.array(ends).T
-    return Interval(low, high, "bootstrap")
+    return Interval(low, high, "cluster bootstrap" if sample.clustered else "bootstrap")
 
 
-def resample_buckets(value: Any, rng: np.random.Generator, replicates: int = REPLICATES) -> Array:
-    """How often each bucket enters each replicate (replicates, buckets): as many draws as there are filled buckets."""
-    filled = np.flatnonzero(value.rows)
-    times = np.zeros((replicates, len(value.rows)), np.int64)
-    if len(filled):
-        times[:, filled] = rng.multinomial(len(filled), np.full(len(filled), 1 / len(filled)), size=replicates)
-    return times
+PROCEDURES: Mapping[str, Callable[[Any, Sample, float], Interval]] = {
+    "wilson": _proportion(wilson, "wilson"),
+    "jeffreys": _proportion(jeffreys, "jeffreys"),
+    "clopper_pearson": _proportion(clopper_pearson, "clopper-pearson"),
+    "t": student,
+    "bootstrap_t": studentised,
+    "delong": delong,
+    "bootstrap": bootstrap,
+}
 
-
-def resample_counts(
-    value: ConfusionTable, schema: Schema, rng: np.random.Generator, replicates: int = REPLICATES
-) -> Counts:
-    """Replicates of the counts of a confusion table, leading axis `replicates`, at a cost free of the number of rows.
-
-    The shares of its cells are drawn from their Dirichlet posterior (the Bayesian bootstrap). The prior is one row in
-    all, half on the diagonal, so that no small sample gives an interval of no width; it is left out beyond 64 classes,
-    where only the cells that occur are drawn and only the margins kept.  Source: Rubin (1981), Ann. Stat. 9:130-134.
-    """
-    table, total = np.asarray(value.table[0], np.float64), float(value.weight[0])
-    k = len(table)
-    counts = table * (effective(value)[0] / total if total else 0.0)
-    if 1 < k <= 64:
-        counts = counts + prior(k)
-    cells = np.flatnonzero(counts)
-    truth, predicted = np.divmod(cells, k)
-    column = np.argsort(predicted, kind="stable")
-    tp, support, named = (np.zeros((replicates, k)) for _ in range(3))
-    tables = np.zeros((replicates, k * k)) if k <= 64 else None
-    step = max(1, (1 << 22) // max(len(cells), 1))
-    for start in range(0, replicates if len(cells) else 0, step):
-        block = slice(start, min(start + step, replicates))
-        drawn = rng.standard_gamma(counts.ravel()[cells], size=(block.stop - start, len(cells)))
-        drawn *= total / np.maximum(drawn.sum(axis=1, keepdims=True), np.finfo(float).tiny)
-        tp[block, truth[truth == predicted]] = drawn[:, truth == predicted]
-        _add_runs(support[block], truth, drawn)
-        _add_runs(named[block], predicted[column], drawn[:, column])
-        if tables is not None:
-            tables[block, cells] = drawn
-    positive = schema.positive_code if schema.task == "binary" else None
-    whole = np.empty((replicates, 0, 0)) if tables is None else tables.reshape(replicates, k, k)
-    return Counts(tp, support, named, np.full(replicates, total), tp.sum(axis=1), whole, positive)
-
-
-def _add_runs(into: Array, code: Array, values: Array) -> None:
-    """Sums of the columns of `values` (b, c) over runs of equal `code` (c,), sorted, into the columns of `into`."""
-    starts = np.flatnonzero(np.diff(code, prepend=-1))
-    into[:, code[starts]] = np.add.reduceat(values, starts, axis=1)
-
-
-def smoothed(drawn: ConfusionTable, rng: np.random.Generator) -> ConfusionTable:
-    """Resampled tables with the prior's one row added to each: a perfect sample has an interval with a width."""
-    k = drawn.table.shape[-1]
-    if not 1 < k <= 64:
-        return drawn
-    extra = rng.standard_gamma(np.broadcast_to(prior(k), drawn.table.shape))
-    right = rng.standard_gamma(0.5, size=drawn.right.shape)
-    return drawn._replace(
-        table=drawn.table + extra,
-        right=drawn.right + right,
-        weight=drawn.weight + (right + rng.standard_gamma(0.5, size=right.shape)),
-    )
-
-
-def prior(k: int) -> Array:
-    """One row spread over a k x k table: half along the diagonal, half off it."""
-    spread = np.full((k, k), 0.5 / (k * (k - 1)))
-    np.fill_diagonal(spread, 0.5 / k)
-    return spread
-
-
-def is_resampled_by_cell(state: State[Any], schema: Schema) -> bool:
-    """Whether the state's own counts can be resampled, so that no buckets of rows are needed."""
-    return isinstance(state, Confusion) and schema.task != "multilabel"
+# Procedures that answer the same kind of metric.
+KINDRED = (("wilson", "jeffreys", "clopper_pearson"), ("t", "bootstrap_t"), ("delong",), ("bootstrap",))
