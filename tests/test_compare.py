@@ -9,7 +9,7 @@ from scipy.stats import ttest_rel
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from assay.compare import compare, holm
+from assay.compare import benjamini_hochberg, compare, holm
 from assay.errors import UnsupportedError
 from assay.predictions import Predictions
 from tables import tables
@@ -210,3 +210,50 @@ def test_the_json_follows_the_contract():
 def test_one_model_alone_is_best():
     p = two(1, 2).select(["a"])
     assert compare(p, "accuracy").tied == ("a",)
+
+
+@pytest.mark.parametrize("p", [[0.01, 0.04, 0.03], [0.5], [0.001, 0.001, 0.9, 0.02], [0.2, 1.0]])
+def test_benjamini_hochberg_equals_statsmodels(p):
+    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1], abs=1e-12)
+
+
+def folded(right_a, right_b, folds=10, each=40):
+    """Two models that are right on the given share of every fold, give or take the chance of the rows."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, folds * each)
+    said = {m: np.where(rng.random(len(y)) < q, y, 1 - y) for m, q in (("a", right_a), ("b", right_b))}
+    return Predictions.from_arrays(y, said, fold=np.repeat(np.arange(folds), each))
+
+
+def test_a_cross_validated_table_is_judged_by_its_folds_with_the_corrected_t():
+    found = compare(folded(0.9, 0.7), "accuracy")
+    assert (found.unit, found.pairs[0].method) == ("folds", "corrected resampled t")
+    assert found.tied == ("a",)
+    assert compare(folded(0.9, 0.7), "accuracy", unit="rows").pairs[0].method == "mcnemar mid-p"
+
+
+def test_a_table_of_few_folds_is_judged_by_its_rows_and_says_so():
+    found = compare(folded(0.9, 0.7, folds=2), "accuracy")
+    assert found.unit == "rows"
+    assert any("come from cross-validation" in note for note in found.notes)
+
+
+def test_models_within_the_margin_are_called_equivalent():
+    found = compare(two(30, 31, both=900, none=39), "accuracy", equivalence=0.03)
+    assert found.pairs[0].verdict == "equivalent"
+    assert (
+        compare(two(30, 31, both=900, none=39), "accuracy", equivalence=0.005).pairs[0].verdict == "not distinguishable"
+    )
+
+
+def test_equivalence_is_two_one_sided_t_tests():
+    from statsmodels.stats.weightstats import ttost_paired
+
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=100)
+    f = y + rng.normal(size=100)
+    g = f + rng.normal(size=100) * 0.1
+    p = Predictions.from_arrays(y, {"a": f, "b": g}, task="regression")
+    for margin in (0.01, 0.03, 0.05, 0.1, 0.2):
+        expected = ttost_paired((y - f) ** 2, (y - g) ** 2, -margin, margin)[0] < 0.05
+        assert (compare(p, "mse", equivalence=margin).pairs[0].verdict == "equivalent") == expected

@@ -1,4 +1,4 @@
-"""compare: paired differences between every two models on the same rows, and which are tied for best.
+"""compare: paired differences between every two models on the same rows or folds, and which are tied for best.
 
 >>> import numpy as np
 >>> from assay.predictions import Predictions
@@ -10,10 +10,10 @@
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
@@ -23,12 +23,24 @@ from assay.evaluate import resolve
 from assay.metric import Metric
 from assay.paired import RawDifference, paired_differences
 from assay.predictions import Predictions
+from assay.resampled import corrected_differences
 from assay.result import Result, format_number, text_table
 from assay.table.schema import Task
 
 __all__ = ["Comparison", "Difference", "compare", "holm"]
 
 DEFAULT: dict[Task, str] = {"binary": "f1", "multiclass": "f1", "multilabel": "f1", "regression": "mse"}
+
+
+# Fewer folds than these leave a test between algorithms without power.
+FOLDS = 5
+
+ABOUT_ROWS = (
+    "Rows come from cross-validation: the comparison is of these fitted models on these rows; how the algorithms would "
+    "rank when trained on other data is less certain than the p-values say."
+)
+
+Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
 
 
 @dataclass(frozen=True)
@@ -66,6 +78,7 @@ class Comparison(Result):
     n: int
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
+    unit: str = "rows"
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -84,10 +97,9 @@ class Comparison(Result):
             return f"{self.best} is best by {self.metric} ({value}); every other model is significantly worse."
         others = ", ".join(name for name in self.tied if name != self.best)
         more = f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
-        return (
-            f"{self.best} has the best {self.metric} ({value}), but on these {self.n:,} rows it cannot be told apart "
-            f"from {others}.{more}"
-        )
+        where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
+        lead = f"{self.best} has the best {self.metric} ({value})"
+        return f"{lead}, but {where} it cannot be told apart from {others}.{more}"
 
     def __repr__(self) -> str:
         header = ["difference", self.metric, f"{self.confidence:.0%} interval", "p (Holm)", "verdict"]
@@ -108,15 +120,24 @@ def compare(
     predictions: Predictions | str | os.PathLike[str],
     metric: str | Metric | None = None,
     *,
+    unit: Literal["auto", "rows", "folds"] = "auto",
+    correction: Literal["holm", "benjamini_hochberg"] = "holm",
+    equivalence: float | None = None,
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Compare every two models on the same rows by one metric (default: f1, or mse in regression).
+    """Compare every two models by one metric (default: f1, or mse in regression), and name those tied for best.
 
-    The test fits the metric: McNemar's mid-p for shares of rows that are right, paired DeLong for areas under the ROC
-    curve, paired t on per-row losses, else a paired bootstrap (of the joint table of truth and both predictions, or
-    of buckets of rows; of clusters, where there is a cluster column). p-values are corrected over all pairs by Holm.
+    unit: "rows" asks which fitted model is better, paired on the same rows; the test fits the metric: McNemar's mid-p
+    for shares of rows that are right, paired DeLong for areas under the ROC curve, paired t on per-row losses, else a
+    paired bootstrap (of the joint table of truth and both predictions, or of buckets of rows; of clusters, where there
+    is a cluster column). "folds" asks which algorithm is better, by the corrected resampled t on figures fold by fold
+    (Nadeau & Bengio, 2003). "auto": folds where the table has a `fold` column of at least 5, rows otherwise.
+
+    correction of the p-values over all pairs: Holm (any false verdict in at most 1 - confidence of tables) or Benjamini
+    and Hochberg (at most that share of the verdicts false). equivalence: two models whose difference lies within +-
+    this margin, by two one-sided tests (Schuirmann, 1987), are called equivalent.
     Undefined figures cannot be compared: UnsupportedError names the model and the reason.
     """
     if not isinstance(predictions, Predictions):
@@ -126,32 +147,62 @@ def compare(
     text, on = resolve(metric if metric is not None else DEFAULT[predictions.task], predictions.schema)[0]
     if on.axes:
         raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
-    models = _serving(predictions, on)
-    values, raw = paired_differences(predictions, on, models, confidence, engine or Local(), seed)
+    models = [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
+    unit = _unit(predictions) if unit == "auto" else unit
+    question = _Question(predictions, on, models, unit, engine or Local(), seed)
+    values, raw, notes = question.ask(confidence)
     sign = 1 if on.better == "higher" else -1
     best = max(models, key=lambda m: (sign * values[m], -models.index(m)))
-    pairs = _judged(raw, sign, 1 - confidence)
+    equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
+    pairs = _judged(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
     tied = tuple(m for m in models if m == best or _undecided(pairs, best, m))
     skipped = [m for m in predictions.models if m not in models]
-    notes = [*predictions.notes, *([f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else [])]
-    if "fold" in predictions.columns and len(set(predictions.group("fold")[1])) > 1:
-        notes.append(
-            "Rows come from cross-validation: the comparison is of these fitted models on these rows; how the "
-            "algorithms would rank when trained on other data is less certain than the p-values say."
-        )
-    rows = _rows_to_decide(raw, best, tied, predictions.n, 1 - confidence)
-    return Comparison(text, best, tied, rows, pairs, values, predictions.n, confidence, tuple(notes))
+    notes += [f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else []
+    rows = _rows_to_decide(raw, best, tied, predictions.n, 1 - confidence) if unit == "rows" else None
+    said = (*predictions.notes, *notes)
+    return Comparison(text, best, tied, rows, pairs, values, predictions.n, confidence, said, unit)
 
 
-def _serving(predictions: Predictions, metric: Metric) -> list[str]:
-    return [m for m in predictions.models if predictions.schema.offers(m, metric.reads)]
+def _unit(predictions: Predictions) -> Literal["rows", "folds"]:
+    """Folds where every row has one and there are enough of them for a test to have power."""
+    if "fold" not in predictions.columns:
+        return "rows"
+    keys = predictions.group("fold")[1]
+    return "folds" if len(keys) >= FOLDS and None not in keys else "rows"
 
 
-def _judged(raw: Sequence[RawDifference], sign: int, alpha: float) -> tuple[Difference, ...]:
+@dataclass(frozen=True)
+class _Question:
+    """What is compared, on what, by which unit."""
+
+    table: Predictions
+    metric: Metric
+    models: list[str]
+    unit: str
+    engine: Engine
+    seed: int
+
+    def ask(self, confidence: float) -> tuple[dict[str, float], list[RawDifference], list[str]]:
+        """Figure of each model, difference of every two, and what to say beside them."""
+        if self.unit == "folds":
+            found = corrected_differences(self.table, self.metric, self.models, confidence, self.engine)
+            return found.values, found.differences, [*found.notes]
+        values, raw = paired_differences(self.table, self.metric, self.models, confidence, self.engine, self.seed)
+        return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
+
+    def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
+        """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""
+        return frozenset((d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin)
+
+
+def _judged(
+    raw: Sequence[RawDifference], sign: int, alpha: float, corrected: Correction, equal: frozenset[tuple[str, str]]
+) -> tuple[Difference, ...]:
     """The differences with their corrected p-values and what each says."""
-    adjusted = holm([d.p for d in raw])
+    adjusted = corrected([d.p for d in raw])
     return tuple(
-        Difference(*d[:6], p, d.method, _verdict(d, sign, p, alpha)) for d, p in zip(raw, adjusted, strict=True)
+        Difference(*d[:6], p, d.method, "equivalent" if (d.a, d.b) in equal else _verdict(d, sign, p, alpha))
+        for d, p in zip(raw, adjusted, strict=True)
     )
 
 
@@ -162,7 +213,7 @@ def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
 
 
 def _undecided(pairs: Sequence[Difference], a: str, b: str) -> bool:
-    return any({d.a, d.b} == {a, b} and d.verdict == "not distinguishable" for d in pairs)
+    return any({d.a, d.b} == {a, b} and d.verdict in ("not distinguishable", "equivalent") for d in pairs)
 
 
 def _rows_to_decide(raw: Sequence[RawDifference], best: str, tied: Sequence[str], n: int, alpha: float) -> int | None:
@@ -187,3 +238,19 @@ def holm(p: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1)
     return [float(v) for v in adjusted]
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """p-values corrected so that few of the verdicts are false. Source: Benjamini & Hochberg (1995), JRSS B 57:289-300.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03])
+    [0.03, 0.04, 0.04]
+    """
+    order = np.argsort(p)[::-1]
+    factors = len(p) / np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(np.asarray(p)[order] * factors), 1)
+    return [float(v) for v in adjusted]
+
+
+CORRECTIONS: dict[str, Correction] = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}
