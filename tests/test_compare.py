@@ -257,3 +257,49 @@ def test_equivalence_is_two_one_sided_t_tests():
     for margin in (0.01, 0.03, 0.05, 0.1, 0.2):
         expected = ttost_paired((y - f) ** 2, (y - g) ** 2, -margin, margin)[0] < 0.05
         assert (compare(p, "mse", equivalence=margin).pairs[0].verdict == "equivalent") == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "metric"),
+    [("auc", "roc_auc"), ("f1", "f1"), ("weighted", "accuracy"), ("mse", "mse"), ("clusters", "mse")],
+)
+def test_a_handful_of_rows_never_names_a_winner(name, metric):
+    table = {
+        "auc": lambda: Predictions.from_arrays([0, 1], {"a.score": [0, 1], "b.score": [1, 0]}),
+        "f1": lambda: Predictions.from_arrays([0, 1, 1], {"a": [0, 1, 1], "b": [1, 0, 0]}),
+        "weighted": lambda: Predictions.from_arrays([0, 1], {"a": [0, 1], "b": [1, 0]}, weight=[1.0, 2.0]),
+        "mse": lambda: Predictions.from_arrays([0.0, 1.0], {"a": [0.0, 1.0], "b": [1.0, 2.0]}, task="regression"),
+        "clusters": lambda: Predictions.from_arrays(
+            np.zeros(90), {"a": np.ones(90), "b": np.full(90, 2.0)}, task="regression", cluster=np.arange(90) % 3
+        ),
+    }[name]()
+    found = compare(table, metric)
+    assert found.tied == ("a", "b")
+    assert found.pairs[0].p >= 0.05
+
+
+def test_the_auc_of_a_model_is_the_same_from_its_logits_and_its_probabilities():
+    rng = np.random.default_rng(8)
+    y = rng.integers(0, 4, 300)
+    z = rng.normal(size=(300, 4))
+    z[np.arange(300), y] += 2
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    found = compare(Predictions.from_arrays(y, {"a.logit": z + rng.normal(0, 5, (300, 1)), "b.proba": p}), "roc_auc")
+    assert found.values["a"] == pytest.approx(found.values["b"], rel=1e-12)
+
+
+def test_identical_models_are_not_settled_by_any_number_of_rows():
+    y = np.arange(60) % 2
+    wrong = np.where(np.arange(60) % 9 == 0, 1 - y, y)
+    found = compare(Predictions.from_arrays(y, {"a": wrong, "twin": wrong}), "accuracy")
+    assert found.rows_to_decide is None
+
+
+@pytest.mark.parametrize("metric", ["f1", "balanced_accuracy"])
+def test_the_interval_of_a_difference_does_not_contradict_the_test(metric):
+    rng = np.random.default_rng(9)
+    for _ in range(40):
+        y = rng.integers(0, 2, 30)
+        said = {m: np.where(rng.random(30) < 0.8, y, 1 - y) for m in "ab"}
+        (pair,) = compare(Predictions.from_arrays(y, said, classes=[0, 1]), metric).pairs
+        assert pair.p < 0.05 or pair.low <= 0 <= pair.high

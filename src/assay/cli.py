@@ -28,6 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _stop(error.format_message())
     except (AssayError, OSError) as error:
         _stop(str(error))
+    except MemoryError:
+        _stop("not enough memory for this table; give fewer models, classes, clusters or groups at a time")
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("assay: interrupted", err=True)
         sys.exit(130)
@@ -47,6 +49,7 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--task", metavar="T", help="binary, multiclass, multilabel or regression; read off the data if not said."
         ),
         click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
+        click.option("--classes", metavar="A,B,...", help="All classes, where the table may not show or name them."),
         click.option(
             "--model", "models", multiple=True, metavar="COL", help="Bare column to read as a model (repeatable)."
         ),
@@ -57,6 +60,10 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 JSON = click.option("--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone.")
+
+CONFIDENCE = click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+
+SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 
 POINT = click.option("--point", is_flag=True, help="Check the figures themselves, not their intervals.")
 
@@ -69,7 +76,7 @@ def cli() -> None:
 
 @cli.command()
 @click.option("--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path))
-@click.option("--seed", default=0, show_default=True)
+@SEED
 def demo(out: Path, seed: int) -> None:
     """The main job on real data, end to end: handwritten digits, four models, one verdict."""
     from assay.demo import run
@@ -83,13 +90,13 @@ def demo(out: Path, seed: int) -> None:
     "--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable)."
 )
 @click.option("--by", multiple=True, metavar="COL", help="Also for each value of this column (repeatable: crosses).")
-@click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@CONFIDENCE
 @click.option("--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure.")
 @click.option(
     "--require", multiple=True, metavar="'M >= X'", help="Exit 1 unless the interval keeps the bound (repeatable)."
 )
 @POINT
-@click.option("--seed", default=0, show_default=True)
+@SEED
 @JSON
 def evaluate(
     files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
@@ -111,11 +118,11 @@ def evaluate(
 @cli.command()
 @predictions_options
 @click.option("--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression).")
-@click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+@CONFIDENCE
 @click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
 @click.option("--margin", default=0.0, show_default=True, help="By how much it may be worse.")
 @POINT
-@click.option("--seed", default=0, show_default=True)
+@SEED
 @JSON
 def compare(
     files: tuple[str, ...], by_metric: str | None, confidence: float, baseline: str | None, margin: float, point: bool,
@@ -140,7 +147,7 @@ def compare(
 @click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
 @click.option("--out", "-o", required=True, metavar="OUT", help="File for the table with the fused model in it.")
 @click.option("--folds", default=5, show_default=True, help="Folds of the cross-fitting, where the table has none.")
-@click.option("--seed", default=0, show_default=True)
+@SEED
 def fuse(
     files: tuple[str, ...],
     how: str,
@@ -175,7 +182,7 @@ def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:
 @click.option("--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression).")
 @click.option("--title", metavar="TEXT", help="Title of the report.")
 @click.option("--out", "-o", required=True, metavar="report.html", help="The report: one self-contained HTML file.")
-@click.option("--seed", default=0, show_default=True)
+@SEED
 @JSON
 def report(
     files: tuple[str, ...],
@@ -188,9 +195,10 @@ def report(
 ) -> None:
     """One HTML file to hand to a colleague, from predictions and training logs (FILE... [LOG...])."""
     import assay
+    from assay.reader import is_log
 
-    tables = [f for f in files if not _is_log(f, reading["truth"])]
-    logs = [f for f in files if f not in tables]
+    logs = [f for f in files if is_log(f, reading["truth"])]
+    tables = [f for f in files if f not in logs]
     if not tables:
         raise click.UsageError(
             f"none of {', '.join(files)} is a predictions table; for logs alone use 'assay diagnose'"
@@ -215,13 +223,22 @@ def list_(family: str) -> None:
         click.echo(f"{name:<{width}}  {first}")
 
 
-def _read(files: Sequence[str], truth: str, task: Any, positive: str | None, models: tuple[str, ...]) -> Any:
+def _read(
+    files: Sequence[str], truth: str, task: Any, positive: str | None, classes: str | None, models: tuple[str, ...]
+) -> Any:
     import assay
 
-    table = assay.read(*files, truth=truth, task=task, positive=positive, models=list(models) or None)
+    declared = None if classes is None else [_label(text) for text in classes.split(",")]
+    table = assay.read(*files, truth=truth, task=task, positive=positive, classes=declared, models=list(models) or None)
     if not table.n:
         raise SchemaError(f"{', '.join(files)}: the table has columns but no rows; give at least one row")
     return table
+
+
+def _label(text: str) -> str | int:
+    """A class as typed on the command line: a whole number where it is one."""
+    text = text.strip()
+    return int(text) if text.lstrip("-").isdigit() else text
 
 
 def _split(metrics: Sequence[str]) -> list[str]:
@@ -229,24 +246,6 @@ def _split(metrics: Sequence[str]) -> list[str]:
     import re
 
     return [m.strip() for text in metrics for m in re.split(r",(?![^(]*\))", text) if m.strip()]
-
-
-def _is_log(path: str, truth: str) -> bool:
-    """Whether a file is a training log rather than a predictions table."""
-    suffix = Path(path).suffix.lower()
-    if suffix in (".json", ".jsonl"):
-        return True
-    if suffix not in (".csv", ".tsv", ".txt"):
-        return False
-    try:
-        with open(path, encoding="utf-8", errors="replace") as file:
-            header = file.readline()
-    except OSError:
-        return False
-    import re
-
-    names = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", header)]
-    return not any(name == truth or name.startswith(f"{truth}.") for name in names)
 
 
 def _gate(failures: Sequence[str]) -> None:

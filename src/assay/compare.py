@@ -9,7 +9,6 @@
 """
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -20,6 +19,7 @@ import numpy as np
 from assay.engine import Engine, Local
 from assay.errors import UnsupportedError
 from assay.evaluate import resolve
+from assay.io import Source, table_of
 from assay.metric import Metric
 from assay.paired import RawDifference, paired_differences
 from assay.predictions import Predictions
@@ -81,6 +81,11 @@ class Comparison(Result):
     unit: str = "rows"
 
     @property
+    def rows(self) -> tuple[Difference, ...]:
+        """The pairs: one tidy row each."""
+        return self.pairs
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         return [dict(pair.__dict__) for pair in self.pairs]
 
@@ -117,7 +122,7 @@ class Comparison(Result):
 
 
 def compare(
-    predictions: Predictions | str | os.PathLike[str],
+    predictions: Source,
     metric: str | Metric | None = None,
     *,
     unit: Literal["auto", "rows", "folds"] = "auto",
@@ -140,10 +145,9 @@ def compare(
     this margin, by two one-sided tests (Schuirmann, 1987), are called equivalent.
     Undefined figures cannot be compared: UnsupportedError names the model and the reason.
     """
-    if not isinstance(predictions, Predictions):
-        from assay.io import read
-
-        predictions = read(predictions)
+    if not 0 < confidence < 1:
+        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    predictions = table_of(predictions)
     text, on = resolve(metric if metric is not None else DEFAULT[predictions.task], predictions.schema)[0]
     if on.axes:
         raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
@@ -168,7 +172,7 @@ def _unit(predictions: Predictions) -> Literal["rows", "folds"]:
     if "fold" not in predictions.columns:
         return "rows"
     keys = predictions.group("fold")[1]
-    return "folds" if len(keys) >= FOLDS and None not in keys else "rows"
+    return "folds" if len(keys) >= FOLDS and "(missing)" not in keys else "rows"
 
 
 @dataclass(frozen=True)
@@ -207,7 +211,7 @@ def _judged(
 
 
 def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
-    if p >= alpha:
+    if not p < alpha:
         return "not distinguishable"
     return f"{d.a if sign * d.difference > 0 else d.b} is better"
 
@@ -217,14 +221,15 @@ def _undecided(pairs: Sequence[Difference], a: str, b: str) -> bool:
 
 
 def _rows_to_decide(raw: Sequence[RawDifference], best: str, tied: Sequence[str], n: int, alpha: float) -> int | None:
-    """Rows at which the smallest difference from the best would be significant with power 0.8, were it the true one."""
-    z = NormalDist().inv_cdf(1 - alpha / 2) + NormalDist().inv_cdf(0.8)
-    needed = [
-        n * (z * d.error / d.difference) ** 2
-        for d in raw
-        if best in (d.a, d.b) and {d.a, d.b} <= set(tied) and d.difference and d.error
-    ]
-    return max(n + 1, math.ceil(max(needed))) if needed and max(needed) < 1e12 else None
+    """Rows at which the smallest difference from the best would show with power 0.8, were it the true one."""
+    # The verdict is corrected for all pairs; the strictest of its levels is that of one pair among so many.
+    z = NormalDist().inv_cdf(1 - alpha / 2 / max(len(raw), 1)) + NormalDist().inv_cdf(0.8)
+    rivals = [d for d in raw if best in (d.a, d.b) and {d.a, d.b} <= set(tied)]
+    # No number of rows tells apart two models that do not differ.
+    if not rivals or not all(d.difference and 0 < d.error < math.inf for d in rivals):
+        return None
+    needed = max(n * (z * d.error / d.difference) ** 2 for d in rivals)
+    return max(n + 1, math.ceil(needed)) if needed < 1e12 else None
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -107,7 +107,7 @@ def _cells(group: Array | None, groups: int, bucket: Array | None) -> tuple[Arra
 
 
 def buckets(batch: Predictions) -> Array:
-    """The bucket of each row (n,), by a hash of its cluster, or of its number where no cluster column is given.
+    """The bucket of each row (n,), by a hash of its cluster, else of its id, else of its number in the table.
 
     Rows of one cluster share a bucket, so resampling buckets resamples clusters; the same rows share a bucket in every
     model and every split of the table, so differences between models are paired.
@@ -116,7 +116,16 @@ def buckets(batch: Predictions) -> Array:
         codes, names = batch.group("cluster")
         hashed = np.array([crc32(repr(name).encode()) for name in names], np.uint64)
         return _mix(hashed)[codes]
+    if "id" in batch.columns:
+        return _mix(_of_ids(batch.columns["id"]))
     return _mix(np.arange(batch.offset, batch.offset + batch.n, dtype=np.uint64))
+
+
+def _of_ids(column: Any) -> Array:
+    """A number for each id (n,), a function of the id alone; text by its checksum."""
+    if str(column.type).startswith(("int", "uint")) and not column.null_count:
+        return np.from_dlpack(column).astype(np.uint64)
+    return np.array([crc32(repr(value).encode()) for value in column.to_pylist()], np.uint64)
 
 
 def _mix(x: Array) -> Array:

@@ -6,7 +6,6 @@
 0.75
 """
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +16,7 @@ import numpy as np
 from assay.advice import Advice, advise
 from assay.engine import BUCKETS, Engine, Grouping, Job, Local
 from assay.errors import UnsupportedError
+from assay.io import Source, table_of
 from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
@@ -147,7 +147,7 @@ class Evaluation(Result):
 
 
 def evaluate(
-    predictions: Predictions | str | os.PathLike[str],
+    predictions: Source,
     metrics: Metrics = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -169,7 +169,7 @@ def evaluate(
     """
     if not 0 < confidence < 1:
         raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
-    table = _table(predictions)
+    table = table_of(predictions)
     names = (by,) if isinstance(by, str) else tuple(by or ())
     asked = resolve(metrics, table.schema)
     if isinstance(intervals, str) and intervals not in PROCEDURES:
@@ -179,14 +179,6 @@ def evaluate(
     found = advise(table, plan.counts())
     rows = tuple(plan.rows())
     return Evaluation(table.task, table.classes, table.n, rows, found, confidence, names, positive, table.notes)
-
-
-def _table(predictions: Predictions | str | os.PathLike[str]) -> Predictions:
-    if isinstance(predictions, Predictions):
-        return predictions
-    from assay.io import read
-
-    return read(predictions)
 
 
 def defaults(predictions: Predictions) -> list[str]:
@@ -299,12 +291,19 @@ class _Plan:
         labels = _labels(metric, schema)
         result = []
         for label, value, a, b in zip(labels, figures, low, high, strict=True):
-            undefined = ("no_samples" if not n else metric.undefined) if np.isnan(value) else ""
+            undefined = _reason(metric, n) if np.isnan(value) else ""
             few = f"only {n} rows" if self.intervals and 0 < n < 10 else ""
             note = "; ".join(filter(None, (undefined, said, few)))
             shown = "" if np.isnan(a) else method
             result.append(Row(model, text, label, key, float(value), float(a), float(b), n, shown, note))
         return result
+
+
+def _reason(metric: Metric, n: int) -> str:
+    """The reason code of an undefined figure."""
+    if not n:
+        return "no_samples"
+    return "overflow" if metric.undefined == "no_samples" else metric.undefined
 
 
 def _labels(metric: Metric, schema: Schema) -> list[Any]:

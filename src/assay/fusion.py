@@ -16,6 +16,7 @@ import numpy as np
 
 from assay.errors import SchemaError, UnsupportedError
 from assay.folds import assign_folds, held_out
+from assay.io import Source, table_of
 from assay.pool import LOSSES, Fitted, Pool, common_kind
 from assay.predictions import Predictions
 from assay.registry import Member, Registry
@@ -106,8 +107,12 @@ class Fused(Result):
         )
 
     @property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """One tidy row a model, the fused one last."""
+        return tuple(self.records)
+
+    @property
     def records(self) -> list[dict[str, Any]]:
-        """One row a model, the fused one last."""
         what = LOSSES[self.fitted.kind]
         rows = [{"model": m, "weight": w, "loss": self.losses[m], "loss_name": what} for m, w in self.weights.items()]
         return [*rows, {"model": self.name, "weight": None, "loss": self.loss, "loss_name": what}]
@@ -125,7 +130,7 @@ class Fused(Result):
 
 
 def fuse(
-    predictions: Predictions,
+    predictions: Source,
     how: str | Fusion = "auto",
     *,
     metric: str | Member | None = None,
@@ -144,6 +149,7 @@ def fuse(
     >>> fuse(p, "mean").loss < 0.01
     True
     """
+    predictions = table_of(predictions)
     at_least_two(predictions)
     name = name or "fused"
     if name in predictions.models:

@@ -92,6 +92,11 @@ class Diagnosis(Result):
     schema_name: ClassVar[str] = "assay.diagnosis/1"
     drawn_by: ClassVar[str] = "training_curves"
 
+    @property
+    def rows(self) -> tuple[RunDiagnosis, ...]:
+        """The runs: one tidy row each."""
+        return self.runs
+
     def __repr__(self) -> str:
         return "\n\n".join(repr(run) for run in self.runs)
 

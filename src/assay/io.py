@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +26,10 @@ from assay.table.layout import Key, Part, joined, layout, parts, roles, stacked
 from assay.table.outputs import Given, gathered
 from assay.table.schema import BY_CLASS, SPECIAL, Task, parse_column
 
-__all__ = ["read", "write"]
+__all__ = ["Source", "read", "table_of", "write"]
+
+# What every verb takes: a table, or the path or paths that hold one.
+Source: TypeAlias = Predictions | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 
 # Spellings of a missing value in text files. A class may bear such a name, but then it must be declared.
 MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "N/A", "n/a", "null", "NULL"})
@@ -72,6 +75,13 @@ def read(
             raise
         more = f" and {len(files) - 2} more" if len(files) > 2 else ""
         raise type(error)(f"{', '.join(file.path for file in files[:2])}{more}: {error}") from error
+
+
+def table_of(source: Source) -> Predictions:
+    """The table itself, or the one that a path or several paths hold: what every verb takes."""
+    if isinstance(source, Predictions):
+        return source
+    return read(source) if isinstance(source, str | os.PathLike) else read(*source)
 
 
 def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:

@@ -8,7 +8,7 @@
 from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 
@@ -139,6 +139,10 @@ class Ratio(Metric):
 
     def on(self, schema: Schema) -> Self:
         super().on(schema)
+        if self.average not in get_args(Average):
+            raise UnsupportedError(
+                f"{self}: average must be one of {', '.join(get_args(Average))}; got {self.average!r}"
+            )
         if self.average == "auto":
             return replace(self, **_average("binary" if schema.task == "binary" else "macro"))
         if self.average == "binary" and schema.task != "binary":

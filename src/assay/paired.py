@@ -25,7 +25,7 @@ from assay.resampling import effective, resample_buckets
 from assay.state import Confusion, Counts, Moments, Pair, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import Sample, t_quantile
+from assay.uncertainty import Sample, spread, t_quantile
 
 __all__ = ["Joint", "RawDifference", "paired_differences"]
 
@@ -202,90 +202,143 @@ def paired_t(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
     from scipy.special import stdtr
 
     mean, n = float(pair.mean[0, 0]), float(effective(pair)[0])
-    if n <= 1:
+    if n <= 1 or not np.isfinite(mean):
         return Outcome(-np.inf, np.inf, 1.0, "paired t", 0.0)
     error = float(np.sqrt(pair.m2[0, 0] / pair.weight[0] / (n - 1)))
     half = t_quantile((1 + q.confidence) / 2, n - 1) * error
-    p = 2 * stdtr(n - 1, -abs(mean) / error) if error else float(mean == 0)
-    return Outcome(mean - half, mean + half, float(p), "paired t", error)
+    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else _sign(mean, n)
+    return Outcome(mean - half, mean + half, p, "paired t", error)
 
 
 def paired_delong(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     """DeLong's test: variance of the difference from the influence of each row under both models.
 
-    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845.
+    Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal distribution otherwise.
+    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845; degrees of freedom: Brunner & Munzel (2000).
     """
     assert isinstance(q.metric, OrderMetric)
     of_a, of_b = (next(iter(q.metric.influence(sample.summary))) for sample in (a, b))
-    apart = of_a - of_b
-    if q.clustered:
-        apart = np.bincount(a.summary.cell, apart)
-    error = float(np.sqrt((apart**2).sum()))
+    variance, freedom = spread(of_a - of_b, a.summary, q.clustered)
+    error = float(np.sqrt(variance))
     gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
-    p = 2 * NormalDist().cdf(-abs(gap) / error) if error else float(gap == 0)
-    return Outcome(gap - q.z * error, gap + q.z * error, p, "paired delong", error)
+    fewest = min(min(int(y.sum()), int((~y).sum())) for y, _ in a.summary.problems)
+    if not error:
+        return Outcome(gap, gap, _sign(gap, fewest), "paired delong", error)
+    if fewest >= 10 and not q.clustered:
+        p = 2 * NormalDist().cdf(-abs(gap) / error)
+        return Outcome(gap - q.z * error, gap + q.z * error, p, "paired delong", error)
+    from scipy.special import stdtr
+
+    half = t_quantile((1 + q.confidence) / 2, freedom) * error
+    return Outcome(gap - half, gap + half, float(2 * stdtr(freedom, -abs(gap) / error)), "paired delong", error)
+
+
+def _sign(gap: float, units: float) -> float:
+    """The p-value where units that differ all do by as much: no surer than the sign test on so many."""
+    return min(1.0, 2.0 ** (1 - min(units, 1000))) if gap else 1.0
 
 
 def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Outcome:
-    """Bayesian bootstrap of the joint table of truth and both predictions; exact whatever the number of rows."""
+    """Test by exchange of the two models' predictions; interval by the bootstrap; both of their joint table.
+
+    Under the null hypothesis the two predictions of a row may change places: so many of each cell's rows as a fair coin
+    says. The interval has one row of disagreement added, so that what no row has shown is not taken for impossible.
+    Sources: Yeh (2000), COLING, 947-953 (exchange); Rubin (1981), Annals of Statistics 9:130-134 (bootstrap).
+    """
     rng, schema = np.random.default_rng(q.seed), q.table.schema
-    total = pair.weight.sum()
-    shares = pair.weight * (total / pair.squares if pair.squares else 1.0)
-    of_a, of_b = (_margins(pair.code, schema, first) for first in (True, False))
-    gaps = []
-    step = max(1, (1 << 22) // max(len(shares) + schema.k**2, 1))
+    k, total = schema.k, pair.weight.sum()
+    shrink = total / pair.squares if pair.squares else 1.0
+    cells = np.stack([pair.code // (k * k), (pair.code // k) % k, pair.code % k])  # truth, said by a, said by b
+    apart = np.flatnonzero(cells[1] != cells[2])
+    count = np.maximum(np.rint(pair.weight[apart] * shrink), 1).astype(np.int64)
+    either = np.concatenate([cells, cells[[0, 2, 1]][:, apart]], axis=1)
+    right, wrong = np.arange(k), (np.arange(k) + 1) % k
+    known = np.concatenate([cells, [right, right, wrong], [right, wrong, right]], axis=1)
+    shares = np.concatenate([pair.weight * shrink, np.full(2 * k, 0.5 / k)])
+
+    def gap(weights: Array, of: Array) -> Array:
+        first, second = (q.metric.compute(_counts(weights, of[0], said, schema)) for said in of[1:])
+        return np.asarray(first - second)
+
+    swapped, drawn = [], []
+    step = max(1, (1 << 22) // max(len(shares) + len(apart) + k * k, 1))
     for start in range(0, REPLICATES, step):
-        drawn = rng.standard_gamma(shares, size=(min(step, REPLICATES - start), len(shares)))
-        drawn *= total / drawn.sum(axis=1, keepdims=True)
-        gaps.append(q.metric.compute(of_a(drawn)) - q.metric.compute(of_b(drawn)))
-    apart = float(shares[(pair.code // schema.k) % schema.k != pair.code % schema.k].sum())
-    return _from_draws(q, np.concatenate(gaps), a, b, apart, "paired bootstrap")
+        size = min(step, REPLICATES - start)
+        flips = rng.binomial(count, 0.5, size=(size, len(apart))) / count * pair.weight[apart]
+        kept = np.tile(pair.weight, (size, 1))
+        kept[:, apart] -= flips
+        swapped.append(gap(np.concatenate([kept, flips], axis=1), either))
+        gamma = rng.standard_gamma(shares, size=(size, len(shares)))
+        drawn.append(gap(gamma * (total / gamma.sum(axis=1, keepdims=True)), known))
+    return _judge(q, a, b, np.concatenate(drawn), np.concatenate(swapped), float(count.sum()))
 
 
-def _margins(code: Array, schema: Schema, first: bool) -> Callable[[Array], Counts]:
-    """How to turn weights of joint cells (b, c) into the counts of one of the two models."""
+def _counts(shares: Array, truth: Array, said: Array, schema: Schema) -> Counts:
+    """Counts of one model, from weights (b, c) of cells with their truth and its prediction."""
     k = schema.k
-    truth, said = code // (k * k), (code // k) % k if first else code % k
+    cell = truth * k + said
+    order = np.argsort(cell, kind="stable")
+    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
+    flat = np.zeros((len(shares), k * k))
+    if len(cell):
+        flat[:, cell[order][starts]] = np.add.reduceat(shares[:, order], starts, axis=1)
+    tables = flat.reshape(-1, k, k)
+    tp = np.diagonal(tables, axis1=1, axis2=2)
     positive = schema.positive_code if schema.task == "binary" else None
-
-    def counts(drawn: Array) -> Counts:
-        flat = np.zeros((len(drawn), k * k))
-        cell = truth * k + said
-        order = np.argsort(cell, kind="stable")
-        starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
-        flat[:, cell[order][starts]] = np.add.reduceat(drawn[:, order], starts, axis=1)
-        tables = flat.reshape(-1, k, k)
-        tp = np.diagonal(tables, axis1=1, axis2=2)
-        margins = tp, tables.sum(axis=2), tables.sum(axis=1)
-        return Counts(*margins, drawn.sum(axis=1), tp.sum(axis=1), tables, positive)
-
-    return counts
+    return Counts(tp, tables.sum(axis=2), tables.sum(axis=1), shares.sum(axis=1), tp.sum(axis=1), tables, positive)
 
 
 def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
-    """Bootstrap of buckets of rows (of clusters, where given), the same draw for both models."""
-    times = resample_buckets(a.value, np.random.default_rng(q.seed), REPLICATES)
-    of_a, of_b = (q.metric.compute(s.state.summary(s.state.pool(s.value, times), s.schema)) for s in (a, b))
-    method = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
-    return _from_draws(q, of_a - of_b, a, b, float(np.count_nonzero(a.value.rows)), method)
+    """Test by exchange, interval by bootstrap, of buckets of rows (of clusters, where given); the same for both models.
+
+    Source: Yeh (2000), COLING, 947-953 (exchange of what two models said of the same unit).
+    """
+    rng = np.random.default_rng(q.seed)
+    filled = np.flatnonzero(a.value.rows)
+    times = resample_buckets(a.value, rng, REPLICATES)
+    keep = np.zeros((REPLICATES, len(a.value.rows)), np.int64)
+    keep[:, filled] = rng.integers(0, 2, (REPLICATES, len(filled)))
+    swap = np.zeros_like(keep)
+    swap[:, filled] = 1 - keep[:, filled]
+
+    def figure(value: Any) -> Array:
+        return np.ravel(q.metric.compute(a.state.summary(value, a.schema)))
+
+    pool, merge = a.state.pool, a.state.merge
+    drawn = figure(pool(a.value, times)) - figure(pool(b.value, times))
+    first = merge(pool(a.value, keep), pool(b.value, swap))
+    second = merge(pool(b.value, keep), pool(a.value, swap))
+    return _judge(q, a, b, drawn, figure(first) - figure(second), float(len(filled)))
 
 
-def _from_draws(q: _Question, gaps: Array, a: Sample, b: Sample, units: float, method: str) -> Outcome:
-    """Percentile interval; p-value from the draws shifted to no difference (Efron & Tibshirani, 1993, section 16.4)."""
-    gaps = np.ravel(gaps)
-    gaps = gaps[~np.isnan(gaps)]
+def _judge(q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float) -> Outcome:
+    """p-value from the exchanged gaps, interval from the resampled ones, widened to hold 0 where the test does."""
+    drawn, swapped = (np.ravel(x)[~np.isnan(np.ravel(x))] for x in (drawn, swapped))
     gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
-    tail = (1 - q.confidence) / 2
-    low, high = np.quantile(gaps, [tail, 1 - tail])
-    # Draws that differ from the centre by rounding alone are no evidence of a difference.
-    extreme = np.count_nonzero(np.abs(gaps - gaps.mean()) >= abs(gap) - 1e-12)
-    p, error = float((1 + extreme) / (1 + len(gaps))), float(gaps.std())
-    if extreme < 10 and error:
+    error = float(drawn.std()) if len(drawn) else 0.0
+    extreme = np.count_nonzero(np.abs(swapped) >= abs(gap) - 1e-12)
+    p = float((1 + extreme) / (1 + len(swapped)))
+    if extreme < 10 and swapped.std() > 0:
         # So far out the draws are too few to count; their spread still says how far.
-        p = min(p, 2 * NormalDist().cdf(-abs(gap) / error))
-    # Of n units that differ, no paired test can be surer than the sign test that finds all of them on one side.
-    p = max(p, 2.0 ** (1 - min(units, 1000)))
-    return Outcome(float(low), float(high), min(p, 1.0), method, error)
+        p = min(p, 2 * NormalDist().cdf(-abs(gap) / float(swapped.std())))
+    p = max(p, _sign(gap, units)) if gap else 1.0
+    low, high = _ends(q, gap, drawn, error, units)
+    if p >= 1 - q.confidence:
+        low, high = min(low, 0.0), max(high, 0.0)
+    kind = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
+    return Outcome(low, high, p, kind, error)
+
+
+def _ends(q: _Question, gap: float, drawn: Array, error: float, units: float) -> tuple[float, float]:
+    """Percentiles; for few clusters, whose draws are too narrow, Student's t on their spread."""
+    tail = (1 - q.confidence) / 2
+    if q.clustered and units > 1:
+        half = t_quantile(1 - tail, units - 1) * error * float(np.sqrt(units / (units - 1)))
+        return gap - half, gap + half
+    if not len(drawn):
+        return -np.inf, np.inf
+    low, high = np.quantile(drawn, [tail, 1 - tail])
+    return float(low), float(high)
 
 
 PROCEDURES: Mapping[str, Callable[..., Outcome]] = {

@@ -157,7 +157,7 @@ class Predictions:
         rank = np.empty(len(values), np.int64)
         rank[order] = np.arange(len(values))
         codes = np.from_dlpack(column.indices) if len(column) else np.zeros(0, np.int64)
-        return rank[codes] if len(values) else codes, [values[i] for i in order]
+        return rank[codes] if len(values) else codes, ["(missing)" if values[i] is None else values[i] for i in order]
 
     def append(self, name: str, **kinds: Any) -> "Predictions":
         """The table with one more model, checked as the others were: `p.append("mean", proba=q)`.
@@ -280,12 +280,30 @@ class Rows:
         if "score" in self.given:
             return self.given["score"]
         scores = self._either("score", "logit", "proba")
+        if self.schema.task == "multiclass" and "logit" in self.given:
+            return self._log_odds()
         if self.schema.task != "binary":
             return scores
         positive = self.schema.positive_code
         if "logit" in self.given:
             return np.asarray(scores[:, positive], np.float64) - scores[:, 1 - positive]
         return scores[:, positive]
+
+    def _log_odds(self) -> Array:
+        """Log odds of each class against the others (n, k), exact where the probability would round to 0 or 1.
+
+        Logits are defined up to a constant of the row, so they rank rows only after it is taken away.
+        """
+        log_p = self.log_proba
+        with np.errstate(divide="ignore"):
+            odds: Array = log_p - np.log(-np.expm1(log_p))
+        logit = np.asarray(self.given["logit"], np.float64)
+        rows, top = np.arange(len(logit)), logit.argmax(axis=1)
+        others = logit.copy()
+        others[rows, top] = -np.inf
+        most = others.max(axis=1)
+        odds[rows, top] = logit[rows, top] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
+        return odds
 
     @property
     def value(self) -> Array:

@@ -7,17 +7,29 @@ True
 
 import csv
 import json
+import re
 from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
 from assay.diagnosis.curves import Cell, History, Series
-from assay.diagnosis.naming import axis_rank, better_of, split_and_metric
+from assay.diagnosis.naming import axis_rank, better_of, is_axis, loss_rank, split_and_metric
 from assay.errors import ReadError
 from assay.registry import Member, Registry
 
-__all__ = ["READERS", "History", "Reader", "Series", "axis_of", "load_json", "load_table", "named_file", "read_history"]
+__all__ = [
+    "READERS",
+    "History",
+    "Reader",
+    "Series",
+    "axis_of",
+    "is_log",
+    "load_json",
+    "load_table",
+    "named_file",
+    "read_history",
+]
 
 READERS: "Registry[Reader]" = Registry("readers")
 
@@ -59,6 +71,25 @@ def read_history(path: str | Path) -> tuple[History, ...]:
         f"{path} is a {kind} of no known log format; expected CSV, JSON or JSON lines with a loss for each epoch. "
         f"Run 'assay list readers' for the formats."
     )
+
+
+def is_log(path: str | Path, truth: str = "y") -> bool:
+    """Whether a file is a training log rather than a predictions table, whose truth column is named `truth`.
+
+    JSON is a log; CSV is one if its header names a loss, or an epoch or step, and no truth.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return any((path / name).is_file() for name in ("trainer_state.json", "metrics.csv"))
+    if path.suffix.lower() in (".json", ".jsonl"):
+        return True
+    if path.suffix.lower() not in (".csv", ".tsv", ".txt") or not path.is_file():
+        return False
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        header = [cell.strip().strip('"') for cell in re.split(r"[,;\t]", file.readline())]
+    if any(name == truth or name.startswith(f"{truth}.") for name in header):
+        return False
+    return any(is_axis(name) or loss_rank(split_and_metric(name)[1]) is not None for name in header)
 
 
 def named_file(path: Path, name: str) -> Path | None:

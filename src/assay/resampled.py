@@ -4,7 +4,7 @@ Folds share most of their training rows, so their figures are not independent: t
 offered.  What is: the corrected resampled t, its Bayesian twin with a region of practical equivalence, and 5x2cv F.
 
 >>> corrected_t([0.02, 0.01, 0.03, 0.02, 0.02], ratio=1 / 4).p
-0.0132...
+0.0135...
 """
 
 from collections.abc import Sequence
@@ -97,8 +97,8 @@ class Folds:
             )
         grouping = Grouping.of(predictions, ["fold"])
         keys = tuple(key[0] for key in grouping.keys)
-        if None in keys:
-            first = int(np.argmax(grouping.codes == keys.index(None)))
+        if "(missing)" in keys:
+            first = int(np.argmax(grouping.codes == keys.index("(missing)")))
             raise SchemaError(f"row {first} has no fold; expected the fold in which each row was held out")
         if len(keys) < 2:
             raise SchemaError(f"the fold column holds {len(keys)} fold; comparing algorithms needs 2 or more")

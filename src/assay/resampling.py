@@ -3,7 +3,8 @@
 >>> from assay.state import ConfusionTable
 >>> from assay.table.schema import Schema
 >>> n = np.array([8])
->>> table = ConfusionTable(np.array([[[3, 1], [0, 4]]]), np.array([7]), n, n, n)
+>>> cells = np.array([[[3, 1], [0, 4]]])
+>>> table = ConfusionTable(cells, cells, np.array([7]), n, n, n)
 >>> c = resample_counts(table, Schema("binary", ("no", "yes"), {}), np.random.default_rng(0), replicates=100)
 >>> c.tp.shape, bool((c.right <= c.total + 1e-9).all())
 ((100, 2), True)

@@ -14,16 +14,18 @@ import html
 import importlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.errors import MissingDependencyError
+from assay.errors import MissingDependencyError, ReadError
 
-__all__ = ["Result", "format_number", "text_table", "to_plain"]
+__all__ = ["Result", "beside", "format_number", "text_table", "to_plain", "write_whole"]
 
 
 class Result:
@@ -74,26 +76,45 @@ class Result:
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 
-def write_whole(path: str | Path, content: str | bytes) -> None:
-    """Write beside, flush, rename: a reader sees the old file or the new one, never half of it."""
-    import os
+def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
+    """Write a file as a whole or not at all; see `beside`."""
+    with beside(path) as place:
+        Path(place).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+@contextmanager
+def beside(path: str | os.PathLike[str]) -> Iterator[str]:
+    """A name beside `path` to write to, flushed and renamed to it when all went well, removed otherwise.
+
+    A reader sees the old file or the new one, never half of it. What a link points to is replaced, not the link; a
+    device or a pipe is written to directly. ReadError where nothing can be written.
+    """
     import tempfile
 
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    target = Path(os.path.realpath(path))
+    if target.exists() and not target.is_file():
+        if target.is_dir():
+            raise ReadError(f"{path}: cannot be written, it is a folder; name a file in it")
+        yield os.fspath(target)
+        return
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, place = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        os.close(handle)
+        yield place
+        with open(place, "rb+") as file:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        os.chmod(beside, 0o666 & ~umask)
-        os.replace(beside, path)
-    except BaseException:
-        Path(beside).unlink(missing_ok=True)
+        os.chmod(place, 0o666 & ~umask)
+        os.replace(place, target)
+    except BaseException as error:
+        Path(place).unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ReadError(f"{path}: cannot be written ({error.strerror or error})") from error
         raise
 
 

@@ -63,6 +63,7 @@ class ConfusionTable(NamedTuple):
     """Counts (or weights) of truth x prediction per cell: (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
 
     table: Array
+    squared: Array  # like `table`, of squared weights: what a weighted proportion rests on
     right: Array  # (cells,) weight of the rows that are right in full
     rows: Array  # (cells,) number of rows, int64
     weight: Array  # (cells,) total weight
@@ -76,24 +77,22 @@ class Confusion(State[ConfusionTable]):
     def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
         shape = (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
         zero = np.zeros(cells, np.int64)
-        return ConfusionTable(np.zeros(shape, np.int64), zero, zero, zero, zero)
+        return ConfusionTable(np.zeros(shape, np.int64), np.zeros(shape, np.int64), zero, zero, zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
-        schema, weight = rows.schema, rows.weight
+        weight = rows.weight
         count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
-        if schema.task == "multilabel":
-            pairs = [count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True)]
-            table = np.stack([pair.reshape(cells, 2, 2) for pair in pairs], axis=1)
+        table = _pairs(rows, weight, cell, cells)
+        if rows.schema.task == "multilabel":
             exact = (rows.truth == rows.label).all(axis=1)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
-            table = count_pairs(rows.truth, rows.label, schema.k, weight, cell, cells).reshape(
-                cells, schema.k, schema.k
-            )
             right = np.trace(table, axis1=1, axis2=2)
         if weight is None:
-            return ConfusionTable(table, right.astype(np.int64), count, count, count)
-        return ConfusionTable(table, right, count, sum_by(cell, cells, weight), sum_by(cell, cells, weight**2))
+            return ConfusionTable(table, table, right.astype(np.int64), count, count, count)
+        squared = _pairs(rows, weight**2, cell, cells)
+        total, squares = sum_by(cell, cells, weight), sum_by(cell, cells, weight**2)
+        return ConfusionTable(table, squared, right, count, total, squares)
 
     def merge(self, a: ConfusionTable, b: ConfusionTable) -> ConfusionTable:
         return ConfusionTable(*(x + y for x, y in zip(a, b, strict=True)))
@@ -102,7 +101,8 @@ class Confusion(State[ConfusionTable]):
         return ConfusionTable(*(array[cells] for array in value))
 
     def pool(self, value: ConfusionTable, times: Array) -> ConfusionTable:
-        return ConfusionTable(*(np.tensordot(times, array, axes=1) for array in value))
+        exact = len(times) == 1  # integers are slow to multiply: only the whole, which must be exact, is
+        return ConfusionTable(*(_join_cells(times, array, exact) for array in value))
 
     def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
         table = value.table
@@ -112,6 +112,21 @@ class Confusion(State[ConfusionTable]):
         else:
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         return Counts(*margins, value.weight, value.right, table, positive, schema.task == "multilabel")
+
+
+def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> Array:
+    """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
+    k = rows.schema.k
+    if rows.schema.task != "multilabel":
+        return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
+    of_label = (count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True))
+    return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
+
+
+def _join_cells(times: Array, values: Array, exact: bool) -> Array:
+    if not exact:
+        times, values = times.astype(np.float64), values.astype(np.float64)
+    return np.asarray(np.tensordot(times, values, axes=1))
 
 
 @dataclass(frozen=True)

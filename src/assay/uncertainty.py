@@ -153,9 +153,11 @@ def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[
 
     def procedure(metric: Any, sample: Sample, confidence: float) -> Interval:
         successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
-        # Weighted rows carry the information of fewer: Kish's effective sample size.
-        shrink = effective(sample.whole) / np.where(sample.whole.weight > 0, sample.whole.weight, np.nan)
-        shrink = shrink[(...,) + (None,) * (successes.ndim - shrink.ndim)]
+        # Weighted rows carry the information of fewer: Kish's effective number of those that the figure rests on.
+        whole = sample.whole
+        squared = sample.state.summary(whole._replace(table=whole.squared, weight=whole.squares), sample.schema)
+        squares = np.asarray(metric.trials(squared)[1], np.float64)
+        shrink = np.divide(trials, squares, out=np.zeros_like(trials), where=squares > 0)
         return Interval(*of(successes * shrink, trials * shrink, confidence), name)
 
     return procedure
@@ -238,12 +240,14 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     """
     summary: Ranking = sample.summary
     figures = metric.figures(summary)
-    spread = [_spread(one, summary, sample.clustered) for one in metric.influence(summary)]
-    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread])
+    spread_of = [spread(one, summary, sample.clustered) for one in metric.influence(summary)]
+    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread_of])
     with np.errstate(divide="ignore", invalid="ignore"):
         logit = np.log(figures / (1 - figures))
-        half = quantile * np.sqrt([variance for variance, _ in spread]) / (figures * (1 - figures))
+        half = quantile * np.sqrt([variance for variance, _ in spread_of]) / (figures * (1 - figures))
         low, high = 1 / (1 + np.exp(half - logit)), 1 / (1 + np.exp(-half - logit))
+    if any(np.isinf(variance) for variance, _ in spread_of):
+        return Interval(np.zeros_like(figures), np.ones_like(figures), "delong")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     for i in np.flatnonzero((figures <= 0) | (figures >= 1)):
         problems = summary.problems if len(figures) < len(summary.problems) else summary.problems[i : i + 1]
@@ -253,22 +257,33 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     return Interval(low, high, "delong")
 
 
-def _spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
-    """Variance of a figure, from the influence of rows (or clusters), and its degrees of freedom."""
+def spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
+    """Variance of a figure, from the influence of rows (or clusters), and its degrees of freedom.
+
+    Infinite where a class has a single row or the table a single cluster: nothing then shows how much they vary.
+    """
+    if np.isnan(influence).any():
+        return float("nan"), 1.0
     if clustered and summary.cell is not None:
+        units = len(np.unique(summary.cell))
         of_cluster = np.bincount(summary.cell, influence)
-        return float((of_cluster**2).sum()), max(float(np.count_nonzero(of_cluster)) - 1, 1.0)
+        scale = units / (units - 1) if units > 1 else np.inf
+        return float((of_cluster**2).sum() * scale) if units > 1 else np.inf, max(units - 1.0, 1.0)
     squares = influence**2
     if summary.truth.ndim == 2:
         return float(squares.sum()), max(len(influence) - 1.0, 1.0)
     size = np.bincount(summary.truth)
+    if (size == 1).any():
+        return np.inf, 1.0
     of_class = np.bincount(summary.truth, squares)
     lost = (of_class**2 / np.maximum(size - 1, 1)).sum()
     return float(of_class.sum()), float(of_class.sum() ** 2 / lost) if lost > 0 else 1.0
 
 
 def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
-    """Percentiles of the figure over replicates of the state."""
+    """Percentiles of the figure over replicates of the state; by cluster, Student's t on their spread."""
+    if sample.clustered:
+        return _by_cluster(metric, sample, confidence)
     draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
     if not draws.size:
         return NONE
@@ -281,7 +296,21 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         pairs = zip(draws.T, defined.T, strict=True)
         ends = [np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs]
         low, high = np.array(ends).T
-    return Interval(low, high, "cluster bootstrap" if sample.clustered else "bootstrap")
+    return Interval(low, high, "bootstrap")
+
+
+def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
+    """Percentiles are too narrow for few clusters; t with as many degrees of freedom, less one, is not."""
+    clusters = int(np.count_nonzero(sample.value.rows))
+    figures = metric.figures(sample.summary)
+    if clusters < 2:
+        nothing = np.full(len(figures), np.nan)
+        return Interval(nothing, nothing, "")
+    draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
+    with np.errstate(invalid="ignore"):
+        error = np.sqrt(np.nanvar(draws, axis=0) * clusters / (clusters - 1))
+    half = t_quantile((1 + confidence) / 2, clusters - 1) * error
+    return Interval(figures - half, figures + half, "cluster bootstrap")
 
 
 PROCEDURES: Mapping[str, Callable[[Any, Sample, float], Interval]] = {

@@ -105,8 +105,8 @@ def _both_rose(f: Facts) -> bool:
 
 
 def overfit(f: Facts) -> bool:
-    """Validation loss rises from its lowest value while training loss still falls."""
-    return _ends_higher(f) and not f.z_train_after_best >= -1.2
+    """Validation loss rises from its lowest value while training loss falls, or stands still at what it reached."""
+    return _ends_higher(f) and not f.z_train_after_best > 1.2
 
 
 def _ends_higher(f: Facts) -> bool:

@@ -12,8 +12,7 @@ import glob
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 
 from assay.errors import AssayError, ReadError, SchemaError
+from assay.result import beside
 from assay.table.labels import Label
 
 __all__ = ["About", "File", "expand", "is_text", "kind_of", "read_table", "write_table"]
@@ -226,52 +226,26 @@ def write_table(table: pa.Table, path: str | os.PathLike[str], by_dictionary: Se
     kind = kind_of(path)
     if kind is None:
         raise ReadError(f"{path}: the suffix does not tell the format to write; {KNOWN}")
-    with _whole(Path(path)) as beside:
+    with beside(path) as place:
         if kind == "parquet":
             import pyarrow.parquet as parquet
 
-            parquet.write_table(table, beside, use_dictionary=list(by_dictionary))
+            parquet.write_table(table, place, use_dictionary=list(by_dictionary))
         elif kind == "arrow":
-            with pa.OSFile(beside, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+            with pa.OSFile(place, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
                 writer.write_table(table)
         else:
-            _write_csv(table, beside, os.fspath(path).lower())
+            _write_csv(table, place, os.fspath(path).lower())
 
 
-def _write_csv(table: pa.Table, beside: str, name: str) -> None:
+def _write_csv(table: pa.Table, place: str, name: str) -> None:
     from pyarrow import csv
 
     delimiter = "\t" if ".tsv" in name[-8:] else ","
     packed = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}.get(os.path.splitext(name)[1])
     header = delimiter.join('"' + column.replace('"', '""') + '"' for column in table.column_names)
     plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns]
-    with pa.output_stream(beside, compression=packed) as sink:
+    with pa.output_stream(place, compression=packed) as sink:
         sink.write(header.encode() + b"\n")
         options = csv.WriteOptions(include_header=False, delimiter=delimiter)
         csv.write_csv(pa.Table.from_arrays(plain, table.column_names), sink, options)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[str]:
-    """A name beside `path` to write to; renamed to it when all went well, removed otherwise."""
-    import tempfile
-
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise ReadError(f"{path}: cannot be written ({error})") from error
-    try:
-        os.close(handle)
-        yield beside
-        with open(beside, "rb+") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(beside, 0o666 & ~umask)
-        os.replace(beside, path)
-    except BaseException as error:
-        Path(beside).unlink(missing_ok=True)
-        if isinstance(error, OSError | pa.ArrowException):
-            raise ReadError(f"{path}: cannot be written ({str(error)[:200]})") from error
-        raise
