@@ -15,11 +15,16 @@ from assay.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from assay.adapter import collect as collect
+    from assay.budget.frugal import one_standard_error as one_standard_error
+    from assay.budget.halving import halve as halve
+    from assay.budget.learning import learning_curve as learning_curve
+    from assay.budget.race import race as race
     from assay.compare import Comparison as Comparison
     from assay.compare import compare as compare
     from assay.errors import AssayError as AssayError
     from assay.evaluate import Evaluation as Evaluation
     from assay.evaluate import evaluate as evaluate
+    from assay.experiment.store import timings as timings
     from assay.fusion import Fused as Fused
     from assay.fusion import Fusion as Fusion
     from assay.fusion import fuse as fuse
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from assay.predictions import Predictions as Predictions
     from assay.report import Report as Report
     from assay.report import report as report
+    from assay.study import run_study as run_study
     from assay.validate import cross_validate as cross_validate
 
 # Each public name and the room it lives in, imported when first used: `assay --help` does not wait for charts.
@@ -52,8 +58,14 @@ ROOMS = {
     "diagnose": "history",
     "evaluate": "evaluate",
     "fuse": "fusion",
+    "halve": "budget.halving",
+    "learning_curve": "budget.learning",
+    "one_standard_error": "budget.frugal",
+    "race": "budget.race",
     "read": "io",
     "report": "report",
+    "run_study": "study",
+    "timings": "experiment.store",
     "write": "io",
 }
 

@@ -168,6 +168,17 @@ def fuse(
 
 
 @cli.command()
+@click.argument("study", metavar="STUDY.toml")
+@click.option("--out", "-o", metavar="DIR", help="Folder for the results (default: named after the file).")
+@JSON
+def validate(study: str, out: str | None, json_to: str | None) -> None:
+    """Cross-validate, compare, fuse, report: a whole study in one file; run again, it goes on where it stopped."""
+    import assay
+
+    _show(assay.run_study(study, output=out, say=lambda text: click.echo(text, err=True)), json_to)
+
+
+@cli.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
 @JSON
 def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:

@@ -1,0 +1,1 @@
+"""Choosing a model when time, rows or compute are short."""

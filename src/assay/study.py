@@ -1,0 +1,222 @@
+"""study: one file that says data, models, splits and what to compare, run as a whole, and resumed where it stopped.
+
+from assay import run_study
+study = run_study("study.toml")
+study.report.verdict
+"""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pyarrow as pa
+
+from assay.experiment.recipe import Recipe, Where, imported, read_recipe
+from assay.experiment.run import length
+from assay.experiment.store import Timings, timings
+from assay.fusion import FUSIONS, Fused, fuse
+from assay.io import write
+from assay.predictions import Predictions
+from assay.report import Report, report
+from assay.result import Result
+from assay.table.files import is_text, read_table
+from assay.table.labels import Array
+from assay.validate import cross_validate
+
+__all__ = ["Study", "run_study"]
+
+# Names under which functions and scikit-learn's data sets give what a study needs.
+GIVEN = {"X": "X", "data": "X", "y": "y", "target": "y", "groups": "groups", "weight": "weight", "id": "id"}
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Study(Result):
+    """What a study found: its table with the fused models in it, the report on it, and how long everything took."""
+
+    schema_name: ClassVar[str] = "assay.study/1"
+    drawn_by: ClassVar[str] = "leaderboard"
+
+    title: str
+    file: Path
+    output: Path
+    predictions: Predictions
+    fused: tuple[Fused, ...]
+    report: Report
+    timings: Timings
+    notes: tuple[str, ...] = ()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return self.report.records
+
+    def to_dict(self) -> dict[str, Any]:
+        parts: dict[str, Result] = {"report": self.report, "timings": self.timings}
+        return {
+            "title": self.title,
+            "file": str(self.file),
+            "output": str(self.output),
+            "fused": [fused.to_dict() for fused in self.fused],
+            "notes": self.notes,
+        } | {name: {"schema": part.schema_name, **part.to_dict()} for name, part in parts.items()}
+
+    def chart(self) -> Any:
+        """The report's leaderboard."""
+        return self.report.chart()
+
+    def __repr__(self) -> str:
+        fused = [fused.note for fused in self.fused[1:]]
+        return "\n\n".join(filter(None, [self.report.summary(), "\n".join([*self.notes, *fused]), repr(self.timings)]))
+
+
+def run_study(
+    path: str | os.PathLike[str],
+    *,
+    output: str | os.PathLike[str] | None = None,
+    say: Callable[[str], None] = print,
+    progress: bool | None = None,
+) -> Study:
+    """Run the study of a TOML file: cross-validate, fuse, evaluate, compare, report.
+
+    The output folder (the file's own name, unless it or `output` says otherwise) gets predictions.parquet, report.html,
+    report.json and `parts`, where each (model, fold) is kept as it finishes: the same call again goes on from there,
+    and computes again only what was changed. Relative paths in the file are relative to it. Import paths in it are
+    code that is run: run only studies you trust.
+
+    say: called with a sentence at each step. The first of the fusions is described in the report; all are in the table.
+    Raises SchemaError or ReadError naming file and key for a study that cannot be used.
+    """
+    recipe = read_recipe(os.fspath(path), None if output is None else os.fspath(output))
+    models, split, within = recipe.estimators(), recipe.splitter(), recipe.splitter(within=True)
+    data = _data(recipe)
+    say(f"cross-validating {', '.join(models)} on {length(data['X'])} rows, into {recipe.output}")
+    table = cross_validate(
+        models,
+        cv=split,
+        task=recipe.task,
+        positive=recipe.positive,
+        inner=within,
+        inner_metric=recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
+        store=recipe.output / "parts",
+        on_error=recipe.on_error,
+        n_jobs=recipe.n_jobs,
+        progress=progress,
+        seed=recipe.seed,
+        **data,
+    )
+    for note in table.notes:
+        say(note)
+    fused, table = _fused(recipe, table, say)
+    say("evaluating, comparing, and writing the report")
+    write(table, recipe.output / "predictions.parquet")
+    made = report(
+        table, metrics=recipe.metrics, metric=recipe.compare_by, title=recipe.title,
+        fused=fused[0] if fused else None, seed=recipe.seed,
+    )  # fmt: skip
+    made.save(recipe.output / "report.html")
+    made.to_json(recipe.output / "report.json")
+    took = timings(recipe.output / "parts")
+    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, table.notes)
+
+
+def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tuple[tuple[Fused, ...], Predictions]:
+    """Each fusion of the study's models, and the table with all of them in it."""
+    if recipe.fusions and len(table.models) < 2:
+        say("nothing to fuse: only one model is left")
+        return (), table
+    found, whole = [], table
+    for how in recipe.fusions:
+        say(f"fusing: {how}")
+        name = _free(f"fused_{FUSIONS.parse(how).name}", whole.models)
+        found.append(fuse(table, how, metric=_aim(how, recipe), name=name, seed=recipe.seed))
+        column: dict[str, Array] = dict(found[-1].predictions.outputs[name].items())
+        whole = whole.append(name, **column)
+    return tuple(found), whole
+
+
+def _aim(how: str, recipe: Recipe) -> str | None:
+    """The metric for a fusion that searches one and was not told which."""
+    fields = getattr(FUSIONS.parse(how), "__dataclass_fields__", {})
+    return recipe.compare_by if "metric" in fields and "metric=" not in how.replace(" ", "") else None
+
+
+def _free(name: str, taken: list[str]) -> str:
+    names = [name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))]
+    return next(n for n in names if n not in taken)
+
+
+def _data(recipe: Recipe) -> dict[str, Any]:
+    """X, y and what comes with them, from a file or a function."""
+    told, where = recipe.data, recipe.where.at("data")
+    if ("file" in told) == ("load" in told):
+        where.refuse("give one of file (a table with a target column) and load (an import path of a function)")
+    if "load" in told:
+        for key in told:
+            if key not in ("load", "params"):
+                where.at(key).refuse("goes with file; a function of load returns what it has itself")
+        return _loaded(where, told)
+    if "target" not in told:
+        where.refuse("the key 'target' is missing; name the column of the file that holds the truth")
+    return _from_file(where, recipe.path.parent / told["file"], told)
+
+
+def _loaded(where: Where, told: Mapping[str, Any]) -> dict[str, Any]:
+    """What the function returned: (X, y), or a mapping of X, y, groups, weight, id."""
+    function = imported(where.at("load"), told["load"])
+    try:
+        found = function(**told.get("params", {}))
+    except Exception as error:
+        where.at("load").refuse(f"{told['load']} failed: {type(error).__name__}: {error}")
+    if isinstance(found, tuple) and len(found) == 2:
+        found = {"X": found[0], "y": found[1]}
+    given = {GIVEN[k]: v for k, v in found.items() if k in GIVEN} if isinstance(found, Mapping) else {}
+    if not {"X", "y"} <= given.keys():
+        where.at("load").refuse(
+            f"{told['load']} returned {type(found).__name__}; expected (X, y), or a mapping with X and y (and groups, "
+            f"weight, id where there are any)"
+        )
+    return given
+
+
+def _from_file(where: Where, path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
+    table = read_table(path).table
+    named = {key: told[key] for key in ("target", "groups", "weight", "id") if key in told}
+    dropped = told.get("drop", [])
+    features = told.get("features") or [n for n in table.column_names if n not in (*named.values(), *dropped)]
+    asked: dict[str, list[str]] = {key: [name] for key, name in named.items()}
+    for key, names in (asked | {"drop": dropped, "features": features}).items():
+        for name in names:
+            if name not in table.column_names:
+                where.at(key).refuse(f"{path} has no column {name!r}; its columns are {', '.join(table.column_names)}")
+    if not features:
+        where.refuse(f"{path} has no column left to learn from beside {', '.join(named.values())}")
+    wanted = {"y" if key == "target" else key: _column(where.at(key), table, name) for key, name in named.items()}
+    return {"X": _features(where, table.select(features), told.get("frame")), **wanted}
+
+
+def _column(where: Where, table: pa.Table, name: str) -> Array:
+    column = table.column(name)
+    if column.null_count:
+        row = column.is_null().to_pylist().index(True)
+        where.refuse(f"column {name!r} has no value at row {row}; fill it or drop the row")
+    values: Array = np.asarray(column.to_pylist()) if is_text(column.type) else column.to_numpy()
+    return values
+
+
+def _features(where: Where, table: pa.Table, frame: bool | None) -> Any:
+    """A matrix (n, features) where all are numbers; a pandas frame otherwise, or where it is asked for."""
+    numeric = [pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_boolean(t) for t in table.schema.types]
+    texts = [name for name, plain in zip(table.column_names, numeric, strict=True) if not plain]
+    if frame is False and texts:
+        where.at("frame").refuse(f"column {texts[0]!r} does not hold numbers; drop it, or set frame = true")
+    if not texts and not frame:
+        return np.column_stack([c.to_numpy().astype(np.float64) for c in table.columns])
+    try:
+        return table.to_pandas()
+    except ImportError:
+        where.refuse(
+            f"columns that hold no numbers ({', '.join(texts) or 'frame = true'}) are read into a pandas frame, and "
+            f"pandas is not installed; run: pip install pandas, or drop the columns"
+        )
