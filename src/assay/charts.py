@@ -12,6 +12,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.compare import DEFAULT, Comparison, Difference
+from assay.drawing.budget import frugal as frugal
+from assay.drawing.budget import halving as halving
+from assay.drawing.budget import learning_curve as learning_curve
+from assay.drawing.budget import race as race
+from assay.drawing.budget import timings as timings
 from assay.drawing.diagrams import confusion as confusion
 from assay.drawing.diagrams import confusions as confusions
 from assay.drawing.diagrams import precision_recall as precision_recall
@@ -30,8 +35,27 @@ from assay.pool import LOSSES
 from assay.result import format_number
 
 __all__ = [
-    "by_value", "confusion", "confusions", "differences", "fusion", "headline", "leaderboard", "loss_curve",
-    "metric_curve", "oriented", "precision_recall", "ranked", "reliability", "residuals", "roc", "shown_pairs",
+    "by_value",
+    "confusion",
+    "confusions",
+    "differences",
+    "frugal",
+    "fusion",
+    "halving",
+    "headline",
+    "leaderboard",
+    "learning_curve",
+    "loss_curve",
+    "metric_curve",
+    "oriented",
+    "precision_recall",
+    "race",
+    "ranked",
+    "reliability",
+    "residuals",
+    "roc",
+    "shown_pairs",
+    "timings",
     "training_curves",
 ]  # fmt: skip
 

@@ -41,7 +41,7 @@ class FrugalRow:
 class Frugal(Result):
     """The cheapest model within one standard error of the best, and all the others."""
 
-    schema_name: ClassVar[str] = "assay.budget.frugal/1"
+    schema_name: ClassVar[str] = "assay.frugal/1"
     drawn_by: ClassVar[str] = "frugal"
 
     metric: str

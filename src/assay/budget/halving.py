@@ -52,7 +52,7 @@ class Halving(Result):
     `work` counts the rows of all models that were cross-validated, `full` what all models on all rows would have been.
     """
 
-    schema_name: ClassVar[str] = "assay.budget.halving/1"
+    schema_name: ClassVar[str] = "assay.halving/1"
     drawn_by: ClassVar[str] = "halving"
 
     metric: str
