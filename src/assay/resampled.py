@@ -177,6 +177,9 @@ def corrected_t(
     by: there it is that of rounding to `step`, the least by which a fold's figure can change (0: p is 0, or 1 where
     they are all 0).
 
+    Models that have hardly learnt anything vary more with their training rows than the correction allows for, which
+    no single data set can show (Bengio & Grandvalet, 2004); how often it then errs, bench/false_winners.py measures.
+
     Undefined (p 1, no bounds) for fewer than two folds.
     Sources: Nadeau & Bengio (2003), Machine Learning 52:239-281; Bouckaert & Frank (2004), PAKDD, 3-12.
     """
@@ -189,7 +192,7 @@ def corrected_t(
     error = _spread(found, step) * np.sqrt(1 / folds + ratio)
     half = t_quantile((1 + confidence) / 2, folds - 1) * error
     p = 2 * float(stdtr(folds - 1, -abs(mean) / error)) if error else float(mean == 0)
-    return Estimate(mean, mean - half, mean + half, p, float(error))
+    return Estimate(mean, float(mean - half), float(mean + half), p, float(error))
 
 
 def _spread(differences: Array, step: float) -> float:
@@ -202,7 +205,7 @@ def naive_t(*_: object, **__: object) -> NoReturn:
     """The paired t-test that takes folds to be independent: not offered, UnsupportedError says why."""
     raise UnsupportedError(
         "the paired t-test (or Wilcoxon's) on fold scores is not offered: of two equally good models it names a winner "
-        "in 6 % of 10-fold and in 55 % of 10x10-fold cross-validations at a nominal 5 %, because folds share their "
+        "in 8 % of 10-fold and in 58 % of 10x10-fold cross-validations at a nominal 5 %, because folds share their "
         "training rows (bench/false_winners.py); use corrected_t, or correlated_t with a ROPE"
     )
 
@@ -228,7 +231,7 @@ def corrected_differences(
     (1.0, 0.133, 0.003)
     """
     _, on = resolve(metric, predictions.schema)[0]
-    folds, figures, notes = _defined(predictions, on, models, engine)
+    folds, figures, notes = _defined(predictions, metric, models, engine)
     span = on.bounds[1] - on.bounds[0]
     values = {m: float(f.mean()) for m, f in figures.items()}
     found = []
@@ -242,7 +245,7 @@ def corrected_differences(
 
 
 def _defined(
-    predictions: Predictions, metric: Metric, models: Sequence[str], engine: Engine | None
+    predictions: Predictions, metric: str | Metric, models: Sequence[str], engine: Engine | None
 ) -> tuple[Folds, dict[str, Array], tuple[str, ...]]:
     """The folds, the figures of those where every model's is defined, and what to say of the others."""
     folds = Folds.of(predictions)
@@ -250,14 +253,15 @@ def _defined(
     lost = np.isnan(np.array(list(figures.values()))).any(axis=0)
     if not lost.any():
         return folds, figures, ()
+    text, on = resolve(metric, predictions.schema)[0]
     names = ", ".join(str(key) for key, out in zip(folds.keys, lost, strict=True) if out)
     kept = len(lost) - int(lost.sum())
     if kept < 2:
         raise UnsupportedError(
-            f"{metric} is undefined ({metric.undefined}) in {lost.sum()} of {len(lost)} folds ({names}); comparing "
+            f"{text} is undefined ({on.undefined}) in {lost.sum()} of {len(lost)} folds ({names}); comparing "
             f"algorithms needs 2 folds that define it: cross-validate with fewer, larger folds"
         )
-    note = f"{lost.sum()} of {len(lost)} folds left out, where {metric} is undefined ({metric.undefined}): {names}"
+    note = f"{lost.sum()} of {len(lost)} folds left out, where {text} is undefined ({on.undefined}): {names}"
     return folds, {m: f[~lost] for m, f in figures.items()}, (note,)
 
 
@@ -299,7 +303,7 @@ def practical_differences(
     that they are equal for practical purposes, and that the second is better: `correlated_t` on their folds."""
     _, on = resolve(metric, predictions.schema)[0]
     names = list(models or _serving(predictions, on))
-    folds, figures, _ = _defined(predictions, on, names, engine)
+    folds, figures, _ = _defined(predictions, metric, names, engine)
     sign, ratio = (1 if on.better == "higher" else -1), folds.ratio
     pairs = combinations(names, 2)
     return [Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope) for a, b in pairs]
