@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from assay.budget.race import race as race
     from assay.compare import Comparison as Comparison
     from assay.compare import compare as compare
+    from assay.datasets import DatasetComparison as DatasetComparison
+    from assay.datasets import compare_datasets as compare_datasets
     from assay.errors import AssayError as AssayError
     from assay.evaluate import Evaluation as Evaluation
     from assay.evaluate import evaluate as evaluate
@@ -37,13 +39,17 @@ if TYPE_CHECKING:
     from assay.predictions import Predictions as Predictions
     from assay.report import Report as Report
     from assay.report import report as report
+    from assay.resampled import five_by_two as five_by_two
+    from assay.resampled import practical_differences as practical_differences
     from assay.study import run_study as run_study
     from assay.validate import cross_validate as cross_validate
+    from assay.winner import selected_best as selected_best
 
 # Each public name and the room it lives in, imported when first used: `assay --help` does not wait for charts.
 ROOMS = {
     "AssayError": "errors",
     "Comparison": "compare",
+    "DatasetComparison": "datasets",
     "Diagnosis": "history",
     "Evaluation": "evaluate",
     "Fused": "fusion",
@@ -54,17 +60,21 @@ ROOMS = {
     "Report": "report",
     "collect": "adapter",
     "compare": "compare",
+    "compare_datasets": "datasets",
     "cross_validate": "validate",
     "diagnose": "history",
     "evaluate": "evaluate",
+    "five_by_two": "resampled",
     "fuse": "fusion",
     "halve": "budget.halving",
     "learning_curve": "budget.learning",
     "one_standard_error": "budget.frugal",
+    "practical_differences": "resampled",
     "race": "budget.race",
     "read": "io",
     "report": "report",
     "run_study": "study",
+    "selected_best": "winner",
     "timings": "experiment.store",
     "write": "io",
 }

@@ -24,6 +24,7 @@ from assay.drawing.diagrams import reliability as reliability
 from assay.drawing.diagrams import residuals as residuals
 from assay.drawing.diagrams import roc as roc
 from assay.drawing.palette import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
+from assay.drawing.ranks import ranks as ranks
 from assay.drawing.training import loss_curve as loss_curve
 from assay.drawing.training import metric_curve as metric_curve
 from assay.drawing.training import training_curves as training_curves
@@ -50,7 +51,7 @@ __all__ = [
     "oriented",
     "precision_recall",
     "race",
-    "ranked",
+    "ranked", "ranks",
     "reliability",
     "residuals",
     "roc",
