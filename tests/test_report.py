@@ -104,6 +104,7 @@ def test_the_page_has_every_section_that_applies(page: Page):
     ids = [attributes["id"] for tag, attributes in page.tags if tag == "section"]
     expected = [
         "leaderboard",
+        "advice",
         "comparison",
         "held-out",
         "fusion",

@@ -1,0 +1,242 @@
+"""Metrics of agreement beyond chance, and of the negative side of the confusion table.
+
+>>> Mcc()(["a", "a", "b", "b"], ["a", "a", "a", "b"])
+0.5774
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from assay.metric import Average, Metric, Ratio, mean_of_defined, name_left_out, ratio
+from assay.state import Confusion, Counts
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "Npv", "Specificity"]
+
+SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
+
+# Weighted sums in scikit-learn are off by a rounding error; rounded, no row of a kind is exactly 0.
+_TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w), 9)"
+_AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
+
+
+@dataclass(frozen=True)
+class Mcc(Metric):
+    """Matthews' correlation of truth and prediction: in [-1, 1], 1 is perfect, 0 is chance, higher is better.
+
+    (n c - sum t_i p_i) / sqrt((n^2 - sum t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i
+    predicted as it; for two classes the correlation of two 0/1 variables. Fair to rare classes.
+    Undefined (single_class) where the truth has one class only; 0, by the limit, where only the prediction is constant.
+    Same value as scikit-learn's matthews_corrcoef.
+    Sources: Matthews (1975), BBA 405:442-451; several classes: Gorodkin (2004), Comput. Biol. Chem. 28:367-374.
+
+    >>> Mcc()([0, 1, 1, 0], [1, 1, 1, 1])
+    0
+    """
+
+    name = "mcc"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    bounds = (-1.0, 1.0)
+    undefined = "single_class"
+    oracle = "sklearn.metrics.matthews_corrcoef(y, label, sample_weight=w) if len(set(y)) > 1 else nan"
+
+    def compute(self, summary: Counts) -> Array:
+        # Floats: products of counts overflow int64 from three billion rows on.
+        tp, truth, said = (np.asarray(x, np.float64) for x in (summary.tp, summary.support, summary.predicted))
+        n = truth.sum(axis=-1)
+        spread = (n**2 - (truth**2).sum(axis=-1)) * (n**2 - (said**2).sum(axis=-1))
+        constant = _classes(summary.predicted) < 2
+        found = ratio(n * tp.sum(axis=-1) - (truth * said).sum(axis=-1), np.sqrt(np.where(constant, 1.0, spread)))
+        return np.where(_classes(summary.support) < 2, np.nan, np.where(constant, 0.0, found))
+
+    def note(self, summary: Counts, schema: Schema) -> str:
+        one = _classes(summary.predicted)[0] == 1 and _classes(summary.support)[0] > 1
+        return "the prediction is constant: 0 by the limit" if one else ""
+
+
+@dataclass(frozen=True)
+class CohenKappa(Metric):
+    """Agreement beyond what the margins give by chance (Cohen's kappa): in [-1, 1], 1 is perfect, 0 chance; higher.
+
+    1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what independent margins
+    would give.  weights: `none` (every error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered
+    classes, in the declared class order.  Linear and quadratic have no interval beyond 64 classes.
+    Undefined (single_class) where truth and prediction are constant and the same.
+    Same value as scikit-learn's cohen_kappa_score.
+    Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull. 70:213-220.
+
+    >>> CohenKappa()(["a", "a", "b", "b"], ["a", "a", "a", "b"])
+    0.5
+    >>> CohenKappa(weights="quadratic")([1, 2, 3, 3], [1, 2, 3, 1])
+    0.3846
+    """
+
+    name = "cohen_kappa"
+    weights: Literal["none", "linear", "quadratic"] = "none"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    bounds = (-1.0, 1.0)
+    undefined = "single_class"
+    cases = ({"weights": "none"},)  # the others follow the class order, which the law of renaming changes
+    oracle = (
+        "sklearn.metrics.cohen_kappa_score(y, label, labels=classes, sample_weight=w, "
+        "weights=None if m.weights == 'none' else m.weights)"
+    )
+
+    def compute(self, summary: Counts) -> Array:
+        truth, said = (np.asarray(x, np.float64) for x in (summary.support, summary.predicted))
+        n = truth.sum(axis=-1)
+        if self.weights == "none":
+            observed = n - summary.tp.sum(axis=-1)
+            expected = _above_rounding(n**2 - (truth * said).sum(axis=-1), n**2)
+            return 1 - ratio(n * observed, expected)
+        k = truth.shape[-1]
+        if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
+            return np.full(n.shape, np.nan)
+        apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (1.0 if self.weights == "linear" else 2.0)
+        observed = (summary.table * apart).sum(axis=(-1, -2))
+        return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
+
+
+@dataclass(frozen=True)
+class GMean(Metric):
+    """Geometric mean of the recalls of the classes that occur: in [0, 1], higher is better; 0 if a class is all missed.
+
+    (product of tp / (tp + fn) over the m classes with true rows)^(1/m); two classes: sqrt(sensitivity x specificity).
+    Harsher than balanced_accuracy on a model that gives up a class.
+    Undefined (no_samples) without rows. Same value as imbalanced-learn's geometric_mean_score over the classes seen.
+    Source: Kubat & Matwin (1997), ICML, 179-186.
+
+    >>> GMean()(["a", "a", "a", "a", "b"], ["a", "b", "b", "b", "b"])
+    0.5
+    """
+
+    name = "g_mean"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    oracle = (
+        "np.exp(np.nanmean(np.log(sklearn.metrics.recall_score("
+        "y, label, labels=labels, average=None, zero_division=nan, sample_weight=w))))"
+    )
+
+    def compute(self, summary: Counts) -> Array:
+        recall = ratio(summary.tp, summary.support)
+        missed = (recall == 0).any(axis=-1)
+        logs = np.log(np.where(recall == 0, 1.0, recall))
+        return np.where(missed, 0.0, np.exp(mean_of_defined(logs, np.ones_like(logs))))
+
+    def note(self, summary: Counts, schema: Schema) -> str:
+        return name_left_out(summary.support[0] == 0, schema, "no_positive")
+
+
+@dataclass(frozen=True)
+class Informedness(Ratio):
+    """How much better than chance the rows of a class are told from the rest (Youden's J): in [-1, 1], 0 is chance.
+
+    tp / (tp + fn) + tn / (tn + fp) - 1, that is recall + specificity - 1; higher is better; free of the class shares.
+    Undefined (single_class) unless the class has rows and so have the others.
+    Two classes: same value as scikit-learn's balanced_accuracy_score(adjusted=True).
+    Sources: Youden (1950), Cancer 3:32-35; Powers (2011), J. Mach. Learn. Tech. 2:37-63.
+
+    >>> Informedness()([0, 1, 1, 0], [0, 1, 0, 0])
+    0.5
+    """
+
+    name = "informedness"
+    average: Average = "auto"
+    bounds = (-1.0, 1.0)
+    undefined = "single_class"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = (
+        f"{_AVERAGED}(counted({_TABLES}[:, 1, 1]) / counted({_TABLES}[:, 1].sum(axis=1))"
+        f" - counted({_TABLES}[:, 0, 1]) / counted({_TABLES}[:, 0].sum(axis=1)))"
+    )
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        return c.tp * negatives - c.fp * support, support * negatives
+
+
+@dataclass(frozen=True)
+class Jaccard(Ratio):
+    """Rows both of a class and predicted as it, of those that are either (IoU): in [0, 1], higher is better.
+
+    tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor predicted anywhere.
+    Same value as scikit-learn's jaccard_score over the classes that occur.
+    Source: Jaccard (1912), New Phytologist 11:37-50.
+
+    >>> Jaccard()([0, 1, 1, 0], [1, 1, 1, 0])
+    0.6667
+    """
+
+    name = "jaccard"
+    average: Average = "auto"
+    undefined = "no_positive"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 1, 1]) / counted({_TABLES}.sum(axis=(1, 2)) - {_TABLES}[:, 0, 0]))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.tp, c.support + c.fp
+
+
+@dataclass(frozen=True)
+class Specificity(Ratio):
+    """Of the rows not of a class, the share not predicted as it: in [0, 1], higher is better.
+
+    tn / (tn + fp), the recall of the other rows. Undefined (no_negative) where every row is of the class.
+    Same value as scikit-learn's recall_score of the complement.
+
+    >>> Specificity()([0, 1, 1, 0], [1, 1, 0, 0])
+    0.5
+    """
+
+    name = "specificity"
+    average: Average = "auto"
+    proportion = True
+    undefined = "no_negative"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 0]) / counted({_TABLES}[:, 0].sum(axis=1)))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.tn, _negatives(c)
+
+
+@dataclass(frozen=True)
+class Npv(Ratio):
+    """Negative predictive value: of the rows not predicted as a class, the share that are not of it: in [0, 1]; higher.
+
+    tn / (tn + fn), the precision of the other rows. Undefined (no_predicted_negative) where every row is predicted so.
+    Same value as scikit-learn's precision_score of the complement.
+
+    >>> Npv()([0, 1, 1, 0], [1, 1, 0, 0])
+    0.5
+    """
+
+    name = "npv"
+    average: Average = "auto"
+    proportion = True
+    undefined = "no_predicted_negative"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 0]) / counted({_TABLES}[:, :, 0].sum(axis=1)))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.tn, _above_rounding(c.all - c.predicted, c.all)
+
+
+def _classes(each: Array) -> Array:
+    """How many classes have any weight (...,)."""
+    return np.asarray(np.count_nonzero(each, axis=-1))
+
+
+def _negatives(c: Counts) -> Array:
+    """Weight of the rows not of each class (..., k)."""
+    return _above_rounding(c.all - c.support, c.all)
+
+
+def _above_rounding(difference: Array, whole: Array) -> Array:
+    """A difference of sums, and exactly 0 where it is no more than their rounding error."""
+    return np.where(difference > 1e-12 * whole, difference, 0).astype(np.float64)
