@@ -241,7 +241,8 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     summary: Ranking = sample.summary
     figures = metric.figures(summary)
     spread_of = [spread(one, summary, sample.clustered) for one in metric.influence(summary)]
-    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread_of])
+    # Without a spread there is nothing to multiply, nor a reason to import scipy for it.
+    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) if v else 0.0 for v, freedom in spread_of])
     with np.errstate(divide="ignore", invalid="ignore"):
         logit = np.log(figures / (1 - figures))
         half = quantile * np.sqrt([variance for variance, _ in spread_of]) / (figures * (1 - figures))
