@@ -126,8 +126,11 @@ def test_renaming_the_classes_renames_the_results(p, random):
     def named(class_):
         return tuple(rename[c] for c in class_) if isinstance(class_, tuple) else rename.get(class_)
 
-    expected = {(model, metric, named(class_)): value for (model, metric, class_), value in figures(before).items()}
-    assert_same(expected, figures(renamed), rel=1e-10)
+    # Weighted kappa goes by the order of the classes, which a renaming may change.
+    free = [m for m in fitting(p) if getattr(m, "weights", "none") == "none"]
+    found = figures(before, free)
+    expected = {(model, metric, named(class_)): value for (model, metric, class_), value in found.items()}
+    assert_same(expected, figures(renamed, free), rel=1e-10)
 
 
 @given(tables(tasks=("binary",)))

@@ -160,3 +160,8 @@ def test_without_a_positive_row_there_is_nothing_to_choose():
 
 def test_costs_that_only_misses_have_mean_always_say_yes():
     assert closed_form((0, 3)) == 0
+
+
+def test_the_trade_off_draws_itself():
+    p = Predictions.from_arrays([0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1)
+    assert "Precision, recall and F1 of m" in str(threshold(p, "m").chart().to_dict())

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from assay.resampled import five_by_two as five_by_two
     from assay.resampled import practical_differences as practical_differences
     from assay.study import run_study as run_study
+    from assay.thresholds import threshold as threshold
     from assay.validate import cross_validate as cross_validate
     from assay.winner import selected_best as selected_best
 
@@ -75,6 +76,7 @@ ROOMS = {
     "report": "report",
     "run_study": "study",
     "selected_best": "winner",
+    "threshold": "thresholds",
     "timings": "experiment.store",
     "write": "io",
 }

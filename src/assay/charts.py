@@ -23,6 +23,7 @@ from assay.drawing.diagrams import precision_recall as precision_recall
 from assay.drawing.diagrams import reliability as reliability
 from assay.drawing.diagrams import residuals as residuals
 from assay.drawing.diagrams import roc as roc
+from assay.drawing.diagrams import trade_off as trade_off
 from assay.drawing.palette import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
 from assay.drawing.ranks import ranks as ranks
 from assay.drawing.training import loss_curve as loss_curve
@@ -56,7 +57,7 @@ __all__ = [
     "residuals",
     "roc",
     "shown_pairs",
-    "timings",
+    "timings", "trade_off",
     "training_curves",
 ]  # fmt: skip
 

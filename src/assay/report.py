@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.advice import Advice, majority_baseline
+from assay.advice import Advice, advise, majority_baseline
 from assay.charts import leaderboard
 from assay.compare import DEFAULT, Comparison, compare
 from assay.errors import UnsupportedError
@@ -147,6 +147,7 @@ def report(
     table = _table(predictions)
     name, asked = _asked(table, metrics, metric)
     evaluation = evaluate(table, asked, confidence=confidence, seed=seed)
+    evaluation = replace(evaluation, advice=advise(table, thorough=True, seed=seed))
     comparison, notes = _compared(table, evaluation, name, confidence, seed)
     baseline = _free("baseline", table.models) if _has_weight(table) else None
     against = None

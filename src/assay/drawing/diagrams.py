@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assay.drawing.palette import GRID, HEAT, INK, MUTED, SERIES, WHITE, Chart, blank, colours, data, finished
+from assay.drawing.palette import GRID, HEAT, INK, MUTED, SERIES, WARN, WHITE, Chart, blank, colours, data, finished
 from assay.drawing.points import (
     Curve,
     confusion_counts,
@@ -24,6 +24,7 @@ from assay.drawing.points import (
 from assay.errors import UnsupportedError
 from assay.predictions import Predictions
 from assay.table.labels import Array
+from assay.thresholds import Threshold
 
 __all__ = ["class_texts", "confusion", "confusions", "precision_recall", "reliability", "residuals", "roc"]
 
@@ -103,6 +104,22 @@ def precision_recall(predictions: Predictions) -> Chart:
     title = f"Precision and recall{_of_what(predictions)}"
     subtitle = f"Average precision in the legend{said}. Grey: equal F1; dashed: guessing{_average_of(predictions)}"
     return finished(_with_guides(_equal_f1(), guess, steps), title, subtitle)
+
+
+def trade_off(threshold: Threshold) -> Chart:
+    """Precision against recall as the threshold moves, over lines of equal F1; the threshold chosen is marked."""
+    import altair as alt
+
+    rows = [{"x": p.recall, "y": p.precision, "f1": p.f1} for p in threshold.points]
+    chosen = min(threshold.points, key=lambda p: abs(p.threshold - threshold.threshold), default=None)
+    x = alt.X("x:Q", title="recall", scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("y:Q", title="precision", scale=alt.Scale(domain=[0, 1]))
+    line = alt.Chart(data(rows)).mark_line(color=SERIES[0], strokeWidth=2).encode(x=x, y=y)
+    mark = [{"x": chosen.recall, "y": chosen.precision}] if chosen else []
+    dot = alt.Chart(data(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
+    title = f"Precision, recall and F1 of {threshold.model}"
+    subtitle = f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; grey lines: equal F1"
+    return finished(_with_guides(_equal_f1(), line, dot), title, subtitle)
 
 
 def reliability(predictions: Predictions) -> Chart:

@@ -81,7 +81,7 @@ class CohenKappa(Metric):
     needs = Confusion()
     bounds = (-1.0, 1.0)
     undefined = "single_class"
-    cases = ({"weights": "none"},)  # the others follow the class order, which the law of renaming changes
+    cases = ({"weights": "linear"}, {"weights": "quadratic"})
     oracle = (
         "sklearn.metrics.cohen_kappa_score(y, label, labels=classes, sample_weight=w, "
         "weights=None if m.weights == 'none' else m.weights)"

@@ -1,0 +1,73 @@
+"""What the documents say is true: their code runs, their commands exist."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import recall_score
+
+import assay
+from assay.cli import cli
+from assay.metric import METRICS
+
+ROOT = Path(__file__).parent.parent
+README, CONTRIBUTING = ((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X, y = load_iris(return_X_y=True)
+    (tmp_path / "history.csv").write_text(
+        "epoch,loss,val_loss\n" + "".join(f"{i},{1 / i},{1.1 / i}\n" for i in range(1, 9))
+    )
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 3, 90)
+    proba = [0.6 * np.eye(3)[truth] + 0.4 * rng.dirichlet(np.ones(3), 90) for _ in range(2)]
+    names = {
+        "assay": assay, "X": X, "LogisticRegression": lambda: LogisticRegression(max_iter=1000),
+        "RandomForestClassifier": lambda: RandomForestClassifier(10, random_state=0),
+        "y": np.array(["cat", "dog", "fox"])[truth], "proba_a": proba[0], "proba_b": proba[1],
+        "site": np.array(["north", "south"])[rng.integers(0, 2, 90)],
+    }  # fmt: skip
+    for code in blocks(README, "python"):
+        first, _, rest = code.partition("# scikit-learn estimators")
+        exec(first, names)
+        names["y"] = y
+        exec(rest.partition("\n")[2], names)
+    assert (tmp_path / "report.html").exists()
+
+
+def test_every_command_is_in_the_readme_and_every_command_of_the_readme_exists():
+    shown = set(re.findall(r"^assay (\w+)", README, flags=re.MULTILINE))
+    assert shown | {"demo"} == set(cli.commands)
+
+
+def test_the_metric_that_contributing_shows_is_a_metric():
+    METRICS.load()
+    before = dict(METRICS._classes)
+    lead = (
+        "from dataclasses import dataclass\nfrom assay.metric import Average, Ratio\n"
+        "from assay.state import Counts\nfrom assay.table.columns import Array\n"
+    )
+    try:
+        exec(lead + blocks(CONTRIBUTING, "python")[0], {"__name__": "shown"})
+        y, said = [0, 1, 1, 1, 0, 1], [1, 1, 0, 1, 0, 0]
+        p = assay.Predictions.from_arrays(y, {"m": said})
+        row = assay.evaluate(p, "miss_rate").rows[0]
+        assert row.value == pytest.approx(1 - recall_score(y, said))
+        assert row.method == "wilson"
+    finally:
+        METRICS._classes = before
+
+
+@pytest.mark.parametrize("name", sorted(assay.ROOMS))
+def test_every_public_name_says_what_it_is(name):
+    assert len(getattr(assay, name).__doc__ or "") > 40
