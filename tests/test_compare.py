@@ -225,17 +225,25 @@ def folded(right_a, right_b, folds=10, each=40):
     return Predictions.from_arrays(y, said, fold=np.repeat(np.arange(folds), each))
 
 
-def test_a_cross_validated_table_is_judged_by_its_folds_with_the_corrected_t():
-    found = compare(folded(0.9, 0.7), "accuracy")
+def test_algorithms_are_judged_by_folds_with_the_corrected_t():
+    found = compare(folded(0.9, 0.7), "accuracy", unit="folds")
     assert (found.unit, found.pairs[0].method) == ("folds", "corrected resampled t")
     assert found.tied == ("a",)
-    assert compare(folded(0.9, 0.7), "accuracy", unit="rows").pairs[0].method == "mcnemar mid-p"
 
 
-def test_a_table_of_few_folds_is_judged_by_its_rows_and_says_so():
-    found = compare(folded(0.9, 0.7, folds=2), "accuracy")
-    assert found.unit == "rows"
-    assert any("come from cross-validation" in note for note in found.notes)
+def test_a_cross_validated_table_is_judged_by_its_rows_and_says_what_that_does_not_answer():
+    found = compare(folded(0.9, 0.7), "accuracy")
+    assert (found.unit, found.pairs[0].method) == ("rows", "mcnemar mid-p")
+    assert any("unit='folds'" in note for note in found.notes)
+
+
+def test_a_table_in_which_rows_of_data_recur_is_judged_by_its_folds():
+    once = folded(0.9, 0.7)
+    row = np.tile(np.arange(200), 2)
+    p = Predictions.from_arrays(
+        once.truth, {m: once.rows(m).label for m in "ab"}, fold=np.arange(400) // 40, cluster=row, groups={"row": row}
+    )
+    assert compare(p, "accuracy").unit == "folds"
 
 
 def test_models_within_the_margin_are_called_equivalent():

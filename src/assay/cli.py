@@ -119,20 +119,27 @@ def evaluate(
 @predictions_options
 @click.option("--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression).")
 @CONFIDENCE
+@click.option(
+    "--unit",
+    default="auto",
+    show_default=True,
+    type=click.Choice(["auto", "rows", "folds"]),
+    help="rows: which fitted model is better; folds: which algorithm, from cross-validation.",
+)
 @click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
 @click.option("--margin", default=0.0, show_default=True, help="By how much it may be worse.")
 @POINT
 @SEED
 @JSON
 def compare(
-    files: tuple[str, ...], by_metric: str | None, confidence: float, baseline: str | None, margin: float, point: bool,
-    seed: int, json_to: str | None, **reading: Any,
+    files: tuple[str, ...], by_metric: str | None, confidence: float, unit: Any, baseline: str | None, margin: float,
+    point: bool, seed: int, json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Paired differences between the models in FILE..., and which are tied for best."""
     import assay
     from assay.gates import worse_than
 
-    found = assay.compare(_read(files, **reading), by_metric, confidence=confidence, seed=seed)
+    found = assay.compare(_read(files, **reading), by_metric, unit=unit, confidence=confidence, seed=seed)
     failures = worse_than(found, baseline, margin=margin, point=point) if baseline else []
     _show(found, json_to)
     _gate(failures)

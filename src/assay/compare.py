@@ -32,12 +32,9 @@ __all__ = ["Comparison", "Difference", "compare", "holm"]
 DEFAULT: dict[Task, str] = {"binary": "f1", "multiclass": "f1", "multilabel": "f1", "regression": "mse"}
 
 
-# Fewer folds than these leave a test between algorithms without power.
-FOLDS = 5
-
 ABOUT_ROWS = (
     "Rows come from cross-validation: the comparison is of these fitted models on these rows; how the algorithms would "
-    "rank when trained on other data is less certain than the p-values say."
+    "rank when trained on other data is less certain than the p-values say. compare(..., unit='folds') answers that."
 )
 
 Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
@@ -138,7 +135,8 @@ def compare(
     for shares of rows that are right, paired DeLong for areas under the ROC curve, paired t on per-row losses, else a
     paired bootstrap (of the joint table of truth and both predictions, or of buckets of rows; of clusters, where there
     is a cluster column). "folds" asks which algorithm is better, by the corrected resampled t on figures fold by fold
-    (Nadeau & Bengio, 2003). "auto": folds where the table has a `fold` column of at least 5, rows otherwise.
+    (Nadeau & Bengio, 2003). "auto": folds where rows of data recur in the table, as in repeated cross-validation, rows
+    otherwise.
 
     correction of the p-values over all pairs: Holm (any false verdict in at most 1 - confidence of tables) or Benjamini
     and Hochberg (at most that share of the verdicts false). equivalence: two models whose difference lies within +-
@@ -168,11 +166,10 @@ def compare(
 
 
 def _unit(predictions: Predictions) -> Literal["rows", "folds"]:
-    """Folds where every row has one and there are enough of them for a test to have power."""
-    if "fold" not in predictions.columns:
+    """Folds where rows of data recur, as in repeated cross-validation: such rows are no independent evidence."""
+    if "fold" not in predictions.columns or "row" not in predictions.columns:
         return "rows"
-    keys = predictions.group("fold")[1]
-    return "folds" if len(keys) >= FOLDS and "(missing)" not in keys else "rows"
+    return "folds" if len(predictions.group("row")[1]) < predictions.n else "rows"
 
 
 @dataclass(frozen=True)
