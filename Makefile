@@ -1,9 +1,8 @@
 # One virtual environment for all: `make demo` runs the main job, `make test` the tests, `make check` what CI checks.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: demo test check docs bench clean
+.PHONY: demo test check bench clean
 
 demo: .venv/demo.done
 	$(BIN)/assay demo
@@ -16,6 +15,12 @@ check: .venv/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+bench: .venv/dev.done
+	$(BIN)/python bench/startup.py
+	$(BIN)/python bench/intervals.py
+	$(BIN)/python bench/coverage.py
+	$(BIN)/python bench/false_winners.py 0.1
 
 clean:
 	rm -rf .venv build dist *.egg-info src/*.egg-info

@@ -163,6 +163,8 @@ def test_a_metric_of_another_task_is_an_error_naming_the_tasks_it_is_for():
         ("f1(", "expected a name with parameters in brackets"),
         ("accuracy(beta=1)", "it takes no parameters"),
         ("f_beta(beta=-1)", "must be above 0"),
+        ("f_beta(beta=1e200)", "below 1e6"),
+        ("f_beta(beta=2, beta=3)", "parameter beta is given twice"),
     ],
 )
 def test_a_metric_that_cannot_be_read_is_an_error_with_the_remedy(text, message):

@@ -113,6 +113,8 @@ def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
             raise NameLookupError(
                 f"{text!r}: no parameter {key!r} in {cls.name}; {takes}, as in {cls.name}(name=value)"
             )
+        if key in given:
+            raise NameLookupError(f"{text!r}: parameter {key} is given twice; give it once")
         given[key] = _convert(value, hints[key], f"{text!r}: parameter {key}")
     return given
 

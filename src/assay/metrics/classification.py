@@ -177,8 +177,8 @@ class FBeta(Ratio):
     )
 
     def __post_init__(self) -> None:
-        if not self.beta > 0:
-            raise UnsupportedError(f"beta of f_beta must be above 0; got {self.beta}")
+        if not 0 < self.beta < 1e6:
+            raise UnsupportedError(f"beta of f_beta must be above 0 and below 1e6; got {self.beta}")
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         square = self.beta**2
