@@ -224,3 +224,12 @@ def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do(
         evaluate(p, "accuracy", intervals="t")
     with pytest.raises(UnsupportedError, match="intervals must be True, False or one of"):
         evaluate(p, "accuracy", intervals="guess")
+
+
+def test_a_class_never_predicted_does_not_widen_the_interval_of_the_mean_over_the_others():
+    """Precision is undefined for it in the sample, and must stay so in what is drawn from the sample."""
+    y = np.arange(300) % 3
+    row = evaluate(Predictions.from_arrays(y, {"m": np.zeros(300, int)}, classes=[0, 1, 2]), "precision").rows[0]
+    assert row.value == pytest.approx(1 / 3)
+    assert row.low > 0.25
+    assert row.high < 0.42

@@ -51,7 +51,7 @@ def resample_counts(
     k = len(table)
     counts = table * (effective(value)[0] / total if total else 0.0)
     if 1 < k <= 64:
-        counts = counts + prior(k)
+        counts = counts + prior(table)
     cells = np.flatnonzero(counts)
     truth, predicted = np.divmod(cells, k)
     column = np.argsort(predicted, kind="stable")
@@ -78,12 +78,14 @@ def _add_runs(into: Array, code: Array, values: Array) -> None:
     into[:, code[starts]] = np.add.reduceat(values, starts, axis=1)
 
 
-def smoothed(drawn: ConfusionTable, rng: "np.random.Generator") -> ConfusionTable:
-    """Resampled tables with the prior's one row added to each: a perfect sample has an interval with a width."""
-    k = drawn.table.shape[-1]
-    if not 1 < k <= 64:
+def smoothed(drawn: ConfusionTable, seen: Array, rng: "np.random.Generator") -> ConfusionTable:
+    """Resampled tables with the prior's one row added to each: a perfect sample has an interval with a width.
+
+    `seen` is the table (..., k, k) of all rows.
+    """
+    if not 1 < seen.shape[-1] <= 64:
         return drawn
-    extra = rng.standard_gamma(np.broadcast_to(prior(k), drawn.table.shape))
+    extra = rng.standard_gamma(np.broadcast_to(prior(seen), drawn.table.shape))
     right = rng.standard_gamma(0.5, size=drawn.right.shape)
     return drawn._replace(
         table=drawn.table + extra,
@@ -92,11 +94,22 @@ def smoothed(drawn: ConfusionTable, rng: "np.random.Generator") -> ConfusionTabl
     )
 
 
-def prior(k: int) -> Array:
-    """One row spread over a k x k table: half along the diagonal, half off it."""
-    spread = np.full((k, k), 0.5 / (k * (k - 1)))
-    np.fill_diagonal(spread, 0.5 / k)
-    return spread
+def prior(table: Array) -> Array:
+    """One row spread over a table (..., k, k): half along the diagonal, half off it, among the classes that occur.
+
+    A class that is never true, or never predicted, stays so: a figure that the rows do not define is not defined by
+    what is added to them. Where that leaves nothing off the diagonal, all cells are taken.
+
+    >>> prior(np.array([[3, 1], [0, 4]])).tolist()
+    [[0.25, 0.25], [0.25, 0.25]]
+    """
+    k = table.shape[-1]
+    occurs = (table.sum(axis=-1) > 0)[..., :, None] & (table.sum(axis=-2) > 0)[..., None, :]
+    own = np.eye(k, dtype=bool)
+    enough = (occurs & ~own).any(axis=(-1, -2), keepdims=True) & (occurs & own).any(axis=(-1, -2), keepdims=True)
+    cells = np.where(enough, occurs, True)
+    share = [cells & part for part in (own, ~own)]
+    return np.asarray(sum(0.5 * part / part.sum(axis=(-1, -2), keepdims=True) for part in share))
 
 
 def is_resampled_by_cell(state: State[Any], schema: Schema) -> bool:

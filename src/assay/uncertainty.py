@@ -76,7 +76,7 @@ class Sample:
         if self.bucketed:
             drawn = self.state.pool(self.value, resample_buckets(self.value, rng))
             if isinstance(drawn, ConfusionTable):
-                drawn = smoothed(drawn, rng)
+                drawn = smoothed(drawn, np.asarray(self.whole.table[0]), rng)
             return self.state.summary(drawn, self.schema)
         return resample_counts(self.value, self.schema, rng)
 
