@@ -233,3 +233,10 @@ def test_a_class_never_predicted_does_not_widen_the_interval_of_the_mean_over_th
     assert row.value == pytest.approx(1 / 3)
     assert row.low > 0.25
     assert row.high < 0.42
+
+
+def test_a_clustered_figure_that_no_draw_defines_has_no_interval():
+    y, said = [0, 0, 1, 1], [0, 0, 0, 0]
+    p = Predictions.from_arrays(y, {"m": said}, classes=[0, 1, 2], cluster=[0, 0, 1, 1])
+    rows = evaluate(p, ["precision(average=none)", "recall(average=none)"]).rows
+    assert all(math.isnan(row.low) for row in rows if math.isnan(row.value))

@@ -214,10 +214,10 @@ def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
     mean = float(sample.summary.mean[0, 0])
     if units <= 1 or not np.isfinite(mean):
         return NONE
-    if not sample.summary.m2[0, 0]:
-        return _alike(metric, sample.summary, float(effective(sample.whole)[0]), confidence)
     weight = value.weight
     apart = (value.mean[:, 0] - mean) * weight  # (buckets,)
+    if not sample.summary.m2[0, 0] or not apart.any():
+        return _alike(metric, sample.summary, float(effective(sample.whole)[0]), confidence)
     times = resample_buckets(value, np.random.default_rng(sample.seed)).astype(np.float64)
     total = times @ weight
     shift = np.divide(times @ apart, total, out=np.zeros(len(total)), where=total > 0)
@@ -308,8 +308,10 @@ def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
         nothing = np.full(len(figures), np.nan)
         return Interval(nothing, nothing, "")
     draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
-    with np.errstate(invalid="ignore"):
-        error = np.sqrt(np.nanvar(draws, axis=0) * clusters / (clusters - 1))
+    # Draws that do not define a figure say nothing of its spread; where none does, nothing is known of it.
+    there = ~np.isnan(draws)
+    spread_of = np.array([c[t].var() if t.any() else np.nan for c, t in zip(draws.T, there.T, strict=True)])
+    error = np.sqrt(spread_of * clusters / (clusters - 1))
     half = t_quantile((1 + confidence) / 2, clusters - 1) * error
     return Interval(figures - half, figures + half, "cluster bootstrap")
 
