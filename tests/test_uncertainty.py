@@ -240,3 +240,11 @@ def test_a_clustered_figure_that_no_draw_defines_has_no_interval():
     p = Predictions.from_arrays(y, {"m": said}, classes=[0, 1, 2], cluster=[0, 0, 1, 1])
     rows = evaluate(p, ["precision(average=none)", "recall(average=none)"]).rows
     assert all(math.isnan(row.low) for row in rows if math.isnan(row.value))
+
+
+def test_a_class_never_predicted_may_still_have_a_recall_above_zero():
+    y = np.arange(120) % 3
+    p = Predictions.from_arrays(y, {"m": np.minimum(y, 1)}, classes=[0, 1, 2])
+    for metric in ("recall", "balanced_accuracy"):
+        row = evaluate(p, metric).rows[0]
+        assert row.high > row.value + 0.003

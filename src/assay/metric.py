@@ -162,6 +162,9 @@ class Ratio(Metric):
         if self.average == "micro":
             return ratio(*self.parts(c.summed()))
         each = ratio(*self.parts(c))
+        if c.sample is not None:
+            # What is drawn from a sample defines no figure that the sample does not.
+            each = np.where(np.isnan(ratio(*self.parts(c.sample))), np.nan, each)
         if self.average == "none":
             return each
         return mean_of_defined(each, c.support if self.average == "weighted" else np.ones_like(each))

@@ -69,7 +69,16 @@ def resample_counts(
             tables[block, cells] = drawn
     positive = schema.positive_code if schema.task == "binary" else None
     whole = np.empty((replicates, 0, 0)) if tables is None else tables.reshape(replicates, k, k)
-    return Counts(tp, support, named, np.full(replicates, total), tp.sum(axis=1), whole, positive)
+    return Counts(
+        tp,
+        support,
+        named,
+        np.full(replicates, total),
+        tp.sum(axis=1),
+        whole,
+        positive,
+        sample=Confusion().summary(value, schema),
+    )
 
 
 def _add_runs(into: Array, code: Array, values: Array) -> None:
@@ -95,19 +104,15 @@ def smoothed(drawn: ConfusionTable, seen: Array, rng: "np.random.Generator") -> 
 
 
 def prior(table: Array) -> Array:
-    """One row spread over a table (..., k, k): half along the diagonal, half off it, among the classes that occur.
-
-    A class that is never true, or never predicted, stays so: a figure that the rows do not define is not defined by
-    what is added to them. Where that leaves nothing off the diagonal, all cells are taken.
+    """One row spread over a table (..., k, k): half along the diagonal, half off it, in the rows of true classes.
 
     >>> prior(np.array([[3, 1], [0, 4]])).tolist()
     [[0.25, 0.25], [0.25, 0.25]]
     """
     k = table.shape[-1]
-    occurs = (table.sum(axis=-1) > 0)[..., :, None] & (table.sum(axis=-2) > 0)[..., None, :]
+    true = (table.sum(axis=-1) > 0)[..., :, None]
+    cells = np.where(true.any(axis=-2, keepdims=True), true, True) & np.ones((k, k), bool)
     own = np.eye(k, dtype=bool)
-    enough = (occurs & ~own).any(axis=(-1, -2), keepdims=True) & (occurs & own).any(axis=(-1, -2), keepdims=True)
-    cells = np.where(enough, occurs, True)
     share = [cells & part for part in (own, ~own)]
     return np.asarray(sum(0.5 * part / part.sum(axis=(-1, -2), keepdims=True) for part in share))
 

@@ -145,6 +145,7 @@ class Counts:
     table: Array
     positive: int | None = None
     multilabel: bool = False
+    sample: "Counts | None" = None  # what these counts were drawn from, where they are replicates
 
     @property
     def fp(self) -> Array:

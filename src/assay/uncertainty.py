@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from assay.engine import BUCKETS
 from assay.errors import UnsupportedError
 from assay.metric import Metric, OrderMetric
 from assay.resampling import REPLICATES, effective, resample_buckets, resample_counts, smoothed
-from assay.state import Confusion, ConfusionTable, Ranking, State, Sums
+from assay.state import Confusion, ConfusionTable, Counts, Ranking, State, Sums
 from assay.table.columns import Array
 from assay.table.schema import Schema
 
@@ -77,7 +77,8 @@ class Sample:
             drawn = self.state.pool(self.value, resample_buckets(self.value, rng))
             if isinstance(drawn, ConfusionTable):
                 drawn = smoothed(drawn, np.asarray(self.whole.table[0]), rng)
-            return self.state.summary(drawn, self.schema)
+            found = self.state.summary(drawn, self.schema)
+            return replace(found, sample=self.summary) if isinstance(found, Counts) else found
         return resample_counts(self.value, self.schema, rng)
 
 
