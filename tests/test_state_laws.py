@@ -12,7 +12,8 @@ from assay.metric import METRICS
 from assay.metrics.regression import MSE, ErrorAndTruth
 from assay.paired import Joint, PerRow
 from assay.predictions import Predictions
-from assay.state import Confusion, Moments, Pair, Ranked
+from assay.kept import Ranked
+from assay.state import Confusion, Moments, Pair
 from tables import tables
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["count_pairs", "sum_by", "tie_counts"]
+__all__ = ["count_below", "count_pairs", "sum_by", "tie_counts"]
 
 Array = npt.NDArray[Any]
 
@@ -46,6 +46,11 @@ def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
     if values.ndim == 1:
         return np.bincount(cell, values, minlength=cells)
     return np.stack([np.bincount(cell, column, minlength=cells) for column in values.T], axis=1)
+
+
+def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
+    """How many of `ranked` (n,) lie below, and how many at or below, each of `at` (m,); both ascending: (m,) int64."""
+    return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
 
 
 def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:

@@ -13,13 +13,15 @@ from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 import numpy as np
 
 from assay.errors import UnsupportedError
+from assay.kept import Ranked, Table, Values
+from assay.order import Curve, Ranking
 from assay.predictions import Predictions, Rows
 from assay.registry import Member, Registry
-from assay.state import Confusion, Counts, Moments, Ranked, Ranking, State, Sums
+from assay.state import Confusion, Counts, Moments, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
 
-__all__ = ["METRICS", "Average", "Figure", "Metric", "OrderMetric", "Ratio", "RowMetric"]
+__all__ = ["METRICS", "Average", "CurveMetric", "Figure", "Metric", "OrderMetric", "Ratio", "RowMetric", "ValueMetric"]
 
 METRICS: "Registry[Metric]" = Registry("metrics")
 
@@ -215,8 +217,33 @@ class RowMetric(Metric):
         return "t"
 
 
-class OrderMetric(Metric):
-    """How scores order the rows, one ranking problem a class; subclasses write `rank` and `influence_of`."""
+class ValueMetric(Metric):
+    """A figure of all rows' values, such as a quantile; subclasses write `per_row` and `of_values`."""
+
+    width: ClassVar[int] = 1
+
+    @property
+    def state(self) -> State[Any]:
+        return Values(self, self.width)
+
+    @abstractmethod
+    def per_row(self, rows: Rows) -> Array:
+        """What is kept of each row: (n,) or (n, width)."""
+
+    @abstractmethod
+    def of_values(self, values: Array, weight: Array | None) -> float:
+        """The figure of values (n, width) and weights (n,), or None for all 1; nan where undefined."""
+
+    def compute(self, summary: Table) -> Array:
+        return summary.read(self.of_values)
+
+
+class CurveMetric(Metric):
+    """How scores order the rows, one ranking problem a class; subclasses write only `of_curve`.
+
+    average: `binary` (the positive class) for binary tasks; otherwise one class against the rest: `macro` (mean over
+    the classes where it is defined; the default), `weighted` (by true rows), or `none` (one a class).
+    """
 
     reads = "score"
     needs = Ranked()
@@ -236,24 +263,37 @@ class OrderMetric(Metric):
         return replace(self, **_average("macro")) if self.average == "auto" else self
 
     @abstractmethod
-    def rank(self, positive: Array, score: Array, weight: Array | None) -> float:
-        """The figure of one ranking problem: `positive` (n,) bool, `score` (n,)."""
+    def of_curve(self, curve: Curve) -> Any:
+        """The figure of one ranking problem, with the leading axes of the curve; nan where undefined."""
+
+    def compute(self, summary: Ranking) -> Array:
+        each = summary.read(self.of_curve)
+        if self.average == "none":
+            return each
+        share = summary.read(lambda curve: curve.positives) if self.average == "weighted" else np.ones_like(each)
+        return np.asarray(mean_of_defined(each, share))
+
+    def note(self, summary: Ranking, schema: Schema) -> str:
+        if self.average not in ("macro", "weighted"):
+            return ""
+        return name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)
+
+
+class OrderMetric(CurveMetric):
+    """A curve metric whose variance follows from the influence of each row; subclasses add `influence_of`."""
 
     @abstractmethod
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
         """Influence of each row (n,): the variance of the figure is the sum of their squares."""
 
-    def compute(self, summary: Ranking) -> Array:
-        each = np.array([self.rank(y, s, summary.weight) for y, s in summary.problems])
-        return each if self.average == "none" else np.asarray(mean_of_defined(each, self._shares(summary)))
-
     def influence(self, summary: Ranking) -> Iterator[Array]:
         """Influence (n,) of the rows on each figure."""
-        shares = self._shares(summary)
         each = (self.influence_of(y, s, summary.weight) for y, s in summary.problems)
         if self.average == "none":
             yield from each
             return
+        weighted = self.average == "weighted"
+        shares = summary.read(lambda curve: curve.positives) if weighted else np.ones(summary.count)
         total, mass = np.zeros(len(summary.truth)), 0.0
         for share, one in zip(shares, each, strict=True):
             if not np.isnan(one).any():
@@ -261,20 +301,8 @@ class OrderMetric(Metric):
                 mass += share
         yield total / mass if mass else np.full(len(total), np.nan)
 
-    def _shares(self, summary: Ranking) -> Array:
-        if self.average != "weighted":
-            return np.ones(len(summary.problems))
-        w = np.ones(len(summary.truth)) if summary.weight is None else summary.weight
-        return np.array([w[y].sum() for y, _ in summary.problems])
-
     def interval(self, schema: Schema) -> Interval:
         return "delong"
-
-    def note(self, summary: Ranking, schema: Schema) -> str:
-        if self.average not in ("macro", "weighted"):
-            return ""
-        alone = np.array([y.all() or not y.any() for y, _ in summary.problems])
-        return name_left_out(alone, schema, self.undefined)
 
 
 def _average(average: Average) -> dict[str, Any]:

@@ -14,9 +14,7 @@ cell, on all groups, and on ten thousand bootstrap replicates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -26,7 +24,7 @@ from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "Ranked", "Ranking", "RowWise", "State", "Sums"]
+__all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "RowWise", "State", "Sums"]
 
 V = TypeVar("V")
 
@@ -280,80 +278,6 @@ class Moments(State[Sums]):
         return value._replace(
             mean=np.where(empty[:, None], np.nan, value.mean), m2=np.where(empty[:, None], np.nan, value.m2)
         )
-
-
-class Chunk(NamedTuple):
-    """Rows kept for ranking: scores (n,) or (n, k), truth, weight or None, and cell or None."""
-
-    score: Array
-    truth: Array
-    weight: Array | None
-    cell: Array | None
-
-
-@dataclass(frozen=True)
-class Ranked(State[tuple[Chunk, ...]]):
-    """The scores themselves, for metrics of order; exact, and as large as the score columns (views in memory)."""
-
-    def empty(self, schema: Schema, cells: int = 1) -> tuple[Chunk, ...]:
-        return ()
-
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> tuple[Chunk, ...]:
-        return (Chunk(rows.score, rows.truth, rows.weight, cell),)
-
-    def merge(self, a: tuple[Chunk, ...], b: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
-        return a + b
-
-    def take(self, value: tuple[Chunk, ...], cells: slice) -> tuple[Chunk, ...]:
-        def within(c: Chunk) -> Chunk:
-            if c.cell is None:
-                return c
-            keep = (c.cell >= cells.start) & (c.cell < cells.stop)
-            weight = None if c.weight is None else c.weight[keep]
-            return Chunk(c.score[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
-
-        return tuple(within(c) for c in value)
-
-    def pool(self, value: tuple[Chunk, ...], times: Array) -> tuple[Chunk, ...]:
-        if len(times) == 1 and (times == 1).all():
-            return value
-        raise NotImplementedError("scores are not resampled by cell; use the influence of each row")
-
-    def summary(self, value: tuple[Chunk, ...], schema: Schema) -> "Ranking":
-        empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
-        score = _join([c.score for c in value], empty)
-        truth = _join([c.truth for c in value], np.zeros(0, np.uint8) if schema.task != "multilabel" else empty)
-        return Ranking(score, truth, _whole([c.weight for c in value]), schema, _whole([c.cell for c in value]))
-
-
-@dataclass(frozen=True, eq=False)
-class Ranking:
-    """Scores and truth of all rows, in row order, as one ranking problem per class."""
-
-    score: Array
-    truth: Array
-    weight: Array | None
-    schema: Schema
-    cell: Array | None = None
-
-    @cached_property
-    def problems(self) -> list[tuple[Array, Array]]:
-        """(is positive, score) for the positive class of a binary task, or for each class against the rest."""
-        if self.schema.task == "binary":
-            return [(self.truth == self.schema.positive_code, self.score)]
-        columns = np.ascontiguousarray(self.score.T)
-        if self.schema.task == "multilabel":
-            return [(t != 0, s) for t, s in zip(self.truth.T, columns, strict=True)]
-        return [(self.truth == code, s) for code, s in enumerate(columns)]
-
-
-def _join(parts: Sequence[Array], empty: Array) -> Array:
-    return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else empty
-
-
-def _whole(parts: Sequence[Array | None]) -> Array | None:
-    there = [part for part in parts if part is not None]
-    return np.concatenate(there) if there else None
 
 
 def _divide(a: Array, b: Array) -> Array:

@@ -16,8 +16,9 @@ import numpy as np
 from assay.engine import BUCKETS
 from assay.errors import UnsupportedError
 from assay.metric import Metric, OrderMetric
+from assay.order import Ranking
 from assay.resampling import REPLICATES, effective, resample_buckets, resample_counts, smoothed
-from assay.state import Confusion, ConfusionTable, Counts, Ranking, State, Sums
+from assay.state import Confusion, ConfusionTable, Counts, State, Sums
 from assay.table.columns import Array
 from assay.table.schema import Schema
 
@@ -252,8 +253,7 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
         return Interval(np.zeros_like(figures), np.ones_like(figures), "delong")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     for i in np.flatnonzero((figures <= 0) | (figures >= 1)):
-        problems = summary.problems if len(figures) < len(summary.problems) else summary.problems[i : i + 1]
-        pairs = [min(int(y.sum()), int((~y).sum())) for y, _ in problems]
+        pairs = [min(size) for size in (summary.sizes if len(figures) < summary.count else summary.sizes[i : i + 1])]
         gap = float(np.mean([z**2 / (n + z**2) for n in pairs if n]))
         low[i], high[i] = (1 - gap, 1.0) if figures[i] >= 1 else (0.0, gap)
     return Interval(low, high, "delong")

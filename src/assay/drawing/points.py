@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.kept import Ranked
 from assay.predictions import Predictions
-from assay.state import Confusion, Ranked
+from assay.state import Confusion
 from assay.table.labels import Array
 from assay.uncertainty import wilson
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.kernels import tie_counts
-from assay.metric import Average, OrderMetric
+from assay.metric import Average, OrderMetric, ratio
+from assay.order import Curve
 from assay.table.labels import Array
 
 __all__ = ["RocAuc"]
@@ -34,15 +35,10 @@ class RocAuc(OrderMetric):
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = "auc_of(score)"
 
-    def rank(self, positive: Array, score: Array, weight: Array | None) -> float:
-        """The area, from the placement of every positive among the negatives."""
-        above, below, mass = _split(positive, score, weight)
-        if not mass[0] or not mass[1]:
-            return float("nan")
-        if weight is None:
-            return float(tie_counts(above, below).sum() / (mass[0] * mass[1]))
-        placed = tie_counts(above, below, weight[~positive])
-        return float((weight[positive] * placed).sum() / (mass[0] * mass[1]))
+    def of_curve(self, curve: Curve) -> Array:
+        """The area: the weight of negatives below each positive, and half of that at its score."""
+        below = 2 * np.expand_dims(curve.negatives, -1) - curve.fp - curve.fp_above
+        return ratio((curve.gained * below).sum(axis=-1), 2 * np.multiply(curve.positives, curve.negatives))
 
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
         """DeLong's components: how far each row's placement lies from the area, over the size of its class."""
