@@ -33,6 +33,10 @@ class Advice:
         return f"{self.code} {self.title} {self.evidence} {self.remedy}"
 
 
+# Rows that show whatever is worth an advice.
+ENOUGH = 1 << 18
+
+
 @dataclass(frozen=True, eq=False)
 class Seen:
     """What the checks look at: the table, the rows and weight of each class (k,), and counts of models where known.
@@ -69,11 +73,16 @@ class Seen:
         weight = self.table.weight
         return float(self.table.n) if weight is None else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
 
+    @cached_property
+    def sample(self) -> Predictions:
+        """The table, or of a long one ENOUGH rows or more, evenly spread: what checks of single rows look at."""
+        return self.table if self.table.n < 2 * ENOUGH else self.table.every(self.table.n // ENOUGH)
+
     def views(self, reads: str) -> Iterator[tuple[str, Rows]]:
-        """What each model that gives it said, derived once."""
+        """What each model that gives it said of the rows of the sample, derived once."""
         for model in self.table.models:
             if self.table.schema.offers(model, reads):
-                yield model, self._views.setdefault(model, self.table.rows(model))
+                yield model, self._views.setdefault(model, self.sample.rows(model))
 
 
 def imbalance(seen: Seen) -> list[Advice]:
@@ -176,8 +185,8 @@ def impossible_truth(seen: Seen) -> list[Advice]:
                 Advice(
                     "A012",
                     f"Model {model!r} gave the truth a probability of 0.",
-                    f"{n} of {seen.table.n} rows ({n / seen.table.n:.2g} of them) came out as it had ruled out; their "
-                    f"log loss is infinite, and counted as that of {FLOOR:.2g}.",
+                    f"{n} of {seen.sample.n} rows ({n / seen.sample.n:.2g} of them) came out as it had ruled out; "
+                    f"their log loss is infinite, and counted as that of {FLOOR:.2g}.",
                     "Read log_loss with care; give the logits, which do not round to 0, or smooth the probabilities.",
                 )
             )

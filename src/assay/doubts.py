@@ -58,7 +58,7 @@ def _of_accuracy(seen: Seen, n: float) -> tuple[str, float, str] | None:
 def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
     best: tuple[float, float, str] | None = None
     for model, rows in seen.views("value"):
-        square = (rows.truth - np.asarray(rows.value, np.float64)) ** 2
+        square = rows.residual**2
         mean = float(np.average(square, weights=rows.weight))
         if best is None or mean < best[0]:
             best = mean, float(np.average((square - mean) ** 2, weights=rows.weight)), model
@@ -73,7 +73,7 @@ def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
 
 def odd_fold(seen: Seen) -> list[Advice]:
     """The figure of one fold lies far outside those of the others, by more than rows and folds vary."""
-    p = seen.table
+    p = seen.sample
     if "fold" not in p.columns or not p.n:
         return []
     code, names = p.group("fold")

@@ -8,10 +8,15 @@
 [[[1, 0], [1, 1]]]
 """
 
+import os
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
+from itertools import chain, islice
+from typing import Any, ClassVar, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +31,12 @@ __all__ = ["BUCKETS", "ENGINES", "Engine", "Grouping", "Job", "Local", "buckets"
 ENGINES: "Registry[Engine]" = Registry("engines")
 
 BUCKETS = 1024
+# Bytes of a batch: what stays in a core's cache while every state looks at it.
+WITHIN = 1 << 21
+# Batches whose values are joined at a time.
+AHEAD = 64
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -74,25 +85,74 @@ class Engine(Member):
 
 @dataclass(frozen=True)
 class Local(Engine):
-    """One process, one pass, in batches of `batch` rows: the default, and the reference for every other engine."""
+    """One process, one pass, in batches on as many threads as pay: the default, and the reference for other engines.
+
+    batch: rows at a time; by default as many as keep what is read of them within the processor's cache. threads: by
+    default one a core. Batches are merged in the order of the rows, so that the result does not depend on threads.
+    """
 
     name = "local"
-    batch: int = 1 << 20
+    batch: int | None = None
+    threads: int | None = None
 
     def fold(
         self, predictions: Predictions, jobs: Sequence[Job], grouping: Grouping | None = None
     ) -> Mapping[Job, Any]:
         groups = 1 if grouping is None else len(grouping.keys)
         values = {job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1)) for job in jobs}
-        for batch in predictions.batches(self.batch):
-            group = None if grouping is None else grouping.codes[batch.offset : batch.offset + batch.n]
-            bucket = buckets(batch) if any(job.bucketed for job in jobs) else None
-            views = {names: _view(batch, names) for names in {job.models for job in jobs}}
-            for job in jobs:
-                cell, cells = _cells(group, groups, bucket if job.bucketed else None)
-                seen = job.state.observe(views[job.models], cell, cells)
-                values[job] = job.state.merge(values[job], seen)
-        return values
+        size = self.batch or _fitting(predictions, jobs)
+        parts = [partial(_observe, predictions, start, size, jobs, grouping) for start in range(0, predictions.n, size)]
+        waiting: list[dict[Job, Any]] = []
+        for seen in in_order(parts, self.threads or os.cpu_count() or 1):
+            waiting.append(seen)
+            if len(waiting) == AHEAD:
+                values = _joined(values, waiting)
+                waiting = []
+        return _joined(values, waiting) if waiting else values
+
+
+def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:
+    return {job: job.state.join([value, *(part[job] for part in seen)]) for job, value in values.items()}
+
+
+def in_order(parts: Iterable[Callable[[], T]], threads: int) -> Iterator[T]:
+    """What the parts give, in their order, computed on `threads` threads and never more than two a thread ahead."""
+    waiting: deque[Future[T]] = deque()
+    rest = iter(parts)
+    first = list(islice(rest, 2))
+    if threads == 1 or len(first) < 2:
+        yield from (part() for part in chain(first, rest))
+        return
+    with ThreadPoolExecutor(threads) as pool:
+        for part in chain(first, rest):
+            waiting.append(pool.submit(part))
+            if len(waiting) >= 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:
+    """How many rows to read at a time: a few megabytes of what the models gave."""
+    kinds = [array for name in {m for job in jobs for m in job.models} for array in predictions.outputs[name].values()]
+    row = sum(array[:1].nbytes for array in [predictions.truth, *kinds])
+    return 1 << int(np.clip(np.log2(WITHIN / max(row, 1)), 12, 20))
+
+
+def _observe(
+    predictions: Predictions, start: int, size: int, jobs: Sequence[Job], grouping: Grouping | None
+) -> dict[Job, Any]:
+    """The value of each job's state over the rows of one batch."""
+    batch = predictions if size >= predictions.n else predictions.slice(start, start + size)
+    group = None if grouping is None else grouping.codes[start : start + size]
+    groups = 1 if grouping is None else len(grouping.keys)
+    bucket = buckets(batch) if any(job.bucketed for job in jobs) else None
+    views = {names: _view(batch, names) for names in {job.models for job in jobs}}
+    seen = {}
+    for job in jobs:
+        cell, cells = _cells(group, groups, bucket if job.bucketed else None)
+        seen[job] = job.state.observe(views[job.models], cell, cells)
+    return seen
 
 
 def _view(batch: Predictions, models: tuple[str, ...]) -> Any:

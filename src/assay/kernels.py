@@ -1,22 +1,52 @@
-"""The hot loops, blocked so that their buffers stay in cache: the reference, always there.
+"""The hot loops in NumPy, blocked so that their buffers stay in cache: the reference, always there.
+
+Each is replaced by its compiled twin where the package was built with a compiler; `in_use` says which.
 
 >>> import numpy as np
 >>> count_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
 [[1, 1], [0, 1]]
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["count_below", "count_pairs", "sum_by", "tie_counts"]
+from assay._native import TWINS
+
+__all__ = [
+    "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "moments", "row_facts",
+    "select_places", "sum_by", "tie_counts",
+]  # fmt: skip
 
 Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 32_768
 
 
+def in_use() -> str:
+    """Which kernels run: "compiled" or "numpy"."""
+    return "compiled" if TWINS else "numpy"
+
+
+def with_twin(reference: F) -> F:
+    """The compiled twin of a kernel, with the kernel itself for inputs that the twin does not take."""
+    twin = TWINS.get(reference.__name__)
+    if twin is None:
+        return reference
+
+    @wraps(reference)
+    def kernel(*args: Any, **options: Any) -> Any:
+        found = twin(*args, **options)
+        return reference(*args, **options) if found is None else found
+
+    return cast(F, kernel)
+
+
+@with_twin
 def count_pairs(
     first: Array, second: Array, k: int, weight: Array | None = None, cell: Array | None = None, cells: int = 1
 ) -> Array:
@@ -48,9 +78,36 @@ def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
     return np.stack([np.bincount(cell, column, minlength=cells) for column in values.T], axis=1)
 
 
+@with_twin
+def moments(
+    values: Array, weight: Array | None = None, cell: Array | None = None, cells: int = 1
+) -> tuple[Array, Array, Array]:
+    """Weight (cells,), mean and centred second moment (cells, d) of the rows of `values` (n, d), per cell.
+
+    An infinite value has an infinite mean, and no second moment to speak of (nan).
+    """
+    weight = np.ones(len(values)) if weight is None else weight
+    total = sum_by(cell, cells, weight)
+    mean = divide(sum_by(cell, cells, values * weight[:, None]), total[:, None])
+    centre = np.where(np.isfinite(mean), mean, 0.0)
+    deviation = np.where(np.isfinite(values), values, np.nan) - (centre if cell is None else centre[cell])
+    # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
+    residual = sum_by(cell, cells, deviation * weight[:, None])
+    m2 = sum_by(cell, cells, deviation**2 * weight[:, None]) - divide(residual**2, total[:, None])
+    mean = np.where(np.isfinite(mean), mean + divide(residual, total[:, None]), mean)
+    return total, mean, np.maximum(m2, 0)
+
+
+@with_twin
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
     """How many of `ranked` (n,) lie below, and how many at or below, each of `at` (m,); both ascending: (m,) int64."""
     return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
+
+
+@with_twin
+def select_places(values: Array, places: Array) -> Array:
+    """The values (n,) that stand at `places` (m,), ascending, of the sorted list: (m,), without sorting it all."""
+    return np.asarray(np.partition(values, places)[places], np.float64)
 
 
 def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:
@@ -69,3 +126,80 @@ def tie_counts(positive: Array, negative: Array, weight: Array | None = None) ->
         return np.asarray(below + upto, np.float64) * 0.5
     mass = np.concatenate([[0.0], np.cumsum(weight[order])])
     return np.asarray(mass[below] + mass[upto]) * 0.5
+
+
+@with_twin
+def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """What rows of class probabilities (n, k) say, in one pass, each (n,).
+
+    The probability of the true class, the highest one, the sum of the squares of all but the true one, how many classes
+    come before the true one (more probable, or as probable and declared earlier), and the class of the highest.
+    """
+    n, k = proba.shape
+    own, top, others = np.empty(n), np.empty(n), np.empty(n)
+    before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
+    step = max(1, 8 * BLOCK // max(k, 1))
+    columns = np.arange(k)
+    for start in range(0, n, step):
+        block = slice(start, start + step)
+        p, t = proba[block], truth[block].astype(np.intp)[:, None]
+        mine = np.take_along_axis(p, t, axis=1)
+        answer[block] = p.argmax(axis=1)
+        own[block], top[block] = mine[:, 0], p.max(axis=1)
+        before[block] = np.count_nonzero(p > mine, axis=1)
+        level = p == mine
+        if np.count_nonzero(level) > len(t):
+            before[block] += np.count_nonzero(level & (columns < t), axis=1)
+        rest = p.astype(np.float64)
+        np.put_along_axis(rest, t, 0.0, axis=1)
+        others[block] = np.einsum("ij,ij->i", rest, rest)
+    return own, top, others, before, answer
+
+
+@with_twin
+def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
+    """Hits, true and predicted labels of 0/1 tables (n, k): per label (3, k) int64, and per row (n, 3) int32."""
+    n, k = truth.shape
+    by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
+    for start in range(0, n, 255):
+        block = slice(start, start + 255)
+        t, p = truth[block], said[block]
+        for i, table in enumerate((t & p, t, p)):
+            by_label[i] += np.add.reduce(table, axis=0, dtype=np.uint8)
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        for i, table in enumerate((truth[block] & said[block], truth[block], said[block])):
+            by_row[block, i] = np.count_nonzero(table.view(bool), axis=1)
+    return by_label, by_row
+
+
+@with_twin
+def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array]:
+    """How the labels of each row are ordered by score (n, k): average precision, ranking loss, coverage, each (n,).
+
+    Average precision of the true labels (1 where there is none), share of pairs of a true and a false label with the
+    false one scored at least as high (0 where there is no such pair), and how far down the list the last true label is.
+    """
+    n, k = truth.shape
+    precision, loss, depth = np.ones(n), np.zeros(n), np.zeros(n, np.int32)
+    step = max(1, BLOCK // max(k, 1))
+    for start in range(0, n, step):
+        block = slice(start, start + step)
+        true = truth[block].astype(bool)
+        row, at = np.nonzero(true)
+        s = score[block]
+        there = s[row] >= s[row, at][:, None]
+        everything, hits = np.count_nonzero(there, axis=1), np.count_nonzero(there & true[row], axis=1)
+        real = np.count_nonzero(true, axis=1)
+        some = real > 0
+        sums = np.bincount(row, hits / everything, minlength=len(true))
+        precision[block][some] = sums[some] / real[some]
+        pairs = real * (k - real)
+        loss[block] = divide(np.bincount(row, everything - hits, minlength=len(true)), pairs)
+        np.maximum.at(depth[block], row, everything.astype(np.int32))
+    return precision, loss, depth
+
+
+def divide(a: Array, b: Array) -> Array:
+    """a / b, and 0 where b is 0 (an empty cell has no mean to move)."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0)

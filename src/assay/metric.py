@@ -190,9 +190,8 @@ class Ratio(Metric):
 
     def per_row(self, rows: Rows) -> Array:
         """The ratio of each row's own labels (n,), for average=samples."""
-        truth, label = rows.truth.astype(bool), rows.label.astype(bool)
-        tp, support, predicted = (truth & label).sum(axis=1), truth.sum(axis=1), label.sum(axis=1)
-        k = np.full(len(truth), truth.shape[1])
+        tp, support, predicted = rows.label_counts[1].T
+        k = np.full(len(tp), rows.schema.k)
         each = ratio(*self.parts(Counts(tp, support, predicted, k, tp, tp, None, True)))
         return np.where(np.isnan(each), (support + predicted == 0).astype(float), each)
 

@@ -13,12 +13,12 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from assay.kernels import count_below
+from assay.once import once
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
@@ -92,7 +92,7 @@ class Order:
         )
         return Order(above[a], below[b], weights, cells)
 
-    @cached_property
+    @once
     def places(self) -> tuple[Array, Array, Array, Array]:
         """Distinct scores of positive rows (m,), the first row of each, and how many negatives lie below, and up to."""
         first = np.ones(len(self.above), bool)
@@ -101,7 +101,7 @@ class Order:
         score = self.above if len(start) == len(self.above) else self.above[start]
         return (score, start, *count_below(self.below, score))
 
-    @cached_property
+    @once
     def curve(self) -> Curve:
         """The curve of the problem."""
         score, start, less, upto = self.places
@@ -180,14 +180,14 @@ class Ranking:
             return _map(read, self._orders, self.score.size)
         return _map(lambda problem: read(self._order(problem)), self.problems, self.score.size)
 
-    @cached_property
+    @once
     def _orders(self) -> list[Order]:
         return _map(self._order, self.problems, self.score.size)
 
     def _order(self, problem: tuple[Array, Array]) -> Order:
         return Order.of(*problem, self.weight, None if self.times is None else self.cell)
 
-    @cached_property
+    @once
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of positive and of negative rows of every problem."""
         return self.each(lambda order: (len(order.above), len(order.below)))

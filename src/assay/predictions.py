@@ -9,20 +9,21 @@ Predictions: 3 rows, binary (cat, dog; positive: dog), 2 models: a (label), b (p
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnsupportedError
+from assay.kernels import count_labels, in_use, label_ranks, row_facts
+from assay.once import once
 from assay.table.columns import Array, arrow, from_numpy
 from assay.table.door import admit, by_model, outputs_of
 from assay.table.labels import Label
 from assay.table.outputs import Given
 from assay.table.schema import SPECIAL, Kind, Schema, Task
 
-__all__ = ["Predictions", "Rows", "assemble"]
+__all__ = ["Facts", "Predictions", "Rows", "assemble"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -123,6 +124,11 @@ class Predictions:
     def slice(self, start: int, stop: int) -> "Predictions":
         """Rows start..stop as a table (a view)."""
         return self._pick(slice(start, stop), lambda c: c.slice(start, stop - start), self.offset + start)
+
+    def every(self, step: int) -> "Predictions":
+        """One row in `step`, evenly spread, as a table of their own (numbers are views)."""
+        places = from_numpy(np.arange(0, self.n, step))
+        return self._pick(slice(None, None, step), lambda c: c.take(places), 0)
 
     def take(self, rows: Any) -> "Predictions":
         """The rows of a mask (n,) or of positions, as a table of their own."""
@@ -230,6 +236,16 @@ def _decoded(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
+class Facts(NamedTuple):
+    """What the class probabilities of each row say, each (n,)."""
+
+    own: Array  # probability of the true class
+    top: Array  # highest probability
+    others: Array  # sum of the squares of all but the true one
+    before: Array  # how many classes come before the true one: more probable, or as probable and declared earlier
+    answer: Array  # code of the most probable class
+
+
 class Rows:
     """One model's rows as states read them; what the model did not give is derived once from what it gave.
 
@@ -243,7 +259,7 @@ class Rows:
         self.schema, self.truth, self.weight = predictions.schema, predictions.truth, predictions.weight
         self.given = predictions.outputs[model]
 
-    @cached_property
+    @once
     def label(self) -> Array:
         """Predicted class codes (n,); 0/1 (n, labels) for multi-label."""
         if "label" in self.given:
@@ -251,17 +267,40 @@ class Rows:
         scores = self._either("label", "proba", "logit")
         if self.schema.task == "multilabel":
             return (scores > (0.5 if "proba" in self.given else 0.0)).astype(np.uint8)
+        if "proba" in self.given and in_use() == "compiled":
+            return self.facts.answer
         codes: Array = np.argmax(scores, axis=1)
         return codes
 
-    @cached_property
+    @once
+    def facts(self) -> "Facts":
+        """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
+        given = self.given.get("proba")
+        return Facts(*row_facts(self.proba if given is None else given, self.truth))
+
+    @once
+    def label_counts(self) -> tuple[Array, Array]:
+        """Hits, true and predicted labels: per label (3, labels), and per row (n, 3) (multi-label)."""
+        return count_labels(self.truth, self.label)
+
+    @once
+    def label_order(self) -> tuple[Array, Array, Array]:
+        """Average precision, ranking loss and coverage of each row's labels by score, each (n,) (multi-label)."""
+        return label_ranks(self.truth, self.score)
+
+    @once
+    def residual(self) -> Array:
+        """Truth less predicted number (n,), float64, of a regression."""
+        return np.subtract(self.truth, self.value, dtype=np.float64)
+
+    @once
     def proba(self) -> Array:
         """Probabilities (n, k), float64; softmax of the logits (sigmoid for multi-label) where logits were given."""
         if "proba" in self.given:
             return np.asarray(self.given["proba"], np.float64)
         return np.exp(self.log_proba)
 
-    @cached_property
+    @once
     def log_proba(self) -> Array:
         """Log of the probabilities (n, k); exact from logits, -inf where a given probability is 0."""
         if "logit" not in self.given:
@@ -274,7 +313,7 @@ class Rows:
         log_proba: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         return log_proba
 
-    @cached_property
+    @once
     def score(self) -> Array:
         """Rank score of the positive class (n,), or of each class (n, k): never squashed, so that no order is lost."""
         if "score" in self.given:

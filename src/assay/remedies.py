@@ -67,7 +67,7 @@ def _error_and_band(seen: Seen, rows: Rows) -> tuple[float, NullBand]:
     if not clustered:
         value = state.observe(rows)
         return float(ECE().compute(value)[0]), null_band(value, 1 - seen.level)
-    value = state.observe(rows, buckets(seen.table), BUCKETS)
+    value = state.observe(rows, buckets(seen.sample), BUCKETS)
     whole: Binned = state.pool(value, np.ones((1, BUCKETS), np.int64))
     # Rows of a cluster come true together: the residuals of whole clusters are what varies.
     squares = ((value.right - value.proba) ** 2).sum(axis=0)

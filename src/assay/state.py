@@ -14,12 +14,14 @@ cell, on all groups, and on ten thousand bootstrap replicates.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from assay.kernels import count_pairs, sum_by
+from assay.kernels import count_pairs, divide, moments, sum_by
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -43,6 +45,10 @@ class State(ABC, Generic[V]):
     @abstractmethod
     def merge(self, a: V, b: V) -> V:
         """The value of both batches together."""
+
+    def join(self, values: Sequence[V]) -> V:
+        """The value of all batches together, in their order; at least one."""
+        return reduce(self.merge, values)
 
     @abstractmethod
     def take(self, value: V, cells: slice) -> V:
@@ -82,7 +88,8 @@ class Confusion(State[ConfusionTable]):
         count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
         table = _pairs(rows, weight, cell, cells)
         if rows.schema.task == "multilabel":
-            exact = (rows.truth == rows.label).all(axis=1)
+            hit, true, said = rows.label_counts[1].T
+            exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
             right = np.trace(table, axis1=1, axis2=2)
@@ -117,6 +124,10 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     k = rows.schema.k
     if rows.schema.task != "multilabel":
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
+    if weight is None and cell is None:
+        hit, true, said = rows.label_counts[0]
+        whole = len(rows.truth)
+        return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(1, k, 2, 2)
     of_label = (count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True))
     return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
 
@@ -202,7 +213,7 @@ class Pair:
 
 
 class RowWise(Protocol):
-    """Whatever gives one value (n,), or several (n, d), for each row."""
+    """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out."""
 
     def per_row(self, rows: Any) -> Array: ...
 
@@ -231,27 +242,27 @@ class Moments(State[Sums]):
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
         values = np.asarray(self.of.per_row(rows), np.float64)
         values = values[:, None] if values.ndim == 1 else values
-        weight = np.ones(len(values)) if rows.weight is None else rows.weight
-        total = sum_by(cell, cells, weight)
-        mean = _divide(sum_by(cell, cells, values * weight[:, None]), total[:, None])
-        # An infinite value has an infinite mean and no spread to speak of.
-        centre = np.where(np.isfinite(mean), mean, 0.0)
-        deviation = np.where(np.isfinite(values), values, np.nan) - (centre if cell is None else centre[cell])
-        # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
-        residual = sum_by(cell, cells, deviation * weight[:, None])
-        m2 = sum_by(cell, cells, deviation**2 * weight[:, None]) - _divide(residual**2, total[:, None])
         count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
-        mean = np.where(np.isfinite(mean), mean + _divide(residual, total[:, None]), mean)
-        return Sums(mean, np.maximum(m2, 0), count, total, sum_by(cell, cells, weight**2))
+        found = moments(values, rows.weight, cell, cells)
+        total, mean, m2 = found[0], _widened(found[1], self.width), _widened(found[2], self.width)
+        squares = total if rows.weight is None else sum_by(cell, cells, rows.weight**2)
+        return Sums(mean, m2, count, total, squares)
 
     def merge(self, a: Sums, b: Sums) -> Sums:
-        weight = a.weight + b.weight
-        share = _divide(b.weight, weight)[:, None]
+        return self.join((a, b))
+
+    def join(self, values: Sequence[Sums]) -> Sums:
+        means, m2s, rows, weights, squares = (np.stack(parts) for parts in zip(*values, strict=True))
+        weight = weights.sum(axis=0)
         with np.errstate(invalid="ignore"):
-            delta = b.mean - a.mean
-            mean = np.where(np.isfinite(delta), a.mean + delta * share, a.mean + b.mean)
-            m2 = a.m2 + b.m2 + delta**2 * a.weight[:, None] * share
-        return Sums(mean, m2, a.rows + b.rows, weight, a.squares + b.squares)
+            # From the first mean on, so that means that hardly differ keep their digits.
+            start = means[np.argmax(weights > 0, axis=0), np.arange(len(weight))]
+            gap = np.where(weights[..., None] > 0, means - start, 0.0)
+            mean = start + divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
+            m2 = (m2s + weights[..., None] * (means - mean) ** 2 * (weights[..., None] > 0)).sum(axis=0)
+        infinite = ~np.isfinite(means).all(axis=0)
+        mean = np.where(infinite, means.sum(axis=0), mean)
+        return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
 
     def take(self, value: Sums, cells: slice) -> Sums:
         return Sums(*(array[cells] for array in value))
@@ -260,9 +271,9 @@ class Moments(State[Sums]):
         weight = times @ value.weight
         infinite = ~np.isfinite(value.mean)
         finite = np.where(infinite, 0.0, value.mean)
-        centre = _divide(value.weight @ finite, value.weight.sum())
+        centre = divide(value.weight @ finite, value.weight.sum())
         shifted = finite - centre
-        mean = _divide(times @ (value.weight[:, None] * shifted), weight[:, None])
+        mean = divide(times @ (value.weight[:, None] * shifted), weight[:, None])
         m2 = times @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
         mean = np.where(times @ (infinite * value.weight[:, None]) > 0, np.inf, mean + centre)
         return Sums(
@@ -280,6 +291,6 @@ class Moments(State[Sums]):
         )
 
 
-def _divide(a: Array, b: Array) -> Array:
-    """a / b, and 0 where b is 0 (an empty cell has no mean to move)."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0)
+def _widened(values: Array, width: int) -> Array:
+    """Columns that a batch leaves out, since they are 0 in all its rows, put in."""
+    return values if values.shape[1] == width else np.pad(values, ((0, 0), (0, width - values.shape[1])))

@@ -1,0 +1,318 @@
+"""Speed against what people use instead: the same figures on the same rows, both sides alternating in one process.
+
+Prints one JSON line a case: median seconds of each side, the median of the ratios of the pairs, the kernels in use, and
+by how much the figures differ at most (relative). Run it again with ASSAY_KERNELS=numpy for the kernels without a
+compiler. Arguments name cases (`python bench/peers.py multiclass regression`); peers that are not installed are left
+out. `--runs N` sets the number of pairs.
+"""
+
+import argparse
+import importlib.util
+import json
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pyarrow as pa
+import sklearn.metrics as sk
+
+from assay.evaluate import evaluate
+from assay.kernels import in_use
+from assay.metric import METRICS
+from assay.predictions import Predictions
+
+Case = tuple[str, str, Callable[[], list[float]], Callable[[], list[float]]]
+
+REPORT = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "confusion_matrix"]
+REPORT += [f"{m}(average={a})" for m in ("precision", "recall", "f1") for a in ("none", "macro", "micro", "weighted")]
+
+
+def figures(table: Predictions, metrics: list[str]) -> list[float]:
+    """Every figure of an evaluation without intervals."""
+    return [row.value for row in evaluate(table, metrics, intervals=False).rows]
+
+
+def labels(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """True and predicted classes, four in five right."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, k, n)
+    return y, np.where(rng.random(n) < 0.8, y, rng.integers(0, k, n))
+
+
+def report_of(y, said) -> list[float]:
+    """The usual eight calls of scikit-learn, in the order of REPORT."""
+    found = [sk.accuracy_score(y, said), sk.balanced_accuracy_score(y, said), sk.matthews_corrcoef(y, said)]
+    found += [sk.cohen_kappa_score(y, said), *sk.confusion_matrix(y, said).ravel()]
+    averages = [sk.precision_recall_fscore_support(y, said, average=a)[:3] for a in (None, "macro", "micro", "weighted")]
+    return found + [float(v) for i in range(3) for of in averages for v in np.ravel(of[i])]
+
+
+def multiclass() -> Iterator[Case]:
+    """The full report of integer labels, and of text labels with the encoding."""
+    y, said = labels(10_000_000, 10)
+    table = Predictions.from_arrays(y, {"m": said})
+    yield "report, 1e7 rows, 10 integer classes", "scikit-learn", lambda: figures(table, REPORT), lambda: report_of(y, said)
+    for k, n in ((2, 1_000_000), (1000, 1_000_000)):
+        a, b = labels(n, k)
+        small = Predictions.from_arrays(a, {"m": b})
+        some = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa"]
+        peer = (sk.accuracy_score, sk.balanced_accuracy_score, sk.matthews_corrcoef, sk.cohen_kappa_score)
+        yield (
+            f"four figures, 1e6 rows, {k} classes", "scikit-learn",
+            lambda small=small, some=some: figures(small, some), lambda a=a, b=b, peer=peer: [f(a, b) for f in peer],
+        )  # fmt: skip
+    names = np.array([f"class {i}" for i in range(10)], object)
+    y, said = labels(1_000_000, 10)
+    texts = names[y], names[said]
+    coded = [pa.DictionaryArray.from_arrays(pa.array(c.astype(np.int32)), pa.array(list(names))) for c in (y, said)]
+    for name, (a, b) in {"Arrow dictionary": coded, "Python objects": texts}.items():
+        yield (
+            f"report, 1e6 rows, 10 text classes as {name}, encoding included", "scikit-learn",
+            lambda a=a, b=b: figures(Predictions.from_arrays(a, {"m": b}), REPORT), lambda: report_of(*texts),
+        )  # fmt: skip
+
+
+def scores(n: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and the probability of the positive class."""
+    rng = np.random.default_rng(1)
+    y = rng.random(n) < (0.001 if kind == "rare" else 0.3)
+    p = 1 / (1 + np.exp(-(rng.normal(size=n) + 1.5 * y - 1)))
+    p = np.round(p, 2) if kind == "ties" else p
+    return y.astype(np.int64), p.astype(np.float64 if kind == "float64" else np.float32)
+
+
+def calibration_error(y, p, bins: int = 15) -> float:
+    """Expected calibration error of the positive class, bins of equal width."""
+    code = np.minimum((p.astype(np.float64) * bins).astype(np.intp), bins - 1)
+    return float(np.abs(np.bincount(code, y - p.astype(np.float64), bins)).sum() / len(y))
+
+
+def binary_of(y, p) -> list[float]:
+    """The seven figures with scikit-learn, each with its own call."""
+    fpr, tpr, _ = sk.roc_curve(y, p)
+    precision, recall, _ = sk.precision_recall_curve(y, p)
+    with np.errstate(invalid="ignore"):
+        best = np.nanmax(2 * precision * recall / (precision + recall))
+    losses = [sk.log_loss(y, p.astype(np.float64)), 2 * sk.brier_score_loss(y, p.astype(np.float64))]
+    found = [sk.roc_auc_score(y, p), sk.average_precision_score(y, p), float((tpr - fpr).max()), float(best)]
+    return [*found, *losses, calibration_error(y, p)]
+
+
+def binary() -> Iterator[Case]:
+    """Seven figures of binary probabilities."""
+    metrics = ["roc_auc", "average_precision", "ks", "best_f_beta", "log_loss", "brier", "ece"]
+    for kind, n in {"continuous": 10_000_000, "float64": 10_000_000, "ties": 1_000_000, "rare": 1_000_000}.items():
+        y, p = scores(n, kind)
+        table = Predictions.from_arrays(y, {"m.proba": np.stack([1 - p, p], axis=1)})
+        yield (
+            f"AUC, AP, KS, best F1, log loss, Brier, ECE, {n:.0e} rows, {kind}", "scikit-learn",
+            lambda table=table: figures(table, metrics), lambda y=y, p=p: binary_of(y, p),
+        )  # fmt: skip
+        if kind == "continuous" and importlib.util.find_spec("rapidstats"):
+            yield (
+                f"AUC, AP, log loss, Brier, {n:.0e} rows", "rapidstats",
+                lambda table=table: figures(table, ["roc_auc", "average_precision", "brier"]),
+                lambda y=y, p=p: rapid(y, p),
+            )  # fmt: skip
+
+
+def rapid(y, p) -> list[float]:
+    """The same with rapidstats."""
+    import rapidstats
+
+    return [
+        rapidstats.metrics.roc_auc(y.astype(bool), p).__float__(),
+        rapidstats.metrics.average_precision(y.astype(bool), p).__float__(),
+        2 * rapidstats.metrics.brier_loss(y.astype(bool), p).__float__(),
+    ]
+
+
+def probabilities(n: int, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Truth and softmax probabilities, float32."""
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, k, n)
+    logit = rng.normal(size=(n, k)).astype(np.float32)
+    logit[np.arange(n), y] += 3
+    proba = np.exp(logit - logit.max(axis=1, keepdims=True))
+    return y, proba / proba.sum(axis=1, keepdims=True)
+
+
+def probability_of(y, p) -> list[float]:
+    """Log loss, top-5 accuracy, Brier score and calibration error with scikit-learn and NumPy."""
+    classes = np.arange(p.shape[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        found = [sk.log_loss(y, p, labels=classes), sk.top_k_accuracy_score(y, p, k=5, labels=classes)]
+        found += [float(sk.brier_score_loss(y, p, labels=classes, scale_by_half=False))]
+    top, right = p.max(axis=1).astype(np.float64), p.argmax(axis=1) == y
+    code = np.minimum((top * 15).astype(np.intp), 14)
+    return [*found, float(np.abs(np.bincount(code, right - top, 15)).sum() / len(y))]
+
+
+def probability() -> Iterator[Case]:
+    """One pass over the probabilities of many classes, and one ranking problem a class."""
+    for n, k in ((1_000_000, 10), (100_000, 1000)):
+        y, p = probabilities(n, k)
+        table = Predictions.from_arrays(y, {"m.proba": p}, classes=list(range(k)))
+        yield (
+            f"log loss, top-5, Brier, ECE, {n:.0e} x {k}", "scikit-learn",
+            lambda table=table: figures(table, ["log_loss", "top_k_accuracy(k=5)", "brier", "ece"]),
+            lambda y=y, p=p: probability_of(y, p),
+        )  # fmt: skip
+        yield (
+            f"macro one-vs-rest AUC, {n:.0e} x {k}", "scikit-learn",
+            lambda table=table: figures(table, ["roc_auc"]),
+            lambda y=y, p=p: [sk.roc_auc_score(y, p, multi_class="ovr", labels=np.arange(p.shape[1]))],
+        )  # fmt: skip
+
+
+def uncertainty() -> Iterator[Case]:
+    """Intervals: replicates against the resampling loop, and the AUC against DeLong's by another package."""
+    y, said = labels(1_000_000, 10)
+    table = Predictions.from_arrays(y, {"m": said})
+    metrics = ["accuracy", "f1"]
+
+    def ours() -> list[float]:
+        return [end for row in evaluate(table, metrics, intervals="bootstrap").rows for end in (row.low, row.high)]
+
+    yield "1,000 replicates of accuracy and macro F1, 1e6 rows", "scikit-learn loop (3 of 1,000 timed)", ours, lambda: loop(y, said)
+    if importlib.util.find_spec("confidenceinterval"):
+        import confidenceinterval
+
+        t, p = scores(1_000_000, "continuous")
+        scored = Predictions.from_arrays(t, {"m.score": p})
+
+        def auc() -> list[float]:
+            row = evaluate(scored, ["roc_auc"]).rows[0]
+            return [row.value, row.low, row.high]
+
+        def theirs() -> list[float]:
+            value, (low, high) = confidenceinterval.roc_auc_score(t, p)
+            return [value, low, high]
+
+        yield "AUC with its interval, 1e6 rows", "confidenceinterval", auc, theirs
+
+
+def loop(y, said) -> list[float]:
+    """Three replicates of the loop; their time is scaled to 1,000 (see `timed`)."""
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        rows = rng.integers(0, len(y), len(y))
+        sk.accuracy_score(y[rows], said[rows]), sk.f1_score(y[rows], said[rows], average="macro")
+    return []
+
+
+def regression() -> Iterator[Case]:
+    """Seven figures of 1e7 numbers."""
+    rng = np.random.default_rng(3)
+    y = rng.normal(size=10_000_000) + 5
+    f = y + 0.5 * rng.normal(size=len(y))
+    table = Predictions.from_arrays(y, {"m.value": f}, task="regression")
+    metrics = ["mse", "rmse", "mae", "r2", "mape", "pinball(alpha=0.9)", "median_ae"]
+
+    def theirs() -> list[float]:
+        found = [sk.mean_squared_error(y, f), sk.root_mean_squared_error(y, f), sk.mean_absolute_error(y, f)]
+        found += [sk.r2_score(y, f), sk.mean_absolute_percentage_error(y, f)]
+        return [*found, sk.mean_pinball_loss(y, f, alpha=0.9), sk.median_absolute_error(y, f)]
+
+    name = "MSE, RMSE, MAE, R2, MAPE, pinball, median AE, 1e7 rows"
+    yield name, "scikit-learn", lambda: figures(table, metrics), theirs
+    if importlib.util.find_spec("duckdb"):
+        import duckdb
+
+        frame = pa.table({"y": y, "f": f})
+        query = (
+            "select avg(e*e), sqrt(avg(e*e)), avg(abs(e)), 1 - sum(e*e) / (count(*) * var_pop(y)), avg(abs(e / y)), "
+            "avg(greatest(.9 * e, -.1 * e)), median(abs(e)) from (select y, y - f as e from frame)"
+        )
+        yield name, "duckdb", lambda: figures(table, metrics), lambda: list(duckdb.query(query).fetchall()[0]) if frame else []
+
+
+def multilabel() -> Iterator[Case]:
+    """Fifty labels a row."""
+    rng = np.random.default_rng(4)
+    n, k = 1_000_000, 50
+    y = (rng.random((n, k)) < 0.08).astype(np.uint8)
+    said = np.where(rng.random((n, k)) < 0.95, y, 1 - y).astype(np.uint8)
+    table = Predictions.from_arrays(y, {"m.label": said}, task="multilabel")
+    metrics = ["hamming_loss", "subset_accuracy", "f1(average=micro)", "f1(average=macro)", "f1(average=samples)"]
+
+    def theirs() -> list[float]:
+        found = [sk.hamming_loss(y, said), sk.accuracy_score(y, said)]
+        return found + [sk.f1_score(y, said, average=a, zero_division=1.0) for a in ("micro", "macro", "samples")]
+
+    yield "Hamming, subset, micro, macro and samples F1, 1e6 x 50", "scikit-learn", lambda: figures(table, metrics), theirs
+    p = rng.random((n, k)).astype(np.float32) * 0.5 + 0.5 * y * rng.random((n, k)).astype(np.float32)
+    ranked = Predictions.from_arrays(y, {"m.proba": p}, task="multilabel")
+    few = 20_000
+    names = ["lrap", "ranking_loss"]
+
+    def ranks() -> list[float]:
+        sk.label_ranking_average_precision_score(y[:few], p[:few]), sk.label_ranking_loss(y[:few], p[:few])
+        return []
+
+    yield "LRAP and ranking loss, 1e6 x 50", "scikit-learn (20,000 of the rows timed)", lambda: figures(ranked, names), ranks
+
+
+def small() -> Iterator[Case]:
+    """What one call costs: 1,000 rows, ten figures."""
+    y, p = scores(1000, "continuous")
+    table = Predictions.from_arrays(y, {"m.proba": np.stack([1 - p, p], axis=1)})
+    metrics = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "cohen_kappa", "roc_auc", "log_loss", "brier"]
+    said = (p > 0.5).astype(int)
+    of_label = (sk.accuracy_score, sk.balanced_accuracy_score, sk.precision_score, sk.recall_score, sk.f1_score)
+    of_label += (sk.matthews_corrcoef, sk.cohen_kappa_score)
+
+    def theirs() -> list[float]:
+        q = p.astype(np.float64)
+        return [*(f(y, said) for f in of_label), sk.roc_auc_score(y, p), sk.log_loss(y, q), 2 * sk.brier_score_loss(y, q)]
+
+    yield "evaluate, 1,000 rows, 10 metrics", "scikit-learn", lambda: figures(table, metrics), theirs
+
+
+CASES = (multiclass, binary, probability, uncertainty, regression, multilabel, small)
+# Peers too slow to run in full: what was timed, as a share of the whole.
+SHARES = {"scikit-learn loop (3 of 1,000 timed)": 3 / 1000, "scikit-learn (20,000 of the rows timed)": 0.02}
+
+
+def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
+    """Wall seconds and figures of one call."""
+    start = time.perf_counter()
+    found = work()
+    return time.perf_counter() - start, found
+
+
+def measure(case: Case, runs: int) -> dict[str, object]:
+    """The line of one case."""
+    name, peer, ours, theirs = case
+    figures_of_ours, figures_of_theirs = timed(ours)[1], timed(theirs)[1]
+    pairs = [(timed(ours)[0], timed(theirs)[0] / SHARES.get(peer, 1)) for _ in range(runs)]
+    a, b = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(theirs / ours for ours, theirs in pairs)
+    apart = None
+    if figures_of_theirs:
+        pair = np.array([figures_of_ours, figures_of_theirs], np.float64)
+        apart = float(np.max(np.abs(pair[0] - pair[1]) / np.maximum(np.abs(pair[1]), 1e-12)))
+    return {
+        "case": name, "peer": peer, "kernels": in_use(), "seconds": round(a, 5), "peer_seconds": round(b, 4),
+        "ratio": round(ratio, 1), "differs": apart,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Every case asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("cases", nargs="*", choices=[[], *(case.__name__ for case in CASES)])
+    parser.add_argument("--runs", type=int, default=5)
+    asked = parser.parse_args()
+    for cases in CASES:
+        if not asked.cases or cases.__name__ in asked.cases:
+            for case in cases():
+                print(json.dumps(measure(case, asked.runs)), flush=True)
+
+
+if __name__ == "__main__":
+    assert METRICS
+    main()

@@ -1,0 +1,550 @@
+/* The hot loops of assay/kernels.py, compiled: the same functions on the same inputs, without temporaries.
+ *
+ * Arrays come in through the buffer protocol, C-contiguous; results are written into arrays that the caller made.
+ * Sums are float64 in blocks, counts int64. The interpreter's lock is released while a loop runs.
+ */
+#define PY_SSIZE_T_CLEAN
+#define Py_LIMITED_API 0x030b0000
+#include <Python.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+#define FAST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define FAST
+#endif
+
+#define BLOCK 4096
+#define LANES 8
+#define STRIP 256
+#define TOGETHER 32
+
+/* ---- arguments ------------------------------------------------------------------------------------------------ */
+
+/* A view of an argument; an absent one (None) has data NULL. */
+typedef struct {
+    Py_buffer view;
+    void *data;
+    char type; /* B H I (unsigned codes), q (int64), f, d */
+} Arg;
+
+static int take(PyObject *object, Arg *arg, int writable) {
+    arg->data = NULL;
+    arg->type = 0;
+    if (object == Py_None) return 0;
+    if (PyObject_GetBuffer(object, &arg->view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)))
+        return -1;
+    arg->data = arg->view.buf;
+    const char *format = arg->view.format ? arg->view.format : "B";
+    arg->type = format[0] == 'l' && arg->view.itemsize == 8 ? 'q' : format[0] == '?' ? 'B' : format[0];
+    if (arg->type == 'L' && arg->view.itemsize == 4) arg->type = 'I';
+    return 0;
+}
+
+static void give(Arg *args, int count) {
+    for (int i = 0; i < count; i++)
+        if (args[i].data) PyBuffer_Release(&args[i].view);
+}
+
+/* All arguments of a call; the first `reads` are only read. */
+static int take_all(PyObject *const *objects, Arg *args, int count, int reads) {
+    for (int i = 0; i < count; i++)
+        if (take(objects[i], &args[i], i >= reads)) {
+            give(args, i);
+            return -1;
+        }
+    return 0;
+}
+
+static PyObject *done(Arg *args, int count, int known) {
+    give(args, count);
+    return PyBool_FromLong(known);
+}
+
+/* ---- pairs of codes -------------------------------------------------------------------------------------------- */
+
+/* Neighbouring rows count into different tables: a cell that dominates would otherwise wait for its own last store. */
+#define COUNT_PAIRS(T)                                                                                                 \
+    static void count_##T(const T *a, const T *b, int64_t n, int64_t k, int64_t *table, int64_t *four) {               \
+        int64_t size = k * k, i = 0;                                                                                   \
+        if (four) {                                                                                                    \
+            for (; i + 4 <= n; i += 4)                                                                                 \
+                for (int j = 0; j < 4; j++) four[j * size + a[i + j] * k + b[i + j]]++;                                \
+            for (int j = 0; j < 4; j++)                                                                                \
+                for (int64_t c = 0; c < size; c++) table[c] += four[j * size + c];                                     \
+        }                                                                                                              \
+        for (; i < n; i++) table[a[i] * k + b[i]]++;                                                                   \
+    }                                                                                                                  \
+    static void count_cells_##T(const T *a, const T *b, const int64_t *cell, int64_t n, int64_t k, int64_t *table) {   \
+        for (int64_t i = 0; i < n; i++) table[(cell[i] * k + a[i]) * k + b[i]]++;                                      \
+    }                                                                                                                  \
+    static void weigh_##T(const T *a, const T *b, const int64_t *cell, const double *w, int64_t n, int64_t k,          \
+                          double *table) {                                                                             \
+        for (int64_t i = 0; i < n; i++) table[((cell ? cell[i] * k : 0) + a[i]) * k + b[i]] += w[i];                   \
+    }
+
+COUNT_PAIRS(uint8_t)
+COUNT_PAIRS(uint16_t)
+COUNT_PAIRS(uint32_t)
+COUNT_PAIRS(int64_t)
+
+#define PAIRS_OF(T)                                                                                                    \
+    if (w) weigh_##T(a, b, cell, w, n, k, (double *)table);                                                            \
+    else if (cell) count_cells_##T(a, b, cell, n, k, table);                                                           \
+    else count_##T(a, b, n, k, table, four);
+
+/* count_pairs(first, second, cell, weight, table, k) */
+static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[5];
+    int64_t k = PyLong_AsLongLong(args[5]);
+    if (take_all(args, x, 5, 4)) return NULL;
+    const void *a = x[0].data, *b = x[1].data;
+    const int64_t *cell = x[2].data;
+    const double *w = x[3].data;
+    int64_t *table = x[4].data, n = x[0].view.len / x[0].view.itemsize;
+    char type = x[0].type == x[1].type ? x[0].type : 0;
+    if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
+    int64_t *four = !w && !cell && k <= 64 && n > 1024 ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
+    Py_BEGIN_ALLOW_THREADS
+    switch (type) {
+        case 'B': PAIRS_OF(uint8_t) break;
+        case 'H': PAIRS_OF(uint16_t) break;
+        case 'I': PAIRS_OF(uint32_t) break;
+        case 'q': PAIRS_OF(int64_t) break;
+        default: type = 0;
+    }
+    Py_END_ALLOW_THREADS
+    free(four);
+    return done(x, 5, type != 0);
+}
+
+/* ---- moments ---------------------------------------------------------------------------------------------------- */
+
+FAST static double total(const double *x, int64_t n) {
+    double lane[LANES] = {0}, sum = 0;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
+    for (; i < n; i++) sum += x[i];
+    for (int j = 0; j < LANES; j++) sum += lane[j];
+    return sum;
+}
+
+/* Sums of the deviations from `centre` and of their squares. */
+FAST static void spread(const double *x, int64_t n, double centre, double *first, double *second) {
+    double one[LANES] = {0}, two[LANES] = {0}, d;
+    int64_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        for (int j = 0; j < LANES; j++) {
+            double e = x[i + j] - centre;
+            one[j] += e;
+            two[j] += e * e;
+        }
+    for (; i < n; i++) {
+        d = x[i] - centre;
+        one[0] += d;
+        two[0] += d * d;
+    }
+    for (int j = 1; j < LANES; j++) one[0] += one[j], two[0] += two[j];
+    *first = one[0], *second = two[0];
+}
+
+/* Mean and centred second moment of all rows, blocks joined by Chan's formula (Chan et al., 1983). */
+static int moments_whole(const double *x, int64_t n, double *mean, double *m2) {
+    double rows = 0;
+    *mean = *m2 = 0;
+    for (int64_t start = 0; start < n; start += BLOCK) {
+        int64_t size = n - start < BLOCK ? n - start : BLOCK;
+        double own = total(x + start, size) / size, rest, squares;
+        if (!isfinite(own)) return 0;
+        spread(x + start, size, own, &rest, &squares);
+        double centre = own + rest / size, gap = centre - *mean, all = rows + size;
+        *m2 += squares - rest * rest / size + gap * gap * rows * size / all;
+        *mean += gap * size / all;
+        rows = all;
+    }
+    return isfinite(*m2);
+}
+
+static int moments_by(const double *x, int64_t n, const double *w, const int64_t *cell, int64_t cells, double *weight,
+                      double *mean, double *m2) {
+    double *rest = calloc(cells, sizeof(double));
+    if (!rest) return 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t c = cell ? cell[i] : 0;
+        double v = w ? w[i] : 1;
+        weight[c] += v;
+        mean[c] += v * x[i];
+    }
+    int finite = 1;
+    for (int64_t c = 0; c < cells; c++) {
+        if (weight[c] != 0) mean[c] /= weight[c];
+        finite &= isfinite(mean[c]) != 0;
+    }
+    for (int64_t i = 0; finite && i < n; i++) {
+        int64_t c = cell ? cell[i] : 0;
+        double v = w ? w[i] : 1, e = x[i] - mean[c];
+        rest[c] += v * e;
+        m2[c] += v * e * e;
+    }
+    /* The sum of the deviations corrects the rounding of the mean (Higham, 2002, section 1.9). */
+    for (int64_t c = 0; c < cells; c++)
+        if (weight[c] != 0) {
+            m2[c] = fmax(0, m2[c] - rest[c] * rest[c] / weight[c]);
+            mean[c] += rest[c] / weight[c];
+        }
+    free(rest);
+    return finite;
+}
+
+/* moments(values, weight, cell, total, mean, m2): the three results zeroed by the caller; False where not finite */
+static PyObject *moments(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[6];
+    if (take_all(args, x, 6, 3)) return NULL;
+    int64_t n = x[0].view.len / 8, cells = x[3].view.len / 8;
+    int known = x[0].type == 'd' && (!x[1].data || x[1].type == 'd') && (!x[2].data || x[2].type == 'q');
+    Py_BEGIN_ALLOW_THREADS
+    if (known && !x[1].data && !x[2].data) {
+        *(double *)x[3].data = (double)n;
+        known = moments_whole(x[0].data, n, x[4].data, x[5].data);
+    } else if (known)
+        known = moments_by(x[0].data, n, x[1].data, x[2].data, cells, x[3].data, x[4].data, x[5].data);
+    Py_END_ALLOW_THREADS
+    return done(x, 6, known);
+}
+
+/* ---- order ------------------------------------------------------------------------------------------------------ */
+
+/* A merge without branches on the data: which array comes next cannot be predicted. */
+#define COUNT_BELOW(T)                                                                                                 \
+    static void below_##T(const T *ranked, int64_t n, const T *at, int64_t m, int64_t *less, int64_t *upto) {          \
+        int64_t i = 0, j = 0;                                                                                          \
+        while (i < n && j < m) {                                                                                       \
+            int64_t below = ranked[i] < at[j];                                                                         \
+            less[j] = i;                                                                                               \
+            i += below, j += 1 - below;                                                                                \
+        }                                                                                                              \
+        for (; j < m; j++) less[j] = n;                                                                                \
+        for (j = 0; j < m; j++) {                                                                                      \
+            for (i = j && at[j - 1] == at[j] ? upto[j - 1] : less[j]; i < n && ranked[i] == at[j];) i++;               \
+            upto[j] = i;                                                                                               \
+        }                                                                                                              \
+    }
+
+COUNT_BELOW(float)
+COUNT_BELOW(double)
+
+/* count_below(ranked, at, less, upto) */
+static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[4];
+    if (take_all(args, x, 4, 2)) return NULL;
+    int64_t n = x[0].view.len / x[0].view.itemsize, m = x[1].view.len / x[1].view.itemsize;
+    char type = x[0].type == x[1].type ? x[0].type : 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (type == 'f') below_float(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
+    else if (type == 'd') below_double(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
+    else type = 0;
+    Py_END_ALLOW_THREADS
+    return done(x, 4, type != 0);
+}
+
+/* Bits of a number that sort as the numbers do. */
+static inline uint64_t sortable(double value) {
+    uint64_t bits;
+    value += 0.0; /* -0 and 0 are one number */
+    memcpy(&bits, &value, 8);
+    return bits >> 63 ? ~bits : bits | 1ull << 63;
+}
+
+/* The number at a place of the sorted list; the list is reordered (Hoare, 1961). */
+static double at_place(double *x, int64_t n, int64_t place) {
+    int64_t low = 0, high = n - 1;
+    while (low < high) {
+        double pivot = x[low + (high - low) / 2], swap;
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] < pivot) i++;
+            while (pivot < x[j]) j--;
+            if (i <= j) swap = x[i], x[i++] = x[j], x[j--] = swap;
+        }
+        if (place <= j) high = j;
+        else if (place >= i) low = i;
+        else break;
+    }
+    return x[place];
+}
+
+#define CELLS (1 << 16)
+
+/* How many numbers have each pattern of leading bits; neighbours count into different tables, as in count_pairs. */
+static int64_t *leading(const double *x, int64_t n) {
+    int64_t *count = calloc(4 * CELLS, sizeof(int64_t)), i = 0;
+    if (!count) return NULL;
+    for (; i + 4 <= n; i += 4)
+        for (int64_t j = 0; j < 4; j++) count[j * CELLS + (sortable(x[i + j]) >> 48)]++;
+    for (; i < n; i++) count[sortable(x[i]) >> 48]++;
+    for (int64_t c = 0; c < CELLS; c++) count[c] += count[CELLS + c] + count[2 * CELLS + c] + count[3 * CELLS + c];
+    return count;
+}
+
+FAST static int64_t hold(const double *x, int64_t n, uint64_t cell, double *held) {
+    int64_t size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        held[size] = x[i];
+        size += sortable(x[i]) >> 48 == cell;
+    }
+    return size;
+}
+
+/* The numbers at the given places of the sorted list, from the cells of equal leading bits that hold them. */
+static int select_of(const double *x, int64_t n, const int64_t *places, int64_t m, double *found) {
+    int64_t *count = leading(x, n), j = 0;
+    double *held = NULL;
+    while (count && j < m) {
+        int64_t before = 0, cell = 0, size;
+        while (before + count[cell] <= places[j]) before += count[cell++];
+        if (count[cell] > n / 16 && n > CELLS) break; /* hardly spread: another method is faster */
+        free(held);
+        if (!(held = malloc((count[cell] + 1) * sizeof(double)))) break;
+        size = hold(x, n, cell, held);
+        for (; j < m && places[j] < before + size; j++) found[j] = at_place(held, size, places[j] - before);
+    }
+    free(held);
+    free(count);
+    return j == m;
+}
+
+/* select(values, places, found): places ascending */
+static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    if (take_all(args, x, 3, 2)) return NULL;
+    int known = x[0].type == 'd' && x[1].type == 'q';
+    Py_BEGIN_ALLOW_THREADS
+    known = known && select_of(x[0].data, x[0].view.len / 8, x[1].data, x[1].view.len / 8, x[2].data);
+    Py_END_ALLOW_THREADS
+    return done(x, 3, known);
+}
+
+/* ---- rows of class probabilities --------------------------------------------------------------------------------- */
+
+/* What a row of k probabilities (or scores) says: that of the truth, the highest and its class, the squares of the
+ * others, and how many classes come before the truth (a higher one, or as high and declared earlier). */
+#define ROW_FACTS(T, M)                                                                                                \
+    /* Few classes: a strip of rows at a time, class by class, so that rows are what is vectorised. */                 \
+    FAST static void narrow_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,      \
+                                double *others, int32_t *before, int32_t *answer) {                                    \
+        T mine[STRIP], most[STRIP], column[STRIP];                                                                     \
+        M at[STRIP], place[STRIP], real[STRIP];                                                                        \
+        double squares[STRIP];                                                                                         \
+        for (int64_t i = 0; i < STRIP; i++) {                                                                          \
+            int64_t row = i < n ? i : 0;                                                                               \
+            real[i] = truth[row], mine[i] = p[row * k + truth[row]], most[i] = p[row * k], column[i] = 0;              \
+            at[i] = place[i] = 0, squares[i] = 0;                                                                      \
+        }                                                                                                              \
+        for (M j = 0; j < k; j++) {                                                                                    \
+            for (int64_t i = 0; i < n; i++) column[i] = p[i * k + j];                                                  \
+            for (int64_t i = 0; i < STRIP; i++) {                                                                      \
+                T v = column[i];                                                                                       \
+                M higher = v > most[i], ahead = v > mine[i], level = v == mine[i], early = j < real[i];                \
+                at[i] = higher ? j : at[i];                                                                            \
+                most[i] = higher ? v : most[i];                                                                        \
+                place[i] += ahead + (level & early);                                                                   \
+                column[i] = j == real[i] ? 0 : v;                                                                      \
+            }                                                                                                          \
+            for (int64_t i = 0; i < STRIP; i++) squares[i] += (double)column[i] * (double)column[i];                   \
+        }                                                                                                              \
+        for (int64_t i = 0; i < n; i++) own[i] = mine[i], top[i] = most[i], others[i] = squares[i];                    \
+        for (int64_t i = 0; i < n; i++) before[i] = (int32_t)place[i], answer[i] = (int32_t)at[i];                     \
+    }                                                                                                                  \
+    FAST static void wide_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,        \
+                              double *others, int32_t *before, int32_t *answer) {                                      \
+        for (int64_t i = 0; i < n; i++, p += k) {                                                                      \
+            int32_t t = truth[i], place = 0, j;                                                                        \
+            T mine = p[t], most = mine;                                                                                \
+            double squares = 0;                                                                                        \
+            _Pragma("omp simd reduction(max : most) reduction(+ : squares, place)") for (j = 0; j < t; j++) {          \
+                most = p[j] > most ? p[j] : most;                                                                      \
+                squares += (double)p[j] * (double)p[j];                                                                \
+                place += p[j] >= mine;                                                                                 \
+            }                                                                                                          \
+            _Pragma("omp simd reduction(max : most) reduction(+ : squares, place)") for (j = t + 1; j < k; j++) {      \
+                most = p[j] > most ? p[j] : most;                                                                      \
+                squares += (double)p[j] * (double)p[j];                                                                \
+                place += p[j] > mine;                                                                                  \
+            }                                                                                                          \
+            for (j = 0; p[j] != most;) j++;                                                                            \
+            own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
+        }                                                                                                              \
+    }
+
+ROW_FACTS(float, int32_t)
+ROW_FACTS(double, int64_t)
+
+#define WIDEN(T)                                                                                                       \
+    for (int64_t i = 0; i < size; i++) code[i] = (int32_t)((const T *)x[1].data)[start + i];                           \
+    break;
+
+#define FACTS_OF(T)                                                                                                    \
+    if (k <= 64) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);              \
+    else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
+
+/* row_facts(proba, truth, own, top, others, before, answer) */
+static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[7];
+    if (take_all(args, x, 7, 2)) return NULL;
+    int64_t n = x[1].view.len / x[1].view.itemsize, k = n ? x[0].view.len / x[0].view.itemsize / n : 0;
+    int32_t code[STRIP];
+    int known = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type);
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t start = 0; known && start < n; start += STRIP) {
+        int64_t size = n - start < STRIP ? n - start : STRIP;
+        switch (x[1].type) {
+            case 'B': WIDEN(uint8_t)
+            case 'H': WIDEN(uint16_t)
+            case 'I': WIDEN(uint32_t)
+            default: WIDEN(int64_t)
+        }
+        double *own = (double *)x[2].data + start, *top = (double *)x[3].data + start;
+        double *others = (double *)x[4].data + start;
+        int32_t *before = (int32_t *)x[5].data + start, *answer = (int32_t *)x[6].data + start;
+        if (x[0].type == 'f') { FACTS_OF(float) }
+        else { FACTS_OF(double) }
+    }
+    Py_END_ALLOW_THREADS
+    return done(x, 7, known);
+}
+
+/* ---- sets of labels ----------------------------------------------------------------------------------------------- */
+
+/* Bytes of 0 and 1 added eight at a time (at most 255 words). */
+static inline uint64_t word_at(const uint8_t *x, int64_t left) {
+    uint64_t word = 0;
+    memcpy(&word, x, left < 8 ? left : 8);
+    return word;
+}
+
+static inline int32_t sum_of(uint64_t word) {
+    /* Pairs first: eight bytes of up to 255 do not fit one. */
+    word = (word & 0x00ff00ff00ff00ffull) + (word >> 8 & 0x00ff00ff00ff00ffull);
+    return (int32_t)((word * 0x0001000100010001ull) >> 48);
+}
+
+static void labels_by_row(const uint8_t *t, const uint8_t *p, int64_t k, int32_t *found) {
+    int64_t j = 0;
+    found[0] = found[1] = found[2] = 0;
+    while (j < k) {
+        uint64_t hit = 0, real = 0, named = 0, a, b;
+        int64_t end = k - j < 2040 ? k : j + 2040;
+        for (; j + 8 <= end; j += 8) {
+            memcpy(&a, t + j, 8), memcpy(&b, p + j, 8);
+            hit += a & b, real += a, named += b;
+        }
+        if (j < end) {
+            a = word_at(t + j, end - j), b = word_at(p + j, end - j);
+            hit += a & b, real += a, named += b, j = end;
+        }
+        found[0] += sum_of(hit), found[1] += sum_of(real), found[2] += sum_of(named);
+    }
+}
+
+/* Lanes of bytes, as many rows wide as fill whole vectors, widened before they overflow. */
+FAST static void labels_by_column(const uint8_t *truth, const uint8_t *said, int64_t rows, int64_t width,
+                                  uint8_t *lane) {
+    uint8_t *hit = lane, *real = lane + width, *named = lane + 2 * width;
+    for (int64_t r = 0; r < rows; r++, truth += width, said += width)
+        for (int64_t j = 0; j < width; j++) {
+            hit[j] += truth[j] & said[j];
+            real[j] += truth[j];
+            named[j] += said[j];
+        }
+}
+
+static void labels_of(const uint8_t *truth, const uint8_t *said, int64_t n, int64_t k, int64_t *by_label,
+                      int32_t *by_row, uint8_t *lane) {
+    for (int64_t start = 0; start < n; start += 255 * TOGETHER) {
+        int64_t size = n - start < 255 * TOGETHER ? n - start : 255 * TOGETHER, whole = size / TOGETHER;
+        const uint8_t *t = truth + start * k, *p = said + start * k;
+        memset(lane, 0, 3 * TOGETHER * k);
+        labels_by_column(t, p, whole, TOGETHER * k, lane);
+        for (int64_t j = 0; j < 3 * TOGETHER * k; j++) by_label[j / (TOGETHER * k) * k + j % k] += lane[j];
+        for (int64_t i = whole * TOGETHER * k; i < size * k; i++) {
+            by_label[i % k] += t[i] & p[i];
+            by_label[k + i % k] += t[i];
+            by_label[2 * k + i % k] += p[i];
+        }
+        for (int64_t i = 0; i < size; i++) labels_by_row(t + i * k, p + i * k, k, by_row + 3 * (start + i));
+    }
+}
+
+/* count_labels(truth, said, by_label (3, k), by_row (n, 3)) */
+static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[4];
+    if (take_all(args, x, 4, 2)) return NULL;
+    int64_t n = x[3].view.len / 12, k = x[2].view.len / 24;
+    int known = x[0].type == 'B' && x[1].type == 'B';
+    uint8_t *lane = malloc(3 * TOGETHER * k + 1);
+    Py_BEGIN_ALLOW_THREADS
+    if (known && lane) labels_of(x[0].data, x[1].data, n, k, x[2].data, x[3].data, lane);
+    Py_END_ALLOW_THREADS
+    known = known && lane;
+    free(lane);
+    return done(x, 4, known);
+}
+
+/* For each row and each of its true labels: how many labels, and how many true ones, score at least as much. */
+#define LABEL_RANKS(T)                                                                                                 \
+    FAST static void ranks_##T(const uint8_t *truth, const T *score, int64_t n, int64_t k, double *precision,          \
+                               double *loss, int32_t *depth) {                                                         \
+        for (int64_t i = 0; i < n; i++, truth += k, score += k) {                                                      \
+            int64_t real = 0, wrong = 0;                                                                               \
+            int32_t deepest = 0;                                                                                       \
+            double sum = 0;                                                                                            \
+            for (int64_t a = 0; a < k; a++) {                                                                          \
+                if (!truth[a]) continue;                                                                               \
+                T mine = score[a];                                                                                     \
+                int32_t all = 0, hits = 0;                                                                             \
+                _Pragma("omp simd reduction(+ : all, hits)") for (int64_t j = 0; j < k; j++) {                         \
+                    int32_t there = score[j] >= mine;                                                                  \
+                    all += there;                                                                                      \
+                    hits += there & truth[j];                                                                          \
+                }                                                                                                      \
+                real++, wrong += all - hits, sum += (double)hits / all;                                                \
+                deepest = all > deepest ? all : deepest;                                                               \
+            }                                                                                                          \
+            precision[i] = real ? sum / real : 1;                                                                      \
+            loss[i] = real && real < k ? (double)wrong / ((double)real * (double)(k - real)) : 0;                      \
+            depth[i] = deepest;                                                                                        \
+        }                                                                                                              \
+    }
+
+LABEL_RANKS(float)
+LABEL_RANKS(double)
+
+/* label_ranks(truth, score, precision, loss, depth) */
+static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[5];
+    if (take_all(args, x, 5, 2)) return NULL;
+    int64_t n = x[2].view.len / 8, k = n ? x[0].view.len / n : 0;
+    char type = x[0].type == 'B' ? x[1].type : 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (type == 'f') ranks_float(x[0].data, x[1].data, n, k, x[2].data, x[3].data, x[4].data);
+    else if (type == 'd') ranks_double(x[0].data, x[1].data, n, k, x[2].data, x[3].data, x[4].data);
+    else type = 0;
+    Py_END_ALLOW_THREADS
+    return done(x, 5, type != 0);
+}
+
+/* ---- module ------------------------------------------------------------------------------------------------------- */
+
+#define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
+
+static PyMethodDef methods[] = {METHOD(count_pairs),  METHOD(moments),     METHOD(count_below), METHOD(select_places), METHOD(row_facts),
+                                METHOD(count_labels), METHOD(label_ranks), {NULL, NULL, 0, NULL}};
+
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
+                                    methods, NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

@@ -1,0 +1,36 @@
+"""once: an attribute computed when first asked for and kept, free of locks, so that threads do not wait for each other.
+
+functools.cached_property holds one lock for all instances of a class until Python 3.12.
+
+>>> class Circle:
+...     radius = 2
+...     @once
+...     def area(self) -> float:
+...         return 3.14 * self.radius**2
+>>> Circle().area
+12.56
+"""
+
+from collections.abc import Callable
+from typing import Any, Generic, Self, TypeVar, overload
+
+__all__ = ["once"]
+
+T = TypeVar("T")
+
+
+class once(Generic[T]):  # noqa: N801 - reads as the built-in `property` does
+    """Decorator of a method without arguments; two threads at once may both compute the value, and agree."""
+
+    def __init__(self, compute: Callable[[Any], T]) -> None:
+        self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Self | T:
+        if instance is None:
+            return self
+        found = instance.__dict__[self.name] = self.compute(instance)
+        return found
