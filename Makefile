@@ -2,7 +2,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check docs bench clean
 
 demo: .venv/demo.done
 	$(BIN)/assay demo
@@ -15,6 +15,9 @@ check: .venv/dev.done
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+docs: .venv/dev.done
+	$(BIN)/python docs/generate.py
 
 bench: .venv/dev.done
 	$(BIN)/python bench/startup.py

@@ -1,73 +1,268 @@
-"""Coverage of the 95 % intervals by simulation, beside the interval of the textbooks (Wald) for accuracy.
+"""Coverage of 95 % intervals by simulation: how often the interval of each metric holds the true figure.
 
-Scores of two normal classes, the model's probabilities being the true ones; true figures from a large sample.
-Prints one JSON line a case: the share of samples whose interval holds the true figure, for each metric and way.
+Side by side: assay's default, the textbook's (Wald, or Student's t for means; DeLong's normal one for the AUC; none for
+the rest), the percentile bootstrap, the package `confidenceinterval` where it offers the metric, and the BCa bootstrap
+of scipy. The slow ones run on the first replications only. Several processes make the data, so that no procedure is
+fitted to one: two normal classes, of which the model knows the true probabilities; the same model over-confident;
+probabilities from a beta distribution; regression with normal and with heavy-tailed noise. True figures come from a
+large sample. Prints one JSON line a case and metric, then a table.
 
-    python bench/coverage.py [runs]
+    python bench/coverage.py [--quick]
 """
 
 import json
 import math
 import sys
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.special import expit, ndtri
+from scipy.stats import bootstrap as scipy_bootstrap
+from scipy.stats import t as student
 
 from assay.evaluate import evaluate
 from assay.predictions import Predictions
 
-METRICS = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "f1(average=macro)",
-    "balanced_accuracy",
-    "roc_auc",
-    "log_loss",
+try:
+    import confidenceinterval
+except ImportError:
+    confidenceinterval = None
+
+CLASSES = (
+    "accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "roc_auc", "log_loss",
     "brier",
-)
-GOOD, MEDIOCRE = 3.29, 1.05  # distance of the classes at which the best accuracy is 0.95 and 0.70
+)  # fmt: skip
+NUMBERS = ("mse", "rmse", "mae", "r2")
+GOOD, MEDIOCRE = 3.29, 1.05  # distance of two normal classes at which the best accuracy is 0.95 and 0.70
+SIZES = (30, 100, 1000)
+# Replications: of assay, of the percentile bootstrap and confidenceinterval, of scipy's BCa; a third for 1,000 rows.
+RUNS, FEWER, FEWEST = 2000, 300, 60
+DRAWS = 500  # resamples of each bootstrap but assay's own
+WAYS = ("assay", "textbook", "percentile", "confidenceinterval", "scipy BCa")
 
 
-def sample(rng, n, positive, apart):
-    """A table of `n` rows, of which a share `positive` is positive."""
-    y = (rng.random(n) < positive).astype(int)
-    odds = apart * (rng.normal(size=n) + apart * y) - apart**2 / 2 + math.log(positive / (1 - positive))
-    p = 1 / (1 + np.exp(-odds))
-    return Predictions.from_arrays(y, {"m.proba": p}, classes=[0, 1], positive=1)
+class Case(NamedTuple):
+    """A process that makes data, what its name is, and the metrics asked of it."""
+
+    name: str
+    draw: Callable[[np.random.Generator, int], tuple[Any, Any]]  # truth and what the model gives
+    metrics: tuple[str, ...]
 
 
-def wald(value, n):
-    """The interval of the textbooks for a proportion."""
-    half = 1.96 * math.sqrt(value * (1 - value) / n)
+def normal_classes(positive: float, apart: float, sharpen: float = 1.0) -> Callable[..., tuple[Any, Any]]:
+    """Two normal classes; the model's logits are the true ones, times `sharpen`."""
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
+        y = (rng.random(n) < positive).astype(int)
+        odds = apart * (rng.normal(size=n) + apart * y) - apart**2 / 2 + math.log(positive / (1 - positive))
+        return y, expit(sharpen * odds)
+
+    return draw
+
+
+def beta(a: float) -> Callable[..., tuple[Any, Any]]:
+    """True probabilities from a beta distribution, known to the model."""
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
+        p = np.clip(rng.beta(a, a, size=n), 1e-6, 1 - 1e-6)
+        return (rng.random(n) < p).astype(int), p
+
+    return draw
+
+
+def regression(r2: float, heavy: bool) -> Callable[..., tuple[Any, Any]]:
+    """The model knows the signal; the noise is normal or Student's t with 5 degrees of freedom."""
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
+        signal = math.sqrt(r2) * rng.normal(size=n)
+        noise = rng.standard_t(5, size=n) / math.sqrt(5 / 3) if heavy else rng.normal(size=n)
+        return signal + math.sqrt(1 - r2) * noise, signal
+
+    return draw
+
+
+CASES = [
+    Case("balanced, good model", normal_classes(0.5, GOOD), CLASSES),
+    Case("balanced, mediocre model", normal_classes(0.5, MEDIOCRE), CLASSES),
+    Case("5 % positive, good model", normal_classes(0.05, GOOD), CLASSES),
+    Case("5 % positive, mediocre model", normal_classes(0.05, MEDIOCRE), CLASSES),
+    Case("beta probabilities, good model", beta(0.12), ("f1", "mcc", "roc_auc", "log_loss", "brier")),
+    Case("over-confident, good model", normal_classes(0.5, GOOD, 1.5), ("log_loss", "brier")),
+    Case("over-confident, mediocre model", normal_classes(0.5, MEDIOCRE, 2.0), ("log_loss", "brier")),
+    Case("regression, R2 0.5", regression(0.5, heavy=False), NUMBERS),
+    Case("regression, R2 0.95", regression(0.95, heavy=False), NUMBERS),
+    Case("regression, R2 0.5, heavy tails", regression(0.5, heavy=True), NUMBERS),
+    Case("regression, R2 0.95, heavy tails", regression(0.95, heavy=True), NUMBERS),
+]
+
+
+def table(case: Case, y: Any, said: Any) -> Predictions:
+    """The rows as a table of one model."""
+    if case.metrics is NUMBERS:
+        return Predictions.from_arrays(y, {"m": said}, task="regression")
+    return Predictions.from_arrays(y, {"m.proba": said}, classes=[0, 1], positive=1)
+
+
+def figure(name: str, y: Any, said: Any) -> Any:
+    """The figure along the last axis, for the resampling peers: (..., n) -> (...)."""
+    if name in ("mse", "rmse", "mae", "r2"):
+        error = y - said
+        mse = (error**2).mean(axis=-1)
+        by = {"mse": lambda: mse, "rmse": lambda: np.sqrt(mse), "mae": lambda: np.abs(error).mean(axis=-1)}
+        return by[name]() if name in by else 1 - mse / y.var(axis=-1)
+    if name in ("log_loss", "brier"):
+        own = np.where(y == 1, said, 1 - said)
+        return (-np.log(own)).mean(axis=-1) if name == "log_loss" else (2 * (1 - own) ** 2).mean(axis=-1)
+    if name == "roc_auc":
+        return auc(y, said)
+    label = said > 0.5
+    tp, fp = (label & (y == 1)).sum(axis=-1), (label & (y == 0)).sum(axis=-1)
+    fn, tn = (~label & (y == 1)).sum(axis=-1), (~label & (y == 0)).sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        recall, other = tp / (tp + fn), tn / (tn + fp)
+        f1, f0 = 2 * tp / (2 * tp + fp + fn), 2 * tn / (2 * tn + fp + fn)
+        root = np.sqrt(1.0 * (tp + fp) * (tp + fn) * (tn + fp) * (tn + fn))
+        return {
+            "accuracy": (tp + tn) / y.shape[-1],
+            "precision": tp / (tp + fp),
+            "recall": recall,
+            "f1": f1,
+            "f1(average=macro)": (f1 + f0) / 2,
+            "mcc": (1.0 * tp * tn - 1.0 * fp * fn) / root,
+            "balanced_accuracy": (recall + other) / 2,
+        }[name]
+
+
+def auc(y: Any, said: Any) -> Any:
+    """Area under the ROC curve by rank sums; equal scores, as resampling makes, count half."""
+    order = np.argsort(said, axis=-1, kind="stable")
+    s, t = np.take_along_axis(said, order, -1), np.take_along_axis(np.broadcast_to(y, said.shape), order, -1)
+    first = np.concatenate([np.ones((*s.shape[:-1], 1), bool), np.diff(s, axis=-1) != 0], axis=-1)
+    place = np.arange(s.shape[-1])
+    start = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
+    last = np.concatenate([first[..., 1:], np.ones((*s.shape[:-1], 1), bool)], axis=-1)
+    end = np.minimum.accumulate(np.where(last, place, s.shape[-1])[..., ::-1], axis=-1)[..., ::-1]
+    pos = t.sum(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return (((start + end) / 2 + 1) * t).sum(axis=-1) - pos * (pos + 1) / 2, pos * (s.shape[-1] - pos)
+
+
+def quotient(found: Any) -> Any:
+    """A figure, where it comes in two parts."""
+    if not isinstance(found, tuple):
+        return found
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return found[0] / found[1]
+
+
+def textbook(name: str, y: Any, said: Any) -> tuple[float, float] | None:
+    """Wald's interval of a share of rows, Student's t of a mean."""
+    label, value, n = said > 0.5, float(quotient(figure(name, y, said))), len(y)
+    rows = {"accuracy": n, "precision": int(label.sum()), "recall": int((y == 1).sum())}
+    if name in rows:
+        half = ndtri(0.975) * math.sqrt(value * (1 - value) / rows[name]) if rows[name] else math.nan
+        return value - half, value + half
+    each = {"mse": lambda: (y - said) ** 2, "mae": lambda: np.abs(y - said)}
+    each["log_loss"] = lambda: -np.log(np.where(y == 1, said, 1 - said))
+    each["brier"] = lambda: 2 * (y - said) ** 2
+    if name not in each:
+        return None
+    half = student.ppf(0.975, n - 1) * each[name]().std(ddof=1) / math.sqrt(n)
     return value - half, value + half
 
 
-def main(runs: int = 400) -> None:
-    """Every setting: balance, quality of the model, number of rows."""
-    rng = np.random.default_rng(0)
-    for positive in (0.5, 0.05):
-        for apart, quality in ((GOOD, "good"), (MEDIOCRE, "mediocre")):
-            population = evaluate(sample(rng, 2_000_000, positive, apart), METRICS, intervals=False)
-            truth = {row.metric: row.value for row in population.rows}
-            for n in (30, 100, 1000):
-                held = {m: [] for m in (*METRICS, "accuracy by Wald")}
-                for _ in range(runs):
-                    table = sample(rng, n, positive, apart)
-                    if min(np.bincount(table.truth, minlength=2)) < 1:
-                        continue
-                    for row in evaluate(table, METRICS).rows:
-                        if not math.isnan(row.value):
-                            held[row.metric].append(row.low <= truth[row.metric] <= row.high)
-                        if row.metric == "accuracy":
-                            low, high = wald(row.value, n)
-                            held["accuracy by Wald"].append(low <= truth["accuracy"] <= high)
-                shares = {m: round(float(np.mean(h)), 3) for m, h in held.items() if h}
-                print(
-                    json.dumps({"positive": positive, "model": quality, "n": n, "runs": runs, "coverage": shares}),
-                    flush=True,
-                )
+def percentile(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[float, float]:
+    """Percentiles of the figure over resampled rows."""
+    rows = rng.integers(0, len(y), size=(DRAWS, len(y)))
+    return tuple(np.nanquantile(quotient(figure(name, y[rows], said[rows])), [0.025, 0.975]))
+
+
+def package(name: str, y: Any, said: Any) -> tuple[float, float] | None:
+    """The interval of the package `confidenceinterval`, where it is installed and offers the metric."""
+    of = {
+        "accuracy": ("accuracy_score", {}), "precision": ("precision_score", {"average": "binary", "method": "wilson"}),
+        "recall": ("recall_score", {"average": "binary", "method": "wilson"}),
+        "f1": ("f1_score", {"average": "binary"}), "f1(average=macro)": ("f1_score", {"average": "macro"}),
+        "roc_auc": ("roc_auc_score", {}),
+    }  # fmt: skip
+    if confidenceinterval is None or name not in of:
+        return None
+    call, options = of[name]
+    return getattr(confidenceinterval, call)(y, said if name == "roc_auc" else (said > 0.5).astype(int), **options)[1]
+
+
+def bca(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[float, float]:
+    """The bias-corrected and accelerated bootstrap of scipy."""
+
+    def statistic(*rows: Any, axis: int = -1) -> Any:
+        return quotient(figure(name, *rows))
+
+    options: dict[str, Any] = {"paired": True, "vectorized": True, "n_resamples": DRAWS, "method": "BCa"}
+    found = scipy_bootstrap((y, said), statistic, rng=rng, **options).confidence_interval
+    return found.low, found.high
+
+
+def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
+    """Coverage of every metric by every way, and how often assay says that the rows are few."""
+    rng = np.random.default_rng(n)
+    big = evaluate(table(case, *case.draw(rng, 2_000_000)), case.metrics, intervals=False)
+    truth = {row.metric: row.value for row in big.rows}
+    held: dict[str, dict[str, list[bool]]] = {m: {way: [] for way in (*WAYS, "said few", "unsaid")} for m in truth}
+    fewer, fewest = ((1 if n < 1000 else 1 / 3) * share * most for most in (FEWER, FEWEST))
+    for i in range(round(RUNS * share)):
+        y, said = case.draw(rng, n)
+        for row in evaluate(table(case, y, said), case.metrics).rows:
+            if math.isnan(row.value):
+                continue
+            name, into, few = row.metric, held[row.metric], "few" in row.note
+            into["assay"].append(row.low <= truth[name] <= row.high)
+            into["said few"].append(few)
+            into["unsaid"] += [] if few else into["assay"][-1:]
+            ways = {"textbook": textbook(name, y, said)}
+            if i < fewer:
+                ways |= {"percentile": percentile(name, y, said, rng), "confidenceinterval": package(name, y, said)}
+            if i < fewest:
+                ways["scipy BCa"] = bca(name, y, said, rng)
+            for way, ends in ways.items():
+                if ends is not None:
+                    into[way].append(bool(ends[0] <= truth[name] <= ends[1]))
+    return [line(case, n, m, found) for m, found in held.items()]
+
+
+def line(case: Case, n: int, metric: str, held: dict[str, list[bool]]) -> dict[str, Any]:
+    """One record: the share of intervals that hold the truth, by each way, and its standard error."""
+    shares = {way: round(float(np.mean(held[way])), 3) for way in WAYS if held[way]}
+    errors = {way: round(math.sqrt(0.95 * 0.05 / len(held[way])), 3) for way in shares}
+    few = {"said few": round(float(np.mean(held["said few"])), 3)} if held["said few"] else {}
+    unsaid = {"assay, where not said": round(float(np.mean(held["unsaid"])), 3)} if len(held["unsaid"]) > 50 else {}
+    return {"case": case.name, "n": n, "metric": metric, "coverage": shares, **few, **unsaid, "standard error": errors}
+
+
+def show(lines: list[dict[str, Any]]) -> None:
+    """A table in Markdown: a row a case, size and metric."""
+    print(f"\n| case | n | metric | {' | '.join(WAYS)} | said few |\n|--|--|--|{'--|' * (len(WAYS) + 1)}")
+    for one in lines:
+        cells = [f"{one['coverage'][way]:.3f}" if way in one["coverage"] else "" for way in WAYS]
+        few = f"{one['said few']:.0%}" if one.get("said few") else ""
+        print(f"| {one['case']} | {one['n']} | {one['metric']} | {' | '.join(cells)} | {few} |")
+    error = {way: max(one["standard error"].get(way, 0) for one in lines) for way in WAYS}
+    print("\nStandard error of the simulation: " + ", ".join(f"{way} {e:.1%}" for way, e in error.items() if e) + ".")
+
+
+def main() -> None:
+    """Every case and size; `--quick` runs a tenth of the replications."""
+    share = 0.1 if "--quick" in sys.argv else 1.0
+    warnings.simplefilter("ignore")  # peers warn where a resample does not define the figure
+    found = []
+    for case in CASES:
+        for n in SIZES:
+            for one in measure(case, n, share):
+                print(json.dumps(one), flush=True)
+                found.append(one)
+    show(found)
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main()

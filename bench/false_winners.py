@@ -1,15 +1,20 @@
-"""False winners: how often equally good models are told apart by cross-validation, and different ones found.
+"""False winners: how often equally good models are told apart, and how often different ones are.
 
-The models are ridge classifiers, none better by construction: each is given features of its own that say as much of
+Cross-validated: two learners (ridge, and the nearest 3 neighbours), each given features of its own that say as much of
 the truth as any other's ("own"), or the same features through noise of its own ("shared"), as models that learn much
-the same do. In the power cases the second sees them through more noise. A winner is named where a test at a nominal
-5 % says so (of ten models: where it tells any two apart after Holm's correction). Side by side on the same folds: the
-corrected resampled t of the package, the naive paired t, and Wilcoxon's test on folds. One case is known to be beyond
-the correction: ten models that have hardly learnt anything, whose figures vary more with the training rows than it
-allows for. The winner's curse: by how much the score of the best of ten equal models flatters it, as it stands and
+the same do; so that no model is better than another by construction. In the power cases the second sees its features
+through more noise. A winner is named where a test at a nominal 5 % says so (of ten models: where it tells any two apart
+after Holm's correction). Side by side on the same folds: what `compare` does ("assay": the corrected resampled t, for
+repeated folds with the degrees of freedom of one repeat), the textbook's J - 1 degrees of freedom, McNemar's mid-p on
+the held-out rows pooled over the folds, the naive paired t, and Wilcoxon's test on folds.
+
+On one test set: `compare` on models whose errors are drawn alike. The race: how often `race` drops any of four equally
+good models. The winner's curse: by how much the score of the best of ten equal models flatters it, as it stands and
 corrected by `selected_best`.
 
 Prints one JSON line a case, then a table.
+
+    python bench/false_winners.py [--quick]
 """
 
 import json
@@ -19,19 +24,20 @@ from itertools import combinations
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import stdtr
+from scipy.special import bdtr, stdtr
 
-from assay.compare import holm
+from assay.compare import compare, holm
 from assay.predictions import Predictions
 from assay.ranktests import wilcoxon
 from assay.resampled import corrected_t
 from assay.winner import selected_best
 
-ALPHA, ROWS, WIDTH, RIDGE = 0.05, 200, 5, 1.0
+ALPHA, ROWS, WIDTH, RIDGE, NEAREST = 0.05, 200, 5, 1.0, 3
+TESTS = ("assay", "textbook t", "pooled rows", "naive t", "wilcoxon")
 
 
 class Case(NamedTuple):
-    """Models, folds, repeats, simulations; what the models see; the noise added to what the second sees."""
+    """Models, folds, repeats, simulations; what the models see; noise added to what the second sees; the learner."""
 
     models: int
     folds: int
@@ -39,18 +45,28 @@ class Case(NamedTuple):
     simulations: int
     features: str = "own"
     blur: float = 0.0
+    learner: str = "ridge"
 
 
 CASES = {
     "2 equal models, 10-fold": Case(2, 10, 1, 4000),
+    "2 equal models, 5-fold": Case(2, 5, 1, 4000),
+    "2 equal models that see much the same, 10-fold": Case(2, 10, 1, 4000, "shared"),
+    "2 equal models that see much the same, 5-fold": Case(2, 5, 1, 4000, "shared"),
+    "2 equal nearest neighbours, 10-fold": Case(2, 10, 1, 1000, "shared", learner="neighbours"),
+    "2 equal nearest neighbours, 5-fold": Case(2, 5, 1, 1000, "shared", learner="neighbours"),
+    "2 equal nearest neighbours near chance, 10-fold": Case(2, 10, 1, 1000, learner="neighbours"),
+    "10 equal models, 10-fold": Case(10, 10, 1, 1000, "shared"),
+    "10 equal models near chance, 10-fold": Case(10, 10, 1, 1000),
     "2 equal models, 10x10-fold": Case(2, 10, 10, 4000),
     "2 equal models, 20x5-fold": Case(2, 5, 20, 2000),
-    "10 equal models, 10-fold": Case(10, 10, 1, 1000, "shared"),
+    "2 equal nearest neighbours, 10x10-fold": Case(2, 10, 10, 500, "shared", learner="neighbours"),
     "10 equal models, 10x10-fold": Case(10, 10, 10, 400, "shared"),
-    "10 equal models near chance, 10-fold": Case(10, 10, 1, 1000),
     "10 equal models near chance, 10x10-fold": Case(10, 10, 10, 400),
     "2 different models, 10-fold": Case(2, 10, 1, 1000, "shared", 0.75),
     "2 different models, 10x10-fold": Case(2, 10, 10, 1000, "shared", 0.75),
+    "2 very different models, 10-fold": Case(2, 10, 1, 1000, "shared", 1.5),
+    "2 very different models, 10x10-fold": Case(2, 10, 10, 1000, "shared", 1.5),
 }
 
 
@@ -60,6 +76,8 @@ def right(rng: np.random.Generator, case: Case) -> tuple[Any, Any, Any]:
     noise = 2.0 if case.features == "own" else 0.5
     y = np.where(signal + noise * signal.std() * rng.normal(size=ROWS) > 0, 1.0, -1.0)
     rows = rng.random((case.repeats, ROWS)).argsort(axis=1).reshape(case.repeats, case.folds, -1)
+    if case.learner == "neighbours":
+        return y > 0, neighbours(x, y, rows), rows.ravel()
     test, held = x[:, rows], y[rows]
     turned = np.swapaxes(test, -1, -2)
     # What is left of the sums over all rows once the held-out ones are taken away.
@@ -67,6 +85,20 @@ def right(rng: np.random.Generator, case: Case) -> tuple[Any, Any, Any]:
     moment = (np.swapaxes(x, -1, -2) @ y)[:, None, None] - (turned @ held[None, ..., None])[..., 0]
     said = (test @ np.linalg.solve(gram, moment[..., None]))[..., 0]
     return y > 0, (said > 0).reshape(case.models, -1), rows.ravel()
+
+
+def neighbours(x: Any, y: Any, rows: Any) -> Any:
+    """What the nearest rows of the other folds say (models, repeats * rows); `rows` (repeats, folds, rows a fold)."""
+    repeats, folds, each = rows.shape
+    apart = ((x[:, :, None] - x[:, None]) ** 2).sum(axis=-1)
+    said = np.empty((len(x), repeats, ROWS), bool)
+    for i, order in enumerate(rows.reshape(repeats, ROWS)):
+        fold = np.empty(ROWS, int)
+        fold[order] = np.repeat(np.arange(folds), each)
+        others = np.where(fold[:, None] == fold, np.inf, apart)
+        near = np.argpartition(others, NEAREST, axis=-1)[..., :NEAREST]
+        said[:, i] = (y[near].sum(axis=-1) > 0)[:, order]
+    return said.reshape(len(x), -1)
 
 
 def features(rng: np.random.Generator, case: Case) -> tuple[Any, Any]:
@@ -91,24 +123,78 @@ def naive_t(d: Any) -> float:
     return 2 * float(stdtr(len(d) - 1, -abs(d.mean()) / error)) if error else float(d.mean() == 0)
 
 
-def tests(folds: int) -> dict[str, Callable[[Any], float]]:
+def mid_p(a: Any, b: Any) -> float:
+    """McNemar's mid-p of two models' right rows (rows,)."""
+    only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
+    fewer, both = min(only_a, only_b), only_a + only_b
+    return min(1.0, bdtr(fewer, both, 0.5) + (bdtr(fewer - 1, both, 0.5) if fewer else 0.0)) if both else 1.0
+
+
+def tests(case: Case) -> dict[str, Callable[[Any], float]]:
     """p-value of differences fold by fold, by each test."""
-    return {
-        "corrected t": lambda d: corrected_t(d, 1 / (folds - 1), 0.95, folds / ROWS).p,
+    ratio, step = 1 / (case.folds - 1), case.folds / ROWS
+    offered: dict[str, Callable[[Any], float]] = {
+        "assay": lambda d: corrected_t(d, ratio, step=step, freedom=case.folds - 1).p,
+        "textbook t": lambda d: corrected_t(d, ratio, step=step).p,
         "naive t": naive_t,
-        "wilcoxon": lambda d: wilcoxon(d.round(9)),
     }
+    # On five folds Wilcoxon's test cannot reach 5 %.
+    return offered | ({"wilcoxon": lambda d: wilcoxon(d.round(9))} if case.folds * case.repeats > 5 else {})
 
 
 def named(case: Case, seed: int = 0) -> dict[str, float]:
     """How often each test tells any two models apart."""
-    rng, found = np.random.default_rng(seed), dict.fromkeys(tests(case.folds), 0)
+    rng, pairs = np.random.default_rng(seed), list(combinations(range(case.models), 2))
+    found = dict.fromkeys([*tests(case), *(["pooled rows"] if case.repeats == 1 else [])], 0)
     for _ in range(case.simulations):
-        figures = accuracies(*right(rng, case), case.folds)
-        for name, test in tests(case.folds).items():
-            p = [test(figures[a] - figures[b]) for a, b in combinations(range(case.models), 2)]
-            found[name] += min(holm(p)) < ALPHA
+        y, said, rows = right(rng, case)
+        figures, correct = accuracies(y, said, rows, case.folds), said == y[rows]
+        for name, test in tests(case).items():
+            found[name] += min(holm([test(figures[a] - figures[b]) for a, b in pairs])) < ALPHA
+        if case.repeats == 1:
+            found["pooled rows"] += min(holm([mid_p(correct[a], correct[b]) for a, b in pairs])) < ALPHA
     return {name: count / case.simulations for name, count in found.items()}
+
+
+METRICS = ("accuracy", "f1", "mcc", "roc_auc", "log_loss", "brier")
+
+
+def on_one_test_set(models: int, n: int, positive: float, simulations: int, seed: int = 0) -> dict[str, float]:
+    """How often `compare` tells any two of the models apart by each metric; each sees the truth through noise alike."""
+    rng, names = np.random.default_rng(seed), [f"m{i}.proba" for i in range(models)]
+    found = dict.fromkeys(METRICS, 0)
+    for i in range(simulations):
+        y = (rng.random(n) < positive).astype(int)
+        y[:2] = 0, 1
+        shared = rng.normal(size=n)
+        odds = 2 * (1.5 * y - 0.75 + 0.7 * shared + 0.7 * rng.normal(size=(models, n)))
+        outputs = dict(zip(names, 1 / (1 + np.exp(-odds)), strict=True))
+        table = Predictions.from_arrays(y, outputs, classes=[0, 1], positive=1)
+        for metric in METRICS:
+            found[metric] += any("better" in pair.verdict for pair in compare(table, metric, seed=i).pairs)
+    return {metric: count / simulations for metric, count in found.items()}
+
+
+def dropped(folds: int, repeats: int, simulations: int, seed: int = 0) -> float:
+    """Share of races that drop any of four equally good models, each a nearest-centroid rule on features of its own."""
+    from sklearn.model_selection import RepeatedStratifiedKFold
+    from sklearn.neighbors import NearestCentroid
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    from assay.budget.race import race
+
+    def columns(i: int) -> Any:
+        return FunctionTransformer(np.take, kw_args={"indices": range(3 * i, 3 * i + 3), "axis": 1})
+
+    rng, found = np.random.default_rng(seed), 0
+    for i in range(simulations):
+        y = rng.permutation(np.arange(ROWS) % 2)
+        x = rng.normal(size=(ROWS, 12)) + 0.35 * (2 * y - 1)[:, None]
+        models = {f"m{j}": make_pipeline(columns(j), NearestCentroid()) for j in range(4)}
+        cv = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=i)
+        found += len(race(models, x, y, metric="accuracy", cv=cv, n_jobs=1).survivors) < 4
+    return found / simulations
 
 
 def curse(models: int, simulations: int, seed: int = 0) -> dict[str, float]:
@@ -122,31 +208,53 @@ def curse(models: int, simulations: int, seed: int = 0) -> dict[str, float]:
     return dict(zip(("naive", "corrected", "coverage"), map(float, np.mean(found, axis=0)), strict=True))
 
 
+def error_of(rates: dict[str, float], simulations: int) -> float:
+    """Standard error of the simulation where it is largest among the rates that should be small."""
+    return float(max((r * (1 - r) / simulations) ** 0.5 for r in (rates["assay"], ALPHA)))
+
+
 def lines(share: float = 1.0) -> Iterator[dict[str, Any]]:
-    """One record a case, on a share of the simulations."""
+    """One record a cross-validated case, on a share of the simulations."""
     for name, case in CASES.items():
         simulations = max(1, round(case.simulations * share))
         rates = named(case._replace(simulations=simulations))
-        error = max((r * (1 - r) / simulations) ** 0.5 for r in (rates["corrected t"], ALPHA))
         rounded = {test: round(rate, 4) for test, rate in rates.items()}
-        yield {"case": name, "simulations": simulations, **rounded, "standard error": round(error, 4)}
+        error = round(error_of(rates, simulations), 4)
+        yield {"case": name, "simulations": simulations, **rounded, "standard error": error}
+
+
+def show(header: list[str], rows: list[list[str]]) -> None:
+    """A table in Markdown."""
+    print("\n" + "\n".join(f"| {' | '.join(row)} |" for row in [header, ["--"] * len(header), *rows]))
 
 
 def main() -> None:
-    """Print every case; an argument scales the number of simulations, as in `false_winners.py 0.1`."""
-    share = float(sys.argv[1]) if len(sys.argv) > 1 else 1.0
-    found = []
+    """Print every case; `--quick` runs a tenth of the simulations."""
+    share = 0.1 if "--quick" in sys.argv else 1.0
+    folds, sets = [], []
     for line in lines(share):
         print(json.dumps(line), flush=True)
-        found.append(line)
+        folds.append([line["case"], *(f"{line[t]:.1%}" if t in line else "" for t in (*TESTS, "standard error"))])
+    for models, n, positive, most in (
+        (2, 30, 0.5, 2000), (2, 100, 0.5, 2000), (2, 1000, 0.5, 500), (2, 1000, 0.05, 500), (10, 100, 0.5, 300)
+    ):  # fmt: skip
+        simulations = max(1, round(most * share))
+        rates = on_one_test_set(models, n, positive, simulations)
+        case = f"{models} equal models, one test set of {n} rows, {positive:.0%} positive"
+        print(json.dumps({"case": case, "simulations": simulations, **rates}), flush=True)
+        error = (ALPHA * (1 - ALPHA) / simulations) ** 0.5
+        sets.append([case, *(f"{rates[m]:.1%}" for m in METRICS), f"{error:.1%}"])
+    for k, repeats, most in ((10, 1, 400), (5, 10, 150)):
+        simulations = max(1, round(most * share))
+        case = f"4 equal models in a race of {repeats} x {k} folds, any dropped"
+        print(
+            json.dumps({"case": case, "simulations": simulations, "rate": dropped(k, repeats, simulations)}), flush=True
+        )
     simulations = max(1, round(500 * share))
     bias = {name: round(value, 4) for name, value in curse(10, simulations).items()}
     print(json.dumps({"case": "best of 10 equal models, bias of its accuracy", "simulations": simulations, **bias}))
-    print("\n| a winner is named, nominal 5 % | corrected t | naive paired t | Wilcoxon on folds | standard error |")
-    print("|--|--|--|--|--|")
-    for line in found:
-        rates = (f"{line[test]:.1%}" for test in ("corrected t", "naive t", "wilcoxon", "standard error"))
-        print(f"| {line['case']} | {' | '.join(rates)} |")
+    show(["a winner is named, nominal 5 %", *TESTS, "standard error"], folds)
+    show(["a winner is named, nominal 5 %", *METRICS, "standard error"], sets)
     print(f"\nThe best of ten equal models (true accuracy 0.8, {ROWS} rows) looks {bias['naive']:+.3f} better than it")
     print(f"is; corrected: {bias['corrected']:+.4f}; its 95 % interval holds the truth in {bias['coverage']:.1%}.")
 

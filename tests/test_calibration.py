@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 
 from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
-from assay.metrics.calibration import ECE, FAR, GRID, MCE, Bins, null_band, stated
+from assay.metrics.calibration import ECE, MCE, null_band
+from assay.metrics.recalibration import CalibrationIntercept, CalibrationSlope
 from assay.predictions import Predictions
+from assay.reliability import FAR, GRID, Bins, ClassBins, stated
+from assay.table.schema import Schema
 from tables import tables
 from test_metric_laws import assert_same, figures
 
@@ -155,3 +158,84 @@ def test_the_interval_of_the_calibration_error_comes_from_buckets_of_rows():
 def test_too_many_bins_are_refused():
     with pytest.raises(UnsupportedError, match="between 1 and 256"):
         ECE(bins=0)
+
+
+@pytest.mark.parametrize("bins", [4, 15])
+def test_the_parts_of_the_brier_score_add_up_but_for_what_varies_within_bins(bins):
+    p = honest(500, 3)
+    names = [f"brier_calibration(bins={bins})", f"brier_resolution(bins={bins})", "brier_uncertainty"]
+    calibration, resolution, uncertainty, brier = (
+        evaluate(p, m, intervals=False).value for m in [*names, "brier(scale_by_half=true)"]
+    )
+    within = brier - (calibration - resolution + uncertainty)
+    assert 0 < abs(within) < 1 / (2 * bins) + 1 / (4 * bins**2)
+    rounded = binary(p.truth, (np.floor(p.rows("m").proba[:, 1] * bins) + 0.5) / bins)
+    calibration, resolution, uncertainty, brier = (
+        evaluate(rounded, m, intervals=False).value for m in [*names, "brier(scale_by_half=true)"]
+    )
+    assert brier == pytest.approx(calibration - resolution + uncertainty, abs=1e-15)
+
+
+def test_a_model_twice_as_extreme_as_it_should_be_has_a_slope_of_a_half():
+    p = honest(20_000, 4, spread=1.0)
+    odds = np.log(p.rows("m").proba[:, 1] / p.rows("m").proba[:, 0])
+    extreme, shifted = (binary(p.truth, 1 / (1 + np.exp(-x))) for x in (2 * odds, odds + 1))
+    assert evaluate(extreme, "calibration_slope", intervals=False).value == pytest.approx(0.5, abs=0.03)
+    assert evaluate(shifted, "calibration_intercept", intervals=False).value == pytest.approx(-1, abs=0.05)
+
+
+@pytest.mark.parametrize("proba", [[0.1, 0.2, 0.8], [0.9, 0.8, 0.2], [0.5, 0.5, 0.5]])
+def test_rows_that_a_threshold_separates_or_nothing_tells_apart_have_no_slope(proba):
+    row = evaluate(binary([0, 0, 1], proba), "calibration_slope", intervals=False).rows[0]
+    assert np.isnan(row.value)
+    assert row.note.startswith("single_class_or_separated")
+
+
+@pytest.mark.parametrize("metric", [CalibrationSlope(), CalibrationIntercept()])
+def test_one_step_from_the_fit_lands_where_fitting_the_drawn_rows_does(metric):
+    p = honest(2000, 5)
+    rng = np.random.default_rng(0)
+    cell, times = np.arange(p.n) % 200, rng.multinomial(200, np.full(200, 1 / 200), size=40)
+    state = metric.state
+    value = state.observe(p.rows("m"), cell, 200)
+    stepped = metric.compute(state.summary(state.pool(value, times), p.schema))
+    drawn = (p.take(np.repeat(np.arange(p.n), t[cell])).rows("m") for t in times)
+    fitted = [float(metric.compute(state.summary(state.observe(rows), p.schema))[0]) for rows in drawn]
+    assert np.std(stepped) == pytest.approx(np.std(fitted), rel=0.05)
+    np.testing.assert_allclose(stepped, fitted, atol=0.25 * np.std(fitted))
+
+
+def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
+    y, odds = [0, 1, 0, 1, 1], np.array([-50.0, 40.0, 60.0, 55.0, 70.0])
+    logits = Predictions.from_arrays(y, {"m.logit": np.stack([np.zeros(5), odds], axis=1)}, classes=[0, 1], positive=1)
+    value = CalibrationSlope().state.observe(logits.rows("m"))
+    assert value[0].values[:, 0].tolist() == odds.tolist()
+
+
+def test_bins_of_too_many_classes_are_refused_before_they_fill_the_memory():
+    schema = Schema("multiclass", tuple(range(5000)), {})
+    with pytest.raises(UnsupportedError, match="15 bins of each of 5000 classes in each of 1024 cells"):
+        ClassBins().empty(schema, 1024)
+
+
+def test_the_error_of_every_class_is_that_of_its_own_probabilities():
+    p = Predictions.from_arrays(["a", "b", "c", "a"], {"m.proba": [[0.6, 0.3, 0.1]] * 4}, classes=["a", "b", "c"])
+    each = [r.value for r in evaluate(p, "classwise_ece(bins=5, average=none)", intervals=False).rows]
+    assert each == pytest.approx([0.1, 0.05, 0.15])
+    assert evaluate(p, "classwise_ece(bins=5)", intervals=False).value == pytest.approx(0.1)
+
+
+@given(tables(tasks=("binary", "multiclass", "multilabel")), st.integers(0, 2**32 - 1))
+def test_bins_of_every_class_merge_and_pool_as_their_rows_do(p, seed):
+    rng = np.random.default_rng(seed)
+    cell, times, cut = rng.integers(0, 3, p.n), rng.integers(0, 3, (2, 3)), int(rng.integers(0, p.n + 1))
+    for state in (ClassBins(4), ClassBins(0, 16)):
+        whole = state.observe(p.rows("a"))
+        halves = [state.observe(p.slice(a, b).rows("a")) for a, b in ((0, cut), (cut, p.n))]
+        for x, y in zip(state.merge(*halves), whole, strict=True):
+            np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
+        pooled = state.pool(state.observe(p.rows("a"), cell, 3), times)
+        for i in range(2):
+            again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
+            for x, y in zip(state.take(pooled, slice(i, i + 1)), again, strict=True):
+                np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)

@@ -231,10 +231,22 @@ def test_algorithms_are_judged_by_folds_with_the_corrected_t():
     assert found.tied == ("a",)
 
 
-def test_a_cross_validated_table_is_judged_by_its_rows_and_says_what_that_does_not_answer():
+def test_a_cross_validated_table_is_judged_by_its_folds_and_by_its_rows_where_asked():
     found = compare(folded(0.9, 0.7), "accuracy")
-    assert (found.unit, found.pairs[0].method) == ("rows", "mcnemar mid-p")
-    assert any("unit='folds'" in note for note in found.notes)
+    assert (found.unit, found.pairs[0].method) == ("folds", "corrected resampled t")
+    pooled = compare(folded(0.9, 0.7), "accuracy", unit="rows")
+    assert (pooled.unit, pooled.pairs[0].method) == ("rows", "mcnemar mid-p")
+    assert any("by folds" in note for note in pooled.notes)
+    assert found.pairs[0].p > pooled.pairs[0].p
+
+
+def test_folds_that_do_not_define_the_metric_leave_the_rows_to_judge_by():
+    y = np.arange(40) % 2
+    score = {m: np.random.default_rng(i).normal(size=40) + y for i, m in enumerate(("a.score", "b.score"))}
+    alone = Predictions.from_arrays(y, score, fold=np.arange(40))
+    assert compare(alone, "roc_auc").unit == "rows"
+    with pytest.raises(UnsupportedError, match=r"undefined \(single_class\) in 40 of 40 folds"):
+        compare(alone, "roc_auc", unit="folds")
 
 
 def test_a_table_in_which_rows_of_data_recur_is_judged_by_its_folds():
@@ -243,7 +255,8 @@ def test_a_table_in_which_rows_of_data_recur_is_judged_by_its_folds():
     p = Predictions.from_arrays(
         once.truth, {m: once.rows(m).label for m in "ab"}, fold=np.arange(400) // 40, cluster=row, groups={"row": row}
     )
-    assert compare(p, "accuracy").unit == "folds"
+    found = compare(p, "accuracy")
+    assert (found.unit, found.pairs[0].method) == ("folds", "corrected resampled t, 4 d.f. of one repeat")
 
 
 def test_models_within_the_margin_are_called_equivalent():

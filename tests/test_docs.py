@@ -1,10 +1,14 @@
 """What the documents say is true: their code runs, their commands exist."""
 
+import doctest
+import importlib.util
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn
+import sklearn.metrics
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
@@ -15,6 +19,7 @@ from assay.cli import cli
 from assay.metric import METRICS
 
 ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
 README, CONTRIBUTING = ((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
 
 
@@ -71,3 +76,60 @@ def test_the_metric_that_contributing_shows_is_a_metric():
 @pytest.mark.parametrize("name", sorted(assay.ROOMS))
 def test_every_public_name_says_what_it_is(name):
     assert len(getattr(assay, name).__doc__ or "") > 40
+
+
+@pytest.fixture(scope="module")
+def generate():
+    spec = importlib.util.spec_from_file_location("generate", DOCS / "generate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_committed_pages_are_what_the_generator_writes(generate):
+    found = generate.pages()
+    if f"scikit-learn {'.'.join(sklearn.__version__.split('.')[:2])}:" not in (DOCS / "gaps.md").read_text():
+        del found["gaps.md"]  # the gaps are those of one version
+    stale = [path for path, text in found.items() if not (DOCS / path).exists() or (DOCS / path).read_text() != text]
+    assert not stale, "run 'make docs' and commit the pages"
+    assert {path.name for path in (DOCS / "metrics").glob("*.md")} == {
+        Path(path).name for path in found if path.startswith("metrics/")
+    }
+
+
+def test_every_metric_has_a_page_with_an_example_and_is_in_the_index(generate):
+    index = (DOCS / "metrics" / "README.md").read_text()
+    for name in generate.own_metrics():
+        assert ">>> " in (DOCS / "metrics" / f"{name}.md").read_text(), name
+        assert f"]({name}.md)" in index, name
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+def test_the_examples_of_a_page_are_right(path, monkeypatch):
+    METRICS.load()
+    monkeypatch.setattr(METRICS, "_classes", dict(METRICS._classes))
+    code = "\n".join(block for block in blocks(path.read_text(), "python") if ">>>" in block)
+    examples = doctest.DocTestParser().get_doctest(code, {}, path.name, str(path), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, verbose=False)
+    assert runner.run(examples).failed == 0
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+def test_the_links_of_a_page_lead_somewhere(path):
+    for target in re.findall(r"\]\(([^)#:]+)\)", re.sub(r"`[^`]*`", "", path.read_text())):
+        assert (path.parent / target).exists(), target
+
+
+def test_what_scikit_learn_has_is_covered_or_listed_as_missing(generate):
+    text = generate.gaps()
+    assert "| `f1_score` | [f1](metrics/f1.md) |" in text
+    assert all(
+        f"`{name}`" in text
+        for name in sklearn.metrics.__all__
+        if name.endswith(("_score", "_loss", "_error")) and name not in sklearn.metrics.cluster.__all__
+    )
+
+
+def test_which_metric_names_only_metrics_that_there_are():
+    text = (DOCS / "which-metric.md").read_text()
+    assert set(re.findall(r"metrics/(\w+)\.md", text)) - {"README"} <= set(METRICS.names())

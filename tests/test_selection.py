@@ -68,7 +68,7 @@ def test_the_race_keeps_the_truly_best_model_in_nearly_every_run_and_saves_fits(
         kept.append(best in found.survivors)
         saved.append(found.fits_saved / (found.fits + found.fits_saved))
     assert np.mean(kept) >= 0.95
-    assert np.mean(saved) > 0.15
+    assert np.mean(saved) > 0.08
 
 
 def test_equally_good_models_are_seldom_dropped():
@@ -84,7 +84,7 @@ def test_equally_good_models_are_seldom_dropped():
 
         found = race({f"m{k}": One(k) for k in range(4)}, X, y, metric="accuracy", n_jobs=1, seed=seed)
         dropped.append(len(found.survivors) < 4)
-    assert np.mean(dropped) <= 0.15
+    assert np.mean(dropped) <= 0.06 + 2 * math.sqrt(0.06 * 0.94 / 40)
 
 
 def test_a_race_on_real_data_drops_the_poor_and_says_when():

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from assay.budget.halving import halve as halve
     from assay.budget.learning import learning_curve as learning_curve
     from assay.budget.race import race as race
+    from assay.callables import metric_from as metric_from
     from assay.compare import Comparison as Comparison
     from assay.compare import compare as compare
     from assay.datasets import DatasetComparison as DatasetComparison
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from assay.evaluate import Evaluation as Evaluation
     from assay.evaluate import evaluate as evaluate
     from assay.experiment.store import timings as timings
+    from assay.fairness import Fairness as Fairness
+    from assay.fairness import fairness as fairness
     from assay.fusion import Fused as Fused
     from assay.fusion import Fusion as Fusion
     from assay.fusion import fuse as fuse
@@ -37,10 +40,16 @@ if TYPE_CHECKING:
     from assay.io import write as write
     from assay.metric import Metric as Metric
     from assay.predictions import Predictions as Predictions
+    from assay.privacy import Membership as Membership
+    from assay.privacy import membership as membership
     from assay.report import Report as Report
     from assay.report import report as report
     from assay.resampled import five_by_two as five_by_two
     from assay.resampled import practical_differences as practical_differences
+    from assay.slices import WeakSlices as WeakSlices
+    from assay.slices import weak_slices as weak_slices
+    from assay.stream import Stream as Stream
+    from assay.stream import scan as scan
     from assay.study import run_study as run_study
     from assay.thresholds import threshold as threshold
     from assay.validate import cross_validate as cross_validate
@@ -53,31 +62,40 @@ ROOMS = {
     "DatasetComparison": "datasets",
     "Diagnosis": "history",
     "Evaluation": "evaluate",
+    "Fairness": "fairness",
     "Fused": "fusion",
     "Fusion": "fusion",
     "History": "history",
+    "Membership": "privacy",
     "Metric": "metric",
     "Predictions": "predictions",
     "Report": "report",
+    "Stream": "stream",
+    "WeakSlices": "slices",
     "collect": "adapter",
     "compare": "compare",
     "compare_datasets": "datasets",
     "cross_validate": "validate",
     "diagnose": "history",
     "evaluate": "evaluate",
+    "fairness": "fairness",
     "five_by_two": "resampled",
     "fuse": "fusion",
     "halve": "budget.halving",
     "learning_curve": "budget.learning",
+    "membership": "privacy",
+    "metric_from": "callables",
     "one_standard_error": "budget.frugal",
     "practical_differences": "resampled",
     "race": "budget.race",
     "read": "io",
     "report": "report",
     "run_study": "study",
+    "scan": "stream",
     "selected_best": "winner",
     "threshold": "thresholds",
     "timings": "experiment.store",
+    "weak_slices": "slices",
     "write": "io",
 }
 

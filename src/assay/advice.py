@@ -18,6 +18,7 @@ from assay.engine import Job, Local
 from assay.metrics.cost import cost_matrix
 from assay.predictions import Predictions
 from assay.state import Confusion, Counts
+from assay.stream import Stream
 
 __all__ = ["CHECKS", "Advice", "advise", "majority_baseline"]
 
@@ -39,7 +40,7 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
 
 
 def advise(
-    predictions: Predictions,
+    predictions: Predictions | Stream,
     counts: Mapping[str, Counts] | None = None,
     ignore: Iterable[str] = (),
     *,
@@ -59,7 +60,7 @@ def advise(
 
 
 def look(
-    predictions: Predictions,
+    predictions: Predictions | Stream,
     counts: Mapping[str, Counts] | None = None,
     thorough: bool = False,
     costs: str | Sequence[Sequence[float]] | None = None,
@@ -75,11 +76,12 @@ def look(
         jobs = [Job(Confusion(), (m,)) for m in able]
         folded = Local().fold(predictions, jobs)
         counts = {job.models[0]: Confusion().summary(folded[job], schema) for job in jobs}
-    if counts and predictions.weight is None:
+    head = predictions.head if isinstance(predictions, Stream) else predictions
+    if counts and head.weight is None:
         rows = next(iter(counts.values())).support[0]
     else:
-        rows = np.bincount(predictions.truth, minlength=schema.k)
-    weight = rows if predictions.weight is None else np.bincount(predictions.truth, predictions.weight, schema.k)
+        rows = np.bincount(head.truth, minlength=schema.k)
+    weight = rows if head.weight is None else np.bincount(head.truth, head.weight, schema.k)
     return Seen(predictions, rows, weight, counts, matrix, thorough, seed)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from assay.predictions import Predictions, Rows
 from assay.state import Counts
+from assay.stream import Stream
 from assay.table.labels import Array
 
 __all__ = ["Advice", "Seen"]
@@ -44,7 +45,7 @@ class Seen:
     `costs` is the matrix of costs, where given; `thorough` whether remedies are to be fitted, with `seed`.
     """
 
-    table: Predictions
+    table: Predictions | Stream
     rows: Array
     weight: Array
     counts: Mapping[str, Counts]
@@ -66,16 +67,18 @@ class Seen:
     @cached_property
     def effective(self) -> float:
         """How many independent rows there are: clusters where declared, else Kish's effective number."""
-        if "cluster" in self.table.columns:
+        if "cluster" in self.table.columns and not isinstance(self.table, Stream):
             import pyarrow.compute as pc
 
             return float(pc.count_distinct(self.table.columns["cluster"], mode="all").as_py())
-        weight = self.table.weight
+        weight = None if isinstance(self.table, Stream) else self.table.weight
         return float(self.table.n) if weight is None else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
 
     @cached_property
     def sample(self) -> Predictions:
         """The table, or of a long one ENOUGH rows or more, evenly spread: what checks of single rows look at."""
+        if isinstance(self.table, Stream):
+            return self.table.head
         return self.table if self.table.n < 2 * ENOUGH else self.table.every(self.table.n // ENOUGH)
 
     def views(self, reads: str) -> Iterator[tuple[str, Rows]]:
@@ -156,7 +159,7 @@ def rare_class(seen: Seen) -> list[Advice]:
 
 def training_rows(seen: Seen) -> list[Advice]:
     """Rows marked as training rows are among those evaluated."""
-    p = seen.table
+    p = seen.sample if isinstance(seen.table, Stream) else seen.table
     if "split" not in p.columns or not p.n:
         return []
     codes, names = p.group("split")

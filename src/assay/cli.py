@@ -40,6 +40,15 @@ def _stop(message: str) -> None:
     sys.exit(2)
 
 
+def _version(asked: bool) -> None:
+    if not asked:
+        return
+    from assay.kernels import in_use
+
+    click.echo(f"assay, version {__version__} ({in_use()} kernels)")
+    raise click.exceptions.Exit(0)
+
+
 def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that reads a predictions table."""
     options = (
@@ -69,7 +78,14 @@ POINT = click.option("--point", is_flag=True, help="Check the figures themselves
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, prog_name="assay")
+@click.option(
+    "--version",
+    is_flag=True,
+    callback=lambda *given: _version(given[-1]),
+    expose_value=False,
+    is_eager=True,
+    help="Show the version, and which kernels are in use.",
+)
 def cli() -> None:
     """Which model is best, how sure are we, is it over- or under-fitting, and would fusing them be better?"""
 
@@ -96,23 +112,89 @@ def demo(out: Path, seed: int) -> None:
     "--require", multiple=True, metavar="'M >= X'", help="Exit 1 unless the interval keeps the bound (repeatable)."
 )
 @POINT
+@click.option(
+    "--checkpoint", metavar="STATE", help="Keep the states here: goes on after an interruption, and can be merged."
+)
 @SEED
 @JSON
 def evaluate(
     files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
-    require: tuple[str, ...], point: bool, seed: int, json_to: str | None, **reading: Any,
+    require: tuple[str, ...], point: bool, checkpoint: str | None, seed: int, json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
-    """Every metric of every model in FILE..., each with its interval."""
+    """Every metric of every model in FILE..., each with its interval; Parquet larger than memory is streamed."""
     import assay
     from assay.evaluate import defaults
     from assay.gates import Requirement
 
-    table = _read(files, **reading)
+    table = _read(files, large=True, **reading)
     required = [Requirement.parse(text) for text in require]
     asked = _split(metrics) or (None if not required else [*defaults(table), *(r.metric for r in required)])
-    found = assay.evaluate(table, asked, by=by or None, intervals=intervals, confidence=confidence, seed=seed)
+    found = assay.evaluate(
+        table, asked, by=by or None, intervals=intervals, confidence=confidence, seed=seed, checkpoint=checkpoint
+    )
     _show(found, json_to)
     _gate([failure for one in required for failure in one.failures(found, point=point)])
+
+
+@cli.command()
+@click.argument("states", nargs=-1, required=True, metavar="STATE...")
+@click.option("-o", "--out", metavar="STATE", help="Write the joined states here as well.")
+@JSON
+def merge(states: tuple[str, ...], out: str | None, json_to: str | None) -> None:
+    """The figures over the rows of separate jobs, from the states that each kept (evaluate --checkpoint STATE)."""
+    from assay.evaluate import answer
+    from assay.statefile import merged, write_merged
+
+    folded, question = merged(states)
+    if out is not None:
+        write_merged(out, folded, question)
+    _show(answer(folded, question), json_to)
+
+
+@cli.command()
+@predictions_options
+@click.option("--by-metric", metavar="M", help="Metric to search by (default: accuracy, or mse in regression).")
+@click.option("--by", multiple=True, metavar="COL", help="Column to slice by (repeatable; default: all).")
+@click.option("--depth", default=2, show_default=True, help="Most columns to cross.")
+@click.option("--min-rows", default=30, show_default=True, help="Fewest rows of a slice.")
+@click.option("--alpha", default=0.05, show_default=True, help="Chance of reporting any slice without reason.")
+@CONFIDENCE
+@JSON
+def slices(
+    files: tuple[str, ...], by_metric: str | None, by: tuple[str, ...], depth: int, min_rows: int, alpha: float,
+    confidence: float, json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
+    """The slices of the rows in FILE... on which a model does significantly worse than on the rest."""
+    import assay
+
+    found = assay.weak_slices(
+        _read(files, **reading), by_metric, columns=by or None, depth=depth, min_rows=min_rows, alpha=alpha,
+        confidence=confidence,
+    )  # fmt: skip
+    _show(found, json_to)
+
+
+@cli.command()
+@predictions_options
+@click.option("--by", required=True, multiple=True, metavar="COL", help="Column of groups (repeatable: crosses).")
+@click.option("--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric to hold between groups.")
+@click.option("--reference", metavar="GROUP", help="Group to hold the others against (default: all other rows).")
+@CONFIDENCE
+@SEED
+@JSON
+def fairness(
+    files: tuple[str, ...], by: tuple[str, ...], metrics: tuple[str, ...], reference: str | None, confidence: float,
+    seed: int, json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
+    """How the figures of the models in FILE... differ between groups of rows."""
+    import assay
+
+    table = _read(files, **reading)
+    against = None if reference is None else _label(reference)
+    found = assay.fairness(
+        table, by, _split(metrics) or None, reference=against, confidence=confidence, seed=seed
+    )  # fmt: skip
+    _show(found, json_to)
 
 
 @cli.command()
@@ -242,12 +324,15 @@ def list_(family: str) -> None:
 
 
 def _read(
-    files: Sequence[str], truth: str, task: Any, positive: str | None, classes: str | None, models: tuple[str, ...]
-) -> Any:
-    import assay
+    files: Sequence[str], truth: str, task: Any, positive: str | None, classes: str | None, models: tuple[str, ...],
+    large: bool = False,
+) -> Any:  # fmt: skip
+    from assay.io import read
+    from assay.stream import opened
 
     declared = None if classes is None else [_label(text) for text in classes.split(",")]
-    table = assay.read(*files, truth=truth, task=task, positive=positive, classes=declared, models=list(models) or None)
+    reading = {"truth": truth, "task": task, "positive": positive, "classes": declared, "models": list(models) or None}
+    table = opened(files, **reading) if large else read(*files, **reading)
     if not table.n:
         raise SchemaError(f"{', '.join(files)}: the table has columns but no rows; give at least one row")
     return table

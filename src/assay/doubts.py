@@ -153,7 +153,7 @@ def shared_across_splits(seen: Seen) -> list[Advice]:
 
 def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | None:
     """How many units are in more than one of the parts, one of them, and the parts it is in."""
-    columns = seen.table.columns
+    columns = seen.table.columns  # of a stream, those of its first rows
     if unit not in columns or apart not in columns:
         return None
     import pyarrow as pa

@@ -9,14 +9,17 @@
 """
 
 import os
+import sys
+import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice
-from typing import Any, ClassVar, TypeVar
+from itertools import chain, islice, product
+from typing import Any, ClassVar, Protocol, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -24,17 +27,18 @@ import numpy as np
 from assay.predictions import Predictions
 from assay.registry import Member, Registry
 from assay.state import Pair, State
+from assay.stream import Stream
 from assay.table.labels import Array
 
-__all__ = ["BUCKETS", "ENGINES", "Engine", "Grouping", "Job", "Local", "buckets"]
+__all__ = ["BUCKETS", "ENGINES", "Crossing", "Engine", "Grouping", "Job", "Keep", "Local", "buckets"]
 
 ENGINES: "Registry[Engine]" = Registry("engines")
 
 BUCKETS = 1024
 # Bytes of a batch: what stays in a core's cache while every state looks at it.
 WITHIN = 1 << 21
-# Batches whose values are joined at a time.
-AHEAD = 64
+# Batches whose values are joined at a time: many, since each join costs; of a stream few, since sketches are large.
+AHEAD, FEW = 64, 4
 
 T = TypeVar("T")
 
@@ -69,6 +73,37 @@ class Grouping:
         rank[present] = np.arange(len(present))
         return Grouping(rank[code], tuple(keys[i] for i in present))
 
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch of the table."""
+        return self.codes[batch.offset : batch.offset + batch.n]
+
+
+@dataclass(frozen=True, eq=False)
+class Crossing:
+    """Groups of a stream: every combination of the values of its columns, whether or not a row has it."""
+
+    names: tuple[str, ...]
+    levels: tuple[tuple[Any, ...], ...]
+
+    @property
+    def keys(self) -> tuple[tuple[Any, ...], ...]:
+        """One key a group."""
+        return tuple(product(*self.levels))
+
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch."""
+        code = np.zeros(batch.n, np.int64)
+        for name, levels in zip(self.names, self.levels, strict=True):
+            codes, values = batch.group(name)
+            code = code * len(levels) + np.array([levels.index(value) for value in values], np.int64)[codes]
+        return code
+
+
+class Keep(Protocol):
+    """What is told how many batches have been folded, and their values; `now` where the pass is complete."""
+
+    def __call__(self, done: int, values: Mapping[Job, Any], *, now: bool) -> None: ...
+
 
 @dataclass(frozen=True)
 class Engine(Member):
@@ -78,9 +113,18 @@ class Engine(Member):
 
     @abstractmethod
     def fold(
-        self, predictions: Predictions, jobs: Sequence[Job], grouping: Grouping | None = None
+        self,
+        predictions: Predictions | Stream,
+        jobs: Sequence[Job],
+        grouping: Grouping | Crossing | None = None,
+        *,
+        begun: tuple[int, Mapping[Job, Any]] | None = None,
+        keep: Keep | None = None,
     ) -> Mapping[Job, Any]:
-        """The value of each job's state over all rows; its cells are groups x buckets."""
+        """The value of each job's state over all rows; its cells are groups x buckets.
+
+        begun: how many batches an earlier call has folded, and their values. keep: called with the same as it goes on.
+        """
 
 
 @dataclass(frozen=True)
@@ -88,31 +132,99 @@ class Local(Engine):
     """One process, one pass, in batches on as many threads as pay: the default, and the reference for other engines.
 
     batch: rows at a time; by default as many as keep what is read of them within the processor's cache. threads: by
-    default one a core. Batches are merged in the order of the rows, so that the result does not depend on threads.
+    default one a core. progress: a bar on standard error with rows a second and the time left; by default for a stream,
+    where that is a terminal. Batches are joined in the order of the rows: threads do not change the result.
     """
 
     name = "local"
     batch: int | None = None
     threads: int | None = None
+    progress: bool | None = None
 
     def fold(
-        self, predictions: Predictions, jobs: Sequence[Job], grouping: Grouping | None = None
+        self,
+        predictions: Predictions | Stream,
+        jobs: Sequence[Job],
+        grouping: Grouping | Crossing | None = None,
+        *,
+        begun: tuple[int, Mapping[Job, Any]] | None = None,
+        keep: Keep | None = None,
     ) -> Mapping[Job, Any]:
         groups = 1 if grouping is None else len(grouping.keys)
-        values = {job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1)) for job in jobs}
-        size = self.batch or _fitting(predictions, jobs)
-        parts = [partial(_observe, predictions, start, size, jobs, grouping) for start in range(0, predictions.n, size)]
-        waiting: list[dict[Job, Any]] = []
-        for seen in in_order(parts, self.threads or os.cpu_count() or 1):
-            waiting.append(seen)
-            if len(waiting) == AHEAD:
-                values = _joined(values, waiting)
-                waiting = []
-        return _joined(values, waiting) if waiting else values
+        values: Mapping[Job, Any] = {
+            job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1)) for job in jobs
+        }
+        done, values = begun or (0, values)
+        parts = islice(self._parts(predictions, jobs, grouping), done, None)
+        together = FEW if isinstance(predictions, Stream) else AHEAD
+        shown = isinstance(predictions, Stream) and sys.stderr.isatty() if self.progress is None else self.progress
+        with bar(predictions, shown) as tell:
+            for seen in batched(in_order(parts, self.threads or os.cpu_count() or 1), together):
+                values = _joined(values, seen)
+                done += len(seen)
+                tell(done)
+                if keep is not None:
+                    keep(done, values, now=False)
+        if keep is not None:
+            keep(done, values, now=True)
+        return values
+
+    def _parts(
+        self, table: Predictions | Stream, jobs: Sequence[Job], grouping: Grouping | Crossing | None
+    ) -> Iterator[Callable[[], dict[Job, Any]]]:
+        """What computes the states of each batch of the table."""
+        if isinstance(table, Stream):
+            for load in table.parts():
+                yield partial(self._in_pieces, load, jobs, grouping)
+            return
+        size = self.batch or _fitting(table, jobs)
+        for start in range(0, table.n, size):
+            yield partial(lambda start: _observe(table.slice(start, start + size), jobs, grouping), start)
+
+    def _in_pieces(
+        self, load: Callable[[], Predictions], jobs: Sequence[Job], grouping: Grouping | Crossing | None
+    ) -> dict[Job, Any]:
+        """The states of a loaded batch, a few rows at a time, so that what they need on the way stays small."""
+        batch = load()
+        size = self.batch or _fitting(batch, jobs)
+        seen = [_observe(part, jobs, grouping) for part in batch.batches(size)]
+        return seen[0] if len(seen) == 1 else {job: job.state.join([part[job] for part in seen]) for job in jobs}
 
 
 def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:
     return {job: job.state.join([value, *(part[job] for part in seen)]) for job, value in values.items()}
+
+
+@contextmanager
+def bar(table: Predictions | Stream, shown: bool) -> Iterator[Callable[[int], None]]:
+    """What is told how many parts of a stream have been read, and shows it on standard error."""
+    if not shown or not isinstance(table, Stream):
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    start, parts = time.perf_counter(), len(table.pieces)
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        line = progress.add_task("evaluating", total=parts, told="")
+
+        def tell(done: int) -> None:
+            rows = table.n * min(done, parts) / parts
+            speed = rows / max(time.perf_counter() - start, 1e-9)
+            progress.update(line, completed=done, told=f"{rows:,.0f} of {table.n:,} rows, {speed / 1e6:,.1f} million/s")
+
+        yield tell
+
+
+def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Lists of up to `size` items, in their order.
+
+    >>> list(batched(iter("abcde"), 2))
+    [['a', 'b'], ['c', 'd'], ['e']]
+    """
+    while batch := list(islice(items, size)):
+        yield batch
 
 
 def in_order(parts: Iterable[Callable[[], T]], threads: int) -> Iterator[T]:
@@ -139,12 +251,9 @@ def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:
     return 1 << int(np.clip(np.log2(WITHIN / max(row, 1)), 12, 20))
 
 
-def _observe(
-    predictions: Predictions, start: int, size: int, jobs: Sequence[Job], grouping: Grouping | None
-) -> dict[Job, Any]:
+def _observe(batch: Predictions, jobs: Sequence[Job], grouping: Grouping | Crossing | None) -> dict[Job, Any]:
     """The value of each job's state over the rows of one batch."""
-    batch = predictions if size >= predictions.n else predictions.slice(start, start + size)
-    group = None if grouping is None else grouping.codes[start : start + size]
+    group = None if grouping is None else grouping.of_batch(batch)
     groups = 1 if grouping is None else len(grouping.keys)
     bucket = buckets(batch) if any(job.bucketed for job in jobs) else None
     views = {names: _view(batch, names) for names in {job.models for job in jobs}}

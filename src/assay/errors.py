@@ -7,7 +7,10 @@ Traceback (most recent call last):
 assay.errors.SchemaError: column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.
 """
 
-__all__ = ["AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnsupportedError"]
+__all__ = [
+    "AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
+    "UnsupportedError",
+]  # fmt: skip
 
 
 class AssayError(ValueError):
@@ -16,6 +19,10 @@ class AssayError(ValueError):
 
 class SchemaError(AssayError):
     """The predictions table is not usable: a column, a label, a probability, an id or a size is wrong."""
+
+
+class UnseenLabelError(SchemaError):
+    """A label is outside the declared classes."""
 
 
 class ReadError(AssayError):

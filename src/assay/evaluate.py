@@ -6,26 +6,28 @@
 0.75
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from assay.advice import Advice, advise
-from assay.engine import BUCKETS, Engine, Grouping, Job, Local
-from assay.errors import UnsupportedError
-from assay.io import Source, table_of
+from assay.engine import Engine, Local
+from assay.errors import UnseenLabelError, UnsupportedError
+from assay.figures import Folded, Keeper, Question, Row, counts, fold, read_rows
+from assay.io import Source
 from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
-from assay.resampling import is_resampled_by_cell
 from assay.result import Result, format_number, text_table
-from assay.state import Confusion, Counts
+from assay.statefile import Checkpoint, known_classes
+from assay.stream import Stream, opened
 from assay.table.schema import Schema, Task
-from assay.uncertainty import FEW, PROCEDURES, Sample, interval
+from assay.uncertainty import PROCEDURES
 
-__all__ = ["DEFAULTS", "Evaluation", "Row", "defaults", "evaluate", "resolve"]
+__all__ = ["DEFAULTS", "Evaluation", "Row", "answer", "defaults", "evaluate", "resolve"]
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
@@ -38,30 +40,6 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
     ),
     "regression": ("rmse", "mse", "mae", "r2"),
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Row:
-    """One figure: `value` in [`low`, `high`] by `method`, on `n` rows; nan values carry their reason in `note`.
-
-    `class_` (JSON: class) is the class of a per-class figure, (truth, predicted) for a confusion matrix, else None;
-    `group` the value of the group column (several columns: a tuple), None over all rows.
-    """
-
-    model: str
-    metric: str
-    class_: Any
-    group: Any
-    value: float
-    low: float
-    high: float
-    n: int
-    method: str
-    note: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """The row under the names of the JSON contract."""
-        return {("class" if name == "class_" else name): value for name, value in self.__dict__.items()}
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,7 +125,7 @@ class Evaluation(Result):
 
 
 def evaluate(
-    predictions: Source,
+    predictions: Source | Stream,
     metrics: Metrics = None,
     *,
     by: str | Sequence[str] | None = None,
@@ -155,30 +133,57 @@ def evaluate(
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
+    checkpoint: str | os.PathLike[str] | None = None,
 ) -> Evaluation:
     """The figures of every model in `predictions`, in one pass over the rows.
+
+    predictions: a table in memory, paths of files that hold one, or a `Stream`; Parquet files larger than memory are
+    streamed by themselves, with only the columns read that the metrics need.
 
     metrics: texts such as "f1(average=micro)" or Metric instances; by default those that suit the task and what the
     models gave. by: group columns; figures are then given for each group besides the whole. intervals: whether to put
     an interval of the given confidence beside each figure, by the procedure that suits it, or the name of the procedure
     for all (wilson, jeffreys, clopper_pearson, t, bootstrap_t, delong, bootstrap). The same table and seed give the
-    same result in any split.
+    same result in any split. checkpoint: a file that keeps the states of a stream as it is read: an interrupted
+    evaluation goes on from there, and `assay merge` joins those of separate jobs.
 
     A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
     where no model can, UnsupportedError. Undefined figures are nan with a reason code.
     """
     if not 0 < confidence < 1:
         raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
-    table = table_of(predictions)
-    names = (by,) if isinstance(by, str) else tuple(by or ())
-    asked = resolve(metrics, table.schema)
     if isinstance(intervals, str) and intervals not in PROCEDURES:
         raise UnsupportedError(f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {intervals!r}")
-    plan = _Plan(table, asked, names, intervals, confidence, engine or Local(), seed)
-    positive = table.schema.positive if table.task == "binary" else None
-    found = advise(table, plan.counts())
-    rows = tuple(plan.rows())
-    return Evaluation(table.task, table.classes, table.n, rows, found, confidence, names, positive, table.notes)
+    table = opened(predictions)
+    names = (by,) if isinstance(by, str) else tuple(by or ())
+    mergeable = checkpoint is not None
+    if isinstance(table, Stream) and table.assumed and checkpoint is not None:
+        table = table.declared(known_classes(checkpoint))
+    question = Question(tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable)
+    try:
+        folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
+    except UnseenLabelError:
+        if isinstance(table, Predictions) or not table.assumed:
+            raise
+        table = table.widened()
+        if checkpoint is not None:
+            Path(checkpoint).unlink(missing_ok=True)
+        folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
+    return answer(folded, question, advise(table, counts(folded, question)))
+
+
+def _keeper(path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question) -> Keeper | None:
+    return None if path is None else Checkpoint(os.fspath(path), table, question)
+
+
+def answer(folded: Folded, question: Question, advice: tuple[Advice, ...] = ()) -> Evaluation:
+    """The evaluation that folded states give, wherever they were folded."""
+    frame = folded.frame
+    schema = frame.schema
+    positive = schema.positive if schema.task == "binary" else None
+    rows = tuple(read_rows(folded, question))
+    by, confidence = question.by, question.confidence
+    return Evaluation(schema.task, schema.classes, frame.n, rows, advice, confidence, by, positive, frame.notes)
 
 
 def defaults(predictions: Predictions) -> list[str]:
@@ -202,117 +207,6 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
                 gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
                 raise UnsupportedError(f"metric {metric} needs {metric.reads}, which no model gives ({gives})")
     return [(str(m), m.on(schema)) for m in dict.fromkeys(found)]
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """Which states to fold for whom, and how to read the figures off them."""
-
-    table: Predictions
-    asked: list[tuple[str, Metric]]
-    by: tuple[str, ...]
-    intervals: bool | str
-    confidence: float
-    engine: Engine
-    seed: int
-
-    @cached_property
-    def whole(self) -> dict[Job, Any]:
-        """The states over all rows, without groups."""
-        return self._fold(None)
-
-    def counts(self) -> dict[str, Counts]:
-        """The confusion counts of the models for which they were folded anyway."""
-        jobs = [job for job in self.whole if isinstance(job.state, Confusion)]
-        return {job.models[0]: self._sample(job, self.whole[job], 0).summary for job in jobs}
-
-    def rows(self) -> list[Row]:
-        """Every figure over all rows, then for each group."""
-        rows = self._read(self.whole, [None])
-        if self.by:
-            grouping = Grouping.of(self.table, self.by)
-            rows += self._read(self._fold(grouping), [key[0] if len(key) == 1 else key for key in grouping.keys])
-        return rows
-
-    def _fold(self, grouping: Grouping | None) -> dict[Job, Any]:
-        groups = 1 if grouping is None else len(grouping.keys)
-        jobs = {self._job(metric, model, groups) for _, metric in self.asked for model in self._serving(metric)}
-        return dict(self.engine.fold(self.table, sorted(jobs, key=repr), grouping))
-
-    def _serving(self, metric: Metric) -> list[str]:
-        return [model for model in self.table.models if self.table.schema.offers(model, metric.reads)]
-
-    def _job(self, metric: Metric, model: str, groups: int) -> Job:
-        sharing = [m for _, m in self.asked if m.state == metric.state]
-        return Job(metric.state, (model,), bool(self.intervals) and any(self._bucketed(m, groups) for m in sharing))
-
-    def _bucketed(self, metric: Metric, groups: int) -> bool:
-        """Whether an interval of the metric resamples buckets of rows."""
-        if "cluster" in self.table.columns:
-            return True
-        suited = metric.interval(self.table.schema)
-        asked = self.intervals if isinstance(self.intervals, str) else suited
-        if suited == "t" and asked in ("t", "bootstrap_t"):
-            return self.table.n <= FEW * groups or asked == "bootstrap_t"
-        return asked == "bootstrap" and suited != "delong" and not is_resampled_by_cell(metric.state, self.table.schema)
-
-    def _read(self, values: dict[Job, Any], keys: list[Any]) -> list[Row]:
-        rows: list[Row] = []
-        samples: dict[tuple[Job, int], Sample] = {}
-        for place, key in enumerate(keys):
-            for text, metric in self.asked:
-                for model in self.table.models:
-                    job = self._job(metric, model, len(keys))
-                    if job not in values:
-                        rows.append(
-                            Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
-                        )
-                        continue
-                    if (job, place) not in samples:
-                        samples[job, place] = self._sample(job, values[job], place)
-                    rows += self._figures(model, text, metric, key, samples[job, place])
-        return rows
-
-    def _sample(self, job: Job, value: Any, place: int) -> Sample:
-        width = BUCKETS if job.bucketed else 1
-        one = job.state.take(value, slice(place * width, (place + 1) * width))
-        clustered = "cluster" in self.table.columns
-        return Sample(job.state, one, self.table.schema, job.bucketed, clustered, self.seed)
-
-    def _figures(self, model: str, text: str, metric: Metric, key: Any, sample: Sample) -> list[Row]:
-        schema, n = self.table.schema, sample.n
-        figures = metric.figures(sample.summary)
-        nothing = np.full(len(figures), np.nan)
-        low, high, method = nothing, nothing, ""
-        if self.intervals and n:
-            asked = self.intervals if isinstance(self.intervals, str) else None
-            low, high, method = interval(metric, sample, self.confidence, asked)
-        said = metric.note(sample.summary, schema) if n else ""
-        labels = _labels(metric, schema)
-        result = []
-        for label, value, a, b in zip(labels, figures, low, high, strict=True):
-            undefined = _reason(metric, n) if np.isnan(value) else ""
-            few = f"only {n} rows" if self.intervals and 0 < n < 10 else ""
-            note = "; ".join(filter(None, (undefined, said, few)))
-            shown = "" if np.isnan(a) else method
-            result.append(Row(model, text, label, key, float(value), float(a), float(b), n, shown, note))
-        return result
-
-
-def _reason(metric: Metric, n: int) -> str:
-    """The reason code of an undefined figure."""
-    if not n:
-        return "no_samples"
-    return "overflow" if metric.undefined == "no_samples" else metric.undefined
-
-
-def _labels(metric: Metric, schema: Schema) -> list[Any]:
-    """What each figure of a metric is about: nothing, a class, or a pair (truth, predicted)."""
-    if metric.axes == 0:
-        return [None]
-    if metric.axes == 1:
-        return list(schema.classes)
-    return [(truth, predicted) for truth in schema.classes for predicted in schema.classes]
 
 
 def _figure_name(key: tuple[Any, ...]) -> str:

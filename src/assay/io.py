@@ -26,7 +26,7 @@ from assay.table.layout import Key, Part, joined, layout, parts, roles, stacked
 from assay.table.outputs import Given, gathered
 from assay.table.schema import BY_CLASS, SPECIAL, Task, parse_column
 
-__all__ = ["Source", "read", "table_of", "write"]
+__all__ = ["Source", "asked_of", "checked", "read", "table_of", "write"]
 
 # What every verb takes: a table, or the path or paths that hold one.
 Source: TypeAlias = Predictions | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
@@ -61,7 +61,7 @@ def read(
     that cannot be used; both begin with the path.
     """
     files = [read_table(path) for path in expand(paths)]
-    asked = _asked(files, truth, task, classes, positive, models)
+    asked = asked_of(files, truth, task, classes, positive, models)
     try:
         files = _text_labels(files, asked)
         found = [part for file, name in zip(files, _stems(files), strict=True) for part in _parts(file, name, asked)]
@@ -69,7 +69,7 @@ def read(
         for part in found:
             shards.setdefault(frozenset(part.columns), []).append(part)
         table = joined([stacked(pieces) for pieces in shards.values()])
-        return _checked(with_bare_models(table, asked), asked)
+        return checked(with_bare_models(table, asked), asked)
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise
@@ -112,9 +112,10 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def _asked(
+def asked_of(
     files: Sequence[File], truth: str, task: Task | None, classes: Any, positive: Any, models: Sequence[str] | None
 ) -> Asked:
+    """What the caller says of the files, and where that is nothing, what their metadata says."""
     about = next((file.about for file in files if file.about.task is not None), About())
     if isinstance(models, str):
         raise SchemaError(f"models must be a list of names; got the text {models!r}")
@@ -212,7 +213,7 @@ def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
             )
 
 
-def _checked(table: Part, asked: Asked) -> Predictions:
+def checked(table: Part, asked: Asked) -> Predictions:
     """The parts by their roles, through the door."""
     given: dict[str, Given] = {}
     columns = {}

@@ -7,19 +7,24 @@
 [2.0]
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.errors import UnsupportedError
 from assay.order import Ranking
 from assay.predictions import Rows
+from assay.sketch import Grid, Sketch
 from assay.state import RowWise, State
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["Chunk", "Kept", "Ranked", "Table", "Values"]
+__all__ = ["MOST", "Chunk", "Kept", "Ranked", "Table", "Values", "is_long"]
+
+# Values of a stream, over all classes, up to which they are kept as they are.
+MOST = 1 << 22
 
 
 class Chunk(NamedTuple):
@@ -33,19 +38,46 @@ class Chunk(NamedTuple):
     weight: Array | None
     cell: Array | None
     times: Array | None = None
+    merged: int = 0  # how many rows it stands for, where rows of all but equal values were made one
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.merged or len(self.values)
+
+
+class Parts(tuple[Any, ...]):
+    """Chunks (or one sketch), in the order of the rows."""
+
+    __slots__ = ()
+
+    @property
+    def rows(self) -> Array:
+        """Number of rows in each cell, up to the last filled one; (1,) where there are no cells."""
+        cells = [part.cell for part in self if isinstance(part, Chunk) and part.cell is not None]
+        if not cells:
+            return np.array([sum(part.rows for part in self)])
+        most = max((int(cell.max(initial=0)) for cell in cells), default=0) + 1
+        return np.asarray(sum(np.bincount(cell, minlength=most) for cell in cells))
 
 
 @dataclass(frozen=True)
-class Kept(State[tuple[Chunk, ...]]):
-    """Base of states that keep something of every row, as chunks in row order; in memory they are views."""
+class Kept(State[Parts]):
+    """Base of states that keep something of every row, as chunks in row order; in memory they are views.
 
-    def empty(self, schema: Schema, cells: int = 1) -> tuple[Chunk, ...]:
-        return ()
+    Of a stream of more than MOST values they keep what a bounded sketch can: see `Ranked` and `Values`.
+    """
 
-    def merge(self, a: tuple[Chunk, ...], b: tuple[Chunk, ...]) -> tuple[Chunk, ...]:
-        return a + b
+    def empty(self, schema: Schema, cells: int = 1) -> Parts:
+        return Parts()
 
-    def take(self, value: tuple[Chunk, ...], cells: slice) -> tuple[Chunk, ...]:
+    def merge(self, a: Parts, b: Parts) -> Parts:
+        return self.join((a, b))
+
+    def join(self, values: Sequence[Parts]) -> Parts:
+        return Parts(chunk for value in values for chunk in value)
+
+    def take(self, value: Parts, cells: slice) -> Parts:
         def within(c: Chunk) -> Chunk:
             if c.cell is None:
                 return c
@@ -53,43 +85,105 @@ class Kept(State[tuple[Chunk, ...]]):
             weight = None if c.weight is None else c.weight[keep]
             return Chunk(c.values[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
 
-        return tuple(within(c) for c in value)
+        return Parts(within(c) for c in value)
 
-    def pool(self, value: tuple[Chunk, ...], times: Array) -> tuple[Chunk, ...]:
+    def pool(self, value: Parts, times: Array) -> Parts:
         if len(times) == 1 and (times == 1).all():
             return value
-        return tuple(c._replace(times=times) for c in value)
+        return Parts(c._replace(times=times) for c in value)
+
+    def dump(self, value: Parts) -> dict[str, Array]:
+        if value and isinstance(value[0], Sketch):
+            return value[0].dump()
+        one = _one(value)
+        named = {"values": one.values, "truth": one.truth, "weight": one.weight, "cell": one.cell}
+        return {"merged": np.array(one.merged), **{k: array for k, array in named.items() if array is not None}}
+
+    def load(self, arrays: Mapping[str, Array], schema: Schema) -> Parts:
+        if "place" in arrays:
+            return Parts([Sketch.load(arrays)])
+        weight, cell = arrays.get("weight"), arrays.get("cell")
+        return Parts([Chunk(arrays["values"], arrays["truth"], weight, cell, None, int(arrays["merged"]))])
 
 
 @dataclass(frozen=True)
 class Ranked(Kept):
-    """The scores themselves, for metrics of order; exact, and as large as the score columns."""
+    """The scores themselves, for metrics of order: exact, and as large as the score columns; of a long stream a sketch.
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> tuple[Chunk, ...]:
-        return (Chunk(rows.score, rows.truth, rows.weight, cell),)
+    A sketch counts the rows in a million cells of score, and the figures read off it come with a bound of their error.
+    """
 
-    def summary(self, value: tuple[Chunk, ...], schema: Schema) -> Ranking:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
+        if is_long(rows):
+            return Parts([_sketch(rows, cell, cells)])
+        score = np.ascontiguousarray(rows.score) if rows.predictions.streamed else rows.score
+        return Parts([Chunk(score, rows.truth, rows.weight, cell)])
+
+    def alike(self, values: Sequence[Parts], schema: Schema) -> list[Parts]:
+        """Values of separate jobs, all of them sketches where one is."""
+        grid = next((part.grid for value in values for part in value if isinstance(part, Sketch)), None)
+        if grid is None:
+            return list(values)
+        return [Parts(_condensed(part, schema, grid) for part in value) for value in values]
+
+    def join(self, values: Sequence[Parts]) -> Parts:
+        parts = super().join(values)
+        sketches = [part for part in parts if isinstance(part, Sketch)]
+        return Parts([Sketch.joined(sketches)]) if sketches else parts
+
+    def take(self, value: Parts, cells: slice) -> Parts:
+        if value and isinstance(value[0], Sketch):
+            return Parts([value[0].of_cells(cells.start, cells.stop)])
+        return super().take(value, cells)
+
+    def pool(self, value: Parts, times: Array) -> Parts:
+        if value and isinstance(value[0], Sketch):
+            return Parts([value[0].pooled(times)])
+        return super().pool(value, times)
+
+    def summary(self, value: Parts, schema: Schema) -> Ranking:
+        if value and isinstance(value[0], Sketch):
+            return value[0].ranking(schema)
         empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
         score = _join([c.values for c in value], empty)
         truth = _join([c.truth for c in value], np.zeros(0, np.uint8) if schema.task != "multilabel" else empty)
-        weight, cell = _whole([c.weight for c in value]), _whole([c.cell for c in value])
-        return Ranking(score, truth, weight, schema, cell, value[0].times if value else None)
+        return Ranking(score, truth, _whole([c.weight for c in value]), schema, *_drawn(value))
 
 
 @dataclass(frozen=True)
 class Values(Kept):
-    """What `of` gives for every row, (n,) or (n, width): for quantiles, extremes and ranks."""
+    """What `of` gives for every row, (n,) or (n, width): for quantiles, extremes and ranks.
+
+    Of a long stream single values are kept to 20 binary places (a relative error of 5e-7), with how many rows have
+    them.
+    """
 
     of: RowWise
     width: int = 1
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> tuple[Chunk, ...]:
-        return (Chunk(np.asarray(self.of.per_row(rows), np.float64), rows.truth, rows.weight, cell),)
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
+        chunk = Chunk(np.asarray(self.of.per_row(rows), np.float64), rows.truth, rows.weight, cell)
+        if not is_long(rows):
+            return Parts([chunk])
+        if self.width > 1 or cells > 1:
+            raise UnsupportedError(
+                f"a figure that needs {self.of} of every row has no bounded form over so many rows; ask for it on fewer"
+            )
+        values, count = _rounded(chunk.values, chunk.weight)
+        return Parts([Chunk(values, values, count, None, None, len(chunk.values))])
 
-    def summary(self, value: tuple[Chunk, ...], schema: Schema) -> "Table":
+    def join(self, values: Sequence[Parts]) -> Parts:
+        parts = super().join(values)
+        if not any(part.merged for part in parts):
+            return parts
+        weights = [np.ones(len(part.values)) if part.weight is None else part.weight for part in parts]
+        found, count = _rounded(np.concatenate([part.values for part in parts]), np.concatenate(weights))
+        return Parts([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
+
+    def summary(self, value: Parts, schema: Schema) -> "Table":
         values = _join([c.values for c in value], np.zeros((0,) if self.width == 1 else (0, self.width)))
-        weight, cell = _whole([c.weight for c in value]), _whole([c.cell for c in value])
-        return Table(values.reshape(len(values), self.width), weight, cell, value[0].times if value else None)
+        merged, weight = any(c.merged for c in value), _whole([c.weight for c in value])
+        return Table(values.reshape(len(values), self.width), weight, *_drawn(value), merged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +194,7 @@ class Table:
     weight: Array | None
     cell: Array | None = None
     times: Array | None = None
+    rounded: bool = False
 
     def read(self, of_values: Callable[[Array, Array | None], float]) -> Array:
         """What `of_values(values, weight)` makes of the rows (1,), or of the rows of each replicate (b,)."""
@@ -111,6 +206,59 @@ class Table:
         there = times > 0
         weight = times[there] if self.weight is None else times[there] * self.weight[there]
         return self.values[there], weight.astype(np.float64)
+
+
+def is_long(rows: Rows) -> bool:
+    """Whether the rows are of a stream that is too long to keep what every row has."""
+    return rows.predictions.streamed * max(rows.schema.k, 1) > MOST
+
+
+def _sketch(rows: Rows, cell: Array | None, cells: int) -> Sketch:
+    unit = "score" not in rows.given and "logit" not in rows.given
+    return Sketch.of(*_problems(rows.score, rows.truth, rows.schema), rows.weight, cell, cells, unit)
+
+
+def _problems(score: Array, truth: Array, schema: Schema) -> tuple[Array, Array]:
+    """Scores (n, problems), and whether each row is positive there."""
+    if schema.task == "binary":
+        return np.ascontiguousarray(score)[:, None], (truth == schema.positive_code)[:, None]
+    return np.ascontiguousarray(score), truth != 0 if schema.task == "multilabel" else truth[:, None] == np.arange(
+        schema.k
+    )
+
+
+def _condensed(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
+    if isinstance(part, Sketch):
+        return part
+    return Sketch.of(*_problems(part.values, part.truth, schema), part.weight, None, 1, grid.unit)
+
+
+def _drawn(value: Parts) -> tuple[Array | None, Array | None]:
+    """The cell of each row (n,), and how often each enters each replicate; cells that were drawn apart are apart."""
+    drawn = {id(c.times): c.times for c in value if c.times is not None}
+    if len(drawn) < 2:
+        return _whole([c.cell for c in value]), next(iter(drawn.values()), None)
+    ends = np.cumsum([0, *(times.shape[1] for times in drawn.values())])
+    start = dict(zip(drawn, ends.tolist(), strict=False))
+    cell = np.concatenate([c.cell + start[id(c.times)] for c in value if c.cell is not None])
+    return cell, np.concatenate(list(drawn.values()), axis=1)
+
+
+def _one(parts: Parts) -> Chunk:
+    """All chunks as one."""
+    if len(parts) == 1:
+        return parts[0]  # type: ignore[no-any-return]
+    nothing = np.zeros(0)
+    values, truth = _join([c.values for c in parts], nothing), _join([c.truth for c in parts], nothing)
+    return Chunk(values, truth, _whole([c.weight for c in parts]), _whole([c.cell for c in parts]))
+
+
+def _rounded(values: Array, weight: Array | None) -> tuple[Array, Array]:
+    """Distinct values to 20 binary places, ascending, and the weight of each."""
+    bits = np.ascontiguousarray(values).view(np.int64)
+    near = ((bits + (1 << 31)) >> 32 << 32).view(np.float64)
+    found, place = np.unique(near, return_inverse=True)
+    return found, np.bincount(place, weight, len(found)).astype(np.float64)
 
 
 def _join(parts: Sequence[Array], empty: Array) -> Array:

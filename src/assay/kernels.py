@@ -17,7 +17,7 @@ import numpy.typing as npt
 from assay._native import TWINS
 
 __all__ = [
-    "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "moments", "row_facts",
+    "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "look_up", "moments", "row_facts",
     "select_places", "sum_by", "tie_counts",
 ]  # fmt: skip
 
@@ -52,7 +52,7 @@ def count_pairs(
 ) -> Array:
     """How often (or with what weight) each pair of codes occurs: (k, k), or (cells, k, k) where `cell` is given.
 
-    Counts are int64 and exact; weighted sums are float64.
+    Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
     """
     size = cells * k * k
     table = np.zeros(size, np.int64 if weight is None else np.float64)
@@ -74,8 +74,31 @@ def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
     if cell is None:
         return np.asarray(values.sum(axis=0, keepdims=True))
     if values.ndim == 1:
-        return np.bincount(cell, values, minlength=cells)
-    return np.stack([np.bincount(cell, column, minlength=cells) for column in values.T], axis=1)
+        return np.bincount(cell, values, minlength=cells).astype(np.float64, copy=False)  # of no rows it is int64
+    return np.stack([sum_by(cell, cells, column) for column in values.T], axis=1)
+
+
+@with_twin
+def look_up(values: Array, low: int, table: Array) -> Array:
+    """The code (n,) that a table gives each integer from `low` on; empty where one has none.
+
+    The last entry of the table stands for what it does not hold.
+    """
+    none = table[-1]
+    if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
+        return np.empty(0, table.dtype)
+    if np.array_equal(table[:-1], np.arange(len(table) - 1)):
+        return _less(values, low, table.dtype)
+    codes: Array = table[_less(values, low, np.dtype(np.intp))]
+    return np.empty(0, table.dtype) if (codes == none).any() else codes
+
+
+def _less(values: Array, low: int, dtype: np.dtype[Any]) -> Array:
+    """values - low in the integers of `dtype`, which hold the difference where they may not hold either of the two."""
+    bits = 8 * dtype.itemsize
+    shift = np.array(low % (1 << bits), f"u{dtype.itemsize}").astype(dtype)
+    less: Array = np.subtract(values, shift, dtype=dtype, casting="unsafe")
+    return less
 
 
 @with_twin

@@ -17,6 +17,7 @@ from assay.kept import Ranked, Table, Values
 from assay.order import Curve, Ranking
 from assay.predictions import Predictions, Rows
 from assay.registry import Member, Registry
+from assay.sketch import SketchedRanking, bound
 from assay.state import Confusion, Counts, Moments, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
@@ -272,10 +273,19 @@ class CurveMetric(Metric):
         share = summary.read(lambda curve: curve.positives) if self.average == "weighted" else np.ones_like(each)
         return np.asarray(mean_of_defined(each, share))
 
+    def within(self, curve: Curve) -> float:
+        """How far the figure can lie from that of the rows, where they were sketched: see `assay.sketch.bound`."""
+        return bound(self.of_curve, curve)
+
     def note(self, summary: Ranking, schema: Schema) -> str:
+        said = ""
+        if isinstance(summary, SketchedRanking):
+            within = np.nanmax(np.append(summary.read(self.within), np.finfo(float).eps))
+            said = f"within {within:.1g}"
         if self.average not in ("macro", "weighted"):
-            return ""
-        return name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)
+            return said
+        left_out = name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)
+        return "; ".join(filter(None, (said, left_out)))
 
 
 class OrderMetric(CurveMetric):
@@ -284,6 +294,10 @@ class OrderMetric(CurveMetric):
     @abstractmethod
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
         """Influence of each row (n,): the variance of the figure is the sum of their squares."""
+
+    def variance_of(self, curve: Curve) -> tuple[float, float]:
+        """Variance of the figure of one problem of rows that count alike, and its degrees of freedom."""
+        raise NotImplementedError
 
     def influence(self, summary: Ranking) -> Iterator[Array]:
         """Influence (n,) of the rows on each figure."""

@@ -22,7 +22,7 @@ from assay.once import once
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["Curve", "Order", "Ranking"]
+__all__ = ["Curve", "Order", "Ranking", "drawn_curves"]
 
 T = TypeVar("T")
 
@@ -125,6 +125,22 @@ class Order:
         tp = positives - mass[..., start[::-1]]
         fp, fp_above = (negatives - other[..., place[::-1]] for place in (less, upto))
         return Curve(score[::-1], tp, fp, fp_above, positives[..., 0], negatives[..., 0])
+
+
+def drawn_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:
+    """Curves (draws, blocks) of samples like the one at hand, of rows that count alike, in blocks of rows by score.
+
+    Rows are drawn by Poisson's law, which for many rows is to draw them with replacement.
+    """
+    upto = np.asarray(curve.tp + curve.fp, np.float64)
+    ends = np.unique(np.searchsorted(upto, np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:]))
+    ends = ends[ends < len(upto)]
+    gained, passed = np.diff(curve.tp[ends], prepend=0), np.diff(curve.fp[ends], prepend=0)
+    tp = np.cumsum(rng.poisson(gained, (draws, len(ends))), axis=1)
+    fp = np.cumsum(rng.poisson(passed, (draws, len(ends))), axis=1)
+    rest = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1]]), draws) if len(ends) else np.zeros(draws)
+    above = np.concatenate([np.zeros((draws, 1), fp.dtype), fp[:, :-1]], axis=1)
+    return Curve(curve.score[ends], tp, fp, above, tp[:, -1], fp[:, -1] + rest)
 
 
 def _cumulated(weight: Array) -> Array:

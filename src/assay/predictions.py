@@ -43,6 +43,7 @@ class Predictions:
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     offset: int = 0
+    streamed: int = 0  # rows of the stream that this is a batch of; 0 where the whole table is in memory
 
     @staticmethod
     def from_arrays(

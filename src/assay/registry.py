@@ -16,6 +16,7 @@ import importlib
 import pkgutil
 import re
 import typing
+from collections.abc import Iterator
 from dataclasses import MISSING, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
@@ -53,25 +54,33 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._classes: dict[str, type[T]] = {}
-        self._loaded = False
+        self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
 
     def add(self, member: type[T]) -> None:
         """Register `member` under its name; a later class of the same name replaces the earlier one."""
         self._classes[member.name] = member
 
-    def load(self) -> None:
-        """Import the modules of the family's package and its entry points, once."""
-        if self._loaded:
-            return
-        # Reading what is installed takes a quarter of the start-up; not before a name is looked up.
-        from importlib.metadata import entry_points
+    def load(self, until: str | None = None) -> None:
+        """Import the modules of the family's package, then its entry points, until there is a member of that name.
 
-        self._loaded = True
+        Each costs start-up time, and most calls name members of one or two modules.
+        """
+        while self._rest is not None and until not in self._classes:
+            module = next(self._rest, None)
+            if module is None:
+                self._rest = None
+                # Reading what is installed takes a quarter of the start-up.
+                from importlib.metadata import entry_points
+
+                for point in entry_points(group=f"assay.{self.family}"):
+                    self.add(point.load())
+            else:
+                importlib.import_module(module)
+
+    def _modules(self) -> Iterator[str]:
         package = importlib.import_module(f"assay.{self.family}")
         for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{module.name}")
-        for point in entry_points(group=f"assay.{self.family}"):
-            self.add(point.load())
+            yield f"{package.__name__}.{module.name}"
 
     def names(self) -> list[str]:
         """Names of all members, sorted."""
@@ -79,7 +88,7 @@ class Registry(Generic[T]):
         return sorted(self._classes)
 
     def __getitem__(self, name: str) -> type[T]:
-        self.load()
+        self.load(name)
         if name not in self._classes:
             close = difflib.get_close_matches(name, self._classes, n=3)
             hint = (

@@ -79,7 +79,7 @@ def _temper(seen: Seen, model: str) -> str:
     if not seen.thorough:
         return f"{generic}; advise(..., thorough=True) says what a temperature would reach."
     try:
-        found = cool(seen.table, model, seen.seed)
+        found = cool(seen.sample, model, seen.seed)
     except UnsupportedError as error:
         return f"{generic} ({error})."
     if found.after < found.before - 1e-3 * abs(found.before):
@@ -157,7 +157,7 @@ def threshold_moved(seen: Seen) -> list[Advice]:
     found = []
     for model, _ in seen.views("score"):
         try:
-            moved = threshold(seen.table, model, "f1", seed=seen.seed)
+            moved = threshold(seen.sample, model, "f1", seed=seen.seed)
         except UnsupportedError:  # no positive row, or none that may be chosen on
             continue
         if moved.gain_low > 0 and moved.gain > WORTH:

@@ -14,13 +14,14 @@ cell, on all groups, and on ten thousand bootstrap replicates.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
+from assay.errors import UnsupportedError
 from assay.kernels import count_pairs, divide, moments, sum_by
 from assay.predictions import Rows
 from assay.table.labels import Array
@@ -61,6 +62,20 @@ class State(ABC, Generic[V]):
     @abstractmethod
     def summary(self, value: V, schema: Schema) -> Any:
         """What formulas read: arrays with the cells as leading axis."""
+
+    def dump(self, value: V) -> dict[str, Array]:
+        """The value as named arrays, for a file."""
+        if isinstance(value, np.ndarray):
+            return {"value": value}
+        named = value._asdict() if hasattr(value, "_asdict") else {}
+        if not named or not all(isinstance(array, np.ndarray) for array in named.values()):
+            raise UnsupportedError(f"the state {self} cannot be saved; leave out the metrics that read it")
+        return named
+
+    def load(self, arrays: Mapping[str, Array], schema: Schema) -> V:
+        """The value that `dump` gave."""
+        empty = self.empty(schema)
+        return cast(V, arrays["value"] if isinstance(empty, np.ndarray) else type(empty)(**arrays))
 
 
 class ConfusionTable(NamedTuple):

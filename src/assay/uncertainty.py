@@ -9,16 +9,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
 from assay.engine import BUCKETS
 from assay.errors import UnsupportedError
-from assay.metric import Metric, OrderMetric
-from assay.order import Ranking
-from assay.resampling import REPLICATES, effective, resample_buckets, resample_counts, smoothed
+from assay.kept import Parts
+from assay.metric import CurveMetric, Metric, OrderMetric
+from assay.order import Ranking, drawn_curves
+from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
+from assay.resampling import REPLICATES, averaged, effective, resample_buckets, resample_counts, smoothed
+from assay.sketch import Sketch
 from assay.state import Confusion, ConfusionTable, Counts, State, Sums
+from assay.studentised import ratio_ends
 from assay.table.columns import Array
 from assay.table.schema import Schema
 
@@ -27,6 +31,8 @@ __all__ = ["FEW", "PROCEDURES", "Interval", "Sample", "interval", "t_quantile", 
 
 # Up to so many rows the skew of losses matters to the interval of their mean.
 FEW = 5000
+# Share of the variance of an area under a curve from which a single row is too much of it.
+LARGE = 0.1
 
 
 class Interval(NamedTuple):
@@ -37,7 +43,21 @@ class Interval(NamedTuple):
     method: str
 
 
+# Rows of a class of which no single one matters to the variance of an area.
+MANY = 1000
+# Scores that all replicates of kept rows together may weigh, and the fewest replicates.
+WORK, FEWEST = 1 << 28, 50
+BLOCK_DRAWS = 400
+
 NONE = Interval(np.array([np.nan]), np.array([np.nan]), "")
+
+
+@runtime_checkable
+class OfSums(Protocol):
+    """A metric of moments that grows or falls with the ratio of the sum of the first column to another sum."""
+
+    def divisor(self, value: Sums, summary: Sums) -> Array:
+        """The other sum in each cell of `value` (cells,); `summary` is that of all rows."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,16 +86,26 @@ class Sample:
     @property
     def n(self) -> int:
         """Number of rows."""
-        if isinstance(self.whole, tuple) and hasattr(self.whole, "rows"):
-            return int(self.whole.rows[0])
-        return sum(len(chunk.truth) for chunk in self.whole)
+        return int(np.sum(self.whole.rows))
+
+    @property
+    def sketched(self) -> bool:
+        """Whether not the rows themselves were kept, but a sketch of them."""
+        return isinstance(self.whole, Parts) and any(isinstance(part, Sketch) or part.merged for part in self.whole)
+
+    @property
+    def draws(self) -> int:
+        """How many replicates: REPLICATES, or as many as can be had where each costs a pass over kept rows."""
+        if not isinstance(self.value, Parts):
+            return REPLICATES
+        return min(REPLICATES, max(FEWEST, WORK // max(self.n * max(self.schema.k, 1), 1)))
 
     @cached_property
     def replicates(self) -> Any:
-        """The summary of bootstrap replicates, leading axis REPLICATES."""
+        """The summary of bootstrap replicates, leading axis `draws`."""
         rng = np.random.default_rng(self.seed)
         if self.bucketed:
-            drawn = self.state.pool(self.value, resample_buckets(self.value, rng))
+            drawn = self.state.pool(self.value, resample_buckets(self.value, rng, self.draws))
             if isinstance(drawn, ConfusionTable):
                 drawn = smoothed(drawn, np.asarray(self.whole.table[0]), rng)
             found = self.state.summary(drawn, self.schema)
@@ -87,9 +117,10 @@ def interval(metric: Metric, sample: Sample, confidence: float = 0.95, method: s
     """The interval of every figure of `metric` on `sample`, by `method` or by the procedure that suits it.
 
     wilson for proportions of independent rows (or jeffreys, clopper_pearson); bootstrap_t for means over few rows and t
-    over many; delong for areas under the ROC curve; otherwise the bootstrap: of confusion counts (Dirichlet weights,
-    exact in one draw whatever the number of rows), or of buckets of rows.  With a cluster column every procedure
-    resamples or sums by cluster.  UnsupportedError where the method does not fit the metric.
+    over many; bootstrap_t for ratios of sums, as r2 is one; delong for areas under the ROC curve; otherwise the
+    bootstrap: of confusion counts (Dirichlet weights, exact in one draw whatever the number of rows), or of buckets of
+    rows.  With a cluster column every procedure resamples or sums by cluster.  UnsupportedError where the method does
+    not fit the metric.
     """
     method = chosen(metric, sample, method)
     figures = metric.figures(sample.summary)
@@ -105,9 +136,10 @@ def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
     """The procedure asked for, if it fits; else the one that suits the metric and the rows."""
     suited: str = metric.interval(sample.schema)
     if method is None:
-        if suited == "t" and sample.bucketed and not sample.clustered and sample.n <= FEW:
-            return "bootstrap_t"
-        return "bootstrap" if sample.clustered and suited != "delong" else suited
+        if sample.clustered:
+            return suited if suited == "delong" else "bootstrap"
+        few = suited == "t" and sample.n <= FEW
+        return "bootstrap_t" if sample.bucketed and (few or isinstance(metric, OfSums)) else suited
     kin = next((kin for kin in KINDRED if suited in kin), (suited,))
     bootstrap = sample.bucketed or isinstance(sample.state, Confusion)
     if method not in kin and not (method == "bootstrap" and bootstrap):
@@ -116,38 +148,6 @@ def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
     if sample.clustered and method not in ("bootstrap", "delong"):
         raise UnsupportedError(f"{method!r} takes rows as independent, but the table has clusters; use 'bootstrap'")
     return method
-
-
-def wilson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Wilson's score interval of a proportion; nan without trials. Source: Wilson (1927), JASA 22:209-212."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    n = np.where(trials > 0, trials, np.nan)
-    p = successes / n
-    centre = (p + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(np.maximum(p * (1 - p), 0) / n + z**2 / (4 * n**2))
-    return centre - half, centre + half
-
-
-def jeffreys(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Equal-tailed posterior interval under Jeffreys' prior. Source: Brown, Cai & DasGupta (2001), section 3.1."""
-    from scipy.special import betaincinv
-
-    tail = (1 - confidence) / 2
-    a, b = successes + 0.5, trials - successes + 0.5
-    low = np.where(successes > 0, betaincinv(a, b, tail), 0.0)
-    high = np.where(successes < trials, betaincinv(a, b, 1 - tail), 1.0)
-    return np.where(trials > 0, low, np.nan), np.where(trials > 0, high, np.nan)
-
-
-def clopper_pearson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Exact interval of a proportion, never under its level and usually above. Source: Clopper & Pearson (1934)."""
-    from scipy.special import betaincinv
-
-    tail = (1 - confidence) / 2
-    wrong = trials - successes
-    low = np.where(successes > 0, betaincinv(np.maximum(successes, 1e-9), wrong + 1, tail), 0.0)
-    high = np.where(wrong > 0, betaincinv(successes + 1, np.maximum(wrong, 1e-9), 1 - tail), 1.0)
-    return np.where(trials > 0, low, np.nan), np.where(trials > 0, high, np.nan)
 
 
 def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[Any, Sample, float], Interval]:
@@ -165,24 +165,6 @@ def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[
     return procedure
 
 
-def t_quantile(p: float, freedom: float) -> float:
-    """Quantile of Student's t.
-
-    From 200 degrees of freedom by the Cornish-Fisher series of Abramowitz & Stegun (1964), 26.7.5, exact to 1e-9, which
-    spares the import of scipy where rows are many.
-    """
-    if freedom < 200:
-        from scipy.special import stdtrit
-
-        return float(stdtrit(freedom, p))
-    z = NormalDist().inv_cdf(p)
-    g1 = (z**3 + z) / 4
-    g2 = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    g3 = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    g4 = (79 * z**9 + 776 * z**7 + 1482 * z**5 - 1920 * z**3 - 945 * z) / 92160
-    return z + g1 / freedom + g2 / freedom**2 + g3 / freedom**3 + g4 / freedom**4
-
-
 def student(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Mean of the rows +- t standard errors."""
     summary: Sums = sample.summary
@@ -198,58 +180,95 @@ def student(metric: Metric, sample: Sample, confidence: float) -> Interval:
 
 def _alike(metric: Metric, summary: Sums, n: float, confidence: float) -> Interval:
     """Rows that are all alike have no spread to go by: Wilson's interval, where the metric has a range."""
-    low, high = metric.bounds
     if not np.isfinite(metric.bounds).all():
-        return Interval(summary.mean[:, 0], summary.mean[:, 0], "t")
+        figures = metric.figures(summary)
+        return Interval(figures, figures, "t")
+    return Interval(*_in_range(metric, summary, n, confidence), "wilson")
+
+
+def _in_range(metric: Metric, summary: Sums, n: float, confidence: float) -> tuple[Array, Array]:
+    """Wilson's interval of a mean in a range: right for values at its ends alone, wide for all others."""
+    low, high = metric.bounds
     first, last = wilson((summary.mean[:, 0] - low) / (high - low) * n, np.array(n), confidence)
-    return Interval(low + first * (high - low), low + last * (high - low), "wilson")
+    return low + first * (high - low), low + last * (high - low)
 
 
 def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
-    """Bootstrap of the t statistic of a mean over buckets of rows: right where losses are skewed and rows few.
+    """Bootstrap of the t statistic over buckets of rows: right where losses are skewed and rows few.
 
-    Each replicate is judged by its own standard error, which Student's t assumes away; that error is kept from falling
-    below a tenth of the sample's.  Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5.
+    For means, and for what divides a sum by another (`OfSums`); a mean in a range never leaves Wilson's interval, which
+    is that of the most that values in a range can vary.  See `ratio_ends`.
     """
-    value = sample.value
-    units = int(np.count_nonzero(value.rows))
-    mean = float(sample.summary.mean[0, 0])
-    if units <= 1 or not np.isfinite(mean):
+    value, summary = sample.value, sample.summary
+    filled = value.rows > 0
+    above = (value.mean[:, 0] * value.weight)[filled]
+    below = (metric.divisor(value, summary) if isinstance(metric, OfSums) else value.weight)[filled]
+    if len(above) <= 1 or not np.isfinite(above).all() or not below.sum() > 0:
         return NONE
-    weight = value.weight
-    apart = (value.mean[:, 0] - mean) * weight  # (buckets,)
-    if not sample.summary.m2[0, 0] or not apart.any():
-        return _alike(metric, sample.summary, float(effective(sample.whole)[0]), confidence)
-    times = resample_buckets(value, np.random.default_rng(sample.seed)).astype(np.float64)
-    total = times @ weight
-    shift = np.divide(times @ apart, total, out=np.zeros(len(total)), where=total > 0)
-    squares = times @ apart**2 - 2 * shift * (times @ (apart * weight)) + shift**2 * (times @ weight**2)
-    scale = np.sqrt(units / (units - 1))
-    error = scale * np.sqrt((apart**2).sum()) / weight.sum()
-    errors = scale * np.sqrt(np.maximum(squares, 0)) / np.where(total > 0, total, np.inf)
-    tail = (1 - confidence) / 2
-    ends = np.quantile(shift / np.maximum(errors, error / 10), [1 - tail, tail])
-    return Interval(np.array([mean - ends[0] * error]), np.array([mean - ends[1] * error]), "bootstrap-t")
+    if not summary.m2[0, 0] or not (above * below.sum() - above.sum() * below).any():
+        return _alike(metric, summary, float(effective(summary)[0]), confidence)
+    low, high = ratio_ends(above, below, confidence, sample.seed, metric.bounds)
+    if np.isfinite(metric.bounds).all():
+        most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
+        low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))
+    # A sum of squares is not below 0.
+    low = max(low, 0.0) if (above >= 0).all() else low
+    share = below.sum() / summary.weight[0]
+    ends = np.sort([_figure_at(metric, summary, end * share) for end in (low, high)], axis=0)
+    return Interval(ends[0], ends[1], "bootstrap-t")
+
+
+def _figure_at(metric: Metric, summary: Sums, mean: float) -> Array:
+    """The figures, were the mean of the first column this one."""
+    means = summary.mean.copy()
+    means[:, 0] = mean
+    return np.ravel(metric.compute(summary._replace(mean=means)))
+
+
+def _delong_of_curves(metric: OrderMetric, summary: Ranking, figures: Array, confidence: float) -> Interval:
+    """The same for many rows of each class, of which no single one matters, off the sorted scores."""
+    spread_of = summary.each(lambda order: metric.variance_of(order.curve))
+    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread_of])
+    low, high = _logit_ends(figures, np.array([v for v, _ in spread_of]), quantile)
+    perfect = (figures <= 0) | (figures >= 1)
+    if perfect.any():
+        z = NormalDist().inv_cdf((1 + confidence) / 2)
+        gap = np.array([z**2 / (min(size) + z**2) for size in summary.sizes])
+        low, high = (
+            np.where(perfect, np.clip(figures - gap, 0, 1), low),
+            np.where(perfect, np.clip(figures + gap, 0, 1), high),
+        )
+    return Interval(low, high, "delong")
 
 
 def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     """Interval on the logit scale, with DeLong's variance from the influence of each row and Student's t.
 
     The degrees of freedom are Satterthwaite's over the classes, as of Brunner & Munzel: few rows of a class are few.
-    Where the ranking is perfect the variance is 0 and says nothing: there Wilson's interval is taken on as many
-    independent pairs as the smaller class has rows, which is valid and wide.
+    Where one row bears a tenth of the variance or more, another may be farther out: the end on its side is that of the
+    sample with one more such row, as in `ratio_ends`.  Where the ranking is perfect the variance is 0 and says nothing:
+    there Wilson's interval is taken on as many independent pairs as the smaller class has rows, which is valid and
+    wide.
     Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3; Brunner & Munzel (2000).
     """
     summary: Ranking = sample.summary
     figures = metric.figures(summary)
-    spread_of = [spread(one, summary, sample.clustered) for one in metric.influence(summary)]
+    alike = not sample.clustered and summary.weight is None and len(figures) == summary.count
+    if sample.sketched or (alike and min(map(min, summary.sizes)) >= MANY):
+        return _delong_of_curves(metric, summary, figures, confidence) if alike else NONE
+    influences = list(metric.influence(summary))
+    spread_of = [spread(one, summary, sample.clustered) for one in influences]
     # Without a spread there is nothing to multiply, nor a reason to import scipy for it.
     quantile = np.array([t_quantile((1 + confidence) / 2, freedom) if v else 0.0 for v, freedom in spread_of])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logit = np.log(figures / (1 - figures))
-        half = quantile * np.sqrt([variance for variance, _ in spread_of]) / (figures * (1 - figures))
-        low, high = 1 / (1 + np.exp(half - logit)), 1 / (1 + np.exp(-half - logit))
-    if any(np.isinf(variance) for variance, _ in spread_of):
+    variance = np.array([v for v, _ in spread_of])
+    low, high = _logit_ends(figures, variance, quantile)
+    if not sample.clustered:
+        steps = [_one_more(one, v, summary) for one, v in zip(influences, variance, strict=True)]
+        moved, added = (np.array(column) for column in zip(*steps, strict=True))
+        farther = _logit_ends(np.clip(figures + moved, 1e-9, 1 - 1e-9), variance + added, quantile)
+        low = np.where(moved < 0, np.fmin(low, farther[0]), low)
+        high = np.where(moved > 0, np.fmax(high, farther[1]), high)
+    if np.isinf(variance).any():
         return Interval(np.zeros_like(figures), np.ones_like(figures), "delong")
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     for i in np.flatnonzero((figures <= 0) | (figures >= 1)):
@@ -257,6 +276,26 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
         gap = float(np.mean([z**2 / (n + z**2) for n in pairs if n]))
         low[i], high[i] = (1 - gap, 1.0) if figures[i] >= 1 else (0.0, gap)
     return Interval(low, high, "delong")
+
+
+def _logit_ends(figures: Array, variance: Array, quantile: Array) -> tuple[Array, Array]:
+    """figures -+ quantile standard errors on the logit scale."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        logit = np.log(figures / (1 - figures))
+        half = quantile * np.sqrt(variance) / (figures * (1 - figures))
+        return np.asarray(1 / (1 + np.exp(half - logit))), np.asarray(1 / (1 + np.exp(-half - logit)))
+
+
+def _one_more(influence: Array, variance: float, summary: Ranking) -> tuple[float, float]:
+    """How far one more row like the farthest would move a figure, and what it would add to its variance."""
+    far = int(np.abs(influence).argmax()) if len(influence) else 0
+    if not 0 < variance < np.inf or influence[far] ** 2 < LARGE * variance:
+        return 0.0, 0.0
+    alike = len(influence)
+    if summary.truth.ndim == 1:
+        alike = int(np.count_nonzero(summary.truth == summary.truth[far]))
+    reach = float(influence[far]) * (1 + 15 / alike)
+    return reach * alike / (alike + 1), reach**2
 
 
 def spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
@@ -283,12 +322,22 @@ def spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, 
 
 
 def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
-    """Percentiles of the figure over replicates of the state; by cluster, Student's t on their spread."""
+    """Percentiles of the figure over replicates of the state; by cluster, Student's t on their spread.
+
+    Replicates of counts lie to one side of the figure of their mean, where the formula is curved, and so does the
+    sample lie to that side of the truth: the ends are moved back by twice as much.
+    """
     if sample.clustered:
         return _by_cluster(metric, sample, confidence)
-    draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
+    if not sample.bucketed and isinstance(metric, CurveMetric):
+        return _by_blocks(metric, sample, confidence)
+    draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(sample.draws, -1)
     if not draws.size:
         return NONE
+    if sample.draws < REPLICATES:  # too few for percentiles
+        half = t_quantile((1 + confidence) / 2, sample.draws - 1) * np.nanstd(draws, axis=0, ddof=1)
+        figures = metric.figures(sample.summary)
+        return Interval(figures - half, figures + half, "bootstrap")
     tail = (1 - confidence) / 2
     defined = ~np.isnan(draws)
     if defined.all():
@@ -298,7 +347,30 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         pairs = zip(draws.T, defined.T, strict=True)
         ends = [np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs]
         low, high = np.array(ends).T
-    return Interval(low, high, "bootstrap")
+    if isinstance(sample.replicates, Counts):
+        moved = 2 * _curvature(metric, sample.replicates, draws)
+    else:
+        moved = 2 * np.nan_to_num(np.nanmean(draws, axis=0) - metric.figures(sample.summary))
+    return Interval(low - moved, high - moved, "bootstrap")
+
+
+def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interval:
+    """Student's t on the spread of the figure over Poisson draws of how many rows of either kind each block holds.
+
+    Blocks are runs of rows by score, too fine to matter for the spread of a figure of many rows.
+    """
+    figures = metric.figures(sample.summary)
+    rng = np.random.default_rng(sample.seed)
+    drawn = sample.summary.each(lambda order: metric.of_curve(drawn_curves(order.curve, rng, BLOCK_DRAWS)))
+    half = t_quantile((1 + confidence) / 2, BLOCK_DRAWS - 1) * np.array([np.nanstd(d, ddof=1) for d in drawn])
+    return Interval(figures - half, figures + half, "bootstrap")
+
+
+def _curvature(metric: Metric, replicates: Counts, draws: Array) -> Array:
+    """Mean of the figures of the replicates (REPLICATES, figures), less the figures of their mean (figures,)."""
+    defined = ~np.isnan(draws)
+    mean = np.where(defined, draws, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return np.asarray(np.nan_to_num(mean - np.ravel(metric.compute(averaged(replicates)))))
 
 
 def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
@@ -308,7 +380,7 @@ def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
     if clusters < 2:
         nothing = np.full(len(figures), np.nan)
         return Interval(nothing, nothing, "")
-    draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(REPLICATES, -1)
+    draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(sample.draws, -1)
     # Draws that do not define a figure say nothing of its spread; where none does, nothing is known of it.
     there = ~np.isnan(draws)
     spread_of = np.array([c[t].var() if t.any() else np.nan for c, t in zip(draws.T, there.T, strict=True)])

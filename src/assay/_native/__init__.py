@@ -1,6 +1,7 @@
 """The compiled twins of the kernels: the same functions on the same inputs; absent where nothing could be compiled.
 
-A twin returns None for inputs it does not take (another dtype, a value that is not finite), and NumPy does the work.
+A twin returns None for inputs it does not take (another dtype, lengths that disagree, codes outside the table, a value
+that is not finite), and NumPy does the work or says what is wrong.
 ASSAY_KERNELS=numpy in the environment leaves them aside.
 
 >>> from assay.kernels import in_use
@@ -10,6 +11,8 @@ True
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -21,16 +24,14 @@ Array = npt.NDArray[Any]
 
 compiled: Any = None
 if os.environ.get("ASSAY_KERNELS") != "numpy":
-    try:
-        from assay._native import kernels as compiled
-    except ImportError:
-        compiled = None
+    with suppress(ImportError):
+        compiled = import_module("assay._native.kernels")
 
 
 def count_pairs(
     first: Array, second: Array, k: int, weight: Array | None = None, cell: Array | None = None, cells: int = 1
 ) -> Array | None:
-    if first.dtype != second.dtype and k <= 1 << 8 * first.dtype.itemsize:
+    if first.dtype != second.dtype and first.dtype.kind in "iu" and k <= 1 << 8 * first.dtype.itemsize:
         second = second.astype(first.dtype)
     table = np.zeros((k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64)
     given = _contiguous(first, second, cell, weight)
@@ -40,7 +41,9 @@ def count_pairs(
 def moments(
     values: Array, weight: Array | None = None, cell: Array | None = None, cells: int = 1
 ) -> tuple[Array, Array, Array] | None:
-    wide = values.shape[1]
+    wide, cells = values.shape[1], 1 if cell is None else cells
+    if not wide:
+        return None
     total, mean, m2 = np.zeros(cells), np.zeros((wide, cells)), np.zeros((wide, cells))
     rest = _contiguous(weight, cell)
     for column, of_column, squares in zip(values.T, mean, m2, strict=True):
@@ -50,8 +53,19 @@ def moments(
     return total, mean.T, m2.T
 
 
+def look_up(values: Array, low: int, table: Array) -> Array | None:
+    if values.dtype.kind not in "iu" or values.ndim > 1:
+        return None
+    held = np.iinfo(values.dtype)
+    if not held.min <= low <= low + len(table) <= held.max:
+        return None
+    codes = np.empty(len(values), table.dtype)
+    found = compiled.look_up(*_contiguous(values, table), codes, low)
+    return None if found < 0 else codes if found else codes[:0]
+
+
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array] | None:
-    if len(at) * 20 < len(ranked):  # a few places in a long list are found sooner by bisection
+    if len(at) * 20 < len(ranked) or ranked.ndim > 1:  # a few places in a long list are found sooner by bisection
         return None
     less, upto = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
     return (less, upto) if compiled.count_below(*_contiguous(ranked, at), less, upto) else None
@@ -66,21 +80,24 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
     n = len(truth)
     own, top, others = np.empty(n), np.empty(n), np.empty(n)
     before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
-    if not n or not compiled.row_facts(*_contiguous(proba, truth), own, top, others, before, answer):
-        return None
-    return own, top, others, before, answer
+    found = n and proba.shape[:-1] == truth.shape
+    found = found and compiled.row_facts(*_contiguous(proba, truth), own, top, others, before, answer)
+    return (own, top, others, before, answer) if found else None
 
 
 def count_labels(truth: Array, said: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
     by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
-    return (by_label, by_row) if n and compiled.count_labels(*_contiguous(truth, said), by_label, by_row) else None
+    found = n and truth.shape == said.shape
+    found = found and compiled.count_labels(*_contiguous(truth, said), by_label, by_row)
+    return (by_label, by_row) if found else None
 
 
 def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array] | None:
     n = len(truth)
     precision, loss, depth = np.empty(n), np.empty(n), np.empty(n, np.int32)
-    found = n and compiled.label_ranks(*_contiguous(truth, score), precision, loss, depth)
+    found = n and truth.shape == score.shape
+    found = found and compiled.label_ranks(*_contiguous(truth, score), precision, loss, depth)
     return (precision, loss, depth) if found else None
 
 
@@ -88,5 +105,5 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
     return [None if array is None else np.ascontiguousarray(array) for array in arrays]
 
 
-ALL = (count_pairs, moments, count_below, select_places, row_facts, count_labels, label_ranks)
+ALL = (count_pairs, look_up, moments, count_below, select_places, row_facts, count_labels, label_ranks)
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
+/* Clones by processor need GCC 12 (x86-64-v3, -v4) and a C library that resolves them when it loads. */
+#if defined(__GNUC__) && __GNUC__ >= 12 && !defined(__clang__) && defined(__x86_64__) && defined(__GLIBC__)
 #define FAST __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define FAST
@@ -28,35 +29,71 @@
 typedef struct {
     Py_buffer view;
     void *data;
-    char type; /* B H I (unsigned codes), q (int64), f, d */
+    int64_t n; /* of items */
+    char type; /* B H I (unsigned codes), i q (int32, int64), f, d; any other is left to NumPy */
 } Arg;
 
 static int take(PyObject *object, Arg *arg, int writable) {
-    arg->data = NULL;
-    arg->type = 0;
+    memset(arg, 0, sizeof(Arg));
     if (object == Py_None) return 0;
     if (PyObject_GetBuffer(object, &arg->view, PyBUF_C_CONTIGUOUS | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)))
         return -1;
-    arg->data = arg->view.buf;
     const char *format = arg->view.format ? arg->view.format : "B";
-    arg->type = format[0] == 'l' && arg->view.itemsize == 8 ? 'q' : format[0] == '?' ? 'B' : format[0];
-    if (arg->type == 'L' && arg->view.itemsize == 4) arg->type = 'I';
+    int64_t wide = arg->view.itemsize;
+    arg->data = arg->view.buf;
+    arg->n = wide ? arg->view.len / wide : 0;
+    arg->type = format[0];
+    if (arg->type == '?') arg->type = 'B';
+    if (arg->type == 'l') arg->type = wide == 8 ? 'q' : 'i';
+    if (arg->type == 'L') arg->type = wide == 4 ? 'I' : 0;
+    if (!wide || (uintptr_t)arg->data % wide) arg->type = 0; /* not aligned */
     return 0;
 }
 
 static void give(Arg *args, int count) {
-    for (int i = 0; i < count; i++)
-        if (args[i].data) PyBuffer_Release(&args[i].view);
+    for (int i = 0; i < count; i++) PyBuffer_Release(&args[i].view);
 }
 
-/* All arguments of a call; the first `reads` are only read. */
-static int take_all(PyObject *const *objects, Arg *args, int count, int reads) {
+/* All arguments of a call: `count` arrays, of which the first `reads` are only read, then a number if one is asked. */
+static int take_all(PyObject *const *objects, Py_ssize_t given, Arg *args, int count, int reads, int64_t *number) {
+    if (given != count + (number != NULL)) {
+        PyErr_Format(PyExc_TypeError, "%d arguments expected, not %zd", count + (number != NULL), given);
+        return -1;
+    }
+    if (number && (*number = PyLong_AsLongLong(objects[count])) == -1 && PyErr_Occurred()) return -1;
     for (int i = 0; i < count; i++)
         if (take(objects[i], &args[i], i >= reads)) {
             give(args, i);
             return -1;
         }
     return 0;
+}
+
+/* Whether an argument is absent or has one item a row: a kernel leaves inputs that disagree to NumPy, which says so. */
+static int fits(const Arg *arg, int64_t n) { return !arg->data || arg->n == n; }
+
+#define HIGHEST(T)                                                                                                     \
+    FAST static uint64_t highest_##T(const T *x, int64_t n) {                                                          \
+        T most = 0;                                                                                                    \
+        for (int64_t i = 0; i < n; i++) most = x[i] > most ? x[i] : most;                                              \
+        return most;                                                                                                   \
+    }
+
+HIGHEST(uint8_t)
+HIGHEST(uint16_t)
+HIGHEST(uint32_t)
+HIGHEST(uint64_t)
+
+/* Whether codes, if there are any, all lie in 0..k-1; those that do not have no place in a table. */
+static int within(const Arg *codes, int64_t k) {
+    if (!codes->n) return 1;
+    switch (k > 0 ? codes->type : 0) {
+        case 'B': return highest_uint8_t(codes->data, codes->n) < (uint64_t)k;
+        case 'H': return highest_uint16_t(codes->data, codes->n) < (uint64_t)k;
+        case 'I': return highest_uint32_t(codes->data, codes->n) < (uint64_t)k;
+        case 'q': return highest_uint64_t(codes->data, codes->n) < (uint64_t)k; /* a negative one is a high one */
+        default: return 0;
+    }
 }
 
 static PyObject *done(Arg *args, int count, int known) {
@@ -96,20 +133,24 @@ COUNT_PAIRS(int64_t)
     else if (cell) count_cells_##T(a, b, cell, n, k, table);                                                           \
     else count_##T(a, b, n, k, table, four);
 
+static int all_within(const Arg *x, int64_t k) {
+    return within(&x[0], k) && within(&x[1], k) && within(&x[2], k > 0 ? x[4].n / k / k : 0);
+}
+
 /* count_pairs(first, second, cell, weight, table, k) */
 static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[5];
-    int64_t k = PyLong_AsLongLong(args[5]);
-    if (take_all(args, x, 5, 4)) return NULL;
+    int64_t k;
+    if (take_all(args, nargs, x, 5, 4, &k)) return NULL;
     const void *a = x[0].data, *b = x[1].data;
     const int64_t *cell = x[2].data;
     const double *w = x[3].data;
-    int64_t *table = x[4].data, n = x[0].view.len / x[0].view.itemsize;
-    char type = x[0].type == x[1].type ? x[0].type : 0;
+    int64_t *table = x[4].data, n = x[0].n;
+    char type = x[0].type == x[1].type && fits(&x[1], n) && fits(&x[2], n) && fits(&x[3], n) ? x[0].type : 0;
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
     int64_t *four = !w && !cell && k <= 64 && n > 1024 ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
-    switch (type) {
+    switch (all_within(x, k) ? type : 0) {
         case 'B': PAIRS_OF(uint8_t) break;
         case 'H': PAIRS_OF(uint16_t) break;
         case 'I': PAIRS_OF(uint32_t) break;
@@ -119,6 +160,60 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     Py_END_ALLOW_THREADS
     free(four);
     return done(x, 5, type != 0);
+}
+
+/* The code that a table gives each number from `low` on; false where a number is outside, or its code is `none`. */
+#define LOOK_UP(T, U, C)                                                                                               \
+    FAST static int64_t look_##T##_##C(const T *x, int64_t n, int64_t low, const C *table, int64_t size, C none,       \
+                                       C *code) {                                                                      \
+        uint64_t wrong = 0;                                                                                            \
+        int64_t same = 0;                                                                                              \
+        while (same < size && (int64_t)table[same] == same) same++;                                                    \
+        if (same == size) { /* codes already, but for where they begin */                                              \
+            for (int64_t i = 0; i < n; i++) {                                                                          \
+                U at = (U)((U)x[i] - (U)low);                                                                          \
+                wrong |= at >= (U)size;                                                                                \
+                code[i] = (C)at;                                                                                       \
+            }                                                                                                          \
+            return !wrong;                                                                                             \
+        }                                                                                                              \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            uint64_t at = (uint64_t)x[i] - (uint64_t)low;                                                              \
+            wrong |= at >= (uint64_t)size;                                                                             \
+            C found = table[at < (uint64_t)size ? at : 0];                                                             \
+            wrong |= found == none;                                                                                    \
+            code[i] = found;                                                                                           \
+        }                                                                                                              \
+        return !wrong;                                                                                                 \
+    }
+
+LOOK_UP(uint8_t, uint8_t, uint8_t)
+LOOK_UP(int32_t, uint32_t, uint8_t)
+LOOK_UP(int64_t, uint64_t, uint8_t)
+LOOK_UP(int32_t, uint32_t, uint16_t)
+LOOK_UP(int64_t, uint64_t, uint16_t)
+
+/* look_up(values, table, codes, low): the last entry of the table is the code of what it does not hold */
+static PyObject *look_up(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    int64_t low, found = -1;
+    if (take_all(args, nargs, x, 3, 2, &low)) return NULL;
+    int64_t n = x[0].n, size = x[1].n - 1;
+    char type = size >= 0 && x[2].type == x[1].type && x[2].n == n ? x[0].type : 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (x[1].type == 'B') {
+        const uint8_t *table = x[1].data;
+        if (type == 'B') found = look_uint8_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
+        if (type == 'i') found = look_int32_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
+        if (type == 'q') found = look_int64_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
+    } else if (x[1].type == 'H') {
+        const uint16_t *table = x[1].data;
+        if (type == 'i') found = look_int32_t_uint16_t(x[0].data, n, low, table, size, table[size], x[2].data);
+        if (type == 'q') found = look_int64_t_uint16_t(x[0].data, n, low, table, size, table[size], x[2].data);
+    }
+    Py_END_ALLOW_THREADS
+    give(x, 3);
+    return PyLong_FromLong(found);
 }
 
 /* ---- moments ---------------------------------------------------------------------------------------------------- */
@@ -181,7 +276,7 @@ static int moments_by(const double *x, int64_t n, const double *w, const int64_t
     }
     int finite = 1;
     for (int64_t c = 0; c < cells; c++) {
-        if (weight[c] != 0) mean[c] /= weight[c];
+        mean[c] = weight[c] != 0 ? mean[c] / weight[c] : 0;
         finite &= isfinite(mean[c]) != 0;
     }
     for (int64_t i = 0; finite && i < n; i++) {
@@ -191,11 +286,12 @@ static int moments_by(const double *x, int64_t n, const double *w, const int64_t
         m2[c] += v * e * e;
     }
     /* The sum of the deviations corrects the rounding of the mean (Higham, 2002, section 1.9). */
-    for (int64_t c = 0; c < cells; c++)
-        if (weight[c] != 0) {
-            m2[c] = fmax(0, m2[c] - rest[c] * rest[c] / weight[c]);
-            mean[c] += rest[c] / weight[c];
-        }
+    for (int64_t c = 0; c < cells; c++) {
+        double gap = weight[c] != 0 ? rest[c] / weight[c] : 0;
+        finite &= isfinite(m2[c]) && isfinite(gap * rest[c]);
+        m2[c] = fmax(0, m2[c] - gap * rest[c]);
+        mean[c] += gap;
+    }
     free(rest);
     return finite;
 }
@@ -203,10 +299,12 @@ static int moments_by(const double *x, int64_t n, const double *w, const int64_t
 /* moments(values, weight, cell, total, mean, m2): the three results zeroed by the caller; False where not finite */
 static PyObject *moments(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[6];
-    if (take_all(args, x, 6, 3)) return NULL;
-    int64_t n = x[0].view.len / 8, cells = x[3].view.len / 8;
+    if (take_all(args, nargs, x, 6, 3, NULL)) return NULL;
+    int64_t n = x[0].n, cells = x[3].n;
     int known = x[0].type == 'd' && (!x[1].data || x[1].type == 'd') && (!x[2].data || x[2].type == 'q');
+    known = known && cells && fits(&x[1], n) && fits(&x[2], n);
     Py_BEGIN_ALLOW_THREADS
+    known = known && within(&x[2], cells);
     if (known && !x[1].data && !x[2].data) {
         *(double *)x[3].data = (double)n;
         known = moments_whole(x[0].data, n, x[4].data, x[5].data);
@@ -237,12 +335,14 @@ static PyObject *moments(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 COUNT_BELOW(float)
 COUNT_BELOW(double)
 
-/* count_below(ranked, at, less, upto) */
+/* count_below(ranked, at, less, upto): False where `at` ends in a nan */
 static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[4];
-    if (take_all(args, x, 4, 2)) return NULL;
-    int64_t n = x[0].view.len / x[0].view.itemsize, m = x[1].view.len / x[1].view.itemsize;
-    char type = x[0].type == x[1].type ? x[0].type : 0;
+    if (take_all(args, nargs, x, 4, 2, NULL)) return NULL;
+    int64_t n = x[0].n, m = x[1].n;
+    char type = x[0].type == x[1].type && x[2].n == m && x[3].n == m ? x[0].type : 0;
+    if (m && type == 'd' && isnan(((const double *)x[1].data)[m - 1])) type = 0;
+    if (m && type == 'f' && isnan(((const float *)x[1].data)[m - 1])) type = 0;
     Py_BEGIN_ALLOW_THREADS
     if (type == 'f') below_float(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
     else if (type == 'd') below_double(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
@@ -303,6 +403,8 @@ FAST static int64_t hold(const double *x, int64_t n, uint64_t cell, double *held
 static int select_of(const double *x, int64_t n, const int64_t *places, int64_t m, double *found) {
     int64_t *count = leading(x, n), j = 0;
     double *held = NULL;
+    for (int64_t c = 0; count && c < CELLS; c++)
+        if (count[c] && (c < 0x000f || c > 0xfff0)) m = -1; /* beyond the infinities: not a number */
     while (count && j < m) {
         int64_t before = 0, cell = 0, size;
         while (before + count[cell] <= places[j]) before += count[cell++];
@@ -317,13 +419,20 @@ static int select_of(const double *x, int64_t n, const int64_t *places, int64_t 
     return j == m;
 }
 
-/* select(values, places, found): places ascending */
+static int ascending(const int64_t *places, int64_t m, int64_t n) {
+    for (int64_t j = 0; j < m; j++)
+        if (places[j] < (j ? places[j - 1] : 0) || places[j] >= n) return 0;
+    return 1;
+}
+
+/* select_places(values, places, found): False for places that do not ascend within the list */
 static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[3];
-    if (take_all(args, x, 3, 2)) return NULL;
-    int known = x[0].type == 'd' && x[1].type == 'q';
+    if (take_all(args, nargs, x, 3, 2, NULL)) return NULL;
+    int known = x[0].type == 'd' && x[1].type == 'q' && x[2].n == x[1].n;
     Py_BEGIN_ALLOW_THREADS
-    known = known && select_of(x[0].data, x[0].view.len / 8, x[1].data, x[1].view.len / 8, x[2].data);
+    known = known && ascending(x[1].data, x[1].n, x[0].n);
+    known = known && select_of(x[0].data, x[0].n, x[1].data, x[1].n, x[2].data);
     Py_END_ALLOW_THREADS
     return done(x, 3, known);
 }
@@ -375,7 +484,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
                 squares += (double)p[j] * (double)p[j];                                                                \
                 place += p[j] > mine;                                                                                  \
             }                                                                                                          \
-            for (j = 0; p[j] != most;) j++;                                                                            \
+            for (j = 0; j < k - 1 && p[j] != most;) j++;                                                               \
             own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
         }                                                                                                              \
     }
@@ -391,14 +500,17 @@ ROW_FACTS(double, int64_t)
     if (k <= 64) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);              \
     else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
 
-/* row_facts(proba, truth, own, top, others, before, answer) */
+/* row_facts(proba, truth, own, top, others, before, answer): False where a class has no column, or a nan is met */
 static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[7];
-    if (take_all(args, x, 7, 2)) return NULL;
-    int64_t n = x[1].view.len / x[1].view.itemsize, k = n ? x[0].view.len / x[0].view.itemsize / n : 0;
+    if (take_all(args, nargs, x, 7, 2, NULL)) return NULL;
+    int64_t n = x[1].n, k = n ? x[0].n / n : 0;
     int32_t code[STRIP];
-    int known = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type);
+    int known = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type) && x[0].n == n * k;
+    known = known && k <= INT32_MAX;
+    for (int i = 2; i < 7; i++) known = known && x[i].n == n;
     Py_BEGIN_ALLOW_THREADS
+    known = known && within(&x[1], k);
     for (int64_t start = 0; known && start < n; start += STRIP) {
         int64_t size = n - start < STRIP ? n - start : STRIP;
         switch (x[1].type) {
@@ -412,6 +524,7 @@ static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
         int32_t *before = (int32_t *)x[5].data + start, *answer = (int32_t *)x[6].data + start;
         if (x[0].type == 'f') { FACTS_OF(float) }
         else { FACTS_OF(double) }
+        for (int64_t i = 0; i < size; i++) known &= !isnan(own[i]) & !isnan(others[i]);
     }
     Py_END_ALLOW_THREADS
     return done(x, 7, known);
@@ -482,9 +595,9 @@ static void labels_of(const uint8_t *truth, const uint8_t *said, int64_t n, int6
 /* count_labels(truth, said, by_label (3, k), by_row (n, 3)) */
 static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[4];
-    if (take_all(args, x, 4, 2)) return NULL;
-    int64_t n = x[3].view.len / 12, k = x[2].view.len / 24;
-    int known = x[0].type == 'B' && x[1].type == 'B';
+    if (take_all(args, nargs, x, 4, 2, NULL)) return NULL;
+    int64_t n = x[3].n / 3, k = x[2].n / 3;
+    int known = x[0].type == 'B' && x[1].type == 'B' && x[0].n == n * k && x[1].n == n * k;
     uint8_t *lane = malloc(3 * TOGETHER * k + 1);
     Py_BEGIN_ALLOW_THREADS
     if (known && lane) labels_of(x[0].data, x[1].data, n, k, x[2].data, x[3].data, lane);
@@ -526,9 +639,9 @@ LABEL_RANKS(double)
 /* label_ranks(truth, score, precision, loss, depth) */
 static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[5];
-    if (take_all(args, x, 5, 2)) return NULL;
-    int64_t n = x[2].view.len / 8, k = n ? x[0].view.len / n : 0;
-    char type = x[0].type == 'B' ? x[1].type : 0;
+    if (take_all(args, nargs, x, 5, 2, NULL)) return NULL;
+    int64_t n = x[2].n, k = n ? x[0].n / n : 0;
+    char type = x[0].type == 'B' && x[0].n == n * k && x[1].n == n * k && x[3].n == n && x[4].n == n ? x[1].type : 0;
     Py_BEGIN_ALLOW_THREADS
     if (type == 'f') ranks_float(x[0].data, x[1].data, n, k, x[2].data, x[3].data, x[4].data);
     else if (type == 'd') ranks_double(x[0].data, x[1].data, n, k, x[2].data, x[3].data, x[4].data);
@@ -541,8 +654,9 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
-static PyMethodDef methods[] = {METHOD(count_pairs),  METHOD(moments),     METHOD(count_below), METHOD(select_places), METHOD(row_facts),
-                                METHOD(count_labels), METHOD(label_ranks), {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {METHOD(count_pairs), METHOD(look_up),       METHOD(moments),
+                                METHOD(count_below), METHOD(select_places), METHOD(row_facts),
+                                METHOD(count_labels), METHOD(label_ranks),  {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
                                     methods, NULL, NULL, NULL, NULL};

@@ -166,6 +166,7 @@ class Jaccard(Ratio):
     """Rows both of a class and predicted as it, of those that are either (IoU): in [0, 1], higher is better.
 
     tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor predicted anywhere.
+    Mean IoU of segmentations is the macro average, the pixels being rows; of label sets, average=samples.
     Same value as scikit-learn's jaccard_score over the classes that occur.
     Source: Jaccard (1912), New Phytologist 11:37-50.
 

@@ -8,106 +8,37 @@ those of several classes by the probability of the class answered against how of
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal, NamedTuple, Self, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import sum_by
 from assay.metric import Metric, ratio
-from assay.predictions import Rows
+from assay.reliability import GRID, Binned, Bins, Equal, Of, equal_mass
 from assay.state import State
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
 
-__all__ = ["ECE", "MCE", "Binned", "Bins", "NullBand", "null_band", "stated"]
+__all__ = [
+    "ECE",
+    "MCE",
+    "Binned",
+    "Bins",
+    "BrierCalibration",
+    "BrierResolution",
+    "BrierUncertainty",
+    "NullBand",
+    "null_band",
+]
 
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
-Equal: TypeAlias = Literal["width", "mass"]
-Of: TypeAlias = Literal["auto", "positive", "answer"]
 
-BLOCK = 1 << 16
-GRID = 256  # cells, evenly spaced in log-odds, that bins of equal mass are joined from
-FAR = 12.0  # log-odds at which the grid ends: 6e-6 and 1 - 6e-6
-
-
-class Binned(NamedTuple):
-    """Weight, squared weight, stated probability and right rows per bin (cells, bins); rows and weight (cells,)."""
-
-    mass: Array
-    squares: Array
-    proba: Array
-    right: Array
-    rows: Array
-    weight: Array
-
-
-@dataclass(frozen=True)
-class Bins(State[Binned]):
-    """What was stated `of` the positive class or of the answer, and what came true, by stated probability.
-
-    [0, 1] is cut in `bins` of equal width, or, where `bins` is 0, in GRID cells of equal width in log-odds, fine enough
-    to be joined to bins of equal mass afterwards.
-    """
-
-    bins: int = 15
-    of: Of = "auto"
-
-    @cached_property
-    def edges(self) -> Array:
-        """Where one bin ends and the next begins (bins + 1,); an inner edge belongs to the bin above it."""
-        if self.bins:
-            return np.linspace(0, 1, self.bins + 1)
-        inner = 1 / (1 + np.exp(-np.linspace(-FAR, FAR, GRID - 1)))
-        return np.concatenate([[0.0], inner, [1.0]])
-
-    def empty(self, schema: Schema, cells: int = 1) -> Binned:
-        bins, zero = np.zeros((cells, len(self.edges) - 1)), np.zeros(cells)
-        return Binned(bins, bins, bins, bins, np.zeros(cells, np.int64), zero)
-
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Binned:
-        proba, right = stated(rows, self.of)
-        total = self.empty(rows.schema, cells)
-        for start in range(0, len(proba), BLOCK):
-            at = slice(start, start + BLOCK)
-            weight, own = (None if whole is None else whole[at] for whole in (rows.weight, cell))
-            total = self.merge(total, self._block(proba[at], right[at], weight, own, cells))
-        return total
-
-    def _block(self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int) -> Binned:
-        proba, width = np.asarray(proba, np.float64), len(self.edges) - 1
-        code = np.searchsorted(self.edges[1:-1], proba, "right") if not self.bins else self._evenly(proba)
-        code = code if cell is None else code + cell * width
-        size, shape = cells * width, (cells, width)
-        hit = np.bincount(code[right], None if weight is None else weight[right], size)
-        mass = np.bincount(code, weight, size)
-        squares = mass if weight is None else np.bincount(code, weight**2, size)
-        sums = np.bincount(code, proba if weight is None else proba * weight, size)
-        rows = np.array([len(proba)]) if cell is None else np.bincount(cell, minlength=cells)
-        total = sum_by(cell, cells, np.ones(len(proba)) if weight is None else weight)
-        parts = [np.reshape(part, shape).astype(np.float64) for part in (mass, squares, sums, hit)]
-        return Binned(parts[0], parts[1], parts[2], parts[3], rows, total)
-
-    def _evenly(self, proba: Array) -> Array:
-        """The bin of each probability, put right where the product rounds across an edge."""
-        code = np.minimum((proba * self.bins).astype(np.intp), self.bins - 1)
-        code -= proba < self.edges[code]
-        code += (proba >= self.edges[code + 1]) & (code < self.bins - 1)
-        return code
-
-    def merge(self, a: Binned, b: Binned) -> Binned:
-        return Binned(*(x + y for x, y in zip(a, b, strict=True)))
-
-    def take(self, value: Binned, cells: slice) -> Binned:
-        return Binned(*(array[cells] for array in value))
-
-    def pool(self, value: Binned, times: Array) -> Binned:
-        often = times.astype(np.float64)
-        return Binned(*((times if array.dtype.kind == "i" else often) @ array for array in value))
-
-    def summary(self, value: Binned, schema: Schema) -> Binned:
-        return value
+# Weight, stated probability and rows that came true in each filled bin, as an oracle's function takes them.
+_HISTOGRAMS = (
+    "(lambda q, right, v: lambda of: of(*(lambda h: [x[h[0] > 0] for x in h])([np.histogram(q, m.bins, (0, 1), "
+    "weights=x)[0] for x in (v, v * q, v * right)])))(*((proba[:, 1], y == classes[1]) if m.of == 'positive' else "
+    "(proba.max(axis=1), y == label)), np.ones(len(y)) if w is None else w)"
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +50,7 @@ class CalibrationMetric(Metric):
     of: Of = "auto"
     reads = "proba"
     tasks = SINGLE_LABEL
-    better = "lower"
+    better: ClassVar[Literal["higher", "lower"]] = "lower"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bins <= GRID:
@@ -219,6 +150,79 @@ class MCE(CalibrationMetric):
         return ratio(b.right - b.proba, b.mass)
 
 
+@dataclass(frozen=True)
+class BrierCalibration(CalibrationMetric):
+    """The part of the Brier score that miscalibration costs (Murphy's reliability term): in [0, 1], lower is better.
+
+    sum_b n_b / n (frequency_b - mean probability_b)^2 over bins as in `ece`.  With p the probability that is judged,
+    mean (p - came true)^2 = brier_calibration - brier_resolution + brier_uncertainty + what varies within bins, which
+    is 0 where a bin holds equal forecasts, and at most 1 / (2 bins) + 1 / (4 bins^2) in size for bins of equal width.
+    In binary tasks the left side is brier(scale_by_half=true).  Undefined (no_samples) without rows.
+    Same value as a sum over numpy.histogram's bins.
+    Sources: Murphy (1973), J. Appl. Meteorol. 12:595-600; within bins: Stephenson et al. (2008), Weather Forecast. 23.
+
+    >>> BrierCalibration(bins=2)([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.7])
+    0.04
+    """
+
+    name = "brier_calibration"
+    cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
+    oracle = f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - p / n) ** 2).sum() / n.sum())"
+
+    def compute(self, summary: Binned) -> Array:
+        b = self.binned(summary)
+        gap = np.nan_to_num(ratio(b.right - b.proba, b.mass))
+        return ratio((b.mass * gap**2).sum(axis=-1), b.weight)
+
+
+@dataclass(frozen=True)
+class BrierResolution(CalibrationMetric):
+    """What the forecasts take off the Brier score by telling rows apart: in [0, 0.25], higher is better.
+
+    sum_b n_b / n (frequency_b - overall frequency)^2 over bins as in `ece`: 0 for a model that says the same of every
+    row, brier_uncertainty for one that separates all of them.  See brier_calibration for how the parts add up.
+    Undefined (no_samples) without rows. Same value as a sum over numpy.histogram's bins.
+    Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
+
+    >>> BrierResolution(bins=2)([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.7])
+    0.25
+    """
+
+    name = "brier_resolution"
+    better = "higher"
+    bounds = (0.0, 0.25)
+    cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
+    oracle = f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - t.sum() / n.sum()) ** 2).sum() / n.sum())"
+
+    def compute(self, summary: Binned) -> Array:
+        b = self.binned(summary)
+        overall = ratio(b.right.sum(axis=-1), b.weight)[..., None]
+        apart = np.nan_to_num(ratio(b.right, b.mass) - overall)
+        return np.where(b.weight > 0, ratio((b.mass * apart**2).sum(axis=-1), b.weight), np.nan)
+
+
+@dataclass(frozen=True)
+class BrierUncertainty(CalibrationMetric):
+    """The Brier score of always forecasting the overall frequency: in [0, 0.25]; for of=positive no model moves it.
+
+    frequency (1 - frequency) of what is judged; bins do not matter.  See brier_calibration for how the parts add up.
+    Undefined (no_samples) without rows. Same value as the variance of what came true.
+    Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
+
+    >>> BrierUncertainty()([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.7])
+    0.25
+    """
+
+    name = "brier_uncertainty"
+    bounds = (0.0, 0.25)
+    cases = ({"of": "answer"},)
+    oracle = f"{_HISTOGRAMS}(lambda n, p, t: t.sum() / n.sum() * (1 - t.sum() / n.sum()))"
+
+    def compute(self, summary: Binned) -> Array:
+        frequency = ratio(summary.right.sum(axis=-1), summary.weight)
+        return np.asarray(frequency * (1 - frequency))
+
+
 class NullBand(NamedTuple):
     """What a perfectly calibrated model would score: the mean of its ECE, its spread, and the end of a band above."""
 
@@ -263,26 +267,3 @@ def _chance(gap: Array, b: Binned) -> Array:
     # The mean of |N(gap, error)|, a folded normal.
     folded = error * np.sqrt(2 / np.pi) * np.exp(-(z**2) / 2) + gap * (2 * ndtr(z) - 1)
     return np.where(noisy, folded - gap, 0.0)
-
-
-def equal_mass(b: Binned, bins: int) -> Binned:
-    """Adjacent cells of the grid joined to `bins` of about equal weight: a cell goes where its middle row belongs."""
-    upto = np.cumsum(b.mass, axis=-1)
-    total = np.where(b.weight > 0, b.weight, 1.0)[:, None]
-    # Rounded: sums of weights differ in the last place with the order of rows.
-    place = np.round((upto - b.mass / 2) / total, 9)
-    code = np.minimum((place * bins).astype(np.intp), bins - 1) + bins * np.arange(len(b.mass))[:, None]
-    size = bins * len(b.mass)
-    mass, squares, proba, right = (np.bincount(code.ravel(), x.ravel(), size).reshape(-1, bins) for x in b[:4])
-    return Binned(mass, squares, proba, right, b.rows, b.weight)
-
-
-def stated(rows: Rows, of: Of = "auto") -> tuple[Array, Array]:
-    """The probability that is judged (n,) and whether it came true (n,): of the positive class, or of the answer."""
-    schema = rows.schema
-    given = rows.given.get("proba")
-    proba = rows.proba if given is None else given
-    if of == "positive" or (of == "auto" and schema.task == "binary"):
-        return proba[:, schema.positive_code], rows.truth == schema.positive_code
-    label = rows.label.astype(np.intp)
-    return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label

@@ -4,13 +4,22 @@
 array([0.5, 1. ])
 """
 
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass
 
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Average, Interval, Metric, Pairing, Ratio, mean_of_defined, name_left_out, ratio
+from assay.metric import (
+    Average,
+    Interval,
+    Metric,
+    Pairing,
+    Ratio,
+    RowMetric,
+    mean_of_defined,
+    name_left_out,
+    ratio,
+)
 from assay.predictions import Rows
 from assay.state import Confusion, Counts
 from assay.table.labels import Array
@@ -20,16 +29,13 @@ __all__ = [
     "F1",
     "Accuracy",
     "BalancedAccuracy",
-    "ConfusionMatrix",
     "FBeta",
-    "FalseNegatives",
-    "FalsePositives",
     "HammingLoss",
     "Precision",
     "Recall",
     "SubsetAccuracy",
-    "TrueNegatives",
-    "TruePositives",
+    "TopKAccuracy",
+    "ZeroOneLoss",
 ]
 
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
@@ -82,6 +88,61 @@ class SubsetAccuracy(Accuracy):
     """
 
     name = "subset_accuracy"
+
+
+@dataclass(frozen=True)
+class ZeroOneLoss(Accuracy):
+    """Share of rows whose prediction is wrong: in [0, 1], 0 is perfect, lower is better.
+
+    1 - accuracy; for multi-label a row is wrong unless all its labels are right.
+    Undefined (no_samples) without rows. Same value as scikit-learn's zero_one_loss.
+
+    >>> ZeroOneLoss()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
+    0.25
+    """
+
+    name = "zero_one_loss"
+    better = "lower"
+    oracle = "sklearn.metrics.zero_one_loss(y, label, sample_weight=w)"
+
+    def trials(self, c: Counts) -> tuple[Array, Array]:
+        """Rows that are wrong, of all."""
+        return c.total - c.right, c.total
+
+    def per_row(self, rows: Rows) -> Array:
+        """Whether each row is wrong (n,)."""
+        return ~super().per_row(rows)
+
+
+@dataclass(frozen=True)
+class TopKAccuracy(RowMetric):
+    """Share of rows whose true class is among the k most probable: in [0, 1], 1 is perfect, higher is better.
+
+    Of classes that are equally probable the one declared earlier comes first, so that k=1 is accuracy.
+    Undefined (no_samples) without rows.
+    Same value as scikit-learn's top_k_accuracy_score where no two classes tie (there the last one comes first).
+
+    >>> TopKAccuracy(k=2)(["a", "c"], [[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]], classes=["a", "b", "c"])
+    0.5
+    """
+
+    name = "top_k_accuracy"
+    k: int = 2
+    reads = "proba"
+    tasks = frozenset({"multiclass"})
+    cases = ({"k": 1}, {"k": 3})
+    oracle = (
+        "np.average((np.argsort(-proba, axis=1, kind='stable')[:, :m.k] == np.searchsorted(classes, y)[:, None])"
+        ".any(axis=1), weights=w)"
+    )
+
+    def __post_init__(self) -> None:
+        if self.k < 1:
+            raise UnsupportedError(f"k of top_k_accuracy must be at least 1; got {self.k}")
+
+    def per_row(self, rows: Rows) -> Array:
+        """Whether the true class of each row is among the first k (n,)."""
+        return rows.facts.before < self.k
 
 
 @dataclass(frozen=True)
@@ -191,6 +252,7 @@ class F1(Ratio):
 
     2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted anywhere.
     The macro average weighs every class alike, however rare.
+    Also called the Dice coefficient of segmentations, the pixels being rows.
     Same value as scikit-learn's f1_score with zero_division=nan.
 
     >>> F1()([0, 1, 1, 0], [1, 1, 1, 0])
@@ -243,119 +305,3 @@ class HammingLoss(Metric):
 
     def pairing(self, schema: Schema) -> Pairing:
         return "t" if schema.task == "multilabel" else "mcnemar"
-
-
-@dataclass(frozen=True)
-class ConfusionMatrix(Metric):
-    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth, columns predictions.
-
-    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen or not.
-    Multi-label tables have one 2 x 2 table a label: read tp, fp, fn, tn.
-    Same value as scikit-learn's confusion_matrix.
-
-    >>> ConfusionMatrix()(["a", "b", "b"], ["a", "a", "b"])
-    array([[1, 0],
-           [1, 1]])
-    """
-
-    name = "confusion_matrix"
-    tasks = SINGLE_LABEL
-    needs = Confusion()
-    bounds = (0.0, float("inf"))
-    oracle = "sklearn.metrics.confusion_matrix(y, label, labels=classes, sample_weight=w)"
-
-    @property
-    def axes(self) -> int:
-        return 2
-
-    def compute(self, summary: Counts) -> Array:
-        return summary.table
-
-
-class ClassCount(Metric):
-    """A count of one class: of the positive class in binary tasks, else one a class; `average=micro` adds them."""
-
-    needs = Confusion()
-    bounds = (0.0, float("inf"))
-    average: Average
-    count: ClassVar[str]
-
-    @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
-
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
-        average = ("binary" if schema.task == "binary" else "none") if self.average == "auto" else self.average
-        if average not in ("none", "micro") and not (average == "binary" and schema.task == "binary"):
-            raise UnsupportedError(f"{self}: a count has average binary (binary tasks), micro or none")
-        settled: dict[str, Any] = {"average": average}
-        return replace(self, **settled)
-
-    def compute(self, summary: Any) -> Array:
-        if self.average == "binary":
-            summary = summary.of(summary.positive)
-        elif self.average == "micro":
-            summary = summary.summed()
-        return np.asarray(getattr(summary, self.count))
-
-
-_CONFUSION_OF = "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
-
-
-@dataclass(frozen=True)
-class TruePositives(ClassCount):
-    """Rows of a class predicted as it (weight of them, where rows are weighted): at least 0.
-
-    >>> TruePositives()([0, 1, 1, 0], [1, 1, 0, 0])
-    1
-    """
-
-    name, count = "tp", "tp"
-    average: Average = "auto"
-    cases = ({"average": "none"}, {"average": "micro"})
-    oracle = f"counted({_CONFUSION_OF}[:, 1, 1])"
-
-
-@dataclass(frozen=True)
-class FalsePositives(ClassCount):
-    """Rows of other classes predicted as a class (false alarms): at least 0; lower is better.
-
-    >>> FalsePositives()([0, 1, 1, 0], [1, 1, 0, 0])
-    1
-    """
-
-    name, count = "fp", "fp"
-    average: Average = "auto"
-    better = "lower"
-    cases = ({"average": "none"}, {"average": "micro"})
-    oracle = f"counted({_CONFUSION_OF}[:, 0, 1])"
-
-
-@dataclass(frozen=True)
-class FalseNegatives(ClassCount):
-    """Rows of a class predicted as another (misses): at least 0; lower is better.
-
-    >>> FalseNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
-    1
-    """
-
-    name, count = "fn", "fn"
-    average: Average = "auto"
-    better = "lower"
-    cases = ({"average": "none"}, {"average": "micro"})
-    oracle = f"counted({_CONFUSION_OF}[:, 1, 0])"
-
-
-@dataclass(frozen=True)
-class TrueNegatives(ClassCount):
-    """Rows neither of a class nor predicted as it: at least 0.
-
-    >>> TrueNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
-    1
-    """
-
-    name, count = "tn", "tn"
-    average: Average = "auto"
-    cases = ({"average": "none"}, {"average": "micro"})
-    oracle = f"counted({_CONFUSION_OF}[:, 0, 0])"

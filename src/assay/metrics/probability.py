@@ -46,19 +46,21 @@ class LogLoss(RowMetric):
             raise UnsupportedError(f"floor of log_loss must be in [0, 0.5); got {self.floor}")
 
     def per_row(self, rows: Rows) -> Array:
-        """Loss of each row, and whether the floor was used."""
+        """Loss of each row, and, where it is anywhere, whether the floor was used."""
         least = np.log(self.floor) if self.floor else -np.inf
         logits = "proba" not in rows.given
         if rows.schema.task == "multilabel":
             of_truth = self._labels(rows)
         elif logits:
-            of_truth = np.take_along_axis(rows.log_proba, rows.truth[:, None].astype(np.intp), axis=1)
+            of_truth = np.take_along_axis(rows.log_proba, rows.truth[:, None].astype(np.intp), axis=1)[:, 0]
         else:
-            p = np.take_along_axis(rows.given["proba"], rows.truth[:, None].astype(np.intp), axis=1)
             with np.errstate(divide="ignore"):
-                of_truth = np.log(p.astype(np.float64))
-        floored = (of_truth < least) & (not logits)
-        return np.stack([-np.where(floored, least, of_truth).mean(axis=1), floored.any(axis=1)], axis=1)
+                of_truth = np.log(rows.facts.own)
+        if logits or not of_truth.size or of_truth.min() >= least:
+            return -(of_truth.mean(axis=1) if of_truth.ndim == 2 else of_truth)
+        floored = (of_truth < least).reshape(len(of_truth), -1)
+        loss = np.maximum(of_truth, least).reshape(floored.shape)
+        return np.stack([-loss.mean(axis=1), floored.any(axis=1)]).T
 
     def _labels(self, rows: Rows) -> Array:
         """Log-probability of each label's own truth (n, labels)."""
@@ -100,11 +102,7 @@ class Brier(RowMetric):
 
     def per_row(self, rows: Rows) -> Array:
         """Squared distance of each row (n,)."""
-        p = rows.proba
         scale = 0.5 if self.scale_by_half else 1.0
         if rows.schema.task == "multilabel":
-            return np.asarray(scale * ((p - rows.truth) ** 2).mean(axis=1))
-        of_truth = np.take_along_axis(p, rows.truth[:, None].astype(np.intp), axis=1)[:, 0]
-        # (1 - p)^2 of the true class is added apart: expanding the square would cancel when p is near 1.
-        others = np.einsum("ij,ij->i", p, p) - of_truth**2
-        return np.asarray(scale * (np.maximum(others, 0) + (1 - of_truth) ** 2))
+            return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
+        return np.asarray(scale * (rows.facts.others + (1 - rows.facts.own) ** 2))

@@ -4,16 +4,24 @@
 0.75
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import combinations
+from typing import Literal
 
 import numpy as np
 
+from assay.errors import UnsupportedError
+from assay.kept import Ranked
 from assay.kernels import tie_counts
-from assay.metric import Average, OrderMetric, ratio
-from assay.order import Curve
+from assay.metric import Average, CurveMetric, Interval, Metric, OrderMetric, mean_of_defined, ratio
+from assay.order import Curve, Order, Ranking
 from assay.table.labels import Array
+from assay.table.schema import Schema
 
-__all__ = ["RocAuc"]
+__all__ = ["KS", "AveragePrecision", "Gain", "Gini", "Lift", "RocAuc", "RocAucOvo"]
+
+AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
 
 
 @dataclass(frozen=True)
@@ -22,9 +30,12 @@ class RocAuc(OrderMetric):
 
     Area under the ROC curve; higher is better. Binary: of the positive class. Otherwise one class against the rest:
     `macro` mean over the classes that have both kinds of rows (default), `weighted` by true rows, or `none`.
-    Works on raw scores, never squashed. Undefined (single_class) unless both kinds of rows are there.
+    max_fpr: below 1, only the part of the curve up to that false positive rate counts, rescaled so that chance is 0.5
+    and perfect 1 (McClish).  Works on raw scores, never squashed.
+    Undefined (single_class) unless both kinds of rows are there.
     Same value as scikit-learn's roc_auc_score (multi_class="ovr").
-    Source: Hanley & McNeil (1982), Radiology 143:29-36; influence: DeLong et al. (1988), Biometrics 44:837-845.
+    Sources: Hanley & McNeil (1982), Radiology 143:29-36; influence: DeLong et al. (1988), Biometrics 44:837-845; part
+    of the curve: McClish (1989), Med. Decis. Making 9:190-195.
 
     >>> RocAuc()(["no", "yes", "yes"], [0.2, 0.2, 0.9])
     0.75
@@ -32,13 +43,37 @@ class RocAuc(OrderMetric):
 
     name = "roc_auc"
     average: Average = "auto"
-    cases = ({"average": "weighted"}, {"average": "none"})
-    oracle = "auc_of(score)"
+    max_fpr: float = 1.0
+    cases = ({"average": "weighted"}, {"average": "none"}, {"max_fpr": 0.2})
+    oracle = (
+        "ranked(score, lambda y, s, w: "
+        "sklearn.metrics.roc_auc_score(y, s, sample_weight=w, max_fpr=None if m.max_fpr == 1 else m.max_fpr))"
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.max_fpr <= 1:
+            raise UnsupportedError(f"max_fpr of roc_auc must be above 0 and at most 1; got {self.max_fpr}")
 
     def of_curve(self, curve: Curve) -> Array:
-        """The area: the weight of negatives below each positive, and half of that at its score."""
-        below = 2 * np.expand_dims(curve.negatives, -1) - curve.fp - curve.fp_above
-        return ratio((curve.gained * below).sum(axis=-1), 2 * np.multiply(curve.positives, curve.negatives))
+        return area(curve) if self.max_fpr == 1 else partial_area(curve, self.max_fpr)
+
+    def interval(self, schema: Schema) -> Interval:
+        return "delong" if self.max_fpr == 1 else "bootstrap"
+
+    def variance_of(self, curve: Curve) -> tuple[float, float]:
+        """DeLong's variance, and Satterthwaite's degrees of freedom."""
+        p, q = float(curve.positives), float(curve.negatives)
+        value = float(self.of_curve(curve))
+        of_positive = 1 - (curve.fp + curve.fp_above) / (2 * q)
+        above = (curve.gained * (of_positive - value) ** 2).sum() / (p - 1) / p
+        # Negatives that tie with a threshold, and those between two of them.
+        before = np.concatenate([[0], curve.tp[:-1]])
+        tied = ((curve.fp - curve.fp_above) * ((before + curve.tp) / (2 * p) - value) ** 2).sum()
+        ends = np.append(curve.fp_above, q) - np.concatenate([[0], curve.fp])
+        between = (ends * (np.concatenate([[0], curve.tp]) / p - value) ** 2).sum()
+        below = (tied + between) / (q - 1) / q
+        lost = above**2 / (p - 1) + below**2 / (q - 1)
+        return float(above + below), float((above + below) ** 2 / lost) if lost else 1.0
 
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
         """DeLong's components: how far each row's placement lies from the area, over the size of its class."""
@@ -54,6 +89,241 @@ class RocAuc(OrderMetric):
             m = len(placed)
             result[rows] = w[rows] * (placed - area) / total * np.sqrt(m / max(m - 1, 1))
         return result
+
+
+@dataclass(frozen=True)
+class Gini(CurveMetric):
+    """Twice the area under the ROC curve less 1 (Somers' D): in [-1, 1], 0 is chance, higher is better.
+
+    2 roc_auc - 1. The accuracy ratio of credit scoring. Several classes and what is undefined as of roc_auc.
+    Same value as 2 x scikit-learn's roc_auc_score - 1.
+    Source: Somers (1962), Am. Sociol. Rev. 27:799-811.
+
+    >>> Gini()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "gini"
+    average: Average = "auto"
+    bounds = (-1.0, 1.0)
+    cases = ({"average": "weighted"}, {"average": "none"})
+    oracle = "ranked(score, lambda y, s, w: 2 * sklearn.metrics.roc_auc_score(y, s, sample_weight=w) - 1)"
+
+    def of_curve(self, curve: Curve) -> Array:
+        return 2 * area(curve) - 1
+
+
+@dataclass(frozen=True)
+class AveragePrecision(CurveMetric):
+    """Precision averaged over the positive rows, each at its own threshold: in [0, 1], higher is better.
+
+    sum_i (recall_i - recall_{i-1}) precision_i over the distinct scores from the highest down (a step function, no
+    interpolation); chance is the share of positive rows. Read it where positives are rare. Several classes: one against
+    the rest, `macro` (default), `weighted` or `none`.  Undefined (no_positive) without positive rows.
+    Same value as scikit-learn's average_precision_score.
+    Source: Davis & Goadrich (2006), ICML, 233-240.
+
+    >>> AveragePrecision()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.8333
+    """
+
+    name = "average_precision"
+    average: Average = "auto"
+    undefined = "no_positive"
+    cases = ({"average": "weighted"}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
+    )
+
+    def of_curve(self, curve: Curve) -> Array:
+        precision = np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
+        return ratio((curve.gained * precision).sum(axis=-1), np.asarray(curve.positives))
+
+    def within(self, curve: Curve) -> float:
+        if not curve.positives:
+            return 0.0
+        value = float(self.of_curve(curve))
+        best = float(self.of_curve(curve._replace(fp=curve.fp_above)))
+        # At worst every positive row of a cell comes after its negative ones, and has the precision before the cell.
+        before = curve.tp - curve.gained
+        worst = float((curve.gained * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives)
+        return max(best - value, value - worst)
+
+
+@dataclass(frozen=True)
+class KS(CurveMetric):
+    """Largest lead of the true over the false positive rate over all thresholds: in [0, 1], higher is better.
+
+    max (tpr - fpr): how far the scores of positive rows lie above those of the others (one-sided Kolmogorov-Smirnov);
+    the largest informedness of any threshold, chosen on the same rows.  Several classes as of roc_auc.
+    Undefined (single_class) unless both kinds of rows are there.
+    Same value as the maximum over scikit-learn's roc_curve; unweighted scipy.stats.ks_2samp(alternative="less").
+    Source: Smirnov (1939), Bull. Univ. Moscou 2:3-14.
+
+    >>> KS()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "ks"
+    average: Average = "auto"
+    cases = ({"average": "weighted"}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: (lambda fpr, tpr, _: (tpr - fpr).max())"
+        "(*sklearn.metrics.roc_curve(y, s, sample_weight=w)))"
+    )
+
+    def of_curve(self, curve: Curve) -> Array:
+        tpr, fpr = (
+            ratio(x, np.expand_dims(n, -1)) for x, n in ((curve.tp, curve.positives), (curve.fp, curve.negatives))
+        )
+        both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
+        lead = np.nan_to_num(tpr - fpr)
+        return np.where(both, lead.max(axis=-1, initial=0.0), np.nan)
+
+
+@dataclass(frozen=True)
+class Gain(CurveMetric):
+    """Of the positive rows, the share found among the rows of highest score: in [0, 1], higher is better.
+
+    share: of all rows, how many are looked at (default 0.1: the top decile).  Rows that tie at the cut are looked at in
+    part. Chance is `share`.  Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    Undefined (no_positive) without positive rows. Same value as a sum over sorted rows.
+    Source: Ling & Li (1998), KDD, 73-79.
+
+    >>> Gain(share=0.25)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "gain"
+    share: float = 0.1
+    average: Average = "auto"
+    undefined = "no_positive"
+    cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})
+    oracle = "ranked(score, gain_of(m.share), negatives=False)"
+
+    def __post_init__(self) -> None:
+        check_share(self.name, self.share)
+
+    def of_curve(self, curve: Curve) -> Array:
+        return found_within(curve, self.share)
+
+
+@dataclass(frozen=True)
+class Lift(CurveMetric):
+    """How many times as many positive rows the rows of highest score hold as chance would: higher is better, 1 chance.
+
+    gain(share) / share, in [0, 1 / share]; share: of all rows, how many are looked at (default 0.1: the top decile).
+    Several classes and what is undefined as of gain. Same value as a sum over sorted rows.
+    Source: Ling & Li (1998), KDD, 73-79.
+
+    >>> Lift(share=0.25)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    2
+    """
+
+    name = "lift"
+    share: float = 0.1
+    average: Average = "auto"
+    bounds = (0.0, float("inf"))
+    undefined = "no_positive"
+    cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})
+    oracle = "ranked(score, gain_of(m.share), negatives=False) / m.share"
+
+    def __post_init__(self) -> None:
+        check_share(self.name, self.share)
+
+    def of_curve(self, curve: Curve) -> Array:
+        return found_within(curve, self.share) / self.share
+
+
+@dataclass(frozen=True)
+class RocAucOvo(Metric):
+    """Mean area under the ROC curves of every two classes alone (one against one): in [0, 1], 0.5 is chance.
+
+    Of classes a and b: the mean of the area of a against b by the score of a, and of b against a by that of b. Higher
+    is better; free of the shares of the classes.  average: `macro` (mean over the pairs that have rows of both) or
+    `weighted` (by the weight of their rows).  Undefined (single_class) where only one class has rows.
+    Same value as scikit-learn's roc_auc_score(multi_class="ovo").
+    Source: Hand & Till (2001), Machine Learning 45:171-186.
+
+    >>> from assay.predictions import Predictions
+    >>> p = Predictions.from_arrays(["a", "b", "c"], {"m.proba": [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.6, 0.2, 0.2]]})
+    >>> state = RocAucOvo().state
+    >>> RocAucOvo().compute(state.summary(state.observe(p.rows("m")), p.schema)).round(4).tolist()
+    [0.6667]
+    """
+
+    name = "roc_auc_ovo"
+    average: Literal["macro", "weighted"] = "macro"
+    reads, tasks = "score", frozenset({"multiclass"})
+    needs = Ranked()
+    undefined = "single_class"
+    cases = ({"average": "weighted"},)
+    oracle = "one_against_one(score)"
+
+    def compute(self, summary: Ranking) -> Array:
+        if type(summary) is not Ranking:
+            raise UnsupportedError(f"{self} needs the scores of all rows, and these are too many to keep; use roc_auc")
+        shape = (0,) if summary.times is None else (0, len(summary.times))
+        pairs = list(self._pairs(summary))
+        areas, mass = (np.array([pair[i] for pair in pairs]).reshape(-1, *shape[1:]).T for i in (0, 1))
+        found = mean_of_defined(areas, mass if self.average == "weighted" else np.ones_like(areas))
+        return np.atleast_1d(found)
+
+    def _pairs(self, summary: Ranking) -> Iterator[tuple[Array, Array]]:
+        """Area and weight of every two classes, with the replicates as axis where there are any."""
+        rows = [np.flatnonzero(summary.truth == code) for code in range(summary.schema.k)]
+        for a, b in combinations(range(len(rows)), 2):
+            if len(rows[a]) and len(rows[b]):
+                curves = [_curves(summary, rows[i], rows[j], i) for i, j in ((a, b), (b, a))]
+                areas = [np.concatenate([np.atleast_1d(area(c)) for c in of]) for of in curves]
+                mass = np.concatenate([np.atleast_1d(np.add(c.positives, c.negatives)) for c in curves[0]])
+                yield (areas[0] + areas[1]).squeeze() / 2, mass.squeeze()
+
+
+def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> list[Curve]:
+    """The curve of the rows `positive` against the rows `negative` by the score of class `code`, or of replicates."""
+    both = np.concatenate([positive, negative])
+    weight, cell = (None if x is None else x[both] for x in (summary.weight, summary.cell))
+    cell = cell if summary.times is not None else None
+    order = Order.of(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
+    if summary.times is None:
+        return [order.curve]
+    step = max(1, AT_ONCE // len(both))
+    return [order.resampled(summary.times[i : i + step]) for i in range(0, len(summary.times), step)]
+
+
+def area(curve: Curve) -> Array:
+    """Area under the ROC curve: the weight of negatives below each positive, and half of that at its score."""
+    below = 2 * np.expand_dims(curve.negatives, -1) - curve.fp - curve.fp_above
+    return ratio((curve.gained * below).sum(axis=-1), 2 * np.multiply(curve.positives, curve.negatives))
+
+
+def partial_area(curve: Curve, most: float) -> Array:
+    """Area under the ROC curve up to a false positive rate, rescaled: 0.5 is chance, 1 is perfect."""
+    fpr, tpr = curve.roc
+    x, y = np.minimum(fpr, most), tpr
+    width = np.diff(x, axis=-1)
+    slope = np.nan_to_num(ratio(np.diff(y, axis=-1), np.diff(fpr, axis=-1)))
+    part = (width * (y[..., :-1] + slope * width / 2)).sum(axis=-1)
+    least = most**2 / 2
+    both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
+    return np.where(both, (1 + (part - least) / (most - least)) / 2, np.nan)
+
+
+def found_within(curve: Curve, share: float) -> Array:
+    """Share of the positive rows among the `share` of all rows of highest score; ties at the cut enter in part."""
+    fpr, tpr = curve.roc
+    positives, negatives = (np.expand_dims(n, -1) for n in (curve.positives, curve.negatives))
+    seen = np.nan_to_num(fpr) * negatives + np.nan_to_num(tpr) * positives
+    room = share * (positives + negatives) - seen[..., :-1]
+    part = np.clip(np.nan_to_num(ratio(room, np.diff(seen, axis=-1))), 0.0, 1.0)
+    return np.where(np.asarray(curve.positives) > 0, (np.diff(tpr, axis=-1) * part).sum(axis=-1), np.nan)
+
+
+def check_share(name: str, share: float) -> None:
+    """UnsupportedError unless `share` is a share of the rows."""
+    if not 0 < share <= 1:
+        raise UnsupportedError(f"share of {name} must be above 0 and at most 1; got {share}")
 
 
 def _split(positive: Array, score: Array, weight: Array | None) -> tuple[Array, Array, tuple[float, float]]:

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.metric import Metric, RowMetric, ratio
+from assay.errors import UnsupportedError
+from assay.metric import Metric, Pairing, RowMetric, ratio
 from assay.predictions import Rows
 from assay.state import Moments, Sums
 from assay.table.labels import Array
-from assay.table.schema import Task
+from assay.table.schema import Schema, Task
 
-__all__ = ["MAE", "MSE", "R2", "RMSE"]
+__all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance", "Huber", "WithinTolerance"]
 
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
@@ -37,7 +38,7 @@ class MSE(RowMetric):
 
     def per_row(self, rows: Rows) -> Array:
         """Squared error of each row."""
-        return np.asarray(rows.truth - np.asarray(rows.value, np.float64)) ** 2
+        return rows.residual**2
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,10 @@ class RMSE(Metric):
     def compute(self, summary: Sums) -> Array:
         return np.sqrt(summary.mean[..., 0])
 
+    def divisor(self, value: Sums, summary: Sums) -> Array:
+        """Weight of each cell (cells,): what the interval divides the squared errors by."""
+        return value.weight
+
 
 @dataclass(frozen=True)
 class MAE(RowMetric):
@@ -79,7 +84,93 @@ class MAE(RowMetric):
 
     def per_row(self, rows: Rows) -> Array:
         """Absolute error of each row."""
-        return np.asarray(np.abs(rows.truth - np.asarray(rows.value, np.float64)))
+        return np.abs(rows.residual)
+
+
+@dataclass(frozen=True)
+class Huber(RowMetric):
+    """Squared error of small errors, absolute error of large ones: in [0, inf), lower is better; outliers weigh less.
+
+    mean of e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), with e = y - f; delta in the units of the truth.
+    Undefined (no_samples) without rows. Same value as the mean of scipy.special.huber.
+    Source: Huber (1964), Ann. Math. Stat. 35:73-101.
+
+    >>> Huber(delta=1)([1.0, 2.0], [1.5, 5.0])
+    1.312
+    """
+
+    name = "huber"
+    delta: float = 1.0
+    reads, tasks = "value", REGRESSION
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    cases = ({"delta": 0.3}, {"delta": 2.5})
+    oracle = "np.average(scipy.special.huber(m.delta, y - value), weights=w)"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.delta < float("inf"):
+            raise UnsupportedError(f"delta of huber must be above 0 and finite; got {self.delta}")
+
+    def per_row(self, rows: Rows) -> Array:
+        """Loss of each row."""
+        size = np.abs(rows.residual)
+        return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
+
+
+@dataclass(frozen=True)
+class Bias(RowMetric):
+    """Mean error, prediction less truth, in the units of the truth: 0 is best, above 0 the model says too much.
+
+    mean (f - y), in (-inf, inf). Errors of opposite sign cancel: read it beside mae or rmse. Neither higher nor lower
+    is better, so models are not compared by it.
+    Undefined (no_samples) without rows. Same value as numpy.average of the errors.
+
+    >>> Bias()([1.0, 2.0], [1.5, 2.0])
+    0.25
+    """
+
+    name = "bias"
+    reads, tasks = "value", REGRESSION
+    better = "lower"
+    bounds = (float("-inf"), float("inf"))
+    oracle = "np.average(value - y, weights=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Error of each row."""
+        return -rows.residual
+
+    def pairing(self, schema: Schema) -> Pairing:
+        raise UnsupportedError(f"{self} is best at 0, neither higher nor lower; compare the models by mae or rmse")
+
+
+@dataclass(frozen=True)
+class WithinTolerance(RowMetric):
+    """Share of rows whose prediction is close enough to the truth: in [0, 1], higher is better.
+
+    mean of |y - f| <= absolute + relative |y|. absolute is in the units of the truth, relative a share of it (default
+    0.05: within 5 %).  Undefined (no_samples) without rows. Same value as the mean of numpy.isclose.
+
+    >>> WithinTolerance(relative=0.1)([10.0, 20.0], [10.5, 25.0])
+    0.5
+    >>> WithinTolerance(absolute=0.5, relative=0)([1.0, 2.0], [1.5, 2.0])
+    1
+    """
+
+    name = "within_tolerance"
+    absolute: float = 0.0
+    relative: float = 0.05
+    reads, tasks = "value", REGRESSION
+    cases = ({"absolute": 1.0, "relative": 0.0}, {"absolute": 0.5, "relative": 0.2})
+    oracle = "np.average(np.isclose(value, y, rtol=m.relative, atol=m.absolute), weights=w)"
+
+    def __post_init__(self) -> None:
+        for name, given in (("absolute", self.absolute), ("relative", self.relative)):
+            if not 0 <= given < float("inf"):
+                raise UnsupportedError(f"{name} of within_tolerance must be at least 0 and finite; got {given}")
+
+    def per_row(self, rows: Rows) -> Array:
+        """Whether each row is close enough."""
+        return np.abs(rows.residual) <= self.absolute + self.relative * np.abs(rows.truth)
 
 
 @dataclass(frozen=True)
@@ -88,7 +179,7 @@ class ErrorAndTruth:
 
     def per_row(self, rows: Rows) -> Array:
         """(squared error, truth)."""
-        return np.stack([MSE().per_row(rows), np.asarray(rows.truth, np.float64)], axis=1)
+        return np.stack([MSE().per_row(rows), np.asarray(rows.truth, np.float64)]).T
 
 
 @dataclass(frozen=True)
@@ -110,4 +201,78 @@ class R2(Metric):
     oracle = "sklearn.metrics.r2_score(y, value, sample_weight=w)"
 
     def compute(self, summary: Sums) -> Array:
-        return 1 - ratio(summary.mean[..., 0] * summary.weight, summary.m2[..., 1])
+        return 1 - ratio(summary.mean[..., 0] * summary.weight, spread(summary, 1))
+
+    def divisor(self, value: Sums, summary: Sums) -> Array:
+        """Squares about the mean of all rows in each cell (cells,): what the interval divides the squared errors by."""
+        return np.asarray(value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2)
+
+
+@dataclass(frozen=True)
+class AdjustedR2(R2):
+    """R2 less what so many features explain by chance: in (-inf, 1], 1 is perfect, higher is better.
+
+    1 - (1 - R2) (n - 1) / (n - features - 1), with n the total weight and `features` the number of inputs of the model
+    (without the intercept); meant for the rows that a linear model was fitted on.
+    Undefined (zero_variance_or_too_few_rows) where the truth is constant, or n is not above features + 1.
+    Same value as the formula over scikit-learn's r2_score.
+    Source: Ezekiel (1930), Methods of Correlation Analysis.
+
+    >>> AdjustedR2(features=2)([1.0, 2.0, 3.0, 4.0, 5.0], [1.1, 1.9, 3.2, 3.9, 5.3])
+    0.968
+    """
+
+    name = "adjusted_r2"
+    features: int = 1
+    undefined = "zero_variance_or_too_few_rows"
+    cases = ({"features": 3},)
+    oracle = (
+        "(lambda n: 1 - (1 - sklearn.metrics.r2_score(y, value, sample_weight=w)) * (n - 1) / (n - m.features - 1)"
+        " if n > m.features + 1 else nan)(len(y) if w is None else w.sum())"
+    )
+
+    def __post_init__(self) -> None:
+        if self.features < 0:
+            raise UnsupportedError(f"features of adjusted_r2 must be at least 0; got {self.features}")
+
+    def compute(self, summary: Sums) -> Array:
+        n = np.asarray(summary.weight, np.float64)
+        free = np.where(n > self.features + 1, n - self.features - 1, 0)
+        return 1 - (1 - super().compute(summary)) * ratio(n - 1, free)
+
+
+@dataclass(frozen=True)
+class SignedErrorAndTruth:
+    """Error and truth of each row (n, 2): what the explained variance needs together."""
+
+    def per_row(self, rows: Rows) -> Array:
+        """(error, truth)."""
+        return np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)
+
+
+@dataclass(frozen=True)
+class ExplainedVariance(Metric):
+    """R2 that forgives a constant offset: in (-inf, 1], 1 is perfect up to a constant, higher is better.
+
+    1 - var (y - f) / var y. Above R2 where predictions are too high or too low throughout: `bias` says by how much.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's explained_variance_score.
+
+    >>> ExplainedVariance()([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+    1
+    """
+
+    name = "explained_variance"
+    reads, tasks = "value", REGRESSION
+    bounds = (float("-inf"), 1.0)
+    needs = Moments(SignedErrorAndTruth(), width=2)
+    undefined = "zero_variance"
+    oracle = "sklearn.metrics.explained_variance_score(y, value, sample_weight=w, force_finite=False)"
+
+    def compute(self, summary: Sums) -> Array:
+        return 1 - ratio(summary.m2[..., 0], spread(summary, 1))
+
+
+def spread(summary: Sums, column: int) -> Array:
+    """Centred second moment of a column (...,), and exactly 0 where it is no more than the rounding of the mean."""
+    m2, mean = summary.m2[..., column], summary.mean[..., column]
+    return np.where(m2 > summary.weight * (8 * np.finfo(np.float64).eps * mean) ** 2, m2, 0.0)

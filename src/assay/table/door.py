@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.table.columns import Array, At, Unnamed, at_row, first_null, numbers, one, plain, tidy, width
-from assay.table.labels import Label, declared, encode, recode, spellings
+from assay.table.labels import Label, coded, declared, encode, recode, spellings
 from assay.table.outputs import Given, by_model, finite, fractional, indicators, typed, unscored
 from assay.table.schema import TASKS, Kind, Schema, Task
 
@@ -64,10 +64,14 @@ def admit(
         schema = Schema(settled, (), {})
         truth = finite(numbers(_target(y, settled), "truth", at), "truth", at)
     else:
-        codes, distinct = encode(_target(y, settled), "truth", at)
-        found = declared(classes) if classes is not None else _classes(distinct, given, at)
-        schema = _classification(task, found, positive, given)
-        truth = recode(codes, distinct, schema.classes, "truth", at)
+        target = _target(y, settled)
+        if classes is not None:
+            schema = _classification(task, declared(classes), positive, given)
+            truth = coded(target, schema.classes, "truth", at)
+        else:
+            codes, distinct = encode(target, "truth", at)
+            schema = _classification(task, _classes(distinct, given, at), positive, given)
+            truth = recode(codes, distinct, schema.classes, "truth", at)
     if positive is not None and schema.task != "binary":
         raise SchemaError(f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out.")
     outputs = {model: typed(model, kinds, schema, n, at) for model, kinds in given.items()}

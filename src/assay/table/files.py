@@ -23,7 +23,7 @@ from assay.errors import AssayError, ReadError, SchemaError
 from assay.result import beside
 from assay.table.labels import Label
 
-__all__ = ["About", "File", "expand", "is_text", "kind_of", "read_table", "write_table"]
+__all__ = ["About", "File", "about_of", "expand", "is_text", "kind_of", "read_table", "write_table"]
 
 VERSION = 1
 SUFFIXES = {
@@ -121,7 +121,7 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         # A damaged file may hold text that is not UTF-8, or offsets that point outside its buffers.
         table.validate(full=True)
         names = table.column_names
-        about = _about(path, (table.schema.metadata or {}).get(b"assay"))
+        about = about_of(path, (table.schema.metadata or {}).get(b"assay"))
     except UnicodeDecodeError as error:
         raise ReadError(f"{path}: the column names are not UTF-8; save the file as UTF-8") from error
     except AssayError:
@@ -204,7 +204,8 @@ def _delimiter(path: str, start: bytes) -> str:
 _READERS = {"parquet": _read_parquet, "arrow": _read_arrow, "csv": _read_csv}
 
 
-def _about(path: str | os.PathLike[str], text: bytes | None) -> About:
+def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
+    """What the value of the metadata key `assay` tells."""
     if text is None:
         return About()
     try:

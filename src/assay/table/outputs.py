@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.table.columns import Array, At, Unnamed, at_row, numbers, plain, tidy, width
-from assay.table.labels import encode, recode, spellings
+from assay.table.labels import coded, spellings
 from assay.table.schema import KINDS, Kind, Schema, parse_column
 
 __all__ = ["Given", "aligned", "by_model", "finite", "fractional", "gathered", "indicators", "typed", "unscored"]
@@ -189,8 +189,7 @@ def _labels(values: Any, schema: Schema, where: str, at: At) -> Array:
             f"{where} has several columns; the task is {schema.task}, which takes one label a row (n,). If each "
             f"column is a label of its own, use task='multilabel'; if they are one-hot, give the label of the largest."
         )
-    codes, distinct = encode(values, where, at)
-    return recode(codes, distinct, schema.classes, where, at)
+    return coded(values, schema.classes, where, at)
 
 
 def _probabilities(values: Any, schema: Schema, where: str, at: At) -> Array:

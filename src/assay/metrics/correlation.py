@@ -1,0 +1,162 @@
+"""Metrics of how truth and prediction move together.
+
+>>> Pearson()([1.0, 2.0, 3.0], [2.0, 4.0, 6.0])
+1
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from assay.kernels import sum_by
+from assay.metric import Metric, ratio
+from assay.predictions import Rows
+from assay.state import State
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["CoMoments", "ConcordanceCorrelation", "Joint", "Pearson"]
+
+REGRESSION: frozenset[Task] = frozenset({"regression"})
+ROUNDING = 8 * np.finfo(np.float64).eps
+
+
+class Joint(NamedTuple):
+    """Weighted means of truth and prediction (cells, 2), centred second moments yy, ff, yf (cells, 3); rows, weight."""
+
+    mean: Array
+    m2: Array
+    rows: Array
+    weight: Array
+    squares: Array
+
+
+@dataclass(frozen=True)
+class CoMoments(State[Joint]):
+    """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al., 1983)."""
+
+    def empty(self, schema: Schema, cells: int = 1) -> Joint:
+        zero = np.zeros(cells)
+        return Joint(np.zeros((cells, 2)), np.zeros((cells, 3)), np.zeros(cells, np.int64), zero, zero)
+
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Joint:
+        both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
+        w = np.ones(len(both)) if rows.weight is None else rows.weight
+        total = sum_by(cell, cells, w)
+        mean = np.nan_to_num(ratio(sum_by(cell, cells, both * w[:, None]), total[:, None]))
+        apart = both - (mean if cell is None else mean[cell])
+        # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
+        left = sum_by(cell, cells, apart * w[:, None])
+        m2 = sum_by(cell, cells, products(apart) * w[:, None]) - np.nan_to_num(ratio(products(left), total[:, None]))
+        count = np.array([len(both)]) if cell is None else np.bincount(cell, minlength=cells)
+        mean = mean + np.nan_to_num(ratio(left, total[:, None]))
+        return Joint(mean, floored(m2), count, total, sum_by(cell, cells, w**2))
+
+    def merge(self, a: Joint, b: Joint) -> Joint:
+        weight = a.weight + b.weight
+        share = np.nan_to_num(ratio(b.weight, weight))[:, None]
+        delta = b.mean - a.mean
+        m2 = a.m2 + b.m2 + products(delta) * a.weight[:, None] * share
+        return Joint(a.mean + delta * share, m2, a.rows + b.rows, weight, a.squares + b.squares)
+
+    def take(self, value: Joint, cells: slice) -> Joint:
+        return Joint(*(array[cells] for array in value))
+
+    def pool(self, value: Joint, times: Array) -> Joint:
+        often = times.astype(np.float64)
+        weight, each = often @ value.weight, value.weight[:, None]
+        centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
+        shifted = value.mean - centre
+        mean = np.nan_to_num(ratio(often @ (each * shifted), weight[:, None]))
+        m2 = often @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
+        mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
+        return Joint(mean, floored(m2), times @ value.rows, weight, often @ value.squares)
+
+    def summary(self, value: Joint, schema: Schema) -> Joint:
+        """The moments, spreads no larger than the rounding of their means taken for 0."""
+        rounding = value.weight[:, None] * (ROUNDING * value.mean) ** 2
+        spread = np.where(value.m2[:, :2] > rounding, value.m2[:, :2], 0.0)
+        return value._replace(m2=np.concatenate([spread, value.m2[:, 2:]], axis=1))
+
+
+@dataclass(frozen=True)
+class Pearson(Metric):
+    """Linear correlation of truth and prediction: in [-1, 1], 1 is perfect up to scale and offset, higher is better.
+
+    sum (y - mean y)(f - mean f) / sqrt(sum (y - mean y)^2 sum (f - mean f)^2). Blind to predictions that are all too
+    high, or all too large: concordance_correlation is not.
+    Undefined (zero_variance) where truth or prediction is constant. Same value as numpy.corrcoef.
+    Source: Pearson (1895), Proc. R. Soc. Lond. 58:240-242.
+
+    >>> Pearson()([1.0, 2.0, 3.0], [1.0, 3.0, 2.0])
+    0.5
+    """
+
+    name = "pearson"
+    reads, tasks = "value", REGRESSION
+    bounds = (-1.0, 1.0)
+    needs = CoMoments()
+    undefined = "zero_variance"
+    oracle = (
+        "(lambda c: c[0, 1] / np.sqrt(c[0, 0] * c[1, 1]) if c[0, 0] * c[1, 1] else nan)"
+        "(np.cov(y, value, ddof=0, aweights=w))"
+    )
+
+    def compute(self, summary: Joint) -> Array:
+        return correlation(summary.m2)
+
+
+@dataclass(frozen=True)
+class ConcordanceCorrelation(Metric):
+    """Correlation that also counts offset and scale against the model: in [-1, 1], 1 is perfect, higher is better.
+
+    2 cov(y, f) / (var y + var f + (mean y - mean f)^2), with the moments of the rows (divided by n): how far the points
+    lie from the line y = f.  Never above pearson in size.
+    Undefined (zero_variance) where truth and prediction are constant and the same.
+    Same value as the formula over numpy.cov (torchmetrics' concordance_corrcoef, which divides by n - 1, is near).
+    Source: Lin (1989), Biometrics 45:255-268.
+
+    >>> ConcordanceCorrelation()([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
+    0.5714
+    """
+
+    name = "concordance_correlation"
+    reads, tasks = "value", REGRESSION
+    bounds = (-1.0, 1.0)
+    needs = CoMoments()
+    undefined = "zero_variance"
+    oracle = (
+        "(lambda c, gap: 2 * c[0, 1] / (c[0, 0] + c[1, 1] + gap ** 2))"
+        "(np.cov(y, value, ddof=0, aweights=w), np.average(y - value, weights=w))"
+    )
+
+    def compute(self, summary: Joint) -> Array:
+        yy, ff, yf = np.moveaxis(summary.m2, -1, 0)
+        gap = summary.mean[..., 0] - summary.mean[..., 1]
+        return ratio(2 * yf, yy + ff + summary.weight * gap**2)
+
+
+def products(pairs: Array) -> Array:
+    """The squares and the product (n, 3) of pairs (n, 2).
+
+    >>> products(np.array([[2.0, 3.0]])).tolist()
+    [[4.0, 9.0, 6.0]]
+    """
+    return pairs[:, [0, 1, 0]] * pairs[:, [0, 1, 1]]
+
+
+def correlation(m2: Array) -> Array:
+    """Correlation (...,) from second moments yy, ff, yf (..., 3); nan where one of the two does not vary.
+
+    >>> correlation(np.array([4.0, 1.0, 1.0])).tolist()
+    0.5
+    """
+    yy, ff, yf = np.moveaxis(m2, -1, 0)
+    # Two roots: the product of the two spreads may overflow, or vanish.
+    return ratio(ratio(yf, np.sqrt(yy)), np.sqrt(ff))
+
+
+def floored(m2: Array) -> Array:
+    """Second moments whose squares are not below 0 for a rounding error."""
+    return np.concatenate([np.maximum(m2[:, :2], 0), m2[:, 2:]], axis=1)

@@ -1,0 +1,136 @@
+"""Counts of right and wrong rows: the confusion table itself, and its four numbers for each class.
+
+>>> FalsePositives()([0, 1, 1, 0], [1, 1, 0, 0])
+1
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.metric import Average, Metric
+from assay.state import Confusion, Counts
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["ConfusionMatrix", "FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
+
+SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
+
+
+@dataclass(frozen=True)
+class ConfusionMatrix(Metric):
+    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth, columns predictions.
+
+    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen or not.
+    Multi-label tables have one 2 x 2 table a label: read tp, fp, fn, tn.
+    Same value as scikit-learn's confusion_matrix.
+
+    >>> ConfusionMatrix()(["a", "b", "b"], ["a", "a", "b"])
+    array([[1, 0],
+           [1, 1]])
+    """
+
+    name = "confusion_matrix"
+    tasks = SINGLE_LABEL
+    needs = Confusion()
+    bounds = (0.0, float("inf"))
+    oracle = "sklearn.metrics.confusion_matrix(y, label, labels=classes, sample_weight=w)"
+
+    @property
+    def axes(self) -> int:
+        return 2
+
+    def compute(self, summary: Counts) -> Array:
+        return summary.table
+
+
+class ClassCount(Metric):
+    """A count of one class: of the positive class in binary tasks, else one a class; `average=micro` adds them."""
+
+    needs = Confusion()
+    bounds = (0.0, float("inf"))
+    average: Average
+    count: ClassVar[str]
+
+    @property
+    def axes(self) -> int:
+        return 1 if self.average == "none" else 0
+
+    def on(self, schema: Schema) -> Self:
+        super().on(schema)
+        average = ("binary" if schema.task == "binary" else "none") if self.average == "auto" else self.average
+        if average not in ("none", "micro") and not (average == "binary" and schema.task == "binary"):
+            raise UnsupportedError(f"{self}: a count has average binary (binary tasks), micro or none")
+        settled: dict[str, Any] = {"average": average}
+        return replace(self, **settled)
+
+    def compute(self, summary: Any) -> Array:
+        if self.average == "binary":
+            summary = summary.of(summary.positive)
+        elif self.average == "micro":
+            summary = summary.summed()
+        return np.asarray(getattr(summary, self.count))
+
+
+_CONFUSION_OF = "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
+
+
+@dataclass(frozen=True)
+class TruePositives(ClassCount):
+    """Rows of a class predicted as it (weight of them, where rows are weighted): at least 0.
+
+    >>> TruePositives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "tp", "tp"
+    average: Average = "auto"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 1, 1])"
+
+
+@dataclass(frozen=True)
+class FalsePositives(ClassCount):
+    """Rows of other classes predicted as a class (false alarms): at least 0; lower is better.
+
+    >>> FalsePositives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "fp", "fp"
+    average: Average = "auto"
+    better = "lower"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 0, 1])"
+
+
+@dataclass(frozen=True)
+class FalseNegatives(ClassCount):
+    """Rows of a class predicted as another (misses): at least 0; lower is better.
+
+    >>> FalseNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "fn", "fn"
+    average: Average = "auto"
+    better = "lower"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 1, 0])"
+
+
+@dataclass(frozen=True)
+class TrueNegatives(ClassCount):
+    """Rows neither of a class nor predicted as it: at least 0.
+
+    >>> TrueNegatives()([0, 1, 1, 0], [1, 1, 0, 0])
+    1
+    """
+
+    name, count = "tn", "tn"
+    average: Average = "auto"
+    cases = ({"average": "none"}, {"average": "micro"})
+    oracle = f"counted({_CONFUSION_OF}[:, 0, 0])"

@@ -1,0 +1,302 @@
+"""Metrics of how a row's labels are ranked: true labels should score above the others.
+
+Ties count against the model: a label's rank is the number of labels that score at least as much.
+
+>>> LRAP()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
+0.4167
+"""
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.metric import Interval, Metric, Pairing, RowMetric, ratio
+from assay.predictions import Rows
+from assay.state import Moments, State, Sums
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["LRAP", "MRR", "NDCG", "CoverageError", "MeanAveragePrecision", "OneError", "RankingLoss"]
+
+MULTILABEL: frozenset[Task] = frozenset({"multilabel"})
+SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
+AT_ONCE = 1 << 20  # scores that are sorted at a time
+
+
+@dataclass(frozen=True)
+class LRAP(RowMetric):
+    """Label ranking average precision: of the labels ranked at least as high as a true one, the share that is true.
+
+    mean over rows of the mean over their true labels of (true labels with score >= its) / (labels with score >= its):
+    in (0, 1], 1 is perfect, higher is better. A row whose labels are all true, or none, counts 1.
+    Undefined (no_samples) without rows. Same value as scikit-learn's label_ranking_average_precision_score.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+
+    >>> LRAP()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
+    0.4167
+    """
+
+    name = "lrap"
+    reads, tasks = "proba", MULTILABEL
+    oracle = "sklearn.metrics.label_ranking_average_precision_score(y, proba, sample_weight=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Average precision of each row's labels."""
+        return rows.label_order[0]
+
+
+@dataclass(frozen=True)
+class CoverageError(RowMetric):
+    """How far down the ranking one must go to have every true label: at best the number of true labels; lower.
+
+    mean over rows of the lowest rank of a true label, in [0, labels]; a row without true labels counts 0.
+    Undefined (no_samples) without rows. Same value as scikit-learn's coverage_error.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+
+    >>> CoverageError()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
+    2.5
+    """
+
+    name = "coverage_error"
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    reads, tasks = "proba", MULTILABEL
+    oracle = "sklearn.metrics.coverage_error(y, proba, sample_weight=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Rank of the lowest true label of each row."""
+        return np.asarray(rows.label_order[2], np.float64)
+
+
+@dataclass(frozen=True)
+class RankingLoss(RowMetric):
+    """Share of the pairs of a true and a false label that are ranked the wrong way: in [0, 1], lower is better.
+
+    mean over rows; a tied pair is wrong, and a row whose labels are all true, or none, counts 0.
+    Undefined (no_samples) without rows. Same value as scikit-learn's label_ranking_loss.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+
+    >>> RankingLoss()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
+    0.75
+    """
+
+    name = "ranking_loss"
+    better = "lower"
+    reads, tasks = "proba", MULTILABEL
+    oracle = "sklearn.metrics.label_ranking_loss(y, proba, sample_weight=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Share of each row's pairs."""
+        return rows.label_order[1]
+
+
+class Ordered(NamedTuple):
+    """Labels of a block of rows from the highest score down (b, k): what is true, and where runs of ties lie."""
+
+    true: Array  # whether the label there is true
+    start: Array  # how many labels score more
+    end: Array  # how many score at least as much: the rank, ties counted against the model
+    hits: Array  # how many of those `end` are true
+    relevant: Array  # (b,) how many labels are true
+
+
+class LabelRanking(Metric):
+    """Base of means over rows of how each row's labels are ranked; subclasses write only `of_rows`.
+
+    Rows for which the figure is not defined are left out of the mean, and the note says how many.
+    """
+
+    reads, tasks = "proba", MULTILABEL
+    left_out: ClassVar[bool] = False  # whether rows without a true label are left out
+    undefined = "no_positive"
+
+    @abstractmethod
+    def of_rows(self, o: Ordered) -> Array:
+        """The figure of each row of a block (b,)."""
+
+    @property
+    def state(self) -> State[Any]:
+        return Moments(self, width=2)
+
+    def per_row(self, rows: Rows) -> Array:
+        """The figure of each row, and whether it counts (n, 2)."""
+        if not len(rows.truth):
+            return np.zeros((0, 2))
+        return np.concatenate([self._block(ordered) for ordered in blocks(rows)])
+
+    def _block(self, o: Ordered) -> Array:
+        counts = o.relevant > 0 if self.left_out else np.ones(len(o.relevant), bool)
+        return np.stack([np.where(counts, self.of_rows(o), 0.0), counts], axis=1)
+
+    def compute(self, summary: Sums) -> Array:
+        return ratio(summary.mean[..., 0], summary.mean[..., 1])
+
+    def interval(self, schema: Schema) -> Interval:
+        return "bootstrap" if self.left_out and schema.task == "multilabel" else "t"
+
+    def pairing(self, schema: Schema) -> Pairing:
+        return "bootstrap" if self.interval(schema) == "bootstrap" else "t"
+
+    def note(self, summary: Sums, schema: Schema) -> str:
+        out = 1 - float(summary.mean[0, 1])
+        return f"{out:.2%} of the weight has no true label and is left out" if out > 0 else ""
+
+
+@dataclass(frozen=True)
+class OneError(LabelRanking):
+    """Share of rows whose highest label is not true: in [0, 1], lower is better.
+
+    Where several labels tie for the highest, a row counts as the share of them that is not true. A row without true
+    labels counts 1.  Undefined (no_samples) without rows.
+    Same value as the mean over rows of 1 - the truth of the label of the highest score, where there are no ties.
+    Source: Schapire & Singer (2000), Machine Learning 39:135-168.
+
+    >>> OneError()([[1, 0, 0], [0, 0, 1]], [[0.9, 0.5, 0.1], [1.0, 0.2, 0.1]])
+    0.5
+    """
+
+    name = "one_error"
+    better = "lower"
+    undefined = "no_samples"
+    oracle = (
+        "(lambda top: np.average(1 - (y * top).sum(axis=1) / top.sum(axis=1), weights=w))"
+        "(proba == proba.max(axis=1, keepdims=True))"
+    )
+
+    def of_rows(self, o: Ordered) -> Array:
+        return np.asarray(1 - o.hits[:, 0] / o.end[:, 0])
+
+
+class Retrieval(LabelRanking):
+    """Base of the figures of a ranked list: a row is a query, its labels are the documents, its true ones relevant."""
+
+    tasks = SEVERAL
+    left_out = True
+
+
+@dataclass(frozen=True)
+class MRR(Retrieval):
+    """Mean reciprocal rank: how high the first true label is: in (0, 1], 1 is always on top, higher is better.
+
+    mean over rows of 1 / (labels that score at least as much as the best true one); several classes: of the true class.
+    Rows without a true label are left out. Undefined (no_positive) where there is no other.
+    Same value as scikit-learn's label_ranking_average_precision_score where a row has one true label.
+    Source: Voorhees (1999), TREC-8 question answering track report.
+
+    >>> MRR()(["a", "b"], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], classes=["a", "b", "c"])
+    0.75
+    """
+
+    name = "mrr"
+    oracle = "over_rows(lambda y, s: 1 / (s >= s[y == 1].max()).sum())"
+
+    def of_rows(self, o: Ordered) -> Array:
+        return np.asarray(1 / np.where(o.true > 0, o.end, o.true.shape[1]).min(axis=1))
+
+
+class CutOff(Retrieval):
+    """Base of the figures of the first k places; subclasses have a field `k`, None for the whole list."""
+
+    k: int | None
+
+    def __post_init__(self) -> None:
+        if self.k is not None and self.k < 1:
+            raise UnsupportedError(f"k of {self.name} must be at least 1, or none for the whole list; got {self.k}")
+
+    def within(self, o: Ordered) -> int:
+        """How many places count."""
+        labels: int = o.true.shape[1]
+        return labels if self.k is None else min(self.k, labels)
+
+
+@dataclass(frozen=True)
+class MeanAveragePrecision(CutOff):
+    """Mean over rows of the average precision of their ranked labels: in [0, 1], 1 is perfect, higher is better.
+
+    Of a row: sum over its true labels ranked in the first k of (true labels with score >= its) / rank, divided by the
+    smaller of k and the number of its true labels.  k: none for the whole list.
+    Rows without a true label are left out. Undefined (no_positive) where there is no other.
+    Same value as scikit-learn's label_ranking_average_precision_score on the rows with a true label (k none).
+    Source: Manning, Raghavan & Schuetze (2008), Introduction to Information Retrieval, section 8.4.
+
+    >>> MeanAveragePrecision()([[1, 0, 1]], [[0.9, 0.8, 0.7]])
+    0.8333
+    """
+
+    name = "map"
+    k: int | None = None
+    cases = ({"k": 1}, {"k": 2})
+    oracle = (
+        "sklearn.metrics.label_ranking_average_precision_score(**relevant) if m.k is None else over_rows("
+        "lambda y, s: (lambda r: sum((r[y == 1] <= i).sum() / i for i in r[y == 1] if i <= m.k))"
+        "((s >= s[:, None]).sum(axis=1)) / min(m.k, y.sum()))"
+    )
+
+    def of_rows(self, o: Ordered) -> Array:
+        places = self.within(o)
+        found = (o.true * (o.end <= places) * o.hits / o.end).sum(axis=1)
+        return np.asarray(found / np.clip(o.relevant, 1, places))
+
+
+@dataclass(frozen=True)
+class NDCG(CutOff):
+    """Normalised discounted cumulative gain: true labels in the first k places, higher places counting more.
+
+    mean over rows of DCG / its largest value, DCG = sum over the first k places i of [true] / log2(1 + i); tied labels
+    share the mean of their places. In [0, 1], 1 is perfect, higher is better.  k: none for the whole list.
+    Rows without a true label are left out. Undefined (no_positive) where there is no other.
+    Same value as scikit-learn's ndcg_score on the rows with a true label.
+    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008), ECIR, 414-421.
+
+    >>> NDCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
+    0.6131
+    """
+
+    name = "ndcg"
+    k: int | None = None
+    cases = ({"k": 1}, {"k": 3})
+    oracle = "sklearn.metrics.ndcg_score(**relevant, k=m.k)"
+
+    def of_rows(self, o: Ordered) -> Array:
+        places = self.within(o)
+        discount = 1 / np.log2(np.arange(2, o.true.shape[1] + 2))
+        discount[places:] = 0.0
+        before = np.concatenate([np.zeros((len(o.true), 1)), np.cumsum(o.true, axis=1)], axis=1)
+        gain = (o.hits - np.take_along_axis(before, o.start, axis=1)) / (o.end - o.start)
+        best = np.cumsum(discount)[np.maximum(o.relevant, 1) - 1]
+        return np.asarray((gain @ discount) / best)
+
+
+def blocks(rows: Rows) -> Iterator[Ordered]:
+    """The labels of all rows in order of their scores, so many rows at a time that their buffers stay small."""
+    score = rows.given["proba"] if "proba" in rows.given else rows.given["logit"]
+    step = max(1, AT_ONCE // max(score.shape[1], 1))
+    for begin in range(0, len(score), step):
+        truth = rows.truth[begin : begin + step]
+        if truth.ndim == 1:
+            truth = truth[:, None] == np.arange(score.shape[1])
+        yield ordered(truth, np.asarray(score[begin : begin + step]))
+
+
+def ordered(truth: Array, score: Array) -> Ordered:
+    """Labels (b, k) from the highest score down.
+
+    >>> ordered(np.array([[1, 0, 1]]), np.array([[0.5, 0.9, 0.5]])).end.tolist()
+    [[1, 3, 3]]
+    """
+    k = score.shape[1]
+    order = np.argsort(-score, axis=1, kind="stable")
+    ranked = np.take_along_axis(score, order, axis=1)
+    true = np.take_along_axis(truth, order, axis=1).astype(np.int64)
+    apart = ranked[:, 1:] != ranked[:, :-1]
+    edge = np.ones((len(score), 1), bool)
+    place = np.arange(k)
+    start = np.maximum.accumulate(np.where(np.concatenate([edge, apart], axis=1), place, 0), axis=1)
+    ends = np.where(np.concatenate([apart, edge], axis=1), place + 1, k)
+    end = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
+    hits = np.take_along_axis(np.cumsum(true, axis=1), end - 1, axis=1)
+    return Ordered(true, start, end, hits, true.sum(axis=1))

@@ -1,0 +1,176 @@
+"""Metrics of the best threshold that scores allow: what a model could do where it is used.
+
+The threshold is chosen on the rows that judge it, so these flatter a little: choose it on other rows to deploy it.
+
+>>> RecallAtPrecision(precision=0.6)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+1
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.metric import Average, CurveMetric, Pairing, ratio
+from assay.order import Curve
+from assay.table.labels import Array
+from assay.table.schema import Schema
+
+__all__ = ["BestFBeta", "BestFBetaThreshold", "PrecisionAtRecall", "RecallAtPrecision"]
+
+# A rate that weighted sums put a rounding error below the one asked for has reached it.
+REACHED = 1 - 1e-12
+
+
+class OperatingPoint(CurveMetric):
+    """Base of what one point of the precision-recall curve gives."""
+
+    undefined = "no_positive"
+
+    def of_curve(self, curve: Curve) -> Array:
+        if not curve.tp.shape[-1]:
+            return np.full(np.shape(curve.positives), np.nan)
+        precision = np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
+        recall = np.nan_to_num(ratio(curve.tp, np.expand_dims(curve.positives, -1)))
+        return np.where(np.asarray(curve.positives) > 0, self.of_point(precision, recall, curve), np.nan)
+
+    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+        """The figure (...,), from precision and recall at every threshold (..., m), the highest first."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class PrecisionAtRecall(OperatingPoint):
+    """Highest precision of the thresholds that find at least `recall` of the positive rows: in [0, 1]; higher.
+
+    Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    Undefined (no_positive) without positive rows.
+    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics' precision_at_fixed_recall).
+
+    >>> PrecisionAtRecall(recall=0.5)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    1
+    """
+
+    name = "precision_at_recall"
+    recall: float = 0.9
+    average: Average = "auto"
+    cases = ({"recall": 0.5}, {"average": "weighted"}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: (lambda p, r, _: p[:-1][r[:-1] >= m.recall * (1 - 1e-12)].max())"
+        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
+    )
+
+    def __post_init__(self) -> None:
+        check_rate(self.name, "recall", self.recall)
+
+    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+        return np.asarray(np.where(recall >= self.recall * REACHED, precision, 0.0).max(axis=-1))
+
+
+@dataclass(frozen=True)
+class RecallAtPrecision(OperatingPoint):
+    """Highest recall of the thresholds whose precision is at least `precision`: in [0, 1], higher is better.
+
+    0 where no threshold is as precise: then no row can be called positive. Several classes as of precision_at_recall.
+    Undefined (no_positive) without positive rows.
+    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics' recall_at_fixed_precision).
+
+    >>> RecallAtPrecision(precision=0.9)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "recall_at_precision"
+    precision: float = 0.9
+    average: Average = "auto"
+    cases = ({"precision": 0.5}, {"average": "weighted"}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: (lambda p, r, _: r[p >= m.precision * (1 - 1e-12)].max())"
+        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
+    )
+
+    def __post_init__(self) -> None:
+        check_rate(self.name, "precision", self.precision)
+
+    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+        return np.asarray(np.where(precision >= self.precision * REACHED, recall, 0.0).max(axis=-1))
+
+
+@dataclass(frozen=True)
+class BestFBeta(OperatingPoint):
+    """Largest f_beta of any threshold: in [0, 1], higher is better; recall counts beta times as much as precision.
+
+    max over thresholds of (1 + b^2) tp / (b^2 positives + tp + fp).  Several classes as of precision_at_recall.
+    Undefined (no_positive) without positive rows. Same value as the maximum over scikit-learn's precision_recall_curve.
+    Source: Lipton, Elkan & Naryanaswamy (2014), ECML PKDD, 225-239.
+
+    >>> BestFBeta()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.8
+    """
+
+    name = "best_f_beta"
+    beta: float = 1.0
+    average: Average = "auto"
+    cases = ({"beta": 2.0}, {"average": "weighted"}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: (lambda p, r, _: np.nanmax((1 + m.beta**2) * p * r / (m.beta**2 * p + r)))"
+        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
+    )
+
+    def __post_init__(self) -> None:
+        check_beta(self.name, self.beta)
+
+    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+        return np.asarray(f_beta(curve, self.beta).max(axis=-1))
+
+
+@dataclass(frozen=True)
+class BestFBetaThreshold(OperatingPoint):
+    """The score from which rows are called positive for the largest f_beta; in the units of the scores.
+
+    The highest of several such thresholds. Neither higher nor lower is better, so models are not compared by it.
+    Several classes as of precision_at_recall. Undefined (no_positive) without positive rows.
+    Same value as the argument of the maximum over scikit-learn's precision_recall_curve.
+
+    >>> BestFBetaThreshold()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.35
+    """
+
+    name = "best_f_beta_threshold"
+    beta: float = 1.0
+    average: Average = "auto"
+    bounds = (float("-inf"), float("inf"))
+    cases = ({"beta": 2.0}, {"average": "none"})
+    oracle = (
+        "ranked(score, lambda y, s, w: (lambda p, r, t: t[::-1][np.nanargmax(np.round("
+        "(1 + m.beta**2) * p * r / (m.beta**2 * p + r), 12)[:-1][::-1])])"
+        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
+    )
+
+    def __post_init__(self) -> None:
+        check_beta(self.name, self.beta)
+
+    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+        # Rounded: sums of weights differ in the last place with the order of rows.
+        best = np.round(f_beta(curve, self.beta), 12).argmax(axis=-1)
+        return np.asarray(np.asarray(curve.score, np.float64)[best])
+
+    def pairing(self, schema: Schema) -> Pairing:
+        raise UnsupportedError(f"{self} is a threshold, neither better higher nor lower; compare models by best_f_beta")
+
+
+def f_beta(curve: Curve, beta: float) -> Array:
+    """f_beta at every threshold (..., m); 0 where nothing is positive."""
+    needed = beta**2 * np.expand_dims(curve.positives, -1) + curve.tp + curve.fp
+    return np.nan_to_num(ratio((1 + beta**2) * curve.tp, needed))
+
+
+def check_rate(name: str, which: str, rate: float) -> None:
+    """UnsupportedError unless `rate` is one that can be asked for."""
+    if not 0 < rate <= 1:
+        raise UnsupportedError(f"{which} of {name} must be above 0 and at most 1; got {rate}")
+
+
+def check_beta(name: str, beta: float) -> None:
+    """UnsupportedError unless recall can count `beta` times as much as precision."""
+    if not 0 < beta < 1e6:
+        raise UnsupportedError(f"beta of {name} must be above 0 and below 1e6; got {beta}")

@@ -1,0 +1,280 @@
+"""Metrics of sorted rows: typical and extreme errors, shares of them explained, and ranks.
+
+>>> MedianAE()([1.0, 2.0, 3.0], [1.5, 2.0, 13.0])
+0.5
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.kept import Table, Values
+from assay.kernels import select_places
+from assay.metric import Metric, Pairing, ratio
+from assay.predictions import Rows
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE", "Spearman"]
+
+REGRESSION: frozenset[Task] = frozenset({"regression"})
+AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
+
+
+@dataclass(frozen=True)
+class TruthAndError:
+    """Truth, and truth less prediction, of each row (n, 2)."""
+
+    def per_row(self, rows: Rows) -> Array:
+        """(truth, error)."""
+        return np.stack([np.asarray(rows.truth, np.float64), rows.residual], axis=1)
+
+
+@dataclass(frozen=True)
+class TruthAndValue:
+    """Truth and prediction of each row (n, 2)."""
+
+    def per_row(self, rows: Rows) -> Array:
+        """(truth, prediction)."""
+        return np.stack([np.asarray(each, np.float64) for each in (rows.truth, rows.value)], axis=1)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Absolute error of each row (n,)."""
+
+    def per_row(self, rows: Rows) -> Array:
+        """|truth - prediction|."""
+        return np.abs(rows.residual)
+
+
+class KeptMetric(Metric):
+    """Base of what is read off the errors of all rows, kept."""
+
+    reads, tasks = "value", REGRESSION
+    needs = Values(TruthAndError(), width=2)
+
+
+@dataclass(frozen=True)
+class MedianAE(KeptMetric):
+    """Median absolute error, in the units of the truth: in [0, inf), lower is better; half the rows are nearer.
+
+    median |y - f|, the mean of the two middle rows where their number is even. Not moved by a few wild rows.
+    Keeps the errors of all rows. Undefined (no_samples) without rows.
+    Same value as scikit-learn's median_absolute_error.
+
+    >>> MedianAE()([1.0, 2.0, 3.0, 4.0], [1.0, 2.5, 4.0, 99.0])
+    0.75
+    """
+
+    name = "median_ae"
+    needs = Values(Size())
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    oracle = "sklearn.metrics.median_absolute_error(y, value, sample_weight=w)"
+
+    def compute(self, summary: Table) -> Array:
+        size = summary.values[:, 0]
+        if summary.weight is None and summary.times is None:
+            middle = np.array([(len(size) - 1) // 2, len(size) // 2])
+            return select_places(size, middle).mean(keepdims=True) if len(size) else np.array([np.nan])
+        order = np.argsort(size, kind="stable")
+        return blockwise(summary, lambda weight: quantile(size[order], weight[:, order], 0.5))
+
+
+@dataclass(frozen=True)
+class MaxError(KeptMetric):
+    """Largest absolute error, in the units of the truth: in [0, inf), lower is better.
+
+    max |y - f| over rows of weight above 0. It rests on one row and grows with their number: it has no interval, and
+    models are not compared by it.  Undefined (no_samples) without rows. Same value as scikit-learn's max_error.
+
+    >>> MaxError()([1.0, 2.0], [1.5, 5.0])
+    3
+    """
+
+    name = "max_error"
+    needs = Values(Size())
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    oracle = "sklearn.metrics.max_error(y, value)"
+
+    def compute(self, summary: Table) -> Array:
+        if summary.times is not None:  # the largest of resampled rows is never above the largest of the rows
+            return np.full(len(summary.times), np.nan)
+        size = summary.values[:, 0]
+        there = size if summary.weight is None else size[summary.weight > 0]
+        return np.array([there.max() if len(there) else np.nan])
+
+    def pairing(self, schema: Schema) -> Pairing:
+        raise UnsupportedError(f"{self} rests on a single row of each model; compare the models by mae or median_ae")
+
+
+@dataclass(frozen=True)
+class D2Pinball(KeptMetric):
+    """Share of the pinball loss that the predictions explain: in (-inf, 1], 1 is perfect, 0 a constant quantile.
+
+    1 - pinball(y, f) / pinball(y, alpha-quantile of y); higher is better. Keeps the errors of all rows.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's d2_pinball_score.
+    Source: Koenker & Machado (1999), JASA 94:1296-1310.
+
+    >>> D2Pinball(alpha=0.9)([1.0, 2.0, 3.0], [1.0, 3.0, 3.0])
+    0.6667
+    """
+
+    name = "d2_pinball"
+    alpha: float = 0.5
+    bounds = (float("-inf"), 1.0)
+    undefined = "zero_variance"
+    cases = ({"alpha": 0.1}, {"alpha": 0.9})
+    oracle = "sklearn.metrics.d2_pinball_score(y, value, alpha=m.alpha, sample_weight=w)"
+
+    def __post_init__(self) -> None:
+        if not 0 < self.alpha < 1:
+            raise UnsupportedError(f"alpha of d2_pinball must be between 0 and 1; got {self.alpha}")
+
+    def compute(self, summary: Table) -> Array:
+        return explained(summary, self.alpha)
+
+
+@dataclass(frozen=True)
+class D2AbsoluteError(KeptMetric):
+    """Share of the absolute error that the predictions explain: in (-inf, 1], 1 is perfect, 0 predicts the median.
+
+    1 - sum |y - f| / sum |y - median y|; higher is better; outliers move it less than r2. Keeps the errors of all rows.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's d2_absolute_error_score.
+    Source: Koenker & Machado (1999), JASA 94:1296-1310.
+
+    >>> D2AbsoluteError()([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
+    0.5
+    """
+
+    name = "d2_absolute_error"
+    bounds = (float("-inf"), 1.0)
+    undefined = "zero_variance"
+    oracle = "sklearn.metrics.d2_absolute_error_score(y, value, sample_weight=w)"
+
+    def compute(self, summary: Table) -> Array:
+        return explained(summary, 0.5)
+
+
+@dataclass(frozen=True)
+class Spearman(KeptMetric):
+    """Correlation of the ranks of truth and prediction: in [-1, 1], 1 is the same order, higher is better.
+
+    Pearson's correlation of mid-ranks (tied rows share the mean of theirs; a rank counts the weight below). Any rising
+    transformation of the predictions leaves it. Keeps truth and prediction of all rows.
+    Undefined (zero_variance) where truth or prediction is constant. Same value as scipy.stats.spearmanr.
+    Source: Spearman (1904), Am. J. Psychol. 15:72-101.
+
+    >>> Spearman()([1.0, 2.0, 3.0], [1.0, 30.0, 2.0])
+    0.5
+    """
+
+    name = "spearman"
+    bounds = (-1.0, 1.0)
+    needs = Values(TruthAndValue(), width=2)
+    undefined = "zero_variance"
+    oracle = "scipy.stats.spearmanr(y, value).statistic if w is None else weighted_spearman(y, value, w)"
+
+    def compute(self, summary: Table) -> Array:
+        ranks = [Ties.of(column) for column in summary.values.T]
+
+        def correlation(weight: Array) -> Array:
+            total = weight.sum(axis=1, keepdims=True)
+            a, b = (of.midranks(weight) - total / 2 for of in ranks)  # the weighted mean of mid-ranks is half the total
+            # Where all rows tie, the mid-ranks leave their mean by a rounding error alone.
+            aa, bb = (
+                np.where(x > 1e-12 * total[:, 0] ** 3, x, 0.0) for x in ((weight * v**2).sum(axis=1) for v in (a, b))
+            )
+            return ratio(ratio((weight * a * b).sum(axis=1), np.sqrt(aa)), np.sqrt(bb))
+
+        return blockwise(summary, correlation)
+
+
+class Ties(NamedTuple):
+    """The order of rows by a value (n,), where each run of ties ends in it, and which run each row belongs to (n,)."""
+
+    order: Array
+    end: Array
+    run: Array
+
+    @staticmethod
+    def of(values: Array) -> "Ties":
+        """Sorted once for all replicates."""
+        order = np.argsort(values, kind="stable")
+        ranked = values[order]
+        start = np.ones(len(ranked), bool)
+        np.not_equal(ranked[1:], ranked[:-1], out=start[1:])
+        run = np.empty(len(ranked), np.intp)
+        run[order] = np.cumsum(start) - 1
+        return Ties(order, np.append(np.flatnonzero(start)[1:], len(ranked)), run)
+
+    def midranks(self, weight: Array) -> Array:
+        """Weight below each row and half of that tied with it (b, n), under weights (b, n).
+
+        >>> Ties.of(np.array([3.0, 1.0, 3.0])).midranks(np.ones((1, 3))).tolist()
+        [[2.0, 0.5, 2.0]]
+        """
+        upto = np.concatenate([np.zeros((len(weight), 1)), np.cumsum(weight[:, self.order], axis=1)], axis=1)
+        ends = upto[:, np.append(0, self.end)]
+        return np.asarray(((ends[:, 1:] + ends[:, :-1]) / 2)[:, self.run])
+
+
+def pinball(gap: Array, alpha: float) -> Array:
+    """Pinball loss of truth less prediction.
+
+    >>> pinball(np.array([1.0, -1.0]), 0.9).round(2).tolist()
+    [0.9, 0.1]
+    """
+    return np.asarray(np.maximum(alpha * gap, (alpha - 1) * gap))
+
+
+def blockwise(table: Table, read: Callable[[Array], Array]) -> Array:
+    """What `read` makes of the weights of the rows: (1,), or (b,) for replicates, weighed in blocks (b', n)."""
+    return np.concatenate([read(weight) for weight in weights(table)])
+
+
+def weights(table: Table) -> Iterator[Array]:
+    """The weight of each row (1, n), or of each row in each replicate (b', n) in blocks, float64."""
+    own = np.ones(len(table.values)) if table.weight is None else table.weight
+    if table.times is None or table.cell is None:
+        yield own[None, :]
+        return
+    step = max(1, AT_ONCE // max(len(own), 1))
+    for start in range(0, len(table.times), step):
+        yield table.times[start : start + step][:, table.cell] * own
+
+
+def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
+    """Weighted quantile (b,) of sorted values (n,) under weights (b, n): mean of the two where a step ends at alpha.
+
+    >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]), 0.5).tolist()
+    [1.5, 2.0]
+    """
+    upto = np.cumsum(weight, axis=1)
+    total = upto[:, -1:] if weight.shape[1] else np.zeros((len(weight), 1))
+    # Sums of the same weights in another order differ in the last place.
+    slack = 1e-12 * total
+    first = (upto < alpha * total - slack).sum(axis=1)
+    second = (upto <= alpha * total + slack).sum(axis=1)
+    last = max(len(ranked) - 1, 0)
+    values = ranked if len(ranked) else np.array([np.nan])
+    found = (values[np.minimum(first, last)] + values[np.minimum(second, last)]) / 2
+    return np.where(total[:, 0] > 0, found, np.nan)
+
+
+def explained(table: Table, alpha: float) -> Array:
+    """Share of the pinball loss of the best constant that the predictions are spared (1,) or (b,)."""
+    order = np.argsort(table.values[:, 0], kind="stable")
+    y, loss = table.values[order, 0], pinball(table.values[order, 1], alpha)
+
+    def share(weight: Array) -> Array:
+        weight = weight[:, order]
+        constant = pinball(y - quantile(y, weight, alpha)[:, None], alpha)
+        return 1 - ratio(weight @ loss, (weight * constant).sum(axis=1))
+
+    return blockwise(table, share)

@@ -1,0 +1,172 @@
+"""Metrics of calibration by a logistic fit: are probabilities too extreme, or too high throughout?
+
+>>> CalibrationSlope()([0, 1, 0, 1, 1, 0], [0.1, 0.4, 0.6, 0.8, 0.9, 0.3])
+1.465
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.kept import Table, Values
+from assay.metric import Metric, Pairing
+from assay.predictions import Rows
+from assay.table.labels import Array
+from assay.table.schema import Schema, Task
+
+__all__ = ["CalibrationIntercept", "CalibrationSlope"]
+
+BINARY: frozenset[Task] = frozenset({"binary"})
+LEAST = float(np.finfo(np.float64).eps)  # probabilities nearer to 0 or 1 count as so far from it
+STEPS = 60
+
+
+@dataclass(frozen=True)
+class LogOddsAndTruth:
+    """Log-odds stated of the positive class, exact from logits, and whether it is true (n, 2)."""
+
+    def per_row(self, rows: Rows) -> Array:
+        """(log-odds, truth)."""
+        code = rows.schema.positive_code
+        if "proba" in rows.given:
+            p = np.clip(np.asarray(rows.given["proba"], np.float64), LEAST, 1.0)
+            odds = np.log(p[:, code]) - np.log(p[:, 1 - code])
+        else:
+            logit = np.asarray(rows.given["logit"], np.float64)
+            odds = logit[:, code] - logit[:, 1 - code]
+        return np.stack([odds, rows.truth == code], axis=1)
+
+
+class Recalibration(Metric):
+    """Base of the coefficients of a logistic regression of the truth on the stated log-odds.
+
+    Replicates take one Newton step from the fit to all rows, as accurate as refitting to the order of the interval
+    (Schucany & Wang, 1991), at a cost free of the number of rows.
+    """
+
+    reads, tasks = "proba", BINARY
+    better = "higher"
+    bounds = (float("-inf"), float("inf"))
+    needs = Values(LogOddsAndTruth(), width=2)
+    undefined = "single_class_or_separated"
+    best: float
+    free: slice  # which of (intercept, slope) are fitted
+
+    def compute(self, summary: Table) -> Array:
+        x, y = summary.values.T
+        weight = np.ones(len(y)) if summary.weight is None else summary.weight
+        fitted = self.fit(x[weight > 0], y[weight > 0], weight[weight > 0])
+        if summary.times is None or summary.cell is None or np.isnan(fitted).any():
+            return np.full(1 if summary.times is None else len(summary.times), fitted[self.free][-1])
+        cells = summary.times.shape[1]
+        parts = slopes(x, y, weight, fitted)
+        by_cell = np.stack([np.bincount(summary.cell, part, cells) for part in parts], axis=1)
+        return np.asarray(step(summary.times.astype(np.float64) @ by_cell, fitted, self.free))
+
+    def fit(self, x: Array, y: Array, weight: Array) -> Array:
+        """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none."""
+        if not self.identified(x, y):
+            return np.array([np.nan, np.nan])
+        found, worth = np.array([0.0, 1.0]), -np.inf
+        ahead = found
+        for _ in range(STEPS):
+            reached = likelihood(x, y, weight, ahead)
+            # Near the top the likelihood is flat to the last place, where a step still brings the coefficients nearer.
+            if reached >= worth - 1e-12 * abs(worth) or not np.isfinite(worth):
+                found, worth = ahead, reached
+                there = slopes(x, y, weight, found).sum(axis=1)
+                ahead = np.array([0.0, 1.0])
+                ahead[self.free] = step(there[None], found, self.free, whole=True)[0]
+            else:
+                ahead = (found + ahead) / 2
+            if np.abs(ahead - found).max() <= 1e-15 * (1 + np.abs(found).max()):
+                break
+        return found
+
+    def identified(self, x: Array, y: Array) -> bool:
+        """Whether there is a largest likelihood."""
+        return bool(len(y) and y.min() < y.max())
+
+    def pairing(self, schema: Schema) -> Pairing:
+        raise UnsupportedError(f"{self} is best at {self.best:g}, neither higher nor lower; compare by log_loss or ece")
+
+
+@dataclass(frozen=True)
+class CalibrationSlope(Recalibration):
+    """Slope of the truth on the stated log-odds: 1 is right, below 1 probabilities are too extreme, above 1 too timid.
+
+    b in P(positive) = 1 / (1 + exp(-(a + b log-odds))), fitted to the rows by maximum likelihood; in (-inf, inf).
+    Overfitted models have slopes below 1. Neither higher nor lower is better, so models are not compared by it.
+    Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
+    Undefined (single_class_or_separated) unless there are rows of both classes whose log-odds overlap.
+    Same value as the slope of statsmodels' binomial GLM.
+    Sources: Cox (1958), Biometrika 45:562-565; Van Calster et al. (2019), BMC Medicine 17:230.
+
+    >>> CalibrationSlope()([0, 1, 0, 1, 1, 0], [0.1, 0.4, 0.6, 0.8, 0.9, 0.3])
+    1.465
+    """
+
+    name = "calibration_slope"
+    best = 1.0
+    free = slice(0, 2)
+    oracle = "logistic(score)[1]"
+
+    def identified(self, x: Array, y: Array) -> bool:
+        if not super().identified(x, y):
+            return False
+        positive, negative = x[y > 0], x[y == 0]
+        # Equal probabilities may differ in the last place; an overlap so small is none.
+        least = 1e-12 * max(1.0, float(np.abs(x).max()))
+        return bool(negative.max() - positive.min() > least and positive.max() - negative.min() > least)
+
+
+@dataclass(frozen=True)
+class CalibrationIntercept(Recalibration):
+    """Calibration in the large: what to add to the log-odds so that as many rows are positive as is stated: 0 is right.
+
+    a in P(positive) = 1 / (1 + exp(-(a + log-odds))), fitted to the rows by maximum likelihood; in (-inf, inf); above 0
+    probabilities are too low. Neither higher nor lower is better, so models are not compared by it.
+    Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
+    Undefined (single_class_or_separated) unless there are rows of both classes.
+    Same value as the intercept of statsmodels' binomial GLM with the log-odds as offset.
+    Sources: Cox (1958), Biometrika 45:562-565; Van Calster et al. (2019), BMC Medicine 17:230.
+
+    >>> CalibrationIntercept()([0, 1, 0, 1, 1, 0], [0.1, 0.4, 0.6, 0.8, 0.9, 0.3])
+    -0.09706
+    """
+
+    name = "calibration_intercept"
+    best = 0.0
+    free = slice(0, 1)
+    oracle = "logistic(score)[0]"
+
+
+def likelihood(x: Array, y: Array, weight: Array, at: Array) -> float:
+    """Log-likelihood of (intercept, slope)."""
+    odds = at[0] + at[1] * x
+    return float(-(weight * np.logaddexp(0.0, np.where(y > 0, -odds, odds))).sum())
+
+
+def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
+    """Gradient (2) and curvature (3: aa, ab, bb) of the log-likelihood of each row (5, n)."""
+    odds = at[0] + at[1] * x
+    p = 1 / (1 + np.exp(-np.abs(odds)))
+    gap = np.where(y > 0, np.where(odds > 0, 1 - p, p), np.where(odds > 0, -p, p - 1))
+    bend = weight * p * (1 - p)
+    return np.stack([weight * gap, weight * gap * x, bend, bend * x, bend * x**2])
+
+
+def step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
+    """Where Newton's method goes from `at`, given sums of slopes (b, 5): the last free coefficient (b,), or all."""
+    ga, gb, aa, ab, bb = sums.T
+    if free.stop == 1:
+        moved = at[0] + np.divide(ga, aa, out=np.full_like(ga, np.nan), where=aa > 0)
+        return moved[:, None] if whole else moved
+    det = aa * bb - ab**2
+    there = det > 1e-13 * aa * bb
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a = np.where(there, at[0] + (bb * ga - ab * gb) / det, np.nan)
+        b = np.where(there, at[1] + (aa * gb - ab * ga) / det, np.nan)
+    return np.stack([a, b], axis=1) if whole else b

@@ -1,0 +1,46 @@
+"""Every registered metric, the parameters it declares, and the tables it is for."""
+
+from dataclasses import replace
+from functools import cache
+
+import numpy as np
+from hypothesis import strategies as st
+
+from assay.errors import UnsupportedError
+from assay.metric import METRICS
+from tables import TASKS
+from tables import tables as of_any_sign
+
+# Amounts: for truth and predictions above 0.
+POSITIVE = {"msle", "rmsle", "poisson_deviance", "gamma_deviance", "tweedie_deviance", "d2_tweedie"}
+# Read the declared order of the classes: ranked classes, or ties between them.
+ORDERED = {"rps", "top_k_accuracy"}
+
+
+@cache
+def instances():
+    """Every metric with its defaults and with every case it declares."""
+    return [cls(**case) for cls in map(METRICS.__getitem__, METRICS.names()) for case in ({}, *cls.cases)]
+
+
+def positive(p):
+    """A regression table with truth and values above 0: their sizes, and a little."""
+    outputs = {m: {kind: np.abs(a) + 0.1 for kind, a in kinds.items()} for m, kinds in p.outputs.items()}
+    return replace(p, truth=np.abs(p.truth) + 0.1, outputs=outputs)
+
+
+def fits(metric, p):
+    """Whether a metric is for the task of a table, and for its numbers."""
+    try:
+        metric.on(p.schema)
+    except UnsupportedError:
+        return False
+    amounts = (p.truth, *(kinds["value"] for kinds in p.outputs.values() if "value" in kinds))
+    return metric.name not in POSITIVE or all((a > 0).all() for a in amounts)
+
+
+@st.composite
+def tables(draw, tasks=TASKS):
+    """Any table; one of regression may be of amounts, above 0."""
+    p = draw(of_any_sign(tasks))
+    return positive(p) if p.task == "regression" and draw(st.booleans()) else p

@@ -1,0 +1,432 @@
+"""The compiled kernels against their NumPy references, on the same inputs: counts exact, sums to twelve digits."""
+
+import json
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import assay
+from assay import kernels
+from assay._native import TWINS
+from assay.cli import main
+from tables import TASKS, random_table
+
+pytestmark = pytest.mark.skipif(not TWINS, reason="the kernels were not compiled")
+
+SEEDS = st.integers(0, 2**32 - 1)
+CODES = ("uint8", "uint16", "uint32", "int64")
+FLOATS = ("float32", "float64")
+
+
+def reference(name, *args):
+    return getattr(kernels, name).__wrapped__(*args)
+
+
+def agree(name, *args, rel=0.0):
+    """Fails unless the twin takes these inputs and finds what the reference finds, in the same types."""
+    found = TWINS[name](*args)
+    assert found is not None
+    wanted = reference(name, *args)
+    pairs = zip(found, wanted, strict=True) if isinstance(wanted, tuple) else [(found, wanted)]
+    for a, b in pairs:
+        assert a.shape == b.shape
+        assert a.dtype == b.dtype
+        if rel and b.dtype.kind == "f":
+            np.testing.assert_allclose(a, b, rtol=rel, atol=0)
+        else:
+            np.testing.assert_array_equal(a, b)
+
+
+def left_to_numpy(name, *args):
+    """Fails unless the twin leaves these inputs alone; what the kernel then finds."""
+    assert TWINS[name](*args) is None
+    return getattr(kernels, name)(*args)
+
+
+def codes(rng, n, k, dtype):
+    """Codes below k, half of them one class, so that cells differ much in their counts."""
+    return np.where(rng.random(n) < 0.5, k - 1, rng.integers(0, k, n)).astype(dtype)
+
+
+@given(
+    SEEDS,
+    st.sampled_from([0, 1, 2, 3, 5, 1024, 1025, 1027, 4098, 40_001]),
+    st.sampled_from([1, 2, 3, 10, 64, 65, 300]),
+    st.sampled_from(CODES),
+    st.sampled_from([None, 1, 4]),
+)
+def test_pairs_are_counted_as_in_numpy(seed, n, k, dtype, cells):
+    rng = np.random.default_rng(seed)
+    k = min(k, 256) if dtype == "uint8" else k
+    first, second = codes(rng, n, k, dtype), codes(rng, n, k, dtype)
+    cell = None if cells is None else rng.integers(0, cells, n)
+    agree("count_pairs", first, second, k, None, cell, cells or 1)
+    weight = rng.gamma(1.0, size=n) * (rng.random(n) < 0.8)
+    agree("count_pairs", first, second, k, weight, cell, cells or 1, rel=1e-12)
+
+
+@pytest.mark.parametrize(("k", "dtype"), [(256, "uint8"), (5000, "uint16")])
+def test_pairs_of_very_many_classes_are_counted(k, dtype):
+    rng = np.random.default_rng(0)
+    agree("count_pairs", codes(rng, 3000, k, dtype), codes(rng, 3000, k, dtype), k)
+
+
+@pytest.mark.parametrize("second", ["uint16", "uint32", "int64"])
+def test_codes_of_two_widths_are_counted(second):
+    rng = np.random.default_rng(1)
+    agree("count_pairs", codes(rng, 99, 256, "uint8"), codes(rng, 99, 256, second), 256)
+
+
+def test_truth_values_beside_codes_are_counted():
+    kernel = kernels.count_pairs(np.array([False, True, True]), np.array([2, 2, 1], np.uint8), 3)
+    assert kernel.tolist() == [[0, 0, 1], [0, 1, 1], [0, 0, 0]]
+
+
+def test_pairs_that_do_not_lie_side_by_side_are_counted():
+    rng = np.random.default_rng(2)
+    table = codes(rng, (2000, 3), 5, "uint8")
+    agree("count_pairs", table[:, 0], table[::-1, 2], 5)
+    agree(
+        "count_pairs", table[::2, 1], table[1::2, 1], 5, rng.random(2000)[::2], np.arange(2000)[::2] % 3, 3, rel=1e-12
+    )
+
+
+def test_codes_that_are_not_aligned_are_left_to_numpy():
+    crooked = np.frombuffer(b"\0" + np.array([0, 1, 1, 0]).tobytes(), np.int64, offset=1)
+    assert left_to_numpy("count_pairs", crooked, crooked, 2).tolist() == [[2, 0], [0, 2]]
+
+
+@given(SEEDS, st.sampled_from(["uint8", "int32", "int64"]), st.sampled_from(["uint8", "uint16"]), st.integers(1, 90))
+def test_labels_are_looked_up_as_in_numpy(seed, of_values, of_codes, span):
+    rng = np.random.default_rng(seed)
+    if of_values == "uint8":
+        of_codes = "uint8"
+    low = int(rng.integers(0, 100)) if of_values == "uint8" else int(rng.integers(-(2**31), 2**31 - 200))
+    held = np.flatnonzero(rng.random(span) < rng.choice([0.5, 1.0]))
+    table = np.full(span + 1, len(held), of_codes)
+    table[held] = rng.permutation(len(held)) if rng.random() < 0.5 else np.arange(len(held))
+    inside = low + rng.choice(held, 50) if len(held) else np.empty(0)
+    agree("look_up", inside.astype(of_values), low, table)
+    agree("look_up", (low + rng.integers(0, span, 20)).astype(of_values), low, table)
+    for outside in (low - 1, low + span, low + span + 40):
+        if outside >= 0 or of_values != "uint8":
+            agree("look_up", np.append(inside, outside).astype(of_values), low, table)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_labels_at_both_ends_of_their_type_are_looked_up(dtype):
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    table = np.array([0, 1, 2], np.uint8)
+    agree("look_up", np.array([low, low + 1], dtype), low, table)
+    agree("look_up", np.array([low, low + 2], dtype), low, table)
+    agree("look_up", np.array([low, high], dtype), low, table)
+    agree("look_up", np.array([high - 4, high - 3, high], dtype), high - 4, table)
+
+
+def test_a_table_of_more_entries_than_a_byte_counts_is_no_row_of_codes():
+    table = np.append(np.arange(300) % 256, 0).astype(np.uint8)
+    agree("look_up", np.array([255, 257, 299], np.int64), 0, table)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint16", "uint64"])
+def test_labels_of_other_types_are_left_to_numpy(dtype):
+    high = np.iinfo(dtype).max
+    values = np.array([high, high - 1, high], dtype)
+    assert left_to_numpy("look_up", values, int(high) - 1, np.array([0, 1, 2], np.uint8)).tolist() == [1, 0, 1]
+
+
+@given(
+    SEEDS,
+    st.sampled_from([1, 2, 7, 8, 9, 4095, 4096, 4097, 20_000]),
+    st.integers(1, 3),
+    st.sampled_from([None, 1, 5]),
+    st.booleans(),
+    st.sampled_from([0.0, 1.0, 1e6]),
+)
+def test_moments_are_those_of_numpy(seed, n, wide, cells, weighted, offset):
+    rng = np.random.default_rng(seed)
+    values = offset + rng.normal(size=(n, wide)) * rng.choice([1e-3, 1.0, 1e3])
+    weight = rng.gamma(1.0, size=n) * (rng.random(n) < 0.8) if weighted else None
+    cell = None if cells is None else rng.integers(0, cells, n)
+    found = TWINS["moments"](values, weight, cell, cells or 1)
+    total, mean, m2 = reference("moments", values, weight, cell, cells or 1)
+    scale = np.abs(values).max()
+    np.testing.assert_allclose(found[0], total, rtol=1e-12)
+    np.testing.assert_allclose(found[1], mean, rtol=1e-12, atol=1e-15 * scale)
+    np.testing.assert_allclose(found[2], m2, rtol=1e-9 if offset > 1 else 1e-12, atol=n * (1e-15 * scale) ** 2)
+
+
+def test_the_second_moment_of_numbers_far_from_zero_keeps_its_digits():
+    values = 1e9 + np.arange(10_001.0)[:, None] % 11
+    exact = np.sum((values - 1e9 - np.mean(values - 1e9)) ** 2)
+    for cell in (None, np.zeros(len(values), np.int64)):
+        assert TWINS["moments"](values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
+
+
+def test_numbers_that_are_all_alike_have_no_second_moment():
+    for weight in (None, np.full(9999, 0.3)):
+        m2 = TWINS["moments"](np.full((9999, 1), 0.1), weight)[2][0, 0]
+        assert 0 <= m2 < 1e-24
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_cells_without_rows_have_moments_of_zero(n):
+    values, cell = np.arange(float(n))[:, None], np.full(n, 1)
+    agree("moments", values, None, cell, 3)
+    agree("moments", values, np.zeros(n), cell, 3)
+
+
+@pytest.mark.parametrize("given_cell", [False, True])
+@pytest.mark.parametrize("values", [[1.0, np.inf], [np.inf, -np.inf], [1.0, np.nan], [1e200, -1e200, 3e199]])
+def test_moments_that_are_not_finite_are_left_to_numpy(values, given_cell):
+    values = np.array(values)[:, None]
+    cell = np.zeros(len(values), np.int64) if given_cell else None
+    with np.errstate(all="ignore"):
+        for weight in (None, np.ones(len(values))):
+            found = left_to_numpy("moments", values, weight, cell)
+            assert not np.isfinite(found[2]).any()
+            for a, b in zip(found, reference("moments", values, weight, cell), strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_moments_of_columns_of_a_wider_table_are_found():
+    table = np.random.default_rng(3).normal(size=(500, 6))
+    agree("moments", table[::2, 1:4], table[::2, 5] ** 2, np.arange(500)[::2] % 3, 3, rel=1e-12)
+
+
+def scores(rng, n, dtype):
+    """Numbers with ties, zeros of both signs and infinities."""
+    drawn = np.round(rng.normal(size=n), int(rng.integers(0, 4)))
+    special = rng.choice([0.0, -0.0, np.inf, -np.inf, 5e-324, -1e300], n)
+    with np.errstate(over="ignore"):
+        return np.where(rng.random(n) < 0.2, special, drawn).astype(dtype)
+
+
+@given(SEEDS, st.sampled_from([0, 1, 2, 50, 3000]), st.sampled_from([0, 1, 2, 150, 3000]), st.sampled_from(FLOATS))
+def test_ranks_are_those_of_bisection(seed, n, m, dtype):
+    rng = np.random.default_rng(seed)
+    ranked, at = np.sort(scores(rng, n, dtype)), np.sort(scores(rng, m, dtype))
+    if m * 20 < n:
+        left_to_numpy("count_below", ranked, at)
+    else:
+        agree("count_below", ranked, at)
+
+
+def test_ranks_where_everything_ties_are_those_of_bisection():
+    for ranked, at in ((np.zeros(90), np.full(40, -0.0)), (np.full(9, np.inf), np.full(9, np.inf))):
+        agree("count_below", ranked, at)
+
+
+def test_ranks_of_a_score_that_is_no_number_are_left_to_numpy():
+    ranked, at = np.array([0.0, 1.0, np.nan]), np.array([0.5, np.nan])
+    assert [found.tolist() for found in left_to_numpy("count_below", ranked, at)] == [[1, 2], [1, 3]]
+
+
+@given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(0, 12))
+def test_values_at_places_are_those_of_the_sorted_list(seed, n, m):
+    rng = np.random.default_rng(seed)
+    values = scores(rng, n, "float64") * rng.choice([1.0, 1e-3, 1e-310])
+    agree("select_places", values, np.sort(rng.integers(0, n, m)))
+
+
+@pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "random"])
+def test_values_of_a_long_list_are_selected(draw):
+    values = getattr(np.random.default_rng(4), draw)(size=200_003)
+    places = np.array([0, 0, 1, 100_001, 100_002, 200_002])
+    np.testing.assert_array_equal(kernels.select_places(values, places), np.sort(values)[places])
+    agree("select_places", np.exp(values % 40), places)
+
+
+def test_a_long_list_of_few_values_is_left_to_numpy():
+    values = np.random.default_rng(5).integers(0, 3, 100_000).astype(float)
+    assert left_to_numpy("select_places", values, np.array([0, 99_999])).tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("places", [[2, 1], [-1], [-3, 0]])
+def test_places_that_do_not_ascend_are_left_to_numpy(places):
+    found = left_to_numpy("select_places", np.array([3.0, 1.0, 2.0]), np.array(places))
+    assert found.tolist() == np.array([1.0, 2.0, 3.0])[places].tolist()
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_a_list_with_a_value_that_is_no_number_is_left_to_numpy(sign):
+    values = np.array([np.copysign(np.nan, sign), 2.0, -np.inf, np.inf])
+    assert left_to_numpy("select_places", values, np.array([0, 1])).tolist() == [-np.inf, 2.0]
+
+
+@given(
+    SEEDS,
+    st.sampled_from([1, 2, 5, 255, 256, 257, 600]),
+    st.one_of(st.integers(1, 200), st.sampled_from([1, 2, 63, 64, 65, 66])),
+    st.sampled_from(FLOATS),
+    st.sampled_from(CODES),
+)
+def test_facts_of_rows_are_those_of_numpy(seed, n, k, of_proba, of_truth):
+    rng = np.random.default_rng(seed)
+    proba = rng.dirichlet(np.ones(k), n) if rng.random() < 0.5 else np.round(rng.random((n, k)), 1)
+    truth = rng.integers(0, k, n).astype(of_truth)
+    agree("row_facts", proba.astype(of_proba), truth, rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [1, 2, 64, 65, 130])
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_facts_of_rows_that_tie_are_those_of_numpy(k, dtype):
+    truth = (np.arange(260) % k).astype(np.uint8)
+    signs = np.where(np.arange(260 * k).reshape(260, k) % 3, 0.0, -0.0).astype(dtype)
+    for proba in (np.full((260, k), 0.25, dtype), signs, np.where(signs == 0, np.inf, 0).astype(dtype), -1 - signs):
+        agree("row_facts", proba, truth)
+
+
+@pytest.mark.parametrize("k", [3, 70])
+def test_facts_of_rows_that_do_not_lie_side_by_side_are_found(k):
+    table = np.random.default_rng(6).random((2 * k, 600))
+    truth = np.arange(900)[::3] % k
+    agree("row_facts", table.T[::2, ::2], truth, rel=1e-12)
+
+
+@pytest.mark.parametrize("k", [3, 70])
+def test_rows_with_a_value_that_is_no_number_are_left_to_numpy(k):
+    for column in (0, 1, k - 1):
+        proba = np.full((300, k), 0.1)
+        proba[299, column] = np.nan
+        found = left_to_numpy("row_facts", proba, np.ones(300, np.uint8))
+        assert found[4][299] == column
+
+
+@given(SEEDS, st.sampled_from([1, 2, 31, 32, 33, 255, 256, 900]), st.integers(1, 130), st.booleans())
+def test_labels_are_counted_as_in_numpy(seed, n, k, as_truth_values):
+    rng = np.random.default_rng(seed)
+    truth, said = (rng.random((2, n, k)) < rng.random((2, 1, 1))).astype(bool if as_truth_values else np.uint8)
+    agree("count_labels", truth, said)
+
+
+@pytest.mark.parametrize("n", [8159, 8160, 8161, 16_321])
+def test_labels_of_more_rows_than_a_byte_counts_are_counted(n):
+    every = np.ones((n, 9), np.uint8)
+    agree("count_labels", every, every)
+
+
+@pytest.mark.parametrize("k", [2039, 2040, 2041, 2047, 4080, 4083])
+def test_labels_of_more_columns_than_a_byte_counts_are_counted(k):
+    every = np.ones((40, k), np.uint8)
+    agree("count_labels", every, every)
+    agree("count_labels", every, (np.arange(40 * k).reshape(40, k) % 7 == 0).astype(np.uint8))
+
+
+def test_labels_that_do_not_lie_side_by_side_are_counted():
+    table = np.random.default_rng(7).integers(0, 2, (80, 700)).astype(np.uint8)
+    agree("count_labels", table.T[::2, :40], table.T[1::2, 40:])
+
+
+@given(
+    SEEDS, st.sampled_from([1, 2, 40]), st.integers(1, 130), st.sampled_from(FLOATS), st.sampled_from([0, 0.1, 0.9, 1])
+)
+def test_ranks_of_labels_are_those_of_numpy(seed, n, k, dtype, share):
+    rng = np.random.default_rng(seed)
+    truth = (rng.random((n, k)) < share).astype(np.uint8)
+    agree("label_ranks", truth, scores(rng, (n, k), dtype), rel=1e-12)
+
+
+def test_ranks_of_labels_that_tie_are_those_of_numpy():
+    truth = np.random.default_rng(8).integers(0, 2, (50, 2050)).astype(bool)
+    agree("label_ranks", truth, np.zeros(truth.shape), rel=1e-12)
+    agree("label_ranks", truth[:, ::2], np.where(truth[:, 1::2], 0.0, -0.0), rel=1e-12)
+
+
+ONES, HALVES = np.ones(8, np.int64), np.full((8, 2), 0.5)
+BITS = np.ones((8, 2), np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("count_pairs", (ONES, ONES * 2, 2)),
+        ("count_pairs", (ONES * 300, ONES, 2)),
+        ("count_pairs", (-ONES, -ONES, 2)),
+        ("count_pairs", (ONES, ONES, 0)),
+        ("count_pairs", (ONES, ONES, 2, None, ONES * 3, 3)),
+        ("count_pairs", (ONES, ONES, 2, None, -ONES, 3)),
+        ("count_pairs", (ONES, ONES[:5], 2)),
+        ("count_pairs", (ONES, ONES, 2, np.ones(5))),
+        ("count_pairs", (ONES, ONES, 2, None, ONES[:5], 3)),
+        ("moments", (HALVES, np.ones(5))),
+        ("moments", (HALVES, None, ONES[:5], 3)),
+        ("moments", (HALVES, None, -ONES, 3)),
+        ("select_places", (np.ones(3), np.array([3]))),
+        ("select_places", (np.empty(0), np.array([0]))),
+        ("row_facts", (HALVES, ONES * 2)),
+        ("row_facts", (HALVES, -ONES * 3)),
+        ("row_facts", (HALVES, ONES << 32)),
+        ("row_facts", (HALVES[:5], ONES)),
+        ("row_facts", (HALVES, np.ones((8, 8), np.uint8))),
+        ("count_labels", (BITS, BITS[:5])),
+        ("count_labels", (BITS, BITS.T)),
+        ("label_ranks", (BITS, HALVES[:5])),
+        ("label_ranks", (BITS, HALVES.T)),
+    ],
+)
+def test_inputs_that_disagree_are_an_error_and_touch_no_memory(name, args):
+    with pytest.raises((ValueError, IndexError)):
+        left_to_numpy(name, *args)
+
+
+def test_a_table_without_entries_is_an_error():
+    with pytest.raises(IndexError):
+        left_to_numpy("look_up", ONES, 0, np.empty(0, np.uint8))
+
+
+def test_a_compiled_kernel_refuses_another_number_of_arguments():
+    from assay._native import compiled
+
+    for twin in TWINS:
+        with pytest.raises(TypeError, match="arguments expected"):
+            getattr(compiled, twin)(ONES)
+
+
+def test_threads_count_the_same():
+    rng = np.random.default_rng(9)
+    first, second = codes(rng, 300_000, 10, "uint8"), codes(rng, 300_000, 10, "uint8")
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: kernels.count_pairs(first, second, 10), range(16)))
+    for table in found:
+        np.testing.assert_array_equal(table, reference("count_pairs", first, second, 10))
+
+
+SCRIPT = """
+import sys
+from assay.cli import main
+from assay.kernels import in_use
+print(in_use())
+for path in sys.argv[1:]:
+    main(["evaluate", path, "--json", path + ".json"])
+"""
+
+
+def figures_in(path):
+    rows = json.loads(path.read_text())["rows"]
+    assert rows
+    return [(r["metric"], r["model"], r["value"], r["low"], r["high"]) for r in rows]
+
+
+def test_without_the_compiled_kernels_the_figures_are_the_same(tmp_path):
+    paths = [tmp_path / f"{task}.parquet" for task in TASKS]
+    for path in paths:
+        assay.write(random_table(path.stem, 3, n=50, weighted=True), path)
+    bare = subprocess.run(
+        [sys.executable, "-c", SCRIPT, *map(str, paths)],
+        env={**os.environ, "ASSAY_KERNELS": "numpy"}, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert bare.stdout.startswith("numpy\n")
+    assert kernels.in_use() == "compiled"
+    for path in paths:
+        main(["evaluate", str(path), "--json", str(path) + "2"])
+        ours, theirs = figures_in(path.with_name(path.name + "2")), figures_in(path.with_name(path.name + ".json"))
+        assert [a[:2] for a in ours] == [b[:2] for b in theirs]
+        pairs = [[np.nan if v is None else v for row in side for v in row[2:]] for side in (ours, theirs)]
+        np.testing.assert_allclose(*pairs, rtol=1e-9, atol=1e-12)

@@ -1,0 +1,297 @@
+"""A table that is streamed gives the figures of the table in memory, whatever its length, interruptions and jobs."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
+import pytest
+from click.testing import CliRunner
+
+import assay
+from assay import kept, stream
+from assay.cli import cli
+from assay.engine import Local
+from assay.errors import ReadError, SchemaError, UnsupportedError
+from assay.figures import Frame
+from assay.predictions import Predictions
+
+N = 5000
+
+
+def columns(n=N, seed=0, labels=("cat", "dog", "eel")):
+    """Truth and two models of three classes, with a group, an id and a weight."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, len(labels), n)
+    said = np.where(rng.random(n) < 0.7, y, rng.integers(0, len(labels), n))
+    p = rng.dirichlet(np.ones(len(labels)), n) + 2 * np.eye(len(labels))[said]
+    p /= p.sum(axis=1, keepdims=True)
+    names = np.array(labels)
+    table = {"y": names[y], "a.label": names[said], "g": rng.choice(["x", "y"], n), "id": np.arange(n) + 10**6 * seed}
+    return {**table, **{f"b.proba.{label}": p[:, i] for i, label in enumerate(labels)}}
+
+
+def binary(n=N, seed=0):
+    """A binary table with probabilities."""
+    rng = np.random.default_rng(seed)
+    y = (rng.random(n) < 0.3).astype(np.int64)
+    p = 1 / (1 + np.exp(-(rng.normal(size=n) + 1.5 * y - 1)))
+    return {"y": y, "m.proba.0": 1 - p, "m.proba.1": p}
+
+
+def regression(n=N, seed=0):
+    """Truth and predicted numbers."""
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=n)
+    return {"y": y, "m.value": y + 0.3 * rng.normal(size=n)}
+
+
+def written(folder, table, pieces=3, rows=700):
+    """The table as several files of small row groups."""
+    whole = pa.table(table)
+    size = -(-len(whole) // pieces)
+    for i in range(pieces):
+        parquet.write_table(whole.slice(i * size, size), folder / f"{i}.parquet", row_group_size=rows)
+    return folder
+
+
+def same(a, b):
+    """Whether two evaluations say the same, but for rounding."""
+    facts = [[(r.model, r.metric, r.class_, r.group, r.n, r.method) for r in e.rows] for e in (a, b)]
+    figures = [np.array([(r.value, r.low, r.high) for r in e.rows]) for e in (a, b)]
+    return facts[0] == facts[1] and np.allclose(*figures, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize("table", [columns(), binary(), regression()], ids=["multiclass", "binary", "regression"])
+def test_a_stream_gives_every_default_figure_and_interval_of_the_table_in_memory(tmp_path, table):
+    path = written(tmp_path, table)
+    assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
+
+
+def test_a_stream_is_grouped_as_the_table_in_memory_is(tmp_path):
+    path = written(tmp_path, columns())
+    assert same(assay.evaluate(assay.scan(path), by="g"), assay.evaluate(assay.read(path), by="g"))
+
+
+def test_weights_count_in_a_stream(tmp_path):
+    table = {**columns(), "weight": np.random.default_rng(3).integers(1, 4, N).astype(float)}
+    path = written(tmp_path, table)
+    assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
+
+
+def test_a_class_that_only_late_rows_have_is_counted(tmp_path):
+    table = columns()
+    table["y"] = table["y"].astype("<U4")
+    table["y"][-1] = "fox"
+    path = written(tmp_path, {name: table[name] for name in ("y", "a.label")})
+    assert assay.scan(path).assumed
+    streamed = assay.evaluate(assay.scan(path), "confusion_matrix")
+    assert streamed.classes == ("cat", "dog", "eel", "fox")
+    assert same(streamed, assay.evaluate(assay.read(path), "confusion_matrix"))
+
+
+def test_long_row_groups_are_read_in_slices(tmp_path, monkeypatch):
+    path = written(tmp_path, columns(), rows=N)
+    whole = assay.evaluate(assay.read(path), ["accuracy", "log_loss"])
+    monkeypatch.setattr(stream, "LONG", 1000)
+    monkeypatch.setattr(stream, "SLICE", 300)
+    assert same(assay.evaluate(assay.scan(path), ["accuracy", "log_loss"]), whole)
+
+
+def test_large_parquet_is_streamed_without_being_asked(tmp_path, monkeypatch):
+    path = written(tmp_path, columns())
+    monkeypatch.setattr(stream, "LARGE", 1 << 12)
+    assert isinstance(stream.opened(path), stream.Stream)
+
+
+def test_only_the_columns_that_are_needed_are_read(tmp_path):
+    narrowed = assay.scan(written(tmp_path, columns())).narrowed({"a": {"label"}}, ())
+    assert sorted(narrowed.keys) == ["a.label", "y"]
+
+
+def test_files_of_different_columns_are_no_stream(tmp_path):
+    written(tmp_path, columns())
+    parquet.write_table(pa.table(binary()), tmp_path / "9.parquet")
+    with pytest.raises(SchemaError, match="different columns"):
+        assay.scan(tmp_path)
+
+
+def test_an_unusable_cell_of_a_stream_is_named_with_its_file(tmp_path):
+    table = binary()
+    table["m.proba.1"][4000] = 1.5
+    with pytest.raises(SchemaError, match=r"2\.parquet, row group"):
+        assay.evaluate(assay.scan(written(tmp_path, table)), "brier")
+
+
+@pytest.mark.parametrize("metric", ["roc_auc", "gini", "average_precision", "ks"])
+@pytest.mark.parametrize("kind", ["proba", "score"])
+def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, metric, kind):
+    table = binary()
+    if kind == "score":
+        p = table["m.proba.1"]
+        table = {"y": table["y"], "m.score": np.log(p / (1 - p)).astype(np.float32)}
+    path = written(tmp_path, table)
+    exact = assay.evaluate(assay.read(path), metric, intervals=False).value
+    monkeypatch.setattr(kept, "MOST", 1000)
+    row = assay.evaluate(assay.scan(path), metric, intervals=False).rows[0]
+    assert row.note.startswith("within ")
+    assert abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12
+
+
+def test_coarse_sketches_still_keep_their_bound(tmp_path, monkeypatch):
+    path = written(tmp_path, columns())
+    exact = assay.evaluate(assay.read(path), "roc_auc(average=none)", intervals=False)
+    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.sketch.MOST", 600)
+    found = assay.evaluate(assay.scan(path), "roc_auc(average=none)", intervals=False)
+    for sketched, row in zip(found.rows[3:], exact.rows[3:], strict=True):
+        assert sketched.value != row.value
+        assert abs(sketched.value - row.value) <= 1.06 * float(sketched.note.split()[1])
+
+
+def test_the_interval_of_a_sketched_area_is_that_of_the_rows(tmp_path, monkeypatch):
+    path = written(tmp_path, binary())
+    exact = assay.evaluate(assay.read(path), "roc_auc").rows[0]
+    monkeypatch.setattr(kept, "MOST", 1000)
+    row = assay.evaluate(assay.scan(path), "roc_auc").rows[0]
+    assert (row.method, row.low, row.high) == (
+        "delong",
+        pytest.approx(exact.low, abs=2e-4),
+        pytest.approx(exact.high, abs=2e-4),
+    )
+
+
+def test_the_median_error_of_a_long_stream_is_right_to_a_millionth(tmp_path, monkeypatch):
+    path = written(tmp_path, regression())
+    exact = assay.evaluate(assay.read(path), "median_ae", intervals=False).value
+    monkeypatch.setattr(kept, "MOST", 1000)
+    assert assay.evaluate(assay.scan(path), "median_ae", intervals=False).value == pytest.approx(exact, rel=1e-6)
+
+
+def test_what_has_no_bounded_form_is_refused_of_a_long_stream(tmp_path, monkeypatch):
+    path = written(tmp_path, regression())
+    monkeypatch.setattr(kept, "MOST", 1000)
+    with pytest.raises(UnsupportedError, match="no bounded form"):
+        assay.evaluate(assay.scan(path), "spearman")
+
+
+class CutError(Exception):
+    """Stands for the power cut."""
+
+
+def interrupted(path, state, monkeypatch, after):
+    """An evaluation that breaks off when so many row groups have been read."""
+    read, count = stream.Stream._read, [0]
+
+    def breaking(self, piece, names):
+        count[0] += 1
+        if count[0] > after:
+            raise CutError
+        return read(self, piece, names)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stream.Stream, "_read", breaking)
+        patch.setattr("assay.statefile.SECONDS", 0.0)
+        with pytest.raises(CutError):
+            assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1))
+
+
+METRICS = ["accuracy", "f1", "log_loss", "roc_auc", "ece"]
+
+
+def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
+    path, state = written(tmp_path, columns()), tmp_path / "run.state"
+    whole = assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=tmp_path / "other.state")
+    interrupted(path, state, monkeypatch, after=6)
+    seen = []
+    read = stream.Stream._read
+    monkeypatch.setattr(stream.Stream, "_read", lambda self, *a: seen.append(a) or read(self, *a))
+    resumed = assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1))
+    assert same(resumed, whole)
+    pieces = len(assay.scan(path).pieces)
+    assert len(seen) == pieces - 4 + 2 * pieces  # four done; the groups are found and folded in two further passes
+
+
+def test_a_finished_checkpoint_answers_without_reading_rows(tmp_path, monkeypatch):
+    path, state = written(tmp_path, columns()), tmp_path / "run.state"
+    first = assay.evaluate(assay.scan(path), METRICS, checkpoint=state)
+    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    assert same(assay.evaluate(assay.scan(path), METRICS, checkpoint=state), first)
+
+
+def test_a_checkpoint_of_other_metrics_is_refused(tmp_path):
+    path, state = written(tmp_path, columns()), tmp_path / "run.state"
+    assay.evaluate(assay.scan(path), "accuracy", checkpoint=state)
+    with pytest.raises(ReadError, match="another table or other metrics"):
+        assay.evaluate(assay.scan(path), "f1", checkpoint=state)
+
+
+@pytest.mark.parametrize("long", [False, True])
+@pytest.mark.parametrize("by", [[], ["g"]])
+def test_states_of_separate_jobs_merge_to_those_of_one(tmp_path, monkeypatch, long, by):
+    (tmp_path / "all").mkdir()
+    path = written(tmp_path / "all", columns(), pieces=2)
+    if long:
+        monkeypatch.setattr(kept, "MOST", 1000)
+    asked = [*METRICS, "brier", "mcc"]
+    one = assay.evaluate(assay.scan(path), asked, by=by, checkpoint=tmp_path / "one.state")
+    names = [str(tmp_path / f"{i}.state") for i in range(2)]
+    for i, name in enumerate(names):
+        part = assay.scan(path / f"{i}.parquet", classes=["cat", "dog", "eel"])
+        assay.evaluate(part, asked, by=by, checkpoint=name)
+    run = CliRunner().invoke(cli, ["merge", *names, "--json", "-"])
+    assert run.exit_code == 0, run.output
+    found = {(r["model"], r["metric"], r["group"]): r["value"] for r in json.loads(run.output)["rows"] if r["n"]}
+    assert found == {(r.model, r.metric, r.group): pytest.approx(r.value, rel=1e-9) for r in one.rows if r.n}
+    assert json.loads(run.output)["n"] == N
+
+
+def test_a_short_job_merges_with_a_long_one(tmp_path, monkeypatch):
+    paths = []
+    for seed, n in ((1, 400), (2, 4000)):
+        (tmp_path / str(seed)).mkdir()
+        paths.append(written(tmp_path / str(seed), binary(n, seed)))
+    whole = assay.read(*(file for path in paths for file in sorted(path.iterdir())))
+    exact = assay.evaluate(whole, "roc_auc", intervals=False).value
+    monkeypatch.setattr(kept, "MOST", 1000)
+    states = [tmp_path / f"{i}.state" for i in range(2)]
+    for path, state in zip(paths, states, strict=True):
+        assay.evaluate(assay.scan(path), "roc_auc", intervals=False, checkpoint=state)
+    run = CliRunner().invoke(cli, ["merge", *map(str, states), "-o", str(tmp_path / "both.state"), "--json", "-"])
+    assert json.loads(run.output)["rows"][0]["value"] == pytest.approx(exact, abs=1e-5)
+    again = CliRunner().invoke(cli, ["merge", str(tmp_path / "both.state"), "--json", "-"])
+    assert json.loads(again.output)["n"] == 4400
+
+
+def test_jobs_that_were_asked_differently_do_not_merge(tmp_path):
+    path = written(tmp_path, columns())
+    for name in ("accuracy", "f1"):
+        assay.evaluate(assay.scan(path), name, checkpoint=tmp_path / f"{name}.state")
+    run = CliRunner().invoke(cli, ["merge", str(tmp_path / "accuracy.state"), str(tmp_path / "f1.state")])
+    assert isinstance(run.exception, UnsupportedError)
+    assert "differ in what was asked" in str(run.exception)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut off", b'{"version": 1}'])
+def test_a_damaged_state_file_is_one_clear_error(tmp_path, content):
+    (tmp_path / "a.state").write_bytes(content)
+    run = CliRunner().invoke(cli, ["merge", str(tmp_path / "a.state")])
+    assert isinstance(run.exception, ReadError)
+    assert "no state file" in str(run.exception)
+
+
+def test_memory_and_stream_have_the_same_frame(tmp_path):
+    path = written(tmp_path, columns())
+    assert Frame.of(assay.read(path)) == Frame.of(assay.scan(path))
+
+
+def test_a_table_in_memory_can_keep_its_states_too(tmp_path):
+    p = Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]})
+    assay.evaluate(p, "accuracy", checkpoint=tmp_path / "a.state")
+    assert (tmp_path / "a.state").exists()
+
+
+def test_the_version_names_the_kernels_in_use():
+    run = CliRunner().invoke(cli, ["--version"])
+    assert run.exit_code == 0
+    assert run.output.strip().endswith(("(compiled kernels)", "(numpy kernels)"))
