@@ -247,8 +247,9 @@ def show(lines: list[dict[str, Any]]) -> None:
         cells = [f"{one['coverage'][way]:.3f}" if way in one["coverage"] else "" for way in WAYS]
         few = f"{one['said few']:.0%}" if one.get("said few") else ""
         print(f"| {one['case']} | {one['n']} | {one['metric']} | {' | '.join(cells)} | {few} |")
-    error = {way: max(one["standard error"].get(way, 0) for one in lines) for way in WAYS}
-    print("\nStandard error of the simulation: " + ", ".join(f"{way} {e:.1%}" for way, e in error.items() if e) + ".")
+    errors = {way: [one["standard error"][way] for one in lines if way in one["standard error"]] for way in WAYS}
+    said = ", ".join(f"{way} {np.median(e):.1%}" for way, e in errors.items() if e)
+    print(f"\nStandard error of the simulation, median over the rows: {said}.")
 
 
 def main() -> None:

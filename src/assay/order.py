@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from assay.kernels import count_below
+from assay.kernels import count_below, sort_values
 from assay.once import once
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -83,9 +83,7 @@ class Order:
         """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
         above, below = score[positive], score[~positive]
         if weight is None and cell is None:
-            above.sort()
-            below.sort()
-            return Order(above, below)
+            return Order(*_map(sort_values, [above, below], len(score)))
         a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
         weights, cells = (
             None if column is None else (column[positive][a], column[~positive][b]) for column in (weight, cell)

@@ -217,7 +217,7 @@ def naive_t(*_: object, **__: object) -> NoReturn:
     """The paired t-test that takes folds to be independent: not offered, UnsupportedError says why."""
     raise UnsupportedError(
         "the paired t-test (or Wilcoxon's) on fold scores is not offered: of two equally good models it names a winner "
-        "in 8 % of 10-fold and in 59 % of 10x10-fold cross-validations at a nominal 5 %, because folds share their "
+        "in 8 % of 10-fold and in 58 % of 10x10-fold cross-validations at a nominal 5 %, because folds share their "
         "training rows (bench/false_winners.py); use corrected_t, or correlated_t with a ROPE"
     )
 

@@ -31,7 +31,7 @@ __all__ = ["FEW", "PROCEDURES", "Interval", "Sample", "interval", "t_quantile", 
 
 # Up to so many rows the skew of losses matters to the interval of their mean.
 FEW = 5000
-# Share of the variance of an area under a curve from which a single row is too much of it.
+# Share of the variance of an area under a curve from which on one row bears too much of it.
 LARGE = 0.1
 
 
@@ -245,10 +245,10 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     """Interval on the logit scale, with DeLong's variance from the influence of each row and Student's t.
 
     The degrees of freedom are Satterthwaite's over the classes, as of Brunner & Munzel: few rows of a class are few.
-    Where one row bears a tenth of the variance or more, another may be farther out: the end on its side is that of the
-    sample with one more such row, as in `ratio_ends`.  Where the ranking is perfect the variance is 0 and says nothing:
-    there Wilson's interval is taken on as many independent pairs as the smaller class has rows, which is valid and
-    wide.
+    Where one row bears a tenth of the variance or more (of few rows: ten times its share), another may be farther out:
+    the end on its side is that of the sample with one more such row, as in `ratio_ends`.  Where the ranking is perfect
+    the variance is 0 and says nothing: there Wilson's interval is taken on as many independent pairs as the smaller
+    class has rows, which is valid and wide.
     Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3; Brunner & Munzel (2000).
     """
     summary: Ranking = sample.summary
@@ -288,12 +288,14 @@ def _logit_ends(figures: Array, variance: Array, quantile: Array) -> tuple[Array
 
 def _one_more(influence: Array, variance: float, summary: Ranking) -> tuple[float, float]:
     """How far one more row like the farthest would move a figure, and what it would add to its variance."""
-    far = int(np.abs(influence).argmax()) if len(influence) else 0
-    if not 0 < variance < np.inf or influence[far] ** 2 < LARGE * variance:
+    if not 0 < variance < np.inf:
         return 0.0, 0.0
-    alike = len(influence)
+    far, alike = int(np.abs(influence).argmax()), len(influence)
     if summary.truth.ndim == 1:
         alike = int(np.count_nonzero(summary.truth == summary.truth[far]))
+    # Of few rows each bears much; there Student's t is wide enough.
+    if influence[far] ** 2 < max(LARGE, 10 / alike) * variance:
+        return 0.0, 0.0
     reach = float(influence[far]) * (1 + 15 / alike)
     return reach * alike / (alike + 1), reach**2
 

@@ -71,6 +71,13 @@ def count_below(ranked: Array, at: Array) -> tuple[Array, Array] | None:
     return (less, upto) if compiled.count_below(*_contiguous(ranked, at), less, upto) else None
 
 
+def sort_values(values: Array) -> Array | None:
+    if values.ndim != 1 or values.dtype not in (np.float32, np.float64) or np.isnan(values.sum()):
+        return None
+    found = np.array(values, order="C")
+    return found if compiled.sort_values(found) else None
+
+
 def select_places(values: Array, places: Array) -> Array | None:
     found = np.empty(len(places))
     return found if compiled.select_places(*_contiguous(values, places.astype(np.int64)), found) else None
@@ -105,5 +112,5 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
     return [None if array is None else np.ascontiguousarray(array) for array in arrays]
 
 
-ALL = (count_pairs, look_up, moments, count_below, select_places, row_facts, count_labels, label_ranks)
+ALL = (count_pairs, look_up, moments, count_below, sort_values, select_places, row_facts, count_labels, label_ranks)
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}
