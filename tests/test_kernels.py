@@ -386,7 +386,28 @@ def test_a_compiled_kernel_refuses_another_number_of_arguments():
 
     for twin in TWINS:
         with pytest.raises(TypeError, match="arguments expected"):
-            getattr(compiled, twin)(ONES)
+            getattr(compiled, twin)()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [0, 1, 24, 25, 4000, 131_072, 131_073, 400_000])
+def test_numbers_of_any_spread_are_sorted_as_numpy_sorts_them(n, dtype):
+    rng = np.random.default_rng(n)
+    clumps = np.where(rng.random(n) < 0.9, 1e8 + rng.random(n) * 1e-3, rng.normal(size=n) * 1e30)
+    wild = rng.choice([-np.inf, np.inf, 0.0, 5e-324, 1.0], n)
+    for values in (rng.random(n), rng.normal(size=n), np.round(rng.random(n), 2), np.full(n, 0.5), clumps, wild):
+        given = values.astype(dtype)
+        np.testing.assert_array_equal(kernels.sort_values(given), np.sort(given))
+
+
+def test_sorting_leaves_the_list_itself_as_it_is():
+    values = np.array([3.0, 1.0, 2.0])
+    kernels.sort_values(values)
+    assert values.tolist() == [3.0, 1.0, 2.0]
+
+
+def test_every_second_number_is_sorted_too():
+    assert kernels.sort_values(np.array([3.0, 9.0, 1.0, 9.0])[::2]).tolist() == [1.0, 3.0]
 
 
 def test_threads_count_the_same():

@@ -24,6 +24,9 @@ from assay.drawing.diagrams import reliability as reliability
 from assay.drawing.diagrams import residuals as residuals
 from assay.drawing.diagrams import roc as roc
 from assay.drawing.diagrams import trade_off as trade_off
+from assay.drawing.groups import fairness as fairness
+from assay.drawing.groups import membership as membership
+from assay.drawing.groups import weak_slices as weak_slices
 from assay.drawing.palette import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
 from assay.drawing.ranks import ranks as ranks
 from assay.drawing.training import loss_curve as loss_curve
@@ -41,6 +44,7 @@ __all__ = [
     "confusion",
     "confusions",
     "differences",
+    "fairness",
     "frugal",
     "fusion",
     "halving",
@@ -48,6 +52,7 @@ __all__ = [
     "leaderboard",
     "learning_curve",
     "loss_curve",
+    "membership",
     "metric_curve",
     "oriented",
     "precision_recall",
@@ -59,6 +64,7 @@ __all__ = [
     "shown_pairs",
     "timings", "trade_off",
     "training_curves",
+    "weak_slices",
 ]  # fmt: skip
 
 MOST_PAIRS = 15

@@ -83,7 +83,8 @@ class Order:
         """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
         above, below = score[positive], score[~positive]
         if weight is None and cell is None:
-            return Order(*_map(sort_values, [above, below], len(score)))
+            first, second = _map(sort_values, [above, below], len(score))
+            return Order(first, second)
         a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
         weights, cells = (
             None if column is None else (column[positive][a], column[~positive][b]) for column in (weight, cell)

@@ -352,8 +352,15 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
     if isinstance(sample.replicates, Counts):
         moved = 2 * _curvature(metric, sample.replicates, draws)
     else:
-        moved = 2 * np.nan_to_num(np.nanmean(draws, axis=0) - metric.figures(sample.summary))
+        moved = 2 * _off_centre(draws, metric.figures(sample.summary))
     return Interval(low - moved, high - moved, "bootstrap")
+
+
+def _off_centre(draws: Array, figures: Array) -> Array:
+    """Mean of the draws (draws, figures) that define a figure, less the figure (figures,); 0 where none does."""
+    defined = ~np.isnan(draws)
+    mean = np.where(defined, draws, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
+    return np.asarray(np.where(defined.any(axis=0), np.nan_to_num(mean - figures), 0.0))
 
 
 def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interval:
@@ -370,9 +377,7 @@ def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interv
 
 def _curvature(metric: Metric, replicates: Counts, draws: Array) -> Array:
     """Mean of the figures of the replicates (REPLICATES, figures), less the figures of their mean (figures,)."""
-    defined = ~np.isnan(draws)
-    mean = np.where(defined, draws, 0.0).sum(axis=0) / np.maximum(defined.sum(axis=0), 1)
-    return np.asarray(np.nan_to_num(mean - np.ravel(metric.compute(averaged(replicates)))))
+    return _off_centre(draws, np.ravel(metric.compute(averaged(replicates))))
 
 
 def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:

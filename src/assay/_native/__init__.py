@@ -72,7 +72,7 @@ def count_below(ranked: Array, at: Array) -> tuple[Array, Array] | None:
 
 
 def sort_values(values: Array) -> Array | None:
-    if values.ndim != 1 or values.dtype not in (np.float32, np.float64) or np.isnan(values.sum()):
+    if values.ndim != 1 or values.dtype not in (np.float32, np.float64) or np.isnan(values.max(initial=0)):
         return None
     found = np.array(values, order="C")
     return found if compiled.sort_values(found) else None

@@ -111,15 +111,45 @@ def coded(values: Any, classes: Sequence[Label], where: str, at: At = at_row) ->
     column = one(tidy(values, where), where)
     if isinstance(column, pa.Array) and pa.types.is_integer(column.type) and not column.null_count:
         column = plain(column)
-    if isinstance(column, np.ndarray) and column.dtype.kind in "iu" and len(column) and type(classes[0]) is int:
-        low, high = int(min(classes)), int(max(classes))
-        if high - low < min(1 << 16, 64 * len(classes) + 1024):
-            table = np.full(high - low + 2, len(classes), np.uint8 if len(classes) < 1 << 8 else np.uint16)
-            table[np.array(classes, np.int64) - low] = np.arange(len(classes))
-            found = look_up(column, low, table)
-            if len(found):
-                return _smallest(found, len(classes))
-    return recode(*encode(column, where, at), classes, where, at)
+    if isinstance(column, pa.Array) and pa.types.is_dictionary(column.type) and not column.null_count:
+        found = _by_dictionary(column, classes)
+    elif isinstance(column, np.ndarray) and column.dtype.kind in "iu" and type(classes[0]) is int:
+        found = _by_value(column, classes)
+    else:
+        found = None
+    return found if found is not None else recode(*encode(column, where, at), classes, where, at)
+
+
+def _by_value(column: Array, classes: Sequence[Label]) -> Array | None:
+    """Codes of whole numbers, where the classes are few for their range; None where a row is of no class."""
+    low, high = int(min(classes)), int(max(classes))
+    if high - low >= min(1 << 16, 64 * len(classes) + 1024) or high >= 1 << 63:
+        return None
+    table = _codes_for(high - low + 1, len(classes))
+    table[np.array(classes, np.int64) - low] = np.arange(len(classes))
+    return _looked_up(column, low, table)
+
+
+def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Array | None:
+    """Codes of a column that comes with a dictionary; None where a row is of no class."""
+    place = {label: code for code, label in enumerate(classes)}
+    values = column.dictionary.to_pylist()
+    kind = type(classes[0])
+    if len(values) >= 1 << 16 or not all(type(value) is kind for value in values):
+        return None
+    table = _codes_for(len(values), len(classes))
+    table[:-1] = [place.get(value, len(classes)) for value in values]
+    return _looked_up(plain(column.indices), 0, table)
+
+
+def _codes_for(size: int, classes: int) -> Array:
+    """A table for `look_up` that holds nothing yet: the code after the last stands for no class."""
+    return np.full(size + 1, classes, np.uint8 if classes < 1 << 8 else np.uint16 if classes < 1 << 16 else np.uint32)
+
+
+def _looked_up(column: Array, low: int, table: Array) -> Array | None:
+    found = look_up(column, low, table)
+    return _smallest(found, int(table[-1])) if len(found) == len(column) else None
 
 
 def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:
