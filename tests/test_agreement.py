@@ -4,8 +4,11 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics
 from sklearn.metrics import cohen_kappa_score
 
+from assay.compare import compare
+from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
 from assay.metrics.agreement import CohenKappa, Mcc
 from assay.predictions import Predictions
@@ -90,3 +93,30 @@ def test_what_the_data_do_not_define_is_undefined_weighted_or_not(metric, label,
 def test_shares_of_rows_have_wilsons_interval(metric):
     y = np.arange(40) % 2
     assert figure(metric, y, np.where(np.arange(40) % 10 < 2, 1 - y, y)).method == "wilson"
+
+
+@pytest.mark.parametrize("average", ["macro", "micro", "weighted"])
+@pytest.mark.parametrize("name", ["precision", "recall", "f1"])
+def test_an_average_over_some_classes_is_that_of_scikit_learn_over_those_labels(name, average):
+    rng = np.random.default_rng(5)
+    y, said = rng.choice(["ant", "bee", "cat", "dog"], (2, 300))
+    p = Predictions.from_arrays(y, {"m": said})
+    row = evaluate(p, f"{name}(only=bee|dog, average={average})").rows[0]
+    score = getattr(sklearn.metrics, f"{name}_score")
+    assert row.value == pytest.approx(score(y, said, labels=["bee", "dog"], average=average), rel=1e-12)
+    assert row.low < row.value < row.high
+
+
+def test_an_average_over_classes_that_are_not_there_is_refused():
+    p = Predictions.from_arrays(["a", "b"], {"m": ["a", "b"]})
+    with pytest.raises(UnsupportedError, match="the classes are a, b"):
+        evaluate(p, "f1(only=a|c, average=macro)")
+    with pytest.raises(UnsupportedError, match="average=macro, micro or weighted"):
+        evaluate(p, "f1(only=a, average=none)")
+
+
+@pytest.mark.parametrize("name", ["bias", "quantile_coverage"])
+def test_models_are_not_ranked_by_what_is_best_at_a_target(name):
+    p = Predictions.from_arrays([1.0, 2.0, 3.0], {"a": [1.0, 2.0, 4.0], "b": [0.0, 2.0, 3.0]}, task="regression")
+    with pytest.raises(UnsupportedError, match="neither higher nor lower; rank models by"):
+        compare(p, name)

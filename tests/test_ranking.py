@@ -92,7 +92,7 @@ def test_a_figure_of_kept_rows_has_an_interval_and_the_number_of_rows():
 
 def test_models_are_not_compared_by_a_threshold():
     p = random_table("binary", 9, n=80)
-    with pytest.raises(UnsupportedError, match="compare models by best_f_beta"):
+    with pytest.raises(UnsupportedError, match="rank models by best_f_beta"):
         compare(p, "best_f_beta_threshold")
 
 

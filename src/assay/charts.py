@@ -83,7 +83,7 @@ def headline(evaluation: Evaluation) -> str:
 
 def ranked(evaluation: Evaluation, metric: str, last: str | None = None) -> list[Row]:
     """The row of each model, best first by the metric's direction; undefined ones at the end, then the model `last`."""
-    sign = -1 if METRICS.parse(metric).better == "higher" else 1
+    sign = {"higher": -1, "lower": 1}.get(METRICS.parse(metric).better, 0)
     rows = [evaluation.get(model, metric) for model in evaluation.models]
     return sorted(
         rows, key=lambda r: (r.model == last, math.isnan(r.value), 0 if math.isnan(r.value) else sign * r.value)
@@ -162,7 +162,7 @@ def oriented(pair: Difference, comparison: Comparison) -> tuple[str, str, float,
 
 def by_value(comparison: Comparison) -> list[str]:
     """The models compared, best first."""
-    sign = -1 if METRICS.parse(comparison.metric).better == "higher" else 1
+    sign = -METRICS.parse(comparison.metric).sign
     return sorted(comparison.values, key=lambda m: (m != comparison.best, sign * comparison.values[m]))
 
 

@@ -157,7 +157,7 @@ def compare(
         question, (values, raw, notes) = question.of_itself(confidence)
     else:
         values, raw, notes = question.ask(confidence)
-    sign = 1 if on.better == "higher" else -1
+    sign = on.sign
     best = max(models, key=lambda m: (sign * values[m], -models.index(m)))
     equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
     pairs = _judged(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)

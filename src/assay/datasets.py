@@ -187,9 +187,10 @@ def _direction(metric: str | Metric | None, better: Better | None) -> tuple[str,
         if better is None:
             raise UnsupportedError("say which metric the scores are, as in 'accuracy', or better='higher' or 'lower'")
         return str(metric or "score"), better
-    if better not in (None, known.better):
-        raise UnsupportedError(f"of {known}, {known.better} is better; got better={better!r}")
-    return str(known), known.better
+    direction: Better = "higher" if known.sign > 0 else "lower"
+    if better not in (None, direction):
+        raise UnsupportedError(f"of {known}, {direction} is better; got better={better!r}")
+    return str(known), direction
 
 
 def _values(name: str, given: Scored, metric: str) -> dict[str, float]:

@@ -7,7 +7,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
@@ -19,7 +19,7 @@ from assay.predictions import Predictions, Rows
 from assay.registry import Member, Registry
 from assay.sketch import SketchedRanking, bound
 from assay.state import Confusion, Counts, Moments, State, Sums
-from assay.table.labels import Array
+from assay.table.labels import Array, spellings
 from assay.table.schema import Schema, Task
 
 __all__ = ["METRICS", "Average", "CurveMetric", "Figure", "Metric", "OrderMetric", "Ratio", "RowMetric", "ValueMetric"]
@@ -46,14 +46,16 @@ class Metric(Member):
     """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
 
     reads: which output of a model it looks at ("label", "proba", "score", "value"); tasks: where it makes sense;
-    better: "higher" or "lower"; bounds: its range; undefined: the reason code where the value is nan; cases: parameters
-    away from the default that the laws are run on; oracle: one expression in another library with the same value.
+    better: "higher", "lower", or "neither", and then what to rank models by `instead`; bounds: its range; undefined:
+    the reason code where the value is nan; cases: parameters away from the default that the laws are run on; oracle:
+    one expression in another library with the same value.
     """
 
     registry: ClassVar[Registry[Any]] = METRICS
     reads: ClassVar[str] = "label"
     tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
-    better: ClassVar[Literal["higher", "lower"]] = "higher"
+    better: ClassVar[Literal["higher", "lower", "neither"]] = "higher"
+    instead: ClassVar[str] = ""
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "no_samples"
     cases: ClassVar[tuple[dict[str, Any], ...]] = ()
@@ -64,6 +66,13 @@ class Metric(Member):
     def state(self) -> State[Any]:
         """The state the formula reads; equal states are shared between metrics."""
         return self.needs
+
+    @property
+    def sign(self) -> int:
+        """1 where higher is better, -1 where lower is; UnsupportedError where neither is."""
+        if self.better == "neither":
+            raise UnsupportedError(f"{self} is better neither higher nor lower; rank models by {self.instead}")
+        return 1 if self.better == "higher" else -1
 
     @property
     def axes(self) -> int:
@@ -92,6 +101,7 @@ class Metric(Member):
 
     def pairing(self, schema: Schema) -> Pairing:
         """The procedure for the difference between two models on the same rows."""
+        assert self.sign
         found = self.interval(schema)
         return found if found in ("t", "delong") else "bootstrap"
 
@@ -115,17 +125,20 @@ class Metric(Member):
         return np.reshape(metric.compute(summary), (rows.schema.k,) * metric.axes)
 
 
+@dataclass(frozen=True)
 class Ratio(Metric):
     """A ratio of counts of one class, averaged over classes; subclasses write only `parts`.
 
     average: `binary` (the positive class), `macro` (mean over the classes where it is defined), `micro` (counts of all
     classes together), `weighted` (by true rows), `samples` (multi-label: mean over rows; one with neither true nor
     predicted labels counts 1, one whose ratio is undefined otherwise counts 0), `none` (one a class).  `auto`:
-    `binary` for binary tasks, `macro` otherwise.
+    `binary` for binary tasks, `macro` otherwise.  only: the classes that macro, micro and weighted are over, as in
+    `f1(only=cat|dog, average=micro)`; by default all.
     """
 
     needs = Confusion()
     average: Average
+    only: str | tuple[int, ...] = field(default="", kw_only=True)  # codes, once settled for a table
     proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
 
     @abstractmethod
@@ -147,7 +160,10 @@ class Ratio(Metric):
                 f"{self}: average must be one of {', '.join(get_args(Average))}; got {self.average!r}"
             )
         if self.average == "auto":
-            return replace(self, **_average("binary" if schema.task == "binary" else "macro"))
+            over: Average = "binary" if schema.task == "binary" and not self.only else "macro"
+            return replace(self, **_average(over)).on(schema)
+        if isinstance(self.only, str) and self.only:
+            return replace(self, only=_codes(self, self.only, schema))
         if self.average == "binary" and schema.task != "binary":
             raise UnsupportedError(
                 f"{self}: average=binary needs a binary task, this is {schema.task}; use macro or none"
@@ -159,7 +175,7 @@ class Ratio(Metric):
     def compute(self, summary: Any) -> Array:
         if self.average == "samples":
             return np.asarray(summary.mean[..., 0])
-        c: Counts = summary
+        c: Counts = summary.among(self.only) if self.only else summary
         if self.average == "binary":
             return ratio(*self.parts(c.of(c.positive or 0)))
         if self.average == "micro":
@@ -184,6 +200,9 @@ class Ratio(Metric):
     def note(self, summary: Any, schema: Schema) -> str:
         if self.average not in ("macro", "weighted"):
             return ""
+        if self.only:
+            labels = tuple(schema.classes[int(code)] for code in self.only)
+            summary, schema = summary.among(self.only), Schema("multiclass", labels, {})
         left_out = np.isnan(ratio(*self.parts(summary)))[0]
         if self.average == "weighted":
             left_out &= summary.support[0] > 0
@@ -316,6 +335,19 @@ class OrderMetric(CurveMetric):
 
     def interval(self, schema: Schema) -> Interval:
         return "delong"
+
+
+def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
+    """The codes of the classes named in `only`, between bars."""
+    if metric.average not in ("macro", "micro", "weighted"):
+        raise UnsupportedError(f"{metric}: only=... is for average=macro, micro or weighted; got {metric.average}")
+    known = {text: code for code, label in enumerate(schema.classes) for text in spellings(label)}
+    names = [name.strip() for name in only.split("|")]
+    unknown = next((name for name in names if name not in known), None)
+    if unknown is not None or len(set(names)) < len(names):
+        shown = ", ".join(map(str, schema.classes[:10]))
+        raise UnsupportedError(f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}")
+    return tuple(known[name] for name in names)
 
 
 def _average(average: Average) -> dict[str, Any]:

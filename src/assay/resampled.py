@@ -327,7 +327,7 @@ def practical_differences(
     _, on = resolve(metric, predictions.schema)[0]
     names = list(models or _serving(predictions, on))
     folds, figures, _ = _defined(predictions, metric, names, engine)
-    sign, ratio = (1 if on.better == "higher" else -1), folds.ratio
+    sign, ratio = (on.sign), folds.ratio
     pairs = combinations(names, 2)
     return [Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope) for a, b in pairs]
 

@@ -197,6 +197,13 @@ class Counts:
             self, tp=self.tp[..., code], support=self.support[..., code], predicted=self.predicted[..., code]
         )
 
+    def among(self, codes: Any) -> "Counts":
+        """The counts of some classes alone."""
+        at = list(codes)
+        sample = None if self.sample is None else self.sample.among(at)
+        tp, support, predicted = self.tp[..., at], self.support[..., at], self.predicted[..., at]
+        return replace(self, tp=tp, support=support, predicted=predicted, sample=sample)
+
     def summed(self) -> "Counts":
         """The counts of all classes together (micro-averaging), without the class axis."""
         k = self.tp.shape[-1]

@@ -136,7 +136,7 @@ class _Sweep:
     def best(self, metric: Metric, keep: Array) -> float:
         """The threshold of the best figure on those rows; of equally good ones that nearest to no change."""
         cuts, counts = self.cuts(keep)
-        figures = np.asarray(metric.compute(counts), np.float64) * (1 if metric.better == "higher" else -1)
+        figures = np.asarray(metric.compute(counts), np.float64) * (metric.sign)
         if np.isnan(figures).all():
             raise UnsupportedError(f"{metric} is undefined ({metric.undefined}) at every threshold; nothing to choose")
         good = np.flatnonzero(figures >= np.nanmax(figures) - 1e-12)
@@ -269,7 +269,7 @@ class _Judge:
         values = [self._table(labels) for labels in (self._codes(yes), self.table.rows(self.model).label)]
         times = resample_buckets(values[0], np.random.default_rng(self.seed))
         whole = np.ones((1, BUCKETS), np.int64)
-        sign = 1 if self.metric.better == "higher" else -1
+        sign = self.metric.sign
         after, before = (self._compute(value, whole)[0] for value in values)
         draws = sign * (self._compute(values[0], times) - self._compute(values[1], times))
         draws = draws[~np.isnan(draws)]

@@ -93,6 +93,7 @@ class _Right:
 
 def source_of(text: str, metric: Metric) -> Source:
     """What stands for the metric row by row."""
+    assert metric.sign  # what is neither better higher nor lower has no weak slices
     state = metric.state
     if isinstance(metric, RowMetric) or (isinstance(state, Moments) and cast(Any, state.of) == metric):
         return Source(text, metric, metric.better, metric.bounds)

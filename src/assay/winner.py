@@ -84,7 +84,7 @@ def selected_best(
         raise UnsupportedError(f"{text} has one figure a class; select by one figure, as in f1(average=macro)")
     names = list(models or [m for m in predictions.models if predictions.schema.offers(m, on.reads)])
     draw = _Draw(predictions, on, names, engine or Local(), seed)
-    sign = 1 if on.better == "higher" else -1
+    sign = on.sign
     whole = draw.whole()
     if np.isnan(whole).all():
         raise UnsupportedError(f"{text} is undefined ({on.undefined}) for every model: there is none to select")

@@ -105,7 +105,7 @@ def one_standard_error(
     missing = [m for m in values if m not in costs]
     if missing:
         raise UnsupportedError(f"no cost is given for {', '.join(missing)}; known: {', '.join(costs) or 'none'}")
-    sign = 1 if METRICS.parse(metric).better == "higher" else -1
+    sign = METRICS.parse(metric).sign
     behind = {m: sign * (values[best] - v) for m, v in values.items()}
     rows = [FrugalRow(m, v, behind[m], errors[m], costs[m], behind[m] <= errors[m]) for m, v in values.items()]
     chosen = min((row for row in rows if row.within), key=lambda row: (row.cost, row.behind)).model
@@ -119,7 +119,7 @@ def _paired(table: Predictions, metric: str, seed: int) -> Found:
     """Values, standard errors of the difference from the best, the best, and how."""
     _, on = resolve(metric, table.schema)[0]
     serving = [m for m in table.models if table.schema.offers(m, on.reads)]
-    sign = 1 if on.better == "higher" else -1
+    sign = on.sign
     if "fold" in table.columns and len(table.group("fold")[1]) > 1:
         values, differences, _, _ = corrected_differences(table, metric, serving)
         errors, method = {(d.a, d.b): d.error for d in differences}, "corrected, over folds"
@@ -136,7 +136,7 @@ def _unpaired(evaluation: Evaluation, metric: str) -> Found:
     values = {m: row.value for m, row in rows.items() if not math.isnan(row.value)}
     if not values:
         raise UnsupportedError(f"{metric} is undefined for every model; choose another metric")
-    sign = 1 if METRICS.parse(metric).better == "higher" else -1
+    sign = METRICS.parse(metric).sign
     best = max(values, key=lambda m: sign * values[m])
     error = _half(rows[best].low, rows[best].high, evaluation.confidence)
     if math.isnan(error):

@@ -163,4 +163,4 @@ def _figures(plan: Experiment, metric: Any, n_jobs: int | None, progress: Any) -
     text, on = resolve(metric or DEFAULT[table.task], table.schema)[0]
     figures = fold_figures(table, text, table.models)
     values = {m: float(f[~np.isnan(f)].mean()) if np.isfinite(f).any() else math.nan for m, f in figures.items()}
-    return values, text, 1 if on.better == "higher" else -1
+    return values, text, on.sign

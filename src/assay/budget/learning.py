@@ -205,7 +205,7 @@ def learning_curve(
     text, on = resolve(metric or DEFAULT[tables[0].task], tables[0].schema)[0]
     figures = [fold_figures(table, text, list(named)) for table in tables]
     ratio = float(np.mean([len(test) / len(train) for train, test in whole.splits]))
-    sign = 1 if on.better == "higher" else -1
+    sign = on.sign
     rows, outlook, least = [], [], {}
     for name in named:
         each = np.array([of[name] for of in figures])

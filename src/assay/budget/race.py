@@ -172,7 +172,7 @@ class _Run:
     def _score(self, fold: int) -> None:
         table = self.plan.table(self.parts, self.alive, [fold])
         self.metric, on = resolve(self.metric or DEFAULT[table.task], table.schema)[0]
-        self.sign = 1 if on.better == "higher" else -1
+        self.sign = on.sign
         for name, figures in fold_figures(table, self.metric, self.alive).items():
             self.figures[name].append(float(figures[0]))
 

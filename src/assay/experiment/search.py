@@ -41,7 +41,7 @@ class Scorer:
         ).rows("model")
         metric = self.metric.on(rows.schema)
         figure = metric.figures(metric.state.summary(metric.state.observe(rows), rows.schema))[0]
-        return float(figure) if metric.better == "higher" else -float(figure)
+        return metric.sign * float(figure)
 
 
 def searching(

@@ -97,4 +97,4 @@ def _score(predictions: Predictions, metric: Metric, kind: Kind, output: Array) 
     value = float(np.ravel(metric.compute(state.summary(state.observe(rows), schema)))[0])
     if np.isnan(value):
         return -np.inf
-    return value if metric.better == "higher" else -value
+    return metric.sign * value

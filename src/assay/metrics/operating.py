@@ -11,10 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Average, CurveMetric, Pairing, ratio
+from assay.metric import Average, CurveMetric, ratio
 from assay.order import Curve
 from assay.table.labels import Array
-from assay.table.schema import Schema
 
 __all__ = ["BestFBeta", "BestFBetaThreshold", "PrecisionAtRecall", "RecallAtPrecision"]
 
@@ -135,6 +134,7 @@ class BestFBetaThreshold(OperatingPoint):
     0.35
     """
 
+    better, instead = "neither", "best_f_beta"
     name = "best_f_beta_threshold"
     beta: float = 1.0
     average: Average = "auto"
@@ -153,9 +153,6 @@ class BestFBetaThreshold(OperatingPoint):
         # Rounded: sums of weights differ in the last place with the order of rows.
         best = np.round(f_beta(curve, self.beta), 12).argmax(axis=-1)
         return np.asarray(np.asarray(curve.score, np.float64)[best])
-
-    def pairing(self, schema: Schema) -> Pairing:
-        raise UnsupportedError(f"{self} is a threshold, neither better higher nor lower; compare models by best_f_beta")
 
 
 def f_beta(curve: Curve, beta: float) -> Array:

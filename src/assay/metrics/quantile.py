@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Pairing, RowMetric
+from assay.metric import RowMetric
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
@@ -60,6 +60,7 @@ class QuantileCoverage(RowMetric):
     0.75
     """
 
+    better, instead = "neither", "pinball"
     name = "quantile_coverage"
     alpha: float = 0.5
     reads, tasks = "value", REGRESSION
@@ -72,9 +73,6 @@ class QuantileCoverage(RowMetric):
     def per_row(self, rows: Rows) -> Array:
         """Whether each truth is at or below the prediction."""
         return np.asarray(rows.truth <= rows.value, np.float64)
-
-    def pairing(self, schema: Schema) -> Pairing:
-        raise UnsupportedError(f"{self} is best at {self.alpha}; compare the models by pinball(alpha={self.alpha})")
 
     def note(self, summary: object, schema: Schema) -> str:
         return f"a right quantile has {self.alpha:g}"

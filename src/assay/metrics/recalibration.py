@@ -9,12 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import UnsupportedError
 from assay.kept import Table, Values
-from assay.metric import Metric, Pairing
+from assay.metric import Metric
 from assay.predictions import Rows
 from assay.table.labels import Array
-from assay.table.schema import Schema, Task
+from assay.table.schema import Task
 
 __all__ = ["CalibrationIntercept", "CalibrationSlope"]
 
@@ -47,11 +46,11 @@ class Recalibration(Metric):
     """
 
     reads, tasks = "proba", BINARY
-    better = "higher"
     bounds = (float("-inf"), float("inf"))
     needs = Values(LogOddsAndTruth(), width=2)
     undefined = "single_class_or_separated"
-    best: float
+    better = "neither"
+    instead = "log_loss or ece"
     free: slice  # which of (intercept, slope) are fitted
 
     def compute(self, summary: Table) -> Array:
@@ -89,9 +88,6 @@ class Recalibration(Metric):
         """Whether there is a largest likelihood."""
         return bool(len(y) and y.min() < y.max())
 
-    def pairing(self, schema: Schema) -> Pairing:
-        raise UnsupportedError(f"{self} is best at {self.best:g}, neither higher nor lower; compare by log_loss or ece")
-
 
 @dataclass(frozen=True)
 class CalibrationSlope(Recalibration):
@@ -109,7 +105,6 @@ class CalibrationSlope(Recalibration):
     """
 
     name = "calibration_slope"
-    best = 1.0
     free = slice(0, 2)
     oracle = "logistic(score)[1]"
 
@@ -138,7 +133,6 @@ class CalibrationIntercept(Recalibration):
     """
 
     name = "calibration_intercept"
-    best = 0.0
     free = slice(0, 1)
     oracle = "logistic(score)[0]"
 

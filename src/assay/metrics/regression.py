@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Metric, Pairing, RowMetric, ratio
+from assay.metric import Metric, RowMetric, ratio
 from assay.predictions import Rows
 from assay.state import Moments, Sums
 from assay.table.labels import Array
-from assay.table.schema import Schema, Task
+from assay.table.schema import Task
 
 __all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance", "Huber", "WithinTolerance"]
 
@@ -129,18 +129,15 @@ class Bias(RowMetric):
     0.25
     """
 
+    better, instead = "neither", "mae or rmse"
     name = "bias"
     reads, tasks = "value", REGRESSION
-    better = "lower"
     bounds = (float("-inf"), float("inf"))
     oracle = "np.average(value - y, weights=w)"
 
     def per_row(self, rows: Rows) -> Array:
         """Error of each row."""
         return -rows.residual
-
-    def pairing(self, schema: Schema) -> Pairing:
-        raise UnsupportedError(f"{self} is best at 0, neither higher nor lower; compare the models by mae or rmse")
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,9 @@ class Section:
     inner: Sequence["Section"] = ()
 
 
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+
+
 def page(findings: Findings) -> str:
     """The whole page as text."""
     import jinja2
@@ -156,7 +159,7 @@ def figures_table(
         notes += [f"{r.model}, {r.metric}: {r.note}" for r in found if r.note and not math.isnan(r.value)]
     header = (
         "model",
-        *(f"{name}\N{NO-BREAK SPACE}{'↑' if METRICS.parse(name).better == 'higher' else '↓'}" for name in names),
+        *(f"{name}\N{NO-BREAK SPACE}{ARROWS[METRICS.parse(name).better]}" for name in names),
     )
     return Table(header, tuple(rows), tuple(marks)), notes
 
