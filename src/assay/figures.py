@@ -24,7 +24,7 @@ from assay.kept import MOST, Kept
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
-from assay.state import Confusion, Counts
+from assay.state import Confusion, Counts, State
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -159,7 +159,8 @@ def _pass(
 def jobs_of(frame: Frame, question: Question, groups: int) -> list[Job]:
     """The states to fold, for so many groups."""
     schema = frame.schema
-    jobs = {_job(m, model, frame, question, groups) for _, m in question.asked for model in _serving(m, schema)}
+    kept = _states(frame, question, groups)
+    jobs = {Job(m.state, (model,), kept[m.state]) for _, m in question.asked for model in _serving(m, schema)}
     if question.intervals and schema.models:
         jobs.add(Job(ClassRows(), (next(iter(schema.models)),)))
     return sorted(jobs, key=repr)
@@ -204,10 +205,13 @@ def _serving(metric: Metric, schema: Schema) -> list[str]:
     return [model for model in schema.models if schema.offers(model, metric.reads)]
 
 
-def _job(metric: Metric, model: str, frame: Frame, question: Question, groups: int) -> Job:
-    sharing = [m for _, m in question.asked if m.state == metric.state]
-    resampled = bool(question.intervals) and any(_bucketed(m, frame, question, groups) for m in sharing)
-    return Job(metric.state, (model,), resampled)
+def _states(frame: Frame, question: Question, groups: int) -> dict[State[Any], bool]:
+    """The states that the metrics read, and whether they are kept by buckets of rows."""
+    found: dict[State[Any], bool] = {}
+    for _, metric in question.asked:
+        resampled = bool(question.intervals) and _bucketed(metric, frame, question, groups)
+        found[metric.state] = found.get(metric.state, False) or resampled
+    return found
 
 
 def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> bool:
@@ -238,9 +242,11 @@ def _read(values: Mapping[Job, Any], key: Any, frame: Frame, question: Question,
     rows: list[Row] = []
     samples = {job: _sample(job, value, frame, question) for job, value in values.items()}
     rare = next((sample.summary[0] for job, sample in samples.items() if isinstance(job.state, ClassRows)), None)
+    kept = _states(frame, question, groups)
     for text, metric in question.asked:
+        state = metric.state
         for model in frame.schema.models:
-            sample = samples.get(_job(metric, model, frame, question, groups))
+            sample = samples.get(Job(state, (model,), kept[state]))
             if sample is None:
                 nothing = Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
                 rows.append(nothing)

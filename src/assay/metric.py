@@ -126,7 +126,13 @@ class Metric(Member):
 
 
 @dataclass(frozen=True)
-class Ratio(Metric):
+class OfClasses(Metric):
+    """A metric that may be over some of the classes only."""
+
+    only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)  # codes, once settled for a table
+
+
+class Ratio(OfClasses):
     """A ratio of counts of one class, averaged over classes; subclasses write only `parts`.
 
     average: `binary` (the positive class), `macro` (mean over the classes where it is defined), `micro` (counts of all
@@ -138,7 +144,6 @@ class Ratio(Metric):
 
     needs = Confusion()
     average: Average
-    only: str | tuple[int, ...] = field(default="", kw_only=True)  # codes, once settled for a table
     proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
 
     @abstractmethod

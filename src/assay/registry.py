@@ -17,7 +17,7 @@ import pkgutil
 import re
 import typing
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from functools import cache
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
@@ -42,7 +42,7 @@ class Member:
     def __str__(self) -> str:
         given = [
             f"{f.name}={_spell(getattr(self, f.name))}"
-            for f in fields(self)  # type: ignore[arg-type]
+            for f in parameters(type(self))
             if f.default is MISSING or getattr(self, f.name) != f.default
         ]
         return f"{self.name}({', '.join(given)})" if given else self.name
@@ -111,9 +111,14 @@ class Registry(Generic[T]):
         return cls(**_arguments(cls, text, inside or ""))
 
 
+def parameters(cls: Any) -> "list[Field[Any]]":
+    """The parameters of a member: its own first, then those that it shares with its family."""
+    return sorted(fields(cls), key=lambda f: bool(f.kw_only))
+
+
 def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
     hints = _hints(cast(Any, cls))
-    accepted = [f.name for f in fields(cls)]  # type: ignore[arg-type]
+    accepted = [f.name for f in parameters(cls)]
     given: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in re.split(r",(?![^\[(]*[\])])", inside))):
         key, equals, value = (p.strip() for p in part.partition("="))

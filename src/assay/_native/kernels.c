@@ -402,7 +402,7 @@ static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t n
             }                                                                                                          \
         } else {                                                                                                       \
             int64_t place[PARTS + 1] = {0}, ends[PARTS];                                                               \
-            shift = bits > DIGIT ? bits - DIGIT : 0;                                                                         \
+            shift = bits > DIGIT ? bits - DIGIT : 0;                                                                   \
             for (int64_t i = 0; i < n; i++) place[((T)(x[i] - low) >> shift) + 1]++;                                   \
             for (int j = 0; j < PARTS; j++) place[j + 1] += place[j], ends[j] = place[j + 1];                          \
             for (int64_t i = 0; i < n; i++) spare[place[(T)(x[i] - low) >> shift]++] = x[i];                           \
@@ -530,6 +530,297 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
     return done(x, 3, known);
 }
 
+/* ---- curves ----------------------------------------------------------------------------------------------------- */
+
+/* Positive and negative rows with keys in low..low+span, sorted, and merged from the highest positive row down. Where
+ * positive rows are few the negative ones are not sorted: most lie in cells of leading bits without a positive row. */
+#define FEW 8
+#define MOST_CELLS (1 << 16)
+
+#define RANK(T, INFINITE)                                                                                              \
+    /* Bits that sort as the numbers do, zeros of both signs alike; false where one is no number. */                   \
+    FAST static int keys_##T(const T *x, int64_t n, T *key) {                                                          \
+        const T sign = (T)1 << (8 * sizeof(T) - 1);                                                                    \
+        T wrong = 0;                                                                                                   \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            T v = x[i] == sign ? 0 : x[i];                                                                             \
+            wrong |= (T)(v & ~sign) > INFINITE;                                                                        \
+            key[i] = v & sign ? ~v : v | sign;                                                                         \
+        }                                                                                                              \
+        return !wrong;                                                                                                 \
+    }                                                                                                                  \
+    FAST static void size_##T(const T *key, const uint8_t *y, int64_t n, T low, T span, int64_t *p, int64_t *all) {    \
+        T positive = 0, there = 0;                                                                                     \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            T in = (T)(key[i] - low) <= span;                                                                          \
+            there += in, positive += in & (y[i] != 0);                                                                 \
+        }                                                                                                              \
+        *p += positive, *all += there;                                                                                 \
+    }                                                                                                                  \
+    static void split_##T(const T *x, const uint8_t *y, int64_t n, T low, T span, T *above, T *below) {                \
+        T key[STRIP];                                                                                                  \
+        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
+            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+            keys_##T(x + start, size, key);                                                                            \
+            for (int64_t i = 0; i < size; i++) {                                                                       \
+                int64_t in = (T)(key[i] - low) <= span, real = y[start + i] != 0;                                      \
+                *above = key[i], above += in & real;                                                                   \
+                if (below) *below = key[i], below += in & !real;                                                       \
+            }                                                                                                          \
+        }                                                                                                              \
+    }                                                                                                                  \
+    static T value_##T(T key) { return key >> (8 * sizeof(T) - 1) ? key ^ (T)1 << (8 * sizeof(T) - 1) : ~key; }        \
+    static int64_t merge_##T(const T *pos, int64_t p, const T *neg, int64_t q, T *score, int64_t *tp, int64_t *fp,     \
+                             int64_t *above, const int64_t *from) {                                                    \
+        int64_t m = 0, i = q - 1, j = p - 1;                                                                           \
+        while (i >= 0 && j >= 0) {                                                                                     \
+            int64_t more = neg[i] > pos[j];                                                                            \
+            above[p - 1 - j] = q - 1 - i;                                                                              \
+            i -= more, j -= 1 - more;                                                                                  \
+        }                                                                                                              \
+        for (; j >= 0; j--) above[p - 1 - j] = q;                                                                      \
+        for (int64_t r = 0, end; r < p; r = end) {                                                                     \
+            T v = pos[p - 1 - r];                                                                                      \
+            int64_t before = above[r], upto = before;                                                                  \
+            for (end = r + 1; end < p && pos[p - 1 - end] == v;) end++;                                                \
+            while (upto < q && neg[q - 1 - upto] == v) upto++;                                                         \
+            score[m] = value_##T(v), tp[m] = from[0] + end, fp[m] = from[1] + upto, above[m++] = from[1] + before;     \
+        }                                                                                                              \
+        return m;                                                                                                      \
+    }                                                                                                                  \
+    /* The first of the distinct keys that is not below v. */                                                          \
+    static int64_t first_##T(const T *key, int64_t low, int64_t high, T v) {                                           \
+        while (low < high) {                                                                                           \
+            int64_t middle = (low + high) / 2, below = key[middle] < v;                                                \
+            low = below ? middle + 1 : low, high = below ? high : middle;                                              \
+        }                                                                                                              \
+        return low;                                                                                                    \
+    }                                                                                                                  \
+    /* As merge, of all rows, unsorted: `pos` sorted, `spare` room for all. */                                         \
+    static int64_t place_##T(const T *x, int64_t n, T *pos, int64_t p, T low, T span, uint32_t *from_cell, T *spare,   \
+                             T *score, int64_t *tp, int64_t *fp, int64_t *above, const int64_t *from) {                \
+                T key[STRIP], least = pos[0], range = pos[p - 1] - least;                                              \
+        int64_t m = 0, cells = 1024, waiting = 0;                                                                      \
+        int shift = 0;                                                                                                 \
+        while (cells < 16 * p && cells < MOST_CELLS) cells *= 2;                                                       \
+        while (range >> shift >= (T)cells) shift++;                                                                    \
+        uint32_t *count = from_cell + cells + 2;                                                                       \
+        uint8_t *some = (uint8_t *)(count + cells + 2);                                                                \
+        memset(from_cell, 0, (cells + 2) * (2 * sizeof(uint32_t) + 1));                                                \
+        memset(fp, 0, p * sizeof(int64_t)), memset(above, 0, p * sizeof(int64_t));                                     \
+        for (int64_t i = 0; i < p; i++) {                                                                              \
+            if (i && pos[i] == pos[m - 1]) { tp[m - 1]++; continue; }                                                  \
+            int64_t c = 1 + (int64_t)((T)(pos[i] - least) >> shift);                                                   \
+            some[c] = 1, from_cell[c + 1]++, tp[m] = 1, pos[m++] = pos[i];                                             \
+        }                                                                                                              \
+        for (int64_t c = 0; c <= cells; c++) from_cell[c + 1] += from_cell[c];                                         \
+        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
+            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+            uint32_t cell[STRIP];                                                                                      \
+            keys_##T(x + start, size, key);                                                                            \
+            for (int64_t i = 0; i < size; i++) {                                                                       \
+                uint32_t at = 1 + (uint32_t)((T)(key[i] - least) >> shift);                                            \
+                at = (T)(key[i] - least) > range ? (uint32_t)cells + 1 : at;                                           \
+                at = key[i] < least ? 0 : at;                                                                          \
+                cell[i] = (T)(key[i] - low) <= span ? at : 0;                                                          \
+            }                                                                                                          \
+            for (int64_t i = 0; i < size; i++) {                                                                       \
+                count[cell[i]]++;                                                                                      \
+                spare[waiting] = key[i], waiting += some[cell[i]];                                                     \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int64_t c = 1; c <= cells + 1; c++)                                                                       \
+            if (!some[c] && from_cell[c]) above[m - from_cell[c]] += count[c];                                         \
+        for (int64_t i = 0; i < waiting; i++) {                                                                        \
+            T v = spare[i];                                                                                            \
+            int64_t c = 1 + (int64_t)((T)(v - least) >> shift), j = first_##T(pos, from_cell[c], from_cell[c + 1], v); \
+            if (j < m && pos[j] == v) fp[m - 1 - j]++;                                                                 \
+            else if (j) above[m - j]++;                                                                                \
+        }                                                                                                              \
+        int64_t found = from[0], passed = from[1];                                                                     \
+        for (int64_t j = 0; j < m / 2; j++) {                                                                          \
+            int64_t swap = tp[j];                                                                                      \
+            tp[j] = tp[m - 1 - j], tp[m - 1 - j] = swap;                                                               \
+        }                                                                                                              \
+        for (int64_t r = 0; r < m; r++) {                                                                              \
+            int64_t tied = fp[r] - tp[r]; /* the positive rows were counted too */                                     \
+            above[r] = passed += above[r], fp[r] = passed += tied, tp[r] = found += tp[r];                             \
+            score[r] = value_##T(pos[m - 1 - r]);                                                                      \
+        }                                                                                                              \
+        return m;                                                                                                      \
+    }                                                                                                                  \
+    static int64_t rank_##T(const T *x, const uint8_t *y, int64_t n, const T *bounds, int64_t cuts, int64_t part,      \
+                            const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above) {   \
+        T low = 0, high = ~(T)0, key[STRIP];                                                                           \
+        if (part > 0) keys_##T(bounds + part - 1, 1, &low);                                                            \
+        if (part < cuts) keys_##T(bounds + part, 1, &high), high--;                                                    \
+        if (high < low) return -1;                                                                                     \
+        int64_t p = 0, all = 0, m = -1;                                                                                \
+        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
+            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+            if (!keys_##T(x + start, size, key)) return -1;                                                            \
+            size_##T(key, y + start, size, low, high - low, &p, &all);                                                 \
+        }                                                                                                              \
+        if (p != room || all > UINT32_MAX) return -1;                                                                  \
+        if (!p) return 0;                                                                                              \
+        int few = all / FEW > p;                                                                                       \
+        T *pos = malloc((p + 1) * sizeof(T)), *neg = few ? NULL : malloc((all - p + 1) * sizeof(T));                   \
+        T *spare = malloc((all + 1) * sizeof(T));                                                                      \
+        uint32_t *cells = few ? malloc((2 * MOST_CELLS + 4) * sizeof(uint32_t) + MOST_CELLS + 2) : NULL;               \
+        if (pos && spare && (few ? (void *)cells : (void *)neg)) {                                                     \
+            split_##T(x, y, n, low, high - low, pos, neg);                                                             \
+            sort_##T(pos, spare, p);                                                                                   \
+            if (!few) sort_##T(neg, spare, all - p);                                                                   \
+            m = few ? place_##T(x, n, pos, p, low, high - low, cells, spare, score, tp, fp, above, from)               \
+                    : merge_##T(pos, p, neg, all - p, score, tp, fp, above, from);                                     \
+        }                                                                                                              \
+        free(pos), free(neg), free(spare), free(cells);                                                                \
+        return m;                                                                                                      \
+    }
+
+RANK(uint32_t, 0x7f800000u)
+RANK(uint64_t, 0x7ff0000000000000ull)
+
+/* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, part): how many thresholds; -1 for NumPy */
+static PyObject *rank_scores(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[8];
+    int64_t part, m = -1;
+    if (take_all(args, nargs, x, 8, 4, &part)) return NULL;
+    int64_t n = x[0].n, room = x[4].n;
+    int known = x[1].type == 'B' && x[1].n == n && x[2].type == x[0].type && x[3].type == 'q' && x[3].n == 2;
+    known = known && part >= 0 && part <= x[2].n && x[4].type == x[0].type;
+    for (int i = 5; i < 8; i++) known = known && x[i].type == 'q' && x[i].n == room;
+    Py_BEGIN_ALLOW_THREADS
+    if (known && x[0].type == 'f')
+        m = rank_uint32_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
+                          x[6].data, x[7].data);
+    else if (known && x[0].type == 'd')
+        m = rank_uint64_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
+                          x[6].data, x[7].data);
+    Py_END_ALLOW_THREADS
+    give(x, 8);
+    return PyLong_FromLongLong(m);
+}
+
+/* Sums and maxima over the thresholds of a curve. */
+FAST static double area_of(const int64_t *tp, const int64_t *fp, const int64_t *above, int64_t m, int64_t q) {
+    int64_t sum = m ? tp[0] * (2 * q - fp[0] - above[0]) : 0;
+    for (int64_t i = 1; i < m; i++) sum += (tp[i] - tp[i - 1]) * (2 * q - fp[i] - above[i]);
+    return (double)sum;
+}
+
+FAST static double precision_of(const int64_t *tp, const int64_t *fp, int64_t m) {
+    double sum = m ? (double)tp[0] * (double)tp[0] / (double)(tp[0] + fp[0]) : 0;
+    int64_t i;
+    _Pragma("omp simd reduction(+ : sum)") for (i = 1; i < m; i++)
+        sum += (double)(tp[i] - tp[i - 1]) * ((double)tp[i] / (double)(tp[i] + fp[i]));
+    return sum;
+}
+
+FAST static double lead_of(const int64_t *tp, const int64_t *fp, int64_t m, double p, double q) {
+    double most = 0, lead;
+    int64_t i;
+    _Pragma("omp simd reduction(max : most) private(lead)") for (i = 0; i < m; i++) {
+        lead = (double)tp[i] / p - (double)fp[i] / q;
+        most = lead > most ? lead : most;
+    }
+    return most;
+}
+
+FAST static double f_beta_of(const int64_t *tp, const int64_t *fp, int64_t m, double p, double beta) {
+    double most = 0, square = beta * beta, of;
+    int64_t i;
+    _Pragma("omp simd reduction(max : most) private(of)") for (i = 0; i < m; i++) {
+        of = (1 + square) * (double)tp[i] / (square * p + (double)tp[i] + (double)fp[i]);
+        most = of > most ? of : most;
+    }
+    return most;
+}
+
+/* scan_curve(tp, fp, fp_above, given (positives, negatives, beta), result (1,), what) */
+static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[5];
+    int64_t what;
+    if (take_all(args, nargs, x, 5, 4, &what)) return NULL;
+    int64_t m = x[0].n;
+    int known = x[1].n == m && x[2].n == m && x[3].type == 'd' && x[3].n == 3 && x[4].type == 'd' && x[4].n == 1;
+    for (int i = 0; i < 3; i++) known = known && x[i].type == 'q';
+    const int64_t *tp = x[0].data, *fp = x[1].data;
+    Py_BEGIN_ALLOW_THREADS
+    if (known) {
+        const double *given = x[3].data;
+        double *found = x[4].data;
+        if (what == 0) *found = area_of(tp, fp, x[2].data, m, (int64_t)given[1]);
+        else if (what == 1) *found = precision_of(tp, fp, m);
+        else if (what == 2) *found = lead_of(tp, fp, m, given[0], given[1]);
+        else *found = f_beta_of(tp, fp, m, given[0], given[2]);
+    }
+    Py_END_ALLOW_THREADS
+    return done(x, 5, known);
+}
+
+/* ---- bins of probability ---------------------------------------------------------------------------------------- */
+
+#define MOST_BINS 1024
+
+/* An inner edge belongs to the bin above it; a product that rounds across an edge is put right. Neighbouring rows add
+ * to different tables, as in count_pairs; rows and right ones are counted in one word. */
+#define BIN_ROWS(T)                                                                                                    \
+    FAST static int bins_##T(const T *p, int64_t n, const double *edge, int32_t bins, int32_t *code) {                 \
+        int32_t wrong = 0;                                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double v = p[i];                                                                                           \
+            int32_t there = v >= 0 && v <= 1, c = (int32_t)((there ? v : 0) * bins);                                   \
+            wrong |= !there;                                                                                           \
+            c = c < bins ? c : bins - 1;                                                                               \
+            c -= v < edge[c];                                                                                          \
+            c = c < 0 ? 0 : c;                                                                                         \
+            c += (v >= edge[c + 1]) & (c < bins - 1);                                                                  \
+            code[i] = c;                                                                                               \
+        }                                                                                                              \
+        return !wrong;                                                                                                 \
+    }                                                                                                                  \
+    static int bin_##T(const T *p, const uint8_t *right, int64_t n, const double *edge, int32_t bins, double *mass,    \
+                       double *sums, double *hits, double *sum, uint64_t *count) {                                     \
+        int32_t code[STRIP];                                                                                           \
+        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
+            int64_t size = n - start < STRIP ? n - start : STRIP, i = 0;                                               \
+            if (!bins_##T(p + start, size, edge, bins, code)) return 0;                                                \
+            for (; i < size; i++) {                                                                                    \
+                int64_t at = (i & 3) * bins + code[i];                                                                 \
+                count[at] += 1 | (uint64_t)(right[start + i] != 0) << 32, sum[at] += (double)p[start + i];             \
+            }                                                                                                          \
+        }                                                                                                              \
+        for (int64_t at = 0; at < 4 * bins; at++) {                                                                    \
+            mass[at % bins] += (double)(uint32_t)count[at], hits[at % bins] += (double)(count[at] >> 32);              \
+            sums[at % bins] += sum[at];                                                                                \
+        }                                                                                                              \
+        return 1;                                                                                                      \
+    }
+
+BIN_ROWS(float)
+BIN_ROWS(double)
+
+/* bin_rows(proba, right, edges, mass, sums, hits): False for a probability beyond 0..1 */
+static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[6];
+    if (take_all(args, nargs, x, 6, 3, NULL)) return NULL;
+    int64_t n = x[0].n, bins = x[3].n;
+    int known = x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1 && n < UINT32_MAX;
+    known = known && bins > 0 && bins <= MOST_BINS;
+    for (int i = 3; i < 6; i++) known = known && x[i].type == 'd' && x[i].n == bins;
+    double sum[4 * MOST_BINS] = {0};
+    uint64_t count[4 * MOST_BINS] = {0};
+    Py_BEGIN_ALLOW_THREADS
+    if (known && x[0].type == 'f')
+        known = bin_float(x[0].data, x[1].data, n, x[2].data, (int32_t)bins, x[3].data, x[4].data, x[5].data, sum, count);
+    else if (known && x[0].type == 'd')
+        known = bin_double(x[0].data, x[1].data, n, x[2].data, (int32_t)bins, x[3].data, x[4].data, x[5].data, sum, count);
+    else known = 0;
+    Py_END_ALLOW_THREADS
+    return done(x, 6, known);
+}
+
 /* ---- rows of class probabilities --------------------------------------------------------------------------------- */
 
 /* What a row of k probabilities (or scores) says: that of the truth, the highest and its class, the squares of the
@@ -585,12 +876,27 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
 ROW_FACTS(float, int32_t)
 ROW_FACTS(double, int64_t)
 
+/* Two classes: all but the truth is one number. */
+#define TWO_FACTS(T)                                                                                                   \
+    FAST static void two_##T(const T *p, const int32_t *truth, int64_t n, double *own, double *top, double *others,    \
+                             int32_t *before, int32_t *answer) {                                                       \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            T a = p[2 * i], b = p[2 * i + 1], mine = truth[i] ? b : a, other = truth[i] ? a : b;                       \
+            own[i] = mine, top[i] = b > a ? b : a, others[i] = (double)other * (double)other;                          \
+            before[i] = (other > mine) | ((other == mine) & truth[i]), answer[i] = b > a;                              \
+        }                                                                                                              \
+    }
+
+TWO_FACTS(float)
+TWO_FACTS(double)
+
 #define WIDEN(T)                                                                                                       \
     for (int64_t i = 0; i < size; i++) code[i] = (int32_t)((const T *)x[1].data)[start + i];                           \
     break;
 
 #define FACTS_OF(T)                                                                                                    \
-    if (k <= 64) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);              \
+    if (k == 2) two_##T((T *)x[0].data + start * k, code, size, own, top, others, before, answer);                     \
+    else if (k <= 64) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);         \
     else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
 
 /* row_facts(proba, truth, own, top, others, before, answer): False where a class has no column, or a nan is met */
@@ -749,7 +1055,8 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 static PyMethodDef methods[] = {METHOD(count_pairs), METHOD(look_up), METHOD(sort_values),       METHOD(moments),
                                 METHOD(count_below), METHOD(select_places), METHOD(row_facts),
-                                METHOD(count_labels), METHOD(label_ranks),  {NULL, NULL, 0, NULL}};
+                                METHOD(count_labels), METHOD(label_ranks),  METHOD(rank_scores),
+                                METHOD(scan_curve),  METHOD(bin_rows),      {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
                                     methods, NULL, NULL, NULL, NULL};
