@@ -17,8 +17,8 @@ import numpy.typing as npt
 from assay._native import TWINS
 
 __all__ = [
-    "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "look_up", "moments", "row_facts",
-    "select_places", "sort_values", "sum_by", "tie_counts",
+    "bin_rows", "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "look_up", "moments",
+    "rank_scores", "row_facts", "scan_curve", "select_places", "sort_values", "sum_by", "tie_counts",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -134,6 +134,54 @@ def sort_values(values: Array) -> Array:
     The compiled twin is a radix sort, several times as fast as NumPy where vector instructions do not help the latter.
     """
     return np.sort(values)
+
+
+@with_twin
+def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array]:
+    """The distinct scores of rows where `positive` (n,), descending, and how many rows reach them, each (m,), int64.
+
+    Positive rows that score at least as much, negative ones that do, and negative ones that score more.
+    """
+    above, below = (np.sort(score[rows]) for rows in (positive != 0, positive == 0))
+    first = np.ones(len(above), bool)
+    np.not_equal(above[1:], above[:-1], out=first[1:])
+    start = np.flatnonzero(first)[::-1]
+    found = above[start]
+    less, upto = (np.searchsorted(below, found[::-1], side)[::-1] for side in ("left", "right"))
+    return found, len(above) - start, len(below) - less, len(below) - upto
+
+
+@with_twin
+def scan_curve(
+    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float = 1.0
+) -> Array:
+    """A sum or a maximum over the thresholds of a curve (..., m), from the highest down: (...,).
+
+    area: of negatives below each positive row and at it, the former twice; precision: of the precision at each positive
+    row; lead: the most that the true positive rate is above the false one; f_beta: the highest.
+    """
+    p, q = np.expand_dims(positives, -1), np.expand_dims(negatives, -1)
+    if what == "lead":
+        return np.asarray((divide(tp, p) - divide(fp, q)).max(axis=-1, initial=0.0))
+    if what == "f_beta":
+        return np.asarray(divide((1 + beta**2) * tp, beta**2 * p + tp + fp).max(axis=-1, initial=0.0))
+    each = 2 * q - fp - fp_above if what == "area" else divide(tp, tp + fp)
+    return np.asarray((np.diff(tp, prepend=0, axis=-1) * each).sum(axis=-1))
+
+
+@with_twin
+def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array]:
+    """Rows, the sum of their probabilities, and rows that were `right` (n,), per bin of equal width: (bins,), float64.
+
+    An inner edge belongs to the bin above it.
+    """
+    proba, bins = np.asarray(proba, np.float64), len(edges) - 1
+    code = np.minimum((proba * bins).astype(np.intp), bins - 1)
+    # Put right where the product rounds across an edge.
+    code -= proba < edges[code]
+    code += (proba >= edges[code + 1]) & (code < bins - 1)
+    mass, sums = np.bincount(code, minlength=bins), np.bincount(code, proba, bins)
+    return mass.astype(np.float64), sums, np.bincount(code[right], minlength=bins).astype(np.float64)
 
 
 @with_twin

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from assay.kernels import count_below, sort_values
+from assay.kernels import count_below, rank_scores
 from assay.once import once
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -70,26 +70,36 @@ class Curve(NamedTuple):
 class Order:
     """One ranking problem, sorted: scores of positive rows (p,) and of negative rows (q,), ascending.
 
-    Beside them, where there are any, their weights, and the cells they belong to.
+    Beside them, where there are any, their weights, and the cells they belong to. Of rows that count alike and are not
+    drawn again only the curve is kept, as `known`.
     """
 
     above: Array
     below: Array
     weights: tuple[Array, Array] | None = None
     cells: tuple[Array, Array] | None = None
+    known: Curve | None = None
 
     @staticmethod
-    def of(positive: Array, score: Array, weight: Array | None = None, cell: Array | None = None) -> "Order":
+    def of(
+        positive: Array, score: Array, weight: Array | None = None, cell: Array | None = None, threads: int = 1
+    ) -> "Order":
         """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
-        above, below = score[positive], score[~positive]
         if weight is None and cell is None:
-            first, second = _map(sort_values, [above, below], len(score))
-            return Order(first, second)
+            p = int(np.count_nonzero(positive))
+            curve = Curve(*rank_scores(positive, score, threads), p, len(score) - p)
+            return Order(score[:0], score[:0], known=curve)
+        above, below = score[positive], score[~positive]
         a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
         weights, cells = (
             None if column is None else (column[positive][a], column[~positive][b]) for column in (weight, cell)
         )
         return Order(above[a], below[b], weights, cells)
+
+    @property
+    def rows(self) -> tuple[int, int]:
+        """Numbers of positive and of negative rows."""
+        return (len(self.above), len(self.below)) if self.known is None else (self.known.positives, self.known.negatives)
 
     @once
     def places(self) -> tuple[Array, Array, Array, Array]:
@@ -103,6 +113,8 @@ class Order:
     @once
     def curve(self) -> Curve:
         """The curve of the problem."""
+        if self.known is not None:
+            return self.known
         score, start, less, upto = self.places
         if self.weights is None:
             p, q = len(self.above), len(self.below)
@@ -200,17 +212,23 @@ class Ranking:
         return _map(self._order, self.problems, self.score.size)
 
     def _order(self, problem: tuple[Array, Array]) -> Order:
-        return Order.of(*problem, self.weight, None if self.times is None else self.cell)
+        threads = _threads(self.score.size) if self.count == 1 else 1
+        return Order.of(*problem, self.weight, None if self.times is None else self.cell, threads)
 
     @once
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of positive and of negative rows of every problem."""
-        return self.each(lambda order: (len(order.above), len(order.below)))
+        return self.each(lambda order: order.rows)
 
 
 def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:
-    threads = min(os.cpu_count() or 1, 8)
-    if size < 1 << 16 or threads == 1:
+    threads = _threads(size)
+    if threads == 1:
         return list(map(read, items))
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(read, items))
+
+
+def _threads(size: int) -> int:
+    """How many threads pay for so many scores."""
+    return min(os.cpu_count() or 1, 8) if size >= 1 << 16 else 1

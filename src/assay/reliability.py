@@ -14,7 +14,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import sum_by
+from assay.kernels import bin_rows, sum_by
 from assay.predictions import Rows
 from assay.state import State
 from assay.table.labels import Array
@@ -83,6 +83,9 @@ class Bins(State[Binned]):
         return reduce(self.merge, found)
 
     def _block(self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int) -> Binned:
+        if self.bins and weight is None and cell is None:
+            mass, sums, hit = (part[None] for part in bin_rows(proba, right, self.edges))
+            return Binned(mass, mass, sums, hit, np.array([len(proba)]), np.array([float(len(proba))]))
         proba, width = np.asarray(proba, np.float64), len(self.edges) - 1
         code = np.searchsorted(self.edges[1:-1], proba, "right") if not self.bins else self._evenly(proba)
         code = code if cell is None else code + cell * width

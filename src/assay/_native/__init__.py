@@ -11,6 +11,7 @@ True
 
 import os
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -21,6 +22,9 @@ import numpy.typing as npt
 __all__ = ["TWINS"]
 
 Array = npt.NDArray[Any]
+
+SCANS = ("area", "precision", "lead", "f_beta")
+SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None
 if os.environ.get("ASSAY_KERNELS") != "numpy":
@@ -78,6 +82,63 @@ def sort_values(values: Array) -> Array | None:
     return found if compiled.sort_values(found) else None
 
 
+def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array] | None:
+    if score.ndim != 1 or positive.shape != score.shape or score.dtype not in (np.float32, np.float64):
+        return None
+    score, positive = np.ascontiguousarray(score), np.ascontiguousarray(positive)
+    few = np.sort(score[:: max(1, len(score) // SAMPLE)])
+    cuts = np.unique(few[len(few) * np.arange(1, threads) // threads]) if len(few) else few
+    # How many positive and negative rows lie above each part, from the highest part down.
+    most = np.array([(0, 0), *(_above(positive, score, cut) for cut in cuts[::-1]), _above(positive, score, None)])
+    room = int(most[-1, 0])
+    found = np.empty(room, score.dtype), np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+
+    def rank(part: int) -> tuple[int, int]:
+        """Where the thresholds of one part are, the parts from the highest down."""
+        start, end = most[part, 0], most[part + 1, 0]
+        own = (array[start:end] for array in found)
+        return start, start + compiled.rank_scores(score, positive, cuts, most[part], *own, len(cuts) - part)
+
+    parts = range(len(cuts) + 1)
+    if len(parts) == 1:
+        places = [rank(0)]
+    else:
+        with ThreadPoolExecutor(len(parts)) as pool:
+            places = list(pool.map(rank, parts))
+    if any(end < start for start, end in places):
+        return None
+    if sum(end - start for start, end in places) == room:
+        return found
+    score, tp, fp, above = (np.concatenate([array[start:end] for start, end in places]) for array in found)
+    return score, tp, fp, above
+
+
+def _above(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
+    """Positive and negative rows that score at least as much."""
+    if cut is None:
+        hits, rows = np.count_nonzero(positive), len(score)
+    else:
+        there = score >= cut
+        hits, rows = np.count_nonzero(there & positive), np.count_nonzero(there)
+    return int(hits), int(rows - hits)
+
+
+def scan_curve(
+    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float = 1.0
+) -> Array | None:
+    if tp.ndim != 1 or tp.dtype != np.int64 or not positives or not negatives:
+        return None
+    given, found = np.array([positives, negatives, beta], np.float64), np.empty(1)
+    scanned = compiled.scan_curve(*_contiguous(tp, fp, fp_above), given, found, SCANS.index(what))
+    return found[0] if scanned else None
+
+
+def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array] | None:
+    found = np.zeros((3, len(edges) - 1))
+    given = _contiguous(proba, right, edges)
+    return tuple(found) if compiled.bin_rows(*given, *found) else None
+
+
 def select_places(values: Array, places: Array) -> Array | None:
     found = np.empty(len(places))
     return found if compiled.select_places(*_contiguous(values, places.astype(np.int64)), found) else None
@@ -112,5 +173,8 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
     return [None if array is None else np.ascontiguousarray(array) for array in arrays]
 
 
-ALL = (count_pairs, look_up, moments, count_below, sort_values, select_places, row_facts, count_labels, label_ranks)
+ALL = (
+    count_pairs, look_up, moments, count_below, sort_values, select_places, row_facts, count_labels, label_ranks,
+    rank_scores, scan_curve, bin_rows,
+)  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -809,13 +809,14 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
     int known = x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1 && n < UINT32_MAX;
     known = known && bins > 0 && bins <= MOST_BINS;
     for (int i = 3; i < 6; i++) known = known && x[i].type == 'd' && x[i].n == bins;
+    int32_t k = (int32_t)bins;
     double sum[4 * MOST_BINS] = {0};
     uint64_t count[4 * MOST_BINS] = {0};
     Py_BEGIN_ALLOW_THREADS
     if (known && x[0].type == 'f')
-        known = bin_float(x[0].data, x[1].data, n, x[2].data, (int32_t)bins, x[3].data, x[4].data, x[5].data, sum, count);
+        known = bin_float(x[0].data, x[1].data, n, x[2].data, k, x[3].data, x[4].data, x[5].data, sum, count);
     else if (known && x[0].type == 'd')
-        known = bin_double(x[0].data, x[1].data, n, x[2].data, (int32_t)bins, x[3].data, x[4].data, x[5].data, sum, count);
+        known = bin_double(x[0].data, x[1].data, n, x[2].data, k, x[3].data, x[4].data, x[5].data, sum, count);
     else known = 0;
     Py_END_ALLOW_THREADS
     return done(x, 6, known);

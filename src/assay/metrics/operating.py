@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
+from assay.kernels import scan_curve
 from assay.metric import Average, CurveMetric, ratio
 from assay.order import Curve
 from assay.table.labels import Array
@@ -95,7 +96,7 @@ class RecallAtPrecision(OperatingPoint):
 
 
 @dataclass(frozen=True)
-class BestFBeta(OperatingPoint):
+class BestFBeta(CurveMetric):
     """Largest f_beta of any threshold: in [0, 1], higher is better; recall counts beta times as much as precision.
 
     max over thresholds of (1 + b^2) tp / (b^2 positives + tp + fp).  Several classes as of precision_at_recall.
@@ -109,6 +110,7 @@ class BestFBeta(OperatingPoint):
     name = "best_f_beta"
     beta: float = 1.0
     average: Average = "auto"
+    undefined = "no_positive"
     cases = ({"beta": 2.0}, {"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda p, r, _: np.nanmax((1 + m.beta**2) * p * r / (m.beta**2 * p + r)))"
@@ -118,8 +120,9 @@ class BestFBeta(OperatingPoint):
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
-    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
-        return np.asarray(f_beta(curve, self.beta).max(axis=-1))
+    def of_curve(self, curve: Curve) -> Array:
+        found = np.asarray(curve.positives) > 0
+        return np.where(found, scan_curve("f_beta", *curve[1:], self.beta), np.nan)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kept import Ranked
-from assay.kernels import tie_counts
+from assay.kernels import scan_curve, tie_counts
 from assay.metric import Average, CurveMetric, Interval, Metric, OrderMetric, mean_of_defined, ratio
 from assay.order import Curve, Order, Ranking
 from assay.table.labels import Array
@@ -136,8 +136,7 @@ class AveragePrecision(CurveMetric):
     )
 
     def of_curve(self, curve: Curve) -> Array:
-        precision = np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
-        return ratio((curve.gained * precision).sum(axis=-1), np.asarray(curve.positives))
+        return ratio(scan_curve("precision", *curve[1:]), np.asarray(curve.positives))
 
     def within(self, curve: Curve) -> float:
         if not curve.positives:
@@ -173,12 +172,8 @@ class KS(CurveMetric):
     )
 
     def of_curve(self, curve: Curve) -> Array:
-        tpr, fpr = (
-            ratio(x, np.expand_dims(n, -1)) for x, n in ((curve.tp, curve.positives), (curve.fp, curve.negatives))
-        )
         both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
-        lead = np.nan_to_num(tpr - fpr)
-        return np.where(both, lead.max(axis=-1, initial=0.0), np.nan)
+        return np.where(both, scan_curve("lead", *curve[1:]), np.nan)
 
 
 @dataclass(frozen=True)
@@ -294,8 +289,7 @@ def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> li
 
 def area(curve: Curve) -> Array:
     """Area under the ROC curve: the weight of negatives below each positive, and half of that at its score."""
-    below = 2 * np.expand_dims(curve.negatives, -1) - curve.fp - curve.fp_above
-    return ratio((curve.gained * below).sum(axis=-1), 2 * np.multiply(curve.positives, curve.negatives))
+    return ratio(scan_curve("area", *curve[1:]), 2 * np.multiply(curve.positives, curve.negatives))
 
 
 def partial_area(curve: Curve, most: float) -> Array:
