@@ -13,7 +13,7 @@ from assay.errors import UnsupportedError
 from assay.fairness import FalsePositiveRate, SelectionRate, fairness
 from assay.gaps import Ranged, mover, mover_ratio, quotient, spread
 from assay.predictions import Predictions
-from assay.uncertainty import wilson
+from assay.proportions import wilson
 from tables import random_table
 
 ROW = np.arange(300)

@@ -10,7 +10,7 @@ from statsmodels.stats.proportion import proportion_confint
 from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
 from assay.predictions import Predictions
-from assay.uncertainty import t_quantile, wilson
+from assay.proportions import t_quantile, wilson
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 30), (28, 30), (30, 30), (500, 1000)])

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay.proportions import t_quantile, wilson
 from assay.table.labels import Array
-from assay.uncertainty import t_quantile, wilson
 
 __all__ = ["Contrast", "Outcomes"]
 

@@ -24,11 +24,12 @@ from assay.kept import MOST, Kept
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
+from assay.sample import Sample
 from assay.state import Confusion, Counts, State
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import FEW, Sample, interval
+from assay.uncertainty import FEW, interval
 
 __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
 

@@ -17,15 +17,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.areas import spread
 from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
+from assay.proportions import t_quantile
 from assay.resampling import effective, resample_buckets
+from assay.sample import Sample
 from assay.state import Confusion, Counts, Moments, Pair, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import Sample, spread, t_quantile
 
 __all__ = ["Joint", "RawDifference", "paired_differences"]
 

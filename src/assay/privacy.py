@@ -21,9 +21,9 @@ from assay.gaps import Ranged, mover
 from assay.io import Source, table_of
 from assay.metric import METRICS
 from assay.predictions import Predictions, Rows
+from assay.proportions import wilson
 from assay.result import Result, format_number, text_table
 from assay.table.labels import Array
-from assay.uncertainty import wilson
 
 __all__ = ["Membership", "MembershipRow", "membership"]
 

@@ -20,8 +20,8 @@ from assay.evaluate import resolve
 from assay.metric import Metric
 from assay.paired import RawDifference
 from assay.predictions import Predictions
+from assay.proportions import t_quantile
 from assay.table.labels import Array
-from assay.uncertainty import t_quantile
 
 __all__ = [
     "Estimate", "FTest", "Folds", "Practical", "Resampled", "Rope", "combined_f", "corrected_differences",

@@ -23,10 +23,11 @@ from assay.metrics.cost import ExpectedCost, cost_text
 from assay.predictions import Predictions
 from assay.resampling import resample_buckets
 from assay.result import Result, format_number, text_table
+from assay.sample import Sample
 from assay.state import Confusion, ConfusionTable, Counts
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import Sample, interval
+from assay.uncertainty import interval
 
 __all__ = ["Point", "Threshold", "closed_form", "threshold"]
 

@@ -14,9 +14,9 @@ import numpy as np
 
 from assay.kept import Ranked
 from assay.predictions import Predictions
+from assay.proportions import wilson
 from assay.state import Confusion
 from assay.table.labels import Array
-from assay.uncertainty import wilson
 
 __all__ = [
     "Curve", "ReliabilityBin", "ResidualBin", "confusion_counts", "precision_recall_curve", "prevalence",
