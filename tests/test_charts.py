@@ -74,7 +74,7 @@ def test_results_draw_their_own_chart_in_every_task(task: str):
 
 
 @pytest.mark.parametrize("task", SCORED)
-@pytest.mark.parametrize("chart", [charts.roc, charts.precision_recall, charts.reliability])
+@pytest.mark.parametrize("chart", [charts.roc, charts.precision_recall, charts.reliability, charts.det])
 def test_curves_are_drawn_for_every_task_with_scores(task: str, chart: Any):
     assert "</svg>" in drawn(chart(table(task)))
 
@@ -82,6 +82,20 @@ def test_curves_are_drawn_for_every_task_with_scores(task: str, chart: Any):
 @pytest.mark.parametrize("task", SCORED)
 def test_confusion_is_drawn_for_every_task_with_classes(task: str):
     assert "</svg>" in drawn(charts.confusion(table(task), "a"))
+
+
+def test_a_gain_curve_finds_all_positive_rows_in_the_end_and_is_for_two_classes_only():
+    rows = values_of(charts.gain(table("binary")))
+    assert "</svg>" in drawn(charts.gain(table("binary")))
+    assert max((row["x"], row["y"]) for row in rows) == (1, 1)
+    with pytest.raises(UnsupportedError, match="positive class"):
+        charts.gain(table("multiclass"))
+
+
+def test_the_axes_of_a_det_curve_name_rates_and_not_normal_deviates():
+    svg = drawn(charts.det(table("binary")))
+    assert "10 %" in svg
+    assert "40 %" in svg
 
 
 def test_residuals_are_drawn_for_regression_and_for_nothing_else():

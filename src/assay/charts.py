@@ -27,6 +27,8 @@ from assay.drawing.diagrams import trade_off as trade_off
 from assay.drawing.groups import fairness as fairness
 from assay.drawing.groups import membership as membership
 from assay.drawing.groups import weak_slices as weak_slices
+from assay.drawing.operating import det as det
+from assay.drawing.operating import gain as gain
 from assay.drawing.palette import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
 from assay.drawing.ranks import ranks as ranks
 from assay.drawing.training import loss_curve as loss_curve
@@ -43,10 +45,12 @@ __all__ = [
     "by_value",
     "confusion",
     "confusions",
+    "det",
     "differences",
     "fairness",
     "frugal",
     "fusion",
+    "gain",
     "halving",
     "headline",
     "leaderboard",

@@ -26,7 +26,10 @@ from assay.predictions import Predictions
 from assay.table.labels import Array
 from assay.thresholds import Threshold
 
-__all__ = ["class_texts", "confusion", "confusions", "precision_recall", "reliability", "residuals", "roc"]
+__all__ = [
+    "class_texts", "confusion", "confusions", "curves_of", "guides", "line", "lines", "of_what", "precision_recall",
+    "reliability", "residuals", "roc",
+]  # fmt: skip
 
 MOST_CLASSES = 30
 MOST_MODELS = 8
@@ -75,15 +78,14 @@ def roc(predictions: Predictions) -> Chart:
     Multi-class and multi-label: one class against the rest, averaged over classes (macro), as in roc_auc. With more
     than eight models the eight of largest area are drawn.
     """
-    models = _scored(predictions, "ROC curve")
-    curves, said = _largest(predictions, models, roc_curve)
+    curves, said = curves_of(predictions, "ROC curve", roc_curve)
     if not curves:
         return finished(blank("every row is of one class: the curve is undefined"), "ROC curves")
-    chance = _line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+    chance = line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
     axes = ("false positive rate", "true positive rate")
-    title = f"ROC curves{_of_what(predictions)}"
+    title = f"ROC curves{of_what(predictions)}"
     return finished(
-        _with_guides(chance, _lines(curves, predictions.models, axes, "linear")),
+        guides(chance, lines(curves, predictions.models, axes, "linear")),
         title,
         f"Area under each curve in the legend{said}{_average_of(predictions)}",
     )
@@ -94,16 +96,15 @@ def precision_recall(predictions: Predictions) -> Chart:
 
     Binary: of the positive class. Otherwise one class against the rest, averaged over classes (macro) at equal recall.
     """
-    models = _scored(predictions, "precision-recall curve")
-    curves, said = _largest(predictions, models, precision_recall_curve)
+    curves, said = curves_of(predictions, "precision-recall curve", precision_recall_curve)
     if not curves:
         return finished(blank("no row is positive: the curve is undefined"), "Precision and recall")
     share = prevalence(predictions)
-    guess = _line([{"x": 0, "y": share}, {"x": 1, "y": share}])
-    steps = _lines(curves, predictions.models, ("recall", "precision"), "step-before")
-    title = f"Precision and recall{_of_what(predictions)}"
+    guess = line([{"x": 0, "y": share}, {"x": 1, "y": share}])
+    steps = lines(curves, predictions.models, ("recall", "precision"), "step-before")
+    title = f"Precision and recall{of_what(predictions)}"
     subtitle = f"Average precision in the legend{said}. Grey: equal F1; dashed: guessing{_average_of(predictions)}"
-    return finished(_with_guides(_equal_f1(), guess, steps), title, subtitle)
+    return finished(guides(_equal_f1(), guess, steps), title, subtitle)
 
 
 def trade_off(threshold: Threshold) -> Chart:
@@ -119,7 +120,7 @@ def trade_off(threshold: Threshold) -> Chart:
     dot = alt.Chart(data(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
     title = f"Precision, recall and F1 of {threshold.model}"
     subtitle = f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; grey lines: equal F1"
-    return finished(_with_guides(_equal_f1(), line, dot), title, subtitle)
+    return finished(guides(_equal_f1(), line, dot), title, subtitle)
 
 
 def reliability(predictions: Predictions) -> Chart:
@@ -173,7 +174,8 @@ def class_texts(classes: Sequence[Any]) -> list[str]:
     return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes]
 
 
-def _of_what(predictions: Predictions) -> str:
+def of_what(predictions: Predictions) -> str:
+    """Which class a curve is of, for its title."""
     if predictions.task == "binary":
         return f" of class {predictions.schema.positive}"
     return " (macro average)"
@@ -248,6 +250,13 @@ def _top(predictions: Predictions, model: str, title: str) -> Chart:
     return finished(bars + shares, title, f"The {len(rows)} most frequent errors; percent of the true class")
 
 
+def curves_of(
+    predictions: Predictions, chart: str, curve: Callable[[Predictions, str], Curve | None]
+) -> tuple[dict[str, Curve], str]:
+    """The curves of the models that give scores, as `_largest` has them."""
+    return _largest(predictions, _scored(predictions, chart), curve)
+
+
 def _largest(
     predictions: Predictions, models: Sequence[str], curve: Callable[[Predictions, str], Curve | None]
 ) -> tuple[dict[str, Curve], str]:
@@ -258,7 +267,14 @@ def _largest(
     return {m: found[m] for m in best[:MOST_MODELS]}, said
 
 
-def _lines(curves: dict[str, Curve], models: Sequence[str], axes: tuple[str, str], steps: Steps) -> Chart:
+def lines(
+    curves: dict[str, Curve],
+    models: Sequence[str],
+    axes: tuple[str, str],
+    steps: Steps,
+    ends: Sequence[float] = (0, 1),
+    axis: Any = None,
+) -> Chart:
     """The curves, each model in the colour of its place in the table, so that it has the same one in every chart."""
     import altair as alt
 
@@ -269,15 +285,16 @@ def _lines(curves: dict[str, Curve], models: Sequence[str], axes: tuple[str, str
         for i, (x, y) in enumerate(zip(c.x, c.y, strict=True))
     ]
     x, y = (
-        alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=[0, 1])),
-        alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=[0, 1])),
+        alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
+        alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
     )
     legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
     lines = alt.Chart(data(rows)).mark_line(interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True)
     return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
 
 
-def _line(rows: list[dict[str, Any]]) -> Chart:
+def line(rows: list[dict[str, Any]]) -> Chart:
+    """A dashed line through the points, for comparison."""
     import altair as alt
 
     return alt.Chart(data(rows)).mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1).encode(x="x:Q", y="y:Q")
@@ -297,7 +314,8 @@ def _equal_f1() -> Chart:
     return base.mark_line(color=GRID, strokeWidth=1.2) + words
 
 
-def _with_guides(*layers: Chart) -> Chart:
+def guides(*layers: Chart) -> Chart:
+    """Layers as one square chart."""
     import altair as alt
 
     return alt.layer(*layers).properties(width=380, height=380)
