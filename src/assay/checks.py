@@ -68,9 +68,7 @@ class Seen:
     def effective(self) -> float:
         """How many independent rows there are: clusters where declared, else Kish's effective number."""
         if "cluster" in self.table.columns and not isinstance(self.table, Stream):
-            import pyarrow.compute as pc
-
-            return float(pc.count_distinct(self.table.columns["cluster"], mode="all").as_py())
+            return float(len(self.table.columns["cluster"].unique()))
         weight = None if isinstance(self.table, Stream) else self.table.weight
         return float(self.table.n) if weight is None else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
 

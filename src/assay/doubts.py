@@ -160,7 +160,7 @@ def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | N
     import pyarrow.compute as pc
 
     units, parts = columns[unit], columns[apart]
-    if unit == "id" and pc.count_distinct(units, mode="all").as_py() == len(units):
+    if unit == "id" and len(units.unique()) == len(units):
         return None
     pairs = pa.table({"unit": units, "part": parts}).group_by(["unit", "part"], use_threads=False).aggregate([])
     counted = pairs["unit"].value_counts()

@@ -187,7 +187,7 @@ class Local(Engine):
         """The states of a loaded batch, a few rows at a time, so that what they need on the way stays small."""
         batch = load()
         size = self.batch or _fitting(batch, jobs)
-        seen = [_observe(part, jobs, grouping) for part in batch.batches(size)]
+        seen = [_observe(part, jobs, grouping) for part in batch.batches(size)] or [_observe(batch, jobs, grouping)]
         return seen[0] if len(seen) == 1 else {job: job.state.join([part[job] for part in seen]) for job in jobs}
 
 

@@ -20,7 +20,7 @@ from assay.binning import grouping_of
 from assay.cautions import ClassRows, cautions
 from assay.engine import BUCKETS, Crossing, Engine, Grouping, Job
 from assay.errors import UnsupportedError
-from assay.kept import MOST, Kept
+from assay.kept import Kept, is_beyond
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
@@ -89,7 +89,7 @@ class Frame:
     @staticmethod
     def of(table: Predictions | Stream) -> "Frame":
         """The frame of a table."""
-        long = isinstance(table, Stream) and table.n * max(table.schema.k, 1) > MOST
+        long = isinstance(table, Stream) and is_beyond(table.n, table.schema)
         weighted = (table.head if isinstance(table, Stream) else table).weight is not None
         return Frame(table.schema, table.n, "cluster" in table.columns, table.notes, long, weighted)
 
@@ -217,10 +217,12 @@ def _states(frame: Frame, question: Question, groups: int) -> dict[State[Any], b
 
 def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> bool:
     """Whether an interval of the metric resamples buckets of rows."""
-    if isinstance(metric.state, Kept) and (frame.long or question.mergeable or _in_blocks(metric, frame, groups)):
+    if isinstance(metric.state, Kept) and frame.long:
         return False
     if frame.clustered:
         return True
+    if _apart(metric, frame) and (question.mergeable or _in_blocks(metric, frame, groups)):
+        return False
     suited = metric.interval(frame.schema)
     asked = question.intervals if isinstance(question.intervals, str) else suited
     if suited == "t" and asked in ("t", "bootstrap_t"):

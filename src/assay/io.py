@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from assay.errors import AssayError, SchemaError
+from assay.errors import AssayError, SchemaError, UnsupportedError
 from assay.predictions import Predictions, assemble
 from assay.table.bare import Asked, distinct, with_bare_models
 from assay.table.columns import Array, from_numpy
@@ -81,6 +81,10 @@ def table_of(source: Source) -> Predictions:
     """The table itself, or the one that a path or several paths hold: what every verb takes."""
     if isinstance(source, Predictions):
         return source
+    if hasattr(source, "narrowed"):
+        raise UnsupportedError(
+            "a stream can be evaluated, and nothing else; read its files into memory: assay.read(...)"
+        )
     return read(source) if isinstance(source, str | os.PathLike) else read(*source)
 
 

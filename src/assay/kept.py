@@ -21,7 +21,7 @@ from assay.state import RowWise, State
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["MOST", "Chunk", "Kept", "Ranked", "Table", "Values", "is_long"]
+__all__ = ["MOST", "Chunk", "Kept", "Ranked", "Table", "Values", "is_beyond", "is_long"]
 
 # Values of a stream, over all classes, up to which they are kept as they are.
 MOST = 1 << 22
@@ -208,9 +208,14 @@ class Table:
         return self.values[there], weight.astype(np.float64)
 
 
+def is_beyond(rows: int, schema: Schema) -> bool:
+    """Whether so many streamed rows are too many to keep what every row has."""
+    return rows * max(schema.k, 1) > MOST
+
+
 def is_long(rows: Rows) -> bool:
     """Whether the rows are of a stream that is too long to keep what every row has."""
-    return rows.predictions.streamed * max(rows.schema.k, 1) > MOST
+    return is_beyond(rows.predictions.streamed, rows.schema)
 
 
 def _sketch(rows: Rows, cell: Array | None, cells: int) -> Sketch:

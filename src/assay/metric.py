@@ -304,8 +304,8 @@ class CurveMetric(Metric):
     def note(self, summary: Ranking, schema: Schema) -> str:
         said = ""
         if isinstance(summary, SketchedRanking):
-            within = np.nanmax(np.append(summary.read(self.within), np.finfo(float).eps))
-            said = f"within {within:.1g}"
+            within = summary.read(self.within)
+            said = f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}" if not np.isnan(within).all() else ""
         if self.average not in ("macro", "weighted"):
             return said
         left_out = name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)

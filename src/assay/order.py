@@ -99,7 +99,9 @@ class Order:
     @property
     def rows(self) -> tuple[int, int]:
         """Numbers of positive and of negative rows."""
-        return (len(self.above), len(self.below)) if self.known is None else (self.known.positives, self.known.negatives)
+        return (
+            (len(self.above), len(self.below)) if self.known is None else (self.known.positives, self.known.negatives)
+        )
 
     @once
     def places(self) -> tuple[Array, Array, Array, Array]:

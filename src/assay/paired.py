@@ -84,7 +84,7 @@ class PerRow:
     def per_row(self, pair: Pair) -> Array:
         """Difference of each row."""
         a, b = (np.asarray(self.metric.per_row(rows), np.float64) for rows in (pair.a, pair.b))
-        return a - b if a.ndim == 1 else a[:, 0] - b[:, 0]
+        return np.asarray((a if a.ndim == 1 else a[:, 0]) - (b if b.ndim == 1 else b[:, 0]))
 
 
 class JointTable(NamedTuple):

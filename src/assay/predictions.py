@@ -159,12 +159,12 @@ class Predictions:
             known = ", ".join(self.columns) or "none"
             raise SchemaError(f"no column is named {name!r} to group by; the table's further columns are: {known}")
         column = _decoded(self.columns[name]).dictionary_encode(null_encoding="encode")
-        values = column.dictionary.to_pylist()
-        order = sorted(range(len(values)), key=lambda i: (values[i] is None, values[i]))
-        rank = np.empty(len(values), np.int64)
-        rank[order] = np.arange(len(values))
+        values = ["(missing)" if v is None or v != v else v for v in column.dictionary.to_pylist()]
+        levels = sorted(dict.fromkeys(values), key=lambda v: (v == "(missing)", v))
+        place = {level: i for i, level in enumerate(levels)}
+        rank = np.array([place[value] for value in values], np.int64)
         codes = np.from_dlpack(column.indices) if len(column) else np.zeros(0, np.int64)
-        return rank[codes] if len(values) else codes, ["(missing)" if values[i] is None else values[i] for i in order]
+        return rank[codes] if len(values) else codes, levels
 
     def append(self, name: str, **kinds: Any) -> "Predictions":
         """The table with one more model, checked as the others were: `p.append("mean", proba=q)`.

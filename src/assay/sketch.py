@@ -44,7 +44,8 @@ class Grid:
 
     def cells(self, score: Array) -> Array:
         """The cell (n,) of each score, int64, never falling where the score rises."""
-        s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
+        with np.errstate(over="ignore"):
+            s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
         bits = s.view(np.int32)
         if self.unit:
             return ((s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64) + (bits >> FINE)) >> self.coarse
@@ -79,61 +80,73 @@ class Sketch(NamedTuple):
     """
 
     grid: Grid
-    groups: int
     problems_each: int
-    rows: int
+    rows_each: Array  # (groups,) rows of each group
     place: Array  # (m,) whole numbers, ascending
     mass: Array  # (m,) int64, or float64 where rows have weights
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.rows_each.sum())
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.rows_each)
 
     @staticmethod
     def of(score: Array, positive: Array, weight: Array | None, cell: Array | None, cells: int, unit: bool) -> "Sketch":
         """The sketch of scores (n, k), where `positive` (n, k); `cell` (n,) is the group of each row."""
         n, k = score.shape
-        problems = k * cells
-        room = MOST // (2 * problems)
-        full = Grid(unit).size
-        grid = Grid(unit, max(0, int(np.ceil(np.log2(full / max(room, 1))))))
+        # The grid does not depend on the groups, of which another job may have others.
+        grid = Grid(unit, max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MOST)))))
+        rows = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
         problem = np.arange(k) if cell is None else cell[:, None] * k + np.arange(k)
-        # 32 bits hold every place, and sort several times as fast as 64.
-        cells_of = grid.cells(score.ravel()).reshape(n, k).astype(np.int32)
-        place = ((problem.astype(np.int32) * np.int32(grid.size) + cells_of) * np.int32(2) + positive).ravel()
+        # Where 32 bits hold every place, they sort several times as fast as 64.
+        kind: Any = np.int32 if cells * k * grid.size * 2 < 1 << 31 else np.int64
+        cells_of = grid.cells(score.ravel()).reshape(n, k).astype(kind)
+        place = ((problem.astype(kind) * kind(grid.size) + cells_of) * kind(2) + positive).ravel()
         if weight is None:
             found, count = np.unique(place, return_counts=True)
         else:
             found, inverse = np.unique(place, return_inverse=True)
             count = np.bincount(inverse, np.repeat(weight, k))
-        return Sketch(grid, cells, k, n, found, count)
+        return Sketch(grid, k, rows, found, count)
 
     @staticmethod
     def joined(sketches: "list[Sketch]") -> "Sketch":
         """One sketch of all of them."""
-        first = sketches[0]
-        weighted = any(s.mass.dtype.kind == "f" for s in sketches)
-        total = np.zeros(first.groups * first.problems_each * first.grid.size * 2, np.float64 if weighted else np.int64)
-        for sketch in sketches:
-            total[sketch.place] += sketch.mass
-        place = np.flatnonzero(total)
-        return first._replace(rows=sum(s.rows for s in sketches), place=place, mass=total[place])
+        first, rows = sketches[0], np.sum([s.rows_each for s in sketches], axis=0)
+        kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
+        size = first.groups * first.problems_each * first.grid.size * 2
+        if size <= 4 * MOST:
+            total = np.zeros(size, kind)
+            for sketch in sketches:
+                total[sketch.place] += sketch.mass
+            place = np.flatnonzero(total)
+            return first._replace(rows_each=rows, place=place, mass=total[place])
+        place, at = np.unique(np.concatenate([s.place for s in sketches]), return_inverse=True)
+        mass = np.bincount(at, np.concatenate([s.mass for s in sketches]), len(place)).astype(kind)
+        return first._replace(rows_each=rows, place=place, mass=mass)
 
     def dump(self) -> dict[str, Array]:
         """The sketch as named arrays, for a file."""
-        about = np.array([self.grid.unit, self.grid.coarse, self.groups, self.problems_each, self.rows], np.int64)
-        return {"about": about, "place": self.place, "mass": self.mass}
+        about = np.array([self.grid.unit, self.grid.coarse, self.problems_each], np.int64)
+        return {"about": about, "rows": self.rows_each, "place": self.place, "mass": self.mass}
 
     @staticmethod
     def load(arrays: Mapping[str, Array]) -> "Sketch":
         """The sketch that `dump` gave."""
-        unit, coarse, groups, each, rows = map(int, arrays["about"])
-        return Sketch(Grid(bool(unit), coarse), groups, each, rows, arrays["place"], arrays["mass"])
+        unit, coarse, each = map(int, arrays["about"])
+        return Sketch(Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"])
 
     def of_cells(self, start: int, stop: int) -> "Sketch":
         """Only the groups from `start` to `stop`."""
         k, width = self.problems_each, 2 * self.grid.size
         low, high = np.searchsorted(self.place, [start * k * width, stop * k * width])
         place, count = self.place[low:high] - start * k * width, self.mass[low:high]
-        # Every row is in each problem of its group once.
-        rows = round(float(count.sum()) / k) if self.mass.dtype.kind == "i" else self.rows
-        return self._replace(groups=stop - start, rows=rows, place=place, mass=count)
+        return self._replace(rows_each=self.rows_each[start:stop], place=place, mass=count)
 
     def pooled(self, times: Array) -> "Sketch":
         """All groups as one."""
@@ -144,7 +157,8 @@ class Sketch(NamedTuple):
         width = self.problems_each * 2 * self.grid.size
         total = np.bincount(self.place % width, self.mass, width)
         place = np.flatnonzero(total)
-        return self._replace(groups=1, place=place, mass=total[place].astype(self.mass.dtype))
+        rows = np.array([self.rows])
+        return self._replace(rows_each=rows, place=place, mass=total[place].astype(self.mass.dtype))
 
     def ranking(self, schema: Schema) -> "SketchedRanking":
         """The ranking problems of the first group."""

@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -58,12 +59,12 @@ class Checkpoint:
         if not os.path.exists(self.path):
             return
         header, arrays = _read(self.path)
-        if header["of"] != self._of() or header["asked"] != _asked(self.question):
+        frame = Frame.of(self.table)
+        if (header["of"], header["asked"], header["schema"]) != (self._of(), _asked(self.question), _told(frame)):
             raise ReadError(
                 f"{self.path}: holds the states of another table or other metrics; name another file, or remove it"
             )
         self.keys = tuple(map(tuple, header["keys"]))
-        frame = Frame.of(self.table)
         for name, done in header["done"].items():
             jobs = jobs_of(frame, self.question, max(len(self.keys), 1) if name == "grouped" else 1)
             self.passes[name] = done, _values(jobs, arrays, name, frame.schema)
@@ -82,8 +83,10 @@ class Checkpoint:
     def _of(self) -> list[Any]:
         """What tells the table from another."""
         if isinstance(self.table, Stream):
-            return [[os.path.basename(path), footer.num_rows] for path, footer in self.table.footers.items()]
-        return [["", self.table.n]]
+            return [[os.path.basename(path), *_mark(path)] for path in self.table.footers]
+        outputs = [array for kinds in self.table.outputs.values() for array in kinds.values()]
+        kept = [array for array in (self.table.truth, self.table.weight, *outputs) if array is not None]
+        return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
 
 
 def save(
@@ -95,26 +98,40 @@ def save(
     of: Sequence[Any] = (),
 ) -> None:
     """Write the states of each pass, and all that is needed to read figures off them."""
-    schema = frame.schema
-    told = {"task": schema.task, "classes": schema.classes, "models": schema.models, "positive": schema.positive}
     about = {"n": frame.n, "clustered": frame.clustered, "notes": frame.notes, "long": frame.long}
     header = {
         "format": "assay.state",
         "version": VERSION,
         "of": of,
         "asked": _asked(question),
-        "schema": {**told, "positive_declared": schema.positive_declared},
+        "schema": _told(frame),
         "frame": {**about, "weighted": frame.weighted},
         "keys": keys,
         "done": {name: done for name, (done, _) in passes.items()},
     }
-    arrays: dict[str, Array] = {"header": np.frombuffer(json.dumps(header).encode(), np.uint8)}
+    arrays: dict[str, Array] = {"header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8)}
     for name, (_, values) in passes.items():
         for i, job in enumerate(sorted(values, key=repr)):
             for part, array in job.state.dump(values[job]).items():
                 arrays[f"{name}/{i}/{part}"] = array
     with beside(path) as place, open(place, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
+
+
+def _told(frame: Frame) -> dict[str, Any]:
+    """The schema, as JSON gives it back."""
+    s = frame.schema
+    models = {model: list(kinds) for model, kinds in s.models.items()}
+    told = {"task": s.task, "classes": list(s.classes), "models": models, "positive": s.positive}
+    return {**told, "positive_declared": s.positive_declared}
+
+
+def _mark(path: str) -> list[int]:
+    """What tells a Parquet file from another of its name: its size and its footer, which has facts of every column."""
+    size = os.path.getsize(path)
+    with open(path, "rb") as file:
+        file.seek(max(0, size - (1 << 20)))
+        return [size, crc32(file.read())]
 
 
 def write_merged(path: str | os.PathLike[str], folded: Folded, question: Question) -> None:
@@ -139,6 +156,8 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
     The jobs must have been asked the same of tables with the same classes and models. ReadError where a file is none,
     UnsupportedError where they do not fit together.
     """
+    if len({os.path.realpath(path) for path in paths}) < len(paths):
+        raise UnsupportedError("a state file is named twice; its rows would count twice")
     loaded = [_loaded(path) for path in paths]
     folded, question, first = loaded[0]
     for path, (other, _, header) in zip(paths[1:], loaded[1:], strict=True):
@@ -148,6 +167,9 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
                     f"{paths[0]} and {path} differ in what was asked or in their classes and models; evaluate the "
                     f"parts with the same metrics, groups and declared classes"
                 )
+        for part in ("weighted", "clustered"):
+            if getattr(folded.frame, part) != getattr(other.frame, part):
+                raise UnsupportedError(f"of {paths[0]} and {path} one table is {part} and the other is not")
         folded = _joined(folded, other)
     return folded, question
 
@@ -218,7 +240,9 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
         with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
             arrays = dict(archive)
         header = json.loads(arrays.pop("header").tobytes())
-        version = header["version"]
+        version = int(header["version"])
+        if not {"of", "asked", "schema", "frame", "keys", "done"} <= set(header):
+            raise ValueError("an incomplete header")
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file; check the path") from error
     except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, AttributeError) as error:

@@ -128,7 +128,9 @@ class Stream:
             table = self._read(piece, names)
             for name, values in zip(names, seen, strict=True):
                 found = table.column(name).unique().to_pylist()
-                values.update(dict.fromkeys("(missing)" if value is None else value for value in found))
+                values.update(
+                    dict.fromkeys("(missing)" if value is None or value != value else value for value in found)
+                )
         return [sorted(values, key=lambda value: (value == "(missing)", value)) for values in seen]
 
     def declared(self, classes: Sequence[Label] | None) -> "Stream":
@@ -219,8 +221,8 @@ def scan(
     footers = {os.fspath(path): _footer(path) for path in files}
     if not _alike(footers):
         raise SchemaError(
-            f"{files[0]} and {len(files) - 1} more files hold different columns; files that are streamed must hold the "
-            f"same. Evaluate models that are in different files in memory, or join them into one table."
+            f"{files[0]} and {len(files) - 1} more files hold different columns, or of other types; files that are "
+            f"streamed must hold the same. Evaluate models of different files in memory, or join them into one table."
         )
     schema = next(iter(footers.values())).schema.to_arrow_schema()
     about = about_of(files[0], (schema.metadata or {}).get(b"assay"))
@@ -291,5 +293,5 @@ def _file(path: str, footer: Any) -> Any:
 
 
 def _alike(footers: Mapping[str, Any]) -> bool:
-    names = [footer.schema.to_arrow_schema().names for footer in footers.values()]
-    return all(each == names[0] for each in names)
+    columns = [dict(zip(s.names, s.types, strict=True)) for s in (f.schema.to_arrow_schema() for f in footers.values())]
+    return all(each == columns[0] for each in columns)

@@ -97,7 +97,8 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
         """Where the thresholds of one part are, the parts from the highest down."""
         start, end = most[part, 0], most[part + 1, 0]
         own = (array[start:end] for array in found)
-        return start, start + compiled.rank_scores(score, positive, cuts, most[part], *own, len(cuts) - part)
+        spare = np.empty(2 * int((most[part + 1] - most[part]).sum()) + 2, score.dtype)
+        return start, start + compiled.rank_scores(score, positive, cuts, most[part], *own, spare, len(cuts) - part)
 
     parts = range(len(cuts) + 1)
     if len(parts) == 1:
@@ -116,11 +117,11 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
 def _above(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
     """Positive and negative rows that score at least as much."""
     if cut is None:
-        hits, rows = np.count_nonzero(positive), len(score)
+        hits, rows = int(np.count_nonzero(positive)), len(score)
     else:
         there = score >= cut
-        hits, rows = np.count_nonzero(there & positive), np.count_nonzero(there)
-    return int(hits), int(rows - hits)
+        hits, rows = int(np.count_nonzero(there & positive)), int(np.count_nonzero(there))
+    return hits, rows - hits
 
 
 def scan_curve(
@@ -135,8 +136,8 @@ def scan_curve(
 
 def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array] | None:
     found = np.zeros((3, len(edges) - 1))
-    given = _contiguous(proba, right, edges)
-    return tuple(found) if compiled.bin_rows(*given, *found) else None
+    binned = compiled.bin_rows(*_contiguous(proba, right, edges), found)
+    return (found[0], found[1], found[2]) if binned else None
 
 
 def select_places(values: Array, places: Array) -> Array | None:

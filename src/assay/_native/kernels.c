@@ -534,7 +534,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
 
 /* Positive and negative rows with keys in low..low+span, sorted, and merged from the highest positive row down. Where
  * positive rows are few the negative ones are not sorted: most lie in cells of leading bits without a positive row. */
-#define FEW 8
+#define FEW (1 << 14)
 #define MOST_CELLS (1 << 16)
 
 #define RANK(T, INFINITE)                                                                                              \
@@ -557,16 +557,21 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
         }                                                                                                              \
         *p += positive, *all += there;                                                                                 \
     }                                                                                                                  \
+    FAST static void sides_##T(const T *key, const uint8_t *y, int64_t n, T low, T span, uint8_t *up, uint8_t *down) { \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            uint8_t in = (T)(key[i] - low) <= span, real = y[i] != 0;                                                  \
+            up[i] = in & real, down[i] = in & !real;                                                                   \
+        }                                                                                                              \
+    }                                                                                                                  \
     static void split_##T(const T *x, const uint8_t *y, int64_t n, T low, T span, T *above, T *below) {                \
         T key[STRIP];                                                                                                  \
+        uint8_t up[STRIP], down[STRIP];                                                                                \
         for (int64_t start = 0; start < n; start += STRIP) {                                                           \
             int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
             keys_##T(x + start, size, key);                                                                            \
-            for (int64_t i = 0; i < size; i++) {                                                                       \
-                int64_t in = (T)(key[i] - low) <= span, real = y[start + i] != 0;                                      \
-                *above = key[i], above += in & real;                                                                   \
-                if (below) *below = key[i], below += in & !real;                                                       \
-            }                                                                                                          \
+            sides_##T(key, y + start, size, low, span, up, down);                                                      \
+            for (int64_t i = 0; below && i < size; i++) *below = key[i], below += down[i];                             \
+            for (int64_t i = 0; i < size; i++) *above = key[i], above += up[i];                                        \
         }                                                                                                              \
     }                                                                                                                  \
     static T value_##T(T key) { return key >> (8 * sizeof(T) - 1) ? key ^ (T)1 << (8 * sizeof(T) - 1) : ~key; }        \
@@ -650,7 +655,8 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
         return m;                                                                                                      \
     }                                                                                                                  \
     static int64_t rank_##T(const T *x, const uint8_t *y, int64_t n, const T *bounds, int64_t cuts, int64_t part,      \
-                            const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above) {   \
+                            const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above,           \
+                          T *pos, int64_t spaces) {                                                                    \
         T low = 0, high = ~(T)0, key[STRIP];                                                                           \
         if (part > 0) keys_##T(bounds + part - 1, 1, &low);                                                            \
         if (part < cuts) keys_##T(bounds + part, 1, &high), high--;                                                    \
@@ -661,44 +667,41 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
             if (!keys_##T(x + start, size, key)) return -1;                                                            \
             size_##T(key, y + start, size, low, high - low, &p, &all);                                                 \
         }                                                                                                              \
-        if (p != room || all > UINT32_MAX) return -1;                                                                  \
+if (p != room || all > UINT32_MAX || spaces < 2 * all + 2) return -1;                                          \
         if (!p) return 0;                                                                                              \
-        int few = all / FEW > p;                                                                                       \
-        T *pos = malloc((p + 1) * sizeof(T)), *neg = few ? NULL : malloc((all - p + 1) * sizeof(T));                   \
-        T *spare = malloc((all + 1) * sizeof(T));                                                                      \
-        uint32_t *cells = few ? malloc((2 * MOST_CELLS + 4) * sizeof(uint32_t) + MOST_CELLS + 2) : NULL;               \
-        if (pos && spare && (few ? (void *)cells : (void *)neg)) {                                                     \
-            split_##T(x, y, n, low, high - low, pos, neg);                                                             \
-            sort_##T(pos, spare, p);                                                                                   \
-            if (!few) sort_##T(neg, spare, all - p);                                                                   \
-            m = few ? place_##T(x, n, pos, p, low, high - low, cells, spare, score, tp, fp, above, from)               \
-                    : merge_##T(pos, p, neg, all - p, score, tp, fp, above, from);                                     \
-        }                                                                                                              \
-        free(pos), free(neg), free(spare), free(cells);                                                                \
+        T *spare = pos + p + 1, *neg = p <= FEW && all / 8 > p ? NULL : spare + all;                                          \
+        uint32_t *cells = neg ? NULL : malloc((MOST_CELLS + 2) * (2 * sizeof(uint32_t) + 1));                          \
+        if (!neg && !cells) return -1;                                                                                 \
+        split_##T(x, y, n, low, high - low, pos, neg);                                                                 \
+        sort_##T(pos, spare, p);                                                                                       \
+        if (neg) sort_##T(neg, spare, all - p);                                                                        \
+        if (neg) m = merge_##T(pos, p, neg, all - p, score, tp, fp, above, from);                                      \
+        else m = place_##T(x, n, pos, p, low, high - low, cells, spare, score, tp, fp, above, from);                   \
+        free(cells);                                                                                                   \
         return m;                                                                                                      \
     }
 
 RANK(uint32_t, 0x7f800000u)
 RANK(uint64_t, 0x7ff0000000000000ull)
 
-/* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, part): how many thresholds; -1 for NumPy */
+/* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, spare, part): how many thresholds; -1 for NumPy */
 static PyObject *rank_scores(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[8];
+    Arg x[9];
     int64_t part, m = -1;
-    if (take_all(args, nargs, x, 8, 4, &part)) return NULL;
+    if (take_all(args, nargs, x, 9, 4, &part)) return NULL;
     int64_t n = x[0].n, room = x[4].n;
     int known = x[1].type == 'B' && x[1].n == n && x[2].type == x[0].type && x[3].type == 'q' && x[3].n == 2;
-    known = known && part >= 0 && part <= x[2].n && x[4].type == x[0].type;
+    known = known && part >= 0 && part <= x[2].n && x[4].type == x[0].type && x[8].type == x[0].type;
     for (int i = 5; i < 8; i++) known = known && x[i].type == 'q' && x[i].n == room;
     Py_BEGIN_ALLOW_THREADS
     if (known && x[0].type == 'f')
         m = rank_uint32_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
-                          x[6].data, x[7].data);
+                          x[6].data, x[7].data, x[8].data, x[8].n);
     else if (known && x[0].type == 'd')
         m = rank_uint64_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
-                          x[6].data, x[7].data);
+                          x[6].data, x[7].data, x[8].data, x[8].n);
     Py_END_ALLOW_THREADS
-    give(x, 8);
+    give(x, 9);
     return PyLong_FromLongLong(m);
 }
 
@@ -766,34 +769,28 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
 /* An inner edge belongs to the bin above it; a product that rounds across an edge is put right. Neighbouring rows add
  * to different tables, as in count_pairs; rows and right ones are counted in one word. */
 #define BIN_ROWS(T)                                                                                                    \
-    FAST static int bins_##T(const T *p, int64_t n, const double *edge, int32_t bins, int32_t *code) {                 \
+    FAST static int bins_##T(const T *p, int64_t n, double step, int32_t bins, int32_t *code) {                        \
         int32_t wrong = 0;                                                                                             \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             double v = p[i];                                                                                           \
             int32_t there = v >= 0 && v <= 1, c = (int32_t)((there ? v : 0) * bins);                                   \
             wrong |= !there;                                                                                           \
             c = c < bins ? c : bins - 1;                                                                               \
-            c -= v < edge[c];                                                                                          \
+            c -= v < c * step;                                                                                         \
             c = c < 0 ? 0 : c;                                                                                         \
-            c += (v >= edge[c + 1]) & (c < bins - 1);                                                                  \
-            code[i] = c;                                                                                               \
+            c += v >= (c + 1) * step && c < bins - 1;                                                                  \
+            code[i] = c + (int32_t)(i & 3) * bins;                                                                     \
         }                                                                                                              \
         return !wrong;                                                                                                 \
     }                                                                                                                  \
-    static int bin_##T(const T *p, const uint8_t *right, int64_t n, const double *edge, int32_t bins, double *mass,    \
-                       double *sums, double *hits, double *sum, uint64_t *count) {                                     \
+    static int bin_##T(const T *p, const uint8_t *right, int64_t n, double step, int32_t bins, double *sum,            \
+                       uint64_t *count) {                                                                              \
         int32_t code[STRIP];                                                                                           \
-        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
-            int64_t size = n - start < STRIP ? n - start : STRIP, i = 0;                                               \
-            if (!bins_##T(p + start, size, edge, bins, code)) return 0;                                                \
-            for (; i < size; i++) {                                                                                    \
-                int64_t at = (i & 3) * bins + code[i];                                                                 \
-                count[at] += 1 | (uint64_t)(right[start + i] != 0) << 32, sum[at] += (double)p[start + i];             \
-            }                                                                                                          \
-        }                                                                                                              \
-        for (int64_t at = 0; at < 4 * bins; at++) {                                                                    \
-            mass[at % bins] += (double)(uint32_t)count[at], hits[at % bins] += (double)(count[at] >> 32);              \
-            sums[at % bins] += sum[at];                                                                                \
+        for (int64_t start = 0; start < n; start += STRIP, p += STRIP, right += STRIP) {                               \
+            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+            if (!bins_##T(p, size, step, bins, code)) return 0;                                                        \
+            for (int64_t i = 0; i < size; i++)                                                                         \
+                count[code[i]] += 1 | (uint64_t)(right[i] & 1) << 32, sum[code[i]] += (double)p[i];                    \
         }                                                                                                              \
         return 1;                                                                                                      \
     }
@@ -801,25 +798,28 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
 BIN_ROWS(float)
 BIN_ROWS(double)
 
-/* bin_rows(proba, right, edges, mass, sums, hits): False for a probability beyond 0..1 */
+/* bin_rows(proba, right, edges, found (3, bins)): False for a probability beyond 0..1, and for uneven edges */
 static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[6];
-    if (take_all(args, nargs, x, 6, 3, NULL)) return NULL;
-    int64_t n = x[0].n, bins = x[3].n;
-    int known = x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1 && n < UINT32_MAX;
-    known = known && bins > 0 && bins <= MOST_BINS;
-    for (int i = 3; i < 6; i++) known = known && x[i].type == 'd' && x[i].n == bins;
-    int32_t k = (int32_t)bins;
-    double sum[4 * MOST_BINS] = {0};
+    Arg x[4];
+    if (take_all(args, nargs, x, 4, 3, NULL)) return NULL;
+    int64_t n = x[0].n, bins = x[3].n / 3;
+    int known = x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1 && x[3].type == 'd';
+    known = known && x[3].n == 3 * bins && bins > 0 && bins <= MOST_BINS && n < UINT32_MAX;
+    double sum[4 * MOST_BINS] = {0}, *found = x[3].data;
     uint64_t count[4 * MOST_BINS] = {0};
+    const double *edge = x[2].data;
+    for (int64_t c = 0; known && c <= bins; c++) known = edge[c] == (c < bins ? c * edge[1] : 1);
     Py_BEGIN_ALLOW_THREADS
-    if (known && x[0].type == 'f')
-        known = bin_float(x[0].data, x[1].data, n, x[2].data, k, x[3].data, x[4].data, x[5].data, sum, count);
-    else if (known && x[0].type == 'd')
-        known = bin_double(x[0].data, x[1].data, n, x[2].data, k, x[3].data, x[4].data, x[5].data, sum, count);
+    if (known && x[0].type == 'f') known = bin_float(x[0].data, x[1].data, n, edge[1], (int32_t)bins, sum, count);
+    else if (known && x[0].type == 'd') known = bin_double(x[0].data, x[1].data, n, edge[1], (int32_t)bins, sum, count);
     else known = 0;
+    for (int64_t at = 0; known && at < 4 * bins; at++) {
+        found[at % bins] += (double)(uint32_t)count[at];
+        found[bins + at % bins] += sum[at];
+        found[2 * bins + at % bins] += (double)(count[at] >> 32);
+    }
     Py_END_ALLOW_THREADS
-    return done(x, 6, known);
+    return done(x, 4, known);
 }
 
 /* ---- rows of class probabilities --------------------------------------------------------------------------------- */
@@ -881,11 +881,17 @@ ROW_FACTS(double, int64_t)
 #define TWO_FACTS(T)                                                                                                   \
     FAST static void two_##T(const T *p, const int32_t *truth, int64_t n, double *own, double *top, double *others,    \
                              int32_t *before, int32_t *answer) {                                                       \
+        T a[STRIP], b[STRIP], mine[STRIP], rest[STRIP];                                                                \
+        for (int64_t i = 0; i < n; i++) a[i] = p[2 * i], b[i] = p[2 * i + 1];                                          \
+        for (int64_t i = 0; i < n; i++) mine[i] = truth[i] ? b[i] : a[i], rest[i] = truth[i] ? a[i] : b[i];            \
+        for (int64_t i = 0; i < n; i++) own[i] = mine[i];                                                              \
+        for (int64_t i = 0; i < n; i++) top[i] = b[i] > a[i] ? b[i] : a[i];                                            \
+        for (int64_t i = 0; i < n; i++) others[i] = (double)rest[i] * (double)rest[i];                                 \
         for (int64_t i = 0; i < n; i++) {                                                                              \
-            T a = p[2 * i], b = p[2 * i + 1], mine = truth[i] ? b : a, other = truth[i] ? a : b;                       \
-            own[i] = mine, top[i] = b > a ? b : a, others[i] = (double)other * (double)other;                          \
-            before[i] = (other > mine) | ((other == mine) & truth[i]), answer[i] = b > a;                              \
+            int32_t higher = rest[i] > mine[i], level = rest[i] == mine[i];                                            \
+            before[i] = higher | (level & truth[i]);                                                                   \
         }                                                                                                              \
+        for (int64_t i = 0; i < n; i++) answer[i] = b[i] > a[i];                                                       \
     }
 
 TWO_FACTS(float)

@@ -246,7 +246,7 @@ def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None
     sigma = np.sqrt(variance) / max(float(b.weight[0]), 1e-300)
     mean = float(np.sqrt(2 / np.pi) * sigma.sum())
     spread = float(np.sqrt((1 - 2 / np.pi) * (sigma**2).sum()))
-    if not spread:
+    if not spread or not ((sigma**2).sum() ** 1.5):
         return NullBand(mean, spread, mean)
     z = NormalDist().inv_cdf(confidence)
     skew = HALF_NORMAL_SKEW * float((sigma**3).sum()) / float((sigma**2).sum()) ** 1.5

@@ -152,6 +152,10 @@ class BestFBetaThreshold(OperatingPoint):
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
+    def within(self, curve: Curve) -> float:
+        """Unknown: thresholds far apart may serve nearly alike."""
+        return float("nan")
+
     def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         # Rounded: sums of weights differ in the last place with the order of rows.
         best = np.round(f_beta(curve, self.beta), 12).argmax(axis=-1)

@@ -63,6 +63,8 @@ class RocAuc(OrderMetric):
     def variance_of(self, curve: Curve) -> tuple[float, float]:
         """DeLong's variance, and Satterthwaite's degrees of freedom."""
         p, q = float(curve.positives), float(curve.negatives)
+        if min(p, q) < 2:  # a single row shows nothing of how much rows vary
+            return float("inf"), 1.0
         value = float(self.of_curve(curve))
         of_positive = 1 - (curve.fp + curve.fp_above) / (2 * q)
         above = (curve.gained * (of_positive - value) ** 2).sum() / (p - 1) / p
