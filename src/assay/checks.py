@@ -35,7 +35,7 @@ class Advice:
 
 
 # Rows that show whatever is worth an advice.
-ENOUGH = 1 << 18
+ENOUGH = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)

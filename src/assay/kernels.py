@@ -18,7 +18,7 @@ from assay._native import TWINS
 
 __all__ = [
     "bin_rows", "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "look_up", "moments",
-    "rank_scores", "row_facts", "scan_curve", "select_places", "sort_values", "sum_by", "tie_counts",
+    "rank_scores", "row_facts", "scan_curve", "select_places", "sum_by", "tie_counts",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
@@ -125,15 +125,6 @@ def moments(
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
     """How many of `ranked` (n,) lie below, and how many at or below, each of `at` (m,); both ascending: (m,) int64."""
     return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
-
-
-@with_twin
-def sort_values(values: Array) -> Array:
-    """The values (n,), ascending.
-
-    The compiled twin is a radix sort, several times as fast as NumPy where vector instructions do not help the latter.
-    """
-    return np.sort(values)
 
 
 @with_twin

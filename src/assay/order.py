@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -28,8 +29,8 @@ T = TypeVar("T")
 
 # Scores of all problems together, up to which their sorted copies are kept for the next metric.
 KEPT = 1 << 27
-# Class columns that are gathered from the rows at a time.
-COLUMNS = 16
+# Class columns, at most, and rows of them that are gathered at a time.
+COLUMNS, ROWS = 64, 512
 # Rows of all replicates together that are weighed at a time.
 AT_ONCE = 1 << 22
 
@@ -182,14 +183,26 @@ class Ranking:
     @property
     def problems(self) -> Iterator[tuple[Array, Array]]:
         """(is positive, score) for the positive class of a binary task, or for each class against the rest."""
+        for codes in self._blocks:
+            yield from self._of(codes)
+
+    @property
+    def _blocks(self) -> list[range]:
+        """Problems whose scores are gathered together: as many as share the lines of memory that hold them."""
+        k, threads = self.count, _threads(self.score.size)
+        wide = int(np.clip(AT_ONCE // max(len(self.score), 1), 4, COLUMNS))
+        wide = max(1, min(wide, -(-k // threads)))
+        return [range(start, min(start + wide, k)) for start in range(0, k, wide)]
+
+    def _of(self, codes: range) -> Iterator[tuple[Array, Array]]:
         if self.schema.task == "binary":
             yield self.truth == self.schema.positive_code, self.score
             return
-        for start in range(0, self.score.shape[1], COLUMNS):
-            columns = np.ascontiguousarray(self.score[:, start : start + COLUMNS].T)
-            for code, score in enumerate(columns, start):
-                truth = self.truth[:, code] != 0 if self.schema.task == "multilabel" else self.truth == code
-                yield truth, score
+        columns = np.empty((len(codes), len(self.score)), self.score.dtype)
+        for start in range(0, len(self.score), ROWS):
+            columns[:, start : start + ROWS] = self.score[start : start + ROWS, codes.start : codes.stop].T
+        for code, score in zip(codes, columns, strict=True):
+            yield (self.truth[:, code] != 0 if self.schema.task == "multilabel" else self.truth == code), score
 
     def read(self, of_curve: Callable[[Curve], Any]) -> Array:
         """What `of_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
@@ -207,11 +220,15 @@ class Ranking:
         """What `read` makes of every problem, on as many threads as pay."""
         if self.score.size <= KEPT:
             return _map(read, self._orders, self.score.size)
-        return _map(lambda problem: read(self._order(problem)), self.problems, self.score.size)
+        return self._each(read)
 
     @once
     def _orders(self) -> list[Order]:
-        return _map(self._order, self.problems, self.score.size)
+        return self._each(lambda order: order)
+
+    def _each(self, read: Callable[[Order], T]) -> list[T]:
+        blocks = _map(lambda codes: [read(self._order(p)) for p in self._of(codes)], self._blocks, self.score.size)
+        return list(chain.from_iterable(blocks))
 
     def _order(self, problem: tuple[Array, Array]) -> Order:
         threads = _threads(self.score.size) if self.count == 1 else 1

@@ -139,6 +139,8 @@ def stated(rows: Rows, of: Of = "auto") -> tuple[Array, Array]:
     proba = rows.proba if given is None else given
     if of == "positive" or (of == "auto" and schema.task == "binary"):
         return proba[:, schema.positive_code], rows.truth == schema.positive_code
+    if "label" not in rows.given:
+        return rows.facts.top, rows.facts.answer == rows.truth
     label = rows.label.astype(np.intp)
     return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label
 

@@ -75,15 +75,8 @@ def count_below(ranked: Array, at: Array) -> tuple[Array, Array] | None:
     return (less, upto) if compiled.count_below(*_contiguous(ranked, at), less, upto) else None
 
 
-def sort_values(values: Array) -> Array | None:
-    if values.ndim != 1 or values.dtype not in (np.float32, np.float64) or np.isnan(values.max(initial=0)):
-        return None
-    found = np.array(values, order="C")
-    return found if compiled.sort_values(found) else None
-
-
 def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array] | None:
-    if score.ndim != 1 or positive.shape != score.shape or score.dtype not in (np.float32, np.float64):
+    if positive.dtype != bool or score.ndim != 1 or positive.shape != score.shape or score.dtype.kind != "f":
         return None
     score, positive = np.ascontiguousarray(score), np.ascontiguousarray(positive)
     few = np.sort(score[:: max(1, len(score) // SAMPLE)])
@@ -135,6 +128,8 @@ def scan_curve(
 
 
 def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array] | None:
+    if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
+        return None
     found = np.zeros((3, len(edges) - 1))
     binned = compiled.bin_rows(*_contiguous(proba, right, edges), found)
     return (found[0], found[1], found[2]) if binned else None
@@ -175,7 +170,7 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, moments, count_below, sort_values, select_places, row_facts, count_labels, label_ranks,
+    count_pairs, look_up, moments, count_below, select_places, row_facts, count_labels, label_ranks,
     rank_scores, scan_curve, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -402,7 +402,9 @@ static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t n
             }                                                                                                          \
         } else {                                                                                                       \
             int64_t place[PARTS + 1] = {0}, ends[PARTS];                                                               \
-            shift = bits > DIGIT ? bits - DIGIT : 0;                                                                   \
+            int lead = 5; /* so many that the lists are not too short for their tables */                              \
+            while (lead < DIGIT && n >> (lead + 13)) lead++;                                                           \
+            shift = bits > lead ? bits - lead : 0;                                                                     \
             for (int64_t i = 0; i < n; i++) place[((T)(x[i] - low) >> shift) + 1]++;                                   \
             for (int j = 0; j < PARTS; j++) place[j + 1] += place[j], ends[j] = place[j + 1];                          \
             for (int64_t i = 0; i < n; i++) spare[place[(T)(x[i] - low) >> shift]++] = x[i];                           \
@@ -411,124 +413,10 @@ static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t n
                 memcpy(x + start, spare + start, (ends[j] - start) * sizeof(T));                                       \
             }                                                                                                          \
         }                                                                                                              \
-    }                                                                                                                  \
-    FAST static void turn_##T(T *x, int64_t n, int back) {                                                             \
-        const T sign = (T)1 << (8 * sizeof(T) - 1);                                                                    \
-        if (back)                                                                                                      \
-            for (int64_t i = 0; i < n; i++) x[i] = x[i] & sign ? x[i] ^ sign : ~x[i];                                  \
-        else                                                                                                           \
-            for (int64_t i = 0; i < n; i++) x[i] = x[i] & sign ? ~x[i] : x[i] ^ sign;                                  \
     }
 
 SORT(uint32_t)
 SORT(uint64_t)
-
-/* sort_values(values): a list of numbers, in place; False where there is no memory */
-static PyObject *sort_values(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[1];
-    if (take_all(args, nargs, x, 1, 0, NULL)) return NULL;
-    void *spare = x[0].type == 'f' || x[0].type == 'd' ? malloc(x[0].view.len + 1) : NULL;
-    int64_t n = x[0].view.len / x[0].view.itemsize;
-    Py_BEGIN_ALLOW_THREADS
-    if (spare && x[0].type == 'f') {
-        turn_uint32_t(x[0].data, n, 0);
-        sort_uint32_t(x[0].data, spare, n);
-        turn_uint32_t(x[0].data, n, 1);
-    } else if (spare) {
-        turn_uint64_t(x[0].data, n, 0);
-        sort_uint64_t(x[0].data, spare, n);
-        turn_uint64_t(x[0].data, n, 1);
-    }
-    Py_END_ALLOW_THREADS
-    free(spare);
-    return done(x, 1, spare != NULL);
-}
-
-/* Bits of a number that sort as the numbers do. */
-static inline uint64_t sortable(double value) {
-    uint64_t bits;
-    value += 0.0; /* -0 and 0 are one number */
-    memcpy(&bits, &value, 8);
-    return bits >> 63 ? ~bits : bits | 1ull << 63;
-}
-
-/* The number at a place of the sorted list; the list is reordered (Hoare, 1961). */
-static double at_place(double *x, int64_t n, int64_t place) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        double pivot = x[low + (high - low) / 2], swap;
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] < pivot) i++;
-            while (pivot < x[j]) j--;
-            if (i <= j) swap = x[i], x[i++] = x[j], x[j--] = swap;
-        }
-        if (place <= j) high = j;
-        else if (place >= i) low = i;
-        else break;
-    }
-    return x[place];
-}
-
-#define CELLS (1 << 16)
-
-/* How many numbers have each pattern of leading bits; neighbours count into different tables, as in count_pairs. */
-static int64_t *leading(const double *x, int64_t n) {
-    int64_t *count = calloc(4 * CELLS, sizeof(int64_t)), i = 0;
-    if (!count) return NULL;
-    for (; i + 4 <= n; i += 4)
-        for (int64_t j = 0; j < 4; j++) count[j * CELLS + (sortable(x[i + j]) >> 48)]++;
-    for (; i < n; i++) count[sortable(x[i]) >> 48]++;
-    for (int64_t c = 0; c < CELLS; c++) count[c] += count[CELLS + c] + count[2 * CELLS + c] + count[3 * CELLS + c];
-    return count;
-}
-
-FAST static int64_t hold(const double *x, int64_t n, uint64_t cell, double *held) {
-    int64_t size = 0;
-    for (int64_t i = 0; i < n; i++) {
-        held[size] = x[i];
-        size += sortable(x[i]) >> 48 == cell;
-    }
-    return size;
-}
-
-/* The numbers at the given places of the sorted list, from the cells of equal leading bits that hold them. */
-static int select_of(const double *x, int64_t n, const int64_t *places, int64_t m, double *found) {
-    int64_t *count = leading(x, n), j = 0;
-    double *held = NULL;
-    for (int64_t c = 0; count && c < CELLS; c++)
-        if (count[c] && (c < 0x000f || c > 0xfff0)) m = -1; /* beyond the infinities: not a number */
-    while (count && j < m) {
-        int64_t before = 0, cell = 0, size;
-        while (before + count[cell] <= places[j]) before += count[cell++];
-        if (count[cell] > n / 16 && n > CELLS) break; /* hardly spread: another method is faster */
-        free(held);
-        if (!(held = malloc((count[cell] + 1) * sizeof(double)))) break;
-        size = hold(x, n, cell, held);
-        for (; j < m && places[j] < before + size; j++) found[j] = at_place(held, size, places[j] - before);
-    }
-    free(held);
-    free(count);
-    return j == m;
-}
-
-static int ascending(const int64_t *places, int64_t m, int64_t n) {
-    for (int64_t j = 0; j < m; j++)
-        if (places[j] < (j ? places[j - 1] : 0) || places[j] >= n) return 0;
-    return 1;
-}
-
-/* select_places(values, places, found): False for places that do not ascend within the list */
-static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[3];
-    if (take_all(args, nargs, x, 3, 2, NULL)) return NULL;
-    int known = x[0].type == 'd' && x[1].type == 'q' && x[2].n == x[1].n;
-    Py_BEGIN_ALLOW_THREADS
-    known = known && ascending(x[1].data, x[1].n, x[0].n);
-    known = known && select_of(x[0].data, x[0].n, x[1].data, x[1].n, x[2].data);
-    Py_END_ALLOW_THREADS
-    return done(x, 3, known);
-}
 
 /* ---- curves ----------------------------------------------------------------------------------------------------- */
 
@@ -1060,7 +948,7 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
-static PyMethodDef methods[] = {METHOD(count_pairs), METHOD(look_up), METHOD(sort_values),       METHOD(moments),
+static PyMethodDef methods[] = {METHOD(count_pairs), METHOD(look_up), METHOD(moments),
                                 METHOD(count_below), METHOD(select_places), METHOD(row_facts),
                                 METHOD(count_labels), METHOD(label_ranks),  METHOD(rank_scores),
                                 METHOD(scan_curve),  METHOD(bin_rows),      {NULL, NULL, 0, NULL}};
