@@ -389,25 +389,82 @@ def test_a_compiled_kernel_refuses_another_number_of_arguments():
             getattr(compiled, twin)()
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("dtype", FLOATS)
 @pytest.mark.parametrize("n", [0, 1, 24, 25, 4000, 131_072, 131_073, 400_000])
-def test_numbers_of_any_spread_are_sorted_as_numpy_sorts_them(n, dtype):
+def test_curves_of_scores_of_any_spread_are_those_of_numpy(n, dtype):
     rng = np.random.default_rng(n)
     clumps = np.where(rng.random(n) < 0.9, 1e8 + rng.random(n) * 1e-3, rng.normal(size=n) * 1e30)
-    wild = rng.choice([-np.inf, np.inf, 0.0, 5e-324, 1.0], n)
+    wild = rng.choice([-np.inf, np.inf, 0.0, -0.0, 5e-324, 1.0], n)
     for values in (rng.random(n), rng.normal(size=n), np.round(rng.random(n), 2), np.full(n, 0.5), clumps, wild):
-        given = values.astype(dtype)
-        np.testing.assert_array_equal(kernels.sort_values(given), np.sort(given))
+        for share in (0.4, 0.01):
+            agree("rank_scores", rng.random(n) < share, values.astype(dtype))
 
 
-def test_sorting_leaves_the_list_itself_as_it_is():
-    values = np.array([3.0, 1.0, 2.0])
-    kernels.sort_values(values)
-    assert values.tolist() == [3.0, 1.0, 2.0]
+@given(SEEDS, st.sampled_from([0, 1, 2, 300, 3000]), st.sampled_from([0, 0.002, 0.05, 0.5, 1]), st.integers(1, 5))
+def test_curves_are_the_same_on_any_number_of_threads(seed, n, share, threads):
+    rng = np.random.default_rng(seed)
+    for dtype in FLOATS:
+        agree("rank_scores", rng.random(n) < share, scores(rng, n, dtype), threads)
 
 
-def test_every_second_number_is_sorted_too():
-    assert kernels.sort_values(np.array([3.0, 9.0, 1.0, 9.0])[::2]).tolist() == [1.0, 3.0]
+@pytest.mark.parametrize("positives", [16_384, 16_385])
+def test_curves_of_few_and_of_many_positive_rows_are_those_of_numpy(positives):
+    rng = np.random.default_rng(positives)
+    positive = rng.permutation(200_000) < positives
+    for values in (rng.normal(size=200_000) + positive, np.round(rng.normal(size=200_000), 2)):
+        for threads in (1, 2):
+            agree("rank_scores", positive, values.astype(np.float32), threads)
+
+
+def test_scores_that_do_not_lie_side_by_side_are_ranked():
+    table = np.random.default_rng(10).random((500, 3))
+    agree("rank_scores", table[::2, 0] < 0.3, table[::2, 1])
+
+
+@pytest.mark.parametrize("values", [[0.5, np.nan, 0.1], [1, 2, 3], [[0.1, 0.2, 0.3]] * 3])
+def test_scores_that_are_no_list_of_floats_are_left_to_numpy(values):
+    assert TWINS["rank_scores"](np.array([True, False, True]), np.array(values)) is None
+
+
+def test_a_truth_of_other_numbers_is_left_to_numpy():
+    found = left_to_numpy("rank_scores", np.array([2, 0, 1]), np.array([0.1, 0.2, 0.3]))
+    assert [part.tolist() for part in found] == [[0.3, 0.1], [1, 2], [0, 1], [0, 1]]
+
+
+@given(SEEDS, st.sampled_from([2, 3, 9, 300, 5000]), st.sampled_from([0.05, 0.5, 0.95]), st.sampled_from([0.3, 1, 2]))
+def test_figures_of_a_curve_are_those_of_numpy(seed, n, share, beta):
+    rng = np.random.default_rng(seed)
+    positive = np.append(rng.random(n - 2) < share, [True, False])
+    curve = reference("rank_scores", positive, scores(rng, n, "float64"))[1:]
+    p = int(positive.sum())
+    for what in ("area", "precision", "lead", "f_beta"):
+        found = TWINS["scan_curve"](what, *curve, p, n - p, beta)
+        assert found == pytest.approx(
+            float(reference("scan_curve", what, *curve, p, n - p, beta)), rel=1e-12, abs=1e-15
+        )
+
+
+def test_curves_of_weights_of_replicates_and_of_one_kind_of_rows_are_left_to_numpy():
+    tp, fp, above = np.array([[1, 2], [0, 1], [0, 0]])
+    for given_curve in ((tp * 1.0, fp, above, 2, 1), (tp[None], fp[None], above[None], [2], [1])):
+        assert np.ravel(left_to_numpy("scan_curve", "area", *given_curve)).tolist() == [3]
+    assert left_to_numpy("scan_curve", "precision", tp, fp * 0, above, 2, 0) == 2
+
+
+@given(SEEDS, st.sampled_from([0, 1, 3, 255, 256, 257, 2000]), st.integers(1, 40), st.sampled_from(FLOATS))
+def test_probabilities_are_binned_as_in_numpy(seed, n, bins, dtype):
+    rng = np.random.default_rng(seed)
+    edges = np.linspace(0, 1, bins + 1)
+    at_edges = np.nextafter(rng.choice(edges, n), rng.choice([-1, 0.5, 2], n)).clip(0, 1)
+    for proba in (rng.random(n), at_edges, rng.choice(edges, n)):
+        agree("bin_rows", proba.astype(dtype), rng.random(n) < 0.4, edges, rel=1e-12)
+
+
+def test_uneven_bins_and_what_is_no_probability_are_left_to_numpy():
+    right = np.array([True, False])
+    assert TWINS["bin_rows"](np.array([0.2, 0.9]), right, np.array([0, 0.1, 1])) is None
+    for wrong in (np.nan, -0.1, 1.1):
+        assert TWINS["bin_rows"](np.array([0.2, wrong]), right, np.linspace(0, 1, 4)) is None
 
 
 def test_threads_count_the_same():

@@ -172,7 +172,7 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     code -= proba < edges[code]
     code += (proba >= edges[code + 1]) & (code < bins - 1)
     mass, sums = np.bincount(code, minlength=bins), np.bincount(code, proba, bins)
-    return mass.astype(np.float64), sums, np.bincount(code[right], minlength=bins).astype(np.float64)
+    return mass.astype(np.float64), sums.astype(np.float64), np.bincount(code[right], minlength=bins).astype(np.float64)
 
 
 @with_twin

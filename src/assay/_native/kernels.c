@@ -418,6 +418,92 @@ static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t n
 SORT(uint32_t)
 SORT(uint64_t)
 
+/* Bits of a number that sort as the numbers do. */
+static inline uint64_t sortable(double value) {
+    uint64_t bits;
+    value += 0.0; /* -0 and 0 are one number */
+    memcpy(&bits, &value, 8);
+    return bits >> 63 ? ~bits : bits | 1ull << 63;
+}
+
+/* The number at a place of the sorted list; the list is reordered (Hoare, 1961). */
+static double at_place(double *x, int64_t n, int64_t place) {
+    int64_t low = 0, high = n - 1;
+    while (low < high) {
+        double pivot = x[low + (high - low) / 2], swap;
+        int64_t i = low, j = high;
+        while (i <= j) {
+            while (x[i] < pivot) i++;
+            while (pivot < x[j]) j--;
+            if (i <= j) swap = x[i], x[i++] = x[j], x[j--] = swap;
+        }
+        if (place <= j) high = j;
+        else if (place >= i) low = i;
+        else break;
+    }
+    return x[place];
+}
+
+#define CELLS (1 << 16)
+
+/* How many numbers have each pattern of leading bits; neighbours count into different tables, as in count_pairs. */
+static int64_t *leading(const double *x, int64_t n) {
+    int64_t *count = calloc(4 * CELLS, sizeof(int64_t)), i = 0;
+    if (!count) return NULL;
+    for (; i + 4 <= n; i += 4)
+        for (int64_t j = 0; j < 4; j++) count[j * CELLS + (sortable(x[i + j]) >> 48)]++;
+    for (; i < n; i++) count[sortable(x[i]) >> 48]++;
+    for (int64_t c = 0; c < CELLS; c++) count[c] += count[CELLS + c] + count[2 * CELLS + c] + count[3 * CELLS + c];
+    return count;
+}
+
+FAST static int64_t hold(const double *x, int64_t n, uint64_t cell, double *held) {
+    int64_t size = 0;
+    for (int64_t i = 0; i < n; i++) {
+        held[size] = x[i];
+        size += sortable(x[i]) >> 48 == cell;
+    }
+    return size;
+}
+
+/* The numbers at the given places of the sorted list, from the cells of equal leading bits that hold them. */
+static int select_of(const double *x, int64_t n, const int64_t *places, int64_t m, double *found) {
+    int64_t *count = leading(x, n), j = 0;
+    double *held = NULL;
+    for (int64_t c = 0; count && c < CELLS; c++)
+        if (count[c] && (c < 0x000f || c > 0xfff0)) m = -1; /* beyond the infinities: not a number */
+    while (count && j < m) {
+        int64_t before = 0, cell = 0, size;
+        while (before + count[cell] <= places[j]) before += count[cell++];
+        if (count[cell] > n / 16 && n > CELLS) break; /* hardly spread: another method is faster */
+        free(held);
+        if (!(held = malloc((count[cell] + 1) * sizeof(double)))) break;
+        size = hold(x, n, cell, held);
+        for (; j < m && places[j] < before + size; j++) found[j] = at_place(held, size, places[j] - before);
+    }
+    free(held);
+    free(count);
+    return j == m;
+}
+
+static int ascending(const int64_t *places, int64_t m, int64_t n) {
+    for (int64_t j = 0; j < m; j++)
+        if (places[j] < (j ? places[j - 1] : 0) || places[j] >= n) return 0;
+    return 1;
+}
+
+/* select_places(values, places, found): False for places that do not ascend within the list */
+static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    if (take_all(args, nargs, x, 3, 2, NULL)) return NULL;
+    int known = x[0].type == 'd' && x[1].type == 'q' && x[2].n == x[1].n;
+    Py_BEGIN_ALLOW_THREADS
+    known = known && ascending(x[1].data, x[1].n, x[0].n);
+    known = known && select_of(x[0].data, x[0].n, x[1].data, x[1].n, x[2].data);
+    Py_END_ALLOW_THREADS
+    return done(x, 3, known);
+}
+
 /* ---- curves ----------------------------------------------------------------------------------------------------- */
 
 /* Positive and negative rows with keys in low..low+span, sorted, and merged from the highest positive row down. Where
@@ -427,13 +513,13 @@ SORT(uint64_t)
 
 #define RANK(T, INFINITE)                                                                                              \
     /* Bits that sort as the numbers do, zeros of both signs alike; false where one is no number. */                   \
-    FAST static int keys_##T(const T *x, int64_t n, T *key) {                                                          \
+    FAST static int keys_##T(const T *restrict x, int64_t n, T *restrict key) {                                        \
         const T sign = (T)1 << (8 * sizeof(T) - 1);                                                                    \
         T wrong = 0;                                                                                                   \
         for (int64_t i = 0; i < n; i++) {                                                                              \
-            T v = x[i] == sign ? 0 : x[i];                                                                             \
+            T v = x[i] & (T)(0 - (T)(x[i] != sign));                                                                   \
             wrong |= (T)(v & ~sign) > INFINITE;                                                                        \
-            key[i] = v & sign ? ~v : v | sign;                                                                         \
+            key[i] = v ^ ((T)(0 - (v >> (8 * sizeof(T) - 1))) | sign);                                                 \
         }                                                                                                              \
         return !wrong;                                                                                                 \
     }                                                                                                                  \
@@ -696,6 +782,7 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
     double sum[4 * MOST_BINS] = {0}, *found = x[3].data;
     uint64_t count[4 * MOST_BINS] = {0};
     const double *edge = x[2].data;
+    known = known && edge[1] == 1.0 / (double)bins;
     for (int64_t c = 0; known && c <= bins; c++) known = edge[c] == (c < bins ? c * edge[1] : 1);
     Py_BEGIN_ALLOW_THREADS
     if (known && x[0].type == 'f') known = bin_float(x[0].data, x[1].data, n, edge[1], (int32_t)bins, sum, count);
