@@ -208,26 +208,6 @@ def scores(rng, n, dtype):
         return np.where(rng.random(n) < 0.2, special, drawn).astype(dtype)
 
 
-@given(SEEDS, st.sampled_from([0, 1, 2, 50, 3000]), st.sampled_from([0, 1, 2, 150, 3000]), st.sampled_from(FLOATS))
-def test_ranks_are_those_of_bisection(seed, n, m, dtype):
-    rng = np.random.default_rng(seed)
-    ranked, at = np.sort(scores(rng, n, dtype)), np.sort(scores(rng, m, dtype))
-    if m * 20 < n:
-        left_to_numpy("count_below", ranked, at)
-    else:
-        agree("count_below", ranked, at)
-
-
-def test_ranks_where_everything_ties_are_those_of_bisection():
-    for ranked, at in ((np.zeros(90), np.full(40, -0.0)), (np.full(9, np.inf), np.full(9, np.inf))):
-        agree("count_below", ranked, at)
-
-
-def test_ranks_of_a_score_that_is_no_number_are_left_to_numpy():
-    ranked, at = np.array([0.0, 1.0, np.nan]), np.array([0.5, np.nan])
-    assert [found.tolist() for found in left_to_numpy("count_below", ranked, at)] == [[1, 2], [1, 3]]
-
-
 @given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(0, 12))
 def test_values_at_places_are_those_of_the_sorted_list(seed, n, m):
     rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ Each is replaced by its compiled twin where the package was built with a compile
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import wraps
 from typing import Any, TypeVar, cast
 
@@ -121,7 +122,6 @@ def moments(
     return total, mean, np.maximum(m2, 0)
 
 
-@with_twin
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
     """How many of `ranked` (n,) lie below, and how many at or below, each of `at` (m,); both ascending: (m,) int64."""
     return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
@@ -133,7 +133,12 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
 
     Positive rows that score at least as much, negative ones that do, and negative ones that score more.
     """
-    above, below = (np.sort(score[rows]) for rows in (positive != 0, positive == 0))
+    sides = [score[rows] for rows in (positive != 0, positive == 0)]
+    if threads == 1:
+        above, below = map(np.sort, sides)
+    else:
+        with ThreadPoolExecutor(2) as pool:
+            above, below = pool.map(np.sort, sides)
     first = np.ones(len(above), bool)
     np.not_equal(above[1:], above[:-1], out=first[1:])
     start = np.flatnonzero(first)[::-1]
@@ -213,6 +218,11 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
     columns = np.arange(k)
     for start in range(0, n, step):
         block = slice(start, start + step)
+        if k == 2 and truth[block].max() < 2 and truth[block].min() >= 0 and not np.isnan(proba[block].sum()):
+            own[block], top[block], others[block], before[block], answer[block] = _facts_of_two(
+                proba[block], truth[block]
+            )
+            continue
         p, t = proba[block], truth[block].astype(np.intp)[:, None]
         mine = np.take_along_axis(p, t, axis=1)
         answer[block] = p.argmax(axis=1)
@@ -225,6 +235,14 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
         np.put_along_axis(rest, t, 0.0, axis=1)
         others[block] = np.einsum("ij,ij->i", rest, rest)
     return own, top, others, before, answer
+
+
+def _facts_of_two(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """As row_facts, of two classes: all but the truth is one number."""
+    a, b, second = proba[:, 0], proba[:, 1], truth != 0
+    mine, rest = np.where(second, b, a), np.where(second, a, b)
+    before = (rest > mine) | ((rest == mine) & second)
+    return mine, np.maximum(a, b), rest.astype(np.float64) ** 2, before, b > a
 
 
 @with_twin

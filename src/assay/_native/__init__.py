@@ -68,13 +68,6 @@ def look_up(values: Array, low: int, table: Array) -> Array | None:
     return None if found < 0 else codes if found else codes[:0]
 
 
-def count_below(ranked: Array, at: Array) -> tuple[Array, Array] | None:
-    if len(at) * 20 < len(ranked) or ranked.ndim > 1:  # a few places in a long list are found sooner by bisection
-        return None
-    less, upto = np.empty(len(at), np.int64), np.empty(len(at), np.int64)
-    return (less, upto) if compiled.count_below(*_contiguous(ranked, at), less, upto) else None
-
-
 def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array] | None:
     if positive.dtype != bool or score.ndim != 1 or positive.shape != score.shape or score.dtype.kind != "f":
         return None
@@ -170,7 +163,7 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, moments, count_below, select_places, row_facts, count_labels, label_ranks,
+    count_pairs, look_up, moments, select_places, row_facts, count_labels, label_ranks,
     rank_scores, scan_curve, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -1,5 +1,4 @@
 /* The hot loops of assay/kernels.py, compiled: the same functions on the same inputs, without temporaries.
- *
  * Arrays come in through the buffer protocol, C-contiguous; results are written into arrays that the caller made.
  * Sums are float64 in blocks, counts int64. The interpreter's lock is released while a loop runs.
  */
@@ -122,7 +121,6 @@ static PyObject *done(Arg *args, int count, int known) {
                           double *table) {                                                                             \
         for (int64_t i = 0; i < n; i++) table[((cell ? cell[i] * k : 0) + a[i]) * k + b[i]] += w[i];                   \
     }
-
 COUNT_PAIRS(uint8_t)
 COUNT_PAIRS(uint16_t)
 COUNT_PAIRS(uint32_t)
@@ -186,7 +184,6 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         }                                                                                                              \
         return !wrong;                                                                                                 \
     }
-
 LOOK_UP(uint8_t, uint8_t, uint8_t)
 LOOK_UP(int32_t, uint32_t, uint8_t)
 LOOK_UP(int64_t, uint64_t, uint8_t)
@@ -316,46 +313,9 @@ static PyObject *moments(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 
 /* ---- order ------------------------------------------------------------------------------------------------------ */
 
-/* A merge without branches on the data: which array comes next cannot be predicted. */
-#define COUNT_BELOW(T)                                                                                                 \
-    static void below_##T(const T *ranked, int64_t n, const T *at, int64_t m, int64_t *less, int64_t *upto) {          \
-        int64_t i = 0, j = 0;                                                                                          \
-        while (i < n && j < m) {                                                                                       \
-            int64_t below = ranked[i] < at[j];                                                                         \
-            less[j] = i;                                                                                               \
-            i += below, j += 1 - below;                                                                                \
-        }                                                                                                              \
-        for (; j < m; j++) less[j] = n;                                                                                \
-        for (j = 0; j < m; j++) {                                                                                      \
-            for (i = j && at[j - 1] == at[j] ? upto[j - 1] : less[j]; i < n && ranked[i] == at[j];) i++;               \
-            upto[j] = i;                                                                                               \
-        }                                                                                                              \
-    }
-
-COUNT_BELOW(float)
-COUNT_BELOW(double)
-
-/* count_below(ranked, at, less, upto): False where `at` ends in a nan */
-static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[4];
-    if (take_all(args, nargs, x, 4, 2, NULL)) return NULL;
-    int64_t n = x[0].n, m = x[1].n;
-    char type = x[0].type == x[1].type && x[2].n == m && x[3].n == m ? x[0].type : 0;
-    if (m && type == 'd' && isnan(((const double *)x[1].data)[m - 1])) type = 0;
-    if (m && type == 'f' && isnan(((const float *)x[1].data)[m - 1])) type = 0;
-    Py_BEGIN_ALLOW_THREADS
-    if (type == 'f') below_float(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
-    else if (type == 'd') below_double(x[0].data, n, x[1].data, m, x[2].data, x[3].data);
-    else type = 0;
-    Py_END_ALLOW_THREADS
-    return done(x, 4, type != 0);
-}
-
-/* Sorting of bits that sort as the numbers do: by value alone, so that no row has to be carried along.
- *
- * A long list is parted by its leading bits into lists that stay in cache; a short one is sorted by its 22 leading bits
- * in two passes, after which only runs that agree in all of them are out of order. Leading bits are those of the
- * difference to the least number. */
+/* Sorting of bits that sort as the numbers do: by value alone, so that no row has to be carried along. A long list is
+ * parted by its leading bits into lists that stay in cache; a short one is sorted by its 22 leading bits (of the
+ * difference to the least number) in two passes, after which only runs that agree in all of them are out of order. */
 #define DIGIT 11
 #define DIGITS (1 << DIGIT)
 #define PARTS (1 << DIGIT)
@@ -414,7 +374,6 @@ static PyObject *count_below(PyObject *self, PyObject *const *args, Py_ssize_t n
             }                                                                                                          \
         }                                                                                                              \
     }
-
 SORT(uint32_t)
 SORT(uint64_t)
 
@@ -629,7 +588,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
         return m;                                                                                                      \
     }                                                                                                                  \
     static int64_t rank_##T(const T *x, const uint8_t *y, int64_t n, const T *bounds, int64_t cuts, int64_t part,      \
-                            const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above,           \
+                            const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above,     \
                           T *pos, int64_t spaces) {                                                                    \
         T low = 0, high = ~(T)0, key[STRIP];                                                                           \
         if (part > 0) keys_##T(bounds + part - 1, 1, &low);                                                            \
@@ -643,7 +602,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
         }                                                                                                              \
 if (p != room || all > UINT32_MAX || spaces < 2 * all + 2) return -1;                                          \
         if (!p) return 0;                                                                                              \
-        T *spare = pos + p + 1, *neg = p <= FEW && all / 8 > p ? NULL : spare + all;                                          \
+        T *spare = pos + p + 1, *neg = p <= FEW && all / 8 > p ? NULL : spare + all;                                   \
         uint32_t *cells = neg ? NULL : malloc((MOST_CELLS + 2) * (2 * sizeof(uint32_t) + 1));                          \
         if (!neg && !cells) return -1;                                                                                 \
         split_##T(x, y, n, low, high - low, pos, neg);                                                                 \
@@ -654,11 +613,10 @@ if (p != room || all > UINT32_MAX || spaces < 2 * all + 2) return -1;           
         free(cells);                                                                                                   \
         return m;                                                                                                      \
     }
-
 RANK(uint32_t, 0x7f800000u)
 RANK(uint64_t, 0x7ff0000000000000ull)
 
-/* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, spare, part): how many thresholds; -1 for NumPy */
+/* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, spare, part): thresholds, -1 for NumPy */
 static PyObject *rank_scores(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[9];
     int64_t part, m = -1;
@@ -768,7 +726,6 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
         }                                                                                                              \
         return 1;                                                                                                      \
     }
-
 BIN_ROWS(float)
 BIN_ROWS(double)
 
@@ -848,7 +805,6 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
             own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
         }                                                                                                              \
     }
-
 ROW_FACTS(float, int32_t)
 ROW_FACTS(double, int64_t)
 
@@ -868,7 +824,6 @@ ROW_FACTS(double, int64_t)
         }                                                                                                              \
         for (int64_t i = 0; i < n; i++) answer[i] = b[i] > a[i];                                                       \
     }
-
 TWO_FACTS(float)
 TWO_FACTS(double)
 
@@ -1013,7 +968,6 @@ static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t 
             depth[i] = deepest;                                                                                        \
         }                                                                                                              \
     }
-
 LABEL_RANKS(float)
 LABEL_RANKS(double)
 
@@ -1035,10 +989,9 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
-static PyMethodDef methods[] = {METHOD(count_pairs), METHOD(look_up), METHOD(moments),
-                                METHOD(count_below), METHOD(select_places), METHOD(row_facts),
-                                METHOD(count_labels), METHOD(label_ranks),  METHOD(rank_scores),
-                                METHOD(scan_curve),  METHOD(bin_rows),      {NULL, NULL, 0, NULL}};
+static PyMethodDef methods[] = {
+    METHOD(count_pairs), METHOD(look_up),    METHOD(moments),  METHOD(select_places), METHOD(row_facts), METHOD(count_labels),
+    METHOD(label_ranks), METHOD(rank_scores), METHOD(scan_curve), METHOD(bin_rows), {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
                                     methods, NULL, NULL, NULL, NULL};
