@@ -243,3 +243,9 @@ def test_every_public_name_can_be_reached_and_is_listed():
     for name in assay.ROOMS:
         assert getattr(assay, name).__name__ == name
         assert name in dir(assay)
+
+
+def test_an_empty_metric_is_refused_and_not_taken_for_none(capsys, table):
+    status, out, err = run(capsys, "evaluate", table, "--metric", "")
+    assert (status, out) == (2, "")
+    assert "--metric is empty" in err

@@ -157,6 +157,8 @@ def test_a_metric_of_another_task_is_an_error_naming_the_tasks_it_is_for():
     ("text", "message"),
     [
         ("acuracy", "no metric is named 'acuracy'. Did you mean accuracy"),
+        ("f1_score", "no metric is named 'f1_score'. Did you mean f1?"),
+        ("roc_auc_score", "no metric is named 'roc_auc_score'. Did you mean roc_auc?"),
         ("f_beta(gamma=2)", "no parameter 'gamma' in f_beta; it takes beta, average, only"),
         ("f_beta(beta=big)", "parameter beta must be float; got big"),
         ("f1(average=macroo)", "must be one of auto, binary, macro, micro, weighted, samples, none; got macroo"),

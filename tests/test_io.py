@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import re
 import subprocess
 import sys
 
@@ -229,6 +230,12 @@ def test_the_truth_may_have_another_name(put):
 def test_a_missing_truth_column_is_named_with_the_likely_one(put):
     with pytest.raises(SchemaError, match=r"p.csv: no truth column 'y'; columns are y_true, a.label. .*truth='y_true'"):
         read(put("p.csv", "y_true,a.label", "cat,cat"))
+
+
+@pytest.mark.parametrize("name", ["label_true", "Target (2024)", "is_class"])
+def test_a_truth_column_is_known_by_a_word_of_its_name(put, name):
+    with pytest.raises(SchemaError, match=re.escape(f"Is it {name!r}?")):
+        read(put("p.csv", f"{name},a.label", "cat,cat"))
 
 
 def test_models_chooses_and_orders_the_models(put):

@@ -348,6 +348,8 @@ def _split(metrics: Sequence[str]) -> list[str]:
     """Metrics asked for; one option may hold several, separated by commas outside brackets."""
     import re
 
+    if any(not text.strip() for text in metrics):
+        raise SchemaError("--metric is empty; name a metric, or leave the option out for those that suit the table")
     return [m.strip() for text in metrics for m in re.split(r",(?![^(]*\))", text) if m.strip()]
 
 

@@ -90,7 +90,9 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> type[T]:
         self.load(name)
         if name not in self._classes:
-            close = difflib.get_close_matches(name, self._classes, n=3)
+            # Other libraries call f1 f1_score: a name that the text begins with is as near as one that looks like it.
+            begun = [known for known in self._classes if name.startswith(f"{known}_")]
+            close = sorted(begun, key=len)[-1:] or difflib.get_close_matches(name, self._classes, n=3)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
             )

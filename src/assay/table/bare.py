@@ -7,6 +7,7 @@
 """
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -60,10 +61,11 @@ def _refuse_no_truth(table: Part, asked: Asked) -> None:
         return
     names = [key.name for key in table.columns if key.role == "column"] or [key.spelled() for key in table.columns]
     close = difflib.get_close_matches(asked.truth, names, n=1) or [name for name in NAMES_OF_TRUTH if name in names]
+    close = close or [name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)]
     name, columns = close[0] if close else "COLUMN", _listed(table, asked)
-    hint = f" Is it {close[0]!r}? Then" if close else " Otherwise"
+    hint = f" Is it {close[0]!r}? Then name" if close else " Name"
     raise SchemaError(
-        f"no truth column {asked.truth!r}; columns are {columns}.{hint} name it: truth={name!r} (--truth {name} on the "
+        f"no truth column {asked.truth!r}; columns are {columns}.{hint} it: truth={name!r} (--truth {name} on the "
         f"command line)."
     )
 
