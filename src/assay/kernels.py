@@ -1,6 +1,6 @@
 """The hot loops in NumPy, blocked so that their buffers stay in cache: the reference, always there.
 
-Each is replaced by its compiled twin where the package was built with a compiler; `in_use` says which.
+Those marked `with_twin` are replaced by compiled ones where the package was built with a compiler; `in_use` says which.
 
 >>> import numpy as np
 >>> count_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
