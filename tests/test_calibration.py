@@ -208,8 +208,9 @@ def test_one_step_from_the_fit_lands_where_fitting_the_drawn_rows_does(metric):
 def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
     y, odds = [0, 1, 0, 1, 1], np.array([-50.0, 40.0, 60.0, 55.0, 70.0])
     logits = Predictions.from_arrays(y, {"m.logit": np.stack([np.zeros(5), odds], axis=1)}, classes=[0, 1], positive=1)
-    value = CalibrationSlope().state.observe(logits.rows("m"))
-    assert value[0].values[:, 0].tolist() == odds.tolist()
+    state = CalibrationSlope().state
+    value = state.observe(logits.rows("m"))
+    assert state.summary(value, logits.schema).values[:, 0].tolist() == odds.tolist()
 
 
 def test_bins_of_too_many_classes_are_refused_before_they_fill_the_memory():

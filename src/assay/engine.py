@@ -35,8 +35,8 @@ __all__ = ["BUCKETS", "ENGINES", "Crossing", "Engine", "Grouping", "Job", "Keep"
 ENGINES: "Registry[Engine]" = Registry("engines")
 
 BUCKETS = 1024
-# Bytes of a batch: what stays in a core's cache while every state looks at it.
-WITHIN = 1 << 21
+# Bytes of a batch: few enough that what states make of its rows is still in cache when it is read again.
+WITHIN = 1 << 23
 # Batches whose values are joined at a time: many, since each join costs; of a stream few, since sketches are large.
 AHEAD, FEW = 64, 4
 

@@ -12,7 +12,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from math import isnan
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -39,8 +40,7 @@ MOST_GROUPS = 10_000
 ROWS_IN_BLOCKS = 1 << 16
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One figure: `value` in [`low`, `high`] by `method`, on `n` rows; nan values carry their reason in `note`.
 
     `class_` (JSON: class) is the class of a per-class figure, (truth, predicted) for a confusion matrix, else None;
@@ -60,7 +60,7 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """The row under the names of the JSON contract."""
-        return {("class" if name == "class_" else name): value for name, value in self.__dict__.items()}
+        return {("class" if name == "class_" else name): value for name, value in self._asdict().items()}
 
 
 @dataclass(frozen=True)
@@ -273,24 +273,24 @@ def _figures(
     of_class: Array | None,
 ) -> list[Row]:
     schema, n = sample.schema, sample.n
-    figures = metric.figures(sample.summary)
-    nothing = np.full(len(figures), np.nan)
-    low, high, method = nothing, nothing, ""
+    figures = metric.figures(sample.summary).tolist()
+    low = high = [np.nan] * len(figures)
+    method = ""
     sketched = isinstance(sample.state, Kept) and sample.sketched
     unknown = sketched and not _apart(metric, frame)
     if question.intervals and n and not unknown:
         asked = question.intervals if isinstance(question.intervals, str) else None
-        low, high, method = interval(metric, sample, question.confidence, asked)
+        *ends, method = interval(metric, sample, question.confidence, asked)
+        low, high = (np.asarray(end, np.float64).tolist() for end in ends)
     said = metric.note(sample.summary, schema) if n else ""
     labels = _labels(metric, schema)
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, n) if np.isnan(value) else ""
+        undefined = _reason(metric, n) if isnan(value) else ""
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
-        note = "; ".join(filter(None, (undefined, said, few)))
-        shown = "" if np.isnan(a) else method
-        result.append(Row(model, text, label, key, float(value), float(a), float(b), n, shown, note))
+        note = "; ".join(filter(None, (undefined, said, few))) if undefined or few else said
+        result.append(Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note))
     return result
 
 

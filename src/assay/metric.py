@@ -14,6 +14,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kept import Ranked, Table, Values
+from assay.kernels import moments
 from assay.order import Curve, Ranking
 from assay.predictions import Predictions, Rows
 from assay.registry import Member, Registry
@@ -215,9 +216,22 @@ class Ratio(OfClasses):
 
     def per_row(self, rows: Rows) -> Array:
         """The ratio of each row's own labels (n,), for average=samples."""
-        tp, support, predicted = rows.label_counts[1].T
-        k = np.full(len(tp), rows.schema.k)
-        each = ratio(*self.parts(Counts(tp, support, predicted, k, tp, tp, None, True)))
+        return self._of_sets(rows.label_counts[1], rows.schema.k)
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment of the rows' ratios, each kind of row once."""
+        if rows.label_sets is None:
+            return None
+        table = rows.label_sets[1]
+        there = np.flatnonzero(table)
+        kinds = np.stack(np.unravel_index(there, table.shape), axis=1)
+        found = moments(self._of_sets(kinds, rows.schema.k)[:, None], table.ravel()[there].astype(np.float64))
+        return found[1][0], found[2][0]
+
+    def _of_sets(self, sizes: Array, k: int) -> Array:
+        """The ratio (m,) of rows with so many hits, true and predicted labels (m, 3), of k."""
+        tp, support, predicted = sizes.T
+        each = ratio(*self.parts(Counts(tp, support, predicted, np.full(len(tp), k), tp, tp, None, True)))
         return np.where(np.isnan(each), (support + predicted == 0).astype(float), each)
 
 

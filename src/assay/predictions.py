@@ -15,13 +15,14 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnsupportedError
-from assay.kernels import count_labels, in_use, label_ranks, row_facts
+from assay.kernels import count_labels, count_sets, in_use, label_ranks, row_facts
 from assay.once import once
 from assay.table.columns import Array, arrow, from_numpy
 from assay.table.door import admit, by_model, outputs_of
 from assay.table.labels import Label
 from assay.table.outputs import Given
 from assay.table.schema import SPECIAL, Kind, Schema, Task
+from assay.totals import ErrorTotals, ProbaTotals, of_errors, of_proba
 
 __all__ = ["Facts", "Predictions", "Rows", "assemble"]
 
@@ -247,6 +248,9 @@ class Facts(NamedTuple):
     answer: Array  # code of the most probable class
 
 
+MOST_LABELS = 62  # whose sets are counted by size: a table of 2 MB
+
+
 class Rows:
     """One model's rows as states read them; what the model did not give is derived once from what it gave.
 
@@ -278,6 +282,27 @@ class Rows:
         """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
         given = self.given.get("proba")
         return Facts(*row_facts(self.proba if given is None else given, self.truth))
+
+    @once
+    def proba_totals(self) -> ProbaTotals | None:
+        """What metrics of given class probabilities share, in one pass; None for other rows, and without rows."""
+        proba = self.given.get("proba")
+        if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
+            return None
+        return of_proba(proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1)
+
+    @once
+    def error_totals(self) -> ErrorTotals | None:
+        """What metrics of error share, in one pass (regression); None without rows."""
+        return of_errors(self.truth, self.value) if len(self.truth) else None
+
+    @once
+    def label_sets(self) -> tuple[Array, Array] | None:
+        """Hits, true and predicted labels: per label (3, labels), and how many rows have so many of each (multi-label).
+
+        None where there are many labels; see `assay.kernels.count_sets`.
+        """
+        return count_sets(self.truth, self.label) if self.schema.k <= MOST_LABELS else None
 
     @once
     def label_counts(self) -> tuple[Array, Array]:

@@ -25,6 +25,8 @@ from assay.errors import NameLookupError
 
 __all__ = ["Member", "Registry"]
 
+MOST_MADE = 4096  # members that are kept for the next time their text is read
+
 T = TypeVar("T", bound="Member")
 
 
@@ -54,6 +56,7 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._classes: dict[str, type[T]] = {}
+        self._made: dict[tuple[type[T], str], T] = {}  # by class and the text of its parameters; members are frozen
         self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
 
     def add(self, member: type[T]) -> None:
@@ -110,7 +113,12 @@ class Registry(Generic[T]):
             )
         name, inside = found.groups()
         cls = self[name]
-        return cls(**_arguments(cls, text, inside or ""))
+        key = (cls, inside or "")
+        if key not in self._made:
+            if len(self._made) >= MOST_MADE:
+                self._made.clear()
+            self._made[key] = cls(**_arguments(cls, text, key[1]))
+        return self._made[key]
 
 
 def parameters(cls: Any) -> "list[Field[Any]]":

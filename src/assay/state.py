@@ -22,7 +22,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import count_pairs, divide, moments, sum_by
+from assay.kernels import count_pairs, divide, join_moments, moments, sum_by
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -102,7 +102,9 @@ class Confusion(State[ConfusionTable]):
         weight = rows.weight
         count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
         table = _pairs(rows, weight, cell, cells)
-        if rows.schema.task == "multilabel":
+        if rows.schema.task == "multilabel" and weight is None and cell is None and rows.label_sets is not None:
+            right = np.einsum("iii->", rows.label_sets[1])[None]
+        elif rows.schema.task == "multilabel":
             hit, true, said = rows.label_counts[1].T
             exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
@@ -138,9 +140,12 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
     k = rows.schema.k
     if rows.schema.task != "multilabel":
+        totals = None if weight is not None or cell is not None or "label" in rows.given else rows.proba_totals
+        if totals is not None and totals.table is not None:
+            return totals.table[None]
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
     if weight is None and cell is None:
-        hit, true, said = rows.label_counts[0]
+        hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]
         whole = len(rows.truth)
         return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(1, k, 2, 2)
     of_label = (count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True))
@@ -235,7 +240,11 @@ class Pair:
 
 
 class RowWise(Protocol):
-    """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out."""
+    """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out.
+
+    It may also have `over_all(rows)`: mean and centred second moment, each (d,), of rows that count alike, from a pass
+    over them that other metrics share; or None.
+    """
 
     def per_row(self, rows: Any) -> Array: ...
 
@@ -262,6 +271,10 @@ class Moments(State[Sums]):
         return Sums(wide, wide, np.zeros(cells, np.int64), zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
+        known = None if rows.weight is not None or cell is not None else _over_all(self.of, rows)
+        if known is not None:
+            count, total = np.array([len(rows.truth)]), np.array([float(len(rows.truth))])
+            return Sums(known[0][None], known[1][None], count, total, total)
         values = np.asarray(self.of.per_row(rows), np.float64)
         values = values[:, None] if values.ndim == 1 else values
         count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
@@ -275,15 +288,7 @@ class Moments(State[Sums]):
 
     def join(self, values: Sequence[Sums]) -> Sums:
         means, m2s, rows, weights, squares = (np.stack(parts) for parts in zip(*values, strict=True))
-        weight = weights.sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            # From the first mean on, so that means that hardly differ keep their digits.
-            start = means[np.argmax(weights > 0, axis=0), np.arange(len(weight))]
-            gap = np.where(weights[..., None] > 0, means - start, 0.0)
-            mean = start + divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
-            m2 = (m2s + weights[..., None] * (means - mean) ** 2 * (weights[..., None] > 0)).sum(axis=0)
-        infinite = ~np.isfinite(means).all(axis=0)
-        mean = np.where(infinite, means.sum(axis=0), mean)
+        weight, mean, m2 = join_moments(weights, means, m2s)
         return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
 
     def take(self, value: Sums, cells: slice) -> Sums:
@@ -311,6 +316,11 @@ class Moments(State[Sums]):
         return value._replace(
             mean=np.where(empty[:, None], np.nan, value.mean), m2=np.where(empty[:, None], np.nan, value.m2)
         )
+
+
+def _over_all(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
+    read = getattr(of, "over_all", None)
+    return None if read is None else cast("tuple[Array, Array] | None", read(rows))
 
 
 def _widened(values: Array, width: int) -> Array:

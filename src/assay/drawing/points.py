@@ -161,10 +161,8 @@ def _curve(
     """The curve of a binary task, or the mean over classes of the curves read off at `grid`."""
     rows = predictions.rows(model)
     state = Ranked()
-    curves = []
-    for curve in state.summary(state.observe(rows), rows.schema).each(lambda problem: problem.curve):
-        if curve.positives and (curve.negatives or trace is _precision_recall):
-            curves.append(trace(curve))
+    found = state.summary(state.observe(rows), rows.schema).each(lambda problem: problem.curve)
+    curves = [trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)]
     if not curves:
         return None
     if len(curves) == 1:

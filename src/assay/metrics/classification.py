@@ -144,6 +144,13 @@ class TopKAccuracy(RowMetric):
         """Whether the true class of each row is among the first k (n,)."""
         return rows.facts.before < self.k
 
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Share of the rows, and its second moment."""
+        if rows.proba_totals is None:
+            return None
+        hits, n = int(rows.proba_totals.ranks[: self.k].sum()), rows.proba_totals.rows
+        return np.array([hits / n]), np.array([hits * (1 - hits / n)])
+
 
 @dataclass(frozen=True)
 class BalancedAccuracy(Metric):

@@ -14,6 +14,7 @@ from assay.metric import RowMetric
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema
+from assay.totals import FLOOR
 
 __all__ = ["Brier", "LogLoss"]
 
@@ -33,7 +34,7 @@ class LogLoss(RowMetric):
     """
 
     name = "log_loss"
-    floor: float = float(np.finfo(np.float64).eps)
+    floor: float = FLOOR
     reads = "proba"
     better = "lower"
     bounds = (0.0, float("inf"))
@@ -61,6 +62,14 @@ class LogLoss(RowMetric):
         floored = (of_truth < least).reshape(len(of_truth), -1)
         loss = np.maximum(of_truth, least).reshape(floored.shape)
         return np.stack([-loss.mean(axis=1), floored.any(axis=1)]).T
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment of the loss, and of the use of the floor, of all rows."""
+        if self.floor != FLOOR or rows.proba_totals is None:
+            return None
+        mean, m2, _, _, floored = rows.proba_totals.sums
+        share = floored / rows.proba_totals.rows
+        return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
     def _labels(self, rows: Rows) -> Array:
         """Log-probability of each label's own truth (n, labels)."""
@@ -106,3 +115,10 @@ class Brier(RowMetric):
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
         return np.asarray(scale * (rows.facts.others + (1 - rows.facts.own) ** 2))
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment of the squared distance of all rows."""
+        if rows.proba_totals is None:
+            return None
+        scale = 0.5 if self.scale_by_half else 1.0
+        return scale * rows.proba_totals.sums[2:3], scale**2 * rows.proba_totals.sums[3:4]

@@ -13,6 +13,7 @@ from assay.metric import RowMetric
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
+from assay.totals import OVER, UNDER
 
 __all__ = ["Pinball", "QuantileCoverage"]
 
@@ -46,6 +47,16 @@ class Pinball(RowMetric):
         """Loss of each row."""
         gap = rows.residual
         return np.maximum(self.alpha * gap, (self.alpha - 1) * gap)
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment over all rows: of errors above 0 and below, of which each row has one."""
+        totals = rows.error_totals
+        if totals is None:
+            return None
+        mean, m2 = totals.of(OVER, UNDER)
+        share = np.array([self.alpha, 1 - self.alpha])
+        together = (share**2 * m2).sum() - 2 * totals.rows * np.prod(share * mean)
+        return np.array([(share * mean).sum()]), np.array([max(together, 0.0)])
 
 
 @dataclass(frozen=True)
