@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from assay.binning import grouping_of
-from assay.cautions import ClassRows, cautions
+from assay.cautions import SHARES, ClassRows, cautions
 from assay.engine import BUCKETS, Crossing, Engine, Grouping, Job
 from assay.errors import UnsupportedError
 from assay.kept import Kept, is_beyond
@@ -30,7 +30,7 @@ from assay.state import Confusion, Counts, State
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import FEW, interval
+from assay.uncertainty import FEW, effective_trials, interval
 
 __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
 
@@ -284,10 +284,13 @@ def _figures(
         low, high = (np.asarray(end, np.float64).tolist() for end in ends)
     said = metric.note(sample.summary, schema) if n else ""
     labels = _labels(metric, schema)
-    warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method)
+    trials = effective_trials(metric, sample)[1] if method in SHARES and metric.interval(schema) == "wilson" else None
+    warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
         undefined = _reason(metric, n) if isnan(value) else ""
+        if question.intervals and n and not unknown and isnan(a) and not undefined:
+            undefined = "no interval: nothing shows how much the rows vary"
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few))) if undefined or few else said
         result.append(Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note))

@@ -254,6 +254,14 @@ class RowMetric(Metric):
     def interval(self, schema: Schema) -> Interval:
         return "t"
 
+    def margin(self, schema: Schema) -> float:
+        """How far from the near end of its range the next row may be, though no row has been: an eighth of it."""
+        return (self.bounds[1] - self.bounds[0]) / 8 if np.isfinite(self.bounds).all() else 0.0
+
+    def otherwise(self, value: float, schema: Schema) -> float:
+        """The value of a row unlike rows that all have this one; nan where that cannot be known."""
+        return float("nan")
+
 
 class ValueMetric(Metric):
     """A figure of all rows' values, such as a quantile; subclasses write `per_row` and `of_values`."""

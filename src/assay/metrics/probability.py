@@ -71,6 +71,20 @@ class LogLoss(RowMetric):
         share = floored / rows.proba_totals.rows
         return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
+    def margin(self, schema: Schema) -> float:
+        """Half of what a chance forecast costs."""
+        k = 2 if schema.task == "multilabel" else schema.k
+        return float(np.log(max(k, 2)) / 2)
+
+    def otherwise(self, value: float, schema: Schema) -> float:
+        """What a row costs that was forecast alike, but whose truth is another class (of several labels: of one)."""
+        with np.errstate(divide="ignore"):
+            cost = -np.log(-np.expm1(-value))
+            least = np.log(self.floor)
+        if schema.task == "multilabel":
+            return float(value + (min(cost, -least) - value) / schema.k)
+        return float(min(cost + np.log(max(schema.k - 1, 1)), -least))
+
     def _labels(self, rows: Rows) -> Array:
         """Log-probability of each label's own truth (n, labels)."""
         truth = rows.truth.astype(bool)
