@@ -60,13 +60,16 @@ class Outcome(NamedTuple):
 def paired_differences(
     table: Predictions, metric: Metric, models: Sequence[str], confidence: float, engine: Engine, seed: int
 ) -> tuple[dict[str, float], list[RawDifference]]:
-    """The figure of each model, and the difference of every two of them; `metric` is settled for the table's schema."""
+    """The figure of each model that has one, and the difference of every two of them.
+
+    `metric` is settled for the table's schema. UnsupportedError where it is undefined for every model.
+    """
     question = _Question(table, metric, confidence, seed)
     values = dict(engine.fold(table, question.jobs(models)))
     samples = {m: question.sample(values[question.single(m)], question.single(m)) for m in models}
-    figures = {m: question.figure(m, sample) for m, sample in samples.items()}
+    figures = question.figures(samples)
     found = []
-    for a, b in combinations(models, 2):
+    for a, b in combinations(figures, 2):
         pair = values.get(question.pair(a, b))
         outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
         gap = figures[a] - figures[b]
@@ -172,12 +175,21 @@ class _Question:
     def sample(self, value: Any, job: Job) -> Sample:
         return Sample(job.state, value, self.table.schema, job.bucketed, self.clustered, self.seed)
 
-    def figure(self, model: str, sample: Sample) -> float:
-        figure = float(self.metric.figures(sample.summary)[0])
-        if np.isnan(figure):
-            reason = self.metric.undefined if self.table.n else "no_samples"
-            raise UnsupportedError(f"{self.metric} of model {model!r} is undefined ({reason}): nothing to compare")
-        return figure
+    def figures(self, samples: Mapping[str, Sample]) -> dict[str, float]:
+        """The figure of each model that has one."""
+        found = {m: float(self.metric.figures(sample.summary)[0]) for m, sample in samples.items()}
+        defined = {m: figure for m, figure in found.items() if not np.isnan(figure)}
+        if not defined:
+            raise UnsupportedError(
+                f"{self.metric} of model {next(iter(found))!r} is undefined ({self.undefined})"
+                f"{', as of every other' if len(found) > 1 else ''}: nothing to compare"
+            )
+        return defined
+
+    @property
+    def undefined(self) -> str:
+        """Why a figure may be undefined."""
+        return self.metric.undefined if self.table.n else "no_samples"
 
 
 def mcnemar(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:

@@ -167,7 +167,8 @@ def figures_table(
 def _comparison(comparison: Comparison) -> Section:
     pairs = twins.of_pairs(comparison)
     lead = (
-        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs (Holm). "
+        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs "
+        f"({comparison.corrected_by}). "
         + (f"Tied for best: {', '.join(comparison.tied)}." if len(comparison.tied) > 1 else f"Best: {comparison.best}.")
     )
     figure = Figure(draw(differences(comparison), "differences"), pairs)
