@@ -120,8 +120,51 @@ def test_a_grid_is_searched_by_the_metric_to_compare_by(folder):
     assert found.fused == ()
 
 
+BAD = '[models.bad]\nclass = "sklearn.linear_model.LogisticRegression"\nparams = { C = -1.0 }\n'
+
+
+def test_a_model_that_fails_is_a_row_with_the_error_in_every_result(folder):
+    found = study(folder, STUDY + BAD)
+    told = json.loads((folder / "study" / "report.json").read_text())
+    for rows in (found.report.records, told["evaluation"]["rows"]):
+        of_bad = [row for row in rows if row["model"] == "bad"]
+        assert [row["metric"] for row in of_bad] == ["accuracy", "roc_auc"]
+        assert all("InvalidParameterError" in row["note"] for row in of_bad)
+        assert all(row["n"] == 0 for row in of_bad)
+    assert "failed to fit in fold 0: InvalidParameterError" in (folder / "study" / "report.html").read_text()
+    (line,) = [line for line in repr(found.report).splitlines() if line.strip().startswith("bad")]
+    assert "-  (model 'bad' failed" in line
+    failed = [row for row in timings(folder / "study" / "parts").rows if row.model == "bad"]
+    assert [row.fold for row in failed] == [0, 1, 2, 3]
+    assert all("InvalidParameterError" in row.error and np.isnan(row.fit_seconds) for row in failed)
+    assert [line.split()[:2] for line in repr(found.timings).splitlines() if line.startswith("bad")] == [
+        ["bad", "failed"]
+    ]
+    assert found.timings.chart()
+
+
+def test_the_cheaper_of_models_within_one_standard_error_is_named(folder):
+    text = STUDY.replace("max_depth = 3", "max_depth = 3, random_state = 1")
+    text += '[models.forest]\nclass = "sklearn.ensemble.RandomForestClassifier"\nparams = { n_estimators = 100 }\n'
+    found = study(folder, text)
+    assert found.frugal is not None
+    assert set(found.frugal.records[0]) >= {"model", "cost", "within"}
+    assert {row.model for row in found.frugal.rows} == {"lr", "tree", "forest"}
+    assert found.frugal.verdict in repr(found)
+    assert json.loads(found.to_json())["frugal"]["chosen"] == found.frugal.chosen
+
+
+def test_what_to_compare_and_which_advice_to_leave_out_are_said_in_the_file(folder):
+    options = 'equivalence = 0.05\ncorrection = "benjamini_hochberg"\nignore = ["A003", "A006"]\n'
+    found = study(folder, options + STUDY.replace('["accuracy", "roc_auc"]', '["accuracy", "log_loss"]'))
+    told = found.report.comparison
+    assert (told.equivalence, told.correction, told.unit) == (0.05, "benjamini_hochberg", "folds")
+    assert told.pairs[0].p_equal is not None
+    assert not {"A003", "A006"} & {advice.code for advice in found.report.advice}
+
+
 def test_a_model_that_fails_is_left_out_and_said(folder):
-    text = STUDY + '[models.bad]\nclass = "sklearn.linear_model.LogisticRegression"\nparams = { C = -1.0 }\n'
+    text = STUDY + BAD
     found = study(folder, text)
     assert "bad" not in found.predictions.models
     assert found.notes[0].startswith("bad is left out: model 'bad' failed to fit in fold 0: InvalidParameterError")
@@ -242,7 +285,15 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
         ('target = "diagnosis"', "", r"data: the key 'target' is missing"),
         ('file = "cells.csv"', "", r"data: give one of file"),
         ("[data]", '[data]\nload = "a:b"', r"data: give one of file"),
-        ("seed = 3", 'on_error = "ignore"', r"on_error: must be skip or raise"),
+        ("seed = 3", 'on_error = "ignore"', r"on_error: must be one of skip, raise; got 'ignore'"),
+        ("seed = 3", 'correction = "none"', r"correction: must be one of holm, benjamini_hochberg; got 'none'"),
+        ("seed = 3", "equivalence = 0", r"equivalence: must be above 0.*; got 0"),
+        ("seed = 3", 'equivalence = "1 %"', r"equivalence: expected a number or a whole number; got '1 %'"),
+        ("seed = 3", 'ignore = ["A3"]', r"ignore: no advice has the code 'A3'; the codes are A001, A002"),
+        ("seed = 3", 'ignore = [3]', r"ignore: no advice has the code 3; the codes are A001, A002"),
+        ('"roc_auc"]', '"mse"]', r"metrics: mse is for regression tasks; the task of this study is binary"),
+        ('by = "accuracy"', 'by = "r2"', r"compare_by: r2 is for regression tasks; the task of this study is binary"),
+        ('by = "accuracy"', 'by = "calibration_slope"', r"compare_by: calibration_slope is better neither"),
         ("seed = 3", 'task = "ranking"', r"task: must be one of binary"),
         ("sklearn.tree.DecisionTreeClassifier", "sklearn.model_selection.KFold", r"takes no 'max_depth'"),
         ('drop = ["note"]', 'frame = false', r"data.frame: column 'note' does not hold numbers"),

@@ -74,6 +74,10 @@ CONFIDENCE = click.option("--confidence", default=0.95, show_default=True, help=
 
 SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 
+IGNORE = click.option(
+    "--ignore", multiple=True, metavar="CODE", help="Advice that is not wanted, as in A003 (repeatable)."
+)
+
 POINT = click.option("--point", is_flag=True, help="Check the figures themselves, not their intervals.")
 
 
@@ -115,11 +119,13 @@ def demo(out: Path, seed: int) -> None:
 @click.option(
     "--checkpoint", metavar="STATE", help="Keep the states here: goes on after an interruption, and can be merged."
 )
+@IGNORE
 @SEED
 @JSON
 def evaluate(
     files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
-    require: tuple[str, ...], point: bool, checkpoint: str | None, seed: int, json_to: str | None, **reading: Any,
+    require: tuple[str, ...], point: bool, checkpoint: str | None, ignore: tuple[str, ...], seed: int,
+    json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Every metric of every model in FILE..., each with its interval; Parquet larger than memory is streamed."""
     import assay
@@ -136,7 +142,7 @@ def evaluate(
         asked = [*(asked or defaults(table)), *(r.metric for r in required)]
     found = assay.evaluate(
         table, asked or None, by=by or None, intervals=intervals, confidence=confidence, seed=seed,
-        checkpoint=checkpoint,
+        checkpoint=checkpoint, ignore=_split(ignore, "--ignore", "name a code of advice, as in A003"),
     )  # fmt: skip
     failures = [failure for one in required for failure in one.failures(found, point=point)]
     _show(found, json_to)
@@ -311,17 +317,13 @@ def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:
 @click.option("--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression).")
 @click.option("--title", metavar="TEXT", help="Title of the report.")
 @click.option("--out", "-o", required=True, metavar="report.html", help="The report: one self-contained HTML file.")
+@IGNORE
 @SEED
 @JSON
 def report(
-    files: tuple[str, ...],
-    metric: str | None,
-    title: str | None,
-    out: str,
-    seed: int,
-    json_to: str | None,
-    **reading: Any,
-) -> None:
+    files: tuple[str, ...], metric: str | None, title: str | None, out: str, ignore: tuple[str, ...], seed: int,
+    json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
     """One HTML file to hand to a colleague, from predictions and training logs (FILE... [LOG...])."""
     import assay
     from assay.reader import is_log
@@ -332,7 +334,10 @@ def report(
         raise click.UsageError(
             f"none of {', '.join(files)} is a predictions table; for logs alone use 'assay diagnose'"
         )
-    made = assay.report(_read(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed)
+    made = assay.report(
+        _read(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed,
+        ignore=_split(ignore, "--ignore", "name a code of advice, as in A003"),
+    )  # fmt: skip
     made.save(out)
     click.echo(f"written: {out}", err=True)
     _show(made, json_to)

@@ -19,7 +19,7 @@ from assay.adapter import Adapter, adapter_for, class_list
 from assay.errors import AssayError, MissingDependencyError, UnsupportedError
 from assay.experiment.fingerprint import fingerprint
 from assay.experiment.search import chosen, is_search, searching
-from assay.experiment.store import Part, Store
+from assay.experiment.store import Failure, Part, Store
 from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.table.labels import Array, Label
@@ -33,15 +33,6 @@ Pair = tuple[str, int]
 
 class FitError(AssayError):
     """A model could not be fitted or could not predict; the message names the model and the fold."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A (model, fold) that gave an error, in a run that goes on."""
-
-    model: str
-    fold: int
-    error: str
 
 
 @dataclass(frozen=True, eq=False)

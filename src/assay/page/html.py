@@ -199,7 +199,7 @@ def _number(value: float | None) -> Cell:
 def _best_models(findings: Findings, reads: str) -> list[str]:
     """The models that give what a chart reads, best first, as many as are drawn."""
     schema = findings.predictions.schema
-    models = [row.model for row in findings.ranked if row.model != findings.baseline]
+    models = [row.model for row in findings.ranked if row.model in schema.models]  # not the baseline, none that failed
     return [m for m in models if schema.offers(m, reads)][:MOST_SHOWN]
 
 
