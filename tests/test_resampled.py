@@ -69,6 +69,18 @@ def test_repeats_have_the_degrees_of_freedom_of_one_of_them():
     assert found.p > corrected_t(apart, 1 / 4).p
 
 
+def test_random_splits_have_the_degrees_of_freedom_of_as_many_as_hold_each_row_out_once():
+    rng = np.random.default_rng(0)
+    held = [rng.permutation(200)[:20] for _ in range(30)]
+    y, fold, row = np.concatenate(held) % 2, np.repeat(np.arange(30), 20), np.concatenate(held)
+    wrong = np.where(rng.random(600) < 0.2, 1 - y, y)
+    p = Predictions.from_arrays(y, {"a": y, "b": wrong}, fold=fold, groups={"row": row})
+    found = corrected_differences(p, "accuracy", ["a", "b"]).differences[0]
+    distinct = len(np.unique(row))
+    assert Folds.of(p).repeats == pytest.approx(600 / distinct)
+    assert found.method == f"corrected resampled t, {round(30 * distinct / 600) - 1} d.f. of one repeat"
+
+
 def test_corrected_t_without_a_correction_is_the_paired_t():
     from scipy.stats import ttest_1samp
 

@@ -116,9 +116,9 @@ class Folds:
         return np.bincount(pairs // self.distinct, minlength=len(self.keys))
 
     @property
-    def repeats(self) -> int:
-        """How often a row of data is held out, at most: 1 but for repeated cross-validation."""
-        return int(np.bincount(np.unique(self.fold * self.distinct + self.row) % self.distinct).max(initial=1))
+    def repeats(self) -> float:
+        """How often a row of data is held out, on average: 1 but where rows recur, as in repeated cross-validation."""
+        return float(self.test.sum() / max(self.distinct, 1))
 
     @property
     def ratio(self) -> float:
