@@ -154,6 +154,25 @@ def test_the_cheaper_of_models_within_one_standard_error_is_named(folder):
     assert json.loads(found.to_json())["frugal"]["chosen"] == found.frugal.chosen
 
 
+def test_a_race_drops_the_poor_says_when_and_resumes(folder):
+    text = STUDY.replace("folds = 4", 'class = "RepeatedStratifiedKFold"\nparams = { n_splits = 5, n_repeats = 2 }')
+    text += '[models.lazy]\nclass = "sklearn.dummy.DummyClassifier"\n[race]\nminimum = 4\n' + BAD
+    found = study(folder, text)
+    assert found.race is not None
+    assert "lazy" not in found.race.survivors
+    assert found.predictions.models[: len(found.race.survivors)] == list(found.race.survivors)
+    (row,) = [row for row in found.report.records if row["model"] == "lazy" and row["metric"] == "accuracy"]
+    assert row["note"].startswith("dropped from the race after 4 folds")
+    assert "failed" in next(r["note"] for r in found.report.records if r["model"] == "bad")
+    assert found.timings.models == ["lr", "tree", "lazy"]
+    assert found.race.fits + found.race.fits_saved == 30
+    before = sorted((folder / "study" / "parts").glob("*.parquet"))
+    again = study(folder, text)
+    assert again.predictions == found.predictions
+    assert sorted((folder / "study" / "parts").glob("*.parquet")) == before
+    assert json.loads(found.to_json())["race"]["schema"] == "assay.race/1"
+
+
 def test_what_to_compare_and_which_advice_to_leave_out_are_said_in_the_file(folder):
     options = 'equivalence = 0.05\ncorrection = "benjamini_hochberg"\nignore = ["A003", "A006"]\n'
     found = study(folder, options + STUDY.replace('["accuracy", "roc_auc"]', '["accuracy", "log_loss"]'))
@@ -286,6 +305,8 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
         ('file = "cells.csv"', "", r"data: give one of file"),
         ("[data]", '[data]\nload = "a:b"', r"data: give one of file"),
         ("seed = 3", 'on_error = "ignore"', r"on_error: must be one of skip, raise; got 'ignore'"),
+        ("[split]", "[race]\nmin = 4\n[split]", r"race: unknown key 'min'; did you mean minimum\?.* Known: minimum"),
+        ("[split]", "[race]\nminimum = 1\n[split]", r"minimum must be 2 folds or more"),
         ("seed = 3", 'correction = "none"', r"correction: must be one of holm, benjamini_hochberg; got 'none'"),
         ("seed = 3", "equivalence = 0", r"equivalence: must be above 0.*; got 0"),
         ("seed = 3", 'equivalence = "1 %"', r"equivalence: expected a number or a whole number; got '1 %'"),

@@ -7,7 +7,7 @@ study.report.verdict
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,6 +17,7 @@ import pyarrow as pa
 from assay.adapter import adapter_for, class_list
 from assay.advice import CHECKS
 from assay.budget.frugal import Frugal, one_standard_error
+from assay.budget.race import Race, race
 from assay.errors import UnsupportedError
 from assay.experiment.recipe import Recipe, Where, imported, read_recipe
 from assay.experiment.run import length
@@ -41,7 +42,8 @@ GIVEN = {"X": "X", "data": "X", "y": "y", "target": "y", "groups": "groups", "we
 class Study(Result):
     """What a study found: its table with the fused models in it, the report on it, and how long everything took.
 
-    `frugal` says which of the fitted models to take for its speed, by the one-standard-error rule.
+    `frugal` says which of the fitted models to take for its speed, by the one-standard-error rule; `race`, where there
+    was one, which models were dropped, and when.
     """
 
     schema_name: ClassVar[str] = "assay.study/1"
@@ -55,6 +57,7 @@ class Study(Result):
     report: Report
     timings: Timings
     frugal: Frugal | None = None
+    race: Race | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -64,6 +67,7 @@ class Study(Result):
     def to_dict(self) -> dict[str, Any]:
         parts: dict[str, Result] = {"report": self.report, "timings": self.timings}
         parts |= {"frugal": self.frugal} if self.frugal is not None else {}
+        parts |= {"race": self.race} if self.race is not None else {}
         return {
             "title": self.title,
             "file": str(self.file),
@@ -79,8 +83,9 @@ class Study(Result):
     def __repr__(self) -> str:
         fused = [fused.note for fused in self.fused[1:]]
         said = "\n".join([*self.notes, *fused])
-        times = [repr(self.timings), "" if self.frugal is None else self.frugal.verdict]
-        return "\n\n".join(filter(None, [self.report.summary(), said, *times]))
+        cost = "" if self.frugal is None else self.frugal.verdict
+        ran = "" if self.race is None else repr(self.race)
+        return "\n\n".join(filter(None, [self.report.summary(), said, ran, repr(self.timings), cost]))
 
 
 def run_study(
@@ -108,35 +113,42 @@ def run_study(
     data = _data(recipe)
     _check_metrics(recipe, models, data["y"])
     say(f"cross-validating {', '.join(models)} on {length(data['X'])} rows, into {recipe.output}")
-    table = cross_validate(
-        models,
-        cv=split,
-        task=recipe.task,
-        positive=recipe.positive,
-        inner=within,
-        inner_metric=recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
-        store=recipe.output / "parts",
-        on_error=recipe.on_error,
-        n_jobs=recipe.n_jobs,
-        progress=progress,
-        seed=recipe.seed,
-        **data,
-    )
+    options = data | {
+        "cv": split,
+        "task": recipe.task,
+        "positive": recipe.positive,
+        "inner": within,
+        "inner_metric": recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
+        "store": recipe.output / "parts",
+        "n_jobs": recipe.n_jobs,
+        "progress": progress,
+        "seed": recipe.seed,
+    }
+    raced = None if recipe.race is None else _raced(recipe, models, options)
+    table = cross_validate(models, on_error=recipe.on_error, **options) if raced is None else raced.predictions
     for note in table.notes:
         say(note)
     fused, table = _fused(recipe, table, say)
     say("evaluating, comparing, and writing the report")
     write(table, recipe.output / "predictions.parquet")
     took = timings(recipe.output / "parts")
+    missing = took.failed | ({} if raced is None else raced.left_behind)
     made = report(
         table, metrics=recipe.metrics, metric=recipe.compare_by, title=recipe.title,
-        fused=fused[0] if fused else None, failed=took.failed, equivalence=recipe.equivalence,
+        fused=fused[0] if fused else None, failed=missing, equivalence=recipe.equivalence,
         correction=recipe.correction, ignore=recipe.ignore, seed=recipe.seed,
     )  # fmt: skip
     made.save(recipe.output / "report.html")
     made.to_json(recipe.output / "report.json")
     frugal = _frugal(table, made.metric, took, recipe.seed)
-    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, frugal, table.notes)
+    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, frugal, raced, table.notes)
+
+
+def _raced(recipe: Recipe, models: Mapping[str, Any], options: Mapping[str, Any]) -> Race:
+    """The models cross-validated fold by fold, losers dropped on the way."""
+    told = dict(recipe.race or {})
+    found = race(models, metric=recipe.compare_by, skip=recipe.on_error == "skip", **options, **told)
+    return replace(found, predictions=replace(found.predictions, notes=found.notes))
 
 
 def _frugal(table: Predictions, metric: str, took: Timings, seed: int) -> Frugal | None:

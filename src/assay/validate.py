@@ -79,7 +79,7 @@ def cross_validate(
     done = [pair for name in plan.models for fold in plan.folds if (pair := (name, fold)) in parts]
     times = Timings.of([parts[pair] for pair in done], errors)
     failed = times.failed
-    notes = [f"{name} is left out: {failed[name]}." for name in plan.models if name in failed]
+    notes = [f"{name} is left out: {failed[name].rstrip('.')}." for name in plan.models if name in failed]
     kept = [name for name in plan.models if name not in failed]
     if not kept:
         raise FitError(f"every model failed: {' '.join(notes)}")

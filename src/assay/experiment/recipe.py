@@ -28,7 +28,7 @@ TOP: Spec = {
     "title": (str,), "seed": (int,), "output": (str,), "task": (str,), "positive": (str, int, bool),
     "metrics": (list,), "compare_by": (str,), "equivalence": (float, int), "correction": (str,), "ignore": (list,),
     "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
-    "data": (dict,), "split": (dict,), "inner": (dict,), "preprocess": (list,), "models": (dict,),
+    "data": (dict,), "split": (dict,), "inner": (dict,), "race": (dict,), "preprocess": (list,), "models": (dict,),
 }  # fmt: skip
 DATA: Spec = {
     "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,), "weight": (str,),
@@ -36,6 +36,7 @@ DATA: Spec = {
 }  # fmt: skip
 SPLIT: Spec = {"folds": (int,), "class": (str,), "params": (dict,)}
 INNER: Spec = {**SPLIT, "metric": (str,)}
+RACE: Spec = {"minimum": (int,), "confidence": (float,)}
 MODEL: Spec = {"class": (str,), "params": (dict,), "preprocess": (list,), "grid": (dict,)}
 OBJECT: Spec = {"class": (str,), "params": (dict,)}
 CHOICES: Mapping[str, Sequence[str]] = {
@@ -73,6 +74,7 @@ class Recipe:
     split: Mapping[str, Any]
     inner: Mapping[str, Any]
     models: Mapping[str, Mapping[str, Any]]
+    race: Mapping[str, Any] | None = None
     preprocess: Sequence[Any] = ()
     task: Any = None
     positive: Any = None
@@ -135,7 +137,7 @@ def read_recipe(path: str | Path, output: str | Path | None = None) -> Recipe:
         raise ReadError(f"{path}: is not TOML: {error}") from None
     where = Where(str(path), "")
     _checked(where, told, TOP, ("data", "models"))
-    for key, spec in (("data", DATA), ("split", SPLIT), ("inner", INNER)):
+    for key, spec in (("data", DATA), ("split", SPLIT), ("inner", INNER), ("race", RACE)):
         _checked(where.at(key), told.get(key, {}), spec)
     _check_names(where, told)
     _check_models(where, told)
