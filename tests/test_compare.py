@@ -250,6 +250,23 @@ def test_over_folds_a_margin_gives_the_probabilities_of_what_holds():
     assert compare(p, "accuracy", unit="rows", equivalence=0.02).pairs[0].p_a is None
 
 
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_what_the_best_is_worth_is_said_where_asked(metric):
+    rng = np.random.default_rng(0)
+    y = np.arange(100) % 2
+    p = Predictions.from_arrays(
+        y, {f"m{i}.proba": np.clip(0.4 * y + 0.3 + rng.normal(0, 0.3, 100), 0, 1) for i in range(8)}
+    )
+    found, plain = compare(p, metric, selected=True), compare(p, metric)
+    assert found.selected.best == found.best
+    assert found.selected.value < found.selected.naive == found.values[found.best]
+    assert f"by {metric}: " in repr(found.selected)
+    assert repr(found.selected) in repr(found)
+    assert json.loads(found.to_json())["selected"]["value"] == found.selected.value
+    assert json.loads(plain.to_json())["selected"] is None
+    assert plain.selected is None
+
+
 def test_the_model_that_is_truly_best_is_among_those_tied_for_best():
     rng, missing = np.random.default_rng(4), 0
     y = np.arange(400) % 2

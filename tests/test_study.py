@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_breast_cancer
 
@@ -277,6 +278,33 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     assert resumed.predictions == whole.predictions
     a, b = ((folder / where / "predictions.parquet").read_bytes() for where in ("study", "whole"))
     assert a == b
+
+
+def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folder):
+    log = folder / "fits.txt"
+    (folder / "slow_model.py").write_text(SLOW.format(log=str(log)))
+    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace("folds = 4", "folds = 8")
+    path, out = written(folder, "n_jobs = 2\n" + text), folder / "cut"
+    command = [sys.executable, "-m", "assay", "validate", str(path), "-o", str(out)]
+    rng, kills = np.random.default_rng(0), 0
+    for seconds in rng.uniform(1.0, 3.0, 4):
+        running = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGKILL)
+        kills += running.wait() == -signal.SIGKILL
+    assert kills > 0
+    there = list((out / "parts").glob("*.parquet"))
+    log.unlink(missing_ok=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # 8 of the slow model's parts and 8 of the other's; those that are there are not fitted again.
+    of_slow = [name for name in there if json.loads(pq.read_schema(name).metadata[b"assay.part"])["model"] == "tree"]
+    assert (len(log.read_text().split()) if log.exists() else 0) == 8 - len(of_slow)
+    whole = subprocess.run([*command[:-1], str(folder / "whole")], capture_output=True, text=True, check=True)
+    for name in ("predictions.parquet", "report.json"):
+        assert (out / name).read_bytes() == (folder / "whole" / name).read_bytes()
+    assert done.stdout.splitlines()[:10] == whole.stdout.splitlines()[:10]
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,7 @@ def fairness(
     type=click.Choice(["holm", "benjamini_hochberg"]),
     help="Of the p-values, for all pairs.",
 )
+@click.option("--selected", is_flag=True, help="Also what the best is worth, freed of having been chosen for it.")
 @click.option("--datasets", is_flag=True, help="Each FILE is a data set of its own: which model is best over them?")
 @click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
 @click.option("--margin", type=float, metavar="X", help="By how much it may be worse.  [default: 0]")
@@ -239,7 +240,7 @@ def fairness(
 @JSON
 def compare(
     files: tuple[str, ...], by_metric: str | None, confidence: float, unit: Any, equivalence: float | None,
-    correction: Any, datasets: bool, baseline: str | None, margin: float | None, point: bool, seed: int,
+    correction: Any, selected: bool, datasets: bool, baseline: str | None, margin: float | None, point: bool, seed: int,
     json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Paired differences between the models in FILE..., and which are tied for best."""
@@ -249,13 +250,13 @@ def compare(
     _only_with("--margin", margin is not None, "--not-worse-than", baseline)
     _only_with("--point", point, "--not-worse-than", baseline)
     if datasets:
-        if baseline or unit != "auto" or correction != "holm":
+        if baseline or unit != "auto" or correction != "holm" or selected:
             raise click.UsageError("--datasets goes with --by-metric, --equivalence, --confidence and --seed alone")
         _show(_over_datasets(files, by_metric, equivalence, confidence, seed, reading), json_to)
         return
     found = assay.compare(
         _read(files, **reading), by_metric, unit=unit, correction=correction, equivalence=equivalence,
-        confidence=confidence, seed=seed,
+        selected=selected, confidence=confidence, seed=seed,
     )  # fmt: skip
     failures = worse_than(found, baseline, margin=margin or 0.0, point=point) if baseline else []
     _show(found, json_to)

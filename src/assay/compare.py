@@ -27,6 +27,7 @@ from assay.predictions import Predictions
 from assay.resampled import Rope, corrected_differences, practical_differences
 from assay.result import Result, format_number, text_table
 from assay.table.schema import Task
+from assay.winner import Selected, selected_best
 
 __all__ = ["Comparison", "Difference", "compare", "holm"]
 
@@ -75,7 +76,7 @@ class Comparison(Result):
     or that is equivalent to it: a multiple comparison with the best, which with Holm's correction holds the model that
     is truly best in 95 of 100 tables, and leaves out none that is as good. `rows_to_decide` estimates how many rows
     would settle the closest of them (None where nothing is tied, or the best is by folds). `left_out` says why a model
-    of the table is not among those compared.
+    of the table is not among those compared; `selected` what the best is worth, freed of having been chosen.
     """
 
     schema_name: ClassVar[str] = "assay.comparison/1"
@@ -94,6 +95,7 @@ class Comparison(Result):
     correction: str = "holm"
     equivalence: float | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    selected: Selected | None = None
 
     @property
     def rows(self) -> tuple[Difference, ...]:
@@ -106,7 +108,8 @@ class Comparison(Result):
         return [{name: v for name, v in pair.__dict__.items() if v is not None} for pair in self.pairs]
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "pairs"} | {"pairs": self.records}
+        told = {name: value for name, value in self.__dict__.items() if name not in ("pairs", "selected")}
+        return told | {"pairs": self.records, "selected": None if self.selected is None else self.selected.__dict__}
 
     @property
     def verdict(self) -> str:
@@ -152,7 +155,8 @@ class Comparison(Result):
             ]
             for d in self.pairs
         ]
-        return "\n".join([self.verdict, *([text_table(header, body)] if body else []), *self.notes])
+        worth = [] if self.selected is None else [repr(self.selected)]
+        return "\n".join([self.verdict, *worth, *([text_table(header, body)] if body else []), *self.notes])
 
 
 def compare(
@@ -162,6 +166,7 @@ def compare(
     unit: Literal["auto", "rows", "folds"] = "auto",
     correction: Literal["holm", "benjamini_hochberg"] = "holm",
     equivalence: float | None = None,
+    selected: bool = False,
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
@@ -180,6 +185,7 @@ def compare(
     difference that does not matter. Two models whose difference lies within +- this margin, by two one-sided tests
     (Schuirmann, 1987), are called equivalent; by folds each pair also gets the probabilities that the first is better
     by more, that they are equal for practical purposes, and that the second is better (Corani & Benavoli, 2015).
+    selected: also say what the best is worth, once it is known that it was chosen for looking best (`selected_best`).
     A model whose figure is undefined, or that does not give what the metric reads, is left out, and `left_out` says
     why; UnsupportedError where the figure of every model is undefined.
     """
@@ -209,7 +215,7 @@ def compare(
     rows = _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence) if question.unit == "rows" else None
     return Comparison(
         text, best, tied, rows, pairs, values, predictions.n, confidence, (*predictions.notes, *notes), question.unit,
-        correction, equivalence, left,
+        correction, equivalence, left, question.chosen(text, list(values), confidence) if selected else None,
     )  # fmt: skip
 
 
@@ -258,6 +264,10 @@ class _Question:
             return found.values, found.differences, [*found.notes]
         values, raw = paired_differences(self.table, self.metric, self.models, confidence, self.engine, self.seed)
         return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
+
+    def chosen(self, text: str, models: Sequence[str], confidence: float) -> Selected:
+        """What the best of the models is worth on other rows."""
+        return selected_best(self.table, text, models=models, confidence=confidence, engine=self.engine, seed=self.seed)
 
     def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
         """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""
