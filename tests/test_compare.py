@@ -267,6 +267,20 @@ def test_what_the_best_is_worth_is_said_where_asked(metric):
     assert plain.selected is None
 
 
+def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_agrees_with_many(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = (rng.random(9000) < 0.2).astype(int)
+    said = {f"m{i}.score": (1 + i / 10) * y + rng.normal(size=9000) for i in range(2)}
+    p = Predictions.from_arrays(y, said, classes=[0, 1], positive=1)
+    (short,) = compare(p, "average_precision").pairs
+    monkeypatch.setattr("assay.paired.LONG", 10_000)
+    (full,) = compare(p, "average_precision").pairs
+    assert short.difference == full.difference
+    half = (full.high - full.low) / 2
+    assert (short.low, short.high) == pytest.approx((full.low, full.high), abs=half / 5)
+    assert short.p == pytest.approx(full.p, abs=0.02)
+
+
 def test_the_model_that_is_truly_best_is_among_those_tied_for_best():
     rng, missing = np.random.default_rng(4), 0
     y = np.arange(400) % 2

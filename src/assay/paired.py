@@ -20,6 +20,7 @@ import numpy as np
 from assay.areas import spread
 from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
+from assay.kept import Kept
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
 from assay.proportions import t_quantile
@@ -32,6 +33,8 @@ from assay.table.schema import Schema
 __all__ = ["Joint", "RawDifference", "paired_differences"]
 
 REPLICATES = 2000
+# Rows and buckets from which a figure read off all rows is taken to be normal, and replicates that give its spread.
+LONG, FILLED, FEWER = 1 << 13, 512, 400
 
 
 class RawDifference(NamedTuple):
@@ -68,10 +71,14 @@ def paired_differences(
     values = dict(engine.fold(table, question.jobs(models)))
     samples = {m: question.sample(values[question.single(m)], question.single(m)) for m in models}
     figures = question.figures(samples)
+    drawn = {m: question.drawn(samples[m]) for m in figures} if question.long(samples) else None
     found = []
     for a, b in combinations(figures, 2):
-        pair = values.get(question.pair(a, b))
-        outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
+        if drawn is not None:
+            outcome = spread_of_draws(question, samples[a], samples[b], drawn[a] - drawn[b])
+        else:
+            pair = values.get(question.pair(a, b))
+            outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
         gap = figures[a] - figures[b]
         low, high = min(outcome.low, gap), max(outcome.high, gap)
         found.append(RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error))
@@ -171,6 +178,17 @@ class _Question:
         singles = [self.single(m) for m in models]
         needed = self.procedure in ("joint", "t", "mcnemar")
         return singles + ([self.pair(a, b) for a, b in combinations(models, 2)] if needed else [])
+
+    def long(self, samples: Mapping[str, Sample]) -> bool:
+        """Whether rows are kept, and so many that drawing them thousands of times takes long and says no more."""
+        kept = isinstance(self.metric.state, Kept) and self.procedure == "buckets" and self.table.n > LONG
+        return kept and int(np.count_nonzero(next(iter(samples.values())).value.rows)) >= FILLED
+
+    def drawn(self, sample: Sample) -> Array:
+        """The figure on few replicates (FEWER,), the same for every model."""
+        times = resample_buckets(sample.value, np.random.default_rng(self.seed), FEWER)
+        pooled = sample.state.pool(sample.value, times)
+        return np.ravel(self.metric.compute(sample.state.summary(pooled, sample.schema)))
 
     def sample(self, value: Any, job: Job) -> Sample:
         return Sample(job.state, value, self.table.schema, job.bucketed, self.clustered, self.seed)
@@ -323,6 +341,19 @@ def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     first = merge(pool(a.value, keep), pool(b.value, swap))
     second = merge(pool(b.value, keep), pool(a.value, swap))
     return _judge(q, a, b, drawn, figure(first) - figure(second), float(len(filled)))
+
+
+def spread_of_draws(q: _Question, a: Sample, b: Sample, drawn: Array) -> Outcome:
+    """Student's t on the spread of the difference over resampled buckets of very many rows."""
+    from scipy.special import stdtr
+
+    drawn, units = drawn[~np.isnan(drawn)], float(np.count_nonzero(a.value.rows))
+    gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
+    error = float(drawn.std() * np.sqrt(units / (units - 1))) if len(drawn) else np.inf
+    half = t_quantile((1 + q.confidence) / 2, units - 1) * error
+    p = 2 * float(stdtr(units - 1, -abs(gap) / error)) if error else _sign(gap, units)
+    kind = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
+    return Outcome(gap - half, gap + half, p, kind, error)
 
 
 def _judge(q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float) -> Outcome:
