@@ -281,6 +281,58 @@ def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_
     assert short.p == pytest.approx(full.p, abs=0.02)
 
 
+def test_margins_alone_compare_very_many_classes_as_whole_tables_do(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 70, 2000)
+    said = {m: np.where(rng.random(2000) < q, y, rng.integers(0, 70, 2000)) for m, q in (("a", 0.7), ("b", 0.72))}
+    p = Predictions.from_arrays(y, said)
+    for metric in ("f1", "mcc", "f1(average=micro)"):
+        (margins,) = compare(p, metric).pairs
+        with monkeypatch.context() as patched:
+            patched.setattr("assay.paired.MOST_CLASSES", 80)
+            (whole,) = compare(p, metric).pairs
+        assert (margins.difference, margins.method) == (whole.difference, whole.method)
+        half = (whole.high - whole.low) / 2
+        assert (margins.low, margins.high) == pytest.approx((whole.low, whole.high), abs=half / 5)
+        assert margins.p == pytest.approx(whole.p, abs=0.05)
+
+
+def test_what_needs_the_whole_table_of_very_many_classes_is_compared_by_it():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 66, 600)
+    said = {m: np.where(rng.random(600) < q, y, (y + 1) % 66) for m, q in (("a", 0.95), ("b", 0.5))}
+    found = compare(Predictions.from_arrays(y, said), "cohen_kappa(weights=linear)")
+    assert found.tied == ("a",)
+    assert np.isfinite(found.pairs[0].low)
+
+
+def test_no_fewer_rows_are_asked_for_than_could_show_anything():
+    p = Predictions.from_arrays([1], {"a": [1], "b": [0]}, classes=[0, 1], positive=1)
+    assert compare(p, "accuracy").rows_to_decide >= 6  # 2 ** (1 - 5) is not below 0.05
+
+
+def test_where_the_worth_of_the_best_cannot_be_said_the_comparison_stands():
+    y = np.arange(20) % 2
+    p = Predictions.from_arrays(y, {"a": y, "b": 1 - y}, cluster=np.zeros(20, int))
+    found = compare(p, "accuracy", selected=True)
+    assert found.selected is None
+    assert any(note.startswith("what the best is worth cannot be said: accuracy is undefined") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "message"),
+    [
+        (3, "f1", "expected predictions, or the path of a file or of several that hold them; got int"),
+        (None, "f1", "expected predictions, .* got NoneType"),
+        ({}, "f1", "expected predictions, .* got dict"),
+        (two(5, 9), 3, "expected metrics as text, as in 'f1', or as Metric objects; got 3"),
+    ],
+)
+def test_things_of_another_kind_are_one_clear_error(source, metric, message):
+    with pytest.raises(UnsupportedError, match=message):
+        compare(source, metric)
+
+
 def test_the_model_that_is_truly_best_is_among_those_tied_for_best():
     rng, missing = np.random.default_rng(4), 0
     y = np.arange(400) % 2

@@ -204,6 +204,18 @@ def test_scores_that_are_missing_or_undefined_are_named():
         compare_datasets(spread(models=1), "accuracy")
 
 
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([1, 2], "expected a mapping of data set to the scores of its models .* got list"),
+        ({"wine": 3}, "data set 'wine': expected the score of each model, .* got 3"),
+    ],
+)
+def test_scores_of_another_kind_are_refused(given, message):
+    with pytest.raises(UnsupportedError, match=message):
+        compare_datasets(given, "f1")
+
+
 def test_the_direction_must_be_known():
     with pytest.raises(UnsupportedError, match="say which metric the scores are"):
         compare_datasets(spread())

@@ -205,6 +205,12 @@ def compare(
     skipped = [m for m in predictions.models if m not in models]
     notes += [f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else []
     left |= dict.fromkeys(skipped, f"not given (it has no {on.reads})")
+    best_worth = None
+    if selected:
+        try:
+            best_worth = question.chosen(text, list(values), confidence)
+        except UnsupportedError as error:
+            notes.append(f"what the best is worth cannot be said: {error}")
     sign = on.sign
     best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
     equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
@@ -215,7 +221,7 @@ def compare(
     rows = _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence) if question.unit == "rows" else None
     return Comparison(
         text, best, tied, rows, pairs, values, predictions.n, confidence, (*predictions.notes, *notes), question.unit,
-        correction, equivalence, left, question.chosen(text, list(values), confidence) if selected else None,
+        correction, equivalence, left, best_worth,
     )  # fmt: skip
 
 
@@ -317,7 +323,9 @@ def _rows_to_decide(raw: Sequence[RawDifference], best: str, open_: Sequence[str
     if not rivals or not all(d.difference and 0 < d.error < math.inf for d in rivals):
         return None
     needed = max(n * (z * d.error / d.difference) ** 2 for d in rivals)
-    return max(n + 1, math.ceil(needed)) if needed < 1e12 else None
+    # The surest sign of so few rows, that all speak for one model, would not be sure enough.
+    least = math.ceil(1 - math.log2(alpha / max(len(raw), 1)))
+    return max(n + 1, least, math.ceil(needed)) if needed < 1e12 else None
 
 
 def holm(p: Sequence[float]) -> list[float]:

@@ -205,7 +205,10 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     if metrics is None:
         found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
-        found = [METRICS.parse(m) for m in ([metrics] if isinstance(metrics, str | Metric) else metrics)]
+        given = [metrics] if isinstance(metrics, str | Metric) else metrics
+        if not isinstance(given, Iterable):
+            raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {given!r}")
+        found = [METRICS.parse(m) for m in given]
         for metric in found:
             if not any(schema.offers(model, metric.reads) for model in schema.models):
                 gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())

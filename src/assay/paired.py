@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -24,7 +24,7 @@ from assay.kept import Kept
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
 from assay.proportions import t_quantile
-from assay.resampling import effective, resample_buckets
+from assay.resampling import MOST_CLASSES, effective, resample_buckets
 from assay.sample import Sample
 from assay.state import Confusion, Counts, Moments, Pair, State, Sums
 from assay.table.labels import Array
@@ -33,8 +33,9 @@ from assay.table.schema import Schema
 __all__ = ["Joint", "RawDifference", "paired_differences"]
 
 REPLICATES = 2000
-# Rows and buckets from which a figure read off all rows is taken to be normal, and replicates that give its spread.
-LONG, FILLED, FEWER = 1 << 13, 512, 400
+# Scores and buckets from which a figure read off all rows is taken to be normal; replicates that give its spread, at
+# most and at least, and rows that they weigh together.
+LONG, FILLED, MANY, FEW, WEIGHED = 1 << 13, 512, 400, 100, 1 << 26
 
 
 class RawDifference(NamedTuple):
@@ -181,12 +182,19 @@ class _Question:
 
     def long(self, samples: Mapping[str, Sample]) -> bool:
         """Whether rows are kept, and so many that drawing them thousands of times takes long and says no more."""
-        kept = isinstance(self.metric.state, Kept) and self.procedure == "buckets" and self.table.n > LONG
+        kept = isinstance(self.metric.state, Kept) and self.procedure == "buckets" and self.scores > LONG
         return kept and int(np.count_nonzero(next(iter(samples.values())).value.rows)) >= FILLED
 
+    @property
+    def scores(self) -> int:
+        """How many scores each model gives: one a row, or one a row and class."""
+        schema = self.table.schema
+        return self.table.n * (schema.k if schema.task in ("multiclass", "multilabel") else 1)
+
     def drawn(self, sample: Sample) -> Array:
-        """The figure on few replicates (FEWER,), the same for every model."""
-        times = resample_buckets(sample.value, np.random.default_rng(self.seed), FEWER)
+        """The figure on few replicates (b,), the same for every model."""
+        replicates = int(np.clip(WEIGHED // max(self.scores, 1), FEW, MANY))
+        times = resample_buckets(sample.value, np.random.default_rng(self.seed), replicates)
         pooled = sample.state.pool(sample.value, times)
         return np.ravel(self.metric.compute(sample.state.summary(pooled, sample.schema)))
 
@@ -279,6 +287,8 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     """
     rng, schema = np.random.default_rng(q.seed), q.table.schema
     k, total = schema.k, pair.weight.sum()
+    margins = replace(a.summary, table=np.empty((1, 0, 0)))
+    whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.figures(margins)[0]))
     shrink = total / pair.squares if pair.squares else 1.0
     cells = np.stack([pair.code // (k * k), (pair.code // k) % k, pair.code % k])  # truth, said by a, said by b
     apart = np.flatnonzero(cells[1] != cells[2])
@@ -289,11 +299,11 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     shares = np.concatenate([pair.weight * shrink, np.full(2 * k, 0.5 / k)])
 
     def gap(weights: Array, of: Array) -> Array:
-        first, second = (q.metric.compute(_counts(weights, of[0], said, schema)) for said in of[1:])
+        first, second = (q.metric.compute(_counts(weights, of[0], said, schema, whole)) for said in of[1:])
         return np.asarray(first - second)
 
     swapped, drawn = [], []
-    step = max(1, (1 << 22) // max(len(shares) + len(apart) + k * k, 1))
+    step = max(1, (1 << 22) // max(len(shares) + len(apart) + (k * k if whole else 3 * k), 1))
     for start in range(0, REPLICATES, step):
         size = min(step, REPLICATES - start)
         flips = rng.binomial(count, 0.5, size=(size, len(apart))) / count * pair.weight[apart]
@@ -305,19 +315,34 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     return _judge(q, a, b, np.concatenate(drawn), np.concatenate(swapped), float(count.sum()))
 
 
-def _counts(shares: Array, truth: Array, said: Array, schema: Schema) -> Counts:
-    """Counts of one model, from weights (b, c) of cells with their truth and its prediction."""
+def _counts(shares: Array, truth: Array, said: Array, schema: Schema, whole: bool) -> Counts:
+    """Counts of one model, from weights (b, c) of cells with their truth and its prediction; `whole`: with the table.
+
+    Of very many classes most metrics need the margins alone, and tables of all replicates would fill the memory.
+    """
     k = schema.k
-    cell = truth * k + said
-    order = np.argsort(cell, kind="stable")
-    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
-    flat = np.zeros((len(shares), k * k))
-    if len(cell):
-        flat[:, cell[order][starts]] = np.add.reduceat(shares[:, order], starts, axis=1)
-    tables = flat.reshape(-1, k, k)
-    tp = np.diagonal(tables, axis1=1, axis2=2)
+    right = truth == said
+    tp, support, predicted = (
+        _sums(shares[:, of], code[of], k) for of, code in ((right, truth), (..., truth), (..., said))
+    )
+    tables = _sums(shares, truth * k + said, k * k).reshape(-1, k, k) if whole else np.empty((len(shares), 0, 0))
     positive = schema.positive_code if schema.task == "binary" else None
-    return Counts(tp, tables.sum(axis=2), tables.sum(axis=1), shares.sum(axis=1), tp.sum(axis=1), tables, positive)
+    return Counts(tp, support, predicted, shares.sum(axis=1), tp.sum(axis=1), tables, positive)
+
+
+def _sums(weight: Array, code: Array, k: int) -> Array:
+    """Sums of the columns of `weight` (b, c) that share a code (b, k)."""
+    if MOST_CLASSES < k <= len(code):
+        from scipy.sparse import csr_array
+
+        into = csr_array((np.ones(len(code)), (code, np.arange(len(code)))), shape=(k, len(code)))
+        return np.asarray((into @ weight.T).T)
+    sums = np.zeros((len(weight), k))
+    order = np.argsort(code, kind="stable")
+    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
+    if len(starts):
+        sums[:, code[order][starts]] = np.add.reduceat(weight[:, order], starts, axis=1)
+    return sums
 
 
 def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
