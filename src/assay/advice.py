@@ -15,6 +15,7 @@ import numpy as np
 from assay import checks, doubts, remedies
 from assay.checks import Advice, Seen
 from assay.engine import Job, Local
+from assay.errors import UnsupportedError
 from assay.kernels import FEW_CLASSES, count_pairs
 from assay.metrics.cost import cost_matrix
 from assay.predictions import Predictions
@@ -38,6 +39,7 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
     "A011": doubts.permuted_columns,
     "A012": checks.impossible_truth,
     "A013": remedies.unequal_costs,
+    "A014": doubts.below_mean,
 }
 
 
@@ -57,6 +59,8 @@ def advise(
     costs: what each kind of error costs, rows truth and columns prediction in the class order, as in "0 1;5 0".
     """
     skip = set(ignore)
+    if unknown := skip - CHECKS.keys():
+        raise UnsupportedError(f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(CHECKS)}")
     seen = look(predictions, counts, thorough, costs, seed)
     return tuple(advice for code, check in CHECKS.items() if code not in skip for advice in check(seen))
 

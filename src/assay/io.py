@@ -8,7 +8,7 @@ True
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -84,6 +84,10 @@ def table_of(source: Source) -> Predictions:
     if hasattr(source, "narrowed"):
         raise UnsupportedError(
             "a stream can be evaluated, and nothing else; read its files into memory: assay.read(...)"
+        )
+    if not isinstance(source, str | os.PathLike | Iterable) or isinstance(source, Mapping):
+        raise UnsupportedError(
+            f"expected predictions, or the path of a file or of several that hold them; got {type(source).__name__}"
         )
     return read(source) if isinstance(source, str | os.PathLike) else read(*source)
 
