@@ -16,10 +16,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from assay.binning import grouping_of
+from assay.binning import Crossed, Slices, crossing_of, grouping_of
 from assay.cautions import ClassRows, cautions
-from assay.engine import BUCKETS, Crossing, Engine, Grouping, Job
-from assay.errors import UnsupportedError
+from assay.engine import BUCKETS, Engine, Job
 from assay.kept import Kept, is_beyond
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
@@ -31,10 +30,10 @@ from assay.table.labels import Array
 from assay.table.schema import Schema
 from assay.uncertainty import FEW, interval
 
-__all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
+__all__ = [
+    "Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "is_weightless", "jobs_of", "read_rows",
+]  # fmt: skip
 
-# Groups that the columns of a stream may form together.
-MOST_GROUPS = 10_000
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
 
@@ -120,6 +119,7 @@ class Keeper(Protocol):
     """Where an interrupted pass over the rows goes on from."""
 
     keys: tuple[tuple[Any, ...], ...]
+    cuts: Mapping[str, list[float]]  # where columns of numbers were cut
 
     def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None: ...
 
@@ -132,9 +132,10 @@ def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper
     whole = _pass(table, frame, question, engine, None, keeper)
     if not question.by:
         return Folded(frame, whole)
-    grouping = _crossing(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
+    grouping = crossing_of(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
     if keeper is not None:
         keeper.keys = grouping.keys
+        keeper.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
     grouped = _pass(table, frame, question, engine, grouping, keeper)
     return Folded.by_group(frame, whole, grouping.keys, grouped)
 
@@ -144,7 +145,7 @@ def _pass(
     frame: Frame,
     question: Question,
     engine: Engine,
-    grouping: Grouping | Crossing | None,
+    grouping: Slices | Crossed | None,
     keeper: Keeper | None,
 ) -> Mapping[Job, Any]:
     jobs = jobs_of(frame, question, 1 if grouping is None else len(grouping.keys))
@@ -177,21 +178,18 @@ def _narrowed(table: Stream, question: Question, jobs: Sequence[Job]) -> Stream:
     return table.narrowed(reads, (*question.by, "cluster", *hashed))
 
 
-def _crossing(table: Stream, names: Sequence[str]) -> Crossing:
-    levels = table.values_of(names)
-    for name, values in zip(names, levels, strict=True):
-        if len(values) > MOST_GROUPS:
-            raise UnsupportedError(
-                f"column {name!r} has {len(values)} values, too many to group a stream by (at most {MOST_GROUPS}); "
-                f"give a column that is cut into few levels"
-            )
-    return Crossing(tuple(names), tuple(map(tuple, levels)))
-
-
 def counts(folded: Folded, question: Question) -> dict[str, Counts]:
     """The confusion counts of the models for which they were folded anyway."""
     jobs = [job for job in folded.whole if isinstance(job.state, Confusion)]
     return {job.models[0]: _sample(job, folded.whole[job], folded.frame, question).summary for job in jobs}
+
+
+def is_weightless(folded: Folded, question: Question) -> bool:
+    """Whether every row has weight 0, as those of one piece of a longer table may have."""
+    jobs = [job for job in folded.whole if not isinstance(job.state, ClassRows)]
+    return folded.frame.weighted and all(
+        _sample(job, folded.whole[job], folded.frame, question).weightless for job in jobs
+    )
 
 
 def read_rows(folded: Folded, question: Question) -> list[Row]:
@@ -281,12 +279,12 @@ def _figures(
     if question.intervals and n and not unknown:
         asked = question.intervals if isinstance(question.intervals, str) else None
         low, high, method = interval(metric, sample, question.confidence, asked)
-    said = metric.note(sample.summary, schema) if n else ""
+    said = metric.note(sample.summary, schema) if n and not sample.weightless else ""
     labels = _labels(metric, schema)
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, n) if np.isnan(value) else ""
+        undefined = _reason(metric, sample) if np.isnan(value) else ""
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few)))
         shown = "" if np.isnan(a) else method
@@ -294,10 +292,12 @@ def _figures(
     return result
 
 
-def _reason(metric: Metric, n: int) -> str:
+def _reason(metric: Metric, sample: Sample) -> str:
     """The reason code of an undefined figure."""
-    if not n:
+    if not sample.n:
         return "no_samples"
+    if sample.weightless:
+        return "zero_weight"
     return "overflow" if metric.undefined == "no_samples" else metric.undefined
 
 

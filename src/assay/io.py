@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import AssayError, SchemaError, UnsupportedError
-from assay.predictions import Predictions, assemble
+from assay.predictions import Predictions, assemble, counting
 from assay.table.bare import Asked, distinct, with_bare_models
 from assay.table.columns import Array, from_numpy
 from assay.table.files import About, File, expand, is_text, kind_of, read_table, write_table
@@ -69,7 +69,7 @@ def read(
         for part in found:
             shards.setdefault(frozenset(part.columns), []).append(part)
         table = joined([stacked(pieces) for pieces in shards.values()])
-        return checked(with_bare_models(table, asked), asked)
+        return counting(checked(with_bare_models(table, asked), asked))
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise

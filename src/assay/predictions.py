@@ -23,7 +23,7 @@ from assay.table.labels import Label
 from assay.table.outputs import Given
 from assay.table.schema import SPECIAL, Kind, Schema, Task
 
-__all__ = ["Facts", "Predictions", "Rows", "assemble"]
+__all__ = ["Facts", "Predictions", "Rows", "assemble", "counting"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -77,7 +77,9 @@ class Predictions:
             raise SchemaError(f"a group column cannot be named {taken[0]!r}; give it as {taken[0]}=... or rename it")
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
         columns = {str(name): values for name, values in special.items() if values is not None}
-        return assemble(y, by_model(models), columns, classes=classes, task=task, positive=positive, weight=weight)
+        return counting(
+            assemble(y, by_model(models), columns, classes=classes, task=task, positive=positive, weight=weight)
+        )
 
     def __eq__(self, other: object) -> bool:
         """Same schema and same values in every row; notes and the place in a longer table do not count."""
@@ -216,6 +218,13 @@ def assemble(
         y, given, classes=classes, task=task, positive=positive, weight=weight, columns=kept
     )
     return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
+
+
+def counting(table: Predictions) -> Predictions:
+    """The table, at least one row of which counts; of a part of a longer one that need not be so."""
+    if table.n and table.weight is not None and not table.weight.any():
+        raise SchemaError("every weight is 0; give at least one row a positive weight")
+    return table
 
 
 def _same(a: Predictions, b: Predictions) -> bool:
