@@ -27,6 +27,7 @@ READS = {
     "proba": "the predicted probability of each class",
     "score": "a score of each row (raw scores, logits or probabilities)",
     "value": "the predicted number of each row",
+    "interval": "the low and the high end predicted for each row",
 }
 
 TITLES = {
@@ -126,7 +127,7 @@ def parameters(cls: type[Metric]) -> str:
 def schema(task: str) -> Schema:
     """A schema of the task, to ask a metric how it applies."""
     classes = {"binary": ("no", "yes"), "regression": ()}.get(task, ("a", "b", "c"))
-    return Schema(task, classes, {"m": ("value",) if task == "regression" else ("proba",)})  # type: ignore[arg-type]
+    return Schema(task, classes, {"m": ("value", "interval") if task == "regression" else ("proba",)})  # type: ignore[arg-type]
 
 
 def intervals(cls: type[Metric]) -> str:
@@ -194,6 +195,7 @@ BY_OTHER_MEANS = {
     "classification_report": "`assay.evaluate(p, [\"precision(average=none)\", \"recall(average=none)\", ...])`",
     "confusion_matrix_at_thresholds": "`assay.threshold`",
     "metric_at_thresholds": "`assay.threshold`",
+    "det_curve": "`assay.charts.det`",
     "get_scorer": "`assay.metric_from` takes scorers",
     "get_scorer_names": "`assay list metrics`",
     "make_scorer": "`assay.metric_from` takes scorers",
@@ -203,6 +205,11 @@ BY_OTHER_MEANS = {
     "roc_curve": "`assay.charts.roc`",
     "auc": "[roc_auc](metrics/roc_auc.md) (the area under any other curve is `numpy.trapezoid`)",
 }  # fmt: skip
+
+# What is left out by choice, and why.
+NOT_HERE = {
+    "hinge_loss": "scores have an order here and no scale; `assay.metric_from(sklearn.metrics.hinge_loss)` gives it",
+}
 
 SIMILARITIES = ("pairwise", "distance", "kernel", "argmin")
 
@@ -223,7 +230,7 @@ def gaps() -> str:
     found = {name: counterpart(name) for name in names}
     missing = [name for name, ours in found.items() if not ours]
     version = ".".join(sklearn.__version__.split(".")[:2])
-    listed = [f"- `{name}`" for name in missing] or ["None."]
+    listed = [f"- `{name}`" + (f": {NOT_HERE[name]}" if name in NOT_HERE else "") for name in missing] or ["None."]
     lines = [
         "# Gaps: what scikit-learn's metrics have and assay's have not",
         "",

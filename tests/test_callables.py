@@ -67,6 +67,13 @@ def test_a_regression_function_is_known_to_read_values_and_that_lower_is_better(
     )
 
 
+def test_the_hinge_loss_of_scikit_learn_is_given_scores():
+    y, score = [0, 1, 1, 0], [-2.0, 0.5, -1.0, 0.1]
+    p = Predictions.from_arrays(y, {"m.score": score}, positive=1)
+    row = assay.evaluate(p, metric_from(sk.hinge_loss), intervals=False).rows[0]
+    assert row.value == pytest.approx(sk.hinge_loss(y, score))
+
+
 def test_a_scorer_of_probabilities_serves_a_multiclass_table():
     p = random_table("multiclass", 5, n=60)
     mine = metric_from(sk.get_scorer("roc_auc_ovr"), "mine")

@@ -136,7 +136,8 @@ def _known(name: str, module: str) -> tuple[Reads, Better]:
     better: Better = "lower" if name.endswith(("_loss", "_error", "_deviance")) else "higher"
     if module.endswith("_regression"):
         return "value", better
-    return ("proba" if name in PROBA else "score" if module.endswith("_ranking") else "label"), better
+    scored = module.endswith("_ranking") or name == "hinge_loss"
+    return ("proba" if name in PROBA else "score" if scored else "label"), better
 
 
 def _parameters(call: Any) -> frozenset[str]:

@@ -38,7 +38,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
         "subset_accuracy", "hamming_loss", "precision", "recall", "f1", "f1(average=micro)", "f1(average=samples)",
         "roc_auc", "log_loss",
     ),
-    "regression": ("rmse", "mse", "mae", "r2"),
+    "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
 }  # fmt: skip
 
 

@@ -31,9 +31,9 @@ class Predictions:
     """Truth and the outputs of each model on the same rows, checked at the door; nothing is changed in place.
 
     `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, or numbers (n,) for regression; `outputs` maps
-    model -> kind -> array: label codes (n,), proba and logit (n, k), score and value (n,); 0/1 labels (n, labels) for
-    multi-label. `columns` keeps id, fold, split, cluster and every group column as Arrow. A batch of a table is itself
-    a (short) table, so whatever works on the whole works on a batch.
+    model -> kind -> array: label codes (n,), proba and logit (n, k), score and value (n,), interval (n, 2); 0/1 labels
+    (n, labels) for multi-label. `columns` keeps id, fold, split, cluster and every group column as Arrow. A batch of a
+    table is itself a (short) table, so whatever works on the whole works on a batch.
     """
 
     schema: Schema
@@ -63,9 +63,9 @@ class Predictions:
         """A checked table from arrays, lists, Arrow, pandas or polars columns.
 
         `models` maps a name to what it gave: labels (n,), or probabilities (n, k) whose columns are in the order of
-        `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,), "c.value": (n,)}.  In a binary
-        task "a.proba" may be the (n,) probabilities of the positive class.  Regression takes numbers (n,); multi-label
-        takes y (n, labels) of 0/1 and probabilities (n, labels).
+        `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,), "c.value": (n,),
+        "c.interval": (n, 2)}.  In a binary task "a.proba" may be the (n,) probabilities of the positive class.
+        Regression takes numbers (n,); multi-label takes y (n, labels) of 0/1 and probabilities (n, labels).
 
         Raises SchemaError naming the first offending row when the columns cannot be used.
 
@@ -171,12 +171,14 @@ class Predictions:
     def append(self, name: str, **kinds: Any) -> "Predictions":
         """The table with one more model, checked as the others were: `p.append("mean", proba=q)`.
 
-        Kinds are label, proba (n, k), logit, score or value; class columns in the order of `classes`.
+        Kinds are label, proba (n, k), logit, score, value or interval (n, 2); class columns in the order of `classes`.
         """
         if name in self.schema.models:
             raise SchemaError(f"a model is already named {name!r}; choose another name for the one to append")
         if not kinds:
-            raise SchemaError(f"nothing is given for model {name!r}; expected label, proba, logit, score or value")
+            raise SchemaError(
+                f"nothing is given for model {name!r}; expected label, proba, logit, score, value or interval"
+            )
         given = outputs_of(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(given)})
         return replace(self, schema=schema, outputs={**self.outputs, name: given})
@@ -358,6 +360,11 @@ class Rows:
     def value(self) -> Array:
         """Predicted numbers (n,) of a regression."""
         return self._either("value", "value")
+
+    @property
+    def interval(self) -> Array:
+        """Low and high end of the interval predicted for each row (n, 2) of a regression."""
+        return self._either("interval", "interval")
 
     def _either(self, wanted: str, *kinds: Kind) -> Array:
         for kind in kinds:

@@ -14,7 +14,10 @@ from assay.state import Confusion, Counts
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
 
-__all__ = ["CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "Npv", "Specificity"]
+__all__ = [
+    "CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "NegativeLikelihoodRatio", "Npv",
+    "PositiveLikelihoodRatio", "Specificity",
+]  # fmt: skip
 
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
@@ -231,6 +234,65 @@ class Npv(Ratio):
 def _classes(each: Array) -> Array:
     """How many classes have any weight (...,)."""
     return np.asarray(np.count_nonzero(each, axis=-1))
+
+
+@dataclass(frozen=True)
+class PositiveLikelihoodRatio(Ratio):
+    """How many times as likely a row of a class is to be predicted as it as another row is: in [0, inf); higher.
+
+    recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing. The odds of the class after a positive
+    prediction are those before it times this, whatever the share of the class.
+    Undefined (no_false_positive) where no other row is predicted as the class, or there is none of either kind.
+    Same value as scikit-learn's class_likelihood_ratios (the first of the two).
+    Source: Deeks & Altman (2004), BMJ 329:168-169.
+
+    >>> PositiveLikelihoodRatio()([0, 0, 1, 1], [0, 1, 1, 1])
+    2
+    """
+
+    name = "positive_likelihood_ratio"
+    average: Average = "auto"
+    bounds = (0.0, float("inf"))
+    undefined = "no_false_positive"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = (
+        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(fp * (tp + fn) > 0, (tp / (tp + fn)) / (fp / (fp + tn)), nan))"
+        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+    )
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        return c.tp * negatives, _above_rounding(c.fp, c.all) * support
+
+
+@dataclass(frozen=True)
+class NegativeLikelihoodRatio(Ratio):
+    """How many times as likely a row of a class is to be missed as another row is to be passed: in [0, inf); lower.
+
+    (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing. The odds of the class after a negative
+    prediction are those before it times this, whatever the share of the class.
+    Undefined (no_true_negative) where every other row is predicted as the class, or there is none of either kind.
+    Same value as scikit-learn's class_likelihood_ratios (the second of the two).
+    Source: Deeks & Altman (2004), BMJ 329:168-169.
+
+    >>> NegativeLikelihoodRatio()([0, 0, 1, 1], [0, 1, 0, 1])
+    1
+    """
+
+    name = "negative_likelihood_ratio"
+    average: Average = "auto"
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    undefined = "no_true_negative"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = (
+        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(tn * (tp + fn) > 0, (fn / (tp + fn)) / (tn / (fp + tn)), nan))"
+        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+    )
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        return c.fn * negatives, _above_rounding(c.tn, c.all) * support
 
 
 def _negatives(c: Counts) -> Array:

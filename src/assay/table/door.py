@@ -131,7 +131,7 @@ def _task(y: Any, given: Mapping[str, Given], at: At) -> Task:
         _one_reading(y, given)
         return "multilabel"
     kinds = {kind for of_model in given.values() for kind in of_model}
-    if "value" in kinds:
+    if "value" in kinds or "interval" in kinds:
         return "regression"
     column = one(y, "truth")
     if fractional(column):
