@@ -124,6 +124,13 @@ def test_a_file_whose_weights_are_all_0_adds_nothing(tmp_path, piece):
     assert streamed.rows[0].n == N
 
 
+def test_the_first_file_of_a_regression_may_count_nothing(tmp_path):
+    weight = np.ones(N)
+    weight[: -(-N // 3)] = 0.0
+    path = written(tmp_path, {**regression(), "weight": weight})
+    assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
+
+
 def test_a_stream_in_which_no_row_counts_has_undefined_figures(tmp_path):
     path = written(tmp_path, {**binary(), "weight": np.zeros(N)})
     rows = assay.evaluate(assay.scan(path), ["accuracy", "log_loss", "roc_auc"]).rows

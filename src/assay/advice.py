@@ -36,6 +36,7 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
     "A011": doubts.permuted_columns,
     "A012": checks.impossible_truth,
     "A013": remedies.unequal_costs,
+    "A014": doubts.tied_classes,
 }
 
 

@@ -30,9 +30,7 @@ from assay.table.labels import Array
 from assay.table.schema import Schema
 from assay.uncertainty import FEW, interval
 
-__all__ = [
-    "Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "is_weightless", "jobs_of", "read_rows",
-]  # fmt: skip
+__all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
 
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
@@ -182,14 +180,6 @@ def counts(folded: Folded, question: Question) -> dict[str, Counts]:
     """The confusion counts of the models for which they were folded anyway."""
     jobs = [job for job in folded.whole if isinstance(job.state, Confusion)]
     return {job.models[0]: _sample(job, folded.whole[job], folded.frame, question).summary for job in jobs}
-
-
-def is_weightless(folded: Folded, question: Question) -> bool:
-    """Whether every row has weight 0, as those of one piece of a longer table may have."""
-    jobs = [job for job in folded.whole if not isinstance(job.state, ClassRows)]
-    return folded.frame.weighted and all(
-        _sample(job, folded.whole[job], folded.frame, question).weightless for job in jobs
-    )
 
 
 def read_rows(folded: Folded, question: Question) -> list[Row]:

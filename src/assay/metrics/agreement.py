@@ -32,6 +32,7 @@ class Mcc(Metric):
 
     (n c - sum t_i p_i) / sqrt((n^2 - sum t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i
     predicted as it; for two classes the correlation of two 0/1 variables. Fair to rare classes.
+    Also called phi (coefficient).
     Undefined (single_class) where the truth has one class only; 0, by the limit, where only the prediction is constant.
     Same value as scikit-learn's matthews_corrcoef.
     Sources: Matthews (1975), BBA 405:442-451; several classes: Gorodkin (2004), Comput. Biol. Chem. 28:367-374.
@@ -68,6 +69,7 @@ class CohenKappa(Metric):
     1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what independent margins
     would give.  weights: `none` (every error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered
     classes, in the declared class order.  Linear and quadratic have no interval beyond 64 classes.
+    Also called kappa; quadratic: QWK.
     Undefined (single_class) where truth and prediction are constant and the same.
     Same value as scikit-learn's cohen_kappa_score.
     Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull. 70:213-220.
@@ -170,6 +172,7 @@ class Jaccard(Ratio):
 
     tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor predicted anywhere.
     Mean IoU of segmentations is the macro average, the pixels being rows; of label sets, average=samples.
+    Also called IoU, intersection over union or mIoU.
     Same value as scikit-learn's jaccard_score over the classes that occur.
     Source: Jaccard (1912), New Phytologist 11:37-50.
 

@@ -263,7 +263,7 @@ class NDCG(CutOff):
 
     def of_rows(self, o: Ordered) -> Array:
         gain, discount = discounted(o, self.within(o))
-        return gain / np.cumsum(discount)[np.maximum(o.relevant, 1) - 1]
+        return np.asarray(gain / np.cumsum(discount)[np.maximum(o.relevant, 1) - 1])
 
 
 @dataclass(frozen=True)

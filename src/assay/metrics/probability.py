@@ -30,6 +30,7 @@ class LogLoss(RowMetric):
     -mean log p(truth). Strictly proper: honest probabilities win. A chance forecast of k balanced classes has log k.
     Multi-label: mean over labels of the binary cross-entropy.  From logits it is computed by log-softmax, exactly;
     given probabilities below `floor` count as `floor`, and the note says how many rows that touched.
+    Also called cross-entropy or NLL.
     Undefined (no_samples) without rows. Same value as scikit-learn's log_loss (multi-label: mean over labels of it).
     Source: Good (1952), JRSS B 14:107-114.
 
@@ -180,7 +181,7 @@ class D2LogLoss(Skill):
     Source: McFadden (1974), Frontiers in Econometrics, 105-142.
 
     >>> D2LogLoss()([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1])
-    0.7268
+    0.7149
     """
 
     name = "d2_log_loss"

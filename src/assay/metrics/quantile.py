@@ -23,7 +23,7 @@ REGRESSION: frozenset[Task] = frozenset({"regression"})
 class Pinball(RowMetric):
     """Mean loss of a predicted quantile: in [0, inf), lower is better; the true `alpha`-quantile has the least.
 
-    mean of alpha (y - f) where y >= f, else (1 - alpha) (f - y).  At alpha 0.5 half of mae.
+    mean of alpha (y - f) where y >= f, else (1 - alpha) (f - y).  At alpha 0.5 half of mae.  Also called quantile loss.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_pinball_loss.
     Source: Koenker & Bassett (1978), Econometrica 46:33-50.
 
@@ -84,7 +84,7 @@ class IntervalScore(RowMetric):
 
     mean of (high - low) + 2 / (1 - level) (distance of y from the interval), in the units of the truth.  level: the
     share of truths that the interval is meant to hold (0.9: its ends are the 5 % and the 95 % quantile).  Proper: the
-    true quantiles have the least.  Also called Winkler's score.
+    true quantiles have the least.  Also called Winkler score.
     Needs `interval` (n, 2). Undefined (no_samples) without rows.
     Same value as 2 / (1 - level) times the sum of scikit-learn's mean_pinball_loss of the two ends.
     Source: Gneiting & Raftery (2007), JASA 102:359-378, section 6.2.
