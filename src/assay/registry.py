@@ -1,7 +1,7 @@
 """One mechanism for every open family (metrics, fusions, readers, adapters, engines): class -> name -> instance.
 
-A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, or by
-an entry point in the group `assay.<family>`.
+A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, by an
+entry point in the group `assay.<family>`, or on the command line by `assay --plugin FILE.py`.
 
 >>> from assay.metric import METRICS
 >>> METRICS.parse("f_beta(beta=2)")
@@ -56,9 +56,9 @@ class Registry(Generic[T]):
         self._classes: dict[str, type[T]] = {}
         self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
 
-    def add(self, member: type[T]) -> None:
-        """Register `member` under its name; a later class of the same name replaces the earlier one."""
-        self._classes[member.name] = member
+    def add(self, member: type[T] | T) -> None:
+        """Register `member` (or the class of one) under its name; a later class of a name replaces the earlier one."""
+        self._classes[member.name] = member if isinstance(member, type) else type(member)
 
     def load(self, until: str | None = None) -> None:
         """Import the modules of the family's package, then its entry points, until there is a member of that name.

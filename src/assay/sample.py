@@ -82,7 +82,7 @@ class Sample:
     @property
     def draws(self) -> int:
         """How many replicates: REPLICATES, or as many as can be had where each costs a pass over kept rows."""
-        if not isinstance(self.value, Parts):
+        if not isinstance(self.value, Parts) and not getattr(self.state, "costly", False):
             return REPLICATES
         return min(REPLICATES, max(FEWEST, WORK // max(self.n * max(self.schema.k, 1), 1)))
 
