@@ -24,7 +24,7 @@ from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
 from assay.sample import Sample
-from assay.state import Confusion, Counts, State
+from assay.state import Confusion, Counts, State, Sums
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -288,7 +288,9 @@ def _reason(metric: Metric, sample: Sample) -> str:
         return "no_samples"
     if sample.weightless:
         return "zero_weight"
-    return "overflow" if metric.undefined == "no_samples" else metric.undefined
+    summary = sample.summary
+    overflown = isinstance(summary, Sums) and not np.isfinite(summary.m2).all()
+    return "overflow" if overflown or metric.undefined == "no_samples" else metric.undefined
 
 
 def _labels(metric: Metric, schema: Schema) -> list[Any]:
