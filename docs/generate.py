@@ -11,12 +11,12 @@ import importlib
 import inspect
 import re
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from assay.errors import UnsupportedError
 from assay.metric import METRICS, Metric
+from assay.registry import parameters as own_first
 from assay.table.schema import TASKS, Schema
 
 DOCS = Path(__file__).parent
@@ -62,7 +62,7 @@ def page(cls: type[Metric]) -> str:
     rows = [
         ("Reads", f"`{cls.reads}`: {READS[cls.reads]}" if cls.reads in READS else f"`{cls.reads}`"),
         ("Tasks", ", ".join(task for task in TASKS if task in cls.tasks)),
-        ("Range", f"{span(cls)}; {cls.better} is better"),
+        ("Range", f"{span(cls)}; {'neither higher nor lower' if cls.better == 'neither' else cls.better} is better"),
         ("Undefined", f"nan, with the reason `{cls.undefined}`" + _no_rows(cls)),
         ("Parameters", parameters(cls)),
         ("Interval", intervals(cls)),
@@ -117,11 +117,23 @@ def parameters(cls: type[Metric]) -> str:
     """Each parameter with its default and its choices."""
     hints = get_type_hints(cls)
     said = []
-    for field in fields(cls):
-        choices = [str(c) for c in get_args(hints[field.name]) if isinstance(c, str)]
+    for field in own_first(cls):
+        choices = [str(c) for c in get_args(hints[field.name]) if isinstance(c, str) and accepts(cls, field.name, c)]
         among = f" of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
-        said.append(f"`{field.name}` = `{field.default}`{among}")
+        default = f"`{field.default}`" if field.default != "" else "all"
+        said.append(f"`{field.name}` = {default}{among}")
     return "; ".join(said)
+
+
+def accepts(cls: type[Metric], name: str, choice: str) -> bool:
+    """Whether a metric takes the choice for any of its tasks."""
+    for task in cls.tasks:
+        try:
+            cls(**{name: choice}).on(schema(task))
+            return True
+        except UnsupportedError:
+            continue
+    return False
 
 
 def schema(task: str) -> Schema:
@@ -132,6 +144,8 @@ def schema(task: str) -> Schema:
 
 def intervals(cls: type[Metric]) -> str:
     """The procedure of the interval for each task."""
+    if "has no interval, and" in " ".join((cls.__doc__ or "").split()):
+        return "none"
     by_task: dict[str, list[str]] = {}
     for task in TASKS:
         if task in cls.tasks:

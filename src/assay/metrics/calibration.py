@@ -51,7 +51,7 @@ class CalibrationMetric(Metric):
     of: Of = "auto"
     reads = "proba"
     tasks = SINGLE_LABEL
-    better: ClassVar[Literal["higher", "lower"]] = "lower"
+    better: ClassVar[Literal["higher", "lower", "neither"]] = "lower"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bins <= GRID:
@@ -207,7 +207,8 @@ class BrierResolution(CalibrationMetric):
 class BrierUncertainty(CalibrationMetric):
     """The Brier score of always forecasting the overall frequency: in [0, 0.25]; for of=positive no model moves it.
 
-    frequency (1 - frequency) of what is judged; bins do not matter.  See brier_calibration for how the parts add up.
+    frequency (1 - frequency) of what is judged; bins do not matter. A fact of the data more than of the model: neither
+    higher nor lower is better.  See brier_calibration for how the parts add up.
     Undefined (no_samples) without rows. Same value as the variance of what came true.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
@@ -215,6 +216,7 @@ class BrierUncertainty(CalibrationMetric):
     0.25
     """
 
+    better, instead = "neither", "brier"
     name = "brier_uncertainty"
     bounds = (0.0, 0.25)
     cases = ({"of": "answer"},)
