@@ -70,3 +70,16 @@ def test_an_unknown_name_suggests_close_ones_or_the_list():
         METRICS.parse("acuracy")
     with pytest.raises(NameLookupError, match="assay list metrics"):
         METRICS.parse("zzzz")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("f1_score", "f1"), ("matthews_corrcoef", "mcc"), ("mean_squared_error", "mse"), ("auc", "roc_auc"),
+        ("PR_AUC", "average_precision"), ("iou", "jaccard"), ("dice", "f1"), ("sensitivity", "recall"),
+        ("fpr", "false_positive_rate"), ("qwk", "cohen_kappa"), ("cross_entropy", "log_loss"),
+    ],
+)  # fmt: skip
+def test_a_name_that_others_use_leads_to_ours(theirs, ours):
+    with pytest.raises(NameLookupError, match=rf"Did you mean {ours}\?"):
+        METRICS.parse(theirs)

@@ -40,6 +40,7 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
     "A012": checks.impossible_truth,
     "A013": remedies.unequal_costs,
     "A014": doubts.below_mean,
+    "A015": doubts.tied_classes,
 }
 
 

@@ -46,7 +46,7 @@ class Figure(float):
 class Metric(Member):
     """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
 
-    reads: which output of a model it looks at ("label", "proba", "score", "value"); tasks: where it makes sense;
+    reads: which output of a model it looks at (label, proba, score, value or interval); tasks: where it makes sense;
     better: "higher", "lower", or "neither", and then what to rank models by `instead`; bounds: its range; undefined:
     the reason code where the value is nan; cases: parameters away from the default that the laws are run on; oracle:
     one expression in another library with the same value.
@@ -111,11 +111,11 @@ class Metric(Member):
         return ""
 
     def __call__(self, y: Any, prediction: Any, *, weight: Any = None, **declared: Any) -> Any:
-        """The figure on arrays: `prediction` is what the metric reads (labels, probabilities, scores or values).
+        """The figure on arrays: `prediction` is what the metric reads (labels, probabilities, scores, values...).
 
         Further keywords are those of `Predictions.from_arrays` (classes, positive, task).
         """
-        if self.reads == "value":
+        if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
         rows = Predictions.from_arrays(y, {f"model.{self.reads}": prediction}, weight=weight, **declared).rows("model")
         metric = self.on(rows.schema)

@@ -1,7 +1,7 @@
 """One mechanism for every open family (metrics, fusions, readers, adapters, engines): class -> name -> instance.
 
-A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, or by
-an entry point in the group `assay.<family>`.
+A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, by an
+entry point in the group `assay.<family>`, or on the command line by `assay --plugin FILE.py`.
 
 >>> from assay.metric import METRICS
 >>> METRICS.parse("f_beta(beta=2)")
@@ -59,9 +59,9 @@ class Registry(Generic[T]):
         self._made: dict[tuple[type[T], str], T] = {}  # by class and the text of its parameters; members are frozen
         self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
 
-    def add(self, member: type[T]) -> None:
-        """Register `member` under its name; a later class of the same name replaces the earlier one."""
-        self._classes[member.name] = member
+    def add(self, member: type[T] | T) -> None:
+        """Register `member` (or the class of one) under its name; a later class of a name replaces the earlier one."""
+        self._classes[member.name] = member if isinstance(member, type) else type(member)
 
     def load(self, until: str | None = None) -> None:
         """Import the modules of the family's package, then its entry points, until there is a member of that name.
@@ -93,14 +93,17 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> type[T]:
         self.load(name)
         if name not in self._classes:
-            # Other libraries call f1 f1_score: a name that the text begins with is as near as one that looks like it.
-            begun = [known for known in self._classes if name.startswith(f"{known}_")]
-            close = sorted(begun, key=len)[-1:] or difflib.get_close_matches(name, self._classes, n=3)
+            close = self._known_as(name) or difflib.get_close_matches(name, self._classes, n=3)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
             )
             raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
         return self._classes[name]
+
+    def _known_as(self, name: str) -> list[str]:
+        """The members that others know by this name: as in f1_score, as the oracle has it, or as "Also called" says."""
+        begun = sorted((known for known in self._classes if name.startswith(f"{known}_")), key=len)[-1:]
+        return begun or [known for known, cls in self._classes.items() if _plain(name) in _other_names(cls)][:3]
 
     def parse(self, text: str | T) -> T:
         """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
@@ -119,6 +122,18 @@ class Registry(Generic[T]):
                 self._made.clear()
             self._made[key] = cls(**_arguments(cls, text, key[1]))
         return self._made[key]
+
+
+def _other_names(cls: Any) -> set[str]:
+    """What a member is also called, by its docstring, and the functions that its oracle calls."""
+    text = " ".join((cls.__doc__ or "").split())
+    told = [name for said in re.findall(r"Also called ([^.]+)\.", text) for name in re.split(r",| or |;|:|[()]", said)]
+    return {_plain(name) for name in (*told, *re.findall(r"\.(\w+)\(", getattr(cls, "oracle", "")))}
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, in lower case: PR AUC, pr_auc and PR-AUC are one name."""
+    return "".join(c for c in name.lower() if c.isalnum())
 
 
 def parameters(cls: Any) -> "list[Field[Any]]":

@@ -33,6 +33,7 @@ class ConfusionMatrix(Metric):
            [1, 1]])
     """
 
+    better, instead = "neither", "accuracy or f1"
     name = "confusion_matrix"
     tasks = SINGLE_LABEL
     needs = Confusion()

@@ -196,7 +196,7 @@ class ErrorAndTruth:
 class R2(Metric):
     """Share of the truth's variance that the predictions explain: in (-inf, 1], 1 is perfect, 0 is predicting the mean.
 
-    1 - sum (y - f)^2 / sum (y - mean y)^2; higher is better.
+    1 - sum (y - f)^2 / sum (y - mean y)^2; higher is better.  Also called coefficient of determination.
     Undefined (zero_variance) where the truth is constant, one row included. Same value as scikit-learn's r2_score.
 
     >>> R2()([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])

@@ -137,7 +137,7 @@ def _by_value(column: Array, classes: Sequence[Label]) -> Array | None:
         return None
     table = _codes_for(high - low + 1, len(classes))
     table[np.array(classes, np.int64) - low] = np.arange(len(classes))
-    return _looked_up(column, low, table)
+    return _looked_up(column, low, table, len(classes))
 
 
 def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Array | None:
@@ -148,18 +148,22 @@ def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Arra
     if len(values) >= 1 << 16 or not all(type(value) is kind for value in values):
         return None
     table = _codes_for(len(values), len(classes))
-    table[:-1] = [place.get(value, len(classes)) for value in values]
-    return _looked_up(plain(column.indices), 0, table)
+    table[:-1] = [place.get(value, table[-1]) for value in values]
+    return _looked_up(plain(column.indices), 0, table, len(classes))
 
 
 def _codes_for(size: int, classes: int) -> Array:
-    """A table for `look_up` that holds nothing yet: the code after the last stands for no class."""
-    return np.full(size + 1, classes, np.uint8 if classes < 1 << 8 else np.uint16 if classes < 1 << 16 else np.uint32)
+    """A table for `look_up` that holds nothing yet: its last entry stands for no class.
+
+    No class and no place in the table has that number, so that a table of places in order holds no unknown label.
+    """
+    none = max(size, classes)
+    return np.full(size + 1, none, np.uint8 if none < 1 << 8 else np.uint16 if none < 1 << 16 else np.uint32)
 
 
-def _looked_up(column: Array, low: int, table: Array) -> Array | None:
+def _looked_up(column: Array, low: int, table: Array, classes: int) -> Array | None:
     found = look_up(column, low, table)
-    return _smallest(found, int(table[-1])) if len(found) == len(column) else None
+    return _smallest(found, classes) if len(found) == len(column) else None
 
 
 def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:
