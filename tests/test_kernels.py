@@ -103,6 +103,13 @@ def test_codes_that_are_not_aligned_are_left_to_numpy():
     assert left_to_numpy("count_pairs", crooked, crooked, 2).tolist() == [[2, 0], [0, 2]]
 
 
+def test_a_code_that_no_class_has_is_not_handed_out():
+    table = np.array([0, 1, 2, 2], np.uint8)  # two classes in order, and a label of no class
+    for kernel in (TWINS["look_up"], kernels.look_up.__wrapped__):
+        assert len(kernel(np.array([0, 1, 2, 0], np.int32), 0, table)) == 0
+        assert kernel(np.array([0, 1, 0], np.int32), 0, table).tolist() == [0, 1, 0]
+
+
 @given(SEEDS, st.sampled_from(["uint8", "int32", "int64"]), st.sampled_from(["uint8", "uint16"]), st.integers(1, 90))
 def test_labels_are_looked_up_as_in_numpy(seed, of_values, of_codes, span):
     rng = np.random.default_rng(seed)

@@ -176,7 +176,7 @@ def test_only_the_columns_that_are_needed_are_read(tmp_path):
 def test_files_of_different_columns_are_no_stream(tmp_path):
     written(tmp_path, columns())
     parquet.write_table(pa.table(binary()), tmp_path / "9.parquet")
-    with pytest.raises(SchemaError, match="different columns"):
+    with pytest.raises(SchemaError, match="no column 'a"):
         assay.scan(tmp_path)
 
 
@@ -359,3 +359,34 @@ def test_the_version_names_the_kernels_in_use():
     run = CliRunner().invoke(cli, ["--version"])
     assert run.exit_code == 0
     assert run.output.strip().endswith(("(compiled kernels)", "(numpy kernels)"))
+
+
+def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(tmp_path):
+    tables = [(["a", "b"], ["a", "a"]), (["c", "a"], ["c", "b"])]
+    for i, (y, said) in enumerate(tables):
+        parquet.write_table(pa.table({"y": y, "m.label": said}), tmp_path / f"{i}.parquet")
+    assert assay.scan(tmp_path).task == "binary"
+    assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
+
+
+def test_files_whose_numbers_differ_in_width_only_are_one_stream(tmp_path):
+    texts = pa.array(["a", "b"])
+    for i, (kind, y) in enumerate([(pa.float32(), texts), (pa.float64(), texts.dictionary_encode())]):
+        proba = {"m.proba.a": pa.array([0.5, 0.25], kind), "m.proba.b": pa.array([0.5, 0.75], kind)}
+        parquet.write_table(pa.table({"y": y, **proba}), tmp_path / f"{i}.parquet")
+    assert assay.evaluate(assay.scan(tmp_path), "brier", intervals=False).value == pytest.approx((0.5 + 0.125) / 2)
+
+
+def test_files_with_other_columns_are_refused_by_the_column_that_differs(tmp_path):
+    for i, y in enumerate([[0, 1], ["0", "1"]]):
+        parquet.write_table(pa.table({"y": y, "m.label": [0, 1]}), tmp_path / f"{i}.parquet")
+    with pytest.raises(SchemaError, match=r"1\.parquet has a text column 'y', .*0\.parquet has an integer column 'y'"):
+        assay.scan(tmp_path)
+
+
+def test_what_a_killed_save_left_is_removed_by_the_next_run(tmp_path):
+    state = tmp_path / "run.state"
+    left, other = tmp_path / ".run.state.abcd1234", tmp_path / ".other.state.abcd1234"
+    left.touch(), other.touch()
+    assay.evaluate(Predictions.from_arrays([0, 1], {"m": [0, 1]}), "accuracy", checkpoint=state)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.state.abcd1234", "run.state"]

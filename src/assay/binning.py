@@ -12,14 +12,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import pairwise
+from itertools import pairwise, product
 from math import floor, log10
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from assay.engine import Crossing, Grouping
+from assay.engine import Grouping
 from assay.errors import SchemaError, UnsupportedError
 from assay.predictions import Predictions
 from assay.quartiles import Landmarks, distinct, landmarks, numbers
@@ -42,10 +42,17 @@ class Slices(Grouping):
 
 
 @dataclass(frozen=True, eq=False)
-class Crossed(Crossing):
-    """Groups of a stream, and where each column of numbers was cut."""
+class Crossed:
+    """Groups of a stream: every combination of the levels of its columns; and where each column of numbers was cut."""
 
+    names: tuple[str, ...]
+    levels: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[tuple[Any, ...], ...]:
+        """One key a group, whether or not a row has it."""
+        return tuple(product(*self.levels))
 
     def of_batch(self, batch: Predictions) -> Array:
         """The codes (n,) of the rows of a batch."""

@@ -100,7 +100,7 @@ def look_up(values: Array, low: int, table: Array) -> Array:
     none = table[-1]
     if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
         return np.empty(0, table.dtype)
-    if np.array_equal(table[:-1], np.arange(len(table) - 1)):
+    if none >= len(table) - 1 and np.array_equal(table[:-1], np.arange(len(table) - 1)):
         return _less(values, low, table.dtype)
     codes: Array = table[_less(values, low, np.dtype(np.intp))]
     return np.empty(0, table.dtype) if (codes == none).any() else codes

@@ -15,6 +15,7 @@ which table. It is written whole or not at all.
 6
 """
 
+import glob
 import json
 import os
 import time
@@ -57,6 +58,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.saved_at = time.monotonic()
+        _tidy(self.path)
         if not os.path.exists(self.path):
             return
         header, arrays = _read(self.path)
@@ -88,6 +90,13 @@ class Checkpoint:
         outputs = [array for kinds in self.table.outputs.values() for array in kinds.values()]
         kept = [array for array in (self.table.truth, self.table.weight, *outputs) if array is not None]
         return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
+
+
+def _tidy(path: str) -> None:
+    """Remove what a save that was killed left beside the file."""
+    folder, name = os.path.split(os.path.realpath(path))
+    for left in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.????????")):
+        os.unlink(left)
 
 
 def save(

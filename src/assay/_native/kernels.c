@@ -165,7 +165,7 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         uint64_t wrong = 0;                                                                                            \
         int64_t same = 0;                                                                                              \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
-        if (same == size) { /* codes already, but for where they begin */                                              \
+        if (same == size && (int64_t)none >= size) { /* codes already, but for where they begin */                                              \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
