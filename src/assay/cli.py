@@ -3,6 +3,7 @@
 Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line on standard error.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("assay: interrupted", err=True)
         sys.exit(130)
+    finally:
+        if arguments is None:
+            gc.freeze()  # a process that ends need not look through what it leaves: 20 ms
 
 
 def _stop(message: str) -> None:

@@ -16,9 +16,11 @@ import importlib
 import pkgutil
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from assay.errors import NameLookupError
@@ -57,7 +59,8 @@ class Registry(Generic[T]):
         self.family = family
         self._classes: dict[str, type[T]] = {}
         self._made: dict[tuple[type[T], str], T] = {}  # by class and the text of its parameters; members are frozen
-        self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
+        self._rest: list[str] | None = None  # modules not yet imported; None before the first, [] when all is
+        self._complete = False  # whether entry points were read, too
 
     def add(self, member: type[T] | T) -> None:
         """Register `member` (or the class of one) under its name; a later class of a name replaces the earlier one."""
@@ -68,22 +71,18 @@ class Registry(Generic[T]):
 
         Each costs start-up time, and most calls name members of one or two modules.
         """
-        while self._rest is not None and until not in self._classes:
-            module = next(self._rest, None)
-            if module is None:
-                self._rest = None
-                # Reading what is installed takes a quarter of the start-up.
-                from importlib.metadata import entry_points
+        if self._rest is None and until not in self._classes:
+            package = importlib.import_module(f"assay.{self.family}")
+            self._rest = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+        while self._rest and until not in self._classes:
+            importlib.import_module(self._rest.pop(_naming(until, self._rest)))
+        if self._rest == [] and not self._complete and until not in self._classes:
+            self._complete = True
+            # Reading what is installed takes a quarter of the start-up.
+            from importlib.metadata import entry_points
 
-                for point in entry_points(group=f"assay.{self.family}"):
-                    self.add(point.load())
-            else:
-                importlib.import_module(module)
-
-    def _modules(self) -> Iterator[str]:
-        package = importlib.import_module(f"assay.{self.family}")
-        for module in pkgutil.iter_modules(package.__path__):
-            yield f"{package.__name__}.{module.name}"
+            for point in entry_points(group=f"assay.{self.family}"):
+                self.add(point.load())
 
     def names(self) -> list[str]:
         """Names of all members, sorted."""
@@ -134,6 +133,20 @@ def _other_names(cls: Any) -> set[str]:
 def _plain(name: str) -> str:
     """Letters and digits alone, in lower case: PR AUC, pr_auc and PR-AUC are one name."""
     return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _naming(name: str | None, modules: Sequence[str]) -> int:
+    """Which of the modules has a member of that name, going by its text; 0 where none has."""
+    said = f'name = "{name}"'
+    return next((i for i, module in enumerate(modules) if said in _text(module)), 0)
+
+
+@cache
+def _text(module: str) -> str:
+    """The text of a module that has not been imported; "" where it has none to read."""
+    found = find_spec(module)
+    place = Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+    return place.read_text(encoding="utf-8") if place and place.is_file() else ""
 
 
 def parameters(cls: Any) -> "list[Field[Any]]":

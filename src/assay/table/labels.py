@@ -66,20 +66,14 @@ def _encode_integers(values: Array, low: int, high: int) -> tuple[Array, list[La
     if values.dtype.kind == "b":
         seen = [v for v, here in ((False, not values.all()), (True, values.any())) if here]
         return (values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)), list(seen)
-    if values.dtype == np.uint8:
-        shifted, low = values, 0
-    else:
-        # Shifted within 64 bits: int8 would overflow, and uint64 does not fit int64.
-        shifted = (values - np.uint64(low) if values.dtype == np.uint64 else values.astype(np.int64) - low).astype(
-            np.intp
-        )
-    count = np.bincount(shifted, minlength=high - low + 1)
-    seen_at = np.flatnonzero(count)
-    if len(seen_at) == len(count):
-        return _smallest(shifted, len(count)), [int(v) + low for v in seen_at]
-    table = np.zeros(len(count), np.int64)
-    table[seen_at] = np.arange(len(seen_at))
-    return _smallest(table, len(seen_at))[shifted], [int(v) + low for v in seen_at]
+    size = high - low + 1
+    codes = look_up(values, low, _smallest(np.arange(size + 1), size + 1))
+    seen_at = _used(codes, size)
+    if len(seen_at) < size:
+        table = np.zeros(size, np.int64)
+        table[seen_at] = np.arange(len(seen_at))
+        codes = _smallest(table, len(seen_at))[codes]
+    return _smallest(codes, len(seen_at)), [int(v) + low for v in seen_at]
 
 
 def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Label]]:
