@@ -103,7 +103,7 @@ class CohenKappa(Metric):
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(n.shape, np.nan)
         apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (1.0 if self.weights == "linear" else 2.0)
-        observed = (summary.table * apart).sum(axis=(-1, -2))
+        observed = (np.asarray(summary.table) * apart).sum(axis=(-1, -2))
         return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
 
 

@@ -45,7 +45,7 @@ class ConfusionMatrix(Metric):
         return 2
 
     def compute(self, summary: Counts) -> Array:
-        return summary.table
+        return np.asarray(summary.table)
 
 
 class ClassCount(Metric):
