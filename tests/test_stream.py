@@ -418,6 +418,20 @@ def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(
     assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
 
 
+def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path):
+    rng = np.random.default_rng(5)
+    names = np.array(["a", "b", "c"])
+    for i, k in enumerate((2, 2, 3)):
+        table = {"y": names[rng.integers(0, k, 200)], "m.label": names[rng.integers(0, k, 200)]}
+        parquet.write_table(pa.table(table), tmp_path / f"{i}.parquet")
+    asked = ["f1", "recall", "tp", "mcc"]
+    streamed, kept_ = (assay.evaluate(read(tmp_path), asked) for read in (assay.scan, assay.read))
+    assert same(streamed, kept_)
+    stated = assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state")
+    assert figures(stated) == pytest.approx(figures(kept_))
+    assert same(assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated)
+
+
 def test_files_whose_numbers_differ_in_width_only_are_one_stream(tmp_path):
     texts = pa.array(["a", "b"])
     for i, (kind, y) in enumerate([(pa.float32(), texts), (pa.float64(), texts.dictionary_encode())]):
