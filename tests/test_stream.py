@@ -1,6 +1,7 @@
 """A table that is streamed gives the figures of the table in memory, whatever its length, interruptions and jobs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,12 @@ from assay import kept, stream
 from assay.cli import cli
 from assay.engine import Local
 from assay.errors import ReadError, SchemaError, UnsupportedError
+from assay.evaluate import answer
 from assay.figures import Frame
 from assay.predictions import Predictions
+from assay.statefile import merged
+from shelf import fits, instances, positive
+from tables import TASKS, random_table
 
 N = 5000
 
@@ -178,6 +183,33 @@ def test_files_of_different_columns_are_no_stream(tmp_path):
     parquet.write_table(pa.table(binary()), tmp_path / "9.parquet")
     with pytest.raises(SchemaError, match="no column 'a"):
         assay.scan(tmp_path)
+
+
+def figures(found):
+    return {(r.model, r.metric, r.class_, r.group): r.value for r in found.rows}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("by", [None, "g"])
+@pytest.mark.parametrize("seed", [2, 3])
+def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_three_jobs(tmp_path, task, by, seed):
+    p = random_table(task, seed, n=160, weighted=bool(seed % 2), ties=True)
+    p = positive(p) if task == "regression" else p
+    p = replace(p, columns={"g": pa.array(np.arange(p.n) % 3)})
+    asked = [metric for metric in instances() if fits(metric, p)]
+    table = parquet.read_table(assay.write(p, tmp_path / "all.parquet"))
+    (tmp_path / "pieces").mkdir()
+    path = written(tmp_path / "pieces", table, rows=17)
+    expected = figures(assay.evaluate(p, asked, by=by, intervals=False))
+    streamed = figures(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
+    states = [tmp_path / f"{i}.state" for i in range(3)]
+    for i, state in enumerate(states):
+        assay.evaluate(assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state)
+    joined = figures(answer(*merged(states)))
+    assert streamed.keys() == joined.keys() == expected.keys()
+    for found in (streamed, joined):
+        for key, value in expected.items():
+            assert found[key] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), key
 
 
 def test_an_unusable_cell_of_a_stream_is_named_with_its_file(tmp_path):
@@ -344,6 +376,23 @@ def test_a_damaged_state_file_is_one_clear_error(tmp_path, content):
     assert "no state file" in str(run.exception)
 
 
+@pytest.mark.parametrize("part", ["asked", "schema", "frame", "keys", "version"])
+def test_a_state_file_whose_header_lacks_a_part_is_one_clear_error(tmp_path, part):
+    path = tmp_path / "a.state"
+    assay.evaluate(Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]}), "accuracy", checkpoint=path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays["header"].tobytes())
+    if isinstance(header.pop(part), dict):
+        header[part] = {}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with open(path, "wb") as file:
+        np.savez(file, **arrays)
+    run = CliRunner().invoke(cli, ["merge", str(path)])
+    assert isinstance(run.exception, ReadError)
+    assert "no state file" in str(run.exception)
+
+
 def test_memory_and_stream_have_the_same_frame(tmp_path):
     path = written(tmp_path, columns())
     assert Frame.of(assay.read(path)) == Frame.of(assay.scan(path))
@@ -367,6 +416,20 @@ def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(
         parquet.write_table(pa.table({"y": y, "m.label": said}), tmp_path / f"{i}.parquet")
     assert assay.scan(tmp_path).task == "binary"
     assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
+
+
+def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path):
+    rng = np.random.default_rng(5)
+    names = np.array(["a", "b", "c"])
+    for i, k in enumerate((2, 2, 3)):
+        table = {"y": names[rng.integers(0, k, 200)], "m.label": names[rng.integers(0, k, 200)]}
+        parquet.write_table(pa.table(table), tmp_path / f"{i}.parquet")
+    asked = ["f1", "recall", "tp", "mcc"]
+    streamed, kept_ = (assay.evaluate(read(tmp_path), asked) for read in (assay.scan, assay.read))
+    assert same(streamed, kept_)
+    stated = assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state")
+    assert figures(stated) == pytest.approx(figures(kept_))
+    assert same(assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated)
 
 
 def test_files_whose_numbers_differ_in_width_only_are_one_stream(tmp_path):

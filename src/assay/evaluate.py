@@ -8,7 +8,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -169,6 +169,8 @@ def evaluate(
         if isinstance(table, Predictions) or not table.assumed:
             raise
         table = table.widened()
+        # Of more classes the same words may ask for another figure: f1 of the positive class, or the mean over classes.
+        question = replace(question, asked=tuple(resolve(metrics, table.schema)))
         if checkpoint is not None:
             Path(checkpoint).unlink(missing_ok=True)
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))

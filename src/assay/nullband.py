@@ -4,7 +4,7 @@
 >>> from assay.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 0, 1, 1], {"m.proba": [0.2, 0.2, 0.9, 0.6]}, positive=1)
 >>> round(null_band(Bins(2).observe(p.rows("m"))).mean, 2)
-0.29
+0.23
 """
 
 from statistics import NormalDist

@@ -42,6 +42,13 @@ __all__ = ["Checkpoint", "known_classes", "merged", "save", "write_merged"]
 
 VERSION = 1
 SECONDS = 10.0  # between two saves while rows are read
+# What a header holds, and what its parts do.
+HEADER = {"of", "asked", "schema", "frame", "keys", "done"}
+WITHIN = {
+    "asked": {"metrics", "by", "intervals", "confidence", "seed"},
+    "schema": {"task", "classes", "models", "positive", "positive_declared"},
+    "frame": {"n", "clustered", "notes", "long", "weighted"},
+}
 
 
 @dataclass(eq=False)
@@ -265,7 +272,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
             arrays = dict(archive)
         header = json.loads(arrays.pop("header").tobytes())
         version = int(header["version"])
-        if not {"of", "asked", "schema", "frame", "keys", "done"} <= set(header):
+        if not set(header) >= HEADER or any(not parts <= set(header[name]) for name, parts in WITHIN.items()):
             raise ValueError("an incomplete header")
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file; check the path") from error
