@@ -1,7 +1,6 @@
 """Resampling: replicates of a state, from its buckets of rows or from its confusion counts, at a cost free of the rows.
 
->>> from assay.sparse import SparseTable
-from assay.state import ConfusionTable
+>>> from assay.state import ConfusionTable
 >>> from assay.table.schema import Schema
 >>> n = np.array([8])
 >>> cells = np.array([[[3, 1], [0, 4]]])
