@@ -398,3 +398,19 @@ def test_advice_on_a_thousand_rows_takes_no_more_than_ten_milliseconds():
         advise(p)
         took.append(perf_counter() - start)
     assert min(took) < 0.01
+
+
+def test_answers_that_hang_on_the_order_of_the_classes_are_named_with_the_range_of_the_accuracy():
+    proba = [[0.5, 0.5], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]] * 25
+    p = Predictions.from_arrays([0, 1, 1, 0] * 25, {"m.proba": proba})
+    (found,) = (a for a in advise(p) if a.code == "A015")
+    assert "50.0% of 100 rows" in found.evidence
+    assert "0.5 to 1" in found.evidence
+
+
+def test_ties_of_wrong_classes_and_declared_labels_hang_on_no_order():
+    y = [0, 1, 2, 0] * 25
+    wrong = [[0.2, 0.4, 0.4], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]] * 25
+    assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": wrong}))
+    even = [[1 / 3, 1 / 3, 1 / 3]] * 100
+    assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": even, "m.label": y}))

@@ -18,12 +18,13 @@ from assay.state import State
 from assay.table.columns import Array
 from assay.table.schema import Schema
 
-__all__ = ["ClassRows", "cautions"]
+__all__ = ["SHARES", "ClassRows", "cautions"]
 
 # Fewer rows of a class than this are few: the least at which bench/coverage.py finds every interval right.
 FEW = 10
-# Procedures that are right whatever the number of rows: of shares of rows, and, by their clusters, of the rest.
-SURE = frozenset({"", "wilson", "jeffreys", "clopper-pearson", "cluster bootstrap"})
+# Procedures of shares of rows, that rest on those rows alone, whatever their classes; and those that need no caution.
+SHARES = frozenset({"wilson", "jeffreys"})
+SURE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,14 @@ class ClassRows(State[Array]):
         return np.asarray(value.min(axis=2) if schema.task == "multilabel" else value[:, :, 0])
 
 
-def cautions(metric: Metric, schema: Schema, rows: Array, method: str) -> list[str]:
-    """What to say beside each figure of `metric`, whose interval is by `method`, on so many rows of each class (k,)."""
+def cautions(metric: Metric, schema: Schema, rows: Array, method: str, trials: Array | None = None) -> list[str]:
+    """What to say beside each figure of `metric`, whose interval is by `method`, on so many rows of each class (k,).
+
+    trials: how many rows each figure is a share of (figures,), where it is one.
+    """
+    if trials is not None:
+        bare = np.rint(np.ravel(trials)).astype(int)
+        return [_narrow(f"a share of few rows ({n})") if n < FEW else "" for n in bare]
     few = rows < FEW if len(rows) == 2 else (rows > 0) & (rows < FEW)
     if method in SURE or metric.axes == 2 or getattr(metric, "average", "") == "micro" or not few.any():
         return [""] * max(len(rows), 1) ** metric.axes

@@ -13,13 +13,18 @@ import numpy as np
 
 from assay.checks import Advice, Seen
 from assay.predictions import Rows
+from assay.sparse import SparseTable
 from assay.table.labels import Array
 
-__all__ = ["below_mean", "odd_fold", "permutation", "permuted_columns", "shared_across_splits", "too_few_rows"]
+__all__ = [
+    "below_mean", "odd_fold", "permutation", "permuted_columns", "shared_across_splits", "tied_classes", "too_few_rows",
+]  # fmt: skip
 
 WIDE, WANTED = 0.05, 0.02  # half widths of an accuracy: too wide to decide by, and narrow enough
 WIDE_LOSS, WANTED_LOSS = 0.25, 0.1  # the same of a mean squared error, relative to it
 FAR = 3.5  # robust standard deviations
+CELLS = 1 << 20  # probabilities that are looked at for ties
+TIED = 0.01  # accuracy that hangs on the order of the classes alone and is worth a word
 RISE = 0.1  # gain of accuracy that makes columns in another order worth a word
 
 
@@ -194,11 +199,41 @@ def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | N
     return len(several), one.as_py(), sorted(where, key=str)
 
 
+def tied_classes(seen: Seen) -> list[Advice]:
+    """Several classes share the highest probability in so many rows that their order moves the accuracy."""
+    found = []
+    for model, rows in seen.views("label") if seen.counts else ():
+        given = next((rows.given[kind] for kind in ("proba", "logit") if kind in rows.given), None)
+        if given is None or "label" in rows.given or not len(given):
+            continue
+        every = slice(None, None, max(1, given.size // CELLS))
+        given, truth = given[every], rows.truth[every]
+        highest = given == given.max(axis=1, keepdims=True)
+        tied = np.count_nonzero(highest, axis=1) > 1
+        if not tied.any():
+            continue
+        hit = np.take_along_axis(highest, truth[:, None].astype(np.intp), axis=1)[:, 0]
+        worst, best = float((hit & ~tied).mean()), float(hit.mean())
+        if best - worst > TIED:
+            found.append(
+                Advice(
+                    "A015",
+                    f"Model {model!r} gives several classes the same highest probability.",
+                    f"It does in {tied.mean():.1%} of {len(tied)} rows, where the class declared first is taken for "
+                    f"its answer: by the order of the classes alone its accuracy could be {worst:.3g} to {best:.3g}.",
+                    "Write probabilities with more digits, or read metrics of probabilities (log_loss, brier).",
+                )
+            )
+    return found
+
+
 def permuted_columns(seen: Seen) -> list[Advice]:
     """A model is right far more often if its classes are read in another order."""
     found = []
     classes = seen.table.classes
     for model, counts in seen.counts.items():
+        if isinstance(counts.table, SparseTable):  # of so many classes the best order is not to be had
+            continue
         table, total = np.asarray(counts.table[0], np.float64), float(counts.total[0])
         order = _suspected(table, total, seen)
         if order is None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.areas import delong
 from assay.errors import UnsupportedError
-from assay.metric import CurveMetric, Metric
+from assay.metric import CurveMetric, Metric, RowMetric
 from assay.order import drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective
@@ -22,7 +22,7 @@ from assay.state import Confusion, Counts, Sums
 from assay.studentised import ratio_ends
 from assay.table.columns import Array
 
-__all__ = ["FEW", "PROCEDURES", "interval"]
+__all__ = ["FEW", "PROCEDURES", "effective_trials", "interval"]
 
 
 # Up to so many rows the skew of losses matters to the interval of their mean.
@@ -93,17 +93,24 @@ def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
     return method
 
 
+def effective_trials(metric: Any, sample: Sample) -> tuple[Array, Array]:
+    """Successes and trials (figures,) of a metric that is a share of rows, of as many rows as the weighted are worth.
+
+    Weighted rows carry the information of fewer: Kish's effective number of those that the figure rests on.
+    """
+    successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
+    whole = sample.whole
+    squared = sample.state.summary(whole._replace(table=whole.squared, weight=whole.squares), sample.schema)
+    squares = np.asarray(metric.trials(squared)[1], np.float64)
+    shrink = np.divide(trials, squares, out=np.zeros_like(trials), where=squares > 0)
+    return successes * shrink, trials * shrink
+
+
 def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[Any, Sample, float], Interval]:
     """A procedure for metrics that are shares of rows."""
 
     def procedure(metric: Any, sample: Sample, confidence: float) -> Interval:
-        successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
-        # Weighted rows carry the information of fewer: Kish's effective number of those that the figure rests on.
-        whole = sample.whole
-        squared = sample.state.summary(whole._replace(table=whole.squared, weight=whole.squares), sample.schema)
-        squares = np.asarray(metric.trials(squared)[1], np.float64)
-        shrink = np.divide(trials, squares, out=np.zeros_like(trials), where=squares > 0)
-        return Interval(*of(successes * shrink, trials * shrink, confidence), name)
+        return Interval(*of(*effective_trials(metric, sample), confidence), name)
 
     return procedure
 
@@ -114,19 +121,31 @@ def student(metric: Metric, sample: Sample, confidence: float) -> Interval:
     n = effective(summary)
     if n[0] <= 1:
         return NONE
-    if not summary.m2[0, 0]:
-        return _alike(metric, summary, float(n[0]), confidence)
+    if not _spreads(summary):
+        return _alike(metric, sample, float(n[0]), confidence)
     error = np.sqrt(summary.m2[:, 0] / summary.weight / (n - 1))
     half = t_quantile((1 + confidence) / 2, float(n[0]) - 1) * error
     return Interval(summary.mean[:, 0] - half, summary.mean[:, 0] + half, "t")
 
 
-def _alike(metric: Metric, summary: Sums, n: float, confidence: float) -> Interval:
-    """Rows that are all alike have no spread to go by: Wilson's interval, where the metric has a range."""
-    if not np.isfinite(metric.bounds).all():
-        figures = metric.figures(summary)
-        return Interval(figures, figures, "t")
-    return Interval(*_in_range(metric, summary, n, confidence), "wilson")
+def _alike(metric: Metric, sample: Sample, n: float, confidence: float) -> Interval:
+    """Rows that are all alike have no spread to go by: Wilson's interval of how many may be otherwise.
+
+    None where the metric has no range, nor knows what another row would be.
+    """
+    if np.isfinite(metric.bounds).all():
+        return Interval(*_in_range(metric, sample.summary, n, confidence), "wilson")
+    value = metric.figures(sample.summary)
+    other = metric.otherwise(float(value[0]), sample.schema) if isinstance(metric, RowMetric) else np.nan
+    if not np.isfinite(other):
+        return NONE
+    most = wilson(np.array(0.0), np.array(n), confidence)[1] * (other - value)
+    return Interval(value + np.minimum(most, 0), value + np.maximum(most, 0), "wilson")
+
+
+def _spreads(summary: Sums) -> bool:
+    """Whether the rows differ by more than rounding makes them."""
+    return bool(summary.m2[0, 0] > summary.weight[0] * (1e-12 * summary.mean[0, 0]) ** 2)
 
 
 def _in_range(metric: Metric, summary: Sums, n: float, confidence: float) -> tuple[Array, Array]:
@@ -148,9 +167,11 @@ def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
     below = (metric.divisor(value, summary) if isinstance(metric, OfSums) else value.weight)[filled]
     if len(above) <= 1 or not np.isfinite(above).all() or not below.sum() > 0:
         return NONE
-    if not summary.m2[0, 0] or not (above * below.sum() - above.sum() * below).any():
-        return _alike(metric, summary, float(effective(summary)[0]), confidence)
-    low, high = ratio_ends(above, below, confidence, sample.seed, metric.bounds)
+    if not _spreads(summary) or not (above * below.sum() - above.sum() * below).any():
+        return _alike(metric, sample, float(effective(summary)[0]), confidence)
+    bounds = (-np.inf, np.inf) if isinstance(metric, OfSums) else metric.bounds
+    margin = metric.margin(sample.schema) if isinstance(metric, RowMetric) else 0.0
+    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, margin)
     if np.isfinite(metric.bounds).all():
         most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
         low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))
@@ -172,7 +193,8 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Percentiles of the figure over replicates of the state; by cluster, Student's t on their spread.
 
     Replicates of counts lie to one side of the figure of their mean, where the formula is curved, and so does the
-    sample lie to that side of the truth: the ends are moved back by twice as much.
+    sample lie to that side of the truth: the ends are moved back by twice as much, times 1 - 2 / k for k classes.  A
+    mean over many classes has a bias that is large beside its spread; for two classes the percentiles are right.
     """
     if sample.clustered:
         return _by_cluster(metric, sample, confidence)
@@ -195,7 +217,7 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         ends = [np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs]
         low, high = np.array(ends).T
     if isinstance(sample.replicates, Counts):
-        moved = 2 * _curvature(metric, sample.replicates, draws)
+        moved = 2 * max(1 - 2 / sample.replicates.tp.shape[-1], 0) * _curvature(metric, sample.replicates, draws)
     else:
         moved = 2 * _off_centre(draws, metric.figures(sample.summary))
     return Interval(low - moved, high - moved, "bootstrap")
