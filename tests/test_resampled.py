@@ -232,6 +232,12 @@ def test_equal_models_are_seldom_told_apart_where_the_naive_test_often_does(benc
     assert rates["wilcoxon"] > 0.4
 
 
+def test_equal_models_are_seldom_told_apart_on_random_splits(bench: dict[str, Any]):
+    rates = bench["on_random_splits"](30, 20, 10, 150)
+    assert rates["assay"] <= 0.05
+    assert rates["textbook t"] > 0.05
+
+
 def test_models_near_chance_are_not_told_apart_by_repeating_the_folds(bench: dict[str, Any]):
     """The textbook's degrees of freedom name a winner in 16 % of these tables."""
     rates = bench["named"](bench["CASES"]["10 equal models near chance, 10x10-fold"]._replace(simulations=100), seed=4)

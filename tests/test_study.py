@@ -155,6 +155,16 @@ def test_the_cheaper_of_models_within_one_standard_error_is_named(folder):
     assert json.loads(found.to_json())["frugal"]["chosen"] == found.frugal.chosen
 
 
+def test_a_fusion_that_cannot_be_made_is_left_out_and_said(folder):
+    text = STUDY + '[models.svc]\nclass = "sklearn.svm.LinearSVC"\n'
+    found = study(folder, text.replace('["mean", "greedy"]', '["mean"]'))
+    assert found.fused == ()
+    assert found.predictions.models == ["lr", "tree", "svc"]
+    assert any(note.startswith("fused_mean is left out: model 'svc' gives only label, score") for note in found.notes)
+    with pytest.raises(AssayError, match=r"study.toml: fusions: model 'svc' gives only"):
+        study(folder, 'on_error = "raise"\n' + text)
+
+
 def test_a_race_drops_the_poor_says_when_and_resumes(folder):
     text = STUDY.replace("folds = 4", 'class = "RepeatedStratifiedKFold"\nparams = { n_splits = 5, n_repeats = 2 }')
     text += '[models.lazy]\nclass = "sklearn.dummy.DummyClassifier"\n[race]\nminimum = 4\n' + BAD
@@ -333,6 +343,16 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
         ('file = "cells.csv"', "", r"data: give one of file"),
         ("[data]", '[data]\nload = "a:b"', r"data: give one of file"),
         ("seed = 3", 'on_error = "ignore"', r"on_error: must be one of skip, raise; got 'ignore'"),
+        ("seed = 3", "seed = -1", r"seed: must be a whole number from 0 to 4294967295; got -1"),
+        ("seed = 3", "n_jobs = 0", r"n_jobs: must be a number of fits at a time, or -1 for all cores; got 0"),
+        ("seed = 3", 'positive = "sick"', r"positive: 'sick' is not among the classes, 'ill', 'well'"),
+        ("seed = 3", "ignore = [[]]", r"ignore: no advice has the code \[\]"),
+        ("seed = 3", "equivalence = inf", r"equivalence: must be above 0.*; got inf"),
+        ("folds = 4", 'class = "sklearn.svm.SVC"', r"split.class: sklearn.svm.SVC is no splitter: it has no split"),
+        ("[split]", "[inner]\nfolds = 0\n[split]", r"inner.folds: .* split into 0 folds; give 2 or more"),
+        ("[models.lr]", "[inner]\n[models.lr.grid]\nC = 1\n[models.lr]", r"models.lr.grid.C: expected a list"),
+        ("[models.lr]", "[inner]\n[models.lr.grid]\nc = [1]\n[models.lr]", r"models.lr.grid: .* takes no 'c'"),
+        ("cells.csv", "cells.txt", r"data.file: .*cells.txt: the suffix does not tell the format"),
         ("[split]", "[race]\nmin = 4\n[split]", r"race: unknown key 'min'; did you mean minimum\?.* Known: minimum"),
         ("[split]", "[race]\nminimum = 1\n[split]", r"minimum must be 2 folds or more"),
         ("seed = 3", 'correction = "none"', r"correction: must be one of holm, benjamini_hochberg; got 'none'"),

@@ -200,17 +200,8 @@ def compare(
         question, (values, raw, notes) = question.of_itself(confidence)
     else:
         values, raw, notes = question.ask(confidence)
-    left = {m: f"undefined ({on.undefined})" for m in models if m not in values}
-    notes += [f"left out, their {text} being {why}: {', '.join(left)}" for why in dict.fromkeys(left.values())]
-    skipped = [m for m in predictions.models if m not in models]
-    notes += [f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else []
-    left |= dict.fromkeys(skipped, f"not given (it has no {on.reads})")
-    best_worth = None
-    if selected:
-        try:
-            best_worth = question.chosen(text, list(values), confidence)
-        except UnsupportedError as error:
-            notes.append(f"what the best is worth cannot be said: {error}")
+    left, said = _left_out(predictions, text, on, values)
+    worth, more = question.worth(text, list(values), confidence) if selected else (None, [])
     sign = on.sign
     best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
     equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
@@ -220,9 +211,21 @@ def compare(
     open_ = [m for m in tied if _said(pairs, best, m) == OPEN]
     rows = _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence) if question.unit == "rows" else None
     return Comparison(
-        text, best, tied, rows, pairs, values, predictions.n, confidence, (*predictions.notes, *notes), question.unit,
-        correction, equivalence, left, best_worth,
+        text, best, tied, rows, pairs, values, predictions.n, confidence,
+        (*predictions.notes, *notes, *said, *more), question.unit, correction, equivalence, left, worth,
     )  # fmt: skip
+
+
+def _left_out(
+    table: Predictions, text: str, metric: Metric, values: Mapping[str, float]
+) -> tuple[dict[str, str], list[str]]:
+    """Why each model that is not among the `values` has none, and what to say of them."""
+    able = [m for m in table.models if table.schema.offers(m, metric.reads)]
+    undefined, lacking = [m for m in able if m not in values], [m for m in table.models if m not in able]
+    why = f"undefined ({metric.undefined})"
+    said = [f"left out, their {text} being {why}: {', '.join(undefined)}"] if undefined else []
+    said += [f"left out, giving no {metric.reads}: {', '.join(lacking)}"] if lacking else []
+    return dict.fromkeys(undefined, why) | dict.fromkeys(lacking, f"not given (it has no {metric.reads})"), said
 
 
 def _check_options(unit: str, correction: str, equivalence: float | None, confidence: float) -> None:
@@ -271,9 +274,15 @@ class _Question:
         values, raw = paired_differences(self.table, self.metric, self.models, confidence, self.engine, self.seed)
         return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
 
-    def chosen(self, text: str, models: Sequence[str], confidence: float) -> Selected:
-        """What the best of the models is worth on other rows."""
-        return selected_best(self.table, text, models=models, confidence=confidence, engine=self.engine, seed=self.seed)
+    def worth(self, text: str, models: Sequence[str], confidence: float) -> tuple[Selected | None, list[str]]:
+        """What the best of the models is worth on other rows, or why that cannot be said."""
+        try:
+            told = selected_best(
+                self.table, text, models=models, confidence=confidence, engine=self.engine, seed=self.seed
+            )
+        except UnsupportedError as error:
+            return None, [f"what the best is worth cannot be said: {error}"]
+        return told, []
 
     def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
         """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""

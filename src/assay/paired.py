@@ -20,17 +20,17 @@ import numpy as np
 from assay.areas import spread
 from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
+from assay.joint import Joint, JointTable, counts_of
 from assay.kept import Kept
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
 from assay.proportions import t_quantile
 from assay.resampling import MOST_CLASSES, effective, resample_buckets
 from assay.sample import Sample
-from assay.state import Confusion, Counts, Moments, Pair, State, Sums
+from assay.state import Confusion, Moments, Pair, Sums
 from assay.table.labels import Array
-from assay.table.schema import Schema
 
-__all__ = ["Joint", "RawDifference", "paired_differences"]
+__all__ = ["RawDifference", "paired_differences"]
 
 REPLICATES = 2000
 # Scores and buckets from which a figure read off all rows is taken to be normal; replicates that give its spread, at
@@ -96,47 +96,6 @@ class PerRow:
         """Difference of each row."""
         a, b = (np.asarray(self.metric.per_row(rows), np.float64) for rows in (pair.a, pair.b))
         return np.asarray((a if a.ndim == 1 else a[:, 0]) - (b if b.ndim == 1 else b[:, 0]))
-
-
-class JointTable(NamedTuple):
-    """Cells (truth, prediction of a, prediction of b) that occur, as one code each, with their weight."""
-
-    code: Array
-    weight: Array
-    squares: float
-
-
-@dataclass(frozen=True)
-class Joint(State[JointTable]):
-    """How often each truth met each pair of predictions: all that a paired comparison of count metrics needs."""
-
-    def empty(self, schema: Schema, cells: int = 1) -> JointTable:
-        return JointTable(np.zeros(0, np.int64), np.zeros(0), 0.0)
-
-    def observe(self, rows: Any, cell: Array | None = None, cells: int = 1) -> JointTable:
-        k, weight = rows.schema.k, rows.weight
-        code = (rows.truth.astype(np.int64) * k + rows.a.label) * k + rows.b.label
-        squares = float(len(code) if weight is None else (weight**2).sum())
-        if k**3 <= 1 << 22:
-            table = np.bincount(code, weight, minlength=1)
-            occurring = np.flatnonzero(table)
-            return JointTable(occurring, table[occurring].astype(np.float64), squares)
-        occurring, back = np.unique(code, return_inverse=True)
-        return JointTable(occurring, np.bincount(back, weight).astype(np.float64), squares)
-
-    def merge(self, a: JointTable, b: JointTable) -> JointTable:
-        code, back = np.unique(np.concatenate([a.code, b.code]), return_inverse=True)
-        weight = np.bincount(back, np.concatenate([a.weight, b.weight]), minlength=len(code))
-        return JointTable(code, weight, a.squares + b.squares)
-
-    def take(self, value: JointTable, cells: slice) -> JointTable:
-        return value
-
-    def pool(self, value: JointTable, times: Array) -> JointTable:
-        return value
-
-    def summary(self, value: JointTable, schema: Schema) -> JointTable:
-        return value
 
 
 @dataclass(frozen=True)
@@ -299,7 +258,7 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     shares = np.concatenate([pair.weight * shrink, np.full(2 * k, 0.5 / k)])
 
     def gap(weights: Array, of: Array) -> Array:
-        first, second = (q.metric.compute(_counts(weights, of[0], said, schema, whole)) for said in of[1:])
+        first, second = (q.metric.compute(counts_of(weights, of[0], said, schema, whole)) for said in of[1:])
         return np.asarray(first - second)
 
     swapped, drawn = [], []
@@ -313,36 +272,6 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
         gamma = rng.standard_gamma(shares, size=(size, len(shares)))
         drawn.append(gap(gamma * (total / gamma.sum(axis=1, keepdims=True)), known))
     return _judge(q, a, b, np.concatenate(drawn), np.concatenate(swapped), float(count.sum()))
-
-
-def _counts(shares: Array, truth: Array, said: Array, schema: Schema, whole: bool) -> Counts:
-    """Counts of one model, from weights (b, c) of cells with their truth and its prediction; `whole`: with the table.
-
-    Of very many classes most metrics need the margins alone, and tables of all replicates would fill the memory.
-    """
-    k = schema.k
-    right = truth == said
-    tp, support, predicted = (
-        _sums(shares[:, of], code[of], k) for of, code in ((right, truth), (..., truth), (..., said))
-    )
-    tables = _sums(shares, truth * k + said, k * k).reshape(-1, k, k) if whole else np.empty((len(shares), 0, 0))
-    positive = schema.positive_code if schema.task == "binary" else None
-    return Counts(tp, support, predicted, shares.sum(axis=1), tp.sum(axis=1), tables, positive)
-
-
-def _sums(weight: Array, code: Array, k: int) -> Array:
-    """Sums of the columns of `weight` (b, c) that share a code (b, k)."""
-    if MOST_CLASSES < k <= len(code):
-        from scipy.sparse import csr_array
-
-        into = csr_array((np.ones(len(code)), (code, np.arange(len(code)))), shape=(k, len(code)))
-        return np.asarray((into @ weight.T).T)
-    sums = np.zeros((len(weight), k))
-    order = np.argsort(code, kind="stable")
-    starts = np.flatnonzero(np.diff(code[order], prepend=-1))
-    if len(starts):
-        sums[:, code[order][starts]] = np.add.reduceat(weight[:, order], starts, axis=1)
-    return sums
 
 
 def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:

@@ -230,8 +230,8 @@ def corrected_differences(
     engine: Engine | None = None,
 ) -> Resampled:
     """Every two models compared by `corrected_t` on their figures fold by fold; p-values are not yet corrected for
-    the number of pairs.  Where rows of data recur, as in repeated cross-validation, with the degrees of freedom of one
-    repeat, which the method names.
+    the number of pairs.  Where rows of data recur, as in repeated cross-validation or in random splits, with the
+    degrees of freedom of as many folds as hold each row out once, which the method names.
 
     A model whose figure is undefined in all folds but one at most is left out. Folds where the figure of any other is
     undefined are left out for all, and named; UnsupportedError where fewer than two are left.

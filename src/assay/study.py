@@ -18,7 +18,7 @@ from assay.adapter import adapter_for, class_list
 from assay.advice import CHECKS
 from assay.budget.frugal import Frugal, one_standard_error
 from assay.budget.race import Race, race
-from assay.errors import UnsupportedError
+from assay.errors import AssayError, UnsupportedError
 from assay.experiment.recipe import Recipe, Where, imported, read_recipe
 from assay.experiment.run import length
 from assay.experiment.store import Timings, timings
@@ -107,11 +107,15 @@ def run_study(
     """
     recipe = read_recipe(os.fspath(path), None if output is None else os.fspath(output))
     for code in recipe.ignore:
-        if code not in CHECKS:
+        if code not in tuple(CHECKS):
             recipe.where.at("ignore").refuse(f"no advice has the code {code!r}; the codes are {', '.join(CHECKS)}")
     models, split, within = recipe.estimators(), recipe.splitter(), recipe.splitter(within=True)
     data = _data(recipe)
     _check_metrics(recipe, models, data["y"])
+    if recipe.positive is not None and recipe.positive not in (known := class_list(data["y"], recipe.task)):
+        recipe.where.at("positive").refuse(
+            f"{recipe.positive!r} is not among the classes, {', '.join(map(repr, known[:10])) or 'for there are none'}"
+        )
     say(f"cross-validating {', '.join(models)} on {length(data['X'])} rows, into {recipe.output}")
     options = data | {
         "cv": split,
@@ -169,7 +173,14 @@ def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tu
     for how in recipe.fusions:
         say(f"fusing: {how}")
         name = _free(f"fused_{FUSIONS.parse(how).name}", whole.models)
-        found.append(fuse(table, how, metric=_aim(how, recipe), name=name, seed=recipe.seed))
+        try:
+            found.append(fuse(table, how, metric=_aim(how, recipe), name=name, seed=recipe.seed))
+        except AssayError as error:
+            if recipe.on_error == "raise":
+                recipe.where.at("fusions").refuse(str(error), type(error))
+            whole = replace(whole, notes=(*whole.notes, f"{name} is left out: {str(error).rstrip('.')}."))
+            say(whole.notes[-1])
+            continue
         column: dict[str, Array] = dict(found[-1].predictions.outputs[name].items())
         whole = whole.append(name, **column)
     return tuple(found), whole
@@ -237,7 +248,10 @@ def _loaded(where: Where, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_file(where: Where, path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
-    table = read_table(path).table
+    try:
+        table = read_table(path).table
+    except AssayError as error:
+        where.at("file").refuse(str(error), type(error))
     named = {key: told[key] for key in ("target", "groups", "weight", "id") if key in told}
     dropped = told.get("drop", [])
     features = told.get("features") or [n for n in table.column_names if n not in (*named.values(), *dropped)]

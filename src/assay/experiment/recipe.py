@@ -107,6 +107,10 @@ class Recipe:
         model.set_params(**dict.fromkeys(unset, self.seed))
         if "grid" not in told:
             return model
+        known = model.get_params()
+        for key in told["grid"]:
+            if key not in known and key not in own:
+                where.at("grid").refuse(f"{told['class']} takes no {key!r}{_close(key, [*own, *known])}")
         return model, {f"model__{k}" if steps and k in own else k: v for k, v in told["grid"].items()}
 
     def splitter(self, within: bool = False) -> Any:
@@ -121,7 +125,10 @@ class Recipe:
         accepted = _parameters(imported(where.at("class"), text))
         if "random_state" in accepted and ("shuffle" not in accepted or params.get("shuffle")):
             params.setdefault("random_state", self.seed)
-        return build(where, {"class": text, "params": params})
+        made = build(where, {"class": text, "params": params})
+        if not hasattr(made, "split"):
+            where.at("class").refuse(f"{told['class']} is no splitter: it has no split")
+        return made
 
 
 def read_recipe(path: str | Path, output: str | Path | None = None) -> Recipe:
@@ -178,8 +185,16 @@ def _check_names(where: Where, told: Mapping[str, Any]) -> None:
     for key, known in CHOICES.items():
         if told.get(key, known[0]) not in known:
             where.at(key).refuse(f"must be one of {', '.join(known)}; got {told[key]!r}")
-    if not told.get("equivalence", 1.0) > 0:
+    if not 0 < told.get("equivalence", 1.0) < float("inf"):
         where.at("equivalence").refuse(f"must be above 0, a difference that does not matter; got {told['equivalence']}")
+    if not 0 <= told.get("seed", 0) < 1 << 32:
+        where.at("seed").refuse(f"must be a whole number from 0 to 4294967295; got {told['seed']}")
+    if not 0 < abs(told.get("n_jobs", -1)) < 1 << 16:
+        where.at("n_jobs").refuse(f"must be a number of fits at a time, or -1 for all cores; got {told['n_jobs']}")
+    for key in ("split", "inner"):
+        if told.get(key, {}).get("folds", 2) < 2:
+            folds = told[key]["folds"]
+            where.at(f"{key}.folds").refuse(f"the rows cannot be split into {folds} folds; give 2 or more")
 
 
 def _check_models(where: Where, told: Mapping[str, Any]) -> None:
@@ -187,6 +202,9 @@ def _check_models(where: Where, told: Mapping[str, Any]) -> None:
         _checked(where.at(f"models.{name}"), model, MODEL, ("class",))
         if "grid" in model and "inner" not in told:
             where.at(f"models.{name}.grid").refuse("a grid needs folds to choose on; add [inner] with folds = 3")
+        for key, values in model.get("grid", {}).items():
+            if not isinstance(values, list) or not values:
+                where.at(f"models.{name}.grid.{key}").refuse(f"expected a list of values to try; got {values!r}")
 
 
 def build(where: Where, told: Any) -> Any:

@@ -242,7 +242,8 @@ def _splits(cv: Any, X: Any, y: Any, groups: Any) -> list[Split]:
         found = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
     except (ValueError, TypeError) as error:
         missing = "; give groups, one a row" if groups is None and "Group" in type(cv).__name__ else ""
-        raise UnsupportedError(f"the rows cannot be split by {cv}: {error}{missing}") from error
+        told = " ".join(f"{cv}: {error}".split())  # scikit-learn breaks the lines of what it prints
+        raise UnsupportedError(f"the rows cannot be split by {told}{missing}") from error
     if len(found) < 2:
         raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(found)}")
     n = length(X)
