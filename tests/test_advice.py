@@ -414,3 +414,25 @@ def test_ties_of_wrong_classes_and_declared_labels_hang_on_no_order():
     assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": wrong}))
     even = [[1 / 3, 1 / 3, 1 / 3]] * 100
     assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": even, "m.label": y}))
+
+
+@pytest.mark.parametrize(("k", "each"), [(100, 5), (50, 6), (10, 20)])
+def test_classes_that_are_uneven_by_chance_are_not_called_imbalanced(k, each):
+    rng = np.random.default_rng(0)
+    fired = 0
+    for _ in range(40):
+        y = rng.integers(0, k, k * each)
+        fired += "A001" in codes(Predictions.from_arrays(y, {"m": y}, classes=range(k)))
+    assert fired == 0
+
+
+def test_a_class_with_a_twentieth_of_the_rows_of_another_is_imbalance():
+    y = [0] * 100 + [1] * 100 + [2] * 5
+    assert "A001" in codes(Predictions.from_arrays(y, {"m": y}))
+
+
+def test_a_model_that_finds_a_rare_class_is_not_accused_of_its_accuracy():
+    y = np.array([0] * 970 + [1] * 30)
+    said = np.array([0] * 940 + [1] * 30 + [0] * 10 + [1] * 20)
+    assert "A002" not in codes(Predictions.from_arrays(y, {"m": said}))
+    assert "A002" in codes(Predictions.from_arrays(y, {"m": np.zeros(1000, int)}, classes=[0, 1]))

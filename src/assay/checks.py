@@ -88,10 +88,11 @@ class Seen:
 
 
 def imbalance(seen: Seen) -> list[Advice]:
-    """One class holds 80 % of the rows or more, or some class less than a tenth of the largest."""
+    """One class holds 80 % of the rows or more, or some class, not by chance, less than a tenth of the largest."""
     share = seen.shares
     present = share[share > 0]
-    if len(present) < 2 or (share.max() < 0.8 and present.max() < 10 * present.min()):
+    uneven = len(present) > 1 and present.max() >= 10 * present.min() and _are_uneven(seen.rows[seen.rows > 0])
+    if len(present) < 2 or (share.max() < 0.8 and not uneven):
         return []
     top = int(np.argmax(share))
     return [
@@ -106,8 +107,14 @@ def imbalance(seen: Seen) -> list[Advice]:
     ]
 
 
+def _are_uneven(rows: Array) -> bool:
+    """Whether equal shares would hardly give a class of so few rows, by Chernoff's bound of Poisson's law."""
+    mean = float(rows.mean())
+    return len(rows) * float(np.exp(-((mean - rows.min()) ** 2) / (2 * mean))) < SURE
+
+
 def below_baseline(seen: Seen) -> list[Advice]:
-    """A model is right no more often than the majority class."""
+    """A model is right no more often than the majority class, and finds classes no better than chance does."""
     if not len(seen.shares):
         return []
     majority = float(seen.shares.max())
@@ -121,8 +128,17 @@ def below_baseline(seen: Seen) -> list[Advice]:
             "labels, features and the threshold).",
         )
         for model, accuracy in right.items()
-        if accuracy <= majority < 1
+        if accuracy <= majority < 1 and not _finds_classes(seen.counts[model])
     ]
+
+
+def _finds_classes(c: Counts) -> bool:
+    """Whether the mean recall of the classes lies above chance by two standard errors."""
+    there = c.support[0] > 0
+    rows, recall = c.support[0][there], c.tp[0][there] / c.support[0][there]
+    chance = 1 / len(rows)
+    error = np.sqrt((np.maximum(recall * (1 - recall), chance * (1 - chance)) / rows).sum()) / len(rows)
+    return float(recall.mean()) > chance + 2 * float(error)
 
 
 def assumed_positive(seen: Seen) -> list[Advice]:
