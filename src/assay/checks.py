@@ -14,11 +14,11 @@ from assay.predictions import Predictions, Rows
 from assay.state import Counts
 from assay.stream import Stream
 from assay.table.labels import Array
+from assay.totals import FLOOR
 
 __all__ = ["Advice", "Seen"]
 
 SURE = 0.01  # chance that a check of the figures accuses any model of a sound table
-FLOOR = float(np.finfo(np.float64).eps)  # the floor of the metric log_loss
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,4 @@ def impossible_truth(seen: Seen) -> list[Advice]:
 
 def _impossible(rows: Rows) -> int:
     """How many rows' truth has a given probability under FLOOR (logits never do)."""
-    proba = rows.given.get("proba")
-    if proba is None or not len(proba) or proba.min() >= FLOOR:
-        return 0
-    return int((proba[np.arange(len(proba)), rows.truth] < FLOOR).sum())
+    return 0 if rows.proba_totals is None else int(rows.proba_totals.sums[4])
