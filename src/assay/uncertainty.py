@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.areas import delong
 from assay.errors import UnsupportedError
-from assay.metric import CurveMetric, Metric, RowMetric
+from assay.metric import CurveMetric, Metric
 from assay.order import drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective
@@ -136,7 +136,7 @@ def _alike(metric: Metric, sample: Sample, n: float, confidence: float) -> Inter
     if np.isfinite(metric.bounds).all():
         return Interval(*_in_range(metric, sample.summary, n, confidence), "wilson")
     value = metric.figures(sample.summary)
-    other = metric.otherwise(float(value[0]), sample.schema) if isinstance(metric, RowMetric) else np.nan
+    other = metric.otherwise(float(value[0]), sample.schema)
     if not np.isfinite(other):
         return NONE
     most = wilson(np.array(0.0), np.array(n), confidence)[1] * (other - value)
@@ -170,8 +170,9 @@ def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
     if not _spreads(summary) or not (above * below.sum() - above.sum() * below).any():
         return _alike(metric, sample, float(effective(summary)[0]), confidence)
     bounds = (-np.inf, np.inf) if isinstance(metric, OfSums) else metric.bounds
-    margin = metric.margin(sample.schema) if isinstance(metric, RowMetric) else 0.0
-    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, margin)
+    # A divisor that varies from row to row makes the guarded end err as well.
+    even = not np.array_equal(below, value.weight[filled])
+    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, metric.margin(sample.schema), even)
     if np.isfinite(metric.bounds).all():
         most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
         low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))
