@@ -1,6 +1,7 @@
 """Intervals: against other packages, at the extremes, and by simulation."""
 
 import math
+from contextlib import suppress
 from itertools import product
 from statistics import NormalDist
 
@@ -236,7 +237,7 @@ def test_a_figure_without_a_range_of_rows_that_are_all_alike_has_no_interval_and
     assert (row.value, row.method) == (1 if metric == "r2" else 0, "")
     assert math.isnan(row.low)
     assert math.isnan(row.high)
-    assert row.note == "no interval: nothing shows how much the rows vary"
+    assert row.note == "no interval: the rows do not show how much it varies"
 
 
 @pytest.mark.parametrize(
@@ -423,3 +424,27 @@ def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_
     for name in COUNTED:
         # Wilson's interval of a share of 0.7 of 30 rows holds it in 0.9298 of samples: the law of 30 rows, not a fault.
         assert 0.9295 <= held[name] / defined[name] <= 0.975, name
+
+
+def degenerate(n):
+    """Tables of which every row is as good, or as bad, as any other."""
+    y, k, v = np.arange(n) % 2, np.arange(n) % 3, np.arange(float(n))
+    labels = np.arange(3 * n).reshape(n, 3) % 2
+    sure = [(1.0, 0.0), (0.9, 0.1), (0.1, 0.9)]
+    yield from (Predictions.from_arrays(y, {"m.proba": np.where(y == 1, a, b)}, classes=[0, 1]) for a, b in sure)
+    yield Predictions.from_arrays(y, {"m": y}, classes=[0, 1], cluster=np.arange(n) // 2)
+    yield from (Predictions.from_arrays(k, {"m.proba": np.eye(3)[k] * (1 - 3 * low) + low}) for low in (0.0, 0.1))
+    yield Predictions.from_arrays(labels, {"m.proba": labels.astype(float)}, task="multilabel")
+    yield from (Predictions.from_arrays(v, {"m": v + off}, task="regression") for off in (0.0, 1.0))
+
+
+@pytest.mark.parametrize("metric", METRICS.names())
+def test_no_interval_of_a_small_sample_has_no_width(metric):
+    """Where the rows do not show how much the figure varies: what its range allows, or no interval and a note."""
+    for p in degenerate(12):
+        with suppress(UnsupportedError):
+            for row in evaluate(p, metric).rows:
+                if math.isnan(row.low):
+                    assert row.note, row
+                else:
+                    assert row.low < row.high, row

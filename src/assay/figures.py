@@ -289,7 +289,7 @@ def _figures(
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
         undefined = _reason(metric, n) if np.isnan(value) else ""
         if question.intervals and n and not unknown and np.isnan(a) and not undefined:
-            undefined = "no interval: nothing shows how much the rows vary"
+            undefined = "no interval: the rows do not show how much it varies"
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few)))
         shown = "" if np.isnan(a) else method
