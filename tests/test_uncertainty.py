@@ -237,7 +237,7 @@ def test_a_figure_without_a_range_of_rows_that_are_all_alike_has_no_interval_and
     assert (row.value, row.method) == (1 if metric == "r2" else 0, "")
     assert math.isnan(row.low)
     assert math.isnan(row.high)
-    assert row.note == "no interval: the rows do not show how much it varies"
+    assert row.note == "no interval can be had from these rows"
 
 
 @pytest.mark.parametrize(

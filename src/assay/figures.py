@@ -37,6 +37,8 @@ __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jo
 MOST_GROUPS = 10_000
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
+# What is said of a figure without an interval.
+NO_INTERVAL = "no interval can be had from these rows"
 
 
 @dataclass(frozen=True)
@@ -278,7 +280,8 @@ def _figures(
     low, high, method = nothing, nothing, ""
     sketched = isinstance(sample.state, Kept) and sample.sketched
     unknown = sketched and not _apart(metric, frame)
-    if question.intervals and n and not unknown:
+    wanted = bool(question.intervals and n and not unknown)
+    if wanted:
         asked = question.intervals if isinstance(question.intervals, str) else None
         low, high, method = interval(metric, sample, question.confidence, asked)
     said = metric.note(sample.summary, schema) if n else ""
@@ -287,9 +290,7 @@ def _figures(
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, n) if np.isnan(value) else ""
-        if question.intervals and n and not unknown and np.isnan(a) and not undefined:
-            undefined = "no interval: the rows do not show how much it varies"
+        undefined = _reason(metric, n) if np.isnan(value) else NO_INTERVAL if wanted and np.isnan(a) else ""
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few)))
         shown = "" if np.isnan(a) else method
