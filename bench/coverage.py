@@ -312,9 +312,8 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
 
     def sample(cell: Any) -> Sample:
         table, rows = cell.reshape(1, 2, 2), np.array([cell.sum()])
-        return Sample(
-            Confusion(), ConfusionTable(table, table, table.trace(axis1=1, axis2=2), *[rows] * 3), schema, *NOT
-        )
+        value = ConfusionTable(table, table, table.trace(axis1=1, axis2=2), rows, rows, rows)
+        return Sample(Confusion(), value, schema, bucketed=False, clustered=False, seed=0)
 
     truth = [float(metric.figures(sample(np.rint(shares * 1e12).astype(np.int64)).summary)[0]) for metric in metrics]
     held, defined = np.zeros(len(metrics)), np.zeros(len(metrics))
