@@ -39,10 +39,12 @@ clean:
 
 .venv/demo.done: .venv/bin/python $(BUILT)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[sklearn]'
+	$(BIN)/python -m compileall -q src/assay
 	touch $@
 
 .venv/dev.done: .venv/bin/python $(BUILT)
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m compileall -q src/assay
 	touch .venv/demo.done $@
 
 .venv/bench.done: .venv/dev.done

@@ -8,7 +8,8 @@ after Holm's correction). Side by side on the same folds: what `compare` does ("
 repeated folds with the degrees of freedom of one repeat), the textbook's J - 1 degrees of freedom, McNemar's mid-p on
 the held-out rows pooled over the folds, the naive paired t, and Wilcoxon's test on folds.
 
-On one test set: `compare` on models whose errors are drawn alike. The race: how often `race` drops any of four equally
+On random splits, as ShuffleSplit draws them: the same two. On one test set: `compare` on models whose errors are drawn
+alike. The race: how often `race` drops any of four equally
 good models. The winner's curse: by how much the score of the best of ten equal models flatters it, as it stands and
 corrected by `selected_best`.
 
@@ -78,13 +79,17 @@ def right(rng: np.random.Generator, case: Case) -> tuple[Any, Any, Any]:
     rows = rng.random((case.repeats, ROWS)).argsort(axis=1).reshape(case.repeats, case.folds, -1)
     if case.learner == "neighbours":
         return y > 0, neighbours(x, y, rows), rows.ravel()
+    return y > 0, (ridge(x, y, rows) > 0).reshape(case.models, -1), rows.ravel()
+
+
+def ridge(x: Any, y: Any, rows: Any) -> Any:
+    """What ridge regressions on the other rows say of `rows` (..., held), shaped (models, ..., held)."""
     test, held = x[:, rows], y[rows]
-    turned = np.swapaxes(test, -1, -2)
+    turned, between = np.swapaxes(test, -1, -2), (slice(None), *[None] * (rows.ndim - 1))
     # What is left of the sums over all rows once the held-out ones are taken away.
-    gram = (np.swapaxes(x, -1, -2) @ x)[:, None, None] - turned @ test + RIDGE * np.eye(WIDTH)
-    moment = (np.swapaxes(x, -1, -2) @ y)[:, None, None] - (turned @ held[None, ..., None])[..., 0]
-    said = (test @ np.linalg.solve(gram, moment[..., None]))[..., 0]
-    return y > 0, (said > 0).reshape(case.models, -1), rows.ravel()
+    gram = (np.swapaxes(x, -1, -2) @ x)[between] - turned @ test + RIDGE * np.eye(WIDTH)
+    moment = (np.swapaxes(x, -1, -2) @ y)[between] - (turned @ held[None, ..., None])[..., 0]
+    return (test @ np.linalg.solve(gram, moment[..., None]))[..., 0]
 
 
 def neighbours(x: Any, y: Any, rows: Any) -> Any:
@@ -154,6 +159,24 @@ def named(case: Case, seed: int = 0) -> dict[str, float]:
         if case.repeats == 1:
             found["pooled rows"] += min(holm([mid_p(correct[a], correct[b]) for a, b in pairs])) < ALPHA
     return {name: count / case.simulations for name, count in found.items()}
+
+
+def on_random_splits(splits: int, held: int, models: int, simulations: int, seed: int = 0) -> dict[str, float]:
+    """The same rate where each split holds out so many rows at random: as `compare` does, and by J - 1 d.f."""
+    rng, pairs = np.random.default_rng(seed), list(combinations(range(models), 2))
+    found = dict.fromkeys(("assay", "textbook t"), 0)
+    for _ in range(simulations):
+        x, signal = features(rng, Case(models, splits, 1, simulations))
+        y = np.where(signal + 2.0 * signal.std() * rng.normal(size=ROWS) > 0, 1.0, -1.0)
+        rows = rng.random((splits, ROWS)).argsort(axis=1)[:, :held]
+        correct = (ridge(x, y, rows) > 0) == (y[rows] > 0)
+        repeats = rows.size / len(np.unique(rows))
+        freedom = {"assay": max(1.0, round(splits / repeats) - 1.0), "textbook t": splits - 1.0}
+        apart = [correct[a].mean(axis=1) - correct[b].mean(axis=1) for a, b in pairs]
+        for name, df in freedom.items():
+            p = [corrected_t(d, held / (ROWS - held), step=1 / held, freedom=df).p for d in apart]
+            found[name] += min(holm(p)) < ALPHA
+    return {name: count / simulations for name, count in found.items()}
 
 
 METRICS = ("accuracy", "f1", "mcc", "roc_auc", "log_loss", "brier")
@@ -245,6 +268,11 @@ def main() -> None:
         print(json.dumps({"case": case, "simulations": simulations, **rates}), flush=True)
         error = (ALPHA * (1 - ALPHA) / simulations) ** 0.5
         sets.append([case, *(f"{rates[m]:.1%}" for m in METRICS), f"{error:.1%}"])
+    for models, splits, held, most in ((2, 10, 20, 4000), (2, 100, 20, 1000), (10, 30, 20, 400)):
+        simulations = max(1, round(most * share))
+        case = f"{models} equal models, {splits} random splits that hold out {held} of {ROWS} rows"
+        rates = on_random_splits(splits, held, models, simulations)
+        print(json.dumps({"case": case, "simulations": simulations, **rates}), flush=True)
     for k, repeats, most in ((10, 1, 400), (5, 10, 150)):
         simulations = max(1, round(most * share))
         case = f"4 equal models in a race of {repeats} x {k} folds, any dropped"

@@ -65,25 +65,31 @@ def multiclass() -> Iterator[Case]:
     }
     for name, ours in sides.items():
         yield name, "scikit-learn", ours, lambda y=y, said=said: report_of(y, said)
-    for k, n in ((2, 1_000_000), (1000, 1_000_000)):
-        a, b = labels(n, k)
+    for k in (2, 100, 1000, 10_000):
+        a, b = labels(1_000_000, k)
         small = Predictions.from_arrays(a, {"m": b})
-        some = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa"]
-        peer = (sk.accuracy_score, sk.balanced_accuracy_score, sk.matthews_corrcoef, sk.cohen_kappa_score)
+        some = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "f1(average=macro)", "f1(average=weighted)"]
         yield (
-            f"four figures, 1e6 rows, {k} classes", "scikit-learn",
-            lambda small=small, some=some: figures(small, some), lambda a=a, b=b, peer=peer: [f(a, b) for f in peer],
+            f"six figures, 1e6 rows, {k} classes", "scikit-learn",
+            lambda small=small, some=some: figures(small, some), lambda a=a, b=b: six_of(a, b),
         )  # fmt: skip
     names = np.array([f"class {i}" for i in range(10)], object)
     y, said = labels(1_000_000, 10)
     texts, fixed = (names[y], names[said]), (names.astype(str)[y], names.astype(str)[said])
     coded = [pa.DictionaryArray.from_arrays(pa.array(c.astype(np.int32)), pa.array(list(names))) for c in (y, said)]
-    # What scikit-learn takes of a dictionary is texts of fixed width, the faster of its two.
-    for name, (a, b), theirs in (("Arrow dictionary", coded, fixed), ("Python objects", texts, texts)):
+    # Of an Arrow column scikit-learn takes what to_numpy gives, which is objects; fixed width is the faster of its two.
+    sides = (("Arrow dictionary", coded, "objects", texts), ("Arrow dictionary", coded, "fixed width", fixed))
+    for name, (a, b), width, theirs in (*sides, ("Python objects", texts, "objects", texts)):
         yield (
-            f"report, 1e6 rows, 10 text classes as {name}, encoding included", "scikit-learn",
+            f"report, 1e6 rows, 10 text classes as {name}, encoding included", f"scikit-learn, texts as {width}",
             lambda a=a, b=b: figures(Predictions.from_arrays(a, {"m": b}), REPORT), lambda of=theirs: report_of(*of),
         )  # fmt: skip
+
+
+def six_of(y, said) -> list[float]:
+    """Six figures with scikit-learn, each with its own call."""
+    found = [sk.accuracy_score(y, said), sk.balanced_accuracy_score(y, said), sk.matthews_corrcoef(y, said)]
+    return [*found, sk.cohen_kappa_score(y, said), *(sk.f1_score(y, said, average=a) for a in ("macro", "weighted"))]
 
 
 def scores(n: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -101,15 +107,19 @@ def calibration_error(y, p, bins: int = 15) -> float:
     return float(np.abs(np.bincount(code, y - p.astype(np.float64), bins)).sum() / len(y))
 
 
-def binary_of(y, p) -> list[float]:
-    """The seven figures with scikit-learn, each with its own call."""
+def order_of(y, p) -> list[float]:
+    """The four figures of order with scikit-learn, each with its own call."""
     fpr, tpr, _ = sk.roc_curve(y, p)
     precision, recall, _ = sk.precision_recall_curve(y, p)
     with np.errstate(invalid="ignore"):
         best = np.nanmax(2 * precision * recall / (precision + recall))
+    return [sk.roc_auc_score(y, p), sk.average_precision_score(y, p), float((tpr - fpr).max()), float(best)]
+
+
+def binary_of(y, p) -> list[float]:
+    """The seven figures with scikit-learn."""
     losses = [sk.log_loss(y, p.astype(np.float64)), 2 * sk.brier_score_loss(y, p.astype(np.float64))]
-    found = [sk.roc_auc_score(y, p), sk.average_precision_score(y, p), float((tpr - fpr).max()), float(best)]
-    return [*found, *losses, calibration_error(y, p)]
+    return [*order_of(y, p), *losses, calibration_error(y, p)]
 
 
 def binary() -> Iterator[Case]:
@@ -125,17 +135,25 @@ def binary() -> Iterator[Case]:
         if kind == "continuous" and importlib.util.find_spec("rapidstats"):
             truth = y.astype(bool)
             yield (
-                f"AUC, AP, Brier, {n:.0e} rows", "rapidstats",
-                lambda table=table: figures(table, ["roc_auc", "average_precision", "brier"]),
+                f"AUC, AP, KS, Brier, {n:.0e} rows", "rapidstats",
+                lambda table=table: figures(table, ["roc_auc", "average_precision", "ks", "brier"]),
                 lambda y=truth, p=p: rapid(y, p),
             )  # fmt: skip
+    y, p = scores(10_000_000, "continuous")
+    logit = np.log(p / (1 - p))
+    signed = Predictions.from_arrays(y, {"m.score": logit})
+    yield (
+        "AUC, AP, KS, best F1, 1e+07 rows, signed scores", "scikit-learn",
+        lambda: figures(signed, metrics[:4]), lambda: order_of(y, logit),
+    )  # fmt: skip
 
 
 def rapid(y, p) -> list[float]:
-    """Three of them with rapidstats, which has no log loss; the truth as booleans, as it takes it."""
+    """Four of them with rapidstats, which has no log loss; the truth as booleans, as it takes it."""
     from rapidstats import metrics
 
-    return [metrics.roc_auc(y, p), metrics.average_precision(y, p), 2 * metrics.brier_loss(y, p)]
+    order = [metrics.roc_auc(y, p), metrics.average_precision(y, p), metrics.max_ks(y, p)]
+    return [*order, 2 * metrics.brier_loss(y, p)]
 
 
 def probabilities(n: int, k: int) -> tuple[np.ndarray, np.ndarray]:

@@ -11,12 +11,12 @@ import importlib
 import inspect
 import re
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 from assay.errors import UnsupportedError
 from assay.metric import METRICS, Metric
+from assay.registry import parameters as own_first
 from assay.table.schema import TASKS, Schema
 
 DOCS = Path(__file__).parent
@@ -27,6 +27,7 @@ READS = {
     "proba": "the predicted probability of each class",
     "score": "a score of each row (raw scores, logits or probabilities)",
     "value": "the predicted number of each row",
+    "interval": "the low and the high end predicted for each row",
 }
 
 TITLES = {
@@ -61,7 +62,7 @@ def page(cls: type[Metric]) -> str:
     rows = [
         ("Reads", f"`{cls.reads}`: {READS[cls.reads]}" if cls.reads in READS else f"`{cls.reads}`"),
         ("Tasks", ", ".join(task for task in TASKS if task in cls.tasks)),
-        ("Range", f"{span(cls)}; {cls.better} is better"),
+        ("Range", f"{span(cls)}; {'neither higher nor lower' if cls.better == 'neither' else cls.better} is better"),
         ("Undefined", f"nan, with the reason `{cls.undefined}`" + _no_rows(cls)),
         ("Parameters", parameters(cls)),
         ("Interval", intervals(cls)),
@@ -116,21 +117,35 @@ def parameters(cls: type[Metric]) -> str:
     """Each parameter with its default and its choices."""
     hints = get_type_hints(cls)
     said = []
-    for field in fields(cls):
-        choices = [str(c) for c in get_args(hints[field.name]) if isinstance(c, str)]
+    for field in own_first(cls):
+        choices = [str(c) for c in get_args(hints[field.name]) if isinstance(c, str) and accepts(cls, field.name, c)]
         among = f" of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
-        said.append(f"`{field.name}` = `{field.default}`{among}")
+        default = f"`{field.default}`" if field.default != "" else "all"
+        said.append(f"`{field.name}` = {default}{among}")
     return "; ".join(said)
+
+
+def accepts(cls: type[Metric], name: str, choice: str) -> bool:
+    """Whether a metric takes the choice for any of its tasks."""
+    for task in cls.tasks:
+        try:
+            cls(**{name: choice}).on(schema(task))
+            return True
+        except UnsupportedError:
+            continue
+    return False
 
 
 def schema(task: str) -> Schema:
     """A schema of the task, to ask a metric how it applies."""
     classes = {"binary": ("no", "yes"), "regression": ()}.get(task, ("a", "b", "c"))
-    return Schema(task, classes, {"m": ("value",) if task == "regression" else ("proba",)})  # type: ignore[arg-type]
+    return Schema(task, classes, {"m": ("value", "interval") if task == "regression" else ("proba",)})  # type: ignore[arg-type]
 
 
 def intervals(cls: type[Metric]) -> str:
     """The procedure of the interval for each task."""
+    if "has no interval, and" in " ".join((cls.__doc__ or "").split()):
+        return "none"
     by_task: dict[str, list[str]] = {}
     for task in TASKS:
         if task in cls.tasks:
@@ -194,6 +209,7 @@ BY_OTHER_MEANS = {
     "classification_report": "`assay.evaluate(p, [\"precision(average=none)\", \"recall(average=none)\", ...])`",
     "confusion_matrix_at_thresholds": "`assay.threshold`",
     "metric_at_thresholds": "`assay.threshold`",
+    "det_curve": "`assay.charts.det`",
     "get_scorer": "`assay.metric_from` takes scorers",
     "get_scorer_names": "`assay list metrics`",
     "make_scorer": "`assay.metric_from` takes scorers",
@@ -203,6 +219,11 @@ BY_OTHER_MEANS = {
     "roc_curve": "`assay.charts.roc`",
     "auc": "[roc_auc](metrics/roc_auc.md) (the area under any other curve is `numpy.trapezoid`)",
 }  # fmt: skip
+
+# What is left out by choice, and why.
+NOT_HERE = {
+    "hinge_loss": "scores have an order here and no scale; `assay.metric_from(sklearn.metrics.hinge_loss)` gives it",
+}
 
 SIMILARITIES = ("pairwise", "distance", "kernel", "argmin")
 
@@ -223,7 +244,7 @@ def gaps() -> str:
     found = {name: counterpart(name) for name in names}
     missing = [name for name, ours in found.items() if not ours]
     version = ".".join(sklearn.__version__.split(".")[:2])
-    listed = [f"- `{name}`" for name in missing] or ["None."]
+    listed = [f"- `{name}`" + (f": {NOT_HERE[name]}" if name in NOT_HERE else "") for name in missing] or ["None."]
     lines = [
         "# Gaps: what scikit-learn's metrics have and assay's have not",
         "",

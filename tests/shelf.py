@@ -25,7 +25,10 @@ def instances():
 
 def positive(p):
     """A regression table with truth and values above 0: their sizes, and a little."""
-    outputs = {m: {kind: np.abs(a) + 0.1 for kind, a in kinds.items()} for m, kinds in p.outputs.items()}
+    outputs = {
+        m: {kind: np.abs(a) + 0.1 if kind == "value" else a for kind, a in kinds.items()}
+        for m, kinds in p.outputs.items()
+    }
     return replace(p, truth=np.abs(p.truth) + 0.1, outputs=outputs)
 
 

@@ -26,7 +26,10 @@ def random_table(
     if task == "regression":
         y = rng.normal(size=n) * 3
         y = np.round(y) if ties else y
-        models = {m: y + rng.normal(size=n) * s for m, s in (("a", 1.0), ("b", 2.0))}
+        models = {f"{m}.value": y + rng.normal(size=n) * s for m, s in (("a", 1.0), ("b", 2.0))}
+        for m, s in (("a", 1.0), ("b", 2.0)):
+            half = np.round(rng.gamma(2.0, s, size=(n, 2)), 0 if ties else 6)
+            models[f"{m}.interval"] = models[f"{m}.value"][:, None] + half * [-1, 1]
         return Predictions.from_arrays(y, models, task="regression", weight=weight)
     if task == "multilabel":
         k = int(rng.integers(2, 6))

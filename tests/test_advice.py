@@ -1,6 +1,8 @@
 """Advice: each check fires on what it is for, and stays silent on healthy data."""
 
+import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +13,7 @@ from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
 from assay.predictions import Predictions
 from assay.remedies import cool
+from assay.report import report
 
 
 def codes(p, **options):
@@ -283,6 +286,62 @@ def test_a_lazy_or_a_guessing_model_is_not_called_permuted():
     assert only("A011", guess) == []
 
 
+@pytest.mark.parametrize("k", [10, 100])
+def test_two_class_columns_of_many_that_changed_places_are_noticed(k):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, k, 100 * k)
+    said = np.where(rng.random(len(y)) < 0.85, y, rng.integers(0, k, len(y)))
+    swapped = np.r_[1, 0, np.arange(2, k)]
+    p = Predictions.from_arrays(y, {"m": swapped[said], "fine": said}, classes=range(k))
+    (found,) = only("A011", p)
+    assert "0 read as 1, 1 read as 0" in found.evidence
+    assert "'m'" in found.title
+
+
+def test_two_classes_that_a_model_confuses_are_not_called_permuted():
+    accused = 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 10, 400)
+        said = np.where((y < 2) & (rng.random(400) < 0.5), 1 - y, y)
+        accused += len(only("A011", Predictions.from_arrays(y, {"m": said}, classes=range(10))))
+    assert accused <= 2
+
+
+def test_a_regression_model_that_does_not_beat_the_mean_is_named():
+    rng = np.random.default_rng(0)
+    y = rng.normal(100, 10, 200)
+    said = {"shifted": y + 20, "constant": np.full(200, y.mean()), "good": y + rng.normal(0, 5, 200)}
+    found = only("A014", Predictions.from_arrays(y, said, task="regression"))
+    assert [advice.title for advice in found] == [
+        "Model 'shifted' does not beat the mean.", "Model 'constant' does not beat the mean."
+    ]  # fmt: skip
+    assert "mean squared error is 400" in found[0].evidence
+    assert only("A014", Predictions.from_arrays(np.ones(20), {"m": np.ones(20)}, task="regression")) == []
+
+
+def test_costs_are_taken_from_the_metric_that_states_them():
+    p = honest(2000)
+    codes = {advice.code for advice in evaluate(p, "expected_cost(costs=0 1;9 0)").advice}
+    assert "A013" in codes
+    assert "A013" not in {advice.code for advice in evaluate(p, "expected_cost").advice}
+    assert "A013" in {advice.code for advice in report(p, metrics=["f1", "expected_cost(costs=0 1;9 0)"]).advice}
+
+
+def test_advice_that_is_not_wanted_is_left_out_of_evaluation_and_report():
+    p = Predictions.from_arrays([0] * 95 + [1] * 5, {"lazy": [0] * 100})
+    assert {"A001", "A002", "A003"} <= {advice.code for advice in evaluate(p, "accuracy").advice}
+    for found in (evaluate(p, "accuracy", ignore=["A001", "A003"]), report(p, ignore=["A001", "A003"])):
+        assert not {"A001", "A003"} & {advice.code for advice in found.advice}
+    with pytest.raises(UnsupportedError, match="no advice has the code 'A1'; the codes are A001"):
+        evaluate(p, "accuracy", ignore=["A1"])
+
+
+def test_every_code_has_a_row_in_the_documentation():
+    page = (Path(__file__).parents[1] / "docs" / "advice.md").read_text()
+    assert re.findall(r"^\| (A\d{3}) \|", page, re.MULTILINE) == list(CHECKS)
+
+
 def test_a_probability_of_0_given_to_the_truth_is_noticed():
     proba = [[1.0, 0.0]] * 10
     p = Predictions.from_arrays([0] * 9 + [1], {"m.proba": proba}, classes=[0, 1])
@@ -339,3 +398,19 @@ def test_advice_on_a_thousand_rows_takes_no_more_than_ten_milliseconds():
         advise(p)
         took.append(perf_counter() - start)
     assert min(took) < 0.01
+
+
+def test_answers_that_hang_on_the_order_of_the_classes_are_named_with_the_range_of_the_accuracy():
+    proba = [[0.5, 0.5], [0.5, 0.5], [0.2, 0.8], [0.7, 0.3]] * 25
+    p = Predictions.from_arrays([0, 1, 1, 0] * 25, {"m.proba": proba})
+    (found,) = (a for a in advise(p) if a.code == "A015")
+    assert "50.0% of 100 rows" in found.evidence
+    assert "0.5 to 1" in found.evidence
+
+
+def test_ties_of_wrong_classes_and_declared_labels_hang_on_no_order():
+    y = [0, 1, 2, 0] * 25
+    wrong = [[0.2, 0.4, 0.4], [0.1, 0.8, 0.1], [0.1, 0.1, 0.8], [0.8, 0.1, 0.1]] * 25
+    assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": wrong}))
+    even = [[1 / 3, 1 / 3, 1 / 3]] * 100
+    assert "A015" not in codes(Predictions.from_arrays(y, {"m.proba": even, "m.label": y}))

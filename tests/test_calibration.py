@@ -1,5 +1,6 @@
 """Calibration metrics: the bins as a state, values against slow references, what chance alone gives."""
 
+import re
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
-from assay.metrics.calibration import ECE, MCE, null_band
+from assay.metrics.calibration import ECE, MCE
 from assay.metrics.recalibration import CalibrationIntercept, CalibrationSlope
+from assay.nullband import null_band, worst_bin_band
 from assay.predictions import Predictions
 from assay.reliability import FAR, GRID, Bins, ClassBins, stated
 from assay.table.schema import Schema
@@ -135,6 +137,36 @@ def test_a_calibrated_model_scores_as_the_null_band_says(n, spread):
     assert 0.01 <= above <= 0.1
 
 
+@pytest.mark.parametrize(("n", "spread", "weighted"), [(100, 2.0, False), (1000, 5.0, False), (1000, 1.0, True)])
+def test_the_worst_bin_of_a_calibrated_model_is_as_its_null_band_says(n, spread, weighted):
+    bands, scores = [], []
+    for seed in range(200):
+        p = honest(n, seed, spread)
+        p = replace(p, weight=np.random.default_rng(seed).gamma(4.0, size=n)) if weighted else p
+        value = Bins().observe(p.rows("m"))
+        bands.append(worst_bin_band(value))
+        scores.append(float(MCE().compute(value)[0]))
+    assert np.mean(scores) == pytest.approx(np.mean([b.mean for b in bands]), rel=0.08)
+    assert 0.01 <= np.mean([s > b.high for s, b in zip(scores, bands, strict=True)]) <= 0.1
+
+
+@pytest.mark.parametrize(("k", "n", "metric"), [(2, 500, "classwise_ece"), (4, 500, "ace"), (8, 1000, "classwise_ece")])
+def test_every_class_of_a_calibrated_model_scores_as_the_null_band_says(k, n, metric):
+    told, scores = [], []
+    for seed in range(150):
+        rng = np.random.default_rng(seed)
+        proba = rng.dirichlet(np.full(k, 0.7), n)
+        y = (proba.cumsum(axis=1) < rng.random(n)[:, None]).sum(axis=1).clip(0, k - 1)
+        row = evaluate(Predictions.from_arrays(y, {"m.proba": proba}, classes=range(k)), metric, intervals=False).rows[
+            0
+        ]
+        scores.append(row.value)
+        told.append([float(x) for x in re.findall(r"(?:scores|below) ([0-9.e-]+)", row.note)])
+    mean, high = np.array(told).T
+    assert np.mean(scores) == pytest.approx(mean.mean(), rel=0.06)
+    assert 0.01 <= np.mean(np.array(scores) > high) <= 0.12
+
+
 def test_debiasing_takes_off_most_of_what_chance_adds():
     plain, debiased = (
         np.mean([evaluate(honest(500, s), ECE(debiased=d), intervals=False).value for s in range(60)])
@@ -146,7 +178,7 @@ def test_debiasing_takes_off_most_of_what_chance_adds():
 def test_the_notes_name_the_null_band_and_the_worst_bin():
     rows = evaluate(binary([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.6]), ["ece(bins=2)", "mce(bins=2)"], intervals=False).rows
     assert "perfectly calibrated model scores" in rows[0].note
-    assert "0.75 is stated and 1.00 comes true, 50.0% of the weight" in rows[1].note
+    assert "0.75 is stated and 1.00 comes true, 50.0% of the weight; a perfectly calibrated model" in rows[1].note
 
 
 def test_the_interval_of_the_calibration_error_comes_from_buckets_of_rows():
@@ -208,8 +240,9 @@ def test_one_step_from_the_fit_lands_where_fitting_the_drawn_rows_does(metric):
 def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
     y, odds = [0, 1, 0, 1, 1], np.array([-50.0, 40.0, 60.0, 55.0, 70.0])
     logits = Predictions.from_arrays(y, {"m.logit": np.stack([np.zeros(5), odds], axis=1)}, classes=[0, 1], positive=1)
-    value = CalibrationSlope().state.observe(logits.rows("m"))
-    assert value[0].values[:, 0].tolist() == odds.tolist()
+    state = CalibrationSlope().state
+    value = state.observe(logits.rows("m"))
+    assert state.summary(value, logits.schema).values[:, 0].tolist() == odds.tolist()
 
 
 def test_bins_of_too_many_classes_are_refused_before_they_fill_the_memory():

@@ -7,9 +7,11 @@ import pickle
 import numpy as np
 import pytest
 import sklearn.metrics as sk
+from click.testing import CliRunner
 
 import assay
 from assay.callables import metric_from
+from assay.cli import cli, main
 from assay.errors import UnsupportedError
 from assay.metric import METRICS
 from assay.predictions import Predictions
@@ -65,6 +67,13 @@ def test_a_regression_function_is_known_to_read_values_and_that_lower_is_better(
     assert assay.evaluate(p, mine, intervals=False).rows[0].value == pytest.approx(
         assay.evaluate(p, ours, intervals=False).rows[0].value
     )
+
+
+def test_the_hinge_loss_of_scikit_learn_is_given_scores():
+    y, score = [0, 1, 1, 0], [-2.0, 0.5, -1.0, 0.1]
+    p = Predictions.from_arrays(y, {"m.score": score}, positive=1)
+    row = assay.evaluate(p, metric_from(sk.hinge_loss), intervals=False).rows[0]
+    assert row.value == pytest.approx(sk.hinge_loss(y, score))
 
 
 def test_a_scorer_of_probabilities_serves_a_multiclass_table():
@@ -193,3 +202,90 @@ def test_a_callable_that_is_no_metric_is_named(call, message):
 def test_parameters_bound_beforehand_are_kept():
     mine = metric_from(functools.partial(sk.fbeta_score, beta=2), "mine")
     assert mine([0, 1, 1, 0], [1, 1, 0, 0]) == METRICS.parse("f_beta(beta=2)")([0, 1, 1, 0], [1, 1, 0, 0])
+
+
+class BinaryAUROC(Share):
+    """Named and placed as torchmetrics' own: an area of labels would be the area of one threshold."""
+
+    __module__ = "torchmetrics.classification.auroc"
+    higher_is_better = True
+
+
+class CareerScore(Share):
+    """Its name holds letters of a metric of scores, but it is not torchmetrics'."""
+
+
+def test_what_torchmetrics_has_for_scores_is_given_probabilities():
+    assert metric_from(BinaryAUROC(), "area").reads == "proba"
+    assert metric_from(Share(), "share").reads == "label"
+    assert metric_from(CareerScore(), "career").reads == "label"
+
+
+def test_the_metrics_and_functions_of_torchmetrics_give_the_figures_that_ours_give():
+    torchmetrics = pytest.importorskip("torchmetrics")
+    functional = pytest.importorskip("torchmetrics.functional.classification")
+    pairs = [
+        (torchmetrics.F1Score(task="binary"), "f1"),
+        (torchmetrics.AUROC(task="binary"), "roc_auc"),
+        (torchmetrics.CalibrationError(task="binary", n_bins=15), "ece"),
+        (functional.binary_recall, "recall"),
+        (functional.binary_average_precision, "average_precision"),
+    ]
+    p = table()
+    for i, (theirs, ours) in enumerate(pairs):
+        mine, own = assay.evaluate(p.select(["m"]), [metric_from(theirs, f"theirs_{i}"), ours], intervals=False).rows
+        assert mine.value == pytest.approx(own.value, abs=1e-6), ours
+
+
+def test_a_callable_is_asked_less_often_where_rows_are_many(monkeypatch):
+    monkeypatch.setattr("assay.sample.WORK", 60 * 120 * 2)
+    calls = []
+    mine = metric_from(lambda truth, label: calls.append(1) or float(np.mean(truth == label)), "hits", bounds=(0, 1))
+    row = assay.evaluate(table(120).select(["m"]), mine).rows[0]
+    assert 60 <= len(calls) < 70
+    assert row.low < row.value < row.high
+
+
+def test_an_entry_point_may_name_a_metric_made_from_a_callable(monkeypatch):
+    made = metric_from(lambda truth, label: 1.0, "always_one")
+    METRICS._classes.pop("always_one")
+
+    class Point:
+        def load(self):
+            return made
+
+    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()] if group == "assay.metrics" else [])
+    METRICS.load()
+    monkeypatch.setattr(METRICS, "_complete", False)
+    assert assay.evaluate(table(20), "always_one", intervals=False).rows[0].value == 1.0
+
+
+PLUGIN = """
+import assay
+from sklearn.metrics import fbeta_score
+
+def hits(truth, label):
+    return float((truth == label).mean())
+
+assay.metric_from(fbeta_score, "my_f2", beta=2, bounds=(0, 1))
+assay.metric_from(hits, bounds=(0, 1))
+"""
+
+
+def test_the_command_line_takes_metrics_from_a_file_of_ones_own(tmp_path):
+    (tmp_path / "mine.py").write_text(PLUGIN)
+    assay.write(table(), tmp_path / "p.parquet")
+    asked = ["evaluate", str(tmp_path / "p.parquet"), "--metric", "my_f2,f_beta(beta=2),hits,accuracy", "--json", "-"]
+    run = CliRunner().invoke(cli, ["--plugin", str(tmp_path / "mine.py"), *asked])
+    assert run.exit_code == 0, run.output
+    found = {(r["model"], r["metric"]): r["value"] for r in json.loads(run.stdout)["rows"]}
+    assert found["m", "my_f2"] == pytest.approx(found["m", "f_beta(beta=2)"])
+    assert found["o", "hits"] == found["o", "accuracy"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("no.py", "no such file"), ("no_such_module", "cannot be imported")])
+def test_a_plugin_that_is_not_there_is_one_clear_error(capsys, name, message):
+    with pytest.raises(SystemExit) as stop:
+        main(["--plugin", name, "list", "metrics"])
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err

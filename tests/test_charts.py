@@ -338,3 +338,9 @@ def test_importing_charts_loads_no_drawing_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_a_row_of_no_weight_is_no_step_of_a_precision_recall_curve():
+    y, score, weight = [1, 0, 1, 1], [0.9, 0.8, 0.7, 0.6], [0.0, 1.0, 1.0, 1.0]
+    curve = precision_recall_curve(Predictions.from_arrays(y, {"a.score": score}, weight=weight), "a")
+    assert curve.y.tolist() == pytest.approx([1 / 2, 1 / 2, 2 / 3])

@@ -249,3 +249,34 @@ def test_an_empty_metric_is_refused_and_not_taken_for_none(capsys, table):
     status, out, err = run(capsys, "evaluate", table, "--metric", "")
     assert (status, out) == (2, "")
     assert "--metric is empty" in err
+
+
+def test_compare_takes_a_margin_of_equivalence_and_a_correction(capsys, table):
+    status, out, _ = run(
+        capsys, "compare", table, "--by-metric", "accuracy", "--equivalence", 0.3, "--correction", "benjamini_hochberg"
+    )
+    assert status == 0
+    assert "b is equivalent to it within 0.3" in out
+    assert "p (Benjamini-Hochberg)" in out
+    status, _, err = run(capsys, "compare", table, "--equivalence", 0)
+    assert (status, "equivalence must be above 0" in err) == (2, True)
+
+
+def test_compare_takes_each_file_for_a_data_set_where_asked(capsys, table, tmp_path):
+    p, files = assay.read(table), []
+    for i in range(6):
+        files.append(tmp_path / f"set{i}.parquet")
+        assay.write(p.take(np.arange(i * 30, i * 30 + 50)), files[-1])
+    status, out, err = run(capsys, "compare", *files, "--datasets", "--by-metric", "accuracy", "--json", "-")
+    assert (status, err) == (0, "")
+    found = json.loads(out)
+    assert (found["schema"], len(found["scores"])) == ("assay.datasets/1", 6)
+    status, _, err = run(capsys, "compare", *files, "--datasets", "--unit", "rows")
+    assert (status, err.count("\n")) == (2, 1)
+
+
+def test_options_of_a_gate_without_the_gate_are_refused(capsys, table):
+    for arguments in (["compare", table, "--margin", 0.1], ["evaluate", table, "--point"]):
+        status, out, err = run(capsys, *arguments)
+        assert (status, out) == (2, "")
+        assert "give both, or neither" in err

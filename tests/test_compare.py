@@ -12,6 +12,7 @@ from statsmodels.stats.multitest import multipletests
 from assay.compare import benjamini_hochberg, compare, holm
 from assay.errors import UnsupportedError
 from assay.predictions import Predictions
+from assay.resampled import practical_differences
 from tables import tables
 
 
@@ -186,6 +187,159 @@ def test_an_undefined_figure_cannot_be_compared():
     p = Predictions.from_arrays(["no", "no"], {"a.score": [0.1, 0.2], "b.score": [0.2, 0.1]}, classes=["no", "yes"])
     with pytest.raises(UnsupportedError, match=r"roc_auc.* of model 'a' is undefined \(single_class\)"):
         compare(p, "roc_auc")
+
+
+def test_a_model_whose_figure_is_undefined_is_left_out_with_the_reason():
+    y = np.arange(60) % 2
+    p = Predictions.from_arrays(y, {"a": y, "never": np.zeros(60, int), "b": np.where(np.arange(60) % 7, y, 1 - y)})
+    found = compare(p, "precision")
+    assert set(found.values) == {"a", "b"}
+    assert found.left_out == {"never": "undefined (no_predicted_positive)"}
+    assert "left out, their precision being undefined (no_predicted_positive): never" in found.notes
+
+
+def test_a_model_without_a_figure_in_two_folds_takes_no_folds_from_the_others():
+    y, fold = np.arange(120) % 2, np.arange(120) // 2 % 6
+    wrong = np.where(np.arange(120) % 11, y, 1 - y)
+    p = Predictions.from_arrays(y, {"a": y, "never": np.zeros(120, int), "b": wrong}, fold=fold)
+    found = compare(p, "precision")
+    assert (found.unit, set(found.values)) == ("folds", {"a", "b"})
+    assert found.pairs[0] == compare(p.select(["a", "b"]), "precision").pairs[0]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"unit": "row"}, "unit must be one of auto, rows, folds; got 'row'"),
+        ({"correction": "bonferroni"}, "correction must be one of holm, benjamini_hochberg; got 'bonferroni'"),
+        ({"equivalence": -0.1}, "equivalence must be above 0"),
+        ({"equivalence": float("nan")}, "equivalence must be above 0"),
+        ({"equivalence": 0.1, "confidence": 0.4}, "confidence above 0.5"),
+        ({"confidence": 95}, "confidence must be between 0 and 1; got 95"),
+    ],
+)
+def test_an_option_that_cannot_be_used_is_one_clear_error(options, message):
+    with pytest.raises(UnsupportedError, match=message):
+        compare(two(5, 9), "accuracy", **options)
+
+
+def test_the_correction_asked_for_is_the_one_named():
+    p = two(5, 9)
+    assert "p (Holm)" in repr(compare(p, "accuracy"))
+    assert "p (Benjamini-Hochberg)" in repr(compare(p, "accuracy", correction="benjamini_hochberg"))
+
+
+def test_models_that_are_equivalent_are_said_to_be_and_not_to_be_settled_by_rows():
+    n = 4000
+    y = np.arange(n) % 2
+    said = {"a": y, "b": np.where(np.arange(n) % 1000 == 3, 1 - y, y), "c": np.where(np.arange(n) % 3 == 0, 1 - y, y)}
+    found = compare(Predictions.from_arrays(y, said), "accuracy", equivalence=0.02)
+    assert found.verdict == "a has the best accuracy (1.0000); b is equivalent to it within 0.02."
+    assert (found.tied, found.equivalent, found.rows_to_decide) == (("a", "b"), ("b",), None)
+
+
+def test_over_folds_a_margin_gives_the_probabilities_of_what_holds():
+    rng = np.random.default_rng(0)
+    y, fold = np.arange(300) % 2, np.arange(300) // 2 % 10
+    said = {m: np.where(rng.random(300) < q, y, 1 - y) for m, q in (("a", 0.9), ("b", 0.85))}
+    p = Predictions.from_arrays(y, said, fold=fold)
+    (pair,) = compare(p, "accuracy", equivalence=0.02).pairs
+    (told,) = practical_differences(p, "accuracy", 0.02)
+    assert (pair.p_a, pair.p_equal, pair.p_b) == told.probability
+    assert "P(first | equal within 0.02 | second)" in repr(compare(p, "accuracy", equivalence=0.02))
+    assert compare(p, "accuracy", unit="rows", equivalence=0.02).pairs[0].p_a is None
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "roc_auc"])
+def test_what_the_best_is_worth_is_said_where_asked(metric):
+    rng = np.random.default_rng(0)
+    y = np.arange(100) % 2
+    p = Predictions.from_arrays(
+        y, {f"m{i}.proba": np.clip(0.4 * y + 0.3 + rng.normal(0, 0.3, 100), 0, 1) for i in range(8)}
+    )
+    found, plain = compare(p, metric, selected=True), compare(p, metric)
+    assert found.selected.best == found.best
+    assert found.selected.value < found.selected.naive == found.values[found.best]
+    assert f"by {metric}: " in repr(found.selected)
+    assert repr(found.selected) in repr(found)
+    assert json.loads(found.to_json())["selected"]["value"] == found.selected.value
+    assert json.loads(plain.to_json())["selected"] is None
+    assert plain.selected is None
+
+
+def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_agrees_with_many(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = (rng.random(9000) < 0.2).astype(int)
+    said = {f"m{i}.score": (1 + i / 10) * y + rng.normal(size=9000) for i in range(2)}
+    p = Predictions.from_arrays(y, said, classes=[0, 1], positive=1)
+    (short,) = compare(p, "average_precision").pairs
+    monkeypatch.setattr("assay.paired.LONG", 10_000)
+    (full,) = compare(p, "average_precision").pairs
+    assert short.difference == full.difference
+    half = (full.high - full.low) / 2
+    assert (short.low, short.high) == pytest.approx((full.low, full.high), abs=half / 5)
+    assert short.p == pytest.approx(full.p, abs=0.02)
+
+
+def test_margins_alone_compare_very_many_classes_as_whole_tables_do(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 70, 2000)
+    said = {m: np.where(rng.random(2000) < q, y, rng.integers(0, 70, 2000)) for m, q in (("a", 0.7), ("b", 0.72))}
+    p = Predictions.from_arrays(y, said)
+    for metric in ("f1", "mcc", "f1(average=micro)"):
+        (margins,) = compare(p, metric).pairs
+        with monkeypatch.context() as patched:
+            patched.setattr("assay.paired.MOST_CLASSES", 80)
+            (whole,) = compare(p, metric).pairs
+        assert (margins.difference, margins.method) == (whole.difference, whole.method)
+        half = (whole.high - whole.low) / 2
+        assert (margins.low, margins.high) == pytest.approx((whole.low, whole.high), abs=half / 5)
+        assert margins.p == pytest.approx(whole.p, abs=0.05)
+
+
+def test_what_needs_the_whole_table_of_very_many_classes_is_compared_by_it():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 66, 600)
+    said = {m: np.where(rng.random(600) < q, y, (y + 1) % 66) for m, q in (("a", 0.95), ("b", 0.5))}
+    found = compare(Predictions.from_arrays(y, said), "cohen_kappa(weights=linear)")
+    assert found.tied == ("a",)
+    assert np.isfinite(found.pairs[0].low)
+
+
+def test_no_fewer_rows_are_asked_for_than_could_show_anything():
+    p = Predictions.from_arrays([1], {"a": [1], "b": [0]}, classes=[0, 1], positive=1)
+    assert compare(p, "accuracy").rows_to_decide >= 6  # 2 ** (1 - 5) is not below 0.05
+
+
+def test_where_the_worth_of_the_best_cannot_be_said_the_comparison_stands():
+    y = np.arange(20) % 2
+    p = Predictions.from_arrays(y, {"a": y, "b": 1 - y}, cluster=np.zeros(20, int))
+    found = compare(p, "accuracy", selected=True)
+    assert found.selected is None
+    assert any(note.startswith("what the best is worth cannot be said: accuracy is undefined") for note in found.notes)
+
+
+@pytest.mark.parametrize(
+    ("source", "metric", "message"),
+    [
+        (3, "f1", "expected predictions, or the path of a file or of several that hold them; got int"),
+        (None, "f1", "expected predictions, .* got NoneType"),
+        ({}, "f1", "expected predictions, .* got dict"),
+        (two(5, 9), 3, "expected metrics as text, as in 'f1', or as Metric objects; got 3"),
+    ],
+)
+def test_things_of_another_kind_are_one_clear_error(source, metric, message):
+    with pytest.raises(UnsupportedError, match=message):
+        compare(source, metric)
+
+
+def test_the_model_that_is_truly_best_is_among_those_tied_for_best():
+    rng, missing = np.random.default_rng(4), 0
+    y = np.arange(400) % 2
+    for _ in range(200):
+        said = {f"m{i}": np.where(rng.random(400) < 0.8 - 0.01 * i, y, 1 - y) for i in range(6)}
+        missing += "m0" not in compare(Predictions.from_arrays(y, said), "accuracy").tied
+    assert missing <= 10
 
 
 def test_a_metric_with_one_figure_a_class_is_refused():

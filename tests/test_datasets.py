@@ -4,8 +4,10 @@ import json
 import math
 from typing import Any
 
+import baycomp
 import numpy as np
 import pytest
+from scikit_posthocs import posthoc_nemenyi_friedman
 from scipy import stats
 
 from assay.datasets import DatasetComparison, compare_datasets
@@ -70,8 +72,7 @@ def test_critical_difference_is_the_published_one():
 
 
 def test_critical_difference_decides_as_scikit_posthocs_does():
-    sp = pytest.importorskip("scikit_posthocs")
-    p = sp.posthoc_nemenyi_friedman(DEMSAR).to_numpy()
+    p = posthoc_nemenyi_friedman(DEMSAR).to_numpy()
     apart = np.abs(np.subtract.outer(average_ranks(DEMSAR), average_ranks(DEMSAR)))
     for alpha in (0.05, 0.1, 0.2):
         cd = critical_difference(4, 14, 1 - alpha)
@@ -117,16 +118,15 @@ def test_friedman_where_all_data_sets_rank_alike_and_where_none_ranks():
 
 
 @pytest.mark.parametrize("rope", [0.0, 0.01, 0.03])
-def test_signed_rank_agrees_with_baycomp(rope: float):
-    baycomp = pytest.importorskip("baycomp")
-    rng = np.random.default_rng(1)
-    x = rng.normal(0.80, 0.05, 12)
-    y = x - rng.normal(0.008, 0.02, 12)
-    left, *equal, right = baycomp.SignedRankTest.probs(x, y, rope=rope, nsamples=20_000, random_state=1)
-    found = signed_rank(x - y, rope)
-    # Two standard errors of 20,000 samples and of 50,000, together.
-    error = 2 * math.sqrt(0.25 / 20_000 + 0.25 / 50_000)
-    assert (found.first, found.equal, found.second) == pytest.approx((left, sum(equal), right), abs=2 * error)
+@pytest.mark.parametrize("n", [6, 12, 40])
+def test_signed_rank_is_baycomps_on_the_same_draws(rope: float, n: int):
+    rng = np.random.default_rng(n)
+    x = rng.normal(0.80, 0.05, n)
+    y = x - rng.normal(0.008, 0.02, n)
+    left, *equal, right = baycomp.SignedRankTest.probs(x, y, rope=rope, nsamples=2000, random_state=1)
+    draws = np.random.RandomState(1).dirichlet(np.append(0.5, np.ones(n)), 2000)  # what baycomp draws
+    found = signed_rank(x - y, rope, draws)
+    assert (found.first, found.equal, found.second) == pytest.approx((left, sum(equal), right), abs=1e-8)
 
 
 def test_signed_rank_is_seeded_and_fair():
@@ -202,6 +202,18 @@ def test_scores_that_are_missing_or_undefined_are_named():
         compare_datasets(table, "accuracy")
     with pytest.raises(UnsupportedError, match="two models or more; the scores are of m0"):
         compare_datasets(spread(models=1), "accuracy")
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([1, 2], "expected a mapping of data set to the scores of its models .* got list"),
+        ({"wine": 3}, "data set 'wine': expected the score of each model, .* got 3"),
+    ],
+)
+def test_scores_of_another_kind_are_refused(given, message):
+    with pytest.raises(UnsupportedError, match=message):
+        compare_datasets(given, "f1")
 
 
 def test_the_direction_must_be_known():

@@ -3,6 +3,8 @@
 import doctest
 import importlib.util
 import re
+import shlex
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import recall_score
 
 import assay
-from assay.cli import cli
+from assay.cli import cli, main
 from assay.metric import METRICS
 
 ROOT = Path(__file__).parent.parent
@@ -48,6 +50,20 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
         names["y"] = y
         exec(rest.partition("\n")[2], names)
     assert (tmp_path / "report.html").exists()
+
+
+def test_the_python_and_the_commands_of_the_page_on_deciding_run(tmp_path, monkeypatch, capsys):
+    page = (DOCS / "deciding.md").read_text()
+    monkeypatch.chdir(tmp_path)
+    exec("\n".join(blocks(page, "python")), {})
+    for i in range(1, 7):
+        (tmp_path / f"set{i}.parquet").write_bytes((tmp_path / "preds.parquet").read_bytes())
+    commands = re.findall(r"^(assay .*?)(?: +#.*)?$", page, re.MULTILINE)
+    assert len(commands) == 6
+    for command in commands:
+        with suppress(SystemExit):
+            main(shlex.split(command)[1:])
+        assert not [line for line in capsys.readouterr().err.splitlines() if "check failed" not in line], command
 
 
 def test_every_command_is_in_the_readme_and_every_command_of_the_readme_exists():

@@ -217,3 +217,17 @@ def test_a_tied_argmax_takes_the_first_declared_class():
 def test_weights_count_rows_as_many_times():
     p = Predictions.from_arrays([0, 1], {"m": [0, 0]}, weight=[3.0, 1.0])
     assert evaluate(p, "accuracy").value == 0.75
+
+
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "log_loss", "roc_auc", "f1", "ece", "mse", "r2", "median_ae", "spearman"]
+)
+def test_a_group_whose_rows_all_weigh_0_is_undefined_for_that_reason(metric):
+    told = {"weight": [0.0, 0.0, 1.0, 1.0], "groups": {"g": ["a", "a", "b", "b"]}}
+    if metric in ("mse", "r2", "median_ae", "spearman"):
+        p = Predictions.from_arrays([0.0, 1.0, 0.0, 1.0], {"m.value": [0.1, 0.9, 0.2, 0.8]}, **told)
+    else:
+        p = Predictions.from_arrays([0, 1, 0, 1], {"m.proba": [0.1, 0.9, 0.2, 0.8]}, **told)
+    row = evaluate(p, metric, by="g", intervals=False).get("m", metric, group="a")
+    assert np.isnan(row.value)
+    assert row.note == "zero_weight"

@@ -10,8 +10,9 @@ from assay.cli import main
 from assay.drawing import groups
 from assay.drawing.palette import spec_of
 from assay.errors import UnsupportedError
-from assay.fairness import FalsePositiveRate, SelectionRate, fairness
+from assay.fairness import fairness
 from assay.gaps import Ranged, mover, mover_ratio, quotient, spread
+from assay.metrics.rates import FalsePositiveRate, SelectionRate
 from assay.predictions import Predictions
 from assay.proportions import wilson
 from tables import random_table

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import pytest
@@ -102,6 +103,13 @@ def test_codes_that_are_not_aligned_are_left_to_numpy():
     assert left_to_numpy("count_pairs", crooked, crooked, 2).tolist() == [[2, 0], [0, 2]]
 
 
+def test_a_code_that_no_class_has_is_not_handed_out():
+    table = np.array([0, 1, 2, 2], np.uint8)  # two classes in order, and a label of no class
+    for kernel in (TWINS["look_up"], kernels.look_up.__wrapped__):
+        assert len(kernel(np.array([0, 1, 2, 0], np.int32), 0, table)) == 0
+        assert kernel(np.array([0, 1, 0], np.int32), 0, table).tolist() == [0, 1, 0]
+
+
 @given(SEEDS, st.sampled_from(["uint8", "int32", "int64"]), st.sampled_from(["uint8", "uint16"]), st.integers(1, 90))
 def test_labels_are_looked_up_as_in_numpy(seed, of_values, of_codes, span):
     rng = np.random.default_rng(seed)
@@ -141,63 +149,37 @@ def test_labels_of_other_types_are_left_to_numpy(dtype):
     assert left_to_numpy("look_up", values, int(high) - 1, np.array([0, 1, 2], np.uint8)).tolist() == [1, 0, 1]
 
 
-@given(
-    SEEDS,
-    st.sampled_from([1, 2, 7, 8, 9, 4095, 4096, 4097, 20_000]),
-    st.integers(1, 3),
-    st.sampled_from([None, 1, 5]),
-    st.booleans(),
-    st.sampled_from([0.0, 1.0, 1e6]),
-)
-def test_moments_are_those_of_numpy(seed, n, wide, cells, weighted, offset):
+@given(SEEDS, st.integers(0, 300), st.sampled_from([None, 1, 4]), st.booleans(), st.sampled_from([0.0, 1e6]))
+def test_moments_are_those_of_each_cell_alone(seed, n, cells, weighted, offset):
     rng = np.random.default_rng(seed)
-    values = offset + rng.normal(size=(n, wide)) * rng.choice([1e-3, 1.0, 1e3])
-    weight = rng.gamma(1.0, size=n) * (rng.random(n) < 0.8) if weighted else None
-    cell = None if cells is None else rng.integers(0, cells, n)
-    found = TWINS["moments"](values, weight, cell, cells or 1)
-    total, mean, m2 = reference("moments", values, weight, cell, cells or 1)
-    scale = np.abs(values).max()
-    np.testing.assert_allclose(found[0], total, rtol=1e-12)
-    np.testing.assert_allclose(found[1], mean, rtol=1e-12, atol=1e-15 * scale)
-    np.testing.assert_allclose(found[2], m2, rtol=1e-9 if offset > 1 else 1e-12, atol=n * (1e-15 * scale) ** 2)
+    values = offset + rng.normal(size=(n, 2))
+    weight = rng.gamma(1.0, size=n) * (rng.random(n) < 0.8) if weighted else np.ones(n)
+    cell = np.zeros(n, np.int64) if cells is None else rng.integers(0, cells, n)
+    found = kernels.moments(values, weight if weighted else None, None if cells is None else cell, cells or 1)
+    for c in range(cells or 1):
+        own, w = values[cell == c], weight[cell == c]
+        mean = np.average(own, axis=0, weights=w) if w.sum() else np.zeros(2)
+        assert found[0][c] == pytest.approx(w.sum())
+        np.testing.assert_allclose(found[1][c], mean, rtol=1e-12)
+        np.testing.assert_allclose(found[2][c], w @ (own - mean) ** 2, rtol=1e-7, atol=1e-20 * offset**2)
 
 
 def test_the_second_moment_of_numbers_far_from_zero_keeps_its_digits():
     values = 1e9 + np.arange(10_001.0)[:, None] % 11
     exact = np.sum((values - 1e9 - np.mean(values - 1e9)) ** 2)
     for cell in (None, np.zeros(len(values), np.int64)):
-        assert TWINS["moments"](values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
+        assert kernels.moments(values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
 
 
 def test_numbers_that_are_all_alike_have_no_second_moment():
     for weight in (None, np.full(9999, 0.3)):
-        m2 = TWINS["moments"](np.full((9999, 1), 0.1), weight)[2][0, 0]
-        assert 0 <= m2 < 1e-24
+        assert 0 <= kernels.moments(np.full((9999, 1), 0.1), weight)[2][0, 0] < 1e-24
 
 
-@pytest.mark.parametrize("n", [0, 3])
-def test_cells_without_rows_have_moments_of_zero(n):
-    values, cell = np.arange(float(n))[:, None], np.full(n, 1)
-    agree("moments", values, None, cell, 3)
-    agree("moments", values, np.zeros(n), cell, 3)
-
-
-@pytest.mark.parametrize("given_cell", [False, True])
 @pytest.mark.parametrize("values", [[1.0, np.inf], [np.inf, -np.inf], [1.0, np.nan], [1e200, -1e200, 3e199]])
-def test_moments_that_are_not_finite_are_left_to_numpy(values, given_cell):
-    values = np.array(values)[:, None]
-    cell = np.zeros(len(values), np.int64) if given_cell else None
+def test_numbers_that_are_not_finite_have_no_second_moment(values):
     with np.errstate(all="ignore"):
-        for weight in (None, np.ones(len(values))):
-            found = left_to_numpy("moments", values, weight, cell)
-            assert not np.isfinite(found[2]).any()
-            for a, b in zip(found, reference("moments", values, weight, cell), strict=True):
-                np.testing.assert_array_equal(a, b)
-
-
-def test_moments_of_columns_of_a_wider_table_are_found():
-    table = np.random.default_rng(3).normal(size=(500, 6))
-    agree("moments", table[::2, 1:4], table[::2, 5] ** 2, np.arange(500)[::2] % 3, 3, rel=1e-12)
+        assert not np.isfinite(kernels.moments(np.array(values)[:, None])[2]).any()
 
 
 def scores(rng, n, dtype):
@@ -208,36 +190,107 @@ def scores(rng, n, dtype):
         return np.where(rng.random(n) < 0.2, special, drawn).astype(dtype)
 
 
-@given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(0, 12))
-def test_values_at_places_are_those_of_the_sorted_list(seed, n, m):
+def cells(kernel, values):
+    """How many values have each pattern of leading bits, by a kernel."""
+    count = np.zeros(1 << 16, np.int64)
+    assert kernel(values, count)
+    return count
+
+
+@given(SEEDS, st.sampled_from([0, 1, 2, 3, 7, 300, 5000]))
+def test_leading_bits_are_counted_as_in_numpy(seed, n):
+    rng = np.random.default_rng(seed)
+    values = scores(rng, 2 * n, "float64")[::2] * rng.choice([1.0, 1e-3, 1e-310])
+    found = cells(TWINS["count_leading"], values)
+    np.testing.assert_array_equal(found, cells(kernels.count_leading.__wrapped__, values))
+    assert np.flatnonzero(found).tolist() == np.unique(kernels.leading(values)).tolist()
+    assert (np.diff(kernels.leading(np.sort(values))) >= 0).all()
+
+
+@given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(1, 12), st.integers(1, 3))
+def test_values_at_places_are_those_of_the_sorted_list(seed, n, m, threads):
     rng = np.random.default_rng(seed)
     values = scores(rng, n, "float64") * rng.choice([1.0, 1e-3, 1e-310])
-    agree("select_places", values, np.sort(rng.integers(0, n, m)))
+    places = rng.integers(0, n, m)
+    pieces = [partial(values.__getitem__, slice(i, i + 400)) for i in range(0, n, 400)]
+    np.testing.assert_array_equal(kernels.select_places(pieces, places, threads), np.sort(values)[places])
 
 
 @pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "random"])
 def test_values_of_a_long_list_are_selected(draw):
     values = getattr(np.random.default_rng(4), draw)(size=200_003)
     places = np.array([0, 0, 1, 100_001, 100_002, 200_002])
-    np.testing.assert_array_equal(kernels.select_places(values, places), np.sort(values)[places])
-    agree("select_places", np.exp(values % 40), places)
-
-
-def test_a_long_list_of_few_values_is_left_to_numpy():
-    values = np.random.default_rng(5).integers(0, 3, 100_000).astype(float)
-    assert left_to_numpy("select_places", values, np.array([0, 99_999])).tolist() == [0, 2]
-
-
-@pytest.mark.parametrize("places", [[2, 1], [-1], [-3, 0]])
-def test_places_that_do_not_ascend_are_left_to_numpy(places):
-    found = left_to_numpy("select_places", np.array([3.0, 1.0, 2.0]), np.array(places))
-    assert found.tolist() == np.array([1.0, 2.0, 3.0])[places].tolist()
+    np.testing.assert_array_equal(kernels.select_places([lambda: values], places), np.sort(values)[places])
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
-def test_a_list_with_a_value_that_is_no_number_is_left_to_numpy(sign):
+def test_a_list_with_a_value_that_is_no_number_has_no_places(sign):
     values = np.array([np.copysign(np.nan, sign), 2.0, -np.inf, np.inf])
-    assert left_to_numpy("select_places", values, np.array([0, 1])).tolist() == [-np.inf, 2.0]
+    assert np.isnan(kernels.select_places([lambda: values], np.array([0, 1]))).all()
+
+
+@given(SEEDS, st.sampled_from([1, 2, 511, 512, 513, 40_000]), st.sampled_from(FLOATS), st.sampled_from([0.0, 5.0, 1e6]))
+def test_sums_of_errors_are_those_of_numpy(seed, n, dtype, offset):
+    rng = np.random.default_rng(seed)
+    truth = ((rng.normal(size=n) + offset) * (rng.random(n) < 0.9)).astype(dtype)
+    value = (truth + rng.normal(size=n) * (rng.random(n) < 0.8)).astype(dtype)
+    found, wanted = TWINS["sum_errors"](truth, value), reference("sum_errors", truth, value)
+    np.testing.assert_allclose(found[0][0], wanted[0][0], rtol=1e-12, atol=1e-300)
+    # What is left of a spread that is all but none depends on the order of the sum.
+    np.testing.assert_allclose(found[0][1], wanted[0][1], rtol=1e-10, atol=1e-24 * n * max(offset, 1) ** 2)
+    assert found[1].tolist() == wanted[1].tolist() == [np.count_nonzero(truth == 0)]
+
+
+def test_errors_of_two_widths_are_added_up_as_float64():
+    truth, value = np.array([0.1, 0.7], np.float32), np.array([0.1, 0.5])
+    assert kernels.sum_errors(truth, value)[0][0, 3] == np.abs(truth.astype(float) - value).mean()
+
+
+@pytest.mark.parametrize("wrong", [np.inf, -np.inf, np.nan, 1e200])
+def test_errors_without_a_sum_are_left_to_numpy(wrong):
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = left_to_numpy("sum_errors", np.array([1.0, wrong]), np.array([1.0, 0.0]))
+    assert not np.isfinite(found[0][:, 2]).all()
+
+
+@given(
+    SEEDS,
+    st.sampled_from([1, 2, 63, 64, 65, 256, 257, 600, 5000]),
+    st.sampled_from([2, 3, 10, 64, 65, 200]),
+    st.sampled_from(FLOATS),
+    st.sampled_from(CODES),
+    st.integers(-1, 1),
+)
+def test_sums_of_facts_are_those_of_numpy(seed, n, k, of_proba, of_truth, positive):
+    rng = np.random.default_rng(seed)
+    proba = rng.dirichlet(np.ones(k) * rng.choice([0.02, 1.0]), n).astype(of_proba)
+    truth = rng.integers(0, k, n).astype(of_truth)
+    args = (proba, truth, np.linspace(0, 1, 16), np.finfo(float).eps, positive)
+    found, wanted = TWINS["sum_facts"](*args), reference("sum_facts", *args)
+    np.testing.assert_allclose(found[0], wanted[0], rtol=1e-11, atol=1e-24 * n)
+    for a, b in zip(found[1:3], wanted[1:3], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12, atol=0)
+    assert (found[3] is None) == (wanted[3] is None) == (k > 64)
+    assert found[3] is None or (found[3] == wanted[3]).all()
+
+
+def test_sums_of_facts_are_those_of_the_rows():
+    proba, truth = np.random.default_rng(7).dirichlet(np.ones(4), 3000), np.arange(3000) % 4
+    own, top, others, before, answer = kernels.row_facts(proba, truth)
+    sums, ranks, bins, table = kernels.sum_facts(proba, truth, np.linspace(0, 1, 16), 1e-9, -1)
+    loss, miss = -np.log(own), others + (1 - own) ** 2
+    wanted = [loss.mean(), loss.var() * 3000, miss.mean(), miss.var() * 3000, 0]
+    np.testing.assert_allclose(sums, wanted, rtol=1e-12)
+    assert ranks.tolist() == np.bincount(before, minlength=4).tolist()
+    assert table.tolist() == kernels.count_pairs(truth, answer, 4).tolist()
+    np.testing.assert_allclose(bins, kernels.bin_rows(top, before == 0, np.linspace(0, 1, 16)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, 1.5, -0.5])
+def test_sums_of_facts_with_a_value_that_is_no_probability_are_left_to_numpy(wrong):
+    proba = np.full((300, 3), 1 / 3)
+    proba[299] = wrong
+    assert TWINS["sum_facts"](proba, np.zeros(300, np.int64), np.linspace(0, 1, 16), 1e-9, -1) is None
 
 
 @given(
@@ -283,6 +336,8 @@ def test_rows_with_a_value_that_is_no_number_are_left_to_numpy(k):
 def test_labels_are_counted_as_in_numpy(seed, n, k, as_truth_values):
     rng = np.random.default_rng(seed)
     truth, said = (rng.random((2, n, k)) < rng.random((2, 1, 1))).astype(bool if as_truth_values else np.uint8)
+    if k < 70:
+        agree("count_sets", truth, said)
     agree("count_labels", truth, said)
 
 
@@ -335,11 +390,9 @@ BITS = np.ones((8, 2), np.uint8)
         ("count_pairs", (ONES, ONES[:5], 2)),
         ("count_pairs", (ONES, ONES, 2, np.ones(5))),
         ("count_pairs", (ONES, ONES, 2, None, ONES[:5], 3)),
-        ("moments", (HALVES, np.ones(5))),
-        ("moments", (HALVES, None, ONES[:5], 3)),
-        ("moments", (HALVES, None, -ONES, 3)),
-        ("select_places", (np.ones(3), np.array([3]))),
-        ("select_places", (np.empty(0), np.array([0]))),
+        ("sum_errors", (np.ones(3), np.ones(4))),
+        ("sum_facts", (HALVES, ONES * 2, np.linspace(0, 1, 16), 1e-9, -1)),
+        ("sum_facts", (HALVES[:5], ONES, np.linspace(0, 1, 16), 1e-9, -1)),
         ("row_facts", (HALVES, ONES * 2)),
         ("row_facts", (HALVES, -ONES * 3)),
         ("row_facts", (HALVES, ONES << 32)),
@@ -364,9 +417,10 @@ def test_a_table_without_entries_is_an_error():
 def test_a_compiled_kernel_refuses_another_number_of_arguments():
     from assay._native import compiled
 
-    for twin in TWINS:
-        with pytest.raises(TypeError, match="arguments expected"):
-            getattr(compiled, twin)()
+    for kernel in vars(compiled).values():
+        if callable(kernel):
+            with pytest.raises(TypeError, match="arguments expected"):
+                kernel()
 
 
 @pytest.mark.parametrize("dtype", FLOATS)

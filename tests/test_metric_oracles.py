@@ -67,7 +67,7 @@ def expected(metric, p, rows):
 def columns(p, rows):
     """What the table holds, under the names that the oracles use."""
     if p.task == "regression":
-        return {"y": p.truth, "value": rows.value}
+        return {"y": p.truth, "value": rows.value, "interval": rows.interval}
     given = {"proba": rows.proba, "score": rows.proba}
     if p.task == "multilabel":
         return given | {"y": p.truth, "label": rows.label}

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.errors import SchemaError, UnsupportedError
+from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
 from assay.predictions import Predictions
-from assay.table.labels import encode, recode
+from assay.table.labels import coded, encode, recode
 from assay.table.schema import parse_column
 
 table = Predictions.from_arrays
@@ -28,6 +28,14 @@ def truth(p):
 
 
 # Labels
+
+
+@pytest.mark.parametrize("values", [["ant", "bee", "cat"], ["ant", "bee", "cat", "dog"], ["bee", "ant", "cat"]])
+def test_an_unknown_label_is_refused_wherever_it_stands_in_a_dictionary(values):
+    codes = pa.array(list(range(len(values))) * 10, pa.int32())
+    column = pa.DictionaryArray.from_arrays(codes, pa.array(values))
+    with pytest.raises(UnseenLabelError, match="label 'cat' at row 2"):
+        coded(column, ("ant", "bee"), "column 'y'")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The registry: canonical text, and third-party members."""
 
+import subprocess
+import sys
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,3 +72,25 @@ def test_an_unknown_name_suggests_close_ones_or_the_list():
         METRICS.parse("acuracy")
     with pytest.raises(NameLookupError, match="assay list metrics"):
         METRICS.parse("zzzz")
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("f1_score", "f1"), ("matthews_corrcoef", "mcc"), ("mean_squared_error", "mse"), ("auc", "roc_auc"),
+        ("PR_AUC", "average_precision"), ("iou", "jaccard"), ("dice", "f1"), ("sensitivity", "recall"),
+        ("fpr", "false_positive_rate"), ("qwk", "cohen_kappa"), ("cross_entropy", "log_loss"),
+    ],
+)  # fmt: skip
+def test_a_name_that_others_use_leads_to_ours(theirs, ours):
+    with pytest.raises(NameLookupError, match=rf"Did you mean {ours}\?"):
+        METRICS.parse(theirs)
+
+
+def test_only_the_modules_that_have_the_metrics_asked_for_are_imported():
+    code = (
+        "import sys; from assay.metric import METRICS; METRICS['mcc'], METRICS['log_loss']; "
+        "print(sorted(m for m in sys.modules if m.startswith('assay.metrics.')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['assay.metrics.agreement', 'assay.metrics.probability']"

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.compare import compare
-from assay.errors import UnsupportedError
+from assay.errors import SchemaError, UnsupportedError
 from assay.evaluate import evaluate
+from assay.io import read, write
 from assay.metric import METRICS
 from assay.metrics.correlation import CoMoments
 from assay.metrics.ordered import MedianAE, quantile
@@ -137,3 +138,53 @@ def test_comoments_of_any_split_and_of_any_drawn_cells_are_those_of_the_rows(p, 
         again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
         for x, y in zip(state.take(pooled, slice(i, i + 1)), again, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9)
+
+
+ENDS = [[0.0, 2.0], [1.0, 4.0], [3.0, 3.0]]
+
+
+def test_an_interval_is_judged_by_its_width_and_by_how_far_the_truth_lies_outside():
+    p = Predictions.from_arrays([1.0, 5.0, 3.0], {"m.interval": ENDS})
+    asked = ["interval_score(level=0.8)", "interval_coverage", "interval_width"]
+    found = [row.value for row in evaluate(p, asked, intervals=False).rows]
+    assert found == pytest.approx([(2 + (3 + 10 * 1) + 0) / 3, 2 / 3, 5 / 3])
+
+
+def test_an_interval_may_be_a_matrix_or_two_named_columns():
+    low, high = zip(*ENDS, strict=True)
+    named = Predictions.from_arrays([1.0, 5.0, 3.0], {"m.interval.high": high, "m.interval.low": low})
+    assert named == Predictions.from_arrays([1.0, 5.0, 3.0], {"m.interval": np.array(ENDS)})
+    assert named.task == "regression"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"m.interval": [[2.0, 0.0], [1.0, 4.0], [3.0, 3.0]]}, "from 2 to 0 at row 0 .1 such rows.; the low end comes"),
+        ({"m.interval.low": [0.0, 1.0, 3.0]}, "has low; name its two columns <model>.interval.low and"),
+        ({"m.interval": [1.0, 2.0, 3.0]}, r"has shape \(3,\); expected \(n, 2\)"),
+        ({"m.interval": [[0.0, 2.0], [1.0, math.inf], [3.0, 3.0]]}, "is inf at row 1"),
+    ],
+)
+def test_an_interval_that_is_none_is_refused(given, message):
+    with pytest.raises(SchemaError, match=message):
+        Predictions.from_arrays([1.0, 5.0, 3.0], given)
+
+
+def test_classes_have_no_interval():
+    with pytest.raises(SchemaError, match="needs task='regression'"):
+        Predictions.from_arrays([0, 1, 1], {"m.interval": ENDS}, task="binary")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv", "arrow"])
+def test_intervals_are_read_back_as_they_were_written(tmp_path, suffix):
+    p = Predictions.from_arrays([1.0, 5.0, 3.0], {"m.value": [1.0, 2.0, 3.0], "m.interval": ENDS})
+    assert read(write(p, tmp_path / f"p.{suffix}")) == p
+
+
+def test_the_right_quantiles_score_better_than_wider_or_narrower_ones():
+    y = np.random.default_rng(0).normal(size=4000)
+    half = 1.6449  # 90 % of a normal
+    models = {f"m{f}.interval": np.tile([-f * half, f * half], (len(y), 1)) for f in (0.8, 1.0, 1.25)}
+    found = compare(Predictions.from_arrays(y, models), "interval_score(level=0.9)")
+    assert list(found.tied) == ["m1.0"]

@@ -4,8 +4,10 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import baycomp
 import numpy as np
 import pytest
+from mlxtend.evaluate import combined_ftest_5x2cv
 
 from assay.compare import holm
 from assay.errors import SchemaError, UnsupportedError
@@ -69,6 +71,18 @@ def test_repeats_have_the_degrees_of_freedom_of_one_of_them():
     assert found.p > corrected_t(apart, 1 / 4).p
 
 
+def test_random_splits_have_the_degrees_of_freedom_of_as_many_as_hold_each_row_out_once():
+    rng = np.random.default_rng(0)
+    held = [rng.permutation(200)[:20] for _ in range(30)]
+    y, fold, row = np.concatenate(held) % 2, np.repeat(np.arange(30), 20), np.concatenate(held)
+    wrong = np.where(rng.random(600) < 0.2, 1 - y, y)
+    p = Predictions.from_arrays(y, {"a": y, "b": wrong}, fold=fold, groups={"row": row})
+    found = corrected_differences(p, "accuracy", ["a", "b"]).differences[0]
+    distinct = len(np.unique(row))
+    assert Folds.of(p).repeats == pytest.approx(600 / distinct)
+    assert found.method == f"corrected resampled t, {round(30 * distinct / 600) - 1} d.f. of one repeat"
+
+
 def test_corrected_t_without_a_correction_is_the_paired_t():
     from scipy.stats import ttest_1samp
 
@@ -79,7 +93,6 @@ def test_corrected_t_without_a_correction_is_the_paired_t():
 @pytest.mark.parametrize("rope", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("runs", [1, 10])
 def test_correlated_t_agrees_with_baycomp(rope: float, runs: int):
-    baycomp = pytest.importorskip("baycomp")
     rng = np.random.default_rng(runs)
     x, y = rng.normal(0.8, 0.03, 10 * runs), rng.normal(0.79, 0.03, 10 * runs)
     left, *equal, right = baycomp.CorrelatedTTest(x, y, rope=rope, runs=runs).probs()
@@ -107,7 +120,6 @@ def test_combined_f_is_alpaydins_by_hand():
 
 
 def test_five_by_two_agrees_with_mlxtend():
-    evaluate_ = pytest.importorskip("mlxtend.evaluate")
     from sklearn.datasets import load_breast_cancer
     from sklearn.model_selection import train_test_split
     from sklearn.naive_bayes import GaussianNB
@@ -116,7 +128,7 @@ def test_five_by_two_agrees_with_mlxtend():
     X, y = load_breast_cancer(return_X_y=True)
     X, y = X[:300], y[:300]
     models = {"nb": GaussianNB(), "tree": DecisionTreeClassifier(max_depth=2, random_state=0)}
-    f, p = evaluate_.combined_ftest_5x2cv(*models.values(), X, y, random_seed=3)
+    f, p = combined_ftest_5x2cv(*models.values(), X, y, random_seed=3)
     rng, splits = np.random.RandomState(3), []
     for _ in range(5):
         halves = train_test_split(np.arange(300), test_size=0.5, random_state=rng.randint(low=0, high=32767))
@@ -218,6 +230,12 @@ def test_equal_models_are_seldom_told_apart_where_the_naive_test_often_does(benc
     assert rates["assay"] <= 0.06 + 2 * error
     assert rates["naive t"] > 0.4
     assert rates["wilcoxon"] > 0.4
+
+
+def test_equal_models_are_seldom_told_apart_on_random_splits(bench: dict[str, Any]):
+    rates = bench["on_random_splits"](30, 20, 10, 150)
+    assert rates["assay"] <= 0.05
+    assert rates["textbook t"] > 0.05
 
 
 def test_models_near_chance_are_not_told_apart_by_repeating_the_folds(bench: dict[str, Any]):

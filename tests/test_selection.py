@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from assay.budget.frugal import one_standard_error
 from assay.budget.halving import halve
-from assay.budget.learning import Outlook, PowerLaw, learning_curve
+from assay.budget.learning import LearningRow, Outlook, PowerLaw, _outlook, learning_curve
 from assay.budget.race import race
 from assay.compare import compare
 from assay.errors import UnsupportedError
@@ -315,6 +315,20 @@ def test_sizes_are_nested_and_the_largest_is_the_whole_training_side():
 def test_sizes_beyond_the_training_side_are_refused():
     with pytest.raises(UnsupportedError, match="from 1 to 120, the smallest training side"):
         learning_curve(GaussianNB(), *load_iris(return_X_y=True), sizes=[10, 121])
+
+
+def rising(*values):
+    """The rows of a model whose figures at 50, 100, 200 ... training rows these are."""
+    gains = np.diff(values, prepend=np.nan)
+    return [LearningRow("m", 50 * 2**i, v, v, v, g, g, g) for i, (v, g) in enumerate(zip(values, gains, strict=True))]
+
+
+def test_more_rows_are_not_promised_to_pay_where_the_last_ones_did_not():
+    steep = [0.5, 0.6, 0.67, 0.72, 0.755]
+    assert _outlook(rising(*steep, 0.78), 1, 0.01).status == "pays"
+    found = _outlook(rising(*steep, 0.758), 1, 0.01)
+    assert found.status == "unknown"
+    assert "less than the fitted curve" in found.told(1600)
 
 
 def test_an_outlook_says_each_of_its_kinds():

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from assay.joint import Joint
 from assay.kept import Ranked
 from assay.metric import METRICS
 from assay.metrics.regression import MSE, ErrorAndTruth
-from assay.paired import Joint, PerRow
+from assay.paired import PerRow
 from assay.predictions import Predictions
 from assay.state import Confusion, Moments, Pair
 from tables import tables

@@ -1,6 +1,7 @@
 """A table that is streamed gives the figures of the table in memory, whatever its length, interruptions and jobs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -13,8 +14,12 @@ from assay import kept, stream
 from assay.cli import cli
 from assay.engine import Local
 from assay.errors import ReadError, SchemaError, UnsupportedError
+from assay.evaluate import answer
 from assay.figures import Frame
 from assay.predictions import Predictions
+from assay.statefile import merged
+from shelf import fits, instances, positive
+from tables import TASKS, random_table
 
 N = 5000
 
@@ -73,6 +78,70 @@ def test_a_stream_is_grouped_as_the_table_in_memory_is(tmp_path):
     assert same(assay.evaluate(assay.scan(path), by="g"), assay.evaluate(assay.read(path), by="g"))
 
 
+@pytest.mark.parametrize("kind", ["real", "years", "few", "missing", "mostly_one", "dictionary", "text"])
+@pytest.mark.parametrize("by", [["x"], ["g", "x"]])
+def test_numbers_of_a_stream_are_cut_where_those_of_the_table_in_memory_are(tmp_path, kind, by):
+    rng = np.random.default_rng(7)
+    years = rng.integers(1900, 2026, N)
+    values = {
+        "real": rng.normal(1e6, 3, N),
+        "years": years,
+        "few": rng.integers(0, 5, N),
+        "missing": np.where(rng.random(N) < 0.1, np.nan, rng.normal(size=N)),
+        "mostly_one": np.where(rng.random(N) < 0.9, 0.0, rng.gamma(2.0, size=N)),
+        "dictionary": pa.array(years).dictionary_encode(),
+        "text": rng.choice(["< 3", ">= 3"], N),
+    }[kind]
+    path = written(tmp_path, {**columns(), "x": values})
+    streamed, whole = (assay.evaluate(read(path), ["accuracy", "f1"], by=by) for read in (assay.scan, assay.read))
+    assert len(whole.rows) > 4
+    assert same(streamed, whole)
+
+
+def test_a_text_column_of_too_many_values_is_refused_as_soon_as_it_is_seen(tmp_path, monkeypatch):
+    monkeypatch.setattr("assay.binning.MOST_GROUPS", 100)
+    path = written(tmp_path, {**columns(), "name": np.arange(N).astype(str)})
+    with pytest.raises(UnsupportedError, match="'name' has more than 100 values"):
+        assay.evaluate(assay.scan(path), "accuracy", by="name")
+
+
+def test_slices_that_two_jobs_cut_at_their_own_quartiles_do_not_merge(tmp_path):
+    names = [str(tmp_path / f"{i}.state") for i in range(2)]
+    for i, name in enumerate(names):
+        table = {**columns(seed=i), "x": np.random.default_rng(i).normal(3.0 * i, size=N)}
+        (tmp_path / str(i)).mkdir()
+        path = written(tmp_path / str(i), table)
+        assay.evaluate(assay.scan(path), "accuracy", by="x", checkpoint=name)
+    run = CliRunner().invoke(cli, ["merge", *names])
+    assert isinstance(run.exception, UnsupportedError)
+    assert "cut column 'x' at" in str(run.exception)
+
+
+@pytest.mark.parametrize("piece", [0, 1])
+def test_a_file_whose_weights_are_all_0_adds_nothing(tmp_path, piece):
+    weight = np.ones(N)
+    size = -(-N // 3)
+    weight[piece * size : (piece + 1) * size] = 0.0
+    path = written(tmp_path, {**binary(), "weight": weight})
+    asked = ["accuracy", "f1", "log_loss", "roc_auc", "ece", "average_precision", "classwise_ece"]
+    streamed = assay.evaluate(assay.scan(path), asked)
+    assert same(streamed, assay.evaluate(assay.read(path), asked))
+    assert streamed.rows[0].n == N
+
+
+def test_the_first_file_of_a_regression_may_count_nothing(tmp_path):
+    weight = np.ones(N)
+    weight[: -(-N // 3)] = 0.0
+    path = written(tmp_path, {**regression(), "weight": weight})
+    assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
+
+
+def test_a_stream_in_which_no_row_counts_has_undefined_figures(tmp_path):
+    path = written(tmp_path, {**binary(), "weight": np.zeros(N)})
+    rows = assay.evaluate(assay.scan(path), ["accuracy", "log_loss", "roc_auc"]).rows
+    assert {row.note for row in rows} == {"zero_weight"}
+
+
 def test_weights_count_in_a_stream(tmp_path):
     table = {**columns(), "weight": np.random.default_rng(3).integers(1, 4, N).astype(float)}
     path = written(tmp_path, table)
@@ -112,8 +181,35 @@ def test_only_the_columns_that_are_needed_are_read(tmp_path):
 def test_files_of_different_columns_are_no_stream(tmp_path):
     written(tmp_path, columns())
     parquet.write_table(pa.table(binary()), tmp_path / "9.parquet")
-    with pytest.raises(SchemaError, match="different columns"):
+    with pytest.raises(SchemaError, match="no column 'a"):
         assay.scan(tmp_path)
+
+
+def figures(found):
+    return {(r.model, r.metric, r.class_, r.group): r.value for r in found.rows}
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("by", [None, "g"])
+@pytest.mark.parametrize("seed", [2, 3])
+def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_three_jobs(tmp_path, task, by, seed):
+    p = random_table(task, seed, n=160, weighted=bool(seed % 2), ties=True)
+    p = positive(p) if task == "regression" else p
+    p = replace(p, columns={"g": pa.array(np.arange(p.n) % 3)})
+    asked = [metric for metric in instances() if fits(metric, p)]
+    table = parquet.read_table(assay.write(p, tmp_path / "all.parquet"))
+    (tmp_path / "pieces").mkdir()
+    path = written(tmp_path / "pieces", table, rows=17)
+    expected = figures(assay.evaluate(p, asked, by=by, intervals=False))
+    streamed = figures(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
+    states = [tmp_path / f"{i}.state" for i in range(3)]
+    for i, state in enumerate(states):
+        assay.evaluate(assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state)
+    joined = figures(answer(*merged(states)))
+    assert streamed.keys() == joined.keys() == expected.keys()
+    for found in (streamed, joined):
+        for key, value in expected.items():
+            assert found[key] == pytest.approx(value, rel=1e-9, abs=1e-12, nan_ok=True), key
 
 
 def test_an_unusable_cell_of_a_stream_is_named_with_its_file(tmp_path):
@@ -209,7 +305,7 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
     resumed = assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1))
     assert same(resumed, whole)
     pieces = len(assay.scan(path).pieces)
-    assert len(seen) == pieces - 4 + 2 * pieces  # four done; the groups are found and folded in two further passes
+    assert len(seen) == pieces - 4 + pieces  # four done; the groups are folded in a further pass
 
 
 def test_a_finished_checkpoint_answers_without_reading_rows(tmp_path, monkeypatch):
@@ -280,6 +376,23 @@ def test_a_damaged_state_file_is_one_clear_error(tmp_path, content):
     assert "no state file" in str(run.exception)
 
 
+@pytest.mark.parametrize("part", ["asked", "schema", "frame", "keys", "version"])
+def test_a_state_file_whose_header_lacks_a_part_is_one_clear_error(tmp_path, part):
+    path = tmp_path / "a.state"
+    assay.evaluate(Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]}), "accuracy", checkpoint=path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    header = json.loads(arrays["header"].tobytes())
+    if isinstance(header.pop(part), dict):
+        header[part] = {}
+    arrays["header"] = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    with open(path, "wb") as file:
+        np.savez(file, **arrays)
+    run = CliRunner().invoke(cli, ["merge", str(path)])
+    assert isinstance(run.exception, ReadError)
+    assert "no state file" in str(run.exception)
+
+
 def test_memory_and_stream_have_the_same_frame(tmp_path):
     path = written(tmp_path, columns())
     assert Frame.of(assay.read(path)) == Frame.of(assay.scan(path))
@@ -295,3 +408,48 @@ def test_the_version_names_the_kernels_in_use():
     run = CliRunner().invoke(cli, ["--version"])
     assert run.exit_code == 0
     assert run.output.strip().endswith(("(compiled kernels)", "(numpy kernels)"))
+
+
+def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(tmp_path):
+    tables = [(["a", "b"], ["a", "a"]), (["c", "a"], ["c", "b"])]
+    for i, (y, said) in enumerate(tables):
+        parquet.write_table(pa.table({"y": y, "m.label": said}), tmp_path / f"{i}.parquet")
+    assert assay.scan(tmp_path).task == "binary"
+    assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
+
+
+def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path):
+    rng = np.random.default_rng(5)
+    names = np.array(["a", "b", "c"])
+    for i, k in enumerate((2, 2, 3)):
+        table = {"y": names[rng.integers(0, k, 200)], "m.label": names[rng.integers(0, k, 200)]}
+        parquet.write_table(pa.table(table), tmp_path / f"{i}.parquet")
+    asked = ["f1", "recall", "tp", "mcc"]
+    streamed, kept_ = (assay.evaluate(read(tmp_path), asked) for read in (assay.scan, assay.read))
+    assert same(streamed, kept_)
+    stated = assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state")
+    assert figures(stated) == pytest.approx(figures(kept_))
+    assert same(assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated)
+
+
+def test_files_whose_numbers_differ_in_width_only_are_one_stream(tmp_path):
+    texts = pa.array(["a", "b"])
+    for i, (kind, y) in enumerate([(pa.float32(), texts), (pa.float64(), texts.dictionary_encode())]):
+        proba = {"m.proba.a": pa.array([0.5, 0.25], kind), "m.proba.b": pa.array([0.5, 0.75], kind)}
+        parquet.write_table(pa.table({"y": y, **proba}), tmp_path / f"{i}.parquet")
+    assert assay.evaluate(assay.scan(tmp_path), "brier", intervals=False).value == pytest.approx((0.5 + 0.125) / 2)
+
+
+def test_files_with_other_columns_are_refused_by_the_column_that_differs(tmp_path):
+    for i, y in enumerate([[0, 1], ["0", "1"]]):
+        parquet.write_table(pa.table({"y": y, "m.label": [0, 1]}), tmp_path / f"{i}.parquet")
+    with pytest.raises(SchemaError, match=r"1\.parquet has a text column 'y', .*0\.parquet has an integer column 'y'"):
+        assay.scan(tmp_path)
+
+
+def test_what_a_killed_save_left_is_removed_by_the_next_run(tmp_path):
+    state = tmp_path / "run.state"
+    left, other = tmp_path / ".run.state.abcd1234", tmp_path / ".other.state.abcd1234"
+    left.touch(), other.touch()
+    assay.evaluate(Predictions.from_arrays([0, 1], {"m": [0, 1]}), "accuracy", checkpoint=state)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".other.state.abcd1234", "run.state"]

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_breast_cancer
 
@@ -120,8 +121,80 @@ def test_a_grid_is_searched_by_the_metric_to_compare_by(folder):
     assert found.fused == ()
 
 
+BAD = '[models.bad]\nclass = "sklearn.linear_model.LogisticRegression"\nparams = { C = -1.0 }\n'
+
+
+def test_a_model_that_fails_is_a_row_with_the_error_in_every_result(folder):
+    found = study(folder, STUDY + BAD)
+    told = json.loads((folder / "study" / "report.json").read_text())
+    for rows in (found.report.records, told["evaluation"]["rows"]):
+        of_bad = [row for row in rows if row["model"] == "bad"]
+        assert [row["metric"] for row in of_bad] == ["accuracy", "roc_auc"]
+        assert all("InvalidParameterError" in row["note"] for row in of_bad)
+        assert all(row["n"] == 0 for row in of_bad)
+    assert "failed to fit in fold 0: InvalidParameterError" in (folder / "study" / "report.html").read_text()
+    (line,) = [line for line in repr(found.report).splitlines() if line.strip().startswith("bad")]
+    assert "-  (model 'bad' failed" in line
+    failed = [row for row in timings(folder / "study" / "parts").rows if row.model == "bad"]
+    assert [row.fold for row in failed] == [0, 1, 2, 3]
+    assert all("InvalidParameterError" in row.error and np.isnan(row.fit_seconds) for row in failed)
+    assert [line.split()[:2] for line in repr(found.timings).splitlines() if line.startswith("bad")] == [
+        ["bad", "failed"]
+    ]
+    assert found.timings.chart()
+
+
+def test_the_cheaper_of_models_within_one_standard_error_is_named(folder):
+    text = STUDY.replace("max_depth = 3", "max_depth = 3, random_state = 1")
+    text += '[models.forest]\nclass = "sklearn.ensemble.RandomForestClassifier"\nparams = { n_estimators = 100 }\n'
+    found = study(folder, text)
+    assert found.frugal is not None
+    assert set(found.frugal.records[0]) >= {"model", "cost", "within"}
+    assert {row.model for row in found.frugal.rows} == {"lr", "tree", "forest"}
+    assert found.frugal.verdict in repr(found)
+    assert json.loads(found.to_json())["frugal"]["chosen"] == found.frugal.chosen
+
+
+def test_a_fusion_that_cannot_be_made_is_left_out_and_said(folder):
+    text = STUDY + '[models.svc]\nclass = "sklearn.svm.LinearSVC"\n'
+    found = study(folder, text.replace('["mean", "greedy"]', '["mean"]'))
+    assert found.fused == ()
+    assert found.predictions.models == ["lr", "tree", "svc"]
+    assert any(note.startswith("fused_mean is left out: model 'svc' gives only label, score") for note in found.notes)
+    with pytest.raises(AssayError, match=r"study.toml: fusions: model 'svc' gives only"):
+        study(folder, 'on_error = "raise"\n' + text)
+
+
+def test_a_race_drops_the_poor_says_when_and_resumes(folder):
+    text = STUDY.replace("folds = 4", 'class = "RepeatedStratifiedKFold"\nparams = { n_splits = 5, n_repeats = 2 }')
+    text += '[models.lazy]\nclass = "sklearn.dummy.DummyClassifier"\n[race]\nminimum = 4\n' + BAD
+    found = study(folder, text)
+    assert found.race is not None
+    assert "lazy" not in found.race.survivors
+    assert found.predictions.models[: len(found.race.survivors)] == list(found.race.survivors)
+    (row,) = [row for row in found.report.records if row["model"] == "lazy" and row["metric"] == "accuracy"]
+    assert row["note"].startswith("dropped from the race after 4 folds")
+    assert "failed" in next(r["note"] for r in found.report.records if r["model"] == "bad")
+    assert found.timings.models == ["lr", "tree", "lazy"]
+    assert found.race.fits + found.race.fits_saved == 30
+    before = sorted((folder / "study" / "parts").glob("*.parquet"))
+    again = study(folder, text)
+    assert again.predictions == found.predictions
+    assert sorted((folder / "study" / "parts").glob("*.parquet")) == before
+    assert json.loads(found.to_json())["race"]["schema"] == "assay.race/1"
+
+
+def test_what_to_compare_and_which_advice_to_leave_out_are_said_in_the_file(folder):
+    options = 'equivalence = 0.05\ncorrection = "benjamini_hochberg"\nignore = ["A003", "A006"]\n'
+    found = study(folder, options + STUDY.replace('["accuracy", "roc_auc"]', '["accuracy", "log_loss"]'))
+    told = found.report.comparison
+    assert (told.equivalence, told.correction, told.unit) == (0.05, "benjamini_hochberg", "folds")
+    assert told.pairs[0].p_equal is not None
+    assert not {"A003", "A006"} & {advice.code for advice in found.report.advice}
+
+
 def test_a_model_that_fails_is_left_out_and_said(folder):
-    text = STUDY + '[models.bad]\nclass = "sklearn.linear_model.LogisticRegression"\nparams = { C = -1.0 }\n'
+    text = STUDY + BAD
     found = study(folder, text)
     assert "bad" not in found.predictions.models
     assert found.notes[0].startswith("bad is left out: model 'bad' failed to fit in fold 0: InvalidParameterError")
@@ -217,6 +290,33 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     assert a == b
 
 
+def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folder):
+    log = folder / "fits.txt"
+    (folder / "slow_model.py").write_text(SLOW.format(log=str(log)))
+    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace("folds = 4", "folds = 8")
+    path, out = written(folder, "n_jobs = 2\n" + text), folder / "cut"
+    command = [sys.executable, "-m", "assay", "validate", str(path), "-o", str(out)]
+    rng, kills = np.random.default_rng(0), 0
+    for seconds in rng.uniform(1.0, 3.0, 4):
+        running = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        time.sleep(seconds)
+        os.killpg(running.pid, signal.SIGKILL)
+        kills += running.wait() == -signal.SIGKILL
+    assert kills > 0
+    there = list((out / "parts").glob("*.parquet"))
+    log.unlink(missing_ok=True)
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # 8 of the slow model's parts and 8 of the other's; those that are there are not fitted again.
+    of_slow = [name for name in there if json.loads(pq.read_schema(name).metadata[b"assay.part"])["model"] == "tree"]
+    assert (len(log.read_text().split()) if log.exists() else 0) == 8 - len(of_slow)
+    whole = subprocess.run([*command[:-1], str(folder / "whole")], capture_output=True, text=True, check=True)
+    for name in ("predictions.parquet", "report.json"):
+        assert (out / name).read_bytes() == (folder / "whole" / name).read_bytes()
+    assert done.stdout.splitlines()[:10] == whole.stdout.splitlines()[:10]
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -242,7 +342,27 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
         ('target = "diagnosis"', "", r"data: the key 'target' is missing"),
         ('file = "cells.csv"', "", r"data: give one of file"),
         ("[data]", '[data]\nload = "a:b"', r"data: give one of file"),
-        ("seed = 3", 'on_error = "ignore"', r"on_error: must be skip or raise"),
+        ("seed = 3", 'on_error = "ignore"', r"on_error: must be one of skip, raise; got 'ignore'"),
+        ("seed = 3", "seed = -1", r"seed: must be a whole number from 0 to 4294967295; got -1"),
+        ("seed = 3", "n_jobs = 0", r"n_jobs: must be a number of fits at a time, or -1 for all cores; got 0"),
+        ("seed = 3", 'positive = "sick"', r"positive: 'sick' is not among the classes, 'ill', 'well'"),
+        ("seed = 3", "ignore = [[]]", r"ignore: no advice has the code \[\]"),
+        ("seed = 3", "equivalence = inf", r"equivalence: must be above 0.*; got inf"),
+        ("folds = 4", 'class = "sklearn.svm.SVC"', r"split.class: sklearn.svm.SVC is no splitter: it has no split"),
+        ("[split]", "[inner]\nfolds = 0\n[split]", r"inner.folds: .* split into 0 folds; give 2 or more"),
+        ("[models.lr]", "[inner]\n[models.lr.grid]\nC = 1\n[models.lr]", r"models.lr.grid.C: expected a list"),
+        ("[models.lr]", "[inner]\n[models.lr.grid]\nc = [1]\n[models.lr]", r"models.lr.grid: .* takes no 'c'"),
+        ("cells.csv", "cells.txt", r"data.file: .*cells.txt: the suffix does not tell the format"),
+        ("[split]", "[race]\nmin = 4\n[split]", r"race: unknown key 'min'; did you mean minimum\?.* Known: minimum"),
+        ("[split]", "[race]\nminimum = 1\n[split]", r"minimum must be 2 folds or more"),
+        ("seed = 3", 'correction = "none"', r"correction: must be one of holm, benjamini_hochberg; got 'none'"),
+        ("seed = 3", "equivalence = 0", r"equivalence: must be above 0.*; got 0"),
+        ("seed = 3", 'equivalence = "1 %"', r"equivalence: expected a number or a whole number; got '1 %'"),
+        ("seed = 3", 'ignore = ["A3"]', r"ignore: no advice has the code 'A3'; the codes are A001, A002"),
+        ("seed = 3", 'ignore = [3]', r"ignore: no advice has the code 3; the codes are A001, A002"),
+        ('"roc_auc"]', '"mse"]', r"metrics: mse is for regression tasks; the task of this study is binary"),
+        ('by = "accuracy"', 'by = "r2"', r"compare_by: r2 is for regression tasks; the task of this study is binary"),
+        ('by = "accuracy"', 'by = "calibration_slope"', r"compare_by: calibration_slope is better neither"),
         ("seed = 3", 'task = "ranking"', r"task: must be one of binary"),
         ("sklearn.tree.DecisionTreeClassifier", "sklearn.model_selection.KFold", r"takes no 'max_depth'"),
         ('drop = ["note"]', 'frame = false', r"data.frame: column 'note' does not hold numbers"),

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
 from sklearn.dummy import DummyRegressor
@@ -21,12 +22,14 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import (
     GridSearchCV,
     GroupKFold,
+    KFold,
     RepeatedStratifiedKFold,
     StratifiedKFold,
     TimeSeriesSplit,
     cross_val_predict,
 )
 from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -36,7 +39,7 @@ from assay.adapter import ADAPTERS, collect
 from assay.errors import ReadError, UnsupportedError
 from assay.evaluate import evaluate
 from assay.experiment.fingerprint import fingerprint
-from assay.experiment.run import dealt
+from assay.experiment.run import Experiment, dealt
 from assay.io import write
 from assay.validate import FitError, cross_validate, timings
 
@@ -93,6 +96,34 @@ def test_rows_held_out_several_times_are_kept_apart_by_fold_and_joined_as_cluste
     assert p.n == 300
     assert len(p.group("fold")[1]) == 6
     assert len(p.group("cluster")[1]) == 150
+
+
+def test_splits_may_be_masks():
+    first = np.arange(150) % 2 == 0
+    masks, places = [(first, ~first), (~first, first)], [np.flatnonzero(side) for side in (first, ~first)]
+    models = {"nb": GaussianNB()}
+    assert validated(models, *IRIS, cv=masks) == validated(models, *IRIS, cv=[places, places[::-1]])
+
+
+ALL = np.arange(150)
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([(ALL[:100], ALL[90:]), (ALL[50:], ALL[:50])], "fold 0 holds out 10 rows that it also trains on, row 90"),
+        ([(ALL[:100], ALL[100:] + 1), (ALL[50:], ALL[:50])], r"fold 0 must hold .* positions from 0 to 149 or a mask"),
+        ([(ALL[:100], []), (ALL[50:], ALL[:50])], "fold 0 must hold rows to train on and rows to test"),
+        ([(ALL[:100], ALL[:50] < 9), (ALL[50:], ALL[:50])], "fold 0 must hold"),
+        (KFold, r"cv must be a number of folds, a scikit-learn splitter such as KFold\(5\)"),
+        ("5", "cv must be a number of folds"),
+        (None, "cv must be a number of folds"),
+        (GroupKFold(3), "give groups, one a row"),
+    ],
+)
+def test_splits_that_cannot_be_used_are_refused(cv, message):
+    with pytest.raises(UnsupportedError, match=message):
+        validated({"nb": GaussianNB()}, *IRIS, cv=cv)
 
 
 def test_a_splitter_of_ordered_rows_leaves_out_the_first_ones():
@@ -287,6 +318,23 @@ def test_another_seed_weight_or_class_list_uses_no_stale_part(tmp_path, log):
     validated(model, *IRIS, cv=3, store=tmp_path, seed=1)
     validated(model, *IRIS, cv=3, store=tmp_path, weight=np.ones(150))
     assert fits(log) == 9
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing", "sequential"])
+def test_every_backend_of_joblib_gives_the_same_table_and_keeps_parts_as_they_finish(tmp_path, backend):
+    models = {"nb": GaussianNB(), "knn": KNeighborsClassifier()}
+    with parallel_config(backend=backend, n_jobs=2):
+        found = validated(models, *IRIS, cv=3, n_jobs=None, store=tmp_path)
+    assert found == validated(models, *IRIS, cv=3)
+    assert len(list(tmp_path.glob("*.parquet"))) == 6
+
+
+def test_a_backend_that_gives_all_at_the_end_is_asked_for_few_at_a_time(tmp_path):
+    log, store = tmp_path / "fits.txt", tmp_path / "parts"
+    plan = Experiment.of({"a": Counted(str(log))}, *IRIS, cv=8, store=store)
+    with parallel_config(backend="multiprocessing", n_jobs=2):
+        next(plan.run(plan.pairs, n_jobs=None))
+    assert fits(log) == 2
 
 
 def test_a_damaged_part_is_computed_again(tmp_path, log):

@@ -15,6 +15,7 @@ from assay.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from assay.adapter import collect as collect
+    from assay.advice import advise as advise
     from assay.budget.frugal import one_standard_error as one_standard_error
     from assay.budget.halving import halve as halve
     from assay.budget.learning import learning_curve as learning_curve
@@ -72,6 +73,7 @@ ROOMS = {
     "Report": "report",
     "Stream": "stream",
     "WeakSlices": "slices",
+    "advise": "advice",
     "collect": "adapter",
     "compare": "compare",
     "compare_datasets": "datasets",

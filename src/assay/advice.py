@@ -15,10 +15,13 @@ import numpy as np
 from assay import checks, doubts, remedies
 from assay.checks import Advice, Seen
 from assay.engine import Job, Local
+from assay.errors import UnsupportedError
+from assay.kernels import FEW_CLASSES, count_pairs
 from assay.metrics.cost import cost_matrix
 from assay.predictions import Predictions
 from assay.state import Confusion, Counts
 from assay.stream import Stream
+from assay.table.labels import Array
 
 __all__ = ["CHECKS", "Advice", "advise", "majority_baseline"]
 
@@ -36,6 +39,8 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
     "A011": doubts.permuted_columns,
     "A012": checks.impossible_truth,
     "A013": remedies.unequal_costs,
+    "A014": doubts.below_mean,
+    "A015": doubts.tied_classes,
 }
 
 
@@ -55,6 +60,8 @@ def advise(
     costs: what each kind of error costs, rows truth and columns prediction in the class order, as in "0 1;5 0".
     """
     skip = set(ignore)
+    if unknown := skip - CHECKS.keys():
+        raise UnsupportedError(f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(CHECKS)}")
     seen = look(predictions, counts, thorough, costs, seed)
     return tuple(advice for code, check in CHECKS.items() if code not in skip for advice in check(seen))
 
@@ -77,12 +84,18 @@ def look(
         folded = Local().fold(predictions, jobs)
         counts = {job.models[0]: Confusion().summary(folded[job], schema) for job in jobs}
     head = predictions.head if isinstance(predictions, Stream) else predictions
-    if counts and head.weight is None:
-        rows = next(iter(counts.values())).support[0]
-    else:
-        rows = np.bincount(head.truth, minlength=schema.k)
+    known = next(iter(counts.values()), None) if head.weight is None else None
+    rows = _rows_of_classes(head) if known is None else known.support[0]
     weight = rows if head.weight is None else np.bincount(head.truth, head.weight, schema.k)
     return Seen(predictions, rows, weight, counts, matrix, thorough, seed)
+
+
+def _rows_of_classes(table: Predictions) -> Array:
+    """Number of rows of each class (k,)."""
+    k = table.schema.k
+    if k > FEW_CLASSES:
+        return np.bincount(table.truth, minlength=k)
+    return np.asarray(count_pairs(table.truth, table.truth, k).diagonal())  # narrow codes are counted as they are
 
 
 def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predictions:

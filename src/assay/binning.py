@@ -9,8 +9,10 @@
 8
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import pairwise, product
 from math import floor, log10
 from typing import Any
 
@@ -18,25 +20,67 @@ import numpy as np
 import pyarrow as pa
 
 from assay.engine import Grouping
+from assay.errors import SchemaError, UnsupportedError
 from assay.predictions import Predictions
+from assay.quartiles import Landmarks, distinct, landmarks, numbers
+from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import SPECIAL
 
-__all__ = ["MOST_VALUES", "compact", "grouping_of", "levels"]
+__all__ = ["MOST_VALUES", "Crossed", "Slices", "compact", "crossing_of", "grouping_of", "levels"]
 
 MOST_VALUES = {"integer": 50, "real": 12}  # a column of more is cut; whole numbers may be codes of sites or hours
+MOST_GROUPS = 10_000  # values of a column of a stream
 QUARTILES = (0.25, 0.5, 0.75)
 
 
-def grouping_of(table: Predictions, names: Sequence[str]) -> Grouping:
+@dataclass(frozen=True, eq=False)
+class Slices(Grouping):
+    """Groups of a table in memory, and where each column of numbers was cut."""
+
+    cuts: Mapping[str, Array] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Crossed:
+    """Groups of a stream: every combination of the levels of its columns; and where each column of numbers was cut."""
+
+    names: tuple[str, ...]
+    levels: tuple[tuple[Any, ...], ...]
+    cuts: Mapping[str, Array] = field(default_factory=dict)
+
+    @property
+    def keys(self) -> tuple[tuple[Any, ...], ...]:
+        """One key a group, whether or not a row has it."""
+        return tuple(product(*self.levels))
+
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch."""
+        code = np.zeros(batch.n, np.int64)
+        for name, among in zip(self.names, self.levels, strict=True):
+            place = {value: i for i, value in enumerate(among)}
+            codes, values = _binned(_numbers(batch, name), self.cuts[name]) if name in self.cuts else batch.group(name)
+            code = code * len(among) + np.array([place[value] for value in values], np.int64)[codes]
+        return code
+
+
+def grouping_of(table: Predictions, names: Sequence[str]) -> Slices:
     """The slices that the levels of the columns form together, in their order; empty crosses are left out."""
     code = np.zeros(table.n, np.int64)
+    cuts = {name: edges for name in names if (edges := _cuts(table, name)) is not None}
     keys: list[tuple[Any, ...]] = [()]
     for name in names:
         codes, values = levels(table, name)
         code, present = compact(code * len(values) + codes, len(keys) * len(values))
         keys = [(*keys[c // len(values)], values[c % len(values)]) for c in present.tolist()]
-    return Grouping(code, tuple(keys))
+    return Slices(code, tuple(keys), cuts)
+
+
+def crossing_of(stream: Stream, names: Sequence[str]) -> Crossed:
+    """The slices of a stream: those that `grouping_of` finds of the same rows in memory, and empty crosses."""
+    found = {name: _levels_of(stream, name) for name in names}
+    cuts = {name: edges for name, (_, edges) in found.items() if edges is not None}
+    return Crossed(tuple(names), tuple(tuple(found[name][0]) for name in names), cuts)
 
 
 def levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
@@ -46,43 +90,79 @@ def levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
     digits of their spread: "< 30", "[30, 42)", "[42, 54)", ">= 54", and "(missing)". Every other column has its own
     values for levels, as have id, fold, split and cluster.
     """
-    column = table.columns.get(name)
-    if column is None or name in SPECIAL:
-        return table.group(name)
-    column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-    kind = "integer" if pa.types.is_integer(column.type) else "real"
-    if kind == "real" and not pa.types.is_floating(column.type):
-        return table.group(name)
-    if len(column.unique()) <= MOST_VALUES[kind]:
-        return table.group(name)
-    return _binned(np.asarray(column.to_numpy(zero_copy_only=False), np.float64))
+    edges = _cuts(table, name)
+    return table.group(name) if edges is None else _binned(_numbers(table, name), edges)
 
 
-def _binned(values: Array) -> tuple[Array, list[Any]]:
+def _cuts(table: Predictions, name: str) -> Array | None:
+    """Where a column is cut; None for one that keeps its values."""
+    most = _most_values(table, name)
+    if most is None or len(_plain(table, name).unique()) <= most:
+        return None
+    values = _numbers(table, name)
+    return _edges(landmarks(lambda: iter([values]), QUARTILES))
+
+
+def _levels_of(stream: Stream, name: str) -> tuple[list[Any], Array | None]:
+    """The levels of a column of a stream, and where it is cut, if it is."""
+    if name not in stream.columns:
+        known = ", ".join(stream.columns) or "none"
+        raise SchemaError(f"no column is named {name!r} to group by; the table's further columns are: {known}")
+    most = _most_values(stream.head, name)
+    values = distinct(stream, name, MOST_GROUPS if most is None else most)
+    if values is not None:
+        return values, None
+    if most is None:
+        raise UnsupportedError(
+            f"column {name!r} has more than {MOST_GROUPS} values, too many to group a stream by; give a column of few"
+        )
+    edges = _edges(landmarks(partial(numbers, stream, name), QUARTILES))
+    missing = any(np.isnan(batch).any() for batch in numbers(stream, name))
+    return [*_names(edges), "(missing)"] if missing else _names(edges), edges
+
+
+def _most_values(table: Predictions, name: str) -> int | None:
+    """How many values a column may have before it is cut; None for one that never is."""
+    if name not in table.columns or name in SPECIAL:
+        return None
+    kind = _plain(table, name).type
+    if pa.types.is_integer(kind):
+        return MOST_VALUES["integer"]
+    return MOST_VALUES["real"] if pa.types.is_floating(kind) else None
+
+
+def _plain(table: Predictions, name: str) -> pa.Array:
+    column = table.columns[name]
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _numbers(table: Predictions, name: str) -> Array:
+    """A column of numbers (n,), nan where missing."""
+    return np.asarray(_plain(table, name).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _binned(values: Array, edges: Array) -> tuple[Array, list[Any]]:
     """Codes and names of the bins of numbers; nan is missing."""
-    missing = np.isnan(values)
-    edges = _edges(values[~missing])
-    names: list[Any] = [
-        f"< {edges[0]:.12g}",
-        *(f"[{a:.12g}, {b:.12g})" for a, b in pairwise(edges)),
-        f">= {edges[-1]:.12g}",
-    ]
+    missing, names = np.isnan(values), _names(edges)
     codes = np.searchsorted(edges, values, "right")
     codes[missing] = len(names)
     return codes.astype(np.int64), [*names, "(missing)"] if missing.any() else names
 
 
-def _edges(values: Array) -> Array:
+def _names(edges: Array) -> list[Any]:
+    between = (f"[{a:.12g}, {b:.12g})" for a, b in pairwise(edges))
+    return [f"< {edges[0]:.12g}", *between, f">= {edges[-1]:.12g}"]
+
+
+def _edges(found: Landmarks | None) -> Array:
     """The quartiles, rounded; those that would cut nothing off are left out."""
-    finite = values[np.isfinite(values)]
-    if not len(finite):
+    if found is None:
         return np.array([0.0])
-    least = finite.min()
-    edges: Array = np.unique(np.quantile(finite, QUARTILES, method="higher"))
+    least = found.least
+    edges: Array = np.unique(found.at)
     edges = edges[edges > least]
     if not len(edges):  # three quarters of the rows have the least value: they are one bin, the others another
-        above = finite[finite > least]
-        return np.array([above.min() if len(above) else least])
+        return np.array([found.next_to_least])
     spread = float(edges[-1] - edges[0]) or abs(float(edges[0]))
     if not spread:
         return edges

@@ -11,15 +11,12 @@
 (3, 'streak')
 """
 
-import copy
 import functools
-import inspect
-import sys
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -29,13 +26,9 @@ from assay.predictions import Rows
 from assay.state import State
 from assay.table.labels import Array
 from assay.table.schema import Schema
+from assay.understood import Better, Reads, understood
 
 __all__ = ["CallableMetric", "metric_from"]
-
-Reads: TypeAlias = Literal["label", "proba", "score", "value"]
-Better: TypeAlias = Literal["higher", "lower"]
-
-PROBA = ("log_loss", "brier_score_loss", "d2_log_loss_score", "d2_brier_score")
 
 
 def metric_from(
@@ -51,14 +44,16 @@ def metric_from(
     """A metric that calls `call(truth, prediction, **parameters)`, registered under `name` (default: its own name).
 
     call: a function; a scikit-learn metric function; a scikit-learn scorer (its function, parameters, sign and response
-    are taken over); or an object with `reset`, `update(prediction, truth)` and `compute`, as of torchmetrics.
+    are taken over); an object with `reset`, `update(prediction, truth)` and `compute`, as of torchmetrics; or one of
+    torchmetrics' functions.
     reads: what it is given as prediction, for each row of the table:
       label  the labels (n,) in the user's own terms, as is the truth; 0/1 (n, labels) for multi-label
       proba  probabilities (n, k), classes in the order of the table; (n,) of the positive class in binary tasks
       score  as proba, from raw scores;   value  numbers (n,), in regression
-    better: whether higher or lower is better. Both are known for scikit-learn's functions and scorers, better for
-    torchmetrics' objects; else they default to label and higher. bounds: the range of the figure, which is clipped to
-    it. intervals: False spares the 1000 calls of the bootstrap; there is then no interval and nothing to compare by.
+    better: whether higher or lower is better. Both are known for scikit-learn's functions and scorers and for
+    torchmetrics' objects (of its functions only what they read); else they default to label and higher. bounds: the
+    range of the figure, which is clipped to it. intervals: False spares the calls of the bootstrap (1000, and down to
+    50 where rows are many); there is then no interval and nothing to compare by.
 
     Weights are passed as sample_weight to a callable that takes it; else a note says that they do not count. In binary
     tasks pos_label is the table's positive class for a callable that takes it. Objects that are updated are given the
@@ -72,7 +67,7 @@ def metric_from(
     >>> scorer([1.0, 2.0, 4.0], [1.5, 2.0, 3.0]), scorer.better, scorer.reads
     (0.5, 'lower', 'value')
     """
-    found = _understood(call, parameters)
+    found = understood(call, parameters)
     name = name or found.name
     reads = reads or found.reads
     if not name.isidentifier():
@@ -100,75 +95,6 @@ def metric_from(
     return made
 
 
-class _Understood(NamedTuple):
-    """What is known of a callable before it is asked: its name, what it reads, and how to call it."""
-
-    name: str
-    reads: Reads
-    better: Better
-    function: Callable[..., Any]
-    accepts: frozenset[str]
-    codes: bool = False
-
-
-def _understood(call: Any, parameters: Mapping[str, Any]) -> _Understood:
-    if all(hasattr(call, part) for part in ("reset", "update", "compute")):
-        return _updated(call)
-    if hasattr(call, "_score_func"):  # a scikit-learn scorer
-        found = _understood(call._score_func, {**call._kwargs, **parameters})
-        response = getattr(call, "_response_method", "predict")
-        reads: Reads = found.reads if response == "predict" else "proba" if response == "predict_proba" else "score"
-        return found._replace(reads=reads, better="higher" if call._sign > 0 else "lower")
-    if not callable(call):
-        raise UnsupportedError(
-            f"expected a function, a scikit-learn scorer, or an object with reset, update and compute; got {call!r}"
-        )
-    inner = call.func if isinstance(call, functools.partial) else call
-    name = str(getattr(inner, "__name__", type(inner).__name__))
-    module = str(getattr(inner, "__module__", ""))
-    reads, better = _known(name, module) if module.startswith("sklearn.metrics") else ("label", "higher")
-    given = {*parameters, *getattr(call, "keywords", ())}
-    return _Understood(name, reads, better, functools.partial(call, **parameters), _parameters(call) - given)
-
-
-def _known(name: str, module: str) -> tuple[Reads, Better]:
-    """What a scikit-learn metric function reads, by its module, and its direction, by the rule of its name."""
-    better: Better = "lower" if name.endswith(("_loss", "_error", "_deviance")) else "higher"
-    if module.endswith("_regression"):
-        return "value", better
-    return ("proba" if name in PROBA else "score" if module.endswith("_ranking") else "label"), better
-
-
-def _parameters(call: Any) -> frozenset[str]:
-    try:
-        return frozenset(inspect.signature(call).parameters)
-    except (TypeError, ValueError):  # built in C, without a signature
-        return frozenset()
-
-
-def _updated(metric: Any) -> _Understood:
-    """An object that is updated with (prediction, truth) and then computed, as of torchmetrics."""
-    own = copy.deepcopy(metric)
-
-    def function(truth: Array, prediction: Array) -> Any:
-        own.reset()
-        own.update(*(_tensor(own, values) for values in (prediction, truth)))
-        return own.compute()
-
-    better: Better = "lower" if getattr(metric, "higher_is_better", True) is False else "higher"
-    regression = ".regression" in type(metric).__module__
-    name = type(metric).__name__
-    return _Understood(name, "value" if regression else "label", better, function, frozenset(), codes=True)
-
-
-def _tensor(metric: Any, values: Array) -> Any:
-    """The values as the object takes them: a tensor for a torch module, which cannot be there without torch."""
-    torch: Any = sys.modules.get("torch")
-    if torch is None or not isinstance(metric, torch.nn.Module):
-        return values
-    return torch.as_tensor(np.ascontiguousarray(values))
-
-
 class Chunk(NamedTuple):
     """Rows kept: what was read (n,) or (n, k), truth, weight or None, cell or None, and how often each cell counts."""
 
@@ -192,6 +118,7 @@ class Keep(State[Kept]):
     """The rows themselves, for callables that want all of them at once; resampled by the cells that they are in."""
 
     reads: str
+    costly: ClassVar[bool] = True  # a replicate is a call on as many rows
 
     def empty(self, schema: Schema, cells: int = 1) -> Kept:
         return Kept(np.zeros(cells, np.int64), np.zeros(cells), ())

@@ -34,8 +34,8 @@ class Advice:
         return f"{self.code} {self.title} {self.evidence} {self.remedy}"
 
 
-# Rows that show whatever is worth an advice.
-ENOUGH = 1 << 16
+# Rows that show whatever is worth an advice: as many as hold so many probabilities, within limits.
+ENOUGH, FEWEST, VALUES = 1 << 16, 1 << 12, 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,10 +74,11 @@ class Seen:
 
     @cached_property
     def sample(self) -> Predictions:
-        """The table, or of a long one ENOUGH rows or more, evenly spread: what checks of single rows look at."""
+        """The table, or of a long one enough rows, evenly spread: what checks of single rows look at."""
         if isinstance(self.table, Stream):
             return self.table.head
-        return self.table if self.table.n < 2 * ENOUGH else self.table.every(self.table.n // ENOUGH)
+        enough = min(ENOUGH, max(FEWEST, VALUES // max(self.table.schema.k, 1)))
+        return self.table if self.table.n < 2 * enough else self.table.every(self.table.n // enough)
 
     def views(self, reads: str) -> Iterator[tuple[str, Rows]]:
         """What each model that gives it said of the rows of the sample, derived once."""

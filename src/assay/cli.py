@@ -3,6 +3,7 @@
 Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line on standard error.
 """
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("assay: interrupted", err=True)
         sys.exit(130)
+    finally:
+        if arguments is None:
+            gc.freeze()  # a process that ends need not look through what it leaves: 20 ms
 
 
 def _stop(message: str) -> None:
@@ -74,10 +78,44 @@ CONFIDENCE = click.option("--confidence", default=0.95, show_default=True, help=
 
 SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 
+IGNORE = click.option(
+    "--ignore", multiple=True, metavar="CODE", help="Advice that is not wanted, as in A003 (repeatable)."
+)
+
 POINT = click.option("--point", is_flag=True, help="Check the figures themselves, not their intervals.")
 
 
+def _plugin(modules: Sequence[str]) -> None:
+    """Import what defines further metrics, fusions and the like: files, or modules by name."""
+    import importlib
+    import runpy
+
+    for text in modules:
+        try:
+            if text.endswith(".py"):
+                KEPT.append(runpy.run_path(text, run_name=Path(text).stem))
+            else:
+                importlib.import_module(text)
+        except AssayError:
+            raise
+        except FileNotFoundError as error:
+            raise click.BadParameter(f"{text}: no such file; check the path") from error
+        except Exception as error:
+            raise click.BadParameter(f"{text} cannot be imported ({type(error).__name__}: {error})") from error
+
+
+KEPT: list[Any] = []  # what plugins defined, which a class may refer to
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--plugin",
+    multiple=True,
+    metavar="FILE.py|MODULE",
+    callback=lambda *given: _plugin(given[-1]),
+    expose_value=False,
+    help="Import your own metrics (assay.metric_from, or a subclass) before the command (repeatable).",
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -115,25 +153,34 @@ def demo(out: Path, seed: int) -> None:
 @click.option(
     "--checkpoint", metavar="STATE", help="Keep the states here: goes on after an interruption, and can be merged."
 )
+@IGNORE
 @SEED
 @JSON
 def evaluate(
     files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
-    require: tuple[str, ...], point: bool, checkpoint: str | None, seed: int, json_to: str | None, **reading: Any,
+    require: tuple[str, ...], point: bool, checkpoint: str | None, ignore: tuple[str, ...], seed: int,
+    json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Every metric of every model in FILE..., each with its interval; Parquet larger than memory is streamed."""
     import assay
     from assay.evaluate import defaults
     from assay.gates import Requirement
 
+    required = [Requirement.parse(text) for text in _split(require, "--require", "state a bound, as in 'f1 >= 0.9'")]
+    _only_with("--point", point, "--require", required)
+    if required and not (intervals or point):
+        raise click.UsageError("--require holds intervals to the bound: leave out --no-intervals, or give --point")
     table = _read(files, large=True, **reading)
-    required = [Requirement.parse(text) for text in require]
-    asked = _split(metrics) or (None if not required else [*defaults(table), *(r.metric for r in required)])
+    asked: list[str] | None = _split(metrics)
+    if required:
+        asked = [*(asked or defaults(table)), *(r.metric for r in required)]
     found = assay.evaluate(
-        table, asked, by=by or None, intervals=intervals, confidence=confidence, seed=seed, checkpoint=checkpoint
-    )
+        table, asked or None, by=by or None, intervals=intervals, confidence=confidence, seed=seed,
+        checkpoint=checkpoint, ignore=_split(ignore, "--ignore", "name a code of advice, as in A003"),
+    )  # fmt: skip
+    failures = [failure for one in required for failure in one.failures(found, point=point)]
     _show(found, json_to)
-    _gate([failure for one in required for failure in one.failures(found, point=point)])
+    _gate(failures)
 
 
 @cli.command()
@@ -208,21 +255,44 @@ def fairness(
     type=click.Choice(["auto", "rows", "folds"]),
     help="rows: which fitted model is better; folds: which algorithm, from cross-validation.",
 )
+@click.option(
+    "--equivalence", metavar="X", type=float, help="Difference that does not matter: which models are as good?"
+)
+@click.option(
+    "--correction",
+    default="holm",
+    show_default=True,
+    type=click.Choice(["holm", "benjamini_hochberg"]),
+    help="Of the p-values, for all pairs.",
+)
+@click.option("--selected", is_flag=True, help="Also what the best is worth, freed of having been chosen for it.")
+@click.option("--datasets", is_flag=True, help="Each FILE is a data set of its own: which model is best over them?")
 @click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
-@click.option("--margin", default=0.0, show_default=True, help="By how much it may be worse.")
+@click.option("--margin", type=float, metavar="X", help="By how much it may be worse.  [default: 0]")
 @POINT
 @SEED
 @JSON
 def compare(
-    files: tuple[str, ...], by_metric: str | None, confidence: float, unit: Any, baseline: str | None, margin: float,
-    point: bool, seed: int, json_to: str | None, **reading: Any,
+    files: tuple[str, ...], by_metric: str | None, confidence: float, unit: Any, equivalence: float | None,
+    correction: Any, selected: bool, datasets: bool, baseline: str | None, margin: float | None, point: bool, seed: int,
+    json_to: str | None, **reading: Any,
 ) -> None:  # fmt: skip
     """Paired differences between the models in FILE..., and which are tied for best."""
     import assay
     from assay.gates import worse_than
 
-    found = assay.compare(_read(files, **reading), by_metric, unit=unit, confidence=confidence, seed=seed)
-    failures = worse_than(found, baseline, margin=margin, point=point) if baseline else []
+    _only_with("--margin", margin is not None, "--not-worse-than", baseline)
+    _only_with("--point", point, "--not-worse-than", baseline)
+    if datasets:
+        if baseline or unit != "auto" or correction != "holm" or selected:
+            raise click.UsageError("--datasets goes with --by-metric, --equivalence, --confidence and --seed alone")
+        _show(_over_datasets(files, by_metric, equivalence, confidence, seed, reading), json_to)
+        return
+    found = assay.compare(
+        _read(files, **reading), by_metric, unit=unit, correction=correction, equivalence=equivalence,
+        selected=selected, confidence=confidence, seed=seed,
+    )  # fmt: skip
+    failures = worse_than(found, baseline, margin=margin or 0.0, point=point) if baseline else []
     _show(found, json_to)
     _gate(failures)
 
@@ -282,17 +352,13 @@ def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:
 @click.option("--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression).")
 @click.option("--title", metavar="TEXT", help="Title of the report.")
 @click.option("--out", "-o", required=True, metavar="report.html", help="The report: one self-contained HTML file.")
+@IGNORE
 @SEED
 @JSON
 def report(
-    files: tuple[str, ...],
-    metric: str | None,
-    title: str | None,
-    out: str,
-    seed: int,
-    json_to: str | None,
-    **reading: Any,
-) -> None:
+    files: tuple[str, ...], metric: str | None, title: str | None, out: str, ignore: tuple[str, ...], seed: int,
+    json_to: str | None, **reading: Any,
+) -> None:  # fmt: skip
     """One HTML file to hand to a colleague, from predictions and training logs (FILE... [LOG...])."""
     import assay
     from assay.reader import is_log
@@ -303,7 +369,10 @@ def report(
         raise click.UsageError(
             f"none of {', '.join(files)} is a predictions table; for logs alone use 'assay diagnose'"
         )
-    made = assay.report(_read(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed)
+    made = assay.report(
+        _read(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed,
+        ignore=_split(ignore, "--ignore", "name a code of advice, as in A003"),
+    )  # fmt: skip
     made.save(out)
     click.echo(f"written: {out}", err=True)
     _show(made, json_to)
@@ -338,19 +407,41 @@ def _read(
     return table
 
 
+def _over_datasets(
+    files: Sequence[str], metric: str | None, rope: float | None, confidence: float, seed: int, reading: Any
+) -> Any:
+    """The models over the data sets, a file each, named by their paths."""
+    import assay
+    from assay.compare import DEFAULT
+
+    tables = {file: _read([file], **reading) for file in files}
+    asked = metric or DEFAULT[next(iter(tables.values())).task]
+    return assay.compare_datasets(tables, asked, rope=rope or 0.0, confidence=confidence, seed=seed)
+
+
+def _only_with(option: str, given: bool, other: str, value: Any) -> None:
+    """Refuse an option that would say nothing without another."""
+    if given and not value:
+        raise click.UsageError(f"{option} goes with {other}; give both, or neither")
+
+
 def _label(text: str) -> str | int:
     """A class as typed on the command line: a whole number where it is one."""
     text = text.strip()
     return int(text) if text.lstrip("-").isdigit() else text
 
 
-def _split(metrics: Sequence[str]) -> list[str]:
-    """Metrics asked for; one option may hold several, separated by commas outside brackets."""
+def _split(
+    given: Sequence[str],
+    option: str = "--metric",
+    remedy: str = "name a metric, or leave the option out for those that suit the table",
+) -> list[str]:
+    """What was asked for; one option may hold several, separated by commas outside brackets."""
     import re
 
-    if any(not text.strip() for text in metrics):
-        raise SchemaError("--metric is empty; name a metric, or leave the option out for those that suit the table")
-    return [m.strip() for text in metrics for m in re.split(r",(?![^(]*\))", text) if m.strip()]
+    if any(not text.strip() for text in given):
+        raise SchemaError(f"{option} is empty; {remedy}")
+    return [m.strip() for text in given for m in re.split(r",(?![^(]*\))", text) if m.strip()]
 
 
 def _gate(failures: Sequence[str]) -> None:

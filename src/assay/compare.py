@@ -9,9 +9,9 @@
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, ClassVar, Literal, TypeAlias
 
@@ -24,9 +24,10 @@ from assay.io import Source, table_of
 from assay.metric import Metric
 from assay.paired import RawDifference, paired_differences
 from assay.predictions import Predictions
-from assay.resampled import corrected_differences
+from assay.resampled import Rope, corrected_differences, practical_differences
 from assay.result import Result, format_number, text_table
 from assay.table.schema import Task
+from assay.winner import Selected, selected_best
 
 __all__ = ["Comparison", "Difference", "compare", "holm"]
 
@@ -38,13 +39,20 @@ ABOUT_ROWS = (
     "rank when trained on other data is less certain than the p-values say: compare by folds answers that."
 )
 
+OPEN, EQUIVALENT = "not distinguishable", "equivalent"
+NAMES = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}
+
 Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
 Answer: TypeAlias = tuple[dict[str, float], list[RawDifference], list[str]]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Figure of `a` minus figure of `b` on the same rows, with interval, p-value (raw, Holm-adjusted) and verdict."""
+    """Figure of `a` minus figure of `b` on the same rows, with interval, p-value (raw, corrected) and verdict.
+
+    p_a, p_equal, p_b: over folds, where a margin of equivalence was given, the probabilities that `a` is better by
+    more than it, that the two are equal within it, and that `b` is better (Bayesian correlated t).
+    """
 
     a: str
     b: str
@@ -55,14 +63,20 @@ class Difference:
     p_adjusted: float
     method: str
     verdict: str
+    p_a: float | None = None
+    p_equal: float | None = None
+    p_b: float | None = None
 
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):
     """Which model is best by one metric, and which cannot be told apart from it.
 
-    `tied` holds the best and every model whose difference from it is not significant after Holm's correction over all
-    pairs; `rows_to_decide` estimates how many rows would settle the closest of them (None where nothing is tied).
+    `tied` holds the best and every model whose difference from it is not significant after correction over all pairs,
+    or that is equivalent to it: a multiple comparison with the best, which with Holm's correction holds the model that
+    is truly best in 95 of 100 tables, and leaves out none that is as good. `rows_to_decide` estimates how many rows
+    would settle the closest of them (None where nothing is tied, or the best is by folds). `left_out` says why a model
+    of the table is not among those compared; `selected` what the best is worth, freed of having been chosen.
     """
 
     schema_name: ClassVar[str] = "assay.comparison/1"
@@ -78,6 +92,10 @@ class Comparison(Result):
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
     unit: str = "rows"
+    correction: str = "holm"
+    equivalence: float | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    selected: Selected | None = None
 
     @property
     def rows(self) -> tuple[Difference, ...]:
@@ -86,10 +104,12 @@ class Comparison(Result):
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [dict(pair.__dict__) for pair in self.pairs]
+        # The probabilities are there where a margin was given, or not at all.
+        return [{name: v for name, v in pair.__dict__.items() if v is not None} for pair in self.pairs]
 
     def to_dict(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "pairs"} | {"pairs": self.records}
+        told = {name: value for name, value in self.__dict__.items() if name not in ("pairs", "selected")}
+        return told | {"pairs": self.records, "selected": None if self.selected is None else self.selected.__dict__}
 
     @property
     def verdict(self) -> str:
@@ -99,25 +119,44 @@ class Comparison(Result):
             return f"{self.best} is the only model: {self.metric} {value}."
         if len(self.tied) == 1:
             return f"{self.best} is best by {self.metric} ({value}); every other model is significantly worse."
-        others = ", ".join(name for name in self.tied if name != self.best)
+        equal = self.equivalent
+        others = ", ".join(name for name in self.tied if name != self.best and name not in equal)
         more = f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
         where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
         lead = f"{self.best} has the best {self.metric} ({value})"
-        return f"{lead}, but {where} it cannot be told apart from {others}.{more}"
+        same = f"{', '.join(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it within {self.equivalence}"
+        if not others:
+            return f"{lead}; {same}."
+        return f"{lead}, but {where} it cannot be told apart from {others}{f'; {same}' if equal else ''}.{more}"
+
+    @property
+    def equivalent(self) -> tuple[str, ...]:
+        """The models that differ from the best by less than the margin of equivalence, for sure."""
+        return tuple(name for name in self.tied if _said(self.pairs, self.best, name) == EQUIVALENT)
+
+    @property
+    def corrected_by(self) -> str:
+        """Name of the correction of the p-values."""
+        return NAMES[self.correction]
 
     def __repr__(self) -> str:
-        header = ["difference", self.metric, f"{self.confidence:.0%} interval", "p (Holm)", "verdict"]
+        header = ["difference", self.metric, f"{self.confidence:.0%} interval", f"p ({self.corrected_by})", "verdict"]
+        chances = any(d.p_equal is not None for d in self.pairs)
+        if chances:
+            header.insert(-1, f"P(first | equal within {self.equivalence:g} | second)")
         body = [
             [
                 f"{d.a} - {d.b}",
                 f"{d.difference:+.4f}",
                 f"[{d.low:+.4f}, {d.high:+.4f}]",
                 f"{d.p_adjusted:.2g}",
+                *([f"{d.p_a:.2f} | {d.p_equal:.2f} | {d.p_b:.2f}"] if chances else []),
                 d.verdict,
             ]
             for d in self.pairs
         ]
-        return "\n".join([self.verdict, *([text_table(header, body)] if body else []), *self.notes])
+        worth = [] if self.selected is None else [repr(self.selected)]
+        return "\n".join([self.verdict, *worth, *([text_table(header, body)] if body else []), *self.notes])
 
 
 def compare(
@@ -127,6 +166,7 @@ def compare(
     unit: Literal["auto", "rows", "folds"] = "auto",
     correction: Literal["holm", "benjamini_hochberg"] = "holm",
     equivalence: float | None = None,
+    selected: bool = False,
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
@@ -141,12 +181,15 @@ def compare(
     pooled over folds two equally good algorithms are told apart in 5 to 13 % of tables (bench/false_winners.py).
 
     correction of the p-values over all pairs: Holm (any false verdict in at most 1 - confidence of tables) or Benjamini
-    and Hochberg (at most that share of the verdicts false). equivalence: two models whose difference lies within +-
-    this margin, by two one-sided tests (Schuirmann, 1987), are called equivalent.
-    Undefined figures cannot be compared: UnsupportedError names the model and the reason.
+    and Hochberg (at most that share of the verdicts false). equivalence: the region of practical equivalence, a
+    difference that does not matter. Two models whose difference lies within +- this margin, by two one-sided tests
+    (Schuirmann, 1987), are called equivalent; by folds each pair also gets the probabilities that the first is better
+    by more, that they are equal for practical purposes, and that the second is better (Corani & Benavoli, 2015).
+    selected: also say what the best is worth, once it is known that it was chosen for looking best (`selected_best`).
+    A model whose figure is undefined, or that does not give what the metric reads, is left out, and `left_out` says
+    why; UnsupportedError where the figure of every model is undefined.
     """
-    if not 0 < confidence < 1:
-        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    _check_options(unit, correction, equivalence, confidence)
     predictions = table_of(predictions)
     text, on = resolve(metric if metric is not None else DEFAULT[predictions.task], predictions.schema)[0]
     if on.axes:
@@ -157,16 +200,46 @@ def compare(
         question, (values, raw, notes) = question.of_itself(confidence)
     else:
         values, raw, notes = question.ask(confidence)
+    left, said = _left_out(predictions, text, on, values)
+    worth, more = question.worth(text, list(values), confidence) if selected else (None, [])
     sign = on.sign
-    best = max(models, key=lambda m: (sign * values[m], -models.index(m)))
+    best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
     equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
     pairs = _judged(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
-    tied = tuple(m for m in models if m == best or _undecided(pairs, best, m))
-    skipped = [m for m in predictions.models if m not in models]
-    notes += [f"left out, giving no {on.reads}: {', '.join(skipped)}"] if skipped else []
-    rows = _rows_to_decide(raw, best, tied, predictions.n, 1 - confidence) if question.unit == "rows" else None
-    said = (*predictions.notes, *notes)
-    return Comparison(text, best, tied, rows, pairs, values, predictions.n, confidence, said, question.unit)
+    pairs = question.weighed(pairs, equivalence) if equivalence is not None else pairs
+    tied = tuple(m for m in values if m == best or _said(pairs, best, m) in (OPEN, EQUIVALENT))
+    open_ = [m for m in tied if _said(pairs, best, m) == OPEN]
+    rows = _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence) if question.unit == "rows" else None
+    return Comparison(
+        text, best, tied, rows, pairs, values, predictions.n, confidence,
+        (*predictions.notes, *notes, *said, *more), question.unit, correction, equivalence, left, worth,
+    )  # fmt: skip
+
+
+def _left_out(
+    table: Predictions, text: str, metric: Metric, values: Mapping[str, float]
+) -> tuple[dict[str, str], list[str]]:
+    """Why each model that is not among the `values` has none, and what to say of them."""
+    able = [m for m in table.models if table.schema.offers(m, metric.reads)]
+    undefined, lacking = [m for m in able if m not in values], [m for m in table.models if m not in able]
+    why = f"undefined ({metric.undefined})"
+    said = [f"left out, their {text} being {why}: {', '.join(undefined)}"] if undefined else []
+    said += [f"left out, giving no {metric.reads}: {', '.join(lacking)}"] if lacking else []
+    return dict.fromkeys(undefined, why) | dict.fromkeys(lacking, f"not given (it has no {metric.reads})"), said
+
+
+def _check_options(unit: str, correction: str, equivalence: float | None, confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    for name, given, known in (("unit", unit, ("auto", "rows", "folds")), ("correction", correction, CORRECTIONS)):
+        if given not in known:
+            raise UnsupportedError(f"{name} must be one of {', '.join(known)}; got {given!r}")
+    if equivalence is not None and not 0 < equivalence < math.inf:
+        raise UnsupportedError(
+            f"equivalence must be above 0, the difference that does not matter in practice; got {equivalence}"
+        )
+    if equivalence is not None and confidence <= 0.5:
+        raise UnsupportedError(f"two one-sided tests of equivalence need a confidence above 0.5; got {confidence}")
 
 
 @dataclass(frozen=True)
@@ -201,9 +274,31 @@ class _Question:
         values, raw = paired_differences(self.table, self.metric, self.models, confidence, self.engine, self.seed)
         return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
 
+    def worth(self, text: str, models: Sequence[str], confidence: float) -> tuple[Selected | None, list[str]]:
+        """What the best of the models is worth on other rows, or why that cannot be said."""
+        try:
+            told = selected_best(
+                self.table, text, models=models, confidence=confidence, engine=self.engine, seed=self.seed
+            )
+        except UnsupportedError as error:
+            return None, [f"what the best is worth cannot be said: {error}"]
+        return told, []
+
     def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
         """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""
         return frozenset((d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin)
+
+    def weighed(self, pairs: tuple[Difference, ...], rope: float) -> tuple[Difference, ...]:
+        """The pairs with the probabilities of what holds between them, where folds say so."""
+        if self.unit != "folds":
+            return pairs
+        found = practical_differences(self.table, self.metric, rope, self.models, self.engine)
+        of: dict[tuple[str, str], Rope] = {(one.a, one.b): one.probability for one in found}
+        return tuple(
+            replace(d, p_a=chance.first, p_equal=chance.equal, p_b=chance.second)
+            for d in pairs
+            for chance in [of[d.a, d.b]]
+        )
 
 
 def _judged(
@@ -212,31 +307,34 @@ def _judged(
     """The differences with their corrected p-values and what each says."""
     adjusted = corrected([d.p for d in raw])
     return tuple(
-        Difference(*d[:6], p, d.method, "equivalent" if (d.a, d.b) in equal else _verdict(d, sign, p, alpha))
+        Difference(*d[:6], p, d.method, EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha))
         for d, p in zip(raw, adjusted, strict=True)
     )
 
 
 def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
     if not p < alpha:
-        return "not distinguishable"
+        return OPEN
     return f"{d.a if sign * d.difference > 0 else d.b} is better"
 
 
-def _undecided(pairs: Sequence[Difference], a: str, b: str) -> bool:
-    return any({d.a, d.b} == {a, b} and d.verdict in ("not distinguishable", "equivalent") for d in pairs)
+def _said(pairs: Sequence[Difference], a: str, b: str) -> str:
+    """The verdict on two models."""
+    return next((d.verdict for d in pairs if {d.a, d.b} == {a, b}), "")
 
 
-def _rows_to_decide(raw: Sequence[RawDifference], best: str, tied: Sequence[str], n: int, alpha: float) -> int | None:
+def _rows_to_decide(raw: Sequence[RawDifference], best: str, open_: Sequence[str], n: int, alpha: float) -> int | None:
     """Rows at which the smallest difference from the best would show with power 0.8, were it the true one."""
     # The verdict is corrected for all pairs; the strictest of its levels is that of one pair among so many.
     z = NormalDist().inv_cdf(1 - alpha / 2 / max(len(raw), 1)) + NormalDist().inv_cdf(0.8)
-    rivals = [d for d in raw if best in (d.a, d.b) and {d.a, d.b} <= set(tied)]
+    rivals = [d for d in raw if best in (d.a, d.b) and {d.a, d.b} & set(open_)]
     # No number of rows tells apart two models that do not differ.
     if not rivals or not all(d.difference and 0 < d.error < math.inf for d in rivals):
         return None
     needed = max(n * (z * d.error / d.difference) ** 2 for d in rivals)
-    return max(n + 1, math.ceil(needed)) if needed < 1e12 else None
+    # The surest sign of so few rows, that all speak for one model, would not be sure enough.
+    least = math.ceil(1 - math.log2(alpha / max(len(raw), 1)))
+    return max(n + 1, least, math.ceil(needed)) if needed < 1e12 else None
 
 
 def holm(p: Sequence[float]) -> list[float]:

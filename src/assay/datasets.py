@@ -149,6 +149,11 @@ def compare_datasets(
     Sources: Demsar (2006), JMLR 7:1-30; Benavoli, Corani & Mangili (2016), JMLR 17(5):1-10.
     """
     text, better = _direction(metric, better)
+    if not isinstance(scores, Mapping):
+        raise UnsupportedError(
+            f"expected a mapping of data set to the scores of its models (or its evaluation, its predictions, a file); "
+            f"got {type(scores).__name__}"
+        )
     values = {str(name): _values(str(name), given, text) for name, given in scores.items()}
     models, table = _matrix(values)
     _enough(len(values), models)
@@ -197,6 +202,10 @@ def _values(name: str, given: Scored, metric: str) -> dict[str, float]:
     """The score of each model on one data set."""
     if isinstance(given, Mapping):
         return {str(model): float(value) for model, value in given.items()}
+    if not isinstance(given, Evaluation | Predictions | str | os.PathLike):
+        raise UnsupportedError(
+            f"data set {name!r}: expected the score of each model, an evaluation, predictions or a file; got {given!r}"
+        )
     found = given if isinstance(given, Evaluation) else evaluate(given, metric, intervals=False)
     return {model: found.get(model, metric).value for model in found.models}
 

@@ -13,13 +13,18 @@ import numpy as np
 
 from assay.checks import Advice, Seen
 from assay.predictions import Rows
+from assay.sparse import SparseTable
 from assay.table.labels import Array
 
-__all__ = ["odd_fold", "permutation", "permuted_columns", "shared_across_splits", "too_few_rows"]
+__all__ = [
+    "below_mean", "odd_fold", "permutation", "permuted_columns", "shared_across_splits", "tied_classes", "too_few_rows",
+]  # fmt: skip
 
 WIDE, WANTED = 0.05, 0.02  # half widths of an accuracy: too wide to decide by, and narrow enough
 WIDE_LOSS, WANTED_LOSS = 0.25, 0.1  # the same of a mean squared error, relative to it
 FAR = 3.5  # robust standard deviations
+CELLS = 1 << 20  # probabilities that are looked at for ties
+TIED = 0.01  # accuracy that hangs on the order of the classes alone and is worth a word
 RISE = 0.1  # gain of accuracy that makes columns in another order worth a word
 
 
@@ -69,6 +74,28 @@ def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
         return None
     told = f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
     return told, n * (half / WANTED_LOSS) ** 2, f"{WANTED_LOSS:.0%} to either side"
+
+
+def below_mean(seen: Seen) -> list[Advice]:
+    """A regression model whose squared error is no smaller than that of always saying the mean of the truth."""
+    if seen.table.task != "regression" or not seen.sample.n:
+        return []
+    found = []
+    for model, rows in seen.views("value"):
+        truth = np.asarray(rows.truth, np.float64)
+        flat = float(np.average((truth - np.average(truth, weights=rows.weight)) ** 2, weights=rows.weight))
+        error = float(np.average(rows.residual**2, weights=rows.weight))
+        if error >= flat > 0:
+            found.append(
+                Advice(
+                    "A014",
+                    f"Model {model!r} does not beat the mean.",
+                    f"Its mean squared error is {error:.4g}; always saying the mean of the truth has {flat:.4g}.",
+                    "It has learned nothing of use for these rows, or is off by a constant or a scale: look at its "
+                    "residuals, at the units of the truth, and for a change between training rows and these.",
+                )
+            )
+    return found
 
 
 def odd_fold(seen: Seen) -> list[Advice]:
@@ -172,11 +199,41 @@ def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | N
     return len(several), one.as_py(), sorted(where, key=str)
 
 
+def tied_classes(seen: Seen) -> list[Advice]:
+    """Several classes share the highest probability in so many rows that their order moves the accuracy."""
+    found = []
+    for model, rows in seen.views("label") if seen.counts else ():
+        given = next((rows.given[kind] for kind in ("proba", "logit") if kind in rows.given), None)
+        if given is None or "label" in rows.given or not len(given):
+            continue
+        every = slice(None, None, max(1, given.size // CELLS))
+        given, truth = given[every], rows.truth[every]
+        highest = given == given.max(axis=1, keepdims=True)
+        tied = np.count_nonzero(highest, axis=1) > 1
+        if not tied.any():
+            continue
+        hit = np.take_along_axis(highest, truth[:, None].astype(np.intp), axis=1)[:, 0]
+        worst, best = float((hit & ~tied).mean()), float(hit.mean())
+        if best - worst > TIED:
+            found.append(
+                Advice(
+                    "A015",
+                    f"Model {model!r} gives several classes the same highest probability.",
+                    f"It does in {tied.mean():.1%} of {len(tied)} rows, where the class declared first is taken for "
+                    f"its answer: by the order of the classes alone its accuracy could be {worst:.3g} to {best:.3g}.",
+                    "Write probabilities with more digits, or read metrics of probabilities (log_loss, brier).",
+                )
+            )
+    return found
+
+
 def permuted_columns(seen: Seen) -> list[Advice]:
     """A model is right far more often if its classes are read in another order."""
     found = []
     classes = seen.table.classes
     for model, counts in seen.counts.items():
+        if isinstance(counts.table, SparseTable):  # of so many classes the best order is not to be had
+            continue
         table, total = np.asarray(counts.table[0], np.float64), float(counts.total[0])
         order = _suspected(table, total, seen)
         if order is None:
@@ -202,17 +259,27 @@ def _suspected(table: Array, total: float, seen: Seen) -> Array | None:
     if not total or k < 2 or k != seen.table.schema.k:
         return None
     now, most = np.trace(table) / total, table.max(axis=0).sum() / total
-    # Of k! orders the best must not be one that chance made good: a union bound over them all.
-    z = math.sqrt(2 * (math.lgamma(k + 1) - math.log(seen.level)))
-    bar = max(RISE, z * math.sqrt(min(1.0, most + now) / seen.effective))
-    if most - now <= bar:
+    if most - now <= _chance(2, k, most - now, seen):
         return None
     order = permutation(table)
-    then = table[order, np.arange(k)].sum() / total
-    # A model that always names one class would gain as much by naming the largest; it is lazy, not permuted.
-    if then - now <= bar or then - float(seen.shares.max()) <= RISE / 2:
+    moved = (order != np.arange(k)) & (table.sum(axis=0) > 0)
+    told = table[:, moved].sum() / total
+    here, there = table[moved, moved].sum() / total, table[order[moved], moved].sum() / total
+    gain = there - here
+    # Few rows of many may be concerned: then it counts what becomes of them.
+    if gain <= _chance(int(moved.sum()), k, here + there, seen) or gain <= min(RISE, told / 2):
         return None
-    return order
+    # A model that always names one class would gain as much by naming the largest; it is lazy, not permuted.
+    return order if now + gain - float(seen.shares.max()) > RISE / 2 else None
+
+
+def _chance(moved: int, k: int, share: float, seen: Seen) -> float:
+    """What the best order that moves so many of k classes gains by chance, where it concerns that share of the rows.
+
+    A union bound: over the numbers of classes moved, over which these are, and over what they are read as.
+    """
+    ways = 2 * math.lgamma(k + 1) - 2 * math.lgamma(k - moved + 1) - math.lgamma(moved + 1)
+    return math.sqrt(2 * (ways + math.log(k) - math.log(seen.level)) * share / seen.effective)
 
 
 def permutation(table: Array) -> Array:

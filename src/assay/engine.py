@@ -18,7 +18,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain, islice, product
+from itertools import chain, islice
 from typing import Any, ClassVar, Protocol, TypeVar
 from zlib import crc32
 
@@ -30,13 +30,13 @@ from assay.state import Pair, State
 from assay.stream import Stream
 from assay.table.labels import Array
 
-__all__ = ["BUCKETS", "ENGINES", "Crossing", "Engine", "Grouping", "Job", "Keep", "Local", "buckets"]
+__all__ = ["BUCKETS", "ENGINES", "Engine", "Grouping", "Groups", "Job", "Keep", "Local", "buckets"]
 
 ENGINES: "Registry[Engine]" = Registry("engines")
 
 BUCKETS = 1024
-# Bytes of a batch: what stays in a core's cache while every state looks at it.
-WITHIN = 1 << 21
+# Bytes of a batch: few enough that what states make of its rows is still in cache when it is read again.
+WITHIN = 1 << 23
 # Batches whose values are joined at a time: many, since each join costs; of a stream few, since sketches are large.
 AHEAD, FEW = 64, 4
 
@@ -50,6 +50,15 @@ class Job:
     state: State[Any]
     models: tuple[str, ...]
     bucketed: bool = False
+
+
+class Groups(Protocol):
+    """What says which group each row of a table belongs to: one key a group, and the codes (n,) of a batch's rows."""
+
+    @property
+    def keys(self) -> tuple[tuple[Any, ...], ...]: ...
+
+    def of_batch(self, batch: Predictions) -> Array: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,27 +87,6 @@ class Grouping:
         return self.codes[batch.offset : batch.offset + batch.n]
 
 
-@dataclass(frozen=True, eq=False)
-class Crossing:
-    """Groups of a stream: every combination of the values of its columns, whether or not a row has it."""
-
-    names: tuple[str, ...]
-    levels: tuple[tuple[Any, ...], ...]
-
-    @property
-    def keys(self) -> tuple[tuple[Any, ...], ...]:
-        """One key a group."""
-        return tuple(product(*self.levels))
-
-    def of_batch(self, batch: Predictions) -> Array:
-        """The codes (n,) of the rows of a batch."""
-        code = np.zeros(batch.n, np.int64)
-        for name, levels in zip(self.names, self.levels, strict=True):
-            codes, values = batch.group(name)
-            code = code * len(levels) + np.array([levels.index(value) for value in values], np.int64)[codes]
-        return code
-
-
 class Keep(Protocol):
     """What is told how many batches have been folded, and their values; `now` where the pass is complete."""
 
@@ -116,7 +104,7 @@ class Engine(Member):
         self,
         predictions: Predictions | Stream,
         jobs: Sequence[Job],
-        grouping: Grouping | Crossing | None = None,
+        grouping: Groups | None = None,
         *,
         begun: tuple[int, Mapping[Job, Any]] | None = None,
         keep: Keep | None = None,
@@ -145,7 +133,7 @@ class Local(Engine):
         self,
         predictions: Predictions | Stream,
         jobs: Sequence[Job],
-        grouping: Grouping | Crossing | None = None,
+        grouping: Groups | None = None,
         *,
         begun: tuple[int, Mapping[Job, Any]] | None = None,
         keep: Keep | None = None,
@@ -170,7 +158,7 @@ class Local(Engine):
         return values
 
     def _parts(
-        self, table: Predictions | Stream, jobs: Sequence[Job], grouping: Grouping | Crossing | None
+        self, table: Predictions | Stream, jobs: Sequence[Job], grouping: Groups | None
     ) -> Iterator[Callable[[], dict[Job, Any]]]:
         """What computes the states of each batch of the table."""
         if isinstance(table, Stream):
@@ -182,7 +170,7 @@ class Local(Engine):
             yield partial(lambda start: _observe(table.slice(start, start + size), jobs, grouping), start)
 
     def _in_pieces(
-        self, load: Callable[[], Predictions], jobs: Sequence[Job], grouping: Grouping | Crossing | None
+        self, load: Callable[[], Predictions], jobs: Sequence[Job], grouping: Groups | None
     ) -> dict[Job, Any]:
         """The states of a loaded batch, a few rows at a time, so that what they need on the way stays small."""
         batch = load()
@@ -251,16 +239,18 @@ def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:
     return 1 << int(np.clip(np.log2(WITHIN / max(row, 1)), 12, 20))
 
 
-def _observe(batch: Predictions, jobs: Sequence[Job], grouping: Grouping | Crossing | None) -> dict[Job, Any]:
+def _observe(batch: Predictions, jobs: Sequence[Job], grouping: Groups | None) -> dict[Job, Any]:
     """The value of each job's state over the rows of one batch."""
     group = None if grouping is None else grouping.of_batch(batch)
     groups = 1 if grouping is None else len(grouping.keys)
     bucket = buckets(batch) if any(job.bucketed for job in jobs) else None
     views = {names: _view(batch, names) for names in {job.models for job in jobs}}
     seen = {}
-    for job in jobs:
-        cell, cells = _cells(group, groups, bucket if job.bucketed else None)
-        seen[job] = job.state.observe(views[job.models], cell, cells)
+    # Numbers near the largest there is overflow to infinity, which the figures say; threads have a state of their own.
+    with np.errstate(over="ignore", invalid="ignore"):
+        for job in jobs:
+            cell, cells = _cells(group, groups, bucket if job.bucketed else None)
+            seen[job] = job.state.observe(views[job.models], cell, cells)
     return seen
 
 

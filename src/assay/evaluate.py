@@ -7,8 +7,8 @@
 """
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -20,6 +20,7 @@ from assay.errors import UnseenLabelError, UnsupportedError
 from assay.figures import Folded, Keeper, Question, Row, counts, fold, read_rows
 from assay.io import Source
 from assay.metric import METRICS, Metric
+from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
 from assay.predictions import Predictions
 from assay.result import Result, format_number, text_table
 from assay.statefile import Checkpoint, known_classes
@@ -27,7 +28,7 @@ from assay.stream import Stream, opened
 from assay.table.schema import Schema, Task
 from assay.uncertainty import PROCEDURES
 
-__all__ = ["DEFAULTS", "Evaluation", "Row", "answer", "defaults", "evaluate", "resolve"]
+__all__ = ["DEFAULTS", "Evaluation", "Row", "answer", "costs_of", "defaults", "evaluate", "resolve"]
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
@@ -38,7 +39,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
         "subset_accuracy", "hamming_loss", "precision", "recall", "f1", "f1(average=micro)", "f1(average=samples)",
         "roc_auc", "log_loss",
     ),
-    "regression": ("rmse", "mse", "mae", "r2"),
+    "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
 }  # fmt: skip
 
 
@@ -134,6 +135,7 @@ def evaluate(
     engine: Engine | None = None,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
+    ignore: Iterable[str] = (),
 ) -> Evaluation:
     """The figures of every model in `predictions`, in one pass over the rows.
 
@@ -145,7 +147,8 @@ def evaluate(
     an interval of the given confidence beside each figure, by the procedure that suits it, or the name of the procedure
     for all (wilson, jeffreys, clopper_pearson, t, bootstrap_t, delong, bootstrap). The same table and seed give the
     same result in any split. checkpoint: a file that keeps the states of a stream as it is read: an interrupted
-    evaluation goes on from there, and `assay merge` joins those of separate jobs.
+    evaluation goes on from there, and `assay merge` joins those of separate jobs. ignore: codes of advice, as in A003,
+    that is not wanted. An `expected_cost` among the metrics tells the advice what errors cost.
 
     A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
     where no model can, UnsupportedError. Undefined figures are nan with a reason code.
@@ -166,10 +169,16 @@ def evaluate(
         if isinstance(table, Predictions) or not table.assumed:
             raise
         table = table.widened()
+        # Of more classes the same words may ask for another figure: f1 of the positive class, or the mean over classes.
+        question = replace(question, asked=tuple(resolve(metrics, table.schema)))
         if checkpoint is not None:
             Path(checkpoint).unlink(missing_ok=True)
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
-    return answer(folded, question, advise(table, counts(folded, question)))
+    seen = (table.head if isinstance(table, Stream) else table).weight
+    if seen is not None and not seen.any():  # of a stream whose first rows do not count; checks look at these
+        return answer(folded, question)
+    costs = costs_of(question.asked)
+    return answer(folded, question, advise(table, counts(folded, question), ignore, costs=costs))
 
 
 def _keeper(path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question) -> Keeper | None:
@@ -201,12 +210,21 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     if metrics is None:
         found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
-        found = [METRICS.parse(m) for m in ([metrics] if isinstance(metrics, str | Metric) else metrics)]
+        given = [metrics] if isinstance(metrics, str | Metric) else metrics
+        if not isinstance(given, Iterable):
+            raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {given!r}")
+        found = [METRICS.parse(m) for m in given]
         for metric in found:
             if not any(schema.offers(model, metric.reads) for model in schema.models):
                 gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
                 raise UnsupportedError(f"metric {metric} needs {metric.reads}, which no model gives ({gives})")
     return [(str(m), m.on(schema)) for m in dict.fromkeys(found)]
+
+
+def costs_of(metrics: Iterable[tuple[str, Metric]]) -> str | None:
+    """The costs of errors that the first metric with a matrix of them states; None where there is none."""
+    found = (metric.costs for _, metric in metrics if isinstance(metric, ExpectedCost))
+    return next((cost_text(given) for costs in found if len(given := cost_matrix(costs)) > 1), None)
 
 
 def _figure_name(key: tuple[Any, ...]) -> str:

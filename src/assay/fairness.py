@@ -21,58 +21,14 @@ from assay.errors import UnsupportedError
 from assay.evaluate import Row, defaults, evaluate
 from assay.gaps import Ranged, by_chance, mover, quotient, spread
 from assay.io import Source, table_of
-from assay.metric import METRICS, Average, Metric, Ratio
+from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
 from assay.result import Result, format_number, text_table
-from assay.state import Counts
-from assay.table.labels import Array
 
-__all__ = ["Criterion", "Fairness", "FalsePositiveRate", "Gap", "GroupFigure", "SelectionRate", "fairness"]
+__all__ = ["Criterion", "Fairness", "Gap", "GroupFigure", "fairness"]
 
-
-@dataclass(frozen=True)
-class SelectionRate(Ratio):
-    """Share of the rows predicted as a class (of the positive class in binary tasks): in [0, 1]; nothing is better.
-
-    predicted / n. What demographic parity compares; it judges no prediction, so it is no metric to rank models by and
-    has no place among `assay list metrics`. Undefined (no_samples) without rows. Same value as fairlearn's
-    selection_rate.
-
-    >>> SelectionRate()([0, 1, 1, 0], [1, 1, 1, 0])
-    0.75
-    """
-
-    average: Average = "auto"
-    proportion = True
-
-    def __str__(self) -> str:
-        return "selection_rate"
-
-    def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.predicted, np.broadcast_to(c.all, c.predicted.shape)
-
-
-@dataclass(frozen=True)
-class FalsePositiveRate(Ratio):
-    """Of the rows not of a class, the share predicted as it (1 - specificity): in [0, 1], lower is better.
-
-    fp / (fp + tn). Undefined (no_negative) where every row is of the class. Same value as fairlearn's
-    false_positive_rate.
-
-    >>> FalsePositiveRate()([0, 1, 1, 0], [1, 1, 1, 0])
-    0.5
-    """
-
-    average: Average = "auto"
-    proportion = True
-    better = "lower"
-    undefined = "no_negative"
-
-    def __str__(self) -> str:
-        return "false_positive_rate"
-
-    def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.fp, c.fp + c.tn
+# What the named criteria compare.
+RATES = ("selection_rate", "recall", "false_positive_rate")
 
 
 @dataclass(frozen=True)
@@ -248,12 +204,10 @@ def fairness(
 
 def _asked(table: Predictions, metrics: Any) -> list[Metric]:
     """The metrics asked for, and in binary tasks those that the criteria need."""
-    known: dict[str, Metric] = {str(m): m for m in (SelectionRate(), FalsePositiveRate())}
     texts = defaults(table) if metrics is None else [metrics] if isinstance(metrics, str | Metric) else metrics
-    found = [known[m] if isinstance(m, str) and m in known else METRICS.parse(m) for m in texts]
     if table.task == "binary" and any(table.schema.offers(model, "label") for model in table.models):
-        found = [*known.values(), METRICS.parse("recall"), *found]
-    found = list(dict.fromkeys(found))
+        texts = [*RATES, *texts]
+    found = list(dict.fromkeys(map(METRICS.parse, texts)))
     wide = [str(m) for m in found if m.on(table.schema).axes]
     if wide:
         raise UnsupportedError(f"{', '.join(wide)}: one figure a class; fairness takes metrics of one figure")
@@ -323,7 +277,7 @@ def _criteria(
     for model in (m for m in table.models if table.schema.offers(m, "label")):
         of = {
             metric: [f for f in (_ranged(own[model, metric, g]) for g in groups) if not np.isnan(f.value)]
-            for metric in ("selection_rate", "recall", "false_positive_rate")
+            for metric in RATES
         }
         plain = {"demographic_parity": "selection_rate", "equal_opportunity": "recall"}
         for name, metric in plain.items():

@@ -12,20 +12,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from math import isnan
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from assay.binning import grouping_of
+from assay.binning import Crossed, Slices, crossing_of, grouping_of
 from assay.cautions import SHARES, ClassRows, cautions
-from assay.engine import BUCKETS, Crossing, Engine, Grouping, Job
-from assay.errors import UnsupportedError
+from assay.engine import BUCKETS, Engine, Job
 from assay.kept import Kept, is_beyond
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
 from assay.sample import Sample
-from assay.state import Confusion, Counts, State
+from assay.state import Confusion, Counts, State, Sums
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -33,16 +33,13 @@ from assay.uncertainty import FEW, effective_trials, interval
 
 __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
 
-# Groups that the columns of a stream may form together.
-MOST_GROUPS = 10_000
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
 # What is said of a figure without an interval.
 NO_INTERVAL = "no interval can be had from these rows"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One figure: `value` in [`low`, `high`] by `method`, on `n` rows; nan values carry their reason in `note`.
 
     `class_` (JSON: class) is the class of a per-class figure, (truth, predicted) for a confusion matrix, else None;
@@ -62,7 +59,7 @@ class Row:
 
     def to_dict(self) -> dict[str, Any]:
         """The row under the names of the JSON contract."""
-        return {("class" if name == "class_" else name): value for name, value in self.__dict__.items()}
+        return {("class" if name == "class_" else name): value for name, value in self._asdict().items()}
 
 
 @dataclass(frozen=True)
@@ -122,6 +119,7 @@ class Keeper(Protocol):
     """Where an interrupted pass over the rows goes on from."""
 
     keys: tuple[tuple[Any, ...], ...]
+    cuts: Mapping[str, list[float]]  # where columns of numbers were cut
 
     def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None: ...
 
@@ -134,9 +132,10 @@ def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper
     whole = _pass(table, frame, question, engine, None, keeper)
     if not question.by:
         return Folded(frame, whole)
-    grouping = _crossing(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
+    grouping = crossing_of(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
     if keeper is not None:
         keeper.keys = grouping.keys
+        keeper.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
     grouped = _pass(table, frame, question, engine, grouping, keeper)
     return Folded.by_group(frame, whole, grouping.keys, grouped)
 
@@ -146,7 +145,7 @@ def _pass(
     frame: Frame,
     question: Question,
     engine: Engine,
-    grouping: Grouping | Crossing | None,
+    grouping: Slices | Crossed | None,
     keeper: Keeper | None,
 ) -> Mapping[Job, Any]:
     jobs = jobs_of(frame, question, 1 if grouping is None else len(grouping.keys))
@@ -177,17 +176,6 @@ def _narrowed(table: Stream, question: Question, jobs: Sequence[Job]) -> Stream:
             reads.setdefault(model, set()).add(metric.reads)
     hashed = ("id",) if any(job.bucketed for job in jobs) else ()
     return table.narrowed(reads, (*question.by, "cluster", *hashed))
-
-
-def _crossing(table: Stream, names: Sequence[str]) -> Crossing:
-    levels = table.values_of(names)
-    for name, values in zip(names, levels, strict=True):
-        if len(values) > MOST_GROUPS:
-            raise UnsupportedError(
-                f"column {name!r} has {len(values)} values, too many to group a stream by (at most {MOST_GROUPS}); "
-                f"give a column that is cut into few levels"
-            )
-    return Crossing(tuple(names), tuple(map(tuple, levels)))
 
 
 def counts(folded: Folded, question: Question) -> dict[str, Counts]:
@@ -275,34 +263,38 @@ def _figures(
     of_class: Array | None,
 ) -> list[Row]:
     schema, n = sample.schema, sample.n
-    figures = metric.figures(sample.summary)
-    nothing = np.full(len(figures), np.nan)
-    low, high, method = nothing, nothing, ""
+    figures = metric.figures(sample.summary).tolist()
+    low = high = [np.nan] * len(figures)
+    method = ""
     sketched = isinstance(sample.state, Kept) and sample.sketched
     unknown = sketched and not _apart(metric, frame)
     wanted = bool(question.intervals and n and not unknown)
     if wanted:
         asked = question.intervals if isinstance(question.intervals, str) else None
-        low, high, method = interval(metric, sample, question.confidence, asked)
-    said = metric.note(sample.summary, schema) if n else ""
+        *ends, method = interval(metric, sample, question.confidence, asked)
+        low, high = (np.asarray(end, np.float64).tolist() for end in ends)
+    said = metric.note(sample.summary, schema) if n and not sample.weightless else ""
     labels = _labels(metric, schema)
     trials = effective_trials(metric, sample)[1] if method in SHARES and metric.interval(schema) == "wilson" else None
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, n) if np.isnan(value) else NO_INTERVAL if wanted and np.isnan(a) else ""
+        undefined = _reason(metric, sample) if isnan(value) else NO_INTERVAL if wanted and isnan(a) else ""
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
-        note = "; ".join(filter(None, (undefined, said, few)))
-        shown = "" if np.isnan(a) else method
-        result.append(Row(model, text, label, key, float(value), float(a), float(b), n, shown, note))
+        note = "; ".join(filter(None, (undefined, said, few))) if undefined or few else said
+        result.append(Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note))
     return result
 
 
-def _reason(metric: Metric, n: int) -> str:
+def _reason(metric: Metric, sample: Sample) -> str:
     """The reason code of an undefined figure."""
-    if not n:
+    if not sample.n:
         return "no_samples"
-    return "overflow" if metric.undefined == "no_samples" else metric.undefined
+    if sample.weightless:
+        return "zero_weight"
+    summary = sample.summary
+    overflown = isinstance(summary, Sums) and not np.isfinite(summary.m2).all()
+    return "overflow" if overflown or metric.undefined == "no_samples" else metric.undefined
 
 
 def _labels(metric: Metric, schema: Schema) -> list[Any]:

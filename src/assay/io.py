@@ -8,7 +8,7 @@ True
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import AssayError, SchemaError, UnsupportedError
-from assay.predictions import Predictions, assemble
+from assay.predictions import Predictions, assemble, counting
 from assay.table.bare import Asked, distinct, with_bare_models
 from assay.table.columns import Array, from_numpy
 from assay.table.files import About, File, expand, is_text, kind_of, read_table, write_table
 from assay.table.labels import Label, declared
 from assay.table.layout import Key, Part, joined, layout, parts, roles, stacked
 from assay.table.outputs import Given, gathered
-from assay.table.schema import BY_CLASS, SPECIAL, Task, parse_column
+from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
 __all__ = ["Source", "asked_of", "checked", "read", "table_of", "write"]
 
@@ -47,7 +47,8 @@ def read(
 
     Layouts, told apart by the names of the columns:
 
-    - wide: columns <model>.label, <model>.proba.<class>, <model>.score, ... for each model;
+    - wide: columns <model>.label, <model>.proba.<class>, <model>.score, <model>.value, <model>.interval.low and .high,
+      ... for each model;
     - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched by id or position;
     - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are matched by id;
     - pieces: several files of the same wide or long columns are put under one another.
@@ -69,7 +70,7 @@ def read(
         for part in found:
             shards.setdefault(frozenset(part.columns), []).append(part)
         table = joined([stacked(pieces) for pieces in shards.values()])
-        return checked(with_bare_models(table, asked), asked)
+        return counting(checked(with_bare_models(table, asked), asked))
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise
@@ -84,6 +85,10 @@ def table_of(source: Source) -> Predictions:
     if hasattr(source, "narrowed"):
         raise UnsupportedError(
             "a stream can be evaluated, and nothing else; read its files into memory: assay.read(...)"
+        )
+    if not isinstance(source, str | os.PathLike | Iterable) or isinstance(source, Mapping):
+        raise UnsupportedError(
+            f"expected predictions, or the path of a file or of several that hold them; got {type(source).__name__}"
         )
     return read(source) if isinstance(source, str | os.PathLike) else read(*source)
 
@@ -246,8 +251,9 @@ def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
     for model, kinds in p.outputs.items():
         for kind, values in kinds.items():
             key = Key("model", model, kind)
-            if kind in BY_CLASS and values.ndim == 2:
-                found += _spread(key, values, p.classes) if by_class else [(key, _listing(values))]
+            if kind in BY_PART and values.ndim == 2:
+                names = ENDS if kind == "interval" else p.classes
+                found += _spread(key, values, names) if by_class else [(key, _listing(values))]
             else:
                 found.append((key, _labelled(p, values) if kind == "label" else from_numpy(values)))
     if p.weight is not None:

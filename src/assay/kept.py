@@ -9,13 +9,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from assay.errors import UnsupportedError
+from assay.once import once
 from assay.order import Ranking
-from assay.predictions import Rows
+from assay.predictions import Predictions, Rows
 from assay.sketch import Grid, Sketch
 from assay.state import RowWise, State
 from assay.table.labels import Array
@@ -25,6 +27,29 @@ __all__ = ["MOST", "Chunk", "Kept", "Ranked", "Table", "Values", "is_beyond", "i
 
 # Values of a stream, over all classes, up to which they are kept as they are.
 MOST = 1 << 22
+# Rows of a table in memory whose values are computed at a time.
+READ = 1 << 16
+
+
+@dataclass(frozen=True, eq=False)
+class Unread:
+    """What `of` gives for each row of a batch of a table in memory, computed when it is read, a few rows at a time."""
+
+    of: RowWise
+    batch: Predictions
+    model: str
+
+    def __len__(self) -> int:
+        return self.batch.n
+
+    @property
+    def pieces(self) -> list[Callable[[], Array]]:
+        """What computes the values, (m,) or (m, d), of consecutive rows."""
+        return [partial(self._of_rows, start) for start in range(0, len(self), READ)]
+
+    def _of_rows(self, start: int) -> Array:
+        rows = self.batch.slice(start, start + READ).rows(self.model)
+        return np.asarray(self.of.per_row(rows), np.float64)
 
 
 class Chunk(NamedTuple):
@@ -33,7 +58,7 @@ class Chunk(NamedTuple):
     `times` (b, cells), where given, makes them b replicates: how often each cell enters each of them.
     """
 
-    values: Array
+    values: Array | Unread
     truth: Array
     weight: Array | None
     cell: Array | None
@@ -83,7 +108,7 @@ class Kept(State[Parts]):
                 return c
             keep = (c.cell >= cells.start) & (c.cell < cells.stop)
             weight = None if c.weight is None else c.weight[keep]
-            return Chunk(c.values[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
+            return Chunk(_read(c.values)[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
 
         return Parts(within(c) for c in value)
 
@@ -96,7 +121,7 @@ class Kept(State[Parts]):
         if value and isinstance(value[0], Sketch):
             return value[0].dump()
         one = _one(value)
-        named = {"values": one.values, "truth": one.truth, "weight": one.weight, "cell": one.cell}
+        named = {"values": _read(one.values), "truth": one.truth, "weight": one.weight, "cell": one.cell}
         return {"merged": np.array(one.merged), **{k: array for k, array in named.items() if array is not None}}
 
     def load(self, arrays: Mapping[str, Array], schema: Schema) -> Parts:
@@ -145,7 +170,7 @@ class Ranked(Kept):
         if value and isinstance(value[0], Sketch):
             return value[0].ranking(schema)
         empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
-        score = _join([c.values for c in value], empty)
+        score = _join([_read(c.values) for c in value], empty)
         truth = _join([c.truth for c in value], np.zeros(0, np.uint8) if schema.task != "multilabel" else empty)
         return Ranking(score, truth, _whole([c.weight for c in value]), schema, *_drawn(value))
 
@@ -162,39 +187,51 @@ class Values(Kept):
     width: int = 1
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
-        chunk = Chunk(np.asarray(self.of.per_row(rows), np.float64), rows.truth, rows.weight, cell)
+        if not rows.predictions.streamed and cell is None:
+            return Parts([Chunk(Unread(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None)])
+        read = np.asarray(self.of.per_row(rows), np.float64)
         if not is_long(rows):
-            return Parts([chunk])
+            return Parts([Chunk(read, rows.truth, rows.weight, cell)])
         if self.width > 1 or cells > 1:
             raise UnsupportedError(
                 f"a figure that needs {self.of} of every row has no bounded form over so many rows; ask for it on fewer"
             )
-        values, count = _rounded(chunk.values, chunk.weight)
-        return Parts([Chunk(values, values, count, None, None, len(chunk.values))])
+        values, count = _rounded(read, rows.weight)
+        return Parts([Chunk(values, values, count, None, None, len(read))])
 
     def join(self, values: Sequence[Parts]) -> Parts:
         parts = super().join(values)
         if not any(part.merged for part in parts):
             return parts
         weights = [np.ones(len(part.values)) if part.weight is None else part.weight for part in parts]
-        found, count = _rounded(np.concatenate([part.values for part in parts]), np.concatenate(weights))
+        found, count = _rounded(np.concatenate([_read(part.values) for part in parts]), np.concatenate(weights))
         return Parts([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
 
     def summary(self, value: Parts, schema: Schema) -> "Table":
-        values = _join([c.values for c in value], np.zeros((0,) if self.width == 1 else (0, self.width)))
         merged, weight = any(c.merged for c in value), _whole([c.weight for c in value])
-        return Table(values.reshape(len(values), self.width), weight, *_drawn(value), merged)
+        return Table([c.values for c in value], self.width, weight, *_drawn(value), merged)
 
 
 @dataclass(frozen=True, eq=False)
 class Table:
-    """Values (n, width) and weights of all rows; with `times` (b, cells), b replicates of them."""
+    """Values (n, width) and weights of all rows, in parts; with `times` (b, cells), b replicates of them."""
 
-    values: Array
+    parts: Sequence[Array | Unread]
+    width: int
     weight: Array | None
     cell: Array | None = None
     times: Array | None = None
     rounded: bool = False
+
+    @once
+    def values(self) -> Array:
+        """The values of all rows (n, width)."""
+        return _join([piece() for piece in self.pieces], np.zeros(0)).reshape(-1, self.width)
+
+    @property
+    def pieces(self) -> list[Callable[[], Array]]:
+        """What gives the values, (m,) or (m, width), of consecutive rows."""
+        return [piece for part in self.parts for piece in _pieces(part)]
 
     def read(self, of_values: Callable[[Array, Array | None], float]) -> Array:
         """What `of_values(values, weight)` makes of the rows (1,), or of the rows of each replicate (b,)."""
@@ -235,7 +272,7 @@ def _problems(score: Array, truth: Array, schema: Schema) -> tuple[Array, Array]
 def _condensed(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
     if isinstance(part, Sketch):
         return part
-    return Sketch.of(*_problems(part.values, part.truth, schema), part.weight, None, 1, grid.unit)
+    return Sketch.of(*_problems(_read(part.values), part.truth, schema), part.weight, None, 1, grid.unit)
 
 
 def _drawn(value: Parts) -> tuple[Array | None, Array | None]:
@@ -251,11 +288,18 @@ def _drawn(value: Parts) -> tuple[Array | None, Array | None]:
 
 def _one(parts: Parts) -> Chunk:
     """All chunks as one."""
-    if len(parts) == 1:
-        return parts[0]  # type: ignore[no-any-return]
     nothing = np.zeros(0)
-    values, truth = _join([c.values for c in parts], nothing), _join([c.truth for c in parts], nothing)
+    values = _join([_read(c.values) for c in parts], nothing)
+    truth = _join([c.truth for c in parts], nothing)
     return Chunk(values, truth, _whole([c.weight for c in parts]), _whole([c.cell for c in parts]))
+
+
+def _pieces(values: Array | Unread) -> list[Callable[[], Array]]:
+    return values.pieces if isinstance(values, Unread) else [lambda: values]
+
+
+def _read(values: Array | Unread) -> Array:
+    return _join([piece() for piece in _pieces(values)], np.zeros(0))
 
 
 def _rounded(values: Array, weight: Array | None) -> tuple[Array, Array]:

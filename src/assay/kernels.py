@@ -7,9 +7,9 @@ Those marked `with_twin` are replaced by compiled ones where the package was bui
 [[1, 1], [0, 1]]
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -18,14 +18,17 @@ import numpy.typing as npt
 from assay._native import TWINS
 
 __all__ = [
-    "bin_rows", "count_below", "count_labels", "count_pairs", "divide", "in_use", "label_ranks", "look_up", "moments",
-    "rank_scores", "row_facts", "scan_curve", "select_places", "sum_by", "tie_counts",
+    "FEW_CLASSES", "bin_rows", "count_below", "count_labels", "count_leading", "count_pairs", "count_sets", "divide",
+    "in_use", "join_moments", "label_ranks", "look_up", "moments", "rank_scores", "row_facts", "scan_curve",
+    "select_places", "sum_by", "sum_errors", "sum_facts", "tie_counts",
 ]  # fmt: skip
 
 Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 32_768
+ROWS = 16_384  # numbers that are looked at several times
+FEW_CLASSES = 64  # up to which rows of probabilities are read class by class
 
 
 def in_use() -> str:
@@ -55,6 +58,8 @@ def count_pairs(
 
     Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
     """
+    if k == 2 and weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
+        return _pairs_of_two(first, second)
     size = cells * k * k
     table = np.zeros(size, np.int64 if weight is None else np.float64)
     buffer = np.empty(min(BLOCK, len(first)), np.intp)
@@ -67,6 +72,13 @@ def count_pairs(
             code += np.multiply(cell[block], k * k, dtype=np.intp, casting="unsafe")
         table += np.bincount(code, None if weight is None else weight[block], minlength=size)
     return table.reshape((k, k) if cell is None else (cells, k, k))
+
+
+def _pairs_of_two(first: Array, second: Array) -> Array:
+    if max(first.max(), second.max()) > 1:
+        raise ValueError("a code is not below 2")
+    one, other, both = (np.count_nonzero(codes) for codes in (first, second, first & second))
+    return np.array([[len(first) - one - other + both, other - both], [one - both, both]])
 
 
 def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
@@ -88,7 +100,7 @@ def look_up(values: Array, low: int, table: Array) -> Array:
     none = table[-1]
     if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
         return np.empty(0, table.dtype)
-    if np.array_equal(table[:-1], np.arange(len(table) - 1)):
+    if none >= len(table) - 1 and np.array_equal(table[:-1], np.arange(len(table) - 1)):
         return _less(values, low, table.dtype)
     codes: Array = table[_less(values, low, np.dtype(np.intp))]
     return np.empty(0, table.dtype) if (codes == none).any() else codes
@@ -102,7 +114,6 @@ def _less(values: Array, low: int, dtype: np.dtype[Any]) -> Array:
     return less
 
 
-@with_twin
 def moments(
     values: Array, weight: Array | None = None, cell: Array | None = None, cells: int = 1
 ) -> tuple[Array, Array, Array]:
@@ -110,16 +121,60 @@ def moments(
 
     An infinite value has an infinite mean, and no second moment to speak of (nan).
     """
-    weight = np.ones(len(values)) if weight is None else weight
-    total = sum_by(cell, cells, weight)
-    mean = divide(sum_by(cell, cells, values * weight[:, None]), total[:, None])
+
+    def added(of_rows: Array) -> Array:
+        return sum_by(cell, cells, of_rows if weight is None else of_rows * weight[:, None])
+
+    total = sum_by(cell, cells, np.ones(len(values)) if weight is None else weight)
+    mean = divide(added(values), total[:, None])
     centre = np.where(np.isfinite(mean), mean, 0.0)
     deviation = np.where(np.isfinite(values), values, np.nan) - (centre if cell is None else centre[cell])
     # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
-    residual = sum_by(cell, cells, deviation * weight[:, None])
-    m2 = sum_by(cell, cells, deviation**2 * weight[:, None]) - divide(residual**2, total[:, None])
+    residual = added(deviation)
+    m2 = added(deviation**2) - divide(residual**2, total[:, None])
     mean = np.where(np.isfinite(mean), mean + divide(residual, total[:, None]), mean)
     return total, mean, np.maximum(m2, 0)
+
+
+def join_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Array, Array]:
+    """Weight (cells,), mean and second moment (cells, d) of parts (p, cells) and (p, cells, d): Chan et al. (1983)."""
+    weight = weights.sum(axis=0)
+    with np.errstate(invalid="ignore"):
+        # From the first mean on, so that means that hardly differ keep their digits.
+        start = means[np.argmax(weights > 0, axis=0), np.arange(len(weight))]
+        gap = np.where(weights[..., None] > 0, means - start, 0.0)
+        mean = start + divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
+        m2 = (m2s + weights[..., None] * (means - mean) ** 2 * (weights[..., None] > 0)).sum(axis=0)
+    infinite = ~np.isfinite(means).all(axis=0)
+    return weight, np.where(infinite, means.sum(axis=0), mean), m2
+
+
+@with_twin
+def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
+    """Means and centred second moments of what metrics of error are means of: (2, 6), and rows of truth 0: (1,).
+
+    Of e = truth - value (n,): e above 0, -e above 0, e^2, |e|, the truth, and |e / truth| (0 where the truth is 0).
+    """
+    parts, zeros = [], np.zeros(1, np.int64)
+    for start in range(0, len(truth), ROWS):
+        y = np.asarray(truth[start : start + ROWS], np.float64)
+        of = np.empty((6, len(y)))
+        over, under, square, size, true, share = of
+        true[:] = y
+        error = np.subtract(y, value[start : start + ROWS], dtype=np.float64)
+        np.maximum(error, 0.0, out=over)
+        np.subtract(over, error, out=under)
+        np.abs(error, out=size)
+        np.multiply(error, error, out=square)
+        none = len(y) - np.count_nonzero(y)
+        zeros += none
+        np.abs(np.divide(size, np.where(y == 0, np.inf, y) if none else y, out=share), out=share)
+        mean = of.mean(axis=1)
+        of -= mean[:, None]
+        parts.append((len(y), mean, np.einsum("ij,ij->i", of, of)))
+    weights, means, m2s = (np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True))
+    _, mean, m2 = join_moments(weights, means, m2s)
+    return np.concatenate([mean, m2]), zeros
 
 
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
@@ -133,18 +188,18 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
 
     Positive rows that score at least as much, negative ones that do, and negative ones that score more.
     """
-    sides = [score[rows] for rows in (positive != 0, positive == 0)]
-    if threads == 1:
-        above, below = map(np.sort, sides)
-    else:
-        with ThreadPoolExecutor(2) as pool:
-            above, below = pool.map(np.sort, sides)
+    with ThreadPoolExecutor(threads) as pool:
+        above, below = pool.map(lambda side: np.sort(score[(positive != 0) == side]), (True, False))
     first = np.ones(len(above), bool)
     np.not_equal(above[1:], above[:-1], out=first[1:])
-    start = np.flatnonzero(first)[::-1]
+    start = np.arange(len(above)) if first.all() else np.flatnonzero(first)
     found = above[start]
-    less, upto = (np.searchsorted(below, found[::-1], side)[::-1] for side in ("left", "right"))
-    return found, len(above) - start, len(below) - less, len(below) - upto
+    less = np.searchsorted(below, found)
+    upto = less.copy()
+    inside = less[: np.searchsorted(less, len(below))]
+    tied = np.flatnonzero(found[: len(inside)] == below[inside])
+    upto[tied] = np.searchsorted(below, found[tied], "right")
+    return found[::-1], len(above) - start[::-1], len(below) - less[::-1], len(below) - upto[::-1]
 
 
 @with_twin
@@ -176,14 +231,66 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     # Put right where the product rounds across an edge.
     code -= proba < edges[code]
     code += (proba >= edges[code + 1]) & (code < bins - 1)
-    mass, sums = np.bincount(code, minlength=bins), np.bincount(code, proba, bins)
-    return mass.astype(np.float64), sums.astype(np.float64), np.bincount(code[right], minlength=bins).astype(np.float64)
+    sums = np.bincount(code, proba, bins).astype(np.float64)
+    missed, hit = np.bincount(code + bins * (right != 0), minlength=2 * bins).reshape(2, bins).astype(np.float64)
+    return missed + hit, sums, hit
+
+
+def select_places(pieces: Sequence[Callable[[], Array]], places: Array, threads: int = 1) -> Array:
+    """The numbers that stand at `places` (m,) of the sorted list of all of them: (m,), nan where one of them is none.
+
+    pieces: each gives some of the numbers when it is called; all are called twice, and nothing of them is kept.
+    """
+    shares = [pieces[i::threads] for i in range(threads)]
+    with ThreadPoolExecutor(threads) as pool:
+        count = np.sum(list(pool.map(_count_cells, shares)), axis=0)
+        if count[: CELL_OF[-np.inf]].any() or count[CELL_OF[np.inf] + 1 :].any():  # beyond the infinities
+            return np.full(len(places), np.nan)
+        upto = np.cumsum(count)
+        cells = np.searchsorted(upto, places, "right")
+        found = np.empty(len(places))
+        for cell in dict.fromkeys(cells.tolist()):
+            held = np.concatenate(list(pool.map(partial(_within_cell, cell), shares)))
+            here = cells == cell
+            own = places[here] - (upto[cell] - count[cell])
+            found[here] = np.partition(held, own)[own]
+    return found
+
+
+def _count_cells(pieces: Sequence[Callable[[], Array]]) -> Array:
+    count = np.zeros(CELLS, np.int64)
+    for piece in pieces:
+        count_leading(piece(), count)
+    return count
+
+
+def _within_cell(cell: int, pieces: Sequence[Callable[[], Array]]) -> Array:
+    """The numbers whose leading bits are those of the cell."""
+    ends = np.array([cell << 48, (cell << 48) | ((1 << 48) - 1)], np.uint64)
+    ends = np.where(ends >> np.uint64(63) == 1, ends ^ np.uint64(1 << 63), ~ends).view(np.float64)
+    low, high = np.where(np.isnan(ends), [-np.inf, np.inf], ends)
+    held = [np.empty(0)]
+    for piece in pieces:
+        values = piece()
+        held.append(values[(values >= low) & (values <= high)])
+    return np.concatenate(held)
 
 
 @with_twin
-def select_places(values: Array, places: Array) -> Array:
-    """The values (n,) that stand at `places` (m,), ascending, of the sorted list: (m,), without sorting it all."""
-    return np.asarray(np.partition(values, places)[places], np.float64)
+def count_leading(values: Array, count: Array) -> bool:
+    """Adds to `count` (65536,) how many of the values (n,) have each pattern of leading bits; always true."""
+    count += np.bincount(leading(values), minlength=CELLS)
+    return True
+
+
+def leading(values: Array) -> Array:
+    """The sixteen leading bits (n,) of numbers, made to sort as the numbers do."""
+    bits = (np.asarray(values, np.float64) + 0.0).view(np.int64) >> 48  # -0 and 0 are one number
+    return np.where(bits < 0, ~bits, bits | 0x8000) & 0xFFFF
+
+
+CELLS = 1 << 16
+CELL_OF = {end: int(leading(np.array([end]))[0]) for end in (-np.inf, np.inf)}
 
 
 def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:
@@ -214,35 +321,103 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
     n, k = proba.shape
     own, top, others = np.empty(n), np.empty(n), np.empty(n)
     before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
-    step = max(1, 8 * BLOCK // max(k, 1))
-    columns = np.arange(k)
-    for start in range(0, n, step):
-        block = slice(start, start + step)
-        if k == 2 and truth[block].max() < 2 and truth[block].min() >= 0 and not np.isnan(proba[block].sum()):
-            own[block], top[block], others[block], before[block], answer[block] = _facts_of_two(
-                proba[block], truth[block]
-            )
-            continue
-        p, t = proba[block], truth[block].astype(np.intp)[:, None]
-        mine = np.take_along_axis(p, t, axis=1)
-        answer[block] = p.argmax(axis=1)
-        own[block], top[block] = mine[:, 0], p.max(axis=1)
-        before[block] = np.count_nonzero(p > mine, axis=1)
-        level = p == mine
-        if np.count_nonzero(level) > len(t):
-            before[block] += np.count_nonzero(level & (columns < t), axis=1)
-        rest = p.astype(np.float64)
-        np.put_along_axis(rest, t, 0.0, axis=1)
-        others[block] = np.einsum("ij,ij->i", rest, rest)
+    facts_of = _facts_of_two if k == 2 else _facts_of_few if k <= FEW_CLASSES else _facts_of_many
+    for start, stop in _blocks(proba, truth):
+        block = slice(start, stop)
+        p, t = proba[block], truth[block].astype(np.intp)
+        own[block], top[block], others[block], before[block] = facts_of(p, t)
+        answer[block] = t
+        wrong = np.flatnonzero((before[block] > 0) | np.isnan(own[block] + others[block]))
+        answer[start + wrong] = p[wrong].argmax(axis=1)
     return own, top, others, before, answer
 
 
-def _facts_of_two(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """As row_facts, of two classes: all but the truth is one number."""
-    a, b, second = proba[:, 0], proba[:, 1], truth != 0
+def _blocks(proba: Array, truth: Array) -> Iterator[tuple[int, int]]:
+    """Where rows of probabilities that stay in cache begin and end."""
+    n, k = proba.shape
+    if truth.shape != (n,):
+        raise ValueError(f"{n} rows of probabilities beside a truth of shape {truth.shape}")
+    step = max(1, 16 * BLOCK // max(k, 1))
+    return ((start, min(start + step, n)) for start in range(0, n, step))
+
+
+def _facts_of_two(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """As row_facts but for the answer: all but the truth is one number."""
+    if t.max(initial=0) > 1 or t.min(initial=0) < 0:
+        raise IndexError("a code is not below 2")
+    a, b, second = p[:, 0], p[:, 1], t != 0
     mine, rest = np.where(second, b, a), np.where(second, a, b)
-    before = (rest > mine) | ((rest == mine) & second)
-    return mine, np.maximum(a, b), rest.astype(np.float64) ** 2, before, b > a
+    ahead = (rest > mine) | ((rest == mine) & second)
+    return mine, np.maximum(a, b), rest.astype(np.float64) ** 2, ahead
+
+
+def _facts_of_few(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """As row_facts but for the answer, class by class."""
+    columns, classes = np.ascontiguousarray(p.T), np.arange(p.shape[1])[:, None]
+    at = (t, np.arange(len(t)))
+    mine = columns[at]
+    top, ahead = columns.max(axis=0), (columns > mine).sum(axis=0, dtype=np.uint8)
+    level = columns == mine
+    if np.count_nonzero(level) > len(t):
+        ahead += (level & (classes < t)).sum(axis=0, dtype=np.uint8)
+    columns[at] = 0
+    rest = columns.astype(np.float64)
+    return mine, top, np.einsum("ij,ij->j", rest, rest), ahead
+
+
+def _facts_of_many(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
+    """As row_facts but for the answer, row by row."""
+    mine = p[np.arange(len(t)), t]
+    ahead = _count_rows(np.greater, p, mine)
+    if np.count_nonzero(p == mine[:, None]) > len(t):
+        ahead += np.count_nonzero((p == mine[:, None]) & (np.arange(p.shape[1]) < t[:, None]), axis=1)
+    rest = p.astype(np.float64)
+    rest[np.arange(len(t)), t] = 0.0
+    return mine, p.max(axis=1), np.einsum("ij,ij->i", rest, rest), ahead
+
+
+def _count_rows(compare: np.ufunc, p: Array, bar: Array) -> Array:
+    """In how many columns of each row of `p` (n, k) the comparison with its `bar` (n,) holds, eight columns at once."""
+    k = p.shape[1]
+    held = np.zeros((len(p), -(-k // 8) * 8), bool)
+    compare(p, bar[:, None], out=held[:, :k])
+    words = held.view(np.uint64)
+    counts = np.zeros(len(p), np.int64)
+    for start in range(0, words.shape[1], 255):  # what a byte holds
+        lanes = np.ascontiguousarray(words[:, start : start + 255].sum(axis=1))
+        counts += lanes.view(np.uint8).reshape(-1, 8).sum(axis=1, dtype=np.int64)
+    return counts
+
+
+@with_twin
+def sum_facts(
+    proba: Array, truth: Array, edges: Array, floor: float, positive: int
+) -> tuple[Array, Array, Array, Array | None]:
+    """What is added up of rows of class probabilities (n, k), in one pass: sums (5,), ranks (k,), bins (3, b), table.
+
+    Mean and centred second moment of the log loss (of probabilities under `floor`, that of it) and of the Brier score,
+    and for how many rows the floor was used; for how many 0, 1, ... classes come before the true one; bins as of
+    bin_rows, of the highest probability, or of that of the class `positive` where it is not -1; and for how many rows
+    of each class each was the answer (k, k), of a few classes.
+    """
+    k = proba.shape[1]
+    parts, ranks, bins = [], np.zeros(k, np.int64), np.zeros((3, len(edges) - 1))
+    table = np.zeros((k, k), np.int64) if k <= FEW_CLASSES else None
+    for start, stop in _blocks(proba, truth):
+        p, t = proba[start:stop], truth[start:stop]
+        own, top, others, before, answer = row_facts(p, t)
+        ranks += np.bincount(before, minlength=k)
+        stated = (top, before == 0) if positive < 0 else (p[:, positive], t == positive)
+        bins += bin_rows(*stated, edges)
+        if table is not None:
+            table += count_pairs(t, answer, k)
+        found = np.stack([-np.log(np.maximum(own, floor)), others + (1 - own) ** 2])
+        mean = found.mean(axis=1)
+        found -= mean[:, None]
+        parts.append((len(t), mean, np.einsum("ij,ij->i", found, found), np.count_nonzero(own < floor)))
+    weights, means, m2s, floored = (np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True))
+    _, mean, m2 = join_moments(weights, means, m2s)
+    return np.array([mean[0, 0], m2[0, 0], mean[0, 1], m2[0, 1], floored.sum()]), ranks, bins, table
 
 
 @with_twin
@@ -260,6 +435,15 @@ def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
         for i, table in enumerate((truth[block] & said[block], truth[block], said[block])):
             by_row[block, i] = np.count_nonzero(table.view(bool), axis=1)
     return by_label, by_row
+
+
+@with_twin
+def count_sets(truth: Array, said: Array) -> tuple[Array, Array]:
+    """As count_labels, but for how many rows have so many hits, true and predicted labels: (k + 1, k + 1, k + 1)."""
+    by_label, by_row = count_labels(truth, said)
+    shape = (truth.shape[1] + 1,) * 3
+    code = np.ravel_multi_index(tuple(by_row.T), shape) if len(by_row) else np.zeros(0, np.int64)
+    return by_label, np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)
 
 
 @with_twin

@@ -23,7 +23,7 @@ from assay.once import once
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["Curve", "Order", "Ranking", "drawn_curves"]
+__all__ = ["Curve", "Order", "Ranking", "drawn_curves", "threads_for"]
 
 T = TypeVar("T")
 
@@ -188,10 +188,13 @@ class Ranking:
 
     @property
     def _blocks(self) -> list[range]:
-        """Problems whose scores are gathered together: as many as share the lines of memory that hold them."""
-        k, threads = self.count, _threads(self.score.size)
+        """Problems whose scores are gathered together: as many as share the lines of memory that hold them.
+
+        Every thread has as many of them as the others.
+        """
+        k, threads = self.count, threads_for(self.score.size)
         wide = int(np.clip(AT_ONCE // max(len(self.score), 1), 4, COLUMNS))
-        wide = max(1, min(wide, -(-k // threads)))
+        wide = max(1, -(-k // (threads * max(1, round(k / (threads * wide))))))
         return [range(start, min(start + wide, k)) for start in range(0, k, wide)]
 
     def _of(self, codes: range) -> Iterator[tuple[Array, Array]]:
@@ -231,7 +234,7 @@ class Ranking:
         return list(chain.from_iterable(blocks))
 
     def _order(self, problem: tuple[Array, Array]) -> Order:
-        threads = _threads(self.score.size) if self.count == 1 else 1
+        threads = threads_for(self.score.size) if self.count == 1 else 1
         return Order.of(*problem, self.weight, None if self.times is None else self.cell, threads)
 
     @once
@@ -241,13 +244,13 @@ class Ranking:
 
 
 def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:
-    threads = _threads(size)
+    threads = threads_for(size)
     if threads == 1:
         return list(map(read, items))
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(read, items))
 
 
-def _threads(size: int) -> int:
+def threads_for(size: int) -> int:
     """How many threads pay for so many scores."""
     return min(os.cpu_count() or 1, 8) if size >= 1 << 16 else 1

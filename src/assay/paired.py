@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -20,18 +20,22 @@ import numpy as np
 from assay.areas import spread
 from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
+from assay.joint import Joint, JointTable, counts_of
+from assay.kept import Kept
 from assay.metric import Metric, OrderMetric
 from assay.predictions import Predictions
 from assay.proportions import t_quantile
-from assay.resampling import effective, resample_buckets
+from assay.resampling import MOST_CLASSES, effective, resample_buckets
 from assay.sample import Sample
-from assay.state import Confusion, Counts, Moments, Pair, State, Sums
+from assay.state import Confusion, Moments, Pair, Sums
 from assay.table.labels import Array
-from assay.table.schema import Schema
 
-__all__ = ["Joint", "RawDifference", "paired_differences"]
+__all__ = ["RawDifference", "paired_differences"]
 
 REPLICATES = 2000
+# Scores and buckets from which a figure read off all rows is taken to be normal; replicates that give its spread, at
+# most and at least, and rows that they weigh together.
+LONG, FILLED, MANY, FEW, WEIGHED = 1 << 13, 512, 400, 100, 1 << 26
 
 
 class RawDifference(NamedTuple):
@@ -60,15 +64,22 @@ class Outcome(NamedTuple):
 def paired_differences(
     table: Predictions, metric: Metric, models: Sequence[str], confidence: float, engine: Engine, seed: int
 ) -> tuple[dict[str, float], list[RawDifference]]:
-    """The figure of each model, and the difference of every two of them; `metric` is settled for the table's schema."""
+    """The figure of each model that has one, and the difference of every two of them.
+
+    `metric` is settled for the table's schema. UnsupportedError where it is undefined for every model.
+    """
     question = _Question(table, metric, confidence, seed)
     values = dict(engine.fold(table, question.jobs(models)))
     samples = {m: question.sample(values[question.single(m)], question.single(m)) for m in models}
-    figures = {m: question.figure(m, sample) for m, sample in samples.items()}
+    figures = question.figures(samples)
+    drawn = {m: question.drawn(samples[m]) for m in figures} if question.long(samples) else None
     found = []
-    for a, b in combinations(models, 2):
-        pair = values.get(question.pair(a, b))
-        outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
+    for a, b in combinations(figures, 2):
+        if drawn is not None:
+            outcome = spread_of_draws(question, samples[a], samples[b], drawn[a] - drawn[b])
+        else:
+            pair = values.get(question.pair(a, b))
+            outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
         gap = figures[a] - figures[b]
         low, high = min(outcome.low, gap), max(outcome.high, gap)
         found.append(RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error))
@@ -85,47 +96,6 @@ class PerRow:
         """Difference of each row."""
         a, b = (np.asarray(self.metric.per_row(rows), np.float64) for rows in (pair.a, pair.b))
         return np.asarray((a if a.ndim == 1 else a[:, 0]) - (b if b.ndim == 1 else b[:, 0]))
-
-
-class JointTable(NamedTuple):
-    """Cells (truth, prediction of a, prediction of b) that occur, as one code each, with their weight."""
-
-    code: Array
-    weight: Array
-    squares: float
-
-
-@dataclass(frozen=True)
-class Joint(State[JointTable]):
-    """How often each truth met each pair of predictions: all that a paired comparison of count metrics needs."""
-
-    def empty(self, schema: Schema, cells: int = 1) -> JointTable:
-        return JointTable(np.zeros(0, np.int64), np.zeros(0), 0.0)
-
-    def observe(self, rows: Any, cell: Array | None = None, cells: int = 1) -> JointTable:
-        k, weight = rows.schema.k, rows.weight
-        code = (rows.truth.astype(np.int64) * k + rows.a.label) * k + rows.b.label
-        squares = float(len(code) if weight is None else (weight**2).sum())
-        if k**3 <= 1 << 22:
-            table = np.bincount(code, weight, minlength=1)
-            occurring = np.flatnonzero(table)
-            return JointTable(occurring, table[occurring].astype(np.float64), squares)
-        occurring, back = np.unique(code, return_inverse=True)
-        return JointTable(occurring, np.bincount(back, weight).astype(np.float64), squares)
-
-    def merge(self, a: JointTable, b: JointTable) -> JointTable:
-        code, back = np.unique(np.concatenate([a.code, b.code]), return_inverse=True)
-        weight = np.bincount(back, np.concatenate([a.weight, b.weight]), minlength=len(code))
-        return JointTable(code, weight, a.squares + b.squares)
-
-    def take(self, value: JointTable, cells: slice) -> JointTable:
-        return value
-
-    def pool(self, value: JointTable, times: Array) -> JointTable:
-        return value
-
-    def summary(self, value: JointTable, schema: Schema) -> JointTable:
-        return value
 
 
 @dataclass(frozen=True)
@@ -169,15 +139,42 @@ class _Question:
         needed = self.procedure in ("joint", "t", "mcnemar")
         return singles + ([self.pair(a, b) for a, b in combinations(models, 2)] if needed else [])
 
+    def long(self, samples: Mapping[str, Sample]) -> bool:
+        """Whether rows are kept, and so many that drawing them thousands of times takes long and says no more."""
+        kept = isinstance(self.metric.state, Kept) and self.procedure == "buckets" and self.scores > LONG
+        return kept and int(np.count_nonzero(next(iter(samples.values())).value.rows)) >= FILLED
+
+    @property
+    def scores(self) -> int:
+        """How many scores each model gives: one a row, or one a row and class."""
+        schema = self.table.schema
+        return self.table.n * (schema.k if schema.task in ("multiclass", "multilabel") else 1)
+
+    def drawn(self, sample: Sample) -> Array:
+        """The figure on few replicates (b,), the same for every model."""
+        replicates = int(np.clip(WEIGHED // max(self.scores, 1), FEW, MANY))
+        times = resample_buckets(sample.value, np.random.default_rng(self.seed), replicates)
+        pooled = sample.state.pool(sample.value, times)
+        return np.ravel(self.metric.compute(sample.state.summary(pooled, sample.schema)))
+
     def sample(self, value: Any, job: Job) -> Sample:
         return Sample(job.state, value, self.table.schema, job.bucketed, self.clustered, self.seed)
 
-    def figure(self, model: str, sample: Sample) -> float:
-        figure = float(self.metric.figures(sample.summary)[0])
-        if np.isnan(figure):
-            reason = self.metric.undefined if self.table.n else "no_samples"
-            raise UnsupportedError(f"{self.metric} of model {model!r} is undefined ({reason}): nothing to compare")
-        return figure
+    def figures(self, samples: Mapping[str, Sample]) -> dict[str, float]:
+        """The figure of each model that has one."""
+        found = {m: float(self.metric.figures(sample.summary)[0]) for m, sample in samples.items()}
+        defined = {m: figure for m, figure in found.items() if not np.isnan(figure)}
+        if not defined:
+            raise UnsupportedError(
+                f"{self.metric} of model {next(iter(found))!r} is undefined ({self.undefined})"
+                f"{', as of every other' if len(found) > 1 else ''}: nothing to compare"
+            )
+        return defined
+
+    @property
+    def undefined(self) -> str:
+        """Why a figure may be undefined."""
+        return self.metric.undefined if self.table.n else "no_samples"
 
 
 def mcnemar(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
@@ -249,6 +246,8 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     """
     rng, schema = np.random.default_rng(q.seed), q.table.schema
     k, total = schema.k, pair.weight.sum()
+    margins = replace(a.summary, table=np.empty((1, 0, 0)))
+    whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.figures(margins)[0]))
     shrink = total / pair.squares if pair.squares else 1.0
     cells = np.stack([pair.code // (k * k), (pair.code // k) % k, pair.code % k])  # truth, said by a, said by b
     apart = np.flatnonzero(cells[1] != cells[2])
@@ -259,11 +258,11 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     shares = np.concatenate([pair.weight * shrink, np.full(2 * k, 0.5 / k)])
 
     def gap(weights: Array, of: Array) -> Array:
-        first, second = (q.metric.compute(_counts(weights, of[0], said, schema)) for said in of[1:])
+        first, second = (q.metric.compute(counts_of(weights, of[0], said, schema, whole)) for said in of[1:])
         return np.asarray(first - second)
 
     swapped, drawn = [], []
-    step = max(1, (1 << 22) // max(len(shares) + len(apart) + k * k, 1))
+    step = max(1, (1 << 22) // max(len(shares) + len(apart) + (k * k if whole else 3 * k), 1))
     for start in range(0, REPLICATES, step):
         size = min(step, REPLICATES - start)
         flips = rng.binomial(count, 0.5, size=(size, len(apart))) / count * pair.weight[apart]
@@ -273,21 +272,6 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
         gamma = rng.standard_gamma(shares, size=(size, len(shares)))
         drawn.append(gap(gamma * (total / gamma.sum(axis=1, keepdims=True)), known))
     return _judge(q, a, b, np.concatenate(drawn), np.concatenate(swapped), float(count.sum()))
-
-
-def _counts(shares: Array, truth: Array, said: Array, schema: Schema) -> Counts:
-    """Counts of one model, from weights (b, c) of cells with their truth and its prediction."""
-    k = schema.k
-    cell = truth * k + said
-    order = np.argsort(cell, kind="stable")
-    starts = np.flatnonzero(np.diff(cell[order], prepend=-1))
-    flat = np.zeros((len(shares), k * k))
-    if len(cell):
-        flat[:, cell[order][starts]] = np.add.reduceat(shares[:, order], starts, axis=1)
-    tables = flat.reshape(-1, k, k)
-    tp = np.diagonal(tables, axis1=1, axis2=2)
-    positive = schema.positive_code if schema.task == "binary" else None
-    return Counts(tp, tables.sum(axis=2), tables.sum(axis=1), shares.sum(axis=1), tp.sum(axis=1), tables, positive)
 
 
 def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
@@ -311,6 +295,19 @@ def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     first = merge(pool(a.value, keep), pool(b.value, swap))
     second = merge(pool(b.value, keep), pool(a.value, swap))
     return _judge(q, a, b, drawn, figure(first) - figure(second), float(len(filled)))
+
+
+def spread_of_draws(q: _Question, a: Sample, b: Sample, drawn: Array) -> Outcome:
+    """Student's t on the spread of the difference over resampled buckets of very many rows."""
+    from scipy.special import stdtr
+
+    drawn, units = drawn[~np.isnan(drawn)], float(np.count_nonzero(a.value.rows))
+    gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
+    error = float(drawn.std() * np.sqrt(units / (units - 1))) if len(drawn) else np.inf
+    half = t_quantile((1 + q.confidence) / 2, units - 1) * error
+    p = 2 * float(stdtr(units - 1, -abs(gap) / error)) if error else _sign(gap, units)
+    kind = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
+    return Outcome(gap - half, gap + half, p, kind, error)
 
 
 def _judge(q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float) -> Outcome:

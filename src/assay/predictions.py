@@ -15,15 +15,16 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnsupportedError
-from assay.kernels import count_labels, in_use, label_ranks, row_facts
+from assay.kernels import count_labels, count_sets, in_use, label_ranks, row_facts
 from assay.once import once
 from assay.table.columns import Array, arrow, from_numpy
 from assay.table.door import admit, by_model, outputs_of
 from assay.table.labels import Label
 from assay.table.outputs import Given
 from assay.table.schema import SPECIAL, Kind, Schema, Task
+from assay.totals import ErrorTotals, ProbaTotals, of_errors, of_proba
 
-__all__ = ["Facts", "Predictions", "Rows", "assemble"]
+__all__ = ["Facts", "Predictions", "Rows", "assemble", "counting"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -31,9 +32,9 @@ class Predictions:
     """Truth and the outputs of each model on the same rows, checked at the door; nothing is changed in place.
 
     `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, or numbers (n,) for regression; `outputs` maps
-    model -> kind -> array: label codes (n,), proba and logit (n, k), score and value (n,); 0/1 labels (n, labels) for
-    multi-label. `columns` keeps id, fold, split, cluster and every group column as Arrow. A batch of a table is itself
-    a (short) table, so whatever works on the whole works on a batch.
+    model -> kind -> array: label codes (n,), proba and logit (n, k), score and value (n,), interval (n, 2); 0/1 labels
+    (n, labels) for multi-label. `columns` keeps id, fold, split, cluster and every group column as Arrow. A batch of a
+    table is itself a (short) table, so whatever works on the whole works on a batch.
     """
 
     schema: Schema
@@ -63,9 +64,9 @@ class Predictions:
         """A checked table from arrays, lists, Arrow, pandas or polars columns.
 
         `models` maps a name to what it gave: labels (n,), or probabilities (n, k) whose columns are in the order of
-        `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,), "c.value": (n,)}.  In a binary
-        task "a.proba" may be the (n,) probabilities of the positive class.  Regression takes numbers (n,); multi-label
-        takes y (n, labels) of 0/1 and probabilities (n, labels).
+        `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,), "c.value": (n,),
+        "c.interval": (n, 2)}.  In a binary task "a.proba" may be the (n,) probabilities of the positive class.
+        Regression takes numbers (n,); multi-label takes y (n, labels) of 0/1 and probabilities (n, labels).
 
         Raises SchemaError naming the first offending row when the columns cannot be used.
 
@@ -77,7 +78,9 @@ class Predictions:
             raise SchemaError(f"a group column cannot be named {taken[0]!r}; give it as {taken[0]}=... or rename it")
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
         columns = {str(name): values for name, values in special.items() if values is not None}
-        return assemble(y, by_model(models), columns, classes=classes, task=task, positive=positive, weight=weight)
+        return counting(
+            assemble(y, by_model(models), columns, classes=classes, task=task, positive=positive, weight=weight)
+        )
 
     def __eq__(self, other: object) -> bool:
         """Same schema and same values in every row; notes and the place in a longer table do not count."""
@@ -169,12 +172,14 @@ class Predictions:
     def append(self, name: str, **kinds: Any) -> "Predictions":
         """The table with one more model, checked as the others were: `p.append("mean", proba=q)`.
 
-        Kinds are label, proba (n, k), logit, score or value; class columns in the order of `classes`.
+        Kinds are label, proba (n, k), logit, score, value or interval (n, 2); class columns in the order of `classes`.
         """
         if name in self.schema.models:
             raise SchemaError(f"a model is already named {name!r}; choose another name for the one to append")
         if not kinds:
-            raise SchemaError(f"nothing is given for model {name!r}; expected label, proba, logit, score or value")
+            raise SchemaError(
+                f"nothing is given for model {name!r}; expected label, proba, logit, score, value or interval"
+            )
         given = outputs_of(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(given)})
         return replace(self, schema=schema, outputs={**self.outputs, name: given})
@@ -218,6 +223,13 @@ def assemble(
     return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
 
 
+def counting(table: Predictions) -> Predictions:
+    """The table, at least one row of which counts; of a part of a longer one that need not be so."""
+    if table.n and table.weight is not None and not table.weight.any():
+        raise SchemaError("every weight is 0; give at least one row a positive weight")
+    return table
+
+
 def _same(a: Predictions, b: Predictions) -> bool:
     if a.schema != b.schema or list(map(type, a.classes)) != list(map(type, b.classes)):
         return False
@@ -245,6 +257,9 @@ class Facts(NamedTuple):
     others: Array  # sum of the squares of all but the true one
     before: Array  # how many classes come before the true one: more probable, or as probable and declared earlier
     answer: Array  # code of the most probable class
+
+
+MOST_LABELS = 62  # whose sets are counted by size: a table of 2 MB
 
 
 class Rows:
@@ -278,6 +293,27 @@ class Rows:
         """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
         given = self.given.get("proba")
         return Facts(*row_facts(self.proba if given is None else given, self.truth))
+
+    @once
+    def proba_totals(self) -> ProbaTotals | None:
+        """What metrics of given class probabilities share, in one pass; None for other rows, and without rows."""
+        proba = self.given.get("proba")
+        if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
+            return None
+        return of_proba(proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1)
+
+    @once
+    def error_totals(self) -> ErrorTotals | None:
+        """What metrics of error share, in one pass (regression); None without rows."""
+        return of_errors(self.truth, self.value) if len(self.truth) else None
+
+    @once
+    def label_sets(self) -> tuple[Array, Array] | None:
+        """Hits, true and predicted labels: per label (3, labels), and how many rows have so many of each (multi-label).
+
+        None where there are many labels; see `assay.kernels.count_sets`.
+        """
+        return count_sets(self.truth, self.label) if self.schema.k <= MOST_LABELS else None
 
     @once
     def label_counts(self) -> tuple[Array, Array]:
@@ -349,6 +385,11 @@ class Rows:
     def value(self) -> Array:
         """Predicted numbers (n,) of a regression."""
         return self._either("value", "value")
+
+    @property
+    def interval(self) -> Array:
+        """Low and high end of the interval predicted for each row (n, 2) of a regression."""
+        return self._either("interval", "interval")
 
     def _either(self, wanted: str, *kinds: Kind) -> Array:
         for kind in kinds:

@@ -1,7 +1,7 @@
 """One mechanism for every open family (metrics, fusions, readers, adapters, engines): class -> name -> instance.
 
-A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, or by
-an entry point in the group `assay.<family>`.
+A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by subclassing, by an
+entry point in the group `assay.<family>`, or on the command line by `assay --plugin FILE.py`.
 
 >>> from assay.metric import METRICS
 >>> METRICS.parse("f_beta(beta=2)")
@@ -16,14 +16,18 @@ import importlib
 import pkgutil
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import MISSING, Field, fields
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from assay.errors import NameLookupError
 
 __all__ = ["Member", "Registry"]
+
+MOST_MADE = 4096  # members that are kept for the next time their text is read
 
 T = TypeVar("T", bound="Member")
 
@@ -54,33 +58,31 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._classes: dict[str, type[T]] = {}
-        self._rest: Iterator[str] | None = self._modules()  # modules not yet imported; None when all is
+        self._made: dict[tuple[type[T], str], T] = {}  # by class and the text of its parameters; members are frozen
+        self._rest: list[str] | None = None  # modules not yet imported; None before the first, [] when all is
+        self._complete = False  # whether entry points were read, too
 
-    def add(self, member: type[T]) -> None:
-        """Register `member` under its name; a later class of the same name replaces the earlier one."""
-        self._classes[member.name] = member
+    def add(self, member: type[T] | T) -> None:
+        """Register `member` (or the class of one) under its name; a later class of a name replaces the earlier one."""
+        self._classes[member.name] = member if isinstance(member, type) else type(member)
 
     def load(self, until: str | None = None) -> None:
         """Import the modules of the family's package, then its entry points, until there is a member of that name.
 
         Each costs start-up time, and most calls name members of one or two modules.
         """
-        while self._rest is not None and until not in self._classes:
-            module = next(self._rest, None)
-            if module is None:
-                self._rest = None
-                # Reading what is installed takes a quarter of the start-up.
-                from importlib.metadata import entry_points
+        if self._rest is None and until not in self._classes:
+            package = importlib.import_module(f"assay.{self.family}")
+            self._rest = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+        while self._rest and until not in self._classes:
+            importlib.import_module(self._rest.pop(_naming(until, self._rest)))
+        if self._rest == [] and not self._complete and until not in self._classes:
+            self._complete = True
+            # Reading what is installed takes a quarter of the start-up.
+            from importlib.metadata import entry_points
 
-                for point in entry_points(group=f"assay.{self.family}"):
-                    self.add(point.load())
-            else:
-                importlib.import_module(module)
-
-    def _modules(self) -> Iterator[str]:
-        package = importlib.import_module(f"assay.{self.family}")
-        for module in pkgutil.iter_modules(package.__path__):
-            yield f"{package.__name__}.{module.name}"
+            for point in entry_points(group=f"assay.{self.family}"):
+                self.add(point.load())
 
     def names(self) -> list[str]:
         """Names of all members, sorted."""
@@ -90,14 +92,17 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> type[T]:
         self.load(name)
         if name not in self._classes:
-            # Other libraries call f1 f1_score: a name that the text begins with is as near as one that looks like it.
-            begun = [known for known in self._classes if name.startswith(f"{known}_")]
-            close = sorted(begun, key=len)[-1:] or difflib.get_close_matches(name, self._classes, n=3)
+            close = self._known_as(name) or difflib.get_close_matches(name, self._classes, n=3)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
             )
             raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
         return self._classes[name]
+
+    def _known_as(self, name: str) -> list[str]:
+        """The members that others know by this name: as in f1_score, as the oracle has it, or as "Also called" says."""
+        begun = sorted((known for known in self._classes if name.startswith(f"{known}_")), key=len)[-1:]
+        return begun or [known for known, cls in self._classes.items() if _plain(name) in _other_names(cls)][:3]
 
     def parse(self, text: str | T) -> T:
         """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
@@ -110,7 +115,38 @@ class Registry(Generic[T]):
             )
         name, inside = found.groups()
         cls = self[name]
-        return cls(**_arguments(cls, text, inside or ""))
+        key = (cls, inside or "")
+        if key not in self._made:
+            if len(self._made) >= MOST_MADE:
+                self._made.clear()
+            self._made[key] = cls(**_arguments(cls, text, key[1]))
+        return self._made[key]
+
+
+def _other_names(cls: Any) -> set[str]:
+    """What a member is also called, by its docstring, and the functions that its oracle calls."""
+    text = " ".join((cls.__doc__ or "").split())
+    told = [name for said in re.findall(r"Also called ([^.]+)\.", text) for name in re.split(r",| or |;|:|[()]", said)]
+    return {_plain(name) for name in (*told, *re.findall(r"\.(\w+)\(", getattr(cls, "oracle", "")))}
+
+
+def _plain(name: str) -> str:
+    """Letters and digits alone, in lower case: PR AUC, pr_auc and PR-AUC are one name."""
+    return "".join(c for c in name.lower() if c.isalnum())
+
+
+def _naming(name: str | None, modules: Sequence[str]) -> int:
+    """Which of the modules has a member of that name, going by its text; 0 where none has."""
+    said = f'name = "{name}"'
+    return next((i for i, module in enumerate(modules) if said in _text(module)), 0)
+
+
+@cache
+def _text(module: str) -> str:
+    """The text of a module that has not been imported; "" where it has none to read."""
+    found = find_spec(module)
+    place = Path(found.origin) if found and found.origin and found.origin.endswith(".py") else None
+    return place.read_text(encoding="utf-8") if place and place.is_file() else ""
 
 
 def parameters(cls: Any) -> "list[Field[Any]]":

@@ -19,6 +19,7 @@ from assay.predictions import Rows
 from assay.state import State
 from assay.table.labels import Array
 from assay.table.schema import Schema
+from assay.totals import BINS, ProbaTotals
 
 __all__ = ["FAR", "GRID", "Binned", "Bins", "ByClass", "ClassBins", "Equal", "Of", "equal_mass", "stated"]
 
@@ -67,7 +68,17 @@ class Bins(State[Binned]):
         return Binned(bins, bins, bins, bins, np.zeros(cells, np.int64), zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Binned:
+        totals = self._totals(rows) if rows.weight is None and cell is None else None
+        if totals is not None:
+            mass, sums, hit = totals.bins[:, None]
+            return Binned(mass, mass, sums, hit, np.array([totals.rows]), np.array([float(totals.rows)]))
         return self.count(*stated(rows, self.of), rows.weight, cell, cells)
+
+    def _totals(self, rows: Rows) -> ProbaTotals | None:
+        """The pass over the probabilities that metrics share, where it bins what is judged here."""
+        binary = rows.schema.task == "binary"
+        judged = self.of in ("auto", "positive") if binary else self.of != "positive" and "label" not in rows.given
+        return rows.proba_totals if judged and self.bins == BINS else None
 
     def count(self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int) -> Binned:
         """The table of stated probabilities (n,) of what came true where `right` (n,)."""
@@ -140,7 +151,7 @@ def stated(rows: Rows, of: Of = "auto") -> tuple[Array, Array]:
     if of == "positive" or (of == "auto" and schema.task == "binary"):
         return proba[:, schema.positive_code], rows.truth == schema.positive_code
     if "label" not in rows.given:
-        return rows.facts.top, rows.facts.answer == rows.truth
+        return rows.facts.top, rows.facts.before == 0
     label = rows.label.astype(np.intp)
     return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label
 

@@ -8,10 +8,11 @@
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from textwrap import shorten
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,7 +20,7 @@ from assay.advice import Advice, advise, majority_baseline
 from assay.charts import leaderboard
 from assay.compare import DEFAULT, Comparison, compare
 from assay.errors import UnsupportedError
-from assay.evaluate import Evaluation, Row, evaluate, resolve
+from assay.evaluate import Evaluation, Row, costs_of, evaluate, resolve
 from assay.fusion import Fused
 from assay.history import Diagnosis, History, diagnose
 from assay.metric import METRICS, Metric
@@ -129,6 +130,10 @@ def report(
     title: str | None = None,
     test: Predictions | str | os.PathLike[str] | None = None,
     fused: Fused | None = None,
+    failed: Mapping[str, str] | None = None,
+    equivalence: float | None = None,
+    correction: Literal["holm", "benjamini_hochberg"] = "holm",
+    ignore: Iterable[str] = (),
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Report:
@@ -137,7 +142,9 @@ def report(
     metrics: those to evaluate (default: the task's). metric: the one that models are ranked and compared by (default:
     the first of `metrics`; else f1, or mse in regression). histories: training logs, as paths, History objects or a
     Diagnosis. test: a further table of the same models on rows that nothing was chosen on. fused: what `fuse` returned,
-    to be described.
+    to be described. failed: models that are not in the table because they failed, and how: a row each, without figures.
+    equivalence, correction: as in `compare`. ignore: codes of advice that is not wanted. An `expected_cost` among the
+    metrics tells the advice what errors cost.
 
     >>> from assay.predictions import Predictions
     >>> p = Predictions.from_arrays([1.0, 2.0, 3.5, 4.0], {"m": [1.1, 2.1, 3.2, 4.1]}, task="regression")
@@ -147,8 +154,10 @@ def report(
     table = _table(predictions)
     name, asked = _asked(table, metrics, metric)
     evaluation = evaluate(table, asked, confidence=confidence, seed=seed)
-    evaluation = replace(evaluation, advice=advise(table, thorough=True, seed=seed))
-    comparison, notes = _compared(table, evaluation, name, confidence, seed)
+    told = advise(table, ignore=ignore, thorough=True, costs=costs_of(resolve(asked, table.schema)), seed=seed)
+    evaluation = replace(evaluation, advice=told)
+    options = {"equivalence": equivalence, "correction": correction, "confidence": confidence, "seed": seed}
+    comparison, notes = _compared(table, evaluation, name, options)
     baseline = _free("baseline", table.models) if _has_weight(table) else None
     against = None
     if baseline is not None:
@@ -157,7 +166,8 @@ def report(
         evaluation = replace(evaluation, rows=evaluation.rows + of_flat.rows + _lacking(evaluation, of_flat, baseline))
         if comparison is not None:
             pair = flat.select([comparison.best, baseline])
-            against = _compared(pair, evaluation, name, confidence, seed)[0]
+            against = _compared(pair, evaluation, name, {"confidence": confidence, "seed": seed})[0]
+    evaluation = replace(evaluation, rows=evaluation.rows + _without_figures(evaluation, failed or {}))
     return Report(
         title=title or "Model report",
         metric=name,
@@ -172,7 +182,7 @@ def report(
         if histories is None
         else _diagnosed(histories),
         fused=fused,
-        held=None if test is None else _held(_table(test), asked, name, confidence, seed),
+        held=None if test is None else _held(_table(test), asked, name, options),
         confidence=confidence,
         seed=seed,
         notes=tuple(notes),
@@ -197,7 +207,7 @@ def _asked(table: Predictions, metrics: Any, metric: Any) -> tuple[str, list[str
 
 
 def _compared(
-    table: Predictions, evaluation: Evaluation, name: str, confidence: float, seed: int
+    table: Predictions, evaluation: Evaluation, name: str, options: Mapping[str, Any]
 ) -> tuple[Comparison | None, list[str]]:
     """The comparison of the models for which the metric is defined, and what to say of the others."""
     defined = [m for m in table.models if not np.isnan(evaluation.get(m, name).value)]
@@ -205,14 +215,14 @@ def _compared(
     if not defined:
         return None, [f"{name} is undefined for every model, so nothing is compared"]
     try:
-        return compare(table.select(defined), name, confidence=confidence, seed=seed), left
+        return compare(table.select(defined), name, **options), left
     except UnsupportedError as error:
         return None, [*left, str(error)]
 
 
-def _held(table: Predictions, asked: list[str | Metric], name: str, confidence: float, seed: int) -> Held:
-    found = evaluate(table, asked, confidence=confidence, seed=seed)
-    return Held(found, _compared(table, found, name, confidence, seed)[0])
+def _held(table: Predictions, asked: list[str | Metric], name: str, options: Mapping[str, Any]) -> Held:
+    found = evaluate(table, asked, confidence=options["confidence"], seed=options["seed"])
+    return Held(found, _compared(table, found, name, options)[0])
 
 
 def _diagnosed(histories: Any) -> Diagnosis | None:
@@ -229,6 +239,16 @@ def _lacking(evaluation: Evaluation, of_one: Evaluation, model: str) -> tuple[Ro
     nan = float("nan")
     missing = [text for text in evaluation.metrics if text not in of_one.metrics]
     return tuple(Row(model, text, None, None, nan, nan, nan, 0, "", "not_applicable") for text in missing)
+
+
+def _without_figures(evaluation: Evaluation, failed: Mapping[str, str]) -> tuple[Row, ...]:
+    """A row for each metric of each model that failed, which says how."""
+    nan = float("nan")
+    return tuple(
+        Row(model, text, None, None, nan, nan, nan, 0, "", error)
+        for model, error in failed.items()
+        for text in evaluation.metrics
+    )
 
 
 def _table(given: Predictions | str | os.PathLike[str]) -> Predictions:
@@ -253,7 +273,7 @@ def _with_schema(part: Result | None) -> dict[str, Any] | None:
 
 def _figure(row: Row) -> str:
     if np.isnan(row.value):
-        return f"-  ({row.note.replace('_', ' ')})"
+        return f"-  ({shorten(row.note.replace('_', ' '), 40, placeholder=' ...')})"
     span = f"  [{format_number(row.low)}, {format_number(row.high)}]" if not np.isnan(row.low) else ""
     return f"{format_number(row.value)}{span}"
 

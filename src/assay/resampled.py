@@ -116,9 +116,9 @@ class Folds:
         return np.bincount(pairs // self.distinct, minlength=len(self.keys))
 
     @property
-    def repeats(self) -> int:
-        """How often a row of data is held out, at most: 1 but for repeated cross-validation."""
-        return int(np.bincount(np.unique(self.fold * self.distinct + self.row) % self.distinct).max(initial=1))
+    def repeats(self) -> float:
+        """How often a row of data is held out, on average: 1 but where rows recur, as in repeated cross-validation."""
+        return float(self.test.sum() / max(self.distinct, 1))
 
     @property
     def ratio(self) -> float:
@@ -230,11 +230,11 @@ def corrected_differences(
     engine: Engine | None = None,
 ) -> Resampled:
     """Every two models compared by `corrected_t` on their figures fold by fold; p-values are not yet corrected for
-    the number of pairs.  Where rows of data recur, as in repeated cross-validation, with the degrees of freedom of one
-    repeat, which the method names.
+    the number of pairs.  Where rows of data recur, as in repeated cross-validation or in random splits, with the
+    degrees of freedom of as many folds as hold each row out once, which the method names.
 
-    Folds where the figure of any model is undefined are left out for all, and named; UnsupportedError where fewer than
-    two are left.
+    A model whose figure is undefined in all folds but one at most is left out. Folds where the figure of any other is
+    undefined are left out for all, and named; UnsupportedError where fewer than two are left.
 
     >>> y, fold = [0, 1] * 30, [i // 6 for i in range(60)]
     >>> wrong = [1 - v if i % 7 == 0 and i > 6 else v for i, v in enumerate(y)]
@@ -247,9 +247,9 @@ def corrected_differences(
     folds, figures, notes = _defined(predictions, metric, models, engine)
     span = on.bounds[1] - on.bounds[0]
     values = {m: float(f.mean()) for m, f in figures.items()}
-    freedom, method = _freedom(folds, len(figures[models[0]]))
+    freedom, method = _freedom(folds, len(next(iter(figures.values()))))
     found = []
-    for a, b in combinations(models, 2):
+    for a, b in combinations(figures, 2):
         apart = figures[a] - figures[b]
         step = (span if np.isfinite(span) else abs(apart.mean())) / folds.test.mean()
         e = corrected_t(apart, folds.ratio, confidence, float(step), freedom)
@@ -272,7 +272,7 @@ def _defined(
 ) -> tuple[Folds, dict[str, Array], tuple[str, ...]]:
     """The folds, the figures of those where every model's is defined, and what to say of the others."""
     folds = Folds.of(predictions)
-    figures = fold_figures(predictions, metric, models, engine)
+    figures = _able(fold_figures(predictions, metric, models, engine))
     lost = np.isnan(np.array(list(figures.values()))).any(axis=0)
     if not lost.any():
         return folds, figures, ()
@@ -286,6 +286,11 @@ def _defined(
         )
     note = f"{lost.sum()} of {len(lost)} folds left out, where {text} is undefined ({on.undefined}): {names}"
     return folds, {m: f[~lost] for m, f in figures.items()}, (note,)
+
+
+def _able(figures: dict[str, Array]) -> dict[str, Array]:
+    """The models with two figures or more; all of them where there is none."""
+    return {m: f for m, f in figures.items() if np.isfinite(f).sum() > 1} or figures
 
 
 def correlated_t(differences: Sequence[float] | Array, ratio: float, rope: float = 0.0) -> Rope:
@@ -327,8 +332,8 @@ def practical_differences(
     _, on = resolve(metric, predictions.schema)[0]
     names = list(models or _serving(predictions, on))
     folds, figures, _ = _defined(predictions, metric, names, engine)
-    sign, ratio = (on.sign), folds.ratio
-    pairs = combinations(names, 2)
+    sign, ratio = on.sign, folds.ratio
+    pairs = combinations(figures, 2)
     return [Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope) for a, b in pairs]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.sparse import SparseTable
 from assay.state import Confusion, ConfusionTable, Counts, State
 from assay.table.columns import Array
 from assay.table.schema import Schema
@@ -61,20 +62,16 @@ def resample_counts(
     """
     if value.table.shape[-1] == 1:
         return _alone(value, schema, rng, replicates)
-    table, total = np.asarray(value.table[0], np.float64), float(value.weight[0])
-    k = len(table)
-    counts = table * (effective(value)[0] / total if total else 0.0)
-    if k <= MOST_CLASSES:
-        counts = counts + prior(table)
-    cells = np.flatnonzero(counts)
-    truth, predicted = np.divmod(cells, k)
+    total, k = float(value.weight[0]), value.table.shape[-1]
+    truth, predicted, mass = _cells(value, effective(value)[0] / total if total else 0.0)
+    cells = truth.astype(np.int64) * k + predicted
     column = np.argsort(predicted, kind="stable")
     tp, support, named = (np.zeros((replicates, k)) for _ in range(3))
     tables = np.zeros((replicates, k * k)) if k <= MOST_CLASSES else None
     step = max(1, (1 << 22) // max(len(cells), 1))
     for start in range(0, replicates if len(cells) else 0, step):
         block = slice(start, min(start + step, replicates))
-        drawn = rng.standard_gamma(counts.ravel()[cells], size=(block.stop - start, len(cells)))
+        drawn = rng.standard_gamma(mass, size=(block.stop - start, len(cells)))
         # Beyond the most classes the prior's two rows, right and wrong, are not spread over the cells.
         loose = rng.standard_gamma(float(k > MOST_CLASSES), size=(block.stop - start, 2))
         scale = total / np.maximum(drawn.sum(axis=1) + loose.sum(axis=1), np.finfo(float).tiny)
@@ -98,6 +95,19 @@ def resample_counts(
         positive,
         sample=Confusion().summary(value, schema),
     )
+
+
+def _cells(value: ConfusionTable, scale: float) -> tuple[Array, Array, Array]:
+    """True and predicted class of the cells that are drawn, in order, and the effective rows of each: (c,)."""
+    if isinstance(value.table, SparseTable):
+        truth, predicted, count = value.table.pairs
+        return truth, predicted, count * scale
+    table = np.asarray(value.table[0], np.float64)
+    counts = table * scale
+    if len(table) <= MOST_CLASSES:
+        counts = counts + prior(table)
+    truth, predicted = np.nonzero(counts)
+    return truth, predicted, counts[truth, predicted]
 
 
 def _alone(value: ConfusionTable, schema: Schema, rng: "np.random.Generator", replicates: int) -> Counts:

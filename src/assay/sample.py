@@ -68,6 +68,13 @@ class Sample:
         return int(np.sum(self.whole.rows))
 
     @property
+    def weightless(self) -> bool:
+        """Whether there are rows, and every one of them has weight 0."""
+        weights = [getattr(part, "weight", None) for part in self.whole] if isinstance(self.whole, Parts) else None
+        weights = [self.whole.weight] if weights is None else weights
+        return self.n > 0 and all(weight is not None and not np.any(weight) for weight in weights)
+
+    @property
     def sketched(self) -> bool:
         """Whether not the rows themselves were kept, but a sketch of them."""
         return isinstance(self.whole, Parts) and any(isinstance(part, Sketch) or part.merged for part in self.whole)
@@ -75,7 +82,7 @@ class Sample:
     @property
     def draws(self) -> int:
         """How many replicates: REPLICATES, or as many as can be had where each costs a pass over kept rows."""
-        if not isinstance(self.value, Parts):
+        if not isinstance(self.value, Parts) and not getattr(self.state, "costly", False):
             return REPLICATES
         return min(REPLICATES, max(FEWEST, WORK // max(self.n * max(self.schema.k, 1), 1)))
 

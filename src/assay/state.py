@@ -22,8 +22,9 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import count_pairs, divide, moments, sum_by
+from assay.kernels import count_pairs, divide, join_moments, moments, sum_by
 from assay.predictions import Rows
+from assay.sparse import DENSE, SparseTable
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
@@ -79,10 +80,13 @@ class State(ABC, Generic[V]):
 
 
 class ConfusionTable(NamedTuple):
-    """Counts (or weights) of truth x prediction per cell: (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
+    """Counts (or weights) of truth x prediction per cell: (cells, k, k), or (cells, labels, 2, 2) for multi-label.
 
-    table: Array
-    squared: Array  # like `table`, of squared weights: what a weighted proportion rests on
+    Of very many classes the tables are sparse.
+    """
+
+    table: Any  # an array, or a SparseTable
+    squared: Any  # like `table`, of squared weights: what a weighted proportion rests on
     right: Array  # (cells,) weight of the rows that are right in full
     rows: Array  # (cells,) number of rows, int64
     weight: Array  # (cells,) total weight
@@ -95,19 +99,23 @@ class Confusion(State[ConfusionTable]):
 
     def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
         shape = (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
-        zero = np.zeros(cells, np.int64)
-        return ConfusionTable(np.zeros(shape, np.int64), np.zeros(shape, np.int64), zero, zero, zero, zero)
+        zero, none = np.zeros(cells, np.int64), np.zeros(0, np.int64)
+        table = SparseTable(schema.k, cells, none, none) if _is_sparse(schema) else np.zeros(shape, np.int64)
+        return ConfusionTable(table, table, zero, zero, zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
         weight = rows.weight
         count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
         table = _pairs(rows, weight, cell, cells)
-        if rows.schema.task == "multilabel":
+        if rows.schema.task == "multilabel" and weight is None and cell is None and rows.label_sets is not None:
+            right = np.einsum("iii->", rows.label_sets[1])[None]
+        elif rows.schema.task == "multilabel":
             hit, true, said = rows.label_counts[1].T
             exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
-            right = np.trace(table, axis1=1, axis2=2)
+            hits = table.margins[0] if isinstance(table, SparseTable) else np.diagonal(table, axis1=1, axis2=2)
+            right = hits.sum(axis=1)
         if weight is None:
             return ConfusionTable(table, table, right.astype(np.int64), count, count, count)
         squared = _pairs(rows, weight**2, cell, cells)
@@ -115,7 +123,14 @@ class Confusion(State[ConfusionTable]):
         return ConfusionTable(table, squared, right, count, total, squares)
 
     def merge(self, a: ConfusionTable, b: ConfusionTable) -> ConfusionTable:
-        return ConfusionTable(*(x + y for x, y in zip(a, b, strict=True)))
+        return self.join((a, b))
+
+    def join(self, values: Sequence[ConfusionTable]) -> ConfusionTable:
+        filled = [value for value in values if value.rows.any()] or list(values[:1])
+        tables, squared, *rest = zip(*filled, strict=True)
+        table = _together(tables)
+        same = all(value.squared is value.table for value in filled)
+        return ConfusionTable(table, table if same else _together(squared), *(reduce(np.add, part) for part in rest))
 
     def take(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
         return ConfusionTable(*(array[cells] for array in value))
@@ -124,30 +139,59 @@ class Confusion(State[ConfusionTable]):
         exact = len(times) == 1  # integers are slow to multiply: only the whole, which must be exact, is
         return ConfusionTable(*(_join_cells(times, array, exact) for array in value))
 
+    def dump(self, value: ConfusionTable) -> dict[str, Array]:
+        if not isinstance(value.table, SparseTable):
+            return super().dump(value)
+        rest = {name: getattr(value, name) for name in ("right", "rows", "weight", "squares")}
+        return {**rest, **value.table.dump("table"), **cast(SparseTable, value.squared).dump("squared")}
+
+    def load(self, arrays: Mapping[str, Array], schema: Schema) -> ConfusionTable:
+        if not _is_sparse(schema):
+            return super().load(arrays, schema)
+        table, squared = (SparseTable.load(arrays, name, schema.k) for name in ("table", "squared"))
+        return ConfusionTable(table, squared, *(arrays[name] for name in ("right", "rows", "weight", "squares")))
+
     def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
         table = value.table
         positive = schema.positive_code if schema.task == "binary" else None
         if schema.task == "multilabel":
             margins = table[..., 1, 1], table[..., 1, :].sum(axis=-1), table[..., :, 1].sum(axis=-1)
+        elif isinstance(table, SparseTable):
+            margins = table.margins
         else:
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         return Counts(*margins, value.weight, value.right, table, positive, schema.task == "multilabel")
 
 
-def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> Array:
+def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> "Array | SparseTable":
     """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
     k = rows.schema.k
     if rows.schema.task != "multilabel":
+        totals = None if weight is not None or cell is not None or "label" in rows.given else rows.proba_totals
+        if totals is not None and totals.table is not None:
+            return totals.table[None]
+        if _is_sparse(rows.schema):
+            return SparseTable(k, cells, rows.truth, rows.label, cell, weight)
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
     if weight is None and cell is None:
-        hit, true, said = rows.label_counts[0]
+        hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]
         whole = len(rows.truth)
         return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(1, k, 2, 2)
     of_label = (count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True))
     return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
 
 
-def _join_cells(times: Array, values: Array, exact: bool) -> Array:
+def _is_sparse(schema: Schema) -> bool:
+    return schema.task != "multilabel" and schema.k > DENSE
+
+
+def _together(tables: Sequence[Any]) -> Any:
+    return SparseTable.joined(tables) if isinstance(tables[0], SparseTable) else reduce(np.add, tables)
+
+
+def _join_cells(times: Array, values: Any, exact: bool) -> Any:
+    if isinstance(values, SparseTable):
+        return values.pooled(times)
     if not exact:
         times, values = times.astype(np.float64), values.astype(np.float64)
     return np.asarray(np.tensordot(times, values, axes=1))
@@ -156,7 +200,7 @@ def _join_cells(times: Array, values: Array, exact: bool) -> Array:
 @dataclass(frozen=True)
 class Counts:
     """Per class: true positives, true rows, predicted rows, each (..., k); and over all: total and fully right (...,).
-    `table` is the whole confusion table (..., k, k), or (..., labels, 2, 2).
+    `table` is the whole confusion table (..., k, k), or (..., labels, 2, 2), of very many classes a `SparseTable`.
 
     Free leading axes: groups, buckets or bootstrap replicates. `positive` is the code of the positive class (binary).
     """
@@ -166,7 +210,7 @@ class Counts:
     predicted: Array
     total: Array
     right: Array
-    table: Array
+    table: Any
     positive: int | None = None
     multilabel: bool = False
     sample: "Counts | None" = None  # what these counts were drawn from, where they are replicates
@@ -235,7 +279,11 @@ class Pair:
 
 
 class RowWise(Protocol):
-    """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out."""
+    """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out.
+
+    It may also have `over_all(rows)`: mean and centred second moment, each (d,), of rows that count alike, from a pass
+    over them that other metrics share; or None.
+    """
 
     def per_row(self, rows: Any) -> Array: ...
 
@@ -262,6 +310,10 @@ class Moments(State[Sums]):
         return Sums(wide, wide, np.zeros(cells, np.int64), zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
+        known = None if rows.weight is not None or cell is not None else _over_all(self.of, rows)
+        if known is not None:
+            count, total = np.array([len(rows.truth)]), np.array([float(len(rows.truth))])
+            return Sums(known[0][None], known[1][None], count, total, total)
         values = np.asarray(self.of.per_row(rows), np.float64)
         values = values[:, None] if values.ndim == 1 else values
         count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
@@ -275,15 +327,7 @@ class Moments(State[Sums]):
 
     def join(self, values: Sequence[Sums]) -> Sums:
         means, m2s, rows, weights, squares = (np.stack(parts) for parts in zip(*values, strict=True))
-        weight = weights.sum(axis=0)
-        with np.errstate(invalid="ignore"):
-            # From the first mean on, so that means that hardly differ keep their digits.
-            start = means[np.argmax(weights > 0, axis=0), np.arange(len(weight))]
-            gap = np.where(weights[..., None] > 0, means - start, 0.0)
-            mean = start + divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
-            m2 = (m2s + weights[..., None] * (means - mean) ** 2 * (weights[..., None] > 0)).sum(axis=0)
-        infinite = ~np.isfinite(means).all(axis=0)
-        mean = np.where(infinite, means.sum(axis=0), mean)
+        weight, mean, m2 = join_moments(weights, means, m2s)
         return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
 
     def take(self, value: Sums, cells: slice) -> Sums:
@@ -311,6 +355,11 @@ class Moments(State[Sums]):
         return value._replace(
             mean=np.where(empty[:, None], np.nan, value.mean), m2=np.where(empty[:, None], np.nan, value.m2)
         )
+
+
+def _over_all(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
+    read = getattr(of, "over_all", None)
+    return None if read is None else cast("tuple[Array, Array] | None", read(rows))
 
 
 def _widened(values: Array, width: int) -> Array:

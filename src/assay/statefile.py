@@ -15,6 +15,7 @@ which table. It is written whole or not at all.
 6
 """
 
+import glob
 import json
 import os
 import time
@@ -41,6 +42,13 @@ __all__ = ["Checkpoint", "known_classes", "merged", "save", "write_merged"]
 
 VERSION = 1
 SECONDS = 10.0  # between two saves while rows are read
+# What a header holds, and what its parts do.
+HEADER = {"of", "asked", "schema", "frame", "keys", "done"}
+WITHIN = {
+    "asked": {"metrics", "by", "intervals", "confidence", "seed"},
+    "schema": {"task", "classes", "models", "positive", "positive_declared"},
+    "frame": {"n", "clustered", "notes", "long", "weighted"},
+}
 
 
 @dataclass(eq=False)
@@ -52,10 +60,12 @@ class Checkpoint:
     question: Question
     passes: dict[str, tuple[int, Mapping[Job, Any]]] = field(default_factory=dict)  # by name: parts done, values
     keys: tuple[tuple[Any, ...], ...] = ()
+    cuts: Mapping[str, list[float]] = field(default_factory=dict)
     saved_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.saved_at = time.monotonic()
+        _tidy(self.path)
         if not os.path.exists(self.path):
             return
         header, arrays = _read(self.path)
@@ -64,7 +74,7 @@ class Checkpoint:
             raise ReadError(
                 f"{self.path}: holds the states of another table or other metrics; name another file, or remove it"
             )
-        self.keys = tuple(map(tuple, header["keys"]))
+        self.keys, self.cuts = tuple(map(tuple, header["keys"])), header.get("cuts", {})
         for name, done in header["done"].items():
             jobs = jobs_of(frame, self.question, max(len(self.keys), 1) if name == "grouped" else 1)
             self.passes[name] = done, _values(jobs, arrays, name, frame.schema)
@@ -77,7 +87,7 @@ class Checkpoint:
         """Save where a pass stands, at once or if the last save is a while ago."""
         self.passes[name] = done, values
         if now or time.monotonic() - self.saved_at > SECONDS:
-            save(self.path, Frame.of(self.table), self.question, self.passes, self.keys, self._of())
+            save(self.path, Frame.of(self.table), self.question, self.passes, self.keys, self._of(), self.cuts)
             self.saved_at = time.monotonic()
 
     def _of(self) -> list[Any]:
@@ -89,6 +99,13 @@ class Checkpoint:
         return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
 
 
+def _tidy(path: str) -> None:
+    """Remove what a save that was killed left beside the file."""
+    folder, name = os.path.split(os.path.realpath(path))
+    for left in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.????????")):
+        os.unlink(left)
+
+
 def save(
     path: str | os.PathLike[str],
     frame: Frame,
@@ -96,6 +113,7 @@ def save(
     passes: Mapping[str, tuple[int, Mapping[Job, Any]]],
     keys: Sequence[tuple[Any, ...]] = (),
     of: Sequence[Any] = (),
+    cuts: Mapping[str, list[float]] | None = None,
 ) -> None:
     """Write the states of each pass, and all that is needed to read figures off them."""
     about = {"n": frame.n, "clustered": frame.clustered, "notes": frame.notes, "long": frame.long}
@@ -107,6 +125,7 @@ def save(
         "schema": _told(frame),
         "frame": {**about, "weighted": frame.weighted},
         "keys": keys,
+        "cuts": cuts or {},
         "done": {name: done for name, (done, _) in passes.items()},
     }
     arrays: dict[str, Array] = {"header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8)}
@@ -167,11 +186,23 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
                     f"{paths[0]} and {path} differ in what was asked or in their classes and models; evaluate the "
                     f"parts with the same metrics, groups and declared classes"
                 )
+        _refuse_other_cuts(paths[0], path, first.get("cuts", {}), header.get("cuts", {}))
         for part in ("weighted", "clustered"):
             if getattr(folded.frame, part) != getattr(other.frame, part):
                 raise UnsupportedError(f"of {paths[0]} and {path} one table is {part} and the other is not")
         folded = _joined(folded, other)
     return folded, question
+
+
+def _refuse_other_cuts(a: Any, b: Any, of_a: Mapping[str, list[float]], of_b: Mapping[str, list[float]]) -> None:
+    """Slices of numbers join only if both jobs cut the column at the same places."""
+    for name in {**of_a, **of_b}:
+        if of_a.get(name) != of_b.get(name):
+            places = (", ".join(f"{x:.12g}" for x in of.get(name, [])) or "nowhere" for of in (of_a, of_b))
+            raise UnsupportedError(
+                "{} and {} cut column {!r} at {} and at {}: each job cuts at the quartiles of its own rows. Write a "
+                "column of ranges before, and group by that".format(a, b, name, *places)
+            )
 
 
 def _joined(a: Folded, b: Folded) -> Folded:
@@ -241,7 +272,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
             arrays = dict(archive)
         header = json.loads(arrays.pop("header").tobytes())
         version = int(header["version"])
-        if not {"of", "asked", "schema", "frame", "keys", "done"} <= set(header):
+        if not set(header) >= HEADER or any(not parts <= set(header[name]) for name, parts in WITHIN.items()):
             raise ValueError("an incomplete header")
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file; check the path") from error

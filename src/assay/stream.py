@@ -117,27 +117,12 @@ class Stream:
             else:
                 yield from self._sliced(piece)
 
-    def values_of(self, names: Sequence[str]) -> list[list[Any]]:
-        """The distinct values of each of the further columns, over all rows, sorted."""
-        for name in names:
-            if name not in self.columns:
-                known = ", ".join(self.columns) or "none"
-                raise SchemaError(f"no column is named {name!r} to group by; the table's further columns are: {known}")
-        seen: list[dict[Any, None]] = [{} for _ in names]
-        for piece in self.pieces:
-            table = self._read(piece, names)
-            for name, values in zip(names, seen, strict=True):
-                found = table.column(name).unique().to_pylist()
-                values.update(
-                    dict.fromkeys("(missing)" if value is None or value != value else value for value in found)
-                )
-        return [sorted(values, key=lambda value: (value == "(missing)", value)) for values in seen]
-
     def declared(self, classes: Sequence[Label] | None) -> "Stream":
         """With these classes in place of those of the first rows, if any are given."""
         if classes is None:
             return self
-        asked = replace(self.asked, classes=tuple(classes))
+        # Two classes in the first rows make no binary table of one that has three.
+        asked = replace(self.asked, classes=tuple(classes), task=None if self.assumed else self.asked.task)
         return replace(self, asked=asked, head=_first(self.pieces, self.footers, self.keys, asked), assumed=False)
 
     def widened(self) -> "Stream":
@@ -200,7 +185,7 @@ def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
     if all(kind_of(path) == "parquet" for path in files) and sum(map(os.path.getsize, files)) > LARGE >> 6:
         footers = {os.fspath(path): _footer(path) for path in files}
         cells = sum(footer.num_rows * footer.num_columns for footer in footers.values())
-        if cells * 8 > LARGE and _alike(footers) and reading.get("models") is None:
+        if cells * 8 > LARGE and not _unlike(footers) and reading.get("models") is None:
             return scan(*paths, **{name: value for name, value in reading.items() if name != "models"})
     return read(*paths, **reading)
 
@@ -219,10 +204,11 @@ def scan(
     """
     files = expand(paths)
     footers = {os.fspath(path): _footer(path) for path in files}
-    if not _alike(footers):
+    other = _unlike(footers)
+    if other:
         raise SchemaError(
-            f"{files[0]} and {len(files) - 1} more files hold different columns, or of other types; files that are "
-            f"streamed must hold the same. Evaluate models of different files in memory, or join them into one table."
+            f"{other}; files that are streamed must hold the same columns. Evaluate models of different files in "
+            f"memory, or join them into one table."
         )
     schema = next(iter(footers.values())).schema.to_arrow_schema()
     about = about_of(files[0], (schema.metadata or {}).get(b"assay"))
@@ -292,6 +278,28 @@ def _file(path: str, footer: Any) -> Any:
     return parquet.ParquetFile(path, metadata=footer, read_dictionary=texts)
 
 
-def _alike(footers: Mapping[str, Any]) -> bool:
-    columns = [dict(zip(s.names, s.types, strict=True)) for s in (f.schema.to_arrow_schema() for f in footers.values())]
-    return all(each == columns[0] for each in columns)
+def _unlike(footers: Mapping[str, Any]) -> str:
+    """How the columns of one file differ from those of the first, in what they are read as; "" where none does."""
+    first: dict[str, str] = {}
+    for path, footer in footers.items():
+        schema = footer.schema.to_arrow_schema()
+        own = {field.name: _family(field.type) for field in schema}
+        first = first or own
+        for name in sorted(first.keys() | own.keys()):
+            if first.get(name) != own.get(name):
+                said = [f"{what.get(name, 'no')} column {name!r}" for what in (own, first)]
+                return f"{path} has {said[0]}, {next(iter(footers))} has {said[1]}"
+    return ""
+
+
+def _family(kind: pa.DataType) -> str:
+    """What a column is read as, however wide its numbers are and whether or not its texts have a dictionary."""
+    if is_text(kind):
+        return "a text"
+    if pa.types.is_integer(kind):
+        return "an integer"
+    if pa.types.is_floating(kind):
+        return "a real"
+    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
+        return f"a list of {_family(kind.value_type)}"
+    return f"a {kind}"

@@ -7,18 +7,24 @@ study.report.verdict
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
 
+from assay.adapter import adapter_for, class_list
+from assay.advice import CHECKS
+from assay.budget.frugal import Frugal, one_standard_error
+from assay.budget.race import Race, race
+from assay.errors import AssayError, UnsupportedError
 from assay.experiment.recipe import Recipe, Where, imported, read_recipe
 from assay.experiment.run import length
 from assay.experiment.store import Timings, timings
 from assay.fusion import FUSIONS, Fused, fuse
 from assay.io import write
+from assay.metric import METRICS
 from assay.predictions import Predictions
 from assay.report import Report, report
 from assay.result import Result
@@ -34,7 +40,11 @@ GIVEN = {"X": "X", "data": "X", "y": "y", "target": "y", "groups": "groups", "we
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Study(Result):
-    """What a study found: its table with the fused models in it, the report on it, and how long everything took."""
+    """What a study found: its table with the fused models in it, the report on it, and how long everything took.
+
+    `frugal` says which of the fitted models to take for its speed, by the one-standard-error rule; `race`, where there
+    was one, which models were dropped, and when.
+    """
 
     schema_name: ClassVar[str] = "assay.study/1"
     drawn_by: ClassVar[str] = "leaderboard"
@@ -46,6 +56,8 @@ class Study(Result):
     fused: tuple[Fused, ...]
     report: Report
     timings: Timings
+    frugal: Frugal | None = None
+    race: Race | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -54,6 +66,8 @@ class Study(Result):
 
     def to_dict(self) -> dict[str, Any]:
         parts: dict[str, Result] = {"report": self.report, "timings": self.timings}
+        parts |= {"frugal": self.frugal} if self.frugal is not None else {}
+        parts |= {"race": self.race} if self.race is not None else {}
         return {
             "title": self.title,
             "file": str(self.file),
@@ -68,7 +82,10 @@ class Study(Result):
 
     def __repr__(self) -> str:
         fused = [fused.note for fused in self.fused[1:]]
-        return "\n\n".join(filter(None, [self.report.summary(), "\n".join([*self.notes, *fused]), repr(self.timings)]))
+        said = "\n".join([*self.notes, *fused])
+        cost = "" if self.frugal is None else self.frugal.verdict
+        ran = "" if self.race is None else repr(self.race)
+        return "\n\n".join(filter(None, [self.report.summary(), said, ran, repr(self.timings), cost]))
 
 
 def run_study(
@@ -89,36 +106,62 @@ def run_study(
     Raises SchemaError or ReadError naming file and key for a study that cannot be used.
     """
     recipe = read_recipe(os.fspath(path), None if output is None else os.fspath(output))
+    for code in recipe.ignore:
+        if code not in tuple(CHECKS):
+            recipe.where.at("ignore").refuse(f"no advice has the code {code!r}; the codes are {', '.join(CHECKS)}")
     models, split, within = recipe.estimators(), recipe.splitter(), recipe.splitter(within=True)
     data = _data(recipe)
+    _check_metrics(recipe, models, data["y"])
+    if recipe.positive is not None and recipe.positive not in (known := class_list(data["y"], recipe.task)):
+        recipe.where.at("positive").refuse(
+            f"{recipe.positive!r} is not among the classes, {', '.join(map(repr, known[:10])) or 'for there are none'}"
+        )
     say(f"cross-validating {', '.join(models)} on {length(data['X'])} rows, into {recipe.output}")
-    table = cross_validate(
-        models,
-        cv=split,
-        task=recipe.task,
-        positive=recipe.positive,
-        inner=within,
-        inner_metric=recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
-        store=recipe.output / "parts",
-        on_error=recipe.on_error,
-        n_jobs=recipe.n_jobs,
-        progress=progress,
-        seed=recipe.seed,
-        **data,
-    )
+    options = data | {
+        "cv": split,
+        "task": recipe.task,
+        "positive": recipe.positive,
+        "inner": within,
+        "inner_metric": recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
+        "store": recipe.output / "parts",
+        "n_jobs": recipe.n_jobs,
+        "progress": progress,
+        "seed": recipe.seed,
+    }
+    raced = None if recipe.race is None else _raced(recipe, models, options)
+    table = cross_validate(models, on_error=recipe.on_error, **options) if raced is None else raced.predictions
     for note in table.notes:
         say(note)
     fused, table = _fused(recipe, table, say)
     say("evaluating, comparing, and writing the report")
     write(table, recipe.output / "predictions.parquet")
+    took = timings(recipe.output / "parts")
+    missing = took.failed | ({} if raced is None else raced.left_behind)
     made = report(
         table, metrics=recipe.metrics, metric=recipe.compare_by, title=recipe.title,
-        fused=fused[0] if fused else None, seed=recipe.seed,
+        fused=fused[0] if fused else None, failed=missing, equivalence=recipe.equivalence,
+        correction=recipe.correction, ignore=recipe.ignore, seed=recipe.seed,
     )  # fmt: skip
     made.save(recipe.output / "report.html")
     made.to_json(recipe.output / "report.json")
-    took = timings(recipe.output / "parts")
-    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, table.notes)
+    frugal = _frugal(table, made.metric, took, recipe.seed)
+    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, frugal, raced, table.notes)
+
+
+def _raced(recipe: Recipe, models: Mapping[str, Any], options: Mapping[str, Any]) -> Race:
+    """The models cross-validated fold by fold, losers dropped on the way."""
+    told = dict(recipe.race or {})
+    found = race(models, metric=recipe.compare_by, skip=recipe.on_error == "skip", **options, **told)
+    return replace(found, predictions=replace(found.predictions, notes=found.notes))
+
+
+def _frugal(table: Predictions, metric: str, took: Timings, seed: int) -> Frugal | None:
+    """The model to take for its speed, of those that were fitted; None where none is compared."""
+    fitted = [m for m in table.models if m in took.models]
+    try:
+        return one_standard_error(table.select(fitted), metric, cost=took, seed=seed) if len(fitted) > 1 else None
+    except UnsupportedError:
+        return None
 
 
 def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tuple[tuple[Fused, ...], Predictions]:
@@ -130,7 +173,14 @@ def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tu
     for how in recipe.fusions:
         say(f"fusing: {how}")
         name = _free(f"fused_{FUSIONS.parse(how).name}", whole.models)
-        found.append(fuse(table, how, metric=_aim(how, recipe), name=name, seed=recipe.seed))
+        try:
+            found.append(fuse(table, how, metric=_aim(how, recipe), name=name, seed=recipe.seed))
+        except AssayError as error:
+            if recipe.on_error == "raise":
+                recipe.where.at("fusions").refuse(str(error), type(error))
+            whole = replace(whole, notes=(*whole.notes, f"{name} is left out: {str(error).rstrip('.')}."))
+            say(whole.notes[-1])
+            continue
         column: dict[str, Array] = dict(found[-1].predictions.outputs[name].items())
         whole = whole.append(name, **column)
     return tuple(found), whole
@@ -145,6 +195,23 @@ def _aim(how: str, recipe: Recipe) -> str | None:
 def _free(name: str, taken: list[str]) -> str:
     names = [name, *(f"{name}_{i}" for i in range(2, len(taken) + 3))]
     return next(n for n in names if n not in taken)
+
+
+def _check_metrics(recipe: Recipe, models: Mapping[str, Any], y: Any) -> None:
+    """Refuse metrics of another task before any model is fitted."""
+    bare = [model[0] if isinstance(model, tuple) else model for model in models.values()]
+    told = recipe.task or next((task for model in bare if (task := adapter_for(model).task(model, y))), None)
+    task = told or ("binary" if len(class_list(y, None)) < 3 else "multiclass")
+    asked = [("metrics", text) for text in recipe.metrics or ()]
+    ranking = {"compare_by": recipe.compare_by, "inner.metric": recipe.inner.get("metric")}
+    asked += [(key, text) for key, text in ranking.items() if text is not None]
+    for key, text in asked:
+        metric = METRICS.parse(text)
+        if task not in metric.tasks:
+            able = ", ".join(sorted(metric.tasks))
+            recipe.where.at(key).refuse(f"{text} is for {able} tasks; the task of this study is {task}")
+        if key != "metrics" and metric.better == "neither":
+            recipe.where.at(key).refuse(f"{text} is better neither higher nor lower, so that it ranks no models")
 
 
 def _data(recipe: Recipe) -> dict[str, Any]:
@@ -181,7 +248,10 @@ def _loaded(where: Where, told: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _from_file(where: Where, path: Path, told: Mapping[str, Any]) -> dict[str, Any]:
-    table = read_table(path).table
+    try:
+        table = read_table(path).table
+    except AssayError as error:
+        where.at("file").refuse(str(error), type(error))
     named = {key: told[key] for key in ("target", "groups", "weight", "id") if key in told}
     dropped = told.get("drop", [])
     features = told.get("features") or [n for n in table.column_names if n not in (*named.values(), *dropped)]

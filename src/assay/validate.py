@@ -14,9 +14,9 @@ from dataclasses import replace
 from typing import Any, Literal
 
 from assay.errors import UnsupportedError
-from assay.experiment.run import Experiment, Failure, FitError, Pair
+from assay.experiment.run import Experiment, FitError
 from assay.experiment.search import told_choices
-from assay.experiment.store import Part, Timings, timings
+from assay.experiment.store import Failure, Part, Timings, timings
 from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.table.labels import Label
@@ -59,8 +59,8 @@ def cross_validate(
 
     store: a folder where each (model, fold) is kept as it finishes, under a fingerprint of training rows, test rows and
     model. A run that was interrupted, or whose models or data were changed, computes only what is not there, and gives
-    the same table. `timings(store)` tells how long each part took. on_error: "skip" leaves a model that fails out of
-    the table, with a sentence in `notes`.
+    the same table. `timings(store)` tells how long each part took, and what failed. on_error: "skip" leaves a model
+    that fails out of the table, with a sentence in `notes`.
 
     The table has a `fold` column, and `cluster` where groups are given.  Splitters that hold a row out more than once
     give a row each time, with the row's number as `cluster`, so that intervals know they are not independent.
@@ -73,20 +73,17 @@ def cross_validate(
         inner=inner, inner_metric=inner_metric, store=store, seed=seed,
     )  # fmt: skip
     found = list(plan.run(plan.pairs, n_jobs=n_jobs, progress=progress, skip=on_error == "skip"))
-    errors = {(e.model, e.fold): e for e in found if isinstance(e, Failure)}
+    place = {pair: i for i, pair in enumerate(plan.pairs)}  # parts come as they finish
+    errors = sorted((e for e in found if isinstance(e, Failure)), key=lambda e: place[e.model, e.fold])
     parts = {(p.model, p.fold): p for p in found if isinstance(p, Part)}
-    notes = [_left_out(name, errors) for name in plan.models if any(name == n for n, _ in errors)]
-    kept = [name for name in plan.models if not any(name == n for n, _ in errors)]
+    done = [pair for name in plan.models for fold in plan.folds if (pair := (name, fold)) in parts]
+    times = Timings.of([parts[pair] for pair in done], errors)
+    failed = times.failed
+    notes = [f"{name} is left out: {failed[name].rstrip('.')}." for name in plan.models if name in failed]
+    kept = [name for name in plan.models if name not in failed]
     if not kept:
         raise FitError(f"every model failed: {' '.join(notes)}")
     ordered = [parts[name, fold] for name in kept for fold in plan.folds]
     if plan.store is not None:
-        plan.store.finish(ordered)
+        plan.store.finish(times)
     return replace(plan.table(parts, kept), notes=(*notes, *told_choices(ordered)))
-
-
-def _left_out(name: str, errors: Mapping[Pair, Failure]) -> str:
-    """Why a model is not in the table: the error of its first failing fold."""
-    folds = sorted(fold for model, fold in errors if model == name)
-    more = f" (and in {len(folds) - 1} more fold{'s'[: len(folds) != 2]})" if len(folds) > 1 else ""
-    return f"{name} is left out: {errors[name, folds[0]].error}{more}."

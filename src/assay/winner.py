@@ -17,6 +17,7 @@ import numpy as np
 from assay.engine import BUCKETS, Engine, Job, Local, buckets
 from assay.errors import UnsupportedError
 from assay.evaluate import resolve
+from assay.kept import Kept
 from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.result import format_number
@@ -26,7 +27,8 @@ from assay.table.labels import Array
 __all__ = ["Selected", "selected_best"]
 
 REPLICATES = 1000
-FEWER = 200  # replicates where each needs a pass over the rows
+FEWER = 200  # replicates where each needs a pass over the rows, or over very many scores
+LONG = 1 << 13
 MOST_CLASSES = 64  # beyond which a confusion table per bucket does not fit
 
 
@@ -123,8 +125,9 @@ class _Draw:
         bucket = buckets(self.table)
         filled = np.unique(bucket)
         wide = isinstance(self.metric.state, Confusion) and self.table.schema.k > MOST_CLASSES
+        replicates = FEWER if isinstance(self.metric.state, Kept) and self.table.n > LONG else REPLICATES
         try:
-            found = None if wide else self._pooled(self._times(filled, REPLICATES), filled)
+            found = None if wide else self._pooled(self._times(filled, replicates), filled)
         except NotImplementedError:
             found = None
         return found or self._passes(self._times(filled, FEWER), bucket)

@@ -24,6 +24,7 @@ __all__ = ["TWINS"]
 Array = npt.NDArray[Any]
 
 SCANS = ("area", "precision", "lead", "f_beta")
+FEW_CLASSES = 64  # up to which answers are counted beside the truth
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None
@@ -40,21 +41,6 @@ def count_pairs(
     table = np.zeros((k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64)
     given = _contiguous(first, second, cell, weight)
     return table if compiled.count_pairs(*given, table, k) else None
-
-
-def moments(
-    values: Array, weight: Array | None = None, cell: Array | None = None, cells: int = 1
-) -> tuple[Array, Array, Array] | None:
-    wide, cells = values.shape[1], 1 if cell is None else cells
-    if not wide:
-        return None
-    total, mean, m2 = np.zeros(cells), np.zeros((wide, cells)), np.zeros((wide, cells))
-    rest = _contiguous(weight, cell)
-    for column, of_column, squares in zip(values.T, mean, m2, strict=True):
-        total[:] = 0
-        if not compiled.moments(np.ascontiguousarray(column), *rest, total, of_column, squares):
-            return None
-    return total, mean.T, m2.T
 
 
 def look_up(values: Array, low: int, table: Array) -> Array | None:
@@ -124,13 +110,32 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
         return None
     found = np.zeros((3, len(edges) - 1))
-    binned = compiled.bin_rows(*_contiguous(proba, right, edges), found)
+    binned = compiled.bin_rows(*_contiguous(proba.astype(np.float64, copy=False), right, edges), found)
     return (found[0], found[1], found[2]) if binned else None
 
 
-def select_places(values: Array, places: Array) -> Array | None:
-    found = np.empty(len(places))
-    return found if compiled.select_places(*_contiguous(values, places.astype(np.int64)), found) else None
+def count_leading(values: Array, count: Array) -> bool | None:
+    return compiled.count_leading(np.ascontiguousarray(values), count) or None
+
+
+def sum_errors(truth: Array, value: Array) -> tuple[Array, Array] | None:
+    if truth.dtype != value.dtype and {truth.dtype.kind, value.dtype.kind} <= set("fiu"):
+        truth, value = truth.astype(np.float64), value.astype(np.float64)
+    found, zeros = np.empty((2, 6)), np.zeros(1, np.int64)
+    known = len(truth) and compiled.sum_errors(*_contiguous(truth, value), found, zeros)
+    return (found, zeros) if known else None
+
+
+def sum_facts(
+    proba: Array, truth: Array, edges: Array, floor: float, positive: int
+) -> tuple[Array, Array, Array, Array | None] | None:
+    k = proba.shape[1]
+    sums, ranks, bins = np.empty(5), np.zeros(k, np.int64), np.zeros((3, len(edges) - 1))
+    table = np.zeros((k, k), np.int64) if k <= FEW_CLASSES else None
+    known = len(truth) and proba.shape[:-1] == truth.shape
+    given = _contiguous(proba, truth, edges, np.array([floor]))
+    known = known and compiled.sum_facts(*given, sums, ranks, bins, table, positive)
+    return (sums, ranks, bins, table) if known else None
 
 
 def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array] | None:
@@ -150,6 +155,14 @@ def count_labels(truth: Array, said: Array) -> tuple[Array, Array] | None:
     return (by_label, by_row) if found else None
 
 
+def count_sets(truth: Array, said: Array) -> tuple[Array, Array] | None:
+    n, k = truth.shape
+    by_label, table = np.zeros((3, k), np.int64), np.zeros((k + 1,) * 3, np.int64)
+    found = n and truth.shape == said.shape
+    found = found and compiled.count_labels(*_contiguous(truth, said), by_label, table)
+    return (by_label, table) if found else None
+
+
 def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array] | None:
     n = len(truth)
     precision, loss, depth = np.empty(n), np.empty(n), np.empty(n, np.int32)
@@ -163,7 +176,7 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, moments, select_places, row_facts, count_labels, label_ranks,
-    rank_scores, scan_curve, bin_rows,
+    count_pairs, look_up, count_leading, sum_errors, row_facts, sum_facts, count_labels, count_sets,
+    label_ranks,    rank_scores, scan_curve, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

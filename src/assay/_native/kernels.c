@@ -17,10 +17,11 @@
 #define FAST
 #endif
 
-#define BLOCK 4096
-#define LANES 8
+#define LANES 32
 #define STRIP 256
-#define TOGETHER 32
+#define TOGETHER 8
+#define TILE 64
+#define FEW_CLASSES 64
 
 /* ---- arguments ------------------------------------------------------------------------------------------------ */
 
@@ -131,10 +132,6 @@ COUNT_PAIRS(int64_t)
     else if (cell) count_cells_##T(a, b, cell, n, k, table);                                                           \
     else count_##T(a, b, n, k, table, four);
 
-static int all_within(const Arg *x, int64_t k) {
-    return within(&x[0], k) && within(&x[1], k) && within(&x[2], k > 0 ? x[4].n / k / k : 0);
-}
-
 /* count_pairs(first, second, cell, weight, table, k) */
 static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[5];
@@ -148,7 +145,8 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
     int64_t *four = !w && !cell && k <= 64 && n > 1024 ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
-    switch (all_within(x, k) ? type : 0) {
+    if (!within(&x[0], k) || !within(&x[1], k) || !within(&x[2], k > 0 ? x[4].n / k / k : 0)) type = 0;
+    switch (type) {
         case 'B': PAIRS_OF(uint8_t) break;
         case 'H': PAIRS_OF(uint16_t) break;
         case 'I': PAIRS_OF(uint32_t) break;
@@ -167,7 +165,7 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         uint64_t wrong = 0;                                                                                            \
         int64_t same = 0;                                                                                              \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
-        if (same == size) { /* codes already, but for where they begin */                                              \
+        if (same == size && (int64_t)none >= size) { /* codes already, but for where they begin */                                              \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
@@ -190,6 +188,10 @@ LOOK_UP(int64_t, uint64_t, uint8_t)
 LOOK_UP(int32_t, uint32_t, uint16_t)
 LOOK_UP(int64_t, uint64_t, uint16_t)
 
+#define LOOK(TYPE, T, C)                                                                                               \
+    if (type == TYPE)                                                                                                  \
+        found = look_##T##_##C(x[0].data, n, low, x[1].data, size, ((C *)x[1].data)[size], x[2].data);
+
 /* look_up(values, table, codes, low): the last entry of the table is the code of what it does not hold */
 static PyObject *look_up(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[3];
@@ -199,21 +201,16 @@ static PyObject *look_up(PyObject *self, PyObject *const *args, Py_ssize_t nargs
     char type = size >= 0 && x[2].type == x[1].type && x[2].n == n ? x[0].type : 0;
     Py_BEGIN_ALLOW_THREADS
     if (x[1].type == 'B') {
-        const uint8_t *table = x[1].data;
-        if (type == 'B') found = look_uint8_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
-        if (type == 'i') found = look_int32_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
-        if (type == 'q') found = look_int64_t_uint8_t(x[0].data, n, low, table, size, table[size], x[2].data);
+        LOOK('B', uint8_t, uint8_t) LOOK('i', int32_t, uint8_t) LOOK('q', int64_t, uint8_t)
     } else if (x[1].type == 'H') {
-        const uint16_t *table = x[1].data;
-        if (type == 'i') found = look_int32_t_uint16_t(x[0].data, n, low, table, size, table[size], x[2].data);
-        if (type == 'q') found = look_int64_t_uint16_t(x[0].data, n, low, table, size, table[size], x[2].data);
+        LOOK('i', int32_t, uint16_t) LOOK('q', int64_t, uint16_t)
     }
     Py_END_ALLOW_THREADS
     give(x, 3);
     return PyLong_FromLong(found);
 }
 
-/* ---- moments ---------------------------------------------------------------------------------------------------- */
+/* ---- means and spreads ------------------------------------------------------------------------------------------ */
 
 FAST static double total(const double *x, int64_t n) {
     double lane[LANES] = {0}, sum = 0;
@@ -244,71 +241,68 @@ FAST static void spread(const double *x, int64_t n, double centre, double *first
     *first = one[0], *second = two[0];
 }
 
-/* Mean and centred second moment of all rows, blocks joined by Chan's formula (Chan et al., 1983). */
-static int moments_whole(const double *x, int64_t n, double *mean, double *m2) {
-    double rows = 0;
-    *mean = *m2 = 0;
-    for (int64_t start = 0; start < n; start += BLOCK) {
-        int64_t size = n - start < BLOCK ? n - start : BLOCK;
-        double own = total(x + start, size) / size, rest, squares;
-        if (!isfinite(own)) return 0;
-        spread(x + start, size, own, &rest, &squares);
-        double centre = own + rest / size, gap = centre - *mean, all = rows + size;
-        *m2 += squares - rest * rest / size + gap * gap * rows * size / all;
-        *mean += gap * size / all;
-        rows = all;
-    }
-    return isfinite(*m2);
+/* Number of rows, mean and centred second moment, blocks of rows joined by Chan's formula (Chan et al., 1983). */
+typedef struct {
+    double rows, mean, m2;
+} Run;
+
+static int join(Run *run, const double *x, int64_t n) {
+    double own = total(x, n) / n, rest, squares;
+    if (!isfinite(own)) return 0;
+    spread(x, n, own, &rest, &squares);
+    double centre = own + rest / n, gap = centre - run->mean, all = run->rows + n;
+    run->m2 += squares - rest * rest / n + gap * gap * run->rows * n / all;
+    run->mean += gap * n / all;
+    run->rows = all;
+    return isfinite(run->m2);
 }
 
-static int moments_by(const double *x, int64_t n, const double *w, const int64_t *cell, int64_t cells, double *weight,
-                      double *mean, double *m2) {
-    double *rest = calloc(cells, sizeof(double));
-    if (!rest) return 0;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t c = cell ? cell[i] : 0;
-        double v = w ? w[i] : 1;
-        weight[c] += v;
-        mean[c] += v * x[i];
-    }
-    int finite = 1;
-    for (int64_t c = 0; c < cells; c++) {
-        mean[c] = weight[c] != 0 ? mean[c] / weight[c] : 0;
-        finite &= isfinite(mean[c]) != 0;
-    }
-    for (int64_t i = 0; finite && i < n; i++) {
-        int64_t c = cell ? cell[i] : 0;
-        double v = w ? w[i] : 1, e = x[i] - mean[c];
-        rest[c] += v * e;
-        m2[c] += v * e * e;
-    }
-    /* The sum of the deviations corrects the rounding of the mean (Higham, 2002, section 1.9). */
-    for (int64_t c = 0; c < cells; c++) {
-        double gap = weight[c] != 0 ? rest[c] / weight[c] : 0;
-        finite &= isfinite(m2[c]) && isfinite(gap * rest[c]);
-        m2[c] = fmax(0, m2[c] - gap * rest[c]);
-        mean[c] += gap;
-    }
-    free(rest);
-    return finite;
-}
+/* ---- errors of numbers ------------------------------------------------------------------------------------------- */
 
-/* moments(values, weight, cell, total, mean, m2): the three results zeroed by the caller; False where not finite */
-static PyObject *moments(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[6];
-    if (take_all(args, nargs, x, 6, 3, NULL)) return NULL;
-    int64_t n = x[0].n, cells = x[3].n;
-    int known = x[0].type == 'd' && (!x[1].data || x[1].type == 'd') && (!x[2].data || x[2].type == 'q');
-    known = known && cells && fits(&x[1], n) && fits(&x[2], n);
+#define COLUMNS 6
+
+/* What metrics of error are means of: the part of the error above 0 and below, its square and size, the truth, and the
+ * size as a share of the truth (0 where that is 0, which is counted). */
+#define SUM_ERRORS(T)                                                                                                  \
+    FAST static int64_t errors_##T(const T *y, const T *f, int64_t n, double (*column)[STRIP]) {                    \
+        int64_t zeros = 0;                                                                                             \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double truth = y[i], e = truth - (double)f[i], size = fabs(e);                                             \
+            column[0][i] = e > 0 ? e : 0, column[1][i] = e < 0 ? -e : 0;                                               \
+            column[2][i] = e * e, column[3][i] = size, column[4][i] = truth;                                           \
+        }                                                                                                              \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            double of = fabs(column[4][i]);                                                                            \
+            zeros += of == 0;                                                                                          \
+            column[5][i] = (of == 0 ? 0 : column[3][i]) / (of == 0 ? 1 : of);                                          \
+        }                                                                                                              \
+        return zeros;                                                                                                  \
+    }
+SUM_ERRORS(float)
+SUM_ERRORS(double)
+
+/* sum_errors(truth, value, found (2, 6), zeros (1,)): False where a sum is not finite */
+static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[4];
+    if (take_all(args, nargs, x, 4, 2, NULL)) return NULL;
+    int64_t n = x[0].n;
+    int known = x[0].type == x[1].type && (x[0].type == 'f' || x[0].type == 'd') && x[1].n == n;
+    known = known && x[2].n == 2 * COLUMNS && x[2].type == 'd' && x[3].n == 1 && x[3].type == 'q';
+    double column[COLUMNS][STRIP], *found = x[2].data;
+    int64_t zeros = 0;
+    Run run[COLUMNS] = {{0, 0, 0}};
     Py_BEGIN_ALLOW_THREADS
-    known = known && within(&x[2], cells);
-    if (known && !x[1].data && !x[2].data) {
-        *(double *)x[3].data = (double)n;
-        known = moments_whole(x[0].data, n, x[4].data, x[5].data);
-    } else if (known)
-        known = moments_by(x[0].data, n, x[1].data, x[2].data, cells, x[3].data, x[4].data, x[5].data);
+    for (int64_t start = 0; known && start < n; start += STRIP) {
+        int64_t size = n - start < STRIP ? n - start : STRIP;
+        zeros += x[0].type == 'f'
+                     ? errors_float((float *)x[0].data + start, (float *)x[1].data + start, size, column)
+                     : errors_double((double *)x[0].data + start, (double *)x[1].data + start, size, column);
+        for (int j = 0; known && j < COLUMNS; j++) known = join(&run[j], column[j], size);
+    }
     Py_END_ALLOW_THREADS
-    return done(x, 6, known);
+    for (int j = 0; known && j < COLUMNS; j++) found[j] = run[j].mean, found[COLUMNS + j] = run[j].m2;
+    if (known) *(int64_t *)x[3].data = zeros;
+    return done(x, 4, known);
 }
 
 /* ---- order ------------------------------------------------------------------------------------------------------ */
@@ -385,90 +379,25 @@ static inline uint64_t sortable(double value) {
     return bits >> 63 ? ~bits : bits | 1ull << 63;
 }
 
-/* The number at a place of the sorted list; the list is reordered (Hoare, 1961). */
-static double at_place(double *x, int64_t n, int64_t place) {
-    int64_t low = 0, high = n - 1;
-    while (low < high) {
-        double pivot = x[low + (high - low) / 2], swap;
-        int64_t i = low, j = high;
-        while (i <= j) {
-            while (x[i] < pivot) i++;
-            while (pivot < x[j]) j--;
-            if (i <= j) swap = x[i], x[i++] = x[j], x[j--] = swap;
-        }
-        if (place <= j) high = j;
-        else if (place >= i) low = i;
-        else break;
-    }
-    return x[place];
-}
-
-#define CELLS (1 << 16)
-
-/* How many numbers have each pattern of leading bits; neighbours count into different tables, as in count_pairs. */
-static int64_t *leading(const double *x, int64_t n) {
-    int64_t *count = calloc(4 * CELLS, sizeof(int64_t)), i = 0;
-    if (!count) return NULL;
-    for (; i + 4 <= n; i += 4)
-        for (int64_t j = 0; j < 4; j++) count[j * CELLS + (sortable(x[i + j]) >> 48)]++;
-    for (; i < n; i++) count[sortable(x[i]) >> 48]++;
-    for (int64_t c = 0; c < CELLS; c++) count[c] += count[CELLS + c] + count[2 * CELLS + c] + count[3 * CELLS + c];
-    return count;
-}
-
-FAST static int64_t hold(const double *x, int64_t n, uint64_t cell, double *held) {
-    int64_t size = 0;
-    for (int64_t i = 0; i < n; i++) {
-        held[size] = x[i];
-        size += sortable(x[i]) >> 48 == cell;
-    }
-    return size;
-}
-
-/* The numbers at the given places of the sorted list, from the cells of equal leading bits that hold them. */
-static int select_of(const double *x, int64_t n, const int64_t *places, int64_t m, double *found) {
-    int64_t *count = leading(x, n), j = 0;
-    double *held = NULL;
-    for (int64_t c = 0; count && c < CELLS; c++)
-        if (count[c] && (c < 0x000f || c > 0xfff0)) m = -1; /* beyond the infinities: not a number */
-    while (count && j < m) {
-        int64_t before = 0, cell = 0, size;
-        while (before + count[cell] <= places[j]) before += count[cell++];
-        if (count[cell] > n / 16 && n > CELLS) break; /* hardly spread: another method is faster */
-        free(held);
-        if (!(held = malloc((count[cell] + 1) * sizeof(double)))) break;
-        size = hold(x, n, cell, held);
-        for (; j < m && places[j] < before + size; j++) found[j] = at_place(held, size, places[j] - before);
-    }
-    free(held);
-    free(count);
-    return j == m;
-}
-
-static int ascending(const int64_t *places, int64_t m, int64_t n) {
-    for (int64_t j = 0; j < m; j++)
-        if (places[j] < (j ? places[j - 1] : 0) || places[j] >= n) return 0;
-    return 1;
-}
-
-/* select_places(values, places, found): False for places that do not ascend within the list */
-static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[3];
-    if (take_all(args, nargs, x, 3, 2, NULL)) return NULL;
-    int known = x[0].type == 'd' && x[1].type == 'q' && x[2].n == x[1].n;
+/* count_leading(values, count (65536,)): adds how many numbers have each pattern of sortable leading bits */
+static PyObject *count_leading(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[2];
+    if (take_all(args, nargs, x, 2, 1, NULL)) return NULL;
+    int known = x[0].type == 'd' && x[1].type == 'q' && x[1].n == 1 << 16;
+    const double *value = x[0].data;
+    int64_t *count = x[1].data;
     Py_BEGIN_ALLOW_THREADS
-    known = known && ascending(x[1].data, x[1].n, x[0].n);
-    known = known && select_of(x[0].data, x[0].n, x[1].data, x[1].n, x[2].data);
+    for (int64_t i = 0; known && i < x[0].n; i++) count[sortable(value[i]) >> 48]++;
     Py_END_ALLOW_THREADS
-    return done(x, 3, known);
+    return done(x, 2, known);
 }
 
 /* ---- curves ----------------------------------------------------------------------------------------------------- */
 
 /* Positive and negative rows with keys in low..low+span, sorted, and merged from the highest positive row down. Where
  * positive rows are few the negative ones are not sorted: most lie in cells of leading bits without a positive row. */
-#define FEW (1 << 14)
-#define MOST_CELLS (1 << 16)
+#define FEW (1 << 17)
+#define MOST_CELLS (1 << 18)
 
 #define RANK(T, INFINITE)                                                                                              \
     /* Bits that sort as the numbers do, zeros of both signs alike; false where one is no number. */                   \
@@ -490,19 +419,14 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
         }                                                                                                              \
         *p += positive, *all += there;                                                                                 \
     }                                                                                                                  \
-    FAST static void sides_##T(const T *key, const uint8_t *y, int64_t n, T low, T span, uint8_t *up, uint8_t *down) { \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            uint8_t in = (T)(key[i] - low) <= span, real = y[i] != 0;                                                  \
-            up[i] = in & real, down[i] = in & !real;                                                                   \
-        }                                                                                                              \
-    }                                                                                                                  \
-    static void split_##T(const T *x, const uint8_t *y, int64_t n, T low, T span, T *above, T *below) {                \
+    FAST static void split_##T(const T *x, const uint8_t *y, int64_t n, T low, T span, T *above, T *below) {           \
         T key[STRIP];                                                                                                  \
         uint8_t up[STRIP], down[STRIP];                                                                                \
-        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
+        for (int64_t start = 0; start < n; start += STRIP, y += STRIP) {                                               \
             int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
             keys_##T(x + start, size, key);                                                                            \
-            sides_##T(key, y + start, size, low, span, up, down);                                                      \
+            for (int64_t i = 0; i < size; i++) up[i] = (T)(key[i] - low) <= span, down[i] = up[i] & !y[i];             \
+            for (int64_t i = 0; i < size; i++) up[i] &= y[i] != 0;                                                     \
             for (int64_t i = 0; below && i < size; i++) *below = key[i], below += down[i];                             \
             for (int64_t i = 0; i < size; i++) *above = key[i], above += up[i];                                        \
         }                                                                                                              \
@@ -537,7 +461,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
     /* As merge, of all rows, unsorted: `pos` sorted, `spare` room for all. */                                         \
     static int64_t place_##T(const T *x, int64_t n, T *pos, int64_t p, T low, T span, uint32_t *from_cell, T *spare,   \
                              T *score, int64_t *tp, int64_t *fp, int64_t *above, const int64_t *from) {                \
-                T key[STRIP], least = pos[0], range = pos[p - 1] - least;                                              \
+        T key[STRIP], least = pos[0], range = pos[p - 1] - least;                                                      \
         int64_t m = 0, cells = 1024, waiting = 0;                                                                      \
         int shift = 0;                                                                                                 \
         while (cells < 16 * p && cells < MOST_CELLS) cells *= 2;                                                       \
@@ -589,7 +513,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
     }                                                                                                                  \
     static int64_t rank_##T(const T *x, const uint8_t *y, int64_t n, const T *bounds, int64_t cuts, int64_t part,      \
                             const int64_t *from, int64_t room, T *score, int64_t *tp, int64_t *fp, int64_t *above,     \
-                          T *pos, int64_t spaces) {                                                                    \
+                            T *pos, int64_t spaces) {                                                                  \
         T low = 0, high = ~(T)0, key[STRIP];                                                                           \
         if (part > 0) keys_##T(bounds + part - 1, 1, &low);                                                            \
         if (part < cuts) keys_##T(bounds + part, 1, &high), high--;                                                    \
@@ -600,7 +524,7 @@ static PyObject *select_places(PyObject *self, PyObject *const *args, Py_ssize_t
             if (!keys_##T(x + start, size, key)) return -1;                                                            \
             size_##T(key, y + start, size, low, high - low, &p, &all);                                                 \
         }                                                                                                              \
-if (p != room || all > UINT32_MAX || spaces < 2 * all + 2) return -1;                                          \
+        if (p != room || all > UINT32_MAX || spaces < 2 * all + 2) return -1;                                          \
         if (!p) return 0;                                                                                              \
         T *spare = pos + p + 1, *neg = p <= FEW && all / 8 > p ? NULL : spare + all;                                   \
         uint32_t *cells = neg ? NULL : malloc((MOST_CELLS + 2) * (2 * sizeof(uint32_t) + 1));                          \
@@ -652,25 +576,19 @@ FAST static double precision_of(const int64_t *tp, const int64_t *fp, int64_t m)
     return sum;
 }
 
-FAST static double lead_of(const int64_t *tp, const int64_t *fp, int64_t m, double p, double q) {
-    double most = 0, lead;
-    int64_t i;
-    _Pragma("omp simd reduction(max : most) private(lead)") for (i = 0; i < m; i++) {
-        lead = (double)tp[i] / p - (double)fp[i] / q;
-        most = lead > most ? lead : most;
+/* The most that something of the true and false positives at a threshold is, and at least 0. */
+#define MOST_OF(name, of)                                                                                              \
+    FAST static double name(const int64_t *tp, const int64_t *fp, int64_t m, double p, double q, double square) {      \
+        double most = 0;                                                                                               \
+        int64_t i;                                                                                                     \
+        _Pragma("omp simd reduction(max : most)") for (i = 0; i < m; i++) {                                            \
+            double t = (double)tp[i], f = (double)fp[i], here = of;                                                    \
+            most = here > most ? here : most;                                                                          \
+        }                                                                                                              \
+        return most;                                                                                                   \
     }
-    return most;
-}
-
-FAST static double f_beta_of(const int64_t *tp, const int64_t *fp, int64_t m, double p, double beta) {
-    double most = 0, square = beta * beta, of;
-    int64_t i;
-    _Pragma("omp simd reduction(max : most) private(of)") for (i = 0; i < m; i++) {
-        of = (1 + square) * (double)tp[i] / (square * p + (double)tp[i] + (double)fp[i]);
-        most = of > most ? of : most;
-    }
-    return most;
-}
+MOST_OF(lead_of, t / p - f / q)
+MOST_OF(f_beta_of, (1 + square) * t / (square * p + t + f))
 
 /* scan_curve(tp, fp, fp_above, given (positives, negatives, beta), result (1,), what) */
 static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -687,8 +605,8 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
         double *found = x[4].data;
         if (what == 0) *found = area_of(tp, fp, x[2].data, m, (int64_t)given[1]);
         else if (what == 1) *found = precision_of(tp, fp, m);
-        else if (what == 2) *found = lead_of(tp, fp, m, given[0], given[1]);
-        else *found = f_beta_of(tp, fp, m, given[0], given[2]);
+        else if (what == 2) *found = lead_of(tp, fp, m, given[0], given[1], 0);
+        else *found = f_beta_of(tp, fp, m, given[0], given[1], given[2] * given[2]);
     }
     Py_END_ALLOW_THREADS
     return done(x, 5, known);
@@ -698,58 +616,57 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
 
 #define MOST_BINS 1024
 
-/* An inner edge belongs to the bin above it; a product that rounds across an edge is put right. Neighbouring rows add
- * to different tables, as in count_pairs; rows and right ones are counted in one word. */
-#define BIN_ROWS(T)                                                                                                    \
-    FAST static int bins_##T(const T *p, int64_t n, double step, int32_t bins, int32_t *code) {                        \
-        int32_t wrong = 0;                                                                                             \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            double v = p[i];                                                                                           \
-            int32_t there = v >= 0 && v <= 1, c = (int32_t)((there ? v : 0) * bins);                                   \
-            wrong |= !there;                                                                                           \
-            c = c < bins ? c : bins - 1;                                                                               \
-            c -= v < c * step;                                                                                         \
-            c = c < 0 ? 0 : c;                                                                                         \
-            c += v >= (c + 1) * step && c < bins - 1;                                                                  \
-            code[i] = c + (int32_t)(i & 3) * bins;                                                                     \
-        }                                                                                                              \
-        return !wrong;                                                                                                 \
-    }                                                                                                                  \
-    static int bin_##T(const T *p, const uint8_t *right, int64_t n, double step, int32_t bins, double *sum,            \
-                       uint64_t *count) {                                                                              \
-        int32_t code[STRIP];                                                                                           \
-        for (int64_t start = 0; start < n; start += STRIP, p += STRIP, right += STRIP) {                               \
-            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
-            if (!bins_##T(p, size, step, bins, code)) return 0;                                                        \
-            for (int64_t i = 0; i < size; i++)                                                                         \
-                count[code[i]] += 1 | (uint64_t)(right[i] & 1) << 32, sum[code[i]] += (double)p[i];                    \
-        }                                                                                                              \
-        return 1;                                                                                                      \
+/* The bin of each probability: an inner edge belongs to the bin above it; a product that rounds across an edge is put
+ * right. Neighbouring rows add to different tables, as in count_pairs. */
+FAST static int bins_of(const double *p, int64_t n, int32_t bins, int32_t *code) {
+    double step = 1.0 / (double)bins;
+    int32_t wrong = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int32_t there = p[i] >= 0 && p[i] <= 1, c = (int32_t)((there ? p[i] : 0) * bins);
+        wrong |= !there;
+        c = c < bins ? c : bins - 1;
+        c -= p[i] < c * step;
+        c = c < 0 ? 0 : c;
+        c += p[i] >= (c + 1) * step && c < bins - 1;
+        code[i] = c + (int32_t)(i & 3) * bins;
     }
-BIN_ROWS(float)
-BIN_ROWS(double)
+    return !wrong;
+}
+
+static int are_even(const double *edge, int64_t bins) {
+    int even = bins > 0 && bins <= MOST_BINS && edge[1] == 1.0 / (double)bins;
+    for (int64_t c = 0; even && c <= bins; c++) even = edge[c] == (c < bins ? c * edge[1] : 1);
+    return even;
+}
+
+static void give_bins(const double *sum, const uint64_t *count, int64_t bins, double *found) {
+    for (int64_t at = 0; at < 4 * bins; at++) {
+        found[at % bins] += (double)(uint32_t)count[at];
+        found[bins + at % bins] += sum[at];
+        found[2 * bins + at % bins] += (double)(count[at] >> 32);
+    }
+}
 
 /* bin_rows(proba, right, edges, found (3, bins)): False for a probability beyond 0..1, and for uneven edges */
 static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[4];
     if (take_all(args, nargs, x, 4, 3, NULL)) return NULL;
     int64_t n = x[0].n, bins = x[3].n / 3;
-    int known = x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1 && x[3].type == 'd';
-    known = known && x[3].n == 3 * bins && bins > 0 && bins <= MOST_BINS && n < UINT32_MAX;
-    double sum[4 * MOST_BINS] = {0}, *found = x[3].data;
+    int known = x[0].type == 'd' && x[1].type == 'B' && x[1].n == n && x[2].type == 'd' && x[2].n == bins + 1;
+    known = known && x[3].type == 'd' && x[3].n == 3 * bins && n < UINT32_MAX && are_even(x[2].data, bins);
+    double sum[4 * MOST_BINS] = {0};
     uint64_t count[4 * MOST_BINS] = {0};
-    const double *edge = x[2].data;
-    known = known && edge[1] == 1.0 / (double)bins;
-    for (int64_t c = 0; known && c <= bins; c++) known = edge[c] == (c < bins ? c * edge[1] : 1);
+    int32_t code[STRIP];
+    const double *proba = x[0].data;
+    const uint8_t *right = x[1].data;
     Py_BEGIN_ALLOW_THREADS
-    if (known && x[0].type == 'f') known = bin_float(x[0].data, x[1].data, n, edge[1], (int32_t)bins, sum, count);
-    else if (known && x[0].type == 'd') known = bin_double(x[0].data, x[1].data, n, edge[1], (int32_t)bins, sum, count);
-    else known = 0;
-    for (int64_t at = 0; known && at < 4 * bins; at++) {
-        found[at % bins] += (double)(uint32_t)count[at];
-        found[bins + at % bins] += sum[at];
-        found[2 * bins + at % bins] += (double)(count[at] >> 32);
+    for (int64_t start = 0; known && start < n; start += STRIP, proba += STRIP, right += STRIP) {
+        int64_t size = n - start < STRIP ? n - start : STRIP;
+        known = bins_of(proba, size, (int32_t)bins, code);
+        for (int64_t i = 0; known && i < size; i++)
+            count[code[i]] += 1 | (uint64_t)(right[i] & 1) << 32, sum[code[i]] += proba[i];
     }
+    if (known) give_bins(sum, count, bins, x[3].data);
     Py_END_ALLOW_THREADS
     return done(x, 4, known);
 }
@@ -759,31 +676,45 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
 /* What a row of k probabilities (or scores) says: that of the truth, the highest and its class, the squares of the
  * others, and how many classes come before the truth (a higher one, or as high and declared earlier). */
 #define ROW_FACTS(T, M)                                                                                                \
-    /* Few classes: a strip of rows at a time, class by class, so that rows are what is vectorised. */                 \
+    /* Few classes: a tile of rows at a time, class by class, so that rows are what is vectorised. */                  \
     FAST static void narrow_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,      \
                                 double *others, int32_t *before, int32_t *answer) {                                    \
-        T mine[STRIP], most[STRIP], column[STRIP];                                                                     \
-        M at[STRIP], place[STRIP], real[STRIP];                                                                        \
-        double squares[STRIP];                                                                                         \
-        for (int64_t i = 0; i < STRIP; i++) {                                                                          \
-            int64_t row = i < n ? i : 0;                                                                               \
-            real[i] = truth[row], mine[i] = p[row * k + truth[row]], most[i] = p[row * k], column[i] = 0;              \
-            at[i] = place[i] = 0, squares[i] = 0;                                                                      \
-        }                                                                                                              \
-        for (M j = 0; j < k; j++) {                                                                                    \
-            for (int64_t i = 0; i < n; i++) column[i] = p[i * k + j];                                                  \
-            for (int64_t i = 0; i < STRIP; i++) {                                                                      \
-                T v = column[i];                                                                                       \
-                M higher = v > most[i], ahead = v > mine[i], level = v == mine[i], early = j < real[i];                \
-                at[i] = higher ? j : at[i];                                                                            \
-                most[i] = higher ? v : most[i];                                                                        \
-                place[i] += ahead + (level & early);                                                                   \
-                column[i] = j == real[i] ? 0 : v;                                                                      \
+        T column[FEW_CLASSES * TILE], mine[TILE], most[TILE];                                                          \
+        M at[TILE], place[TILE], real[TILE];                                                                           \
+        double squares[TILE];                                                                                          \
+        memset(column, 0, k * TILE * sizeof(T)), memset(real, 0, sizeof(real));                                        \
+        for (int64_t start = 0; start < n; start += TILE, p += TILE * k) {                                             \
+            int64_t size = n - start < TILE ? n - start : TILE;                                                        \
+            for (int64_t j = 0; j < k; j++) {                                                                          \
+                T *to = column + j * TILE;                                                                             \
+                int64_t i = 0;                                                                                         \
+                for (; i + 4 <= size; i += 4) {                                                                        \
+                    T a = p[i * k + j], b = p[i * k + k + j], c = p[i * k + 2 * k + j], d = p[i * k + 3 * k + j];      \
+                    to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;                                            \
+                }                                                                                                      \
+                for (; i < size; i++) to[i] = p[i * k + j];                                                            \
             }                                                                                                          \
-            for (int64_t i = 0; i < STRIP; i++) squares[i] += (double)column[i] * (double)column[i];                   \
+            for (int64_t i = 0; i < size; i++) real[i] = truth[start + i];                                             \
+            for (int64_t i = 0; i < TILE; i++) {                                                                       \
+                mine[i] = column[real[i] * TILE + i], most[i] = column[i], at[i] = place[i] = 0, squares[i] = 0;       \
+            }                                                                                                          \
+            for (M j = 0; j < k; j++) {                                                                                \
+                T *of = column + j * TILE;                                                                             \
+                for (int64_t i = 0; i < TILE; i++) {                                                                   \
+                    T v = of[i];                                                                                       \
+                    M higher = v > most[i], ahead = v > mine[i], level = v == mine[i], early = j < real[i];            \
+                    at[i] = higher ? j : at[i];                                                                        \
+                    most[i] = higher ? v : most[i];                                                                    \
+                    place[i] += ahead | (level & early);                                                               \
+                    of[i] = j == real[i] ? 0 : v;                                                                      \
+                }                                                                                                      \
+                for (int64_t i = 0; i < TILE; i++) squares[i] += (double)of[i] * (double)of[i];                        \
+            }                                                                                                          \
+            for (int64_t i = 0; i < size; i++) {                                                                       \
+                own[start + i] = mine[i], top[start + i] = most[i], others[start + i] = squares[i];                    \
+                before[start + i] = (int32_t)place[i], answer[start + i] = (int32_t)at[i];                             \
+            }                                                                                                          \
         }                                                                                                              \
-        for (int64_t i = 0; i < n; i++) own[i] = mine[i], top[i] = most[i], others[i] = squares[i];                    \
-        for (int64_t i = 0; i < n; i++) before[i] = (int32_t)place[i], answer[i] = (int32_t)at[i];                     \
     }                                                                                                                  \
     FAST static void wide_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,        \
                               double *others, int32_t *before, int32_t *answer) {                                      \
@@ -801,40 +732,37 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
                 squares += (double)p[j] * (double)p[j];                                                                \
                 place += p[j] > mine;                                                                                  \
             }                                                                                                          \
-            for (j = 0; j < k - 1 && p[j] != most;) j++;                                                               \
+            for (j = place ? 0 : t; j < k - 1 && p[j] != most;) j++;                                                   \
             own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
         }                                                                                                              \
     }
 ROW_FACTS(float, int32_t)
 ROW_FACTS(double, int64_t)
 
-/* Two classes: all but the truth is one number. */
-#define TWO_FACTS(T)                                                                                                   \
-    FAST static void two_##T(const T *p, const int32_t *truth, int64_t n, double *own, double *top, double *others,    \
-                             int32_t *before, int32_t *answer) {                                                       \
-        T a[STRIP], b[STRIP], mine[STRIP], rest[STRIP];                                                                \
-        for (int64_t i = 0; i < n; i++) a[i] = p[2 * i], b[i] = p[2 * i + 1];                                          \
-        for (int64_t i = 0; i < n; i++) mine[i] = truth[i] ? b[i] : a[i], rest[i] = truth[i] ? a[i] : b[i];            \
-        for (int64_t i = 0; i < n; i++) own[i] = mine[i];                                                              \
-        for (int64_t i = 0; i < n; i++) top[i] = b[i] > a[i] ? b[i] : a[i];                                            \
-        for (int64_t i = 0; i < n; i++) others[i] = (double)rest[i] * (double)rest[i];                                 \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            int32_t higher = rest[i] > mine[i], level = rest[i] == mine[i];                                            \
-            before[i] = higher | (level & truth[i]);                                                                   \
-        }                                                                                                              \
-        for (int64_t i = 0; i < n; i++) answer[i] = b[i] > a[i];                                                       \
-    }
-TWO_FACTS(float)
-TWO_FACTS(double)
-
 #define WIDEN(T)                                                                                                       \
     for (int64_t i = 0; i < size; i++) code[i] = (int32_t)((const T *)x[1].data)[start + i];                           \
     break;
 
 #define FACTS_OF(T)                                                                                                    \
-    if (k == 2) two_##T((T *)x[0].data + start * k, code, size, own, top, others, before, answer);                     \
-    else if (k <= 64) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);         \
+    if (k <= FEW_CLASSES) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);     \
     else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
+
+/* The facts of a strip of rows; none of them known where a nan is met. */
+#define FACTS_AT(start)                                                                                                \
+    switch (x[1].type) {                                                                                               \
+        case 'B': WIDEN(uint8_t)                                                                                       \
+        case 'H': WIDEN(uint16_t)                                                                                      \
+        case 'I': WIDEN(uint32_t)                                                                                      \
+        default: WIDEN(int64_t)                                                                                        \
+    }                                                                                                                  \
+    if (x[0].type == 'f') { FACTS_OF(float) }                                                                          \
+    else { FACTS_OF(double) }                                                                                          \
+    for (int64_t i = 0; i < size; i++) known &= !isnan(own[i]) & !isnan(others[i]);
+
+static int facts_fit(const Arg *x, int64_t n, int64_t k) {
+    int typed = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type);
+    return typed && x[0].n == n * k && k <= INT32_MAX;
+}
 
 /* row_facts(proba, truth, own, top, others, before, answer): False where a class has no column, or a nan is met */
 static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -842,58 +770,121 @@ static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
     if (take_all(args, nargs, x, 7, 2, NULL)) return NULL;
     int64_t n = x[1].n, k = n ? x[0].n / n : 0;
     int32_t code[STRIP];
-    int known = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type) && x[0].n == n * k;
-    known = known && k <= INT32_MAX;
+    int known = facts_fit(x, n, k);
     for (int i = 2; i < 7; i++) known = known && x[i].n == n;
     Py_BEGIN_ALLOW_THREADS
     known = known && within(&x[1], k);
     for (int64_t start = 0; known && start < n; start += STRIP) {
         int64_t size = n - start < STRIP ? n - start : STRIP;
-        switch (x[1].type) {
-            case 'B': WIDEN(uint8_t)
-            case 'H': WIDEN(uint16_t)
-            case 'I': WIDEN(uint32_t)
-            default: WIDEN(int64_t)
-        }
         double *own = (double *)x[2].data + start, *top = (double *)x[3].data + start;
         double *others = (double *)x[4].data + start;
         int32_t *before = (int32_t *)x[5].data + start, *answer = (int32_t *)x[6].data + start;
-        if (x[0].type == 'f') { FACTS_OF(float) }
-        else { FACTS_OF(double) }
-        for (int64_t i = 0; i < size; i++) known &= !isnan(own[i]) & !isnan(others[i]);
+        FACTS_AT(start)
     }
     Py_END_ALLOW_THREADS
     return done(x, 7, known);
 }
 
-/* ---- sets of labels ----------------------------------------------------------------------------------------------- */
-
-/* Bytes of 0 and 1 added eight at a time (at most 255 words). */
-static inline uint64_t word_at(const uint8_t *x, int64_t left) {
-    uint64_t word = 0;
-    memcpy(&word, x, left < 8 ? left : 8);
-    return word;
+/* Natural logarithms of positive normal numbers, right to the last place but one (Sun's fdlibm, e_log.c): a library's
+ * would be called number by number. */
+FAST static void logs(const double *x, int64_t n, double *y) {
+    for (int64_t i = 0; i < n; i++) {
+        int64_t bits, two;
+        double m;
+        memcpy(&bits, &x[i], 8);
+        two = (bits - 0x3fe6a09e667f3bcd) >> 52; /* x = 2^two m, m from sqrt(1/2) on */
+        bits -= (int64_t)((uint64_t)two << 52);
+        memcpy(&m, &bits, 8);
+        double f = m - 1, s = f / (2 + f), z = s * s, half = 0.5 * f * f, whole = (double)two;
+        double rest = z * (6.666666666666735130e-01 + z * (3.999999999940941908e-01 + z * (2.857142874366239149e-01 +
+                      z * (2.222219843214978396e-01 + z * (1.818357216161805012e-01 + z * (1.531383769920937332e-01 +
+                      z * 1.479819860511658591e-01))))));
+        y[i] = whole * 6.93147180369123816490e-01 -
+               ((half - (s * (half + rest) + whole * 1.90821492927058770002e-10)) - f);
+    }
 }
 
+/* Log loss and Brier score of each row; how many rows the floor was used for. */
+FAST static int64_t losses(const double *own, const double *others, int64_t n, double floor, double *lost,
+                           double *missed) {
+    double likely[STRIP] = {0};
+    int64_t floored = 0;
+    for (int64_t i = 0; i < n; i++) {
+        missed[i] = others[i] + (1 - own[i]) * (1 - own[i]);
+        floored += own[i] < floor;
+        likely[i] = own[i] < floor ? floor : own[i];
+    }
+    logs(likely, n, lost);
+    for (int64_t i = 0; i < n; i++) lost[i] = -lost[i];
+    return floored;
+}
+
+/* sum_facts(proba, truth, edges, floor (1,), sums (5,), ranks (k,), bins (3, b), table (k, k) or None, positive):
+ * mean and second moment of the log loss and of the Brier score, how many rows the floor was used for; how many classes
+ * came before the truth; bins as of bin_rows, of the highest probability, or of that of the class `positive` */
+static PyObject *sum_facts(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[8];
+    int64_t positive;
+    if (take_all(args, nargs, x, 8, 4, &positive)) return NULL;
+    int64_t n = x[1].n, k = n ? x[0].n / n : 0, bins = x[6].n / 3, floored = 0, *table = x[7].data;
+    int32_t code[STRIP], before[STRIP], answer[STRIP], bin[STRIP], right[STRIP];
+    double own[STRIP], top[STRIP], others[STRIP], lost[STRIP], missed[STRIP];
+    double *sums = x[4].data, floor = x[3].type == 'd' && x[3].n == 1 ? *(double *)x[3].data : 0;
+    int known = facts_fit(x, n, k) && x[2].type == 'd' && are_even(x[2].data, bins) && x[2].n == bins + 1;
+    known = known && floor > 1e-300 && x[4].n == 5 && x[5].n == k && x[6].n == 3 * bins && fits(&x[7], k * k);
+    int64_t *rank = known && positive < k && n < UINT32_MAX ? calloc(4 * k, sizeof(int64_t)) : NULL;
+    double sum[4 * MOST_BINS] = {0};
+    uint64_t count[4 * MOST_BINS] = {0};
+    Run loss = {0, 0, 0}, miss = loss;
+    Py_BEGIN_ALLOW_THREADS
+    known = rank && within(&x[1], k);
+    for (int64_t start = 0; known && start < n; start += STRIP) {
+        int64_t size = n - start < STRIP ? n - start : STRIP;
+        FACTS_AT(start)
+        for (int64_t i = 0; i < size; i++) right[i] = positive < 0 ? !before[i] : code[i] == positive;
+        for (int64_t i = 0, at = start * k + positive; positive >= 0 && i < size; i++, at += k)
+            top[i] = x[0].type == 'f' ? (double)((float *)x[0].data)[at] : ((double *)x[0].data)[at];
+        known = known && bins_of(top, size, (int32_t)bins, bin);
+        if (known) floored += losses(own, others, size, floor, lost, missed);
+        known = known && join(&loss, lost, size) && join(&miss, missed, size);
+        for (int64_t i = 0; known && i < size; i++) {
+            rank[(i & 3) * k + before[i]]++;
+            if (table) table[code[i] * k + answer[i]]++;
+            count[bin[i]] += 1 | (uint64_t)right[i] << 32, sum[bin[i]] += top[i];
+        }
+    }
+    if (known) {
+        sums[0] = loss.mean, sums[1] = loss.m2, sums[2] = miss.mean, sums[3] = miss.m2, sums[4] = (double)floored;
+        for (int64_t j = 0; j < 4 * k; j++) ((int64_t *)x[5].data)[j % k] += rank[j];
+        give_bins(sum, count, bins, x[6].data);
+    }
+    Py_END_ALLOW_THREADS
+    free(rank);
+    return done(x, 8, known);
+}
+
+/* ---- sets of labels ---------------------------------------------------------------------------------------------- */
+
+/* Bytes of 0 and 1 are added eight at a time (at most 255 words); pairs first: eight of up to 255 do not fit one. */
 static inline int32_t sum_of(uint64_t word) {
-    /* Pairs first: eight bytes of up to 255 do not fit one. */
     word = (word & 0x00ff00ff00ff00ffull) + (word >> 8 & 0x00ff00ff00ff00ffull);
     return (int32_t)((word * 0x0001000100010001ull) >> 48);
 }
 
-static void labels_by_row(const uint8_t *t, const uint8_t *p, int64_t k, int32_t *found) {
-    int64_t j = 0;
+/* Hits, true and predicted labels of a row; `last` keeps what the words before it leave of the last eight labels. */
+static inline void labels_by_row(const uint8_t *t, const uint8_t *p, int64_t k, uint64_t last, int32_t *found) {
     found[0] = found[1] = found[2] = 0;
-    while (j < k) {
-        uint64_t hit = 0, real = 0, named = 0, a, b;
-        int64_t end = k - j < 2040 ? k : j + 2040;
+    for (int64_t j = 0, end; j < k; j = end) {
+        uint64_t hit = 0, real = 0, named = 0, a = 0, b = 0;
+        end = k - j < 1024 ? k : j + 1024;
         for (; j + 8 <= end; j += 8) {
             memcpy(&a, t + j, 8), memcpy(&b, p + j, 8);
             hit += a & b, real += a, named += b;
         }
         if (j < end) {
-            a = word_at(t + j, end - j), b = word_at(p + j, end - j);
-            hit += a & b, real += a, named += b, j = end;
+            if (k < 8) memcpy(&a, t, k), memcpy(&b, p, k);
+            else memcpy(&a, t + k - 8, 8), memcpy(&b, p + k - 8, 8);
+            hit += a & b & last, real += a & last, named += b & last;
         }
         found[0] += sum_of(hit), found[1] += sum_of(real), found[2] += sum_of(named);
     }
@@ -911,34 +902,43 @@ FAST static void labels_by_column(const uint8_t *truth, const uint8_t *said, int
         }
 }
 
+/* Per label; and per row, or how many rows have so many hits, true and predicted labels, where a table is given. */
 static void labels_of(const uint8_t *truth, const uint8_t *said, int64_t n, int64_t k, int64_t *by_label,
-                      int32_t *by_row, uint8_t *lane) {
+                      int32_t *by_row, int64_t *table, uint8_t *lane) {
+    uint64_t last = 0;
+    memset((uint8_t *)&last + (k < 8 ? 0 : 8 - k % 8), 0xff, k % 8);
     for (int64_t start = 0; start < n; start += 255 * TOGETHER) {
         int64_t size = n - start < 255 * TOGETHER ? n - start : 255 * TOGETHER, whole = size / TOGETHER;
         const uint8_t *t = truth + start * k, *p = said + start * k;
         memset(lane, 0, 3 * TOGETHER * k);
         labels_by_column(t, p, whole, TOGETHER * k, lane);
-        for (int64_t j = 0; j < 3 * TOGETHER * k; j++) by_label[j / (TOGETHER * k) * k + j % k] += lane[j];
-        for (int64_t i = whole * TOGETHER * k; i < size * k; i++) {
-            by_label[i % k] += t[i] & p[i];
-            by_label[k + i % k] += t[i];
-            by_label[2 * k + i % k] += p[i];
+        for (int64_t r = 0; r < 3 * TOGETHER; r++)
+            for (int64_t j = 0; j < k; j++) by_label[r / TOGETHER * k + j] += lane[r * k + j];
+        for (int64_t i = whole * TOGETHER * k; i < size * k; i++)
+            by_label[i % k] += t[i] & p[i], by_label[k + i % k] += t[i], by_label[2 * k + i % k] += p[i];
+        for (int64_t i = 0; i < size; i++, t += k, p += k) {
+            int32_t found[3];
+            labels_by_row(t, p, k, last, found);
+            if (by_row) memcpy(by_row + 3 * (start + i), found, sizeof(found));
+            else table[(found[0] * (k + 1) + found[1]) * (k + 1) + found[2]]++;
         }
-        for (int64_t i = 0; i < size; i++) labels_by_row(t + i * k, p + i * k, k, by_row + 3 * (start + i));
     }
 }
 
-/* count_labels(truth, said, by_label (3, k), by_row (n, 3)) */
+/* count_labels(truth, said, by_label (3, k), by_row (n, 3) or table (k + 1, k + 1, k + 1)) */
 static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[4];
     if (take_all(args, nargs, x, 4, 2, NULL)) return NULL;
-    int64_t n = x[3].n / 3, k = x[2].n / 3;
-    int known = x[0].type == 'B' && x[1].type == 'B' && x[0].n == n * k && x[1].n == n * k;
+    int64_t k = x[2].n / 3, n = k ? x[0].n / k : 0, wide = k + 1;
+    int known = n && x[0].type == 'B' && x[1].type == 'B' && x[0].n == n * k && x[1].n == n * k;
+    known = known && (x[3].type == 'i' ? x[3].n == 3 * n : x[3].type == 'q' && x[3].n == wide * wide * wide);
     uint8_t *lane = malloc(3 * TOGETHER * k + 1);
-    Py_BEGIN_ALLOW_THREADS
-    if (known && lane) labels_of(x[0].data, x[1].data, n, k, x[2].data, x[3].data, lane);
-    Py_END_ALLOW_THREADS
     known = known && lane;
+    Py_BEGIN_ALLOW_THREADS
+    known = known && highest_uint8_t(x[0].data, n * k) < 2 && highest_uint8_t(x[1].data, n * k) < 2;
+    int32_t *by_row = x[3].type == 'i' ? x[3].data : NULL;
+    if (known) labels_of(x[0].data, x[1].data, n, k, x[2].data, by_row, x[3].data, lane);
+    Py_END_ALLOW_THREADS
     free(lane);
     return done(x, 4, known);
 }
@@ -985,13 +985,14 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
     return done(x, 5, type != 0);
 }
 
-/* ---- module ------------------------------------------------------------------------------------------------------- */
+/* ---- module ------------------------------------------------------------------------------------------------------ */
 
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    METHOD(count_pairs), METHOD(look_up),    METHOD(moments),  METHOD(select_places), METHOD(row_facts), METHOD(count_labels),
-    METHOD(label_ranks), METHOD(rank_scores), METHOD(scan_curve), METHOD(bin_rows), {NULL, NULL, 0, NULL}};
+    METHOD(count_pairs), METHOD(look_up),   METHOD(count_leading), METHOD(rank_scores),  METHOD(scan_curve),
+    METHOD(row_facts),   METHOD(sum_facts), METHOD(sum_errors),    METHOD(count_labels), METHOD(label_ranks),
+    METHOD(bin_rows),    {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
                                     methods, NULL, NULL, NULL, NULL};

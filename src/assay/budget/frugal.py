@@ -59,22 +59,27 @@ class Frugal(Result):
         told = ("metric", "best", "chosen", "cost_name", "method")
         return {**{name: getattr(self, name) for name in told}, "rows": self.records}
 
-    def __repr__(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """The answer in one sentence."""
         of = {row.model: row for row in self.rows}
         chosen, best = of[self.chosen], of[self.best]
-        said = f"{self.best} has the best {self.metric} ({format_number(best.value)}), and no cheaper model is as good."
-        if self.chosen != self.best:
-            share = f", {chosen.cost / best.cost:.0%} of its cost" if best.cost else ""
-            said = (
-                f"Take {self.chosen}: its {self.metric} ({format_number(chosen.value)}) is within one standard error "
-                f"of {self.best}'s ({format_number(best.value)}){share}."
-            )
+        if self.chosen == self.best:
+            value = format_number(best.value)
+            return f"{self.best} has the best {self.metric} ({value}), and no cheaper model is as good."
+        share = f" at {chosen.cost / best.cost:.0%} of its cost ({self.cost_name})" if best.cost else ""
+        return (
+            f"Take {self.chosen} where cost counts: its {self.metric} ({format_number(chosen.value)}) is within one "
+            f"standard error of {self.best}'s ({format_number(best.value)}){share}."
+        )
+
+    def __repr__(self) -> str:
         body = [
             [r.model, *map(format_number, (r.value, r.behind, r.error, r.cost)), "yes" if r.within else "no"]
             for r in sorted(self.rows, key=lambda r: r.cost)
         ]
         header = ["model", self.metric, "behind the best", "standard error", self.cost_name, "within"]
-        return f"{said}\n{text_table(header, body)}"
+        return f"{self.verdict}\n{text_table(header, body)}"
 
 
 def one_standard_error(

@@ -184,7 +184,8 @@ def learning_curve(
     An inverse power law is fitted to each model's means; more rows stop paying where doubling them is expected to
     improve the figure by less than `worth` (default: 1% of the figure at the largest size). That point is `unknown`
     where the fit is poor (R2 below 0.9, an exponent at the edge of [0.05, 3], a figure that gets worse, fewer than 4
-    sizes), and where the last rows measured gave more than the curve says.
+    sizes), and where the last rows measured speak against the curve: they gave more than `worth` where it says that
+    more rows stopped paying, or less where it says that they still pay.
 
     models: a mapping of name to estimator, or one estimator. Further options (weight, inner, store, task, positive) are
     those of `cross_validate`. Raises UnsupportedError for a metric that a size does not define in two folds.
@@ -260,10 +261,14 @@ def _outlook(rows: Sequence[LearningRow], sign: int, worth: float) -> Outlook:
     if curve.r2 < 0.9 or sign * curve.scale > 0 or not 0.051 < curve.exponent < 2.99 or worth <= 0:
         fit = f"a power law fits poorly (R2 {curve.r2:.2f}, exponent {curve.exponent:.2g})"
         return Outlook(name, "unknown", math.nan, curve, fit)
-    enough = curve.enough(worth)
+    enough, wanted = curve.enough(worth), worth * math.log2(last.size / rows[-2].size)
+    if enough > last.size and last.gain < wanted:
+        # A noisy curve is fitted to go on rising where the figures have levelled off.
+        seen = f"the last rows added gave {last.gain:+.3g}, less than the fitted curve"
+        return Outlook(name, "unknown", math.nan, curve, seen)
     if enough > last.size:
         return Outlook(name, "pays", enough if enough <= FAR * last.size else math.nan, curve)
-    if last.gain > worth * math.log2(last.size / rows[-2].size):
+    if last.gain > wanted:
         # The curve has levelled off before the figures did.
         seen = f"the last rows added gave {last.gain:+.3g}, more than the fitted curve"
         return Outlook(name, "unknown", math.nan, curve, seen)

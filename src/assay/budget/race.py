@@ -22,7 +22,7 @@ from assay.compare import DEFAULT, holm
 from assay.errors import UnsupportedError
 from assay.evaluate import resolve
 from assay.experiment.run import Experiment, Failure, FitError, Pair
-from assay.experiment.store import Part
+from assay.experiment.store import Part, Timings
 from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
 from assay.resampled import corrected_t, fold_figures
@@ -62,6 +62,12 @@ class Race(Result):
     predictions: Predictions
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
+
+    @property
+    def left_behind(self) -> dict[str, str]:
+        """The models that were dropped, and when and how surely."""
+        dropped = [row for row in self.rows if row.dropped_after is not None]
+        return {row.model: f"dropped from the race {_dropped(row)}" for row in dropped}
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -146,6 +152,7 @@ class _Run:
         self.parts: dict[Pair, Part] = {}
         self.figures: dict[str, list[float]] = {name: [] for name in plan.models}
         self.dropped: dict[str, tuple[int, float]] = {}
+        self.failures: list[Failure] = []
         self.notes: list[str] = []
         self.done = 0
         self.sign = 1
@@ -164,10 +171,11 @@ class _Run:
         self.done += len(folds)
 
     def _fail(self, failure: Failure) -> None:
+        self.failures.append(failure)
         if failure.model in self.alive:
             self.alive.remove(failure.model)
             del self.figures[failure.model]
-            self.notes.append(f"{failure.model} is left out: {failure.error}.")
+            self.notes.append(f"{failure.model} is left out: {failure.error.rstrip('.')}.")
 
     def _score(self, fold: int) -> None:
         table = self.plan.table(self.parts, self.alive, [fold])
@@ -222,7 +230,10 @@ class _Run:
             for name, found in self.figures.items()
         )
         kept = self.plan.table(self.parts, self.alive, finished)
-        lost = len(self.plan.pairs) - len(self.parts)
+        done = [pair for pair in self.plan.pairs if pair in self.parts]
+        lost = sum(name in self.figures and (name, fold) not in self.parts for name, fold in self.plan.pairs)
+        if self.plan.store is not None:
+            self.plan.store.finish(Timings.of([self.parts[pair] for pair in done], self.failures))
         return Race(
             self.metric, self.leader, tuple(self.alive), rows, len(self.parts), lost, kept, self.confidence,
             tuple(self.notes),

@@ -85,8 +85,8 @@ def timings(found: Timings) -> Chart:
     """Seconds to fit each model, fold by fold."""
     import altair as alt
 
-    rows = [r.__dict__ for r in found.rows]
-    models = list(dict.fromkeys(r.model for r in found.rows))
+    rows = [r.__dict__ for r in found.rows if not r.error]
+    models = list(dict.fromkeys(str(r["model"]) for r in rows))
     base = alt.Chart(data(rows), width=400, height=26 * max(len(models), 1)).encode(
         x=alt.X("fit_seconds:Q", title="seconds a fold"), y=alt.Y("model:N", sort=models, title=None)
     )

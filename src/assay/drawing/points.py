@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from assay import order
 from assay.kept import Ranked
 from assay.predictions import Predictions
 from assay.proportions import wilson
@@ -153,19 +154,15 @@ def _scaled(values: Array) -> Array:
 def _curve(
     predictions: Predictions,
     model: str,
-    trace: Callable[[Array, Array], Curve],
+    trace: Callable[[order.Curve], Curve],
     grid: Array,
     at: Callable[[Curve, Array], Array],
 ) -> Curve | None:
     """The curve of a binary task, or the mean over classes of the curves read off at `grid`."""
     rows = predictions.rows(model)
-    weight = rows.weight
     state = Ranked()
-    curves = []
-    for positive, score in state.summary(state.observe(rows), rows.schema).problems:
-        tp, fp = _sweep(positive, score, weight)
-        if tp[-1] and (fp[-1] or trace is _precision_recall):
-            curves.append(trace(tp, fp))
+    found = state.summary(state.observe(rows), rows.schema).each(lambda problem: problem.curve)
+    curves = [trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)]
     if not curves:
         return None
     if len(curves) == 1:
@@ -178,25 +175,15 @@ def _curve(
     return Curve(grid, mean, area)
 
 
-def _sweep(positive: Array, score: Array, weight: Array | None) -> tuple[Array, Array]:
-    """Weight of positive and of negative rows at or above each distinct score, highest first, from 0 (m + 1,)."""
-    order = np.argsort(score, kind="stable")[::-1]
-    ranked, w = score[order], np.ones(len(score)) if weight is None else weight[order]
-    last = np.concatenate([np.flatnonzero(np.diff(ranked)), [len(ranked) - 1]]) if len(ranked) else np.zeros(0, int)
-    hit = positive[order]
-    tp, fp = np.cumsum(w * hit)[last], np.cumsum(w * ~hit)[last]
-    return np.concatenate([[0.0], tp]), np.concatenate([[0.0], fp])
-
-
-def _roc(tp: Array, fp: Array) -> Curve:
-    x, y = fp / fp[-1], tp / tp[-1]
+def _roc(found: order.Curve) -> Curve:
+    x, y = found.roc
     return Curve(x, y, float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum()))
 
 
-def _precision_recall(tp: Array, fp: Array) -> Curve:
+def _precision_recall(found: order.Curve) -> Curve:
     """Only thresholds at which recall grows: between them precision falls and no step is drawn."""
-    grows = np.flatnonzero(np.diff(tp) > 0) + 1
-    recall, precision = tp[grows] / tp[-1], tp[grows] / (tp[grows] + fp[grows])
+    grows = found.gained > 0
+    recall, precision = found.tp[grows] / found.positives, found.tp[grows] / (found.tp[grows] + found.fp[grows])
     area = float((np.diff(recall, prepend=0.0) * precision).sum())
     return Curve(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), area)
 

@@ -26,8 +26,9 @@ Spec = Mapping[str, tuple[type, ...]]
 
 TOP: Spec = {
     "title": (str,), "seed": (int,), "output": (str,), "task": (str,), "positive": (str, int, bool),
-    "metrics": (list,), "compare_by": (str,), "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
-    "data": (dict,), "split": (dict,), "inner": (dict,), "preprocess": (list,), "models": (dict,),
+    "metrics": (list,), "compare_by": (str,), "equivalence": (float, int), "correction": (str,), "ignore": (list,),
+    "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
+    "data": (dict,), "split": (dict,), "inner": (dict,), "race": (dict,), "preprocess": (list,), "models": (dict,),
 }  # fmt: skip
 DATA: Spec = {
     "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,), "weight": (str,),
@@ -35,8 +36,14 @@ DATA: Spec = {
 }  # fmt: skip
 SPLIT: Spec = {"folds": (int,), "class": (str,), "params": (dict,)}
 INNER: Spec = {**SPLIT, "metric": (str,)}
+RACE: Spec = {"minimum": (int,), "confidence": (float,)}
 MODEL: Spec = {"class": (str,), "params": (dict,), "preprocess": (list,), "grid": (dict,)}
 OBJECT: Spec = {"class": (str,), "params": (dict,)}
+CHOICES: Mapping[str, Sequence[str]] = {
+    "task": ("binary", "multiclass", "multilabel", "regression"),
+    "on_error": ("skip", "raise"),
+    "correction": ("holm", "benjamini_hochberg"),
+}
 NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table", float: "a number"}
 
 
@@ -67,11 +74,15 @@ class Recipe:
     split: Mapping[str, Any]
     inner: Mapping[str, Any]
     models: Mapping[str, Mapping[str, Any]]
+    race: Mapping[str, Any] | None = None
     preprocess: Sequence[Any] = ()
     task: Any = None
     positive: Any = None
     metrics: tuple[str, ...] | None = None
     compare_by: str | None = None
+    equivalence: float | None = None
+    correction: Any = "holm"
+    ignore: tuple[str, ...] = ()
     fusions: tuple[str, ...] = ()
     on_error: Any = "skip"
     n_jobs: int = -1
@@ -96,6 +107,10 @@ class Recipe:
         model.set_params(**dict.fromkeys(unset, self.seed))
         if "grid" not in told:
             return model
+        known = model.get_params()
+        for key in told["grid"]:
+            if key not in known and key not in own:
+                where.at("grid").refuse(f"{told['class']} takes no {key!r}{_close(key, [*own, *known])}")
         return model, {f"model__{k}" if steps and k in own else k: v for k, v in told["grid"].items()}
 
     def splitter(self, within: bool = False) -> Any:
@@ -110,7 +125,10 @@ class Recipe:
         accepted = _parameters(imported(where.at("class"), text))
         if "random_state" in accepted and ("shuffle" not in accepted or params.get("shuffle")):
             params.setdefault("random_state", self.seed)
-        return build(where, {"class": text, "params": params})
+        made = build(where, {"class": text, "params": params})
+        if not hasattr(made, "split"):
+            where.at("class").refuse(f"{told['class']} is no splitter: it has no split")
+        return made
 
 
 def read_recipe(path: str | Path, output: str | Path | None = None) -> Recipe:
@@ -126,13 +144,13 @@ def read_recipe(path: str | Path, output: str | Path | None = None) -> Recipe:
         raise ReadError(f"{path}: is not TOML: {error}") from None
     where = Where(str(path), "")
     _checked(where, told, TOP, ("data", "models"))
-    for key, spec in (("data", DATA), ("split", SPLIT), ("inner", INNER)):
+    for key, spec in (("data", DATA), ("split", SPLIT), ("inner", INNER), ("race", RACE)):
         _checked(where.at(key), told.get(key, {}), spec)
     _check_names(where, told)
     _check_models(where, told)
     folder = path.parent / told.pop("output") if "output" in told else path.with_suffix("")
     rest: dict[str, Any] = {"title": path.stem, "seed": 0, "split": {}, "inner": {}} | told
-    rest |= {key: tuple(told[key]) for key in ("metrics", "fusions") if key in told}
+    rest |= {key: tuple(told[key]) for key in ("metrics", "fusions", "ignore") if key in told}
     return Recipe(path=path, output=Path(output) if output is not None else folder, **rest)
 
 
@@ -164,11 +182,19 @@ def _check_names(where: Where, told: Mapping[str, Any]) -> None:
             registry.parse(text)
         except AssayError as error:
             where.at(key).refuse(str(error))
-    if told.get("on_error", "skip") not in ("skip", "raise"):
-        where.at("on_error").refuse(f"must be skip or raise; got {told['on_error']!r}")
-    tasks = ("binary", "multiclass", "multilabel", "regression")
-    if told.get("task", "binary") not in tasks:
-        where.at("task").refuse(f"must be one of {', '.join(tasks)}; got {told['task']!r}")
+    for key, known in CHOICES.items():
+        if told.get(key, known[0]) not in known:
+            where.at(key).refuse(f"must be one of {', '.join(known)}; got {told[key]!r}")
+    if not 0 < told.get("equivalence", 1.0) < float("inf"):
+        where.at("equivalence").refuse(f"must be above 0, a difference that does not matter; got {told['equivalence']}")
+    if not 0 <= told.get("seed", 0) < 1 << 32:
+        where.at("seed").refuse(f"must be a whole number from 0 to 4294967295; got {told['seed']}")
+    if not 0 < abs(told.get("n_jobs", -1)) < 1 << 16:
+        where.at("n_jobs").refuse(f"must be a number of fits at a time, or -1 for all cores; got {told['n_jobs']}")
+    for key in ("split", "inner"):
+        if told.get(key, {}).get("folds", 2) < 2:
+            folds = told[key]["folds"]
+            where.at(f"{key}.folds").refuse(f"the rows cannot be split into {folds} folds; give 2 or more")
 
 
 def _check_models(where: Where, told: Mapping[str, Any]) -> None:
@@ -176,6 +202,9 @@ def _check_models(where: Where, told: Mapping[str, Any]) -> None:
         _checked(where.at(f"models.{name}"), model, MODEL, ("class",))
         if "grid" in model and "inner" not in told:
             where.at(f"models.{name}.grid").refuse("a grid needs folds to choose on; add [inner] with folds = 3")
+        for key, values in model.get("grid", {}).items():
+            if not isinstance(values, list) or not values:
+                where.at(f"models.{name}.grid.{key}").refuse(f"expected a list of values to try; got {values!r}")
 
 
 def build(where: Where, told: Any) -> Any:

@@ -19,7 +19,7 @@ from assay.adapter import Adapter, adapter_for, class_list
 from assay.errors import AssayError, MissingDependencyError, UnsupportedError
 from assay.experiment.fingerprint import fingerprint
 from assay.experiment.search import chosen, is_search, searching
-from assay.experiment.store import Part, Store
+from assay.experiment.store import Failure, Part, Store
 from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.table.labels import Array, Label
@@ -33,15 +33,6 @@ Pair = tuple[str, int]
 
 class FitError(AssayError):
     """A model could not be fitted or could not predict; the message names the model and the fold."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A (model, fold) that gave an error, in a run that goes on."""
-
-    model: str
-    fold: int
-    error: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,12 +196,22 @@ class Experiment:
 def _parallel(one: Any, todo: Sequence[Pair], skip: bool, n_jobs: int | None) -> Iterator[Part | Failure]:
     """The parts as they finish. Small fits lose several-fold to nested BLAS threads, so each gets one."""
     from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
     from threadpoolctl import threadpool_limits
 
+    backend, wanted = get_active_backend(prefer="threads")
+    if backend.supports_return_generator:
+        batches, how = [todo], "generator_unordered"
+    else:
+        # Such a backend (joblib's multiprocessing, Ray's) gives what it did when all is done: no more at a time than
+        # may be lost.
+        size = backend.effective_n_jobs(wanted if n_jobs is None else n_jobs)
+        batches, how = [todo[start : start + size] for start in range(0, len(todo), size)], "list"
     with threadpool_limits(limits=1):
-        yield from Parallel(n_jobs=n_jobs, prefer="threads", return_as="generator_unordered")(
-            delayed(one)(name, fold, skip) for name, fold in todo
-        )
+        for batch in batches:
+            yield from Parallel(n_jobs=n_jobs, prefer="threads", return_as=how)(
+                delayed(one)(name, fold, skip) for name, fold in batch
+            )
 
 
 def splitter_for(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
@@ -232,14 +233,41 @@ def splitter_for(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
 
 def _splits(cv: Any, X: Any, y: Any, groups: Any) -> list[Split]:
     """(train, test) positions of every fold."""
+    if isinstance(cv, type | str | bool) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
+        raise UnsupportedError(
+            f"cv must be a number of folds, a scikit-learn splitter such as KFold(5), or pairs of (train, test) "
+            f"positions; got {cv!r}"
+        )
     try:
         found = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
     except (ValueError, TypeError) as error:
-        raise UnsupportedError(f"the rows cannot be split by {cv}: {error}") from error
-    splits = [(np.asarray(train), np.asarray(test)) for train, test in found]
-    if len(splits) < 2:
-        raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(splits)}")
+        missing = "; give groups, one a row" if groups is None and "Group" in type(cv).__name__ else ""
+        told = " ".join(f"{cv}: {error}".split())  # scikit-learn breaks the lines of what it prints
+        raise UnsupportedError(f"the rows cannot be split by {told}{missing}") from error
+    if len(found) < 2:
+        raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(found)}")
+    n = length(X)
+    splits = [(_positions(i, train, n), _positions(i, test, n)) for i, (train, test) in enumerate(found)]
+    for i, (train, test) in enumerate(splits):
+        if len(seen := np.intersect1d(train, test)):
+            raise UnsupportedError(
+                f"fold {i} holds out {len(seen)} rows that it also trains on, row {seen[0]} for one; every row must be "
+                f"predicted by models that never saw it"
+            )
     return splits
+
+
+def _positions(fold: int, rows: Any, n: int) -> Array:
+    """Row numbers from row numbers, or from a mask."""
+    found = np.asarray(rows)
+    if found.dtype == bool and found.shape == (n,):
+        return np.flatnonzero(found)
+    if found.ndim != 1 or not len(found) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
+        raise UnsupportedError(
+            f"fold {fold} must hold rows to train on and rows to test, as positions from 0 to {n - 1} or a mask of {n} "
+            f"rows; got {found!r}"
+        )
+    return found
 
 
 def _progressing(

@@ -8,8 +8,9 @@
 """
 
 import json
+import math
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from assay.errors import ReadError
 from assay.result import Result, format_number, text_table, write_whole
 from assay.table.labels import Array
 
-__all__ = ["Part", "Store", "Timing", "Timings", "timings"]
+__all__ = ["Failure", "Part", "Store", "Timing", "Timings", "timings"]
 
 VERSION = 1
 
@@ -44,6 +45,15 @@ class Part:
     def rows(self) -> int:
         """Number of rows predicted."""
         return len(next(iter(self.outputs.values())))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A (model, fold) that gave an error, in a run that goes on."""
+
+    model: str
+    fold: int
+    error: str
 
 
 @dataclass(frozen=True)
@@ -84,9 +94,9 @@ class Store:
         pq.write_table(table.replace_schema_metadata({b"assay.part": json.dumps(told).encode()}), file)
         write_whole(self.path(key), file.getvalue().to_pybytes())
 
-    def finish(self, parts: Iterable[Part]) -> None:
-        """Note the times of a whole run, for `timings`."""
-        Timings.of(parts).to_json(Path(self.folder) / "timings.json")
+    def finish(self, times: "Timings") -> None:
+        """Note the times of a whole run, and what failed, for `timings`."""
+        times.to_json(Path(self.folder) / "timings.json")
 
 
 def _encoded(values: Array) -> pa.Array:
@@ -106,18 +116,22 @@ def _decoded(column: pa.Array) -> Array:
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall seconds of one model in one fold; `rows` is the number of rows predicted."""
+    """Wall seconds of one model in one fold; `rows` is the number of rows predicted.
+
+    Where it failed `error` says how, seconds are nan and rows 0.
+    """
 
     model: str
     fold: int
     fit_seconds: float
     predict_seconds: float
     rows: int
+    error: str = ""
 
 
 @dataclass(frozen=True, repr=False)
 class Timings(Result):
-    """How long each model took to fit and to predict, in each fold of a finished run.
+    """How long each model took to fit and to predict, in each fold of a finished run, and what failed.
 
     Times are as the clock on the wall showed them while other fits ran beside, if they did; a part that was kept from
     an earlier run has the times of that run.
@@ -129,14 +143,23 @@ class Timings(Result):
     rows: tuple[Timing, ...]
 
     @staticmethod
-    def of(parts: Iterable[Part]) -> "Timings":
-        """The times of parts."""
-        return Timings(tuple(Timing(p.model, p.fold, p.fit_seconds, p.predict_seconds, p.rows) for p in parts))
+    def of(parts: Iterable[Part], failures: Iterable[Failure] = ()) -> "Timings":
+        """The times of parts, and what failed."""
+        ran = [Timing(p.model, p.fold, p.fit_seconds, p.predict_seconds, p.rows) for p in parts]
+        return Timings((*ran, *(Timing(f.model, f.fold, math.nan, math.nan, 0, f.error) for f in failures)))
+
+    @property
+    def failed(self) -> dict[str, str]:
+        """The models that failed, with the error of their first failing fold, and in how many more."""
+        errors: dict[str, list[str]] = {}
+        for row in sorted((row for row in self.rows if row.error), key=lambda row: row.fold):
+            errors.setdefault(row.model, []).append(row.error)
+        return {model: _first_of(found) for model, found in errors.items()}
 
     @property
     def models(self) -> list[str]:
-        """Names of the models, in the order of the run."""
-        return list(dict.fromkeys(row.model for row in self.rows))
+        """Names of the models that did not fail, in the order of the run."""
+        return list(dict.fromkeys(row.model for row in self.rows if row.model not in self.failed))
 
     @property
     def fit(self) -> dict[str, float]:
@@ -160,7 +183,20 @@ class Timings(Result):
 
     def __repr__(self) -> str:
         body = [[m, format_number(self.fit[m]), format_number(self.predict[m])] for m in self.models]
+        body += [[m, "failed", error] for m, error in self.failed.items()]
         return text_table(["model", "seconds a fit", "seconds to predict 1,000 rows"], body)
+
+
+def _first_of(errors: Sequence[str]) -> str:
+    """The first error, and how many more there are."""
+    more = f" (and in {len(errors) - 1} more fold{'s'[: len(errors) != 2]})" if len(errors) > 1 else ""
+    return f"{errors[0]}{more}"
+
+
+def _timing(told: dict[str, Any]) -> Timing:
+    """A row as JSON told it, where nan is null."""
+    row: dict[str, Any] = {name: math.nan if value is None else value for name, value in told.items()}
+    return Timing(**row)
 
 
 def timings(store: str | os.PathLike[str]) -> Timings:
@@ -171,7 +207,7 @@ def timings(store: str | os.PathLike[str]) -> Timings:
     path = Path(store) / "timings.json"
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return Timings(tuple(Timing(**row) for row in rows))
+        return Timings(tuple(map(_timing, rows)))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ReadError(
             f"{path}: no times of a finished run are here ({error}); run cross_validate(..., store={str(store)!r})"

@@ -14,7 +14,10 @@ from assay.state import Confusion, Counts
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
 
-__all__ = ["CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "Npv", "Specificity"]
+__all__ = [
+    "CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "NegativeLikelihoodRatio", "Npv",
+    "PositiveLikelihoodRatio", "Specificity",
+]  # fmt: skip
 
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
@@ -29,6 +32,7 @@ class Mcc(Metric):
 
     (n c - sum t_i p_i) / sqrt((n^2 - sum t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i
     predicted as it; for two classes the correlation of two 0/1 variables. Fair to rare classes.
+    Also called phi (coefficient).
     Undefined (single_class) where the truth has one class only; 0, by the limit, where only the prediction is constant.
     Same value as scikit-learn's matthews_corrcoef.
     Sources: Matthews (1975), BBA 405:442-451; several classes: Gorodkin (2004), Comput. Biol. Chem. 28:367-374.
@@ -65,6 +69,7 @@ class CohenKappa(Metric):
     1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what independent margins
     would give.  weights: `none` (every error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered
     classes, in the declared class order.  Linear and quadratic have no interval beyond 64 classes.
+    Also called kappa; quadratic: QWK.
     Undefined (single_class) where truth and prediction are constant and the same.
     Same value as scikit-learn's cohen_kappa_score.
     Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull. 70:213-220.
@@ -98,7 +103,7 @@ class CohenKappa(Metric):
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(n.shape, np.nan)
         apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (1.0 if self.weights == "linear" else 2.0)
-        observed = (summary.table * apart).sum(axis=(-1, -2))
+        observed = (np.asarray(summary.table) * apart).sum(axis=(-1, -2))
         return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
 
 
@@ -167,6 +172,7 @@ class Jaccard(Ratio):
 
     tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor predicted anywhere.
     Mean IoU of segmentations is the macro average, the pixels being rows; of label sets, average=samples.
+    Also called IoU, intersection over union or mIoU.
     Same value as scikit-learn's jaccard_score over the classes that occur.
     Source: Jaccard (1912), New Phytologist 11:37-50.
 
@@ -231,6 +237,65 @@ class Npv(Ratio):
 def _classes(each: Array) -> Array:
     """How many classes have any weight (...,)."""
     return np.asarray(np.count_nonzero(each, axis=-1))
+
+
+@dataclass(frozen=True)
+class PositiveLikelihoodRatio(Ratio):
+    """How many times as likely a row of a class is to be predicted as it as another row is: in [0, inf); higher.
+
+    recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing. The odds of the class after a positive
+    prediction are those before it times this, whatever the share of the class.
+    Undefined (no_false_positive) where no other row is predicted as the class, or there is none of either kind.
+    Same value as scikit-learn's class_likelihood_ratios (the first of the two).
+    Source: Deeks & Altman (2004), BMJ 329:168-169.
+
+    >>> PositiveLikelihoodRatio()([0, 0, 1, 1], [0, 1, 1, 1])
+    2
+    """
+
+    name = "positive_likelihood_ratio"
+    average: Average = "auto"
+    bounds = (0.0, float("inf"))
+    undefined = "no_false_positive"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = (
+        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(fp * (tp + fn) > 0, (tp / (tp + fn)) / (fp / (fp + tn)), nan))"
+        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+    )
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        return c.tp * negatives, _above_rounding(c.fp, c.all) * support
+
+
+@dataclass(frozen=True)
+class NegativeLikelihoodRatio(Ratio):
+    """How many times as likely a row of a class is to be missed as another row is to be passed: in [0, inf); lower.
+
+    (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing. The odds of the class after a negative
+    prediction are those before it times this, whatever the share of the class.
+    Undefined (no_true_negative) where every other row is predicted as the class, or there is none of either kind.
+    Same value as scikit-learn's class_likelihood_ratios (the second of the two).
+    Source: Deeks & Altman (2004), BMJ 329:168-169.
+
+    >>> NegativeLikelihoodRatio()([0, 0, 1, 1], [0, 1, 0, 1])
+    1
+    """
+
+    name = "negative_likelihood_ratio"
+    average: Average = "auto"
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    undefined = "no_true_negative"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = (
+        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(tn * (tp + fn) > 0, (fn / (tp + fn)) / (tn / (fp + tn)), nan))"
+        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+    )
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        return c.fn * negatives, _above_rounding(c.tn, c.all) * support
 
 
 def _negatives(c: Counts) -> Array:

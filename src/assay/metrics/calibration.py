@@ -8,12 +8,13 @@ those of several classes by the probability of the class answered against how of
 """
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, NamedTuple, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.metric import Metric, ratio
+from assay.nullband import NullBand, null_band, worst_bin_band
 from assay.reliability import GRID, Binned, Bins, Equal, Of, equal_mass
 from assay.state import State
 from assay.table.labels import Array
@@ -50,7 +51,7 @@ class CalibrationMetric(Metric):
     of: Of = "auto"
     reads = "proba"
     tasks = SINGLE_LABEL
-    better: ClassVar[Literal["higher", "lower"]] = "lower"
+    better: ClassVar[Literal["higher", "lower", "neither"]] = "lower"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bins <= GRID:
@@ -107,8 +108,7 @@ class ECE(CalibrationMetric):
     def note(self, summary: Binned, schema: Schema) -> str:
         if self.debiased:
             return ""
-        band = null_band(self.binned(summary))
-        return f"a perfectly calibrated model scores {band.mean:.2g} on such rows, below {band.high:.2g} in 95%"
+        return str(null_band(self.binned(summary)))
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,8 @@ class MCE(CalibrationMetric):
     """Maximum calibration error: the largest gap between stated probability and frequency in a bin: in [0, 1]; lower.
 
     max_b |frequency_b - mean probability_b| over bins as in `ece`. A bin of a few rows can be far off by chance: the
-    note says where the gap is and on how many rows.  Undefined (no_samples) without rows.
+    note says where the gap is, on how many rows, and what a perfectly calibrated model would score.
+    Undefined (no_samples) without rows.
     Same value as the largest of numpy.histogram's bins.
     Source: Naeini et al. (2015), AAAI, 2901-2907.
 
@@ -144,7 +145,8 @@ class MCE(CalibrationMetric):
             return ""
         stated_there, came = b.proba[0, worst] / b.mass[0, worst], b.right[0, worst] / b.mass[0, worst]
         of = f"{b.mass[0, worst] / b.weight[0]:.1%} of the weight"
-        return f"largest where {stated_there:.2f} is stated and {came:.2f} comes true, {of}"
+        found = f"largest where {stated_there:.2f} is stated and {came:.2f} comes true, {of}"
+        return f"{found}; {worst_bin_band(b)}"
 
     def _gaps(self, b: Binned) -> Array:
         return ratio(b.right - b.proba, b.mass)
@@ -205,7 +207,8 @@ class BrierResolution(CalibrationMetric):
 class BrierUncertainty(CalibrationMetric):
     """The Brier score of always forecasting the overall frequency: in [0, 0.25]; for of=positive no model moves it.
 
-    frequency (1 - frequency) of what is judged; bins do not matter.  See brier_calibration for how the parts add up.
+    frequency (1 - frequency) of what is judged; bins do not matter. A fact of the data more than of the model: neither
+    higher nor lower is better.  See brier_calibration for how the parts add up.
     Undefined (no_samples) without rows. Same value as the variance of what came true.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
@@ -213,6 +216,7 @@ class BrierUncertainty(CalibrationMetric):
     0.25
     """
 
+    better, instead = "neither", "brier"
     name = "brier_uncertainty"
     bounds = (0.0, 0.25)
     cases = ({"of": "answer"},)
@@ -221,39 +225,6 @@ class BrierUncertainty(CalibrationMetric):
     def compute(self, summary: Binned) -> Array:
         frequency = ratio(summary.right.sum(axis=-1), summary.weight)
         return np.asarray(frequency * (1 - frequency))
-
-
-class NullBand(NamedTuple):
-    """What a perfectly calibrated model would score: the mean of its ECE, its spread, and the end of a band above."""
-
-    mean: float
-    spread: float
-    high: float
-
-
-def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None) -> NullBand:
-    """The ECE that chance alone gives a calibrated model whose stated probabilities are those of the first cell.
-
-    In each bin the sum of (right - p) is then about normal with variance sum w^2 p (1 - p), here at the bin's mean p,
-    or the `variance` given (bins,): a sum of half-normals, whose upper quantile is taken with its skewness
-    (Cornish-Fisher).
-    """
-    from statistics import NormalDist
-
-    if variance is None:
-        p = np.nan_to_num(ratio(b.proba[0], b.mass[0]))
-        variance = b.squares[0] * np.clip(p * (1 - p), 0, None)
-    sigma = np.sqrt(variance) / max(float(b.weight[0]), 1e-300)
-    mean = float(np.sqrt(2 / np.pi) * sigma.sum())
-    spread = float(np.sqrt((1 - 2 / np.pi) * (sigma**2).sum()))
-    if not spread or not ((sigma**2).sum() ** 1.5):
-        return NullBand(mean, spread, mean)
-    z = NormalDist().inv_cdf(confidence)
-    skew = HALF_NORMAL_SKEW * float((sigma**3).sum()) / float((sigma**2).sum()) ** 1.5
-    return NullBand(mean, spread, mean + spread * (z + (z**2 - 1) * skew / 6))
-
-
-HALF_NORMAL_SKEW = float(np.sqrt(2) * (4 - np.pi) / (np.pi - 2) ** 1.5)
 
 
 def _chance(gap: Array, b: Binned) -> Array:

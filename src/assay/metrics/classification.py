@@ -46,7 +46,7 @@ class Accuracy(Metric):
     """Share of rows whose prediction is right: in [0, 1], 1 is perfect, higher is better.
 
     right / n; for multi-label a row is right when all its labels are (subset accuracy).  Misleads when classes are
-    imbalanced, and ignores how confident and how costly the errors are.
+    imbalanced, and ignores how confident and how costly the errors are.  Also called acc.
     Undefined (no_samples) without rows. Same value as scikit-learn's accuracy_score.
 
     >>> Accuracy()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
@@ -80,7 +80,7 @@ class Accuracy(Metric):
 class SubsetAccuracy(Accuracy):
     """Share of rows of which every label is right (exact match): in [0, 1], higher is better.
 
-    Equal to accuracy where a row has one label.
+    Equal to accuracy where a row has one label.  Also called exact match.
     Undefined (no_samples) without rows. Same value as scikit-learn's accuracy_score.
 
     >>> SubsetAccuracy()([[1, 0], [1, 1]], [[1, 0], [1, 0]])
@@ -94,7 +94,7 @@ class SubsetAccuracy(Accuracy):
 class ZeroOneLoss(Accuracy):
     """Share of rows whose prediction is wrong: in [0, 1], 0 is perfect, lower is better.
 
-    1 - accuracy; for multi-label a row is wrong unless all its labels are right.
+    1 - accuracy; for multi-label a row is wrong unless all its labels are right.  Also called error rate.
     Undefined (no_samples) without rows. Same value as scikit-learn's zero_one_loss.
 
     >>> ZeroOneLoss()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
@@ -144,6 +144,13 @@ class TopKAccuracy(RowMetric):
         """Whether the true class of each row is among the first k (n,)."""
         return rows.facts.before < self.k
 
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Share of the rows, and its second moment."""
+        if rows.proba_totals is None:
+            return None
+        hits, n = int(rows.proba_totals.ranks[: self.k].sum()), rows.proba_totals.rows
+        return np.array([hits / n]), np.array([hits * (1 - hits / n)])
+
 
 @dataclass(frozen=True)
 class BalancedAccuracy(Metric):
@@ -175,6 +182,7 @@ class Precision(Ratio):
     """Of the rows predicted as a class, the share that are of it: in [0, 1], higher is better.
 
     tp / (tp + fp). Undefined (no_predicted_positive) for a class never predicted. Read it when a false alarm is costly.
+    Also called positive predictive value (PPV).
     Same value as scikit-learn's precision_score with zero_division=nan.
 
     >>> Precision()([0, 1, 1, 0], [1, 1, 1, 0])
@@ -197,6 +205,7 @@ class Recall(Ratio):
     """Of the rows of a class, the share predicted as it (sensitivity): in [0, 1], higher is better.
 
     tp / (tp + fn). Undefined (no_positive) for a class without true rows. Read it when a miss is costly.
+    Also called sensitivity, true positive rate (TPR) or hit rate.
     Same value as scikit-learn's recall_score with zero_division=nan.
 
     >>> Recall()([0, 1, 1, 0], [1, 1, 0, 0])
@@ -252,7 +261,7 @@ class F1(Ratio):
 
     2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted anywhere.
     The macro average weighs every class alike, however rare.
-    Also called the Dice coefficient of segmentations, the pixels being rows.
+    Also called F-score, F-measure or Dice (coefficient): of segmentations, the pixels being rows.
     Same value as scikit-learn's f1_score with zero_division=nan.
 
     >>> F1()([0, 1, 1, 0], [1, 1, 1, 0])

@@ -11,9 +11,11 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.metric import Metric, ratio
+from assay.nullband import null_band
 from assay.reliability import Binned, ByClass, ClassBins, Equal, equal_mass
 from assay.state import State
 from assay.table.labels import Array
+from assay.table.schema import Schema
 
 __all__ = ["ACE", "ClasswiseECE"]
 
@@ -27,7 +29,8 @@ class ClasswiseECE(Metric):
     mean over classes k of sum_b n_kb / n |frequency_kb - mean probability_kb|, with the bins of class k by the
     probability it is given: `bins` of equal `width` in [0, 1], or of about equal `mass` (joined from a grid of 64 cells
     of equal width in log-odds).  Also called the static calibration error; multi-label: of each label.
-    average: `macro` (mean over classes) or `none` (one a class).  Undefined (no_samples) without rows.
+    average: `macro` (mean over classes; the note says what a perfectly calibrated model would score on as many rows) or
+    `none` (one a class).  Undefined (no_samples) without rows.
     Keeps classes x bins numbers for each of the 1024 buckets of rows that intervals are drawn from: beyond 1000 classes
     or so an error asks for intervals=False.
     Same value as a sum over numpy.histogram's bins.
@@ -63,6 +66,17 @@ class ClasswiseECE(Metric):
         gap = (np.abs(right - proba).sum(axis=-1) for _, proba, right in self._tables(summary))
         each = ratio(np.stack(list(gap), axis=-1), summary.weight[:, None])
         return each if self.average == "none" else each.mean(axis=-1)
+
+    def note(self, summary: ByClass, schema: Schema) -> str:
+        if self.average == "none" or not summary.weight[0]:
+            return ""
+        # Two classes are one question asked twice; of several the gaps hang together too little to matter.
+        classes = 1 if schema.task == "binary" else schema.k
+        mass, proba, right = (
+            np.concatenate([t[0] for t in part][:classes])[None] for part in zip(*self._tables(summary), strict=True)
+        )
+        squares = mass * (summary.squares[0] / summary.weight[0])  # as if weights had nothing to do with bins
+        return str(null_band(Binned(mass, squares, proba, right, summary.rows, summary.weight * classes)))
 
     def _tables(self, summary: ByClass) -> Any:
         """Weight, stated probability and rows that came true of each class, (cells, bins) each."""

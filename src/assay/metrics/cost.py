@@ -80,7 +80,7 @@ class ExpectedCost(Metric):
             return np.asarray(given[0, 0] * right + given[0, 1] * (1 - right))
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(total.shape, np.nan)
-        return ratio((summary.table * given).sum(axis=(-1, -2)), total)
+        return ratio((np.asarray(summary.table) * given).sum(axis=(-1, -2)), total)
 
 
 @dataclass(frozen=True)

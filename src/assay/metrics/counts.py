@@ -33,6 +33,7 @@ class ConfusionMatrix(Metric):
            [1, 1]])
     """
 
+    better, instead = "neither", "accuracy or f1"
     name = "confusion_matrix"
     tasks = SINGLE_LABEL
     needs = Confusion()
@@ -44,7 +45,7 @@ class ConfusionMatrix(Metric):
         return 2
 
     def compute(self, summary: Counts) -> Array:
-        return summary.table
+        return np.asarray(summary.table)
 
 
 class ClassCount(Metric):

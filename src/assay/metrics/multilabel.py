@@ -20,7 +20,7 @@ from assay.state import Moments, State, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
 
-__all__ = ["LRAP", "MRR", "NDCG", "CoverageError", "MeanAveragePrecision", "OneError", "RankingLoss"]
+__all__ = ["DCG", "LRAP", "MRR", "NDCG", "CoverageError", "MeanAveragePrecision", "OneError", "RankingLoss"]
 
 MULTILABEL: frozenset[Task] = frozenset({"multilabel"})
 SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
@@ -262,13 +262,41 @@ class NDCG(CutOff):
     oracle = "sklearn.metrics.ndcg_score(**relevant, k=m.k)"
 
     def of_rows(self, o: Ordered) -> Array:
-        places = self.within(o)
-        discount = 1 / np.log2(np.arange(2, o.true.shape[1] + 2))
-        discount[places:] = 0.0
-        before = np.concatenate([np.zeros((len(o.true), 1)), np.cumsum(o.true, axis=1)], axis=1)
-        gain = (o.hits - np.take_along_axis(before, o.start, axis=1)) / (o.end - o.start)
-        best = np.cumsum(discount)[np.maximum(o.relevant, 1) - 1]
-        return np.asarray((gain @ discount) / best)
+        gain, discount = discounted(o, self.within(o))
+        return np.asarray(gain / np.cumsum(discount)[np.maximum(o.relevant, 1) - 1])
+
+
+@dataclass(frozen=True)
+class DCG(CutOff):
+    """Discounted cumulative gain: true labels in the first k places, higher places counting more: in [0, inf); higher.
+
+    mean over rows of sum over the first k places i of [true] / log2(1 + i); tied labels share the mean of their places.
+    It grows with the number of true labels of a row: `ndcg` divides by the most a row can have.  k: none for the whole
+    list.  Rows without a true label are left out. Undefined (no_positive) where there is no other.
+    Same value as scikit-learn's dcg_score on the rows with a true label.
+    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008), ECIR, 414-421.
+
+    >>> DCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
+    1
+    """
+
+    name = "dcg"
+    k: int | None = None
+    bounds = (0.0, float("inf"))
+    cases = ({"k": 1}, {"k": 3})
+    oracle = "sklearn.metrics.dcg_score(**relevant, k=m.k)"
+
+    def of_rows(self, o: Ordered) -> Array:
+        return discounted(o, self.within(o))[0]
+
+
+def discounted(o: Ordered, places: int) -> tuple[Array, Array]:
+    """Discounted gain of each row over the first places (b,), and what each place counts (k,)."""
+    discount = 1 / np.log2(np.arange(2, o.true.shape[1] + 2))
+    discount[places:] = 0.0
+    before = np.concatenate([np.zeros((len(o.true), 1)), np.cumsum(o.true, axis=1)], axis=1)
+    gain = (o.hits - np.take_along_axis(before, o.start, axis=1)) / (o.end - o.start)
+    return np.asarray(gain @ discount), discount
 
 
 def blocks(rows: Rows) -> Iterator[Ordered]:

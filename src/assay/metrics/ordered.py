@@ -14,6 +14,7 @@ from assay.errors import UnsupportedError
 from assay.kept import Table, Values
 from assay.kernels import select_places
 from assay.metric import Metric, Pairing, ratio
+from assay.order import threads_for
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
@@ -77,10 +78,12 @@ class MedianAE(KeptMetric):
     oracle = "sklearn.metrics.median_absolute_error(y, value, sample_weight=w)"
 
     def compute(self, summary: Table) -> Array:
-        size = summary.values[:, 0]
         if summary.weight is None and summary.times is None:
-            middle = np.array([(len(size) - 1) // 2, len(size) // 2])
-            return select_places(size, middle).mean(keepdims=True) if len(size) else np.array([np.nan])
+            n = sum(map(len, summary.parts))
+            middle = np.array([(n - 1) // 2, n // 2] if n else [], np.int64)
+            found = select_places(summary.pieces, middle, threads_for(n))
+            return found.mean(keepdims=True) if n else np.array([np.nan])
+        size = summary.values[:, 0]
         order = np.argsort(size, kind="stable")
         return blockwise(summary, lambda weight: quantile(size[order], weight[:, order], 0.5))
 

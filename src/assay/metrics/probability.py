@@ -4,18 +4,24 @@
 0.367
 """
 
+from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import RowMetric
+from assay.kernels import sum_by
+from assay.metric import Metric, RowMetric, ratio
 from assay.predictions import Rows
+from assay.state import RowWise, State
 from assay.table.labels import Array
-from assay.table.schema import Schema
+from assay.table.schema import Schema, Task
+from assay.totals import FLOOR
 
-__all__ = ["Brier", "LogLoss"]
+__all__ = ["Brier", "D2Brier", "D2LogLoss", "LogLoss"]
+
+SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class LogLoss(RowMetric):
     -mean log p(truth). Strictly proper: honest probabilities win. A chance forecast of k balanced classes has log k.
     Multi-label: mean over labels of the binary cross-entropy.  From logits it is computed by log-softmax, exactly;
     given probabilities below `floor` count as `floor`, and the note says how many rows that touched.
+    Also called cross-entropy or NLL.
     Undefined (no_samples) without rows. Same value as scikit-learn's log_loss (multi-label: mean over labels of it).
     Source: Good (1952), JRSS B 14:107-114.
 
@@ -33,7 +40,7 @@ class LogLoss(RowMetric):
     """
 
     name = "log_loss"
-    floor: float = float(np.finfo(np.float64).eps)
+    floor: float = FLOOR
     reads = "proba"
     better = "lower"
     bounds = (0.0, float("inf"))
@@ -61,6 +68,14 @@ class LogLoss(RowMetric):
         floored = (of_truth < least).reshape(len(of_truth), -1)
         loss = np.maximum(of_truth, least).reshape(floored.shape)
         return np.stack([-loss.mean(axis=1), floored.any(axis=1)]).T
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment of the loss, and of the use of the floor, of all rows."""
+        if self.floor != FLOOR or rows.proba_totals is None:
+            return None
+        mean, m2, _, _, floored = rows.proba_totals.sums
+        share = floored / rows.proba_totals.rows
+        return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
     def margin(self, schema: Schema) -> float:
         """The cost of giving the truth half the probability that chance would."""
@@ -120,3 +135,109 @@ class Brier(RowMetric):
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
         return np.asarray(scale * (rows.facts.others + (1 - rows.facts.own) ** 2))
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment of the squared distance of all rows."""
+        if rows.proba_totals is None:
+            return None
+        scale = 0.5 if self.scale_by_half else 1.0
+        return scale * rows.proba_totals.sums[2:3], scale**2 * rows.proba_totals.sums[3:4]
+
+
+class Judged(NamedTuple):
+    """Sum of a loss and number of rows of each cell (cells,), and the weight that each class has in it (cells, k)."""
+
+    loss: Array
+    rows: Array
+    weight: Array
+    classes: Array
+
+
+@dataclass(frozen=True)
+class LossAndClasses(State[Judged]):
+    """The sum of a loss of the rows, and the weight of each class among them."""
+
+    of: RowWise
+
+    def empty(self, schema: Schema, cells: int = 1) -> Judged:
+        return Judged(np.zeros(cells), np.zeros(cells, np.int64), np.zeros(cells), np.zeros((cells, schema.k)))
+
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Judged:
+        n, k = len(rows.truth), rows.schema.k
+        loss = np.reshape(self.of.per_row(rows), (n, -1))[:, 0]
+        weight = np.ones(n) if rows.weight is None else rows.weight
+        code = rows.truth.astype(np.intp) if cell is None else rows.truth + cell.astype(np.intp) * k
+        classes = np.bincount(code, weight, cells * k).reshape(cells, k).astype(np.float64)
+        count = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
+        return Judged(sum_by(cell, cells, loss * weight), count, classes.sum(axis=1), classes)
+
+    def merge(self, a: Judged, b: Judged) -> Judged:
+        return Judged(*(x + y for x, y in zip(a, b, strict=True)))
+
+    def take(self, value: Judged, cells: slice) -> Judged:
+        return Judged(*(array[cells] for array in value))
+
+    def pool(self, value: Judged, times: Array) -> Judged:
+        return Judged(*(times @ array for array in value))
+
+    def summary(self, value: Judged, schema: Schema) -> Judged:
+        return value
+
+
+class Skill(Metric):
+    """Base of the share of a loss that the probabilities spare, against always stating the shares of the classes."""
+
+    reads, tasks = "proba", SINGLE_LABEL
+    bounds = (float("-inf"), 1.0)
+    undefined = "single_class"
+
+    @abstractmethod
+    def of_shares(self, share: Array) -> Array:
+        """The mean loss (cells,) of stating the shares of the classes (cells, k) of every row."""
+
+    def compute(self, summary: Judged) -> Array:
+        total = summary.classes.sum(axis=-1)
+        constant = self.of_shares(np.nan_to_num(ratio(summary.classes, total[..., None])))
+        return 1 - ratio(ratio(summary.loss, total), constant)
+
+
+@dataclass(frozen=True)
+class D2LogLoss(Skill):
+    """Share of the log loss that the probabilities spare: in (-inf, 1], 1 is perfect, 0 states the class shares.
+
+    1 - log_loss / entropy of the classes, the entropy -sum_k f_k log f_k of their shares f in these rows (McFadden's
+    R2); higher is better; below 0 the model is worse than no model. Probabilities below 2.2e-16 count as so much.
+    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's d2_log_loss_score.
+    Source: McFadden (1974), Frontiers in Econometrics, 105-142.
+
+    >>> D2LogLoss()([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1])
+    0.7149
+    """
+
+    name = "d2_log_loss"
+    needs = LossAndClasses(LogLoss())
+    oracle = "sklearn.metrics.d2_log_loss_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
+
+    def of_shares(self, share: Array) -> Array:
+        return np.asarray(-(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=-1))
+
+
+@dataclass(frozen=True)
+class D2Brier(Skill):
+    """Share of the Brier score that the probabilities spare (Brier skill score): in (-inf, 1], 1 is perfect; higher.
+
+    1 - brier / (1 - sum_k f_k^2) with f the shares of the classes in these rows, which is what always stating them
+    scores: 0 is no better than that, below 0 worse.
+    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's d2_brier_score.
+    Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
+
+    >>> D2Brier()([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1])
+    0.85
+    """
+
+    name = "d2_brier"
+    needs = LossAndClasses(Brier())
+    oracle = "sklearn.metrics.d2_brier_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
+
+    def of_shares(self, share: Array) -> Array:
+        return np.asarray(1 - (share**2).sum(axis=-1))

@@ -1,4 +1,4 @@
-"""Metrics of predicted quantiles: what a model gives that was asked for a level, not for a mean.
+"""Metrics of predicted quantiles and intervals: what a model gives that was asked for a level, not for a mean.
 
 >>> Pinball(alpha=0.9)([10.0, 10.0], [9.0, 11.0])
 0.5
@@ -13,8 +13,9 @@ from assay.metric import RowMetric
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
+from assay.totals import OVER, UNDER
 
-__all__ = ["Pinball", "QuantileCoverage"]
+__all__ = ["IntervalCoverage", "IntervalScore", "IntervalWidth", "Pinball", "QuantileCoverage"]
 
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
@@ -23,7 +24,7 @@ REGRESSION: frozenset[Task] = frozenset({"regression"})
 class Pinball(RowMetric):
     """Mean loss of a predicted quantile: in [0, inf), lower is better; the true `alpha`-quantile has the least.
 
-    mean of alpha (y - f) where y >= f, else (1 - alpha) (f - y).  At alpha 0.5 half of mae.
+    mean of alpha (y - f) where y >= f, else (1 - alpha) (f - y).  At alpha 0.5 half of mae.  Also called quantile loss.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_pinball_loss.
     Source: Koenker & Bassett (1978), Econometrica 46:33-50.
 
@@ -46,6 +47,16 @@ class Pinball(RowMetric):
         """Loss of each row."""
         gap = rows.residual
         return np.maximum(self.alpha * gap, (self.alpha - 1) * gap)
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment over all rows: of errors above 0 and below, of which each row has one."""
+        totals = rows.error_totals
+        if totals is None:
+            return None
+        mean, m2 = totals.of(OVER, UNDER)
+        share = np.array([self.alpha, 1 - self.alpha])
+        together = (share**2 * m2).sum() - 2 * totals.rows * np.prod(share * mean)
+        return np.array([(share * mean).sum()]), np.array([max(together, 0.0)])
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,92 @@ class QuantileCoverage(RowMetric):
 
     def note(self, summary: object, schema: Schema) -> str:
         return f"a right quantile has {self.alpha:g}"
+
+
+@dataclass(frozen=True)
+class IntervalScore(RowMetric):
+    """Width of the predicted interval and a fine for each truth outside it: in [0, inf), lower is better.
+
+    mean of (high - low) + 2 / (1 - level) (distance of y from the interval), in the units of the truth.  level: the
+    share of truths that the interval is meant to hold (0.9: its ends are the 5 % and the 95 % quantile).  Proper: the
+    true quantiles have the least.  Also called Winkler score.
+    Needs `interval` (n, 2). Undefined (no_samples) without rows.
+    Same value as 2 / (1 - level) times the sum of scikit-learn's mean_pinball_loss of the two ends.
+    Source: Gneiting & Raftery (2007), JASA 102:359-378, section 6.2.
+
+    >>> IntervalScore(level=0.8)([1.0, 5.0], [[0.0, 2.0], [1.0, 4.0]])
+    7.5
+    """
+
+    name = "interval_score"
+    level: float = 0.9
+    reads, tasks = "interval", REGRESSION
+    better = "lower"
+    bounds = (0.0, float("inf"))
+    cases = ({"level": 0.5}, {"level": 0.95})
+    oracle = (
+        "sum(sklearn.metrics.mean_pinball_loss(y, interval[:, i], alpha=(1 + s * m.level) / 2, sample_weight=w) "
+        "for i, s in enumerate((-1, 1))) * 2 / (1 - m.level)"
+    )
+
+    def __post_init__(self) -> None:
+        if not 0 < self.level < 1:
+            raise UnsupportedError(f"level of interval_score must be between 0 and 1; got {self.level}")
+
+    def per_row(self, rows: Rows) -> Array:
+        """Score of each row."""
+        low, high = rows.interval.T
+        outside = np.maximum(low - rows.truth, 0.0) + np.maximum(rows.truth - high, 0.0)
+        return np.asarray(high - low + 2 / (1 - self.level) * outside)
+
+
+@dataclass(frozen=True)
+class IntervalCoverage(RowMetric):
+    """Share of truths inside the predicted interval, its ends included: in [0, 1]; a right 90 % interval has 0.9.
+
+    mean of low <= y <= high.  Neither higher nor lower is better, so models are not compared by it: an interval can be
+    made as wide as one likes; interval_score judges both.
+    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of low <= y <= high.
+    Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
+
+    >>> IntervalCoverage()([1.0, 5.0], [[0.0, 2.0], [1.0, 4.0]])
+    0.5
+    """
+
+    better, instead = "neither", "interval_score"
+    name = "interval_coverage"
+    reads, tasks = "interval", REGRESSION
+    oracle = "np.average((interval[:, 0] <= y) & (y <= interval[:, 1]), weights=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Whether each truth is inside."""
+        low, high = rows.interval.T
+        return np.asarray((low <= rows.truth) & (rows.truth <= high), np.float64)
+
+
+@dataclass(frozen=True)
+class IntervalWidth(RowMetric):
+    """Mean width of the predicted interval, in the units of the truth: in [0, inf); of two that cover alike, the lower.
+
+    mean of high - low.  Neither higher nor lower is better by itself, so models are not compared by it: interval_score
+    judges width and coverage together.
+    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of high - low.
+    Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
+
+    >>> IntervalWidth()([1.0, 5.0], [[0.0, 2.0], [1.0, 4.0]])
+    2.5
+    """
+
+    better, instead = "neither", "interval_score"
+    name = "interval_width"
+    reads, tasks = "interval", REGRESSION
+    bounds = (0.0, float("inf"))
+    oracle = "np.average(interval[:, 1] - interval[:, 0], weights=w)"
+
+    def per_row(self, rows: Rows) -> Array:
+        """Width of each row's interval."""
+        low, high = rows.interval.T
+        return np.asarray(high - low)
 
 
 def check_alpha(name: str, alpha: float) -> None:

@@ -31,7 +31,7 @@ class RocAuc(OrderMetric):
     Area under the ROC curve; higher is better. Binary: of the positive class. Otherwise one class against the rest:
     `macro` mean over the classes that have both kinds of rows (default), `weighted` by true rows, or `none`.
     max_fpr: below 1, only the part of the curve up to that false positive rate counts, rescaled so that chance is 0.5
-    and perfect 1 (McClish).  Works on raw scores, never squashed.
+    and perfect 1 (McClish).  Works on raw scores, never squashed.  Also called AUC, AUROC, ROC or c-statistic.
     Undefined (single_class) unless both kinds of rows are there.
     Same value as scikit-learn's roc_auc_score (multi_class="ovr").
     Sources: Hanley & McNeil (1982), Radiology 143:29-36; influence: DeLong et al. (1988), Biometrics 44:837-845; part
@@ -122,6 +122,7 @@ class AveragePrecision(CurveMetric):
     sum_i (recall_i - recall_{i-1}) precision_i over the distinct scores from the highest down (a step function, no
     interpolation); chance is the share of positive rows. Read it where positives are rare. Several classes: one against
     the rest, `macro` (default), `weighted` or `none`.  Undefined (no_positive) without positive rows.
+    Also called AP, AUPRC or PR AUC.
     Same value as scikit-learn's average_precision_score.
     Source: Davis & Goadrich (2006), ICML, 233-240.
 

@@ -14,6 +14,7 @@ from assay.predictions import Rows
 from assay.state import Moments, Sums
 from assay.table.labels import Array
 from assay.table.schema import Task
+from assay.totals import SIZE, SQUARE, TRUTH
 
 __all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance", "Huber", "WithinTolerance"]
 
@@ -39,6 +40,10 @@ class MSE(RowMetric):
     def per_row(self, rows: Rows) -> Array:
         """Squared error of each row."""
         return rows.residual**2
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment over all rows."""
+        return None if rows.error_totals is None else rows.error_totals.of(SQUARE)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,10 @@ class MAE(RowMetric):
     def per_row(self, rows: Rows) -> Array:
         """Absolute error of each row."""
         return np.abs(rows.residual)
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment over all rows."""
+        return None if rows.error_totals is None else rows.error_totals.of(SIZE)
 
 
 @dataclass(frozen=True)
@@ -178,12 +187,16 @@ class ErrorAndTruth:
         """(squared error, truth)."""
         return np.stack([MSE().per_row(rows), np.asarray(rows.truth, np.float64)]).T
 
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Means and second moments over all rows."""
+        return None if rows.error_totals is None else rows.error_totals.of(SQUARE, TRUTH)
+
 
 @dataclass(frozen=True)
 class R2(Metric):
     """Share of the truth's variance that the predictions explain: in (-inf, 1], 1 is perfect, 0 is predicting the mean.
 
-    1 - sum (y - f)^2 / sum (y - mean y)^2; higher is better.
+    1 - sum (y - f)^2 / sum (y - mean y)^2; higher is better.  Also called coefficient of determination.
     Undefined (zero_variance) where the truth is constant, one row included. Same value as scikit-learn's r2_score.
 
     >>> R2()([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])

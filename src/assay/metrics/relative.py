@@ -13,6 +13,7 @@ from assay.predictions import Rows
 from assay.state import Moments, Sums
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
+from assay.totals import SHARE
 
 __all__ = ["MAPE", "SMAPE", "WMAPE"]
 
@@ -48,6 +49,15 @@ class MAPE(RowMetric):
         zero = y == 0
         share = np.abs(rows.residual / np.where(zero, 1.0, y))
         return np.stack([np.where(zero, 0.0, share), zero]).T
+
+    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Mean and second moment over all rows, of the relative error and of having a truth of 0."""
+        totals = rows.error_totals
+        if totals is None:
+            return None
+        (mean, m2), zeros = totals.of(SHARE), totals.zeros
+        share = zeros / totals.rows
+        return np.append(mean, share), np.append(m2, zeros * (1 - share))
 
     def compute(self, summary: Sums) -> Array:
         return np.where(summary.mean[..., 1] > 0, np.nan, summary.mean[..., 0])

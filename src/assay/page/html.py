@@ -167,7 +167,8 @@ def figures_table(
 def _comparison(comparison: Comparison) -> Section:
     pairs = twins.of_pairs(comparison)
     lead = (
-        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs (Holm). "
+        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs "
+        f"({comparison.corrected_by}). "
         + (f"Tied for best: {', '.join(comparison.tied)}." if len(comparison.tied) > 1 else f"Best: {comparison.best}.")
     )
     figure = Figure(draw(differences(comparison), "differences"), pairs)
@@ -198,7 +199,7 @@ def _number(value: float | None) -> Cell:
 def _best_models(findings: Findings, reads: str) -> list[str]:
     """The models that give what a chart reads, best first, as many as are drawn."""
     schema = findings.predictions.schema
-    models = [row.model for row in findings.ranked if row.model != findings.baseline]
+    models = [row.model for row in findings.ranked if row.model in schema.models]  # not the baseline, none that failed
     return [m for m in models if schema.offers(m, reads)][:MOST_SHOWN]
 
 

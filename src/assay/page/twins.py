@@ -84,7 +84,14 @@ def of_pairs(comparison: Comparison) -> Table:
             )
         )
     return Table(
-        ("first minus second", f"difference in {comparison.metric}", "p (Holm)", "verdict", "test"), tuple(rows)
+        (
+            "first minus second",
+            f"difference in {comparison.metric}",
+            f"p ({comparison.corrected_by})",
+            "verdict",
+            "test",
+        ),
+        tuple(rows),
     )
 
 

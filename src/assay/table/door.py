@@ -131,7 +131,7 @@ def _task(y: Any, given: Mapping[str, Given], at: At) -> Task:
         _one_reading(y, given)
         return "multilabel"
     kinds = {kind for of_model in given.values() for kind in of_model}
-    if "value" in kinds:
+    if "value" in kinds or "interval" in kinds:
         return "regression"
     column = one(y, "truth")
     if fractional(column):
@@ -286,6 +286,4 @@ def _weight(weight: Any, n: int, at: At) -> Array | None:
     if (values < 0).any():
         row = int(np.argmax(values < 0))
         raise SchemaError(f"weight is {values[row]:.6g} at {at(row)}; weights must be 0 or more")
-    if n and not values.any():
-        raise SchemaError("every weight is 0; give at least one row a positive weight")
     return values

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnseenLabelError
-from assay.kernels import count_pairs, look_up
+from assay.kernels import look_up
 from assay.table.columns import Array, At, at_row, first_null, from_numpy, one, plain, tidy
 
 __all__ = ["Array", "Label", "coded", "declared", "encode", "recode", "spellings"]
@@ -66,20 +66,14 @@ def _encode_integers(values: Array, low: int, high: int) -> tuple[Array, list[La
     if values.dtype.kind == "b":
         seen = [v for v, here in ((False, not values.all()), (True, values.any())) if here]
         return (values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)), list(seen)
-    if values.dtype == np.uint8:
-        shifted, low = values, 0
-    else:
-        # Shifted within 64 bits: int8 would overflow, and uint64 does not fit int64.
-        shifted = (values - np.uint64(low) if values.dtype == np.uint64 else values.astype(np.int64) - low).astype(
-            np.intp
-        )
-    count = np.bincount(shifted, minlength=high - low + 1)
-    seen_at = np.flatnonzero(count)
-    if len(seen_at) == len(count):
-        return _smallest(shifted, len(count)), [int(v) + low for v in seen_at]
-    table = np.zeros(len(count), np.int64)
-    table[seen_at] = np.arange(len(seen_at))
-    return _smallest(table, len(seen_at))[shifted], [int(v) + low for v in seen_at]
+    size = high - low + 1
+    codes = look_up(values, low, _smallest(np.arange(size + 1), size + 1))
+    seen_at = _used(codes, size)
+    if len(seen_at) < size:
+        table = np.zeros(size, np.int64)
+        table[seen_at] = np.arange(len(seen_at))
+        codes = _smallest(table, len(seen_at))[codes]
+    return _smallest(codes, len(seen_at)), [int(v) + low for v in seen_at]
 
 
 def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Label]]:
@@ -88,7 +82,7 @@ def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Lab
     coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
     codes, values = plain(coded.indices), coded.dictionary
     # A dictionary may list values that no row holds (categories, slices of a longer column): they are not seen here.
-    used = np.flatnonzero(_occurring(codes, len(values)))
+    used = _used(codes, len(values))
     if len(used) < len(values):
         table = np.zeros(len(values), np.int64)
         table[used] = np.arange(len(used))
@@ -102,12 +96,14 @@ def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Lab
     return _smallest(codes, len(distinct)), [label for label in distinct if label is not None]
 
 
-def _occurring(codes: Array, size: int) -> Array:
-    """How often each code occurs (size,): a small table counts faster in bytes."""
-    if len(codes) < 1 << 12 or size >= 1 << 6:
-        return np.bincount(codes.astype(np.intp, copy=False), minlength=size)
-    narrow = codes.astype(np.uint8)
-    return np.diagonal(count_pairs(narrow, narrow, size))
+def _used(codes: Array, size: int) -> Array:
+    """Which of the codes below `size` occur, ascending; mostly the first rows show that all do."""
+    head = codes[: 64 * size + 1024]
+    for some in (head, codes):
+        found = np.flatnonzero(np.bincount(some.astype(np.intp, copy=False), minlength=size))
+        if len(found) == size:
+            break
+    return found
 
 
 def coded(values: Any, classes: Sequence[Label], where: str, at: At = at_row) -> Array:
@@ -135,7 +131,7 @@ def _by_value(column: Array, classes: Sequence[Label]) -> Array | None:
         return None
     table = _codes_for(high - low + 1, len(classes))
     table[np.array(classes, np.int64) - low] = np.arange(len(classes))
-    return _looked_up(column, low, table)
+    return _looked_up(column, low, table, len(classes))
 
 
 def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Array | None:
@@ -146,18 +142,22 @@ def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Arra
     if len(values) >= 1 << 16 or not all(type(value) is kind for value in values):
         return None
     table = _codes_for(len(values), len(classes))
-    table[:-1] = [place.get(value, len(classes)) for value in values]
-    return _looked_up(plain(column.indices), 0, table)
+    table[:-1] = [place.get(value, table[-1]) for value in values]
+    return _looked_up(plain(column.indices), 0, table, len(classes))
 
 
 def _codes_for(size: int, classes: int) -> Array:
-    """A table for `look_up` that holds nothing yet: the code after the last stands for no class."""
-    return np.full(size + 1, classes, np.uint8 if classes < 1 << 8 else np.uint16 if classes < 1 << 16 else np.uint32)
+    """A table for `look_up` that holds nothing yet: its last entry stands for no class.
+
+    No class and no place in the table has that number, so that a table of places in order holds no unknown label.
+    """
+    none = max(size, classes)
+    return np.full(size + 1, none, np.uint8 if none < 1 << 8 else np.uint16 if none < 1 << 16 else np.uint32)
 
 
-def _looked_up(column: Array, low: int, table: Array) -> Array | None:
+def _looked_up(column: Array, low: int, table: Array, classes: int) -> Array | None:
     found = look_up(column, low, table)
-    return _smallest(found, int(table[-1])) if len(found) == len(column) else None
+    return _smallest(found, classes) if len(found) == len(column) else None
 
 
 def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:

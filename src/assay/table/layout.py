@@ -16,7 +16,7 @@ from assay.table.columns import Array, from_numpy, numbers, plain, tidy
 from assay.table.door import unique
 from assay.table.files import About, File, is_text
 from assay.table.labels import Label, encode, spellings
-from assay.table.schema import BY_CLASS, KINDS, SPECIAL, Kind, parse_column
+from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
 
 __all__ = ["Key", "Part", "joined", "layout", "parts", "roles", "stacked"]
 
@@ -116,12 +116,12 @@ def _key(name: str, alone: bool, model: str) -> Key:
 
 def _declares(name: str) -> bool:
     model, kind, _ = parse_column(name)
-    return kind is not None and model not in ("", *BY_CLASS)
+    return kind is not None and model not in ("", *BY_PART)
 
 
 def _kind_alone(name: str) -> bool:
     head, dot, label = name.partition(".")
-    return name in KINDS or (head in BY_CLASS and bool(dot and label))
+    return name in KINDS or (head in BY_PART and bool(dot and label))
 
 
 def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -> list[Part]:

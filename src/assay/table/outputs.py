@@ -15,7 +15,7 @@ import pyarrow as pa
 from assay.errors import SchemaError
 from assay.table.columns import Array, At, Unnamed, at_row, numbers, plain, tidy, width
 from assay.table.labels import coded, spellings
-from assay.table.schema import KINDS, Kind, Schema, parse_column
+from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
 
 __all__ = ["Given", "aligned", "by_model", "finite", "fractional", "gathered", "indicators", "typed", "unscored"]
 
@@ -57,7 +57,7 @@ def gathered(found: dict[str, Given], model: str, kind: Kind | None, label: str 
 
 
 def typed(model: str, kinds: Given, schema: Schema, n: int, at: At = at_row) -> dict[Kind, Array]:
-    """Every kind of one model's columns, checked: label codes (n,), proba and logit (n, k), score and value (n,)."""
+    """Every kind of one model's columns, checked; see `Predictions` for their types and shapes."""
     found: dict[Kind, Array] = {}
     for named, values in kinds.items():
         kind = named or _bare_kind(model, values, schema)
@@ -257,7 +257,39 @@ def _values(values: Any, schema: Schema, where: str, at: At) -> Array:
     return finite(numbers(values, where, at), where, at)
 
 
-_OF_KIND = {"label": _labels, "proba": _probabilities, "logit": _logits, "score": _scores, "value": _values}
+def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
+    """Low and high end (n, 2)."""
+    if schema.task != "regression":
+        raise SchemaError(f"{where}: a predicted interval needs task='regression'; this task is {schema.task}")
+    if isinstance(values, Mapping) and not isinstance(values, Unnamed):
+        if set(values) != set(ENDS):
+            shown = ", ".join(map(str, values))
+            raise SchemaError(
+                f"{where} has {shown}; name its two columns <model>.interval.low and <model>.interval.high"
+            )
+        values = np.stack([numbers(values[end], f"{where}, {end} end", at) for end in ENDS], axis=1)
+    table = finite(np.asarray(_matrix(_joined(values), where), np.float64), where, at)
+    if table.ndim != 2 or table.shape[1] != 2:
+        raise SchemaError(f"{where} has shape {table.shape}; expected (n, 2), the low and the high end of each row")
+    turned = table[:, 0] > table[:, 1]
+    if turned.any():
+        row = int(np.argmax(turned))
+        raise SchemaError(
+            f"{where} is from {table[row, 0]:.6g} to {table[row, 1]:.6g} at {at(row)} ({int(turned.sum())} such rows); "
+            f"the low end comes first and is at most the high end. Sort the two where quantiles cross."
+        )
+    return table
+
+
+def _joined(values: Any) -> Any:
+    """The columns of a frame without names, side by side."""
+    return np.stack([numbers(c, "column") for c in values.values()], axis=1) if isinstance(values, Mapping) else values
+
+
+_OF_KIND = {
+    "label": _labels, "proba": _probabilities, "logit": _logits, "score": _scores, "value": _values,
+    "interval": _intervals,
+}  # fmt: skip
 
 
 def finite(values: Array, where: str, at: At) -> Array:

@@ -10,15 +10,17 @@ from typing import Literal, TypeAlias, get_args
 
 from assay.table.labels import Label
 
-__all__ = ["BY_CLASS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
+__all__ = ["BY_PART", "ENDS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
 
 Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
-Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value"]
+Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPECIAL = ("id", "weight", "fold", "split", "cluster")
 
 TASKS: tuple[Task, ...] = get_args(Task)
-BY_CLASS: tuple[Kind, ...] = ("proba", "logit", "label")
+# Kinds that may have a column for each class, and for each end of an interval.
+BY_PART: tuple[Kind, ...] = ("proba", "logit", "label", "interval")
+ENDS = ("low", "high")
 
 # What each reading of a model can be made from, best source first.
 SOURCES: Mapping[str, tuple[Kind, ...]] = {
@@ -26,6 +28,7 @@ SOURCES: Mapping[str, tuple[Kind, ...]] = {
     "proba": ("proba", "logit"),
     "score": ("score", "logit", "proba"),
     "value": ("value",),
+    "interval": ("interval",),
 }
 
 
@@ -54,7 +57,7 @@ class Schema:
         return self.classes.index(self.positive)
 
     def offers(self, model: str, reads: str) -> bool:
-        """Whether `model` gives what a metric reads ("label", "proba", "score" or "value")."""
+        """Whether `model` gives what a metric reads ("label", "proba", "score", "value" or "interval")."""
         kinds = self.models[model]
         if reads == "score" and self.task in ("multiclass", "multilabel"):
             return "proba" in kinds or "logit" in kinds
@@ -66,15 +69,15 @@ class Schema:
 
 
 def parse_column(name: str) -> tuple[str, Kind | None, str | None]:
-    """Model, kind and class that a column name declares; where it could be read in two ways, the first kind counts.
+    """Model, kind and class (or end) that a column name declares; where that could be two kinds, the first counts.
 
     >>> parse_column("bert.large.proba.cat"), parse_column("svm.score"), parse_column("svm")
     (('bert.large', 'proba', 'cat'), ('svm', 'score', None), ('svm', None, None))
     """
-    found = [(name.find(f".{kind}."), kind) for kind in BY_CLASS if f".{kind}." in name]
+    found = [(name.find(f".{kind}."), kind) for kind in BY_PART if f".{kind}." in name]
     if found:
-        at, by_class = min(found)
-        return name[:at], by_class, name[at + len(by_class) + 2 :]
+        at, by_part = min(found)
+        return name[:at], by_part, name[at + len(by_part) + 2 :]
     model, dot, kind_text = name.rpartition(".")
     if dot and kind_text in KINDS:
         return model, kind_text, None

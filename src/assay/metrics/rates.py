@@ -1,0 +1,67 @@
+"""Metrics of how often a class is predicted: what criteria of fairness hold between groups.
+
+>>> SelectionRate()([0, 1, 1, 0], [1, 1, 1, 0])
+0.75
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from assay.metric import Average, Ratio
+from assay.state import Counts
+from assay.table.labels import Array
+
+__all__ = ["FalsePositiveRate", "SelectionRate"]
+
+_TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w), 9)"
+_AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
+
+
+@dataclass(frozen=True)
+class SelectionRate(Ratio):
+    """Share of the rows predicted as a class (of the positive class in binary tasks): in [0, 1].
+
+    (tp + fp) / n. What demographic parity compares. Neither higher nor lower is better: it judges no prediction, so
+    models are not compared by it.  Also called positive rate or acceptance rate.
+    Undefined (no_samples) without rows. Same value as fairlearn's selection_rate.
+    Source: Calders, Kamiran & Pechenizkiy (2009), ICDM workshops, 13-18.
+
+    >>> SelectionRate()([0, 1, 1, 0], [1, 1, 1, 0])
+    0.75
+    """
+
+    better, instead = "neither", "precision or recall"
+    name = "selection_rate"
+    average: Average = "auto"
+    proportion = True
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = f"{_AVERAGED}(counted({_TABLES}[:, :, 1].sum(axis=1)) / counted({_TABLES}.sum(axis=(1, 2))))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.predicted, np.broadcast_to(c.all, c.predicted.shape)
+
+
+@dataclass(frozen=True)
+class FalsePositiveRate(Ratio):
+    """Of the rows not of a class, the share predicted as it (1 - specificity): in [0, 1], lower is better.
+
+    fp / (fp + tn). Undefined (no_negative) where every row is of the class.  Also called FPR, fall-out or false alarm
+    rate.  Same value as fairlearn's false_positive_rate.
+
+    >>> FalsePositiveRate()([0, 1, 1, 0], [1, 1, 1, 0])
+    0.5
+    """
+
+    name = "false_positive_rate"
+    average: Average = "auto"
+    proportion = True
+    better = "lower"
+    undefined = "no_negative"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 1]) / counted({_TABLES}[:, 0].sum(axis=1)))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        negatives = c.all - c.support
+        # A difference of sums is exactly 0 where it is no more than their rounding error.
+        return c.fp, np.where(negatives > 1e-12 * c.all, negatives, 0).astype(np.float64)
