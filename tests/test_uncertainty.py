@@ -1,17 +1,25 @@
 """Intervals: against other packages, at the extremes, and by simulation."""
 
 import math
+from contextlib import suppress
+from itertools import product
 from statistics import NormalDist
 
 import numpy as np
 import pytest
+from scipy.special import gammaln
 from scipy.stats import t as student
 from statsmodels.stats.proportion import proportion_confint
 
 from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
+from assay.metric import METRICS
 from assay.predictions import Predictions
 from assay.proportions import t_quantile, wilson
+from assay.sample import Sample
+from assay.state import Confusion, ConfusionTable
+from assay.table.schema import Schema
+from assay.uncertainty import interval
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 30), (28, 30), (30, 30), (500, 1000)])
@@ -229,7 +237,7 @@ def test_a_figure_without_a_range_of_rows_that_are_all_alike_has_no_interval_and
     assert (row.value, row.method) == (1 if metric == "r2" else 0, "")
     assert math.isnan(row.low)
     assert math.isnan(row.high)
-    assert row.note == "no interval: nothing shows how much the rows vary"
+    assert row.note == "no interval can be had from these rows"
 
 
 @pytest.mark.parametrize(
@@ -257,7 +265,7 @@ def bootstrap_t(x, rng, tail=0.025):
 
 
 def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
-    """Its upper end with those and one more, farther out than the largest; its lower is that of 0.7 of the error."""
+    """Its upper end with those and one more, farther out than the largest; its lower is that of 0.9 of the error."""
     rng = np.random.default_rng(7)
     y = rng.normal(size=60)
     f = y + rng.standard_t(3, size=60)
@@ -265,7 +273,7 @@ def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
     x = (y - f) ** 2
     farther = np.append(x, x.mean() + (x.max() - x.mean()) * (1 + 15 / 60))
     assert row.method == "bootstrap-t"
-    assert row.low == pytest.approx(bootstrap_t(x, rng, 2 * 0.7 * 0.025)[0], rel=0.1)
+    assert row.low == pytest.approx(bootstrap_t(x, rng, 0.9 * 0.05)[0], rel=0.1)
     assert row.high == pytest.approx(bootstrap_t(farther, rng)[1], rel=0.12)
 
 
@@ -365,8 +373,78 @@ def numbers(rng, n):
 
 @pytest.mark.parametrize(("draw", "n"), [(calibrated, 30), (calibrated, 100), (numbers, 30), (numbers, 100)])
 def test_intervals_hold_the_truth_about_as_often_as_they_say(draw, n):
-    """The bench in small: 250 runs have a standard error of 1.4 points at 95 %."""
+    """The bench in small: 250 runs have a standard error of 1.4 points at 95 %, and of 1 point at 97.5 %."""
     metrics = ["mse", "rmse", "r2"] if draw is numbers else ["f1", "mcc", "roc_auc", "log_loss", "brier"]
     population = evaluate(draw(np.random.default_rng(1), 1_000_000), metrics, intervals=False)
     for metric, share in covered(draw, metrics, {row.metric: row.value for row in population.rows}, n).items():
-        assert share >= 0.95 - 2.5 * 0.0138, (metric, share)
+        assert 0.93 - 2.5 * 0.0138 <= share <= 0.975 + 2 * 0.01, (metric, share)
+
+
+def rare(rng, n):
+    """One row in 20 is positive and one positive in 20 scores like a negative: a row that many samples lack."""
+    y = (rng.random(n) < 0.05).astype(int)
+    score = rng.normal(size=n) + 4 * y * (rng.random(n) < 0.95)
+    return Predictions.from_arrays(y, {"m.score": score}, classes=[0, 1], positive=1)
+
+
+def test_an_area_of_few_positive_rows_allows_for_one_that_is_misranked():
+    """DeLong's interval alone, or with more rows like those there are, holds the truth in 0.85 of these samples."""
+    truth = evaluate(rare(np.random.default_rng(1), 1_000_000), "roc_auc", intervals=False).value
+    assert covered(rare, ["roc_auc"], {"roc_auc": truth}, 400)["roc_auc"] >= 0.95 - 2.5 * 0.0138
+
+
+def tables(n, shares):
+    """Every table of two classes (tables, 2, 2) of n rows that may well come of these shares, and its probability."""
+    cut = product(range(n + 1), repeat=3)
+    cells = np.array([(*abc, n - sum(abc)) for abc in cut if sum(abc) <= n])
+    p = np.exp(gammaln(n + 1) - gammaln(cells + 1).sum(axis=1) + cells @ np.log(shares))
+    likely = p > 2e-5
+    return cells[likely].reshape(-1, 2, 2), p[likely] / p[likely].sum()
+
+
+COUNTED = ("accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "cohen_kappa")
+
+
+@pytest.mark.parametrize("right", [0.95, 0.7])
+def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_all_tables(right):
+    """Balanced classes and symmetric errors: no simulation, but the law of the table itself."""
+    schema = Schema("binary", (0, 1), {}, 1)
+    metrics = {name: METRICS.parse(name).on(schema) for name in COUNTED}
+    truth = dict.fromkeys(COUNTED, right) | {"mcc": 2 * right - 1, "cohen_kappa": 2 * right - 1}
+    found, p = tables(30, np.array([right, 1 - right, 1 - right, right]) / 2)
+    held, defined = dict.fromkeys(COUNTED, 0.0), dict.fromkeys(COUNTED, 0.0)
+    n = np.array([30])
+    for table, chance in zip(found, p, strict=True):
+        value = ConfusionTable(table[None], table[None], np.array([np.trace(table)]), n, n, n)
+        sample = Sample(Confusion(), value, schema, False, False, 0)
+        for name, metric in metrics.items():
+            low, high = (float(end[0]) for end in interval(metric, sample)[:2])
+            defined[name] += chance * (not math.isnan(low))
+            held[name] += chance * (low - 1e-12 <= truth[name] <= high + 1e-12)
+    for name in COUNTED:
+        # Wilson's interval of a share of 0.7 of 30 rows holds it in 0.9298 of samples: the law of 30 rows, not a fault.
+        assert 0.9295 <= held[name] / defined[name] <= 0.975, name
+
+
+def degenerate(n):
+    """Tables of which every row is as good, or as bad, as any other."""
+    y, k, v = np.arange(n) % 2, np.arange(n) % 3, np.arange(float(n))
+    labels = np.arange(3 * n).reshape(n, 3) % 2
+    sure = [(1.0, 0.0), (0.9, 0.1), (0.1, 0.9)]
+    yield from (Predictions.from_arrays(y, {"m.proba": np.where(y == 1, a, b)}, classes=[0, 1]) for a, b in sure)
+    yield Predictions.from_arrays(y, {"m": y}, classes=[0, 1], cluster=np.arange(n) // 2)
+    yield from (Predictions.from_arrays(k, {"m.proba": np.eye(3)[k] * (1 - 3 * low) + low}) for low in (0.0, 0.1))
+    yield Predictions.from_arrays(labels, {"m.proba": labels.astype(float)}, task="multilabel")
+    yield from (Predictions.from_arrays(v, {"m": v + off}, task="regression") for off in (0.0, 1.0))
+
+
+@pytest.mark.parametrize("metric", METRICS.names())
+def test_no_interval_of_a_small_sample_has_no_width(metric):
+    """Where the rows do not show how much the figure varies: what its range allows, or no interval and a note."""
+    for p in degenerate(12):
+        with suppress(UnsupportedError):
+            for row in evaluate(p, metric).rows:
+                if math.isnan(row.low):
+                    assert row.note, row
+                else:
+                    assert row.low < row.high, row

@@ -35,6 +35,8 @@ __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jo
 
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
+# What is said of a figure without an interval.
+NO_INTERVAL = "no interval can be had from these rows"
 
 
 class Row(NamedTuple):
@@ -266,7 +268,8 @@ def _figures(
     method = ""
     sketched = isinstance(sample.state, Kept) and sample.sketched
     unknown = sketched and not _apart(metric, frame)
-    if question.intervals and n and not unknown:
+    wanted = bool(question.intervals and n and not unknown)
+    if wanted:
         asked = question.intervals if isinstance(question.intervals, str) else None
         *ends, method = interval(metric, sample, question.confidence, asked)
         low, high = (np.asarray(end, np.float64).tolist() for end in ends)
@@ -276,9 +279,7 @@ def _figures(
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, sample) if isnan(value) else ""
-        if question.intervals and n and not unknown and isnan(a) and not undefined:
-            undefined = "no interval: nothing shows how much the rows vary"
+        undefined = _reason(metric, sample) if isnan(value) else NO_INTERVAL if wanted and isnan(a) else ""
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few))) if undefined or few else said
         result.append(Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note))

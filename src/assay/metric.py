@@ -106,6 +106,14 @@ class Metric(Member):
         found = self.interval(schema)
         return found if found in ("t", "delong") else "bootstrap"
 
+    def margin(self, schema: Schema) -> float:
+        """How far from the near end of the range the next row may be, though no row has been: a quarter of it."""
+        return (self.bounds[1] - self.bounds[0]) / 4 if np.isfinite(self.bounds).all() else 0.0
+
+    def otherwise(self, value: float, schema: Schema) -> float:
+        """The value of a row unlike rows that all have this one; nan where that cannot be known."""
+        return float("nan")
+
     def note(self, summary: Any, schema: Schema) -> str:
         """What a reader of the figure must know beside it, or ""."""
         return ""
@@ -253,14 +261,6 @@ class RowMetric(Metric):
 
     def interval(self, schema: Schema) -> Interval:
         return "t"
-
-    def margin(self, schema: Schema) -> float:
-        """How far from the near end of its range the next row may be, though no row has been: an eighth of it."""
-        return (self.bounds[1] - self.bounds[0]) / 8 if np.isfinite(self.bounds).all() else 0.0
-
-    def otherwise(self, value: float, schema: Schema) -> float:
-        """The value of a row unlike rows that all have this one; nan where that cannot be known."""
-        return float("nan")
 
 
 class ValueMetric(Metric):

@@ -6,14 +6,13 @@
 """
 
 from collections.abc import Callable, Mapping
-from statistics import NormalDist
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from assay.areas import delong
 from assay.errors import UnsupportedError
-from assay.metric import CurveMetric, Metric, RowMetric
+from assay.metric import CurveMetric, Metric
 from assay.order import drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective
@@ -53,26 +52,30 @@ def interval(metric: Metric, sample: Sample, confidence: float = 0.95, method: s
     figures = metric.figures(sample.summary)
     found = PROCEDURES[method](metric, sample, confidence)
     low, high = (np.clip(np.ravel(end), *metric.bounds) for end in found[:2])
-    if isinstance(metric, CurveMetric):
-        low, high = _with_a_width(metric, sample, figures, low, high, confidence)
+    low, high = _with_a_width(metric, sample, figures, low, high, confidence)
+    undefined = np.isnan(figures) | np.isnan(low) | np.isnan(high)
     # The point belongs to its interval; a posterior quantile may just miss a figure at the end of its range.
     low, high = np.fmin(low, figures), np.fmax(high, figures)
-    undefined = np.isnan(figures) | np.isnan(np.ravel(found.low)) | np.isnan(np.ravel(found.high))
     return Interval(np.where(undefined, np.nan, low), np.where(undefined, np.nan, high), found.method)
 
 
 def _with_a_width(
-    metric: CurveMetric, sample: Sample, figures: Array, low: Array, high: Array, confidence: float
+    metric: Metric, sample: Sample, figures: Array, low: Array, high: Array, confidence: float
 ) -> tuple[Array, Array]:
-    """A perfect ranking varies in no replicate: there Wilson's interval on as many rows as the smaller class has."""
-    flat = (low == high) & np.isin(figures, metric.bounds) & np.isfinite(metric.bounds).all()
+    """Where no replicate varies: Wilson's interval on as many rows as there are (of a ranking, in the smaller class; of
+    clusters, as many as those), and none where the metric has no range."""
+    flat = low == high
     if not flat.any():
         return low, high
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    fewest = min((min(size) for size in sample.summary.sizes if min(size)), default=0)
-    gap = z**2 / (fewest + z**2) * (metric.bounds[1] - metric.bounds[0])
-    top = figures == metric.bounds[1]
-    return np.where(flat & top, high - gap, low), np.where(flat & ~top, low + gap, high)
+    least, most = metric.bounds
+    if not np.isfinite(metric.bounds).all():
+        return np.where(flat, np.nan, low), np.where(flat, np.nan, high)
+    sizes = sample.summary.sizes if isinstance(metric, CurveMetric) else []
+    rows = [min((min(size) for size in sizes if min(size)), default=sample.n)]
+    rows += [int(np.count_nonzero(sample.value.rows))] if sample.clustered and sample.bucketed else []
+    ends = wilson((figures - least) / (most - least) * min(rows), np.array(float(min(rows))), confidence)
+    first, last = (np.clip(least + end * (most - least), least, most) for end in ends)
+    return np.where(flat, np.minimum(first, figures), low), np.where(flat, np.maximum(last, figures), high)
 
 
 def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
@@ -136,7 +139,7 @@ def _alike(metric: Metric, sample: Sample, n: float, confidence: float) -> Inter
     if np.isfinite(metric.bounds).all():
         return Interval(*_in_range(metric, sample.summary, n, confidence), "wilson")
     value = metric.figures(sample.summary)
-    other = metric.otherwise(float(value[0]), sample.schema) if isinstance(metric, RowMetric) else np.nan
+    other = metric.otherwise(float(value[0]), sample.schema)
     if not np.isfinite(other):
         return NONE
     most = wilson(np.array(0.0), np.array(n), confidence)[1] * (other - value)
@@ -170,8 +173,9 @@ def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
     if not _spreads(summary) or not (above * below.sum() - above.sum() * below).any():
         return _alike(metric, sample, float(effective(summary)[0]), confidence)
     bounds = (-np.inf, np.inf) if isinstance(metric, OfSums) else metric.bounds
-    margin = metric.margin(sample.schema) if isinstance(metric, RowMetric) else 0.0
-    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, margin)
+    # A divisor that varies from row to row makes the guarded end err as well.
+    even = not np.array_equal(below, value.weight[filled])
+    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, metric.margin(sample.schema), even)
     if np.isfinite(metric.bounds).all():
         most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
         low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))

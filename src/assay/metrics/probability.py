@@ -78,9 +78,9 @@ class LogLoss(RowMetric):
         return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
     def margin(self, schema: Schema) -> float:
-        """Half of what a chance forecast costs."""
+        """The cost of giving the truth half the probability that chance would."""
         k = 2 if schema.task == "multilabel" else schema.k
-        return float(np.log(max(k, 2)) / 2)
+        return float(np.log(2 * max(k, 2)))
 
     def otherwise(self, value: float, schema: Schema) -> float:
         """What a row costs that was forecast alike, but whose truth is another class (of several labels: of one)."""
