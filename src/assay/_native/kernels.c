@@ -1,4 +1,4 @@
-/* The hot loops of assay/kernels.py, compiled: the same functions on the same inputs, without temporaries.
+/* The hot loops of assay/kernels/, compiled: the same functions on the same inputs, without temporaries.
  * Arrays come in through the buffer protocol, C-contiguous; results are written into arrays that the caller made.
  * Sums are float64 in blocks, counts int64. The interpreter's lock is released while a loop runs.
  */
@@ -994,7 +994,7 @@ static PyMethodDef methods[] = {
     METHOD(row_facts),   METHOD(sum_facts), METHOD(sum_errors),    METHOD(count_labels), METHOD(label_ranks),
     METHOD(bin_rows),    {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.py.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

@@ -1,0 +1,94 @@
+"""Counts: how often codes, pairs of codes and sets of labels occur.
+
+>>> import numpy as np
+>>> count_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+[[1, 1], [0, 1]]
+"""
+
+from typing import Any
+
+import numpy as np
+
+from assay.kernels.twin import BLOCK, Array, with_twin
+
+__all__ = ["count_labels", "count_pairs", "count_sets", "look_up"]
+
+
+@with_twin
+def count_pairs(
+    first: Array, second: Array, k: int, weight: Array | None = None, cell: Array | None = None, cells: int = 1
+) -> Array:
+    """How often (or with what weight) each pair of codes occurs: (k, k), or (cells, k, k) where `cell` is given.
+
+    Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
+    """
+    if k == 2 and weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
+        return _pairs_of_two(first, second)
+    size = cells * k * k
+    table = np.zeros(size, np.int64 if weight is None else np.float64)
+    buffer = np.empty(min(BLOCK, len(first)), np.intp)
+    for start in range(0, len(first), BLOCK):
+        block = slice(start, start + BLOCK)
+        code = buffer[: len(first[block])]
+        np.multiply(first[block], k, out=code, dtype=np.intp, casting="unsafe")
+        code += second[block]
+        if cell is not None:
+            code += np.multiply(cell[block], k * k, dtype=np.intp, casting="unsafe")
+        table += np.bincount(code, None if weight is None else weight[block], minlength=size)
+    return table.reshape((k, k) if cell is None else (cells, k, k))
+
+
+def _pairs_of_two(first: Array, second: Array) -> Array:
+    if max(first.max(), second.max()) > 1:
+        raise ValueError("a code is not below 2")
+    one, other, both = (np.count_nonzero(codes) for codes in (first, second, first & second))
+    return np.array([[len(first) - one - other + both, other - both], [one - both, both]])
+
+
+@with_twin
+def look_up(values: Array, low: int, table: Array) -> Array:
+    """The code (n,) that a table gives each integer from `low` on; empty where one has none.
+
+    The last entry of the table stands for what it does not hold.
+    """
+    none = table[-1]
+    if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
+        return np.empty(0, table.dtype)
+    if none >= len(table) - 1 and np.array_equal(table[:-1], np.arange(len(table) - 1)):
+        return _less(values, low, table.dtype)
+    codes: Array = table[_less(values, low, np.dtype(np.intp))]
+    return np.empty(0, table.dtype) if (codes == none).any() else codes
+
+
+def _less(values: Array, low: int, dtype: np.dtype[Any]) -> Array:
+    """values - low in the integers of `dtype`, which hold the difference where they may not hold either of the two."""
+    bits = 8 * dtype.itemsize
+    shift = np.array(low % (1 << bits), f"u{dtype.itemsize}").astype(dtype)
+    less: Array = np.subtract(values, shift, dtype=dtype, casting="unsafe")
+    return less
+
+
+@with_twin
+def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
+    """Hits, true and predicted labels of 0/1 tables (n, k): per label (3, k) int64, and per row (n, 3) int32."""
+    n, k = truth.shape
+    by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
+    for start in range(0, n, 255):
+        block = slice(start, start + 255)
+        t, p = truth[block], said[block]
+        for i, table in enumerate((t & p, t, p)):
+            by_label[i] += np.add.reduce(table, axis=0, dtype=np.uint8)
+    for start in range(0, n, BLOCK):
+        block = slice(start, start + BLOCK)
+        for i, table in enumerate((truth[block] & said[block], truth[block], said[block])):
+            by_row[block, i] = np.count_nonzero(table.view(bool), axis=1)
+    return by_label, by_row
+
+
+@with_twin
+def count_sets(truth: Array, said: Array) -> tuple[Array, Array]:
+    """As count_labels, but for how many rows have so many hits, true and predicted labels: (k + 1, k + 1, k + 1)."""
+    by_label, by_row = count_labels(truth, said)
+    shape = (truth.shape[1] + 1,) * 3
+    code = np.ravel_multi_index(tuple(by_row.T), shape) if len(by_row) else np.zeros(0, np.int64)
+    return by_label, np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)

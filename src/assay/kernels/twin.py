@@ -1,0 +1,40 @@
+"""Twin: how a kernel is replaced by its compiled form, where the package was built with a compiler.
+
+>>> from assay.kernels import count_pairs
+>>> callable(count_pairs)
+True
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, TypeVar, cast
+
+import numpy.typing as npt
+
+from assay._native import TWINS
+
+__all__ = ["BLOCK", "Array", "in_use", "with_twin"]
+
+Array = npt.NDArray[Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+BLOCK = 32_768  # rows that are looked at a few times, and stay in cache
+
+
+def in_use() -> str:
+    """Which kernels run: "compiled" or "numpy"."""
+    return "compiled" if TWINS else "numpy"
+
+
+def with_twin(reference: F) -> F:
+    """The compiled twin of a kernel, with the kernel itself for inputs that the twin does not take."""
+    twin = TWINS.get(reference.__name__)
+    if twin is None:
+        return reference
+
+    @wraps(reference)
+    def kernel(*args: Any, **options: Any) -> Any:
+        found = twin(*args, **options)
+        return reference(*args, **options) if found is None else found
+
+    return cast(F, kernel)
