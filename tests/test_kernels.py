@@ -1,9 +1,11 @@
 """The compiled kernels against their NumPy references, on the same inputs: counts exact, sums to twelve digits."""
 
+import importlib.util
 import json
 import os
 import subprocess
 import sys
+import types
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -512,6 +514,7 @@ def test_threads_count_the_same():
 
 SCRIPT = """
 import sys
+import types
 from assay.cli import main
 from assay.kernels import in_use
 print(in_use())
@@ -542,3 +545,12 @@ def test_without_the_compiled_kernels_the_figures_are_the_same(tmp_path):
         assert [a[:2] for a in ours] == [b[:2] for b in theirs]
         pairs = [[np.nan if v is None else v for row in side for v in row[2:]] for side in (ours, theirs)]
         np.testing.assert_allclose(*pairs, rtol=1e-9, atol=1e-12)
+
+
+def test_kernels_built_from_an_older_source_are_left_aside(monkeypatch):
+    older = types.ModuleType("assay._native.kernels", "Compiled kernels; see assay/kernels.py.")
+    monkeypatch.setitem(sys.modules, "assay._native.kernels", older)
+    spec = importlib.util.find_spec("assay._native")
+    fresh = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(fresh)
+    assert fresh.TWINS == {}
