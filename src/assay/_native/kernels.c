@@ -165,7 +165,7 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         uint64_t wrong = 0;                                                                                            \
         int64_t same = 0;                                                                                              \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
-        if (same == size && (int64_t)none >= size) { /* codes already, but for where they begin */                                              \
+        if (same == size && (int64_t)none >= size) { /* codes already, but for where they begin */                     \
             for (int64_t i = 0; i < n; i++) {                                                                          \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
@@ -994,7 +994,7 @@ static PyMethodDef methods[] = {
     METHOD(row_facts),   METHOD(sum_facts), METHOD(sum_errors),    METHOD(count_labels), METHOD(label_ranks),
     METHOD(bin_rows),    {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels; see assay/kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 2; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }
