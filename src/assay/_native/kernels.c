@@ -920,7 +920,7 @@ static void labels_of(const uint8_t *truth, const uint8_t *said, int64_t n, int6
             int32_t found[3];
             labels_by_row(t, p, k, last, found);
             if (by_row) memcpy(by_row + 3 * (start + i), found, sizeof(found));
-            else table[(found[0] * (k + 1) + found[1]) * (k + 1) + found[2]]++;
+            else if (found[1] <= k && found[2] <= k) table[(found[0] * (k + 1) + found[1]) * (k + 1) + found[2]]++;
         }
     }
 }
@@ -935,7 +935,6 @@ static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t 
     uint8_t *lane = malloc(3 * TOGETHER * k + 1);
     known = known && lane;
     Py_BEGIN_ALLOW_THREADS
-    known = known && highest_uint8_t(x[0].data, n * k) < 2 && highest_uint8_t(x[1].data, n * k) < 2;
     int32_t *by_row = x[3].type == 'i' ? x[3].data : NULL;
     if (known) labels_of(x[0].data, x[1].data, n, k, x[2].data, by_row, x[3].data, lane);
     Py_END_ALLOW_THREADS
