@@ -73,16 +73,22 @@ def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
     """Hits, true and predicted labels of 0/1 tables (n, k): per label (3, k) int64, and per row (n, 3) int32."""
     n, k = truth.shape
     by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
-    for start in range(0, n, 255):
-        block = slice(start, start + 255)
-        t, p = truth[block], said[block]
-        for i, table in enumerate((t & p, t, p)):
-            by_label[i] += np.add.reduce(table, axis=0, dtype=np.uint8)
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
         for i, table in enumerate((truth[block] & said[block], truth[block], said[block])):
+            by_label[i] += _sums_of_bits(table)
             by_row[block, i] = np.count_nonzero(table.view(bool), axis=1)
     return by_label, by_row
+
+
+def _sums_of_bits(table: Array) -> Array:
+    """Sums of columns of 0 and 1 (n, k), int64: 255 rows at a time fit a byte, and bytes are added many at a time."""
+    n, k = table.shape
+    wide = n // 255
+    many = np.add.reduce(table[: 255 * wide].reshape(255, wide * k), axis=0, dtype=np.uint8)
+    return np.asarray(
+        many.reshape(wide, k).sum(axis=0, dtype=np.int64) + table[255 * wide :].sum(axis=0, dtype=np.int64)
+    )
 
 
 @with_twin
