@@ -231,3 +231,10 @@ def test_a_group_whose_rows_all_weigh_0_is_undefined_for_that_reason(metric):
     row = evaluate(p, metric, by="g", intervals=False).get("m", metric, group="a")
     assert np.isnan(row.value)
     assert row.note == "zero_weight"
+
+
+def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypatch):
+    proba = np.random.default_rng(0).dirichlet(np.ones(70), 300)
+    p = Predictions.from_arrays(np.arange(300) % 70, {"m.proba": proba}, classes=range(70))
+    monkeypatch.setattr("assay.predictions.of_proba", lambda *given: pytest.fail("a pass that nothing reads"))
+    assert Confusion().observe(p.rows("m")).right[0] == np.sum(proba.argmax(axis=1) == np.arange(300) % 70)

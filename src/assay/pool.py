@@ -20,12 +20,12 @@ from assay.predictions import Predictions
 from assay.result import to_plain, write_whole
 from assay.table.labels import Array, Label
 from assay.table.schema import Schema, Task
+from assay.totals import FLOOR
 
 __all__ = ["LOSSES", "Fitted", "Gain", "Pool", "Pooled", "common_kind", "vote"]
 
 Pooled: TypeAlias = Literal["proba", "value", "label"]
 LOSSES: Mapping[Pooled, str] = {"proba": "log loss", "value": "squared error", "label": "error rate"}
-FLOOR = float(np.finfo(np.float64).eps)  # the floor of the metric log_loss
 BATCH = 1 << 16
 
 

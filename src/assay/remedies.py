@@ -23,13 +23,13 @@ from assay.metrics.calibration import ECE, Binned, Bins, NullBand, null_band
 from assay.predictions import Predictions, Rows
 from assay.table.labels import Array
 from assay.thresholds import threshold
+from assay.totals import FLOOR
 
 __all__ = ["Cooled", "cool", "threshold_moved", "uncalibrated", "unequal_costs"]
 
 WORTH = 0.01  # of a probability, or of F1: less is not worth a word
 SURE = 0.975
 BLOCK = 1 << 16
-FLOOR = float(np.finfo(np.float64).eps)
 HOTTEST = 100.0
 
 

@@ -22,7 +22,7 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import count_pairs, divide, join_moments, moments, sum_by
+from assay.kernels import FEW_CLASSES, count_pairs, divide, join_moments, moments, sum_by
 from assay.predictions import Rows
 from assay.sparse import DENSE, SparseTable
 from assay.table.labels import Array
@@ -167,7 +167,8 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
     k = rows.schema.k
     if rows.schema.task != "multilabel":
-        totals = None if weight is not None or cell is not None or "label" in rows.given else rows.proba_totals
+        alike = weight is None and cell is None and "label" not in rows.given
+        totals = rows.proba_totals if alike and k <= FEW_CLASSES else None
         if totals is not None and totals.table is not None:
             return totals.table[None]
         if _is_sparse(rows.schema):

@@ -19,12 +19,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["TWINS"]
+__all__ = ["FEW_CLASSES", "TWINS"]
 
 Array = npt.NDArray[Any]
 
 SCANS = ("area", "precision", "lead", "f_beta")
-FEW_CLASSES = 64  # up to which answers are counted beside the truth
+FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
 MADE_FOR = "Compiled kernels 2;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 

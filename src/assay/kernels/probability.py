@@ -10,13 +10,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from assay._native import FEW_CLASSES
 from assay.kernels.counts import count_pairs
 from assay.kernels.sums import join_moments
 from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = ["FEW_CLASSES", "bin_rows", "row_facts", "sum_facts"]
-
-FEW_CLASSES = 64  # up to which rows of probabilities are read class by class
 
 
 @with_twin
