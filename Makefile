@@ -26,6 +26,8 @@ bench: .venv/bench.done
 	$(BIN)/python bench/peers.py
 	ASSAY_KERNELS=numpy $(BIN)/python bench/peers.py
 	$(BIN)/python bench/stream.py
+	$(BIN)/python bench/stream.py --text
+	ASSAY_KERNELS=numpy $(BIN)/python bench/stream.py
 	$(BIN)/python bench/coverage.py --quick
 	$(BIN)/python bench/false_winners.py --quick
 
