@@ -4,10 +4,13 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from assay.compare import compare
 from assay.errors import UnsupportedError
 from assay.evaluate import evaluate
+from assay.kernels import rank_scores
 from assay.metric import METRICS
 from assay.metrics import multilabel
 from assay.predictions import Predictions
@@ -153,3 +156,26 @@ def test_the_score_of_two_ranked_classes_is_half_of_brier():
     p = random_table("binary", 1, n=30)
     rps, brier = (rows_of(metric, p)[0].value for metric in ("rps", "brier(scale_by_half=true)"))
     assert rps == pytest.approx(brier, rel=1e-12)
+
+
+@pytest.mark.parametrize("reading", ["as imported", "by NumPy"])
+@given(
+    st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 9, 300, 5000]), st.sampled_from([0, 0.02, 0.12, 0.5, 1]),
+    st.sampled_from(["float32", "float64", "int64"]), st.integers(1, 3),
+)  # fmt: skip
+def test_a_curve_counts_the_rows_on_each_side_of_a_score(reading, seed, n, share, dtype, threads):
+    rng = np.random.default_rng(seed)
+    positive = rng.random(n) < share
+    count = rank_scores if reading == "as imported" else getattr(rank_scores, "__wrapped__", rank_scores)
+    wild = rng.choice([-np.inf, -0.0, 0.0, 1e-300, np.inf], n) if dtype != "int64" else rng.integers(-3, 3, n)
+    for values in (rng.normal(size=n) * 100, np.exp(-30 * rng.random(n)), wild):
+        score = values.astype(dtype)
+        above, below = np.sort(score[positive]), np.sort(score[~positive])
+        at = np.unique(above)[::-1]
+        found = count(positive, score, threads)
+        wanted = (
+            at, len(above) - np.searchsorted(above, at), len(below) - np.searchsorted(below, at),
+            len(below) - np.searchsorted(below, at, "right"),
+        )  # fmt: skip
+        for one, other in zip(found, wanted, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -29,6 +29,12 @@ __all__ = [
 ]
 
 
+# Where positive rows are so much fewer than all, the others are counted by so many leading bits before any are sorted.
+FEW, CELL_BITS = 8, 18
+# Scores that are looked for at a time.
+AT_ONCE = 1 << 13
+
+
 def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
     """How many of `ranked` (n,) lie below, and how many at or below, each of `at` (m,); both ascending: (m,) int64."""
     return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
@@ -40,18 +46,87 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
 
     Positive rows that score at least as much, negative ones that do, and negative ones that score more.
     """
+    few = score.dtype.kind == "f" and FEW * int(np.count_nonzero(positive)) <= len(score)
+    step = max(1, -(-len(score) // threads))
+    shares = [slice(start, start + step) for start in range(0, len(score), step)] or [slice(0)]
     with ThreadPoolExecutor(threads) as pool:
-        above, below = pool.map(lambda side: np.sort(score[(positive != 0) == side]), (True, False))
-    first = np.ones(len(above), bool)
-    np.not_equal(above[1:], above[:-1], out=first[1:])
-    start = np.arange(len(above)) if first.all() else np.flatnonzero(first)
-    found = above[start]
-    less = np.searchsorted(below, found)
-    upto = less.copy()
-    inside = less[: np.searchsorted(less, len(below))]
-    tied = np.flatnonzero(found[: len(inside)] == below[inside])
-    upto[tied] = np.searchsorted(below, found[tied], "right")
-    return found[::-1], len(above) - start[::-1], len(below) - less[::-1], len(below) - upto[::-1]
+        sides = pool.map(lambda share: _sides(positive[share] != 0, score[share], few), shares)
+        positives, others = zip(*sides, strict=True)
+        above = _merged(positives)
+        first = np.ones(len(above), bool)
+        np.not_equal(above[1:], above[:-1], out=first[1:])
+        start = np.arange(len(above)) if first.all() else np.flatnonzero(first)
+        found = above[start]
+        passed = np.zeros((2, len(found)), np.int64)  # scores of other rows that lie below each, and up to it
+        if few:
+            for part in pool.map(partial(_count_unranked, found), others):
+                passed += part
+        else:
+            at = np.linspace(0, len(found), threads + 1).astype(np.intp)
+            list(pool.map(lambda i, j: _count_ranked(found[i:j], others, passed[:, i:j]), at[:-1], at[1:]))
+    above_them = np.subtract(len(score) - len(above), passed, out=passed)[:, ::-1]
+    return found[::-1], len(above) - start[::-1], above_them[0], above_them[1]
+
+
+def _sides(positive: Array, score: Array, few: bool) -> tuple[Array, Array]:
+    """Scores of positive rows, ascending, and of the others, which need no order where the former are few."""
+    above, below = score[positive], score[~positive]
+    above.sort()
+    if not few:
+        below.sort()
+    return above, below
+
+
+def _merged(runs: Sequence[Array]) -> Array:
+    """Ascending lists as one; a stable sort finds and merges them."""
+    if len(runs) == 1:
+        return runs[0]
+    joined = np.concatenate(runs)
+    joined.sort(kind="stable")
+    return joined
+
+
+def _count_ranked(at: Array, lists: Sequence[Array], found: Array) -> None:
+    """Adds to `found` (2, m) how many of the `lists` lie below, and up to, each of `at` (m,); all ascending."""
+    for start in range(0, len(at), AT_ONCE):
+        some = at[start : start + AT_ONCE]
+        for ranked in lists:
+            low, high = np.searchsorted(ranked, some[0]), np.searchsorted(ranked, some[-1], "right")
+            near = ranked[low:high]  # what is in cache is found faster
+            less = np.searchsorted(near, some)
+            found[:, start : start + AT_ONCE] += less + low
+            inside = less[: np.searchsorted(less, len(near))]
+            tied = np.flatnonzero(some[: len(inside)] == near[inside])
+            found[1, start + tied] += np.searchsorted(near, some[tied], "right") - less[tied]
+
+
+def _count_unranked(at: Array, scores: Array) -> Array:
+    """As _count_ranked, of unsorted scores: only those are sorted that share leading bits with one of `at`."""
+    found = np.zeros((2, len(at)), np.int64)
+    if not len(at):
+        return found
+    lowest, highest = _sortable(at[[0, -1]])
+    shift = max(0, int(highest - lowest).bit_length() - CELL_BITS)
+
+    def cells(values: Array) -> Array:
+        return np.asarray((_sortable(values) - lowest) >> shift, np.intp)
+
+    between = scores[(scores >= at[0]) & (scores <= at[-1])]
+    cell, own = cells(between), cells(at)
+    count, shared = np.bincount(cell, minlength=own[-1] + 1), np.zeros(own[-1] + 1, bool)
+    shared[own] = True
+    count[shared] = 0
+    found += np.count_nonzero(scores < at[0]) + np.cumsum(count)[own]
+    _count_ranked(at, [np.sort(between[shared[cell]])], found)
+    return found
+
+
+def _sortable(values: Array) -> Array:
+    """Unsigned integers that sort as the floats do."""
+    signed = (values + values.dtype.type(0)).view(f"i{values.itemsize}")  # -0 and 0 are one number
+    wide = 8 * values.itemsize - 1
+    keys: Array = signed ^ ((signed >> wide) | signed.dtype.type(-1 << wide))
+    return keys.view(f"u{values.itemsize}")
 
 
 @with_twin

@@ -25,10 +25,13 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     An inner edge belongs to the bin above it.
     """
     proba, bins = np.asarray(proba, np.float64), len(edges) - 1
-    code = np.minimum((proba * bins).astype(np.intp), bins - 1)
-    # Put right where the product rounds across an edge.
-    code -= proba < edges[code]
-    code += (proba >= edges[code + 1]) & (code < bins - 1)
+    place = proba * bins
+    code = place.astype(np.intp)
+    # Put right where the product may round across an edge.
+    place -= np.rint(place)
+    near = np.flatnonzero(np.abs(place, out=place) < 1e-9)
+    code[near] = np.searchsorted(edges, proba[near], "right") - 1
+    np.minimum(code, bins - 1, out=code)
     sums = np.bincount(code, proba, bins).astype(np.float64)
     missed, hit = np.bincount(code + bins * (right != 0), minlength=2 * bins).reshape(2, bins).astype(np.float64)
     return missed + hit, sums, hit
@@ -49,9 +52,11 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
         block = slice(start, stop)
         p, t = proba[block], truth[block].astype(np.intp)
         own[block], top[block], others[block], before[block] = facts_of(p, t)
-        answer[block] = t
-        wrong = np.flatnonzero((before[block] > 0) | np.isnan(own[block] + others[block]))
-        answer[start + wrong] = p[wrong].argmax(axis=1)
+        wrong = before[block] > 0
+        answer[block] = t ^ wrong if k == 2 else t
+        wrong = np.isnan(own[block] + others[block]) | (wrong & (k != 2))
+        if wrong.any():
+            answer[block][wrong] = p[wrong].argmax(axis=1)
     return own, top, others, before, answer
 
 
@@ -60,7 +65,7 @@ def _blocks(proba: Array, truth: Array) -> Iterator[tuple[int, int]]:
     n, k = proba.shape
     if truth.shape != (n,):
         raise ValueError(f"{n} rows of probabilities beside a truth of shape {truth.shape}")
-    step = max(1, 16 * BLOCK // max(k, 1))
+    step = max(1, min(4 * BLOCK, 16 * BLOCK // max(k, 1)))
     return ((start, min(start + step, n)) for start in range(0, n, step))
 
 
