@@ -192,43 +192,41 @@ def scores(rng, n, dtype):
         return np.where(rng.random(n) < 0.2, special, drawn).astype(dtype)
 
 
-def cells(kernel, values):
-    """How many values have each pattern of leading bits, by a kernel."""
-    count = np.zeros(1 << 16, np.int64)
-    assert kernel(values, count)
-    return count
-
-
-@given(SEEDS, st.sampled_from([0, 1, 2, 3, 7, 300, 5000]))
-def test_leading_bits_are_counted_as_in_numpy(seed, n):
-    rng = np.random.default_rng(seed)
-    values = scores(rng, 2 * n, "float64")[::2] * rng.choice([1.0, 1e-3, 1e-310])
-    found = cells(TWINS["count_leading"], values)
-    np.testing.assert_array_equal(found, cells(kernels.count_leading.__wrapped__, values))
-    assert np.flatnonzero(found).tolist() == np.unique(kernels.leading(values)).tolist()
-    assert (np.diff(kernels.leading(np.sort(values))) >= 0).all()
-
-
-@given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(1, 12), st.integers(1, 3))
-def test_values_at_places_are_those_of_the_sorted_list(seed, n, m, threads):
+@given(SEEDS, st.sampled_from([1, 2, 3, 7, 300, 5000]), st.integers(1, 12), st.integers(1, 3), st.integers(1, 40))
+def test_values_at_places_are_those_of_the_sorted_list(seed, n, m, threads, step):
     rng = np.random.default_rng(seed)
     values = scores(rng, n, "float64") * rng.choice([1.0, 1e-3, 1e-310])
     places = rng.integers(0, n, m)
     pieces = [partial(values.__getitem__, slice(i, i + 400)) for i in range(0, n, 400)]
-    np.testing.assert_array_equal(kernels.select_places(pieces, places, threads), np.sort(values)[places])
+    found = kernels.select_places(pieces, n, places, values[::step], threads)
+    np.testing.assert_array_equal(found, np.sort(values)[places])
 
 
 @pytest.mark.parametrize("draw", ["normal", "standard_cauchy", "random"])
-def test_values_of_a_long_list_are_selected(draw):
+@pytest.mark.parametrize("step", [10, 2_000, 1_000_000])
+def test_values_of_a_long_list_are_selected(draw, step):
     values = getattr(np.random.default_rng(4), draw)(size=200_003)
-    places = np.array([0, 0, 1, 100_001, 100_002, 200_002])
-    np.testing.assert_array_equal(kernels.select_places([lambda: values], places), np.sort(values)[places])
+    for places in ([100_001, 100_002], [0, 0, 1, 100_001, 200_002], [0], [200_002]):
+        found = kernels.select_places([lambda: values], len(values), np.array(places), values[::step])
+        np.testing.assert_array_equal(found, np.sort(values)[places])
+
+
+def test_a_sample_that_misleads_costs_a_second_pass_and_no_more():
+    values, read = np.random.default_rng(5).normal(size=10_000), []
+
+    def piece():
+        read.append(1)
+        return values
+
+    found = kernels.select_places([piece], len(values), np.array([5_000]), np.full(1_000, 9.0))
+    assert found.tolist() == [np.sort(values)[5_000]]
+    assert len(read) == 2
 
 
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_a_list_with_a_value_that_is_no_number_has_no_places(sign):
     values = np.array([np.copysign(np.nan, sign), 2.0, -np.inf, np.inf])
-    assert np.isnan(kernels.select_places([lambda: values], np.array([0, 1]))).all()
+    assert np.isnan(kernels.select_places([lambda: values], 4, np.array([0, 1]), values)).all()
 
 
 @given(SEEDS, st.sampled_from([1, 2, 511, 512, 513, 40_000]), st.sampled_from(FLOATS), st.sampled_from([0.0, 5.0, 1e6]))

@@ -216,20 +216,42 @@ def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
 
 
 def in_order(parts: Iterable[Callable[[], T]], threads: int) -> Iterator[T]:
-    """What the parts give, in their order, computed on `threads` threads and never more than two a thread ahead."""
-    waiting: deque[Future[T]] = deque()
+    """What the parts give, in their order, computed on `threads` threads and never more than two a thread ahead.
+
+    The caller's thread is one of them: where it would wait, it takes a part that no other has begun.
+    """
     rest = iter(parts)
     first = list(islice(rest, 2))
     if threads == 1 or len(first) < 2:
         yield from (part() for part in chain(first, rest))
         return
-    with ThreadPoolExecutor(threads) as pool:
+    waiting: deque[tuple[Future[T], Callable[[], T]]] = deque()
+    with ThreadPoolExecutor(threads - 1) as pool:
         for part in chain(first, rest):
-            waiting.append(pool.submit(part))
+            waiting.append((pool.submit(part), part))
             if len(waiting) >= 2 * threads:
-                yield waiting.popleft().result()
+                yield _next_of(waiting)
         while waiting:
-            yield waiting.popleft().result()
+            yield _next_of(waiting)
+
+
+def _next_of(waiting: deque[tuple[Future[T], Callable[[], T]]]) -> T:
+    """What the first of the parts gives; until that is known, parts that wait are computed here."""
+    while not waiting[0][0].done():
+        at = next((i for i, (future, _) in enumerate(waiting) if future.cancel()), None)
+        if at is None:
+            break
+        waiting[at] = (_computed(waiting[at][1]), waiting[at][1])
+    return waiting.popleft()[0].result()
+
+
+def _computed(part: Callable[[], T]) -> Future[T]:
+    found: Future[T] = Future()
+    try:
+        found.set_result(part())
+    except Exception as error:
+        found.set_exception(error)
+    return found
 
 
 def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:

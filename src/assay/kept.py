@@ -47,9 +47,15 @@ class Unread:
         """What computes the values, (m,) or (m, d), of consecutive rows."""
         return [partial(self._of_rows, start) for start in range(0, len(self), READ)]
 
+    def every(self, step: int) -> Array:
+        """The values of one row in `step`."""
+        return self._of(self.batch.every(step))
+
     def _of_rows(self, start: int) -> Array:
-        rows = self.batch.slice(start, start + READ).rows(self.model)
-        return np.asarray(self.of.per_row(rows), np.float64)
+        return self._of(self.batch.slice(start, start + READ))
+
+    def _of(self, batch: Predictions) -> Array:
+        return np.asarray(self.of.per_row(batch.rows(self.model)), np.float64)
 
 
 class Chunk(NamedTuple):
@@ -232,6 +238,12 @@ class Table:
     def pieces(self) -> list[Callable[[], Array]]:
         """What gives the values, (m,) or (m, width), of consecutive rows."""
         return [piece for part in self.parts for piece in _pieces(part)]
+
+    def some(self, enough: int) -> Array:
+        """The values of about so many rows, evenly spread, or of all."""
+        step = max(1, sum(map(len, self.parts)) // enough)
+        some = [part.every(step) if isinstance(part, Unread) else part[::step] for part in self.parts]
+        return _join(some, np.zeros(0))
 
     def read(self, of_values: Callable[[Array, Array | None], float]) -> Array:
         """What `of_values(values, weight)` makes of the rows (1,), or of the rows of each replicate (b,)."""

@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-MADE_FOR = "Compiled kernels 2;"  # what those that fit these functions say of themselves
+MADE_FOR = "Compiled kernels 3;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None
@@ -117,10 +117,6 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     return (found[0], found[1], found[2]) if binned else None
 
 
-def count_leading(values: Array, count: Array) -> bool | None:
-    return compiled.count_leading(np.ascontiguousarray(values), count) or None
-
-
 def sum_errors(truth: Array, value: Array) -> tuple[Array, Array] | None:
     if truth.dtype != value.dtype and {truth.dtype.kind, value.dtype.kind} <= set("fiu"):
         truth, value = truth.astype(np.float64), value.astype(np.float64)
@@ -179,7 +175,7 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, count_leading, sum_errors, row_facts, sum_facts, count_labels, count_sets,
+    count_pairs, look_up, sum_errors, row_facts, sum_facts, count_labels, count_sets,
     label_ranks,    rank_scores, scan_curve, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -247,12 +247,10 @@ typedef struct {
 } Run;
 
 static int join(Run *run, const double *x, int64_t n) {
-    double own = total(x, n) / n, rest, squares;
-    if (!isfinite(own)) return 0;
-    spread(x, n, own, &rest, &squares);
-    double centre = own + rest / n, gap = centre - run->mean, all = run->rows + n;
-    run->m2 += squares - rest * rest / n + gap * gap * run->rows * n / all;
-    run->mean += gap * n / all;
+    double from = run->rows ? run->mean : total(x, n) / n, all = run->rows + n, first, second;
+    spread(x, n, from, &first, &second); /* of all rows, about the mean of those before */
+    run->m2 += second - first * first / all;
+    run->mean = from + first / all;
     run->rows = all;
     return isfinite(run->m2);
 }
@@ -370,27 +368,6 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
     }
 SORT(uint32_t)
 SORT(uint64_t)
-
-/* Bits of a number that sort as the numbers do. */
-static inline uint64_t sortable(double value) {
-    uint64_t bits;
-    value += 0.0; /* -0 and 0 are one number */
-    memcpy(&bits, &value, 8);
-    return bits >> 63 ? ~bits : bits | 1ull << 63;
-}
-
-/* count_leading(values, count (65536,)): adds how many numbers have each pattern of sortable leading bits */
-static PyObject *count_leading(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
-    Arg x[2];
-    if (take_all(args, nargs, x, 2, 1, NULL)) return NULL;
-    int known = x[0].type == 'd' && x[1].type == 'q' && x[1].n == 1 << 16;
-    const double *value = x[0].data;
-    int64_t *count = x[1].data;
-    Py_BEGIN_ALLOW_THREADS
-    for (int64_t i = 0; known && i < x[0].n; i++) count[sortable(value[i]) >> 48]++;
-    Py_END_ALLOW_THREADS
-    return done(x, 2, known);
-}
 
 /* ---- curves ----------------------------------------------------------------------------------------------------- */
 
@@ -676,6 +653,19 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
 /* What a row of k probabilities (or scores) says: that of the truth, the highest and its class, the squares of the
  * others, and how many classes come before the truth (a higher one, or as high and declared earlier). */
 #define ROW_FACTS(T, M)                                                                                                \
+    typedef T Four##T __attribute__((vector_size(4 * sizeof(T))));                                                     \
+    /* Four rows of four, `k` apart, as columns of a tile. */                                                          \
+    static inline void turn_##T(const T *p, int64_t k, T *to) {                                                        \
+        Four##T a, b, c, d, x, y;                                                                                      \
+        memcpy(&a, p, sizeof(a)), memcpy(&b, p + k, sizeof(b));                                                        \
+        memcpy(&c, p + 2 * k, sizeof(c)), memcpy(&d, p + 3 * k, sizeof(d));                                            \
+        x = __builtin_shufflevector(a, b, 0, 4, 1, 5), y = __builtin_shufflevector(c, d, 0, 4, 1, 5);                  \
+        a = __builtin_shufflevector(a, b, 2, 6, 3, 7), c = __builtin_shufflevector(c, d, 2, 6, 3, 7);                  \
+        b = __builtin_shufflevector(x, y, 0, 1, 4, 5), d = __builtin_shufflevector(x, y, 2, 3, 6, 7);                  \
+        x = __builtin_shufflevector(a, c, 0, 1, 4, 5), y = __builtin_shufflevector(a, c, 2, 3, 6, 7);                  \
+        memcpy(to, &b, sizeof(b)), memcpy(to + TILE, &d, sizeof(d));                                                   \
+        memcpy(to + 2 * TILE, &x, sizeof(x)), memcpy(to + 3 * TILE, &y, sizeof(y));                                    \
+    }                                                                                                                  \
     /* Few classes: a tile of rows at a time, class by class, so that rows are what is vectorised. */                  \
     FAST static void narrow_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,      \
                                 double *others, int32_t *before, int32_t *answer) {                                    \
@@ -685,14 +675,11 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
         memset(column, 0, k * TILE * sizeof(T)), memset(real, 0, sizeof(real));                                        \
         for (int64_t start = 0; start < n; start += TILE, p += TILE * k) {                                             \
             int64_t size = n - start < TILE ? n - start : TILE;                                                        \
-            for (int64_t j = 0; j < k; j++) {                                                                          \
-                T *to = column + j * TILE;                                                                             \
-                int64_t i = 0;                                                                                         \
-                for (; i + 4 <= size; i += 4) {                                                                        \
-                    T a = p[i * k + j], b = p[i * k + k + j], c = p[i * k + 2 * k + j], d = p[i * k + 3 * k + j];      \
-                    to[i] = a, to[i + 1] = b, to[i + 2] = c, to[i + 3] = d;                                            \
-                }                                                                                                      \
-                for (; i < size; i++) to[i] = p[i * k + j];                                                            \
+            for (int64_t j = 0; j < k; j += 4) {                                                                       \
+                int64_t i = 0, c = j + 4 <= k || k < 4 ? j : k - 4;                                                    \
+                for (; (i + 3) * k + c + 4 <= size * k; i += 4) turn_##T(p + i * k + c, k, column + c * TILE + i);     \
+                for (; i < size; i++)                                                                                  \
+                    for (c = j; c < j + 4 && c < k; c++) column[c * TILE + i] = p[i * k + c];                          \
             }                                                                                                          \
             for (int64_t i = 0; i < size; i++) real[i] = truth[start + i];                                             \
             for (int64_t i = 0; i < TILE; i++) {                                                                       \
@@ -700,11 +687,11 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
             }                                                                                                          \
             for (M j = 0; j < k; j++) {                                                                                \
                 T *of = column + j * TILE;                                                                             \
+                for (int i = 0; i < TILE; i += 64 / (int)sizeof(T)) __builtin_prefetch(p + (k + j + 8) * TILE + i);    \
                 for (int64_t i = 0; i < TILE; i++) {                                                                   \
-                    T v = of[i];                                                                                       \
-                    M higher = v > most[i], ahead = v > mine[i], level = v == mine[i], early = j < real[i];            \
-                    at[i] = higher ? j : at[i];                                                                        \
-                    most[i] = higher ? v : most[i];                                                                    \
+                    T v = of[i], high = most[i], bar = mine[i];                                                        \
+                    M first = at[i], higher = v > high, ahead = v > bar, level = v == bar, early = j < real[i];        \
+                    at[i] = higher ? j : first, most[i] = higher ? v : high;                                           \
                     place[i] += ahead | (level & early);                                                               \
                     of[i] = j == real[i] ? 0 : v;                                                                      \
                 }                                                                                                      \
@@ -747,7 +734,7 @@ ROW_FACTS(double, int64_t)
     if (k <= FEW_CLASSES) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);     \
     else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
 
-/* The facts of a strip of rows; none of them known where a nan is met. */
+/* The facts of a strip of rows. */
 #define FACTS_AT(start)                                                                                                \
     switch (x[1].type) {                                                                                               \
         case 'B': WIDEN(uint8_t)                                                                                       \
@@ -756,8 +743,7 @@ ROW_FACTS(double, int64_t)
         default: WIDEN(int64_t)                                                                                        \
     }                                                                                                                  \
     if (x[0].type == 'f') { FACTS_OF(float) }                                                                          \
-    else { FACTS_OF(double) }                                                                                          \
-    for (int64_t i = 0; i < size; i++) known &= !isnan(own[i]) & !isnan(others[i]);
+    else { FACTS_OF(double) }
 
 static int facts_fit(const Arg *x, int64_t n, int64_t k) {
     int typed = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type);
@@ -780,6 +766,7 @@ static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
         double *others = (double *)x[4].data + start;
         int32_t *before = (int32_t *)x[5].data + start, *answer = (int32_t *)x[6].data + start;
         FACTS_AT(start)
+        for (int64_t i = 0; i < size; i++) known &= !isnan(own[i]) & !isnan(others[i]);
     }
     Py_END_ALLOW_THREADS
     return done(x, 7, known);
@@ -989,11 +976,11 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    METHOD(count_pairs), METHOD(look_up),   METHOD(count_leading), METHOD(rank_scores),  METHOD(scan_curve),
+    METHOD(count_pairs), METHOD(look_up),   METHOD(rank_scores),  METHOD(scan_curve),
     METHOD(row_facts),   METHOD(sum_facts), METHOD(sum_errors),    METHOD(count_labels), METHOD(label_ranks),
     METHOD(bin_rows),    {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 2; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 3; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

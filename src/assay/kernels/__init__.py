@@ -10,9 +10,7 @@ Those marked `with_twin` are replaced by compiled ones where the package was bui
 from assay.kernels.counts import count_labels, count_pairs, count_sets, look_up
 from assay.kernels.order import (
     count_below,
-    count_leading,
     label_ranks,
-    leading,
     rank_scores,
     scan_curve,
     select_places,
@@ -23,7 +21,7 @@ from assay.kernels.sums import divide, join_moments, moments, sum_by, sum_errors
 from assay.kernels.twin import in_use
 
 __all__ = [
-    "FEW_CLASSES", "bin_rows", "count_below", "count_labels", "count_leading", "count_pairs", "count_sets", "divide",
-    "in_use", "join_moments", "label_ranks", "leading", "look_up", "moments", "rank_scores", "row_facts", "scan_curve",
+    "FEW_CLASSES", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",
+    "in_use", "join_moments", "label_ranks", "look_up", "moments", "rank_scores", "row_facts", "scan_curve",
     "select_places", "sum_by", "sum_errors", "sum_facts", "tie_counts",
 ]  # fmt: skip

@@ -3,10 +3,11 @@
 >>> import numpy as np
 >>> rank_scores(np.array([True, False, True]), np.array([0.9, 0.5, 0.5]))[1].tolist()
 [1, 2]
->>> select_places([lambda: np.array([3.0, 1.0, 2.0])], np.array([1])).tolist()
+>>> select_places([lambda: np.array([3.0, 1.0, 2.0])], 3, np.array([1]), np.array([2.0])).tolist()
 [2.0]
 """
 
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,9 +20,7 @@ from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = [
     "count_below",
-    "count_leading",
     "label_ranks",
-    "leading",
     "rank_scores",
     "scan_curve",
     "select_places",
@@ -147,61 +146,44 @@ def scan_curve(
     return np.asarray((np.diff(tp, prepend=0, axis=-1) * each).sum(axis=-1))
 
 
-def select_places(pieces: Sequence[Callable[[], Array]], places: Array, threads: int = 1) -> Array:
+def select_places(
+    pieces: Sequence[Callable[[], Array]], count: int, places: Array, sample: Array, threads: int = 1
+) -> Array:
     """The numbers that stand at `places` (m,) of the sorted list of all of them: (m,), nan where one of them is none.
 
-    pieces: each gives some of the numbers when it is called; all are called twice, and nothing of them is kept.
+    pieces: each gives some of the `count` numbers when it is called; all are called once, and only what lies about the
+    places is kept. sample: some of the numbers, evenly spread, that tell where that is: more are kept, in a second
+    pass, should they mislead.
     """
-    shares = [pieces[i::threads] for i in range(threads)]
+    low, high = _ends(np.sort(sample, axis=None), places / max(count, 1))
     with ThreadPoolExecutor(threads) as pool:
-        count = np.sum(list(pool.map(_count_cells, shares)), axis=0)
-        if count[: CELL_OF[-np.inf]].any() or count[CELL_OF[np.inf] + 1 :].any():  # beyond the infinities
-            return np.full(len(places), np.nan)
-        upto = np.cumsum(count)
-        cells = np.searchsorted(upto, places, "right")
-        found = np.empty(len(places))
-        for cell in dict.fromkeys(cells.tolist()):
-            held = np.concatenate(list(pool.map(partial(_within_cell, cell), shares)))
-            here = cells == cell
-            own = places[here] - (upto[cell] - count[cell])
-            found[here] = np.partition(held, own)[own]
-    return found
+        parts = list(pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads))))
+    kept, below = np.concatenate([held for held, _ in parts]), sum(under for _, under in parts)
+    if math.isnan(below):
+        return np.full(len(places), np.nan)
+    own = places - int(below)
+    if own.min(initial=0) < 0 or own.max(initial=-1) >= len(kept):
+        return select_places(pieces, count, places, sample[:0], threads)
+    return np.asarray(np.partition(kept, own)[own])
 
 
-def _count_cells(pieces: Sequence[Callable[[], Array]]) -> Array:
-    count = np.zeros(CELLS, np.int64)
-    for piece in pieces:
-        count_leading(piece(), count)
-    return count
+def _ends(ranked: Array, shares: Array) -> tuple[float, float]:
+    """Between which numbers those at some shares of the whole lie, as a sorted sample has it, by five deviations."""
+    reach = 2.5 * math.sqrt(len(ranked))
+    first, last = (shares * len(ranked))[[shares.argmin(), shares.argmax()]] if len(shares) else (0, 0)
+    low = ranked[int(first - reach)] if first > reach else -np.inf
+    return low, ranked[int(last + reach)] if last + reach < len(ranked) else np.inf
 
 
-def _within_cell(cell: int, pieces: Sequence[Callable[[], Array]]) -> Array:
-    """The numbers whose leading bits are those of the cell."""
-    ends = np.array([cell << 48, (cell << 48) | ((1 << 48) - 1)], np.uint64)
-    ends = np.where(ends >> np.uint64(63) == 1, ends ^ np.uint64(1 << 63), ~ends).view(np.float64)
-    low, high = np.where(np.isnan(ends), [-np.inf, np.inf], ends)
-    held = [np.empty(0)]
+def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, float]:
+    """The numbers from `low` to `high`, and how many lie below; nan where one is no number."""
+    held, below = [np.empty(0)], 0.0
     for piece in pieces:
         values = piece()
-        held.append(values[(values >= low) & (values <= high)])
-    return np.concatenate(held)
-
-
-@with_twin
-def count_leading(values: Array, count: Array) -> bool:
-    """Adds to `count` (65536,) how many of the values (n,) have each pattern of leading bits; always true."""
-    count += np.bincount(leading(values), minlength=CELLS)
-    return True
-
-
-def leading(values: Array) -> Array:
-    """The sixteen leading bits (n,) of numbers, made to sort as the numbers do."""
-    bits = (np.asarray(values, np.float64) + 0.0).view(np.int64) >> 48  # -0 and 0 are one number
-    return np.where(bits < 0, ~bits, bits | 0x8000) & 0xFFFF
-
-
-CELLS = 1 << 16
-CELL_OF = {end: int(leading(np.array([end]))[0]) for end in (-np.inf, np.inf)}
+        under = values < low
+        held.append(values[(values <= high) & ~under])
+        below += np.nan if np.isnan(values).any() else np.count_nonzero(under)
+    return np.concatenate(held), below
 
 
 def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:

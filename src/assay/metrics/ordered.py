@@ -22,6 +22,7 @@ from assay.table.schema import Schema, Task
 __all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE", "Spearman"]
 
 REGRESSION: frozenset[Task] = frozenset({"regression"})
+ENOUGH = 1 << 15  # rows by which the place of the median is guessed
 AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
 
 
@@ -81,7 +82,7 @@ class MedianAE(KeptMetric):
         if summary.weight is None and summary.times is None:
             n = sum(map(len, summary.parts))
             middle = np.array([(n - 1) // 2, n // 2] if n else [], np.int64)
-            found = select_places(summary.pieces, middle, threads_for(n))
+            found = select_places(summary.pieces, n, middle, summary.some(ENOUGH), threads_for(n))
             return found.mean(keepdims=True) if n else np.array([np.nan])
         size = summary.values[:, 0]
         order = np.argsort(size, kind="stable")
