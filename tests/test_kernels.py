@@ -80,6 +80,23 @@ def test_pairs_of_very_many_classes_are_counted(k, dtype):
     agree("count_pairs", codes(rng, 3000, k, dtype), codes(rng, 3000, k, dtype), k)
 
 
+@pytest.mark.parametrize("n", [65_536, 65_537, 262_149, 600_000])
+@pytest.mark.parametrize("k", [2, 3, 16, 17])
+def test_pairs_of_a_long_table_of_few_classes_are_counted(n, k):
+    rng = np.random.default_rng(n)
+    first, second = codes(rng, n, k, "uint8"), rng.integers(0, k, n).astype("uint8")
+    wanted = np.bincount(first.astype(np.int64) * k + second, minlength=k * k).reshape(k, k)
+    for kernel in (TWINS["count_pairs"], kernels.count_pairs.__wrapped__):
+        np.testing.assert_array_equal(kernel(first, second, k), wanted)
+
+
+def test_a_code_of_no_class_is_not_counted_in_a_long_table():
+    codes = np.append(np.zeros(70_000, np.uint8), np.uint8(3))
+    for one, other in ((codes, codes * 0), (codes * 0, codes)):
+        with pytest.raises(ValueError, match="not below 3"):
+            left_to_numpy("count_pairs", one, other, 3)
+
+
 @pytest.mark.parametrize("second", ["uint16", "uint32", "int64"])
 def test_codes_of_two_widths_are_counted(second):
     rng = np.random.default_rng(1)
@@ -127,6 +144,15 @@ def test_labels_are_looked_up_as_in_numpy(seed, of_values, of_codes, span):
     for outside in (low - 1, low + span, low + span + 40):
         if outside >= 0 or of_values != "uint8":
             agree("look_up", np.append(inside, outside).astype(of_values), low, table)
+
+
+@pytest.mark.parametrize("table", [[0, 1, 2, 3], [2, 0, 1, 3]])
+def test_codes_are_put_where_there_is_room(table):
+    values, table = np.array([7, 5, 6, 7], np.int32), np.array(table, np.uint8)
+    for kernel in (TWINS["look_up"], kernels.look_up.__wrapped__):
+        room = np.full(4, 9, np.uint8)
+        assert kernel(values, 5, table, room) is room
+        assert room.tolist() == table[values - 5].tolist()
 
 
 @pytest.mark.parametrize("dtype", ["int32", "int64"])

@@ -7,9 +7,11 @@ Traceback (most recent call last):
 assay.errors.SchemaError: column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
-    "UnsupportedError",
+    "UnsupportedError", "alike",
 ]  # fmt: skip
 
 
@@ -39,3 +41,14 @@ class UnsupportedError(AssayError):
 
 class MissingDependencyError(AssayError, ImportError):
     """An optional dependency is needed for this; the message names the extra to install."""
+
+
+def alike(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Which of the known words the given one may have been meant for, the likeliest first.
+
+    >>> alike("acuracy", ["accuracy", "recall"])
+    ['accuracy']
+    """
+    import difflib  # of use where something went wrong alone
+
+    return difflib.get_close_matches(word, list(known), n=most)

@@ -383,15 +383,16 @@ def _average(average: Average) -> dict[str, Any]:
 
 def ratio(numerator: Array, denominator: Array) -> Array:
     """numerator / denominator, nan where the denominator is 0."""
-    shape = np.broadcast_shapes(np.shape(numerator), np.shape(denominator))
-    found: Array = np.divide(numerator, denominator, out=np.full(shape, np.nan), where=np.asarray(denominator) != 0)
+    undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
+    found: Array = np.divide(numerator, denominator, out=undefined, where=np.not_equal(denominator, 0))
     return found
 
 
 def mean_of_defined(each: Array, share: Array) -> Array:
     """Mean over the last axis, weighted by `share`, of the values that are defined; nan if none is."""
-    share = np.where(np.isnan(each), 0.0, share)
-    return ratio((np.nan_to_num(each) * share).sum(axis=-1), share.sum(axis=-1))
+    undefined = np.isnan(each)
+    share = np.where(undefined, 0.0, share)
+    return ratio((np.where(undefined, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
 
 
 def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:

@@ -11,7 +11,6 @@ FBeta(beta=2.0, average='auto')
 """
 
 import ast
-import difflib
 import importlib
 import pkgutil
 import re
@@ -23,7 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
-from assay.errors import NameLookupError
+from assay.errors import NameLookupError, alike
 
 __all__ = ["Member", "Registry"]
 
@@ -92,7 +91,7 @@ class Registry(Generic[T]):
     def __getitem__(self, name: str) -> type[T]:
         self.load(name)
         if name not in self._classes:
-            close = self._known_as(name) or difflib.get_close_matches(name, self._classes, n=3)
+            close = self._known_as(name) or alike(name, self._classes, 3)
             hint = (
                 f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
             )

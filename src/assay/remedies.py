@@ -11,7 +11,7 @@
 
 import math
 from statistics import NormalDist
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -19,11 +19,12 @@ from assay.checks import Advice, Seen
 from assay.engine import BUCKETS, buckets
 from assay.errors import UnsupportedError
 from assay.folds import assign_folds
-from assay.metrics.calibration import ECE, Binned, Bins, NullBand, null_band
 from assay.predictions import Predictions, Rows
 from assay.table.labels import Array
-from assay.thresholds import threshold
 from assay.totals import FLOOR
+
+if TYPE_CHECKING:
+    from assay.nullband import NullBand
 
 __all__ = ["Cooled", "cool", "threshold_moved", "uncalibrated", "unequal_costs"]
 
@@ -62,13 +63,15 @@ def uncalibrated(seen: Seen) -> list[Advice]:
     return found
 
 
-def _error_and_band(seen: Seen, rows: Rows) -> tuple[float, NullBand]:
+def _error_and_band(seen: Seen, rows: Rows) -> "tuple[float, NullBand]":
+    from assay.metrics.calibration import ECE, Bins, null_band  # a table of labels alone does without
+
     state, clustered = Bins(), "cluster" in seen.table.columns
     if not clustered:
         value = state.observe(rows)
         return float(ECE().compute(value)[0]), null_band(value, 1 - seen.level)
     value = state.observe(rows, buckets(seen.sample), BUCKETS)
-    whole: Binned = state.pool(value, np.ones((1, BUCKETS), np.int64))
+    whole = state.pool(value, np.ones((1, BUCKETS), np.int64))
     # Rows of a cluster come true together: the residuals of whole clusters are what varies.
     squares = ((value.right - value.proba) ** 2).sum(axis=0)
     return float(ECE().compute(whole)[0]), null_band(whole, 1 - seen.level, squares)
@@ -154,6 +157,8 @@ def threshold_moved(seen: Seen) -> list[Advice]:
     """F1 gains by another threshold, chosen on other rows than it is judged on; only where thorough."""
     if seen.table.task != "binary" or not seen.thorough:
         return []
+    from assay.thresholds import threshold
+
     found = []
     for model, _ in seen.views("score"):
         try:

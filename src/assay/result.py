@@ -10,7 +10,6 @@ a          0.9
 long name  0.85
 """
 
-import html
 import importlib
 import json
 import math
@@ -73,6 +72,8 @@ class Result:
         return getattr(importlib.import_module("assay.charts"), self.drawn_by)(self)
 
     def _repr_html_(self) -> str:
+        import html
+
         return f"<pre>{html.escape(repr(self))}</pre>"
 
 

@@ -62,19 +62,19 @@ class Sample:
         """What formulas read, leading axis 1."""
         return self.state.summary(self.whole, self.schema)
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Number of rows."""
         return int(np.sum(self.whole.rows))
 
-    @property
+    @cached_property
     def weightless(self) -> bool:
         """Whether there are rows, and every one of them has weight 0."""
         weights = [getattr(part, "weight", None) for part in self.whole] if isinstance(self.whole, Parts) else None
         weights = [self.whole.weight] if weights is None else weights
         return self.n > 0 and all(weight is not None and not np.any(weight) for weight in weights)
 
-    @property
+    @cached_property
     def sketched(self) -> bool:
         """Whether not the rows themselves were kept, but a sketch of them."""
         return isinstance(self.whole, Parts) and any(isinstance(part, Sketch) or part.merged for part in self.whole)

@@ -186,7 +186,7 @@ def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
         footers = {os.fspath(path): _footer(path) for path in files}
         cells = sum(footer.num_rows * footer.num_columns for footer in footers.values())
         if cells * 8 > LARGE and not _unlike(footers) and reading.get("models") is None:
-            return scan(*paths, **{name: value for name, value in reading.items() if name != "models"})
+            return _scanned(footers, **{name: value for name, value in reading.items() if name != "models"})
     return read(*paths, **reading)
 
 
@@ -202,8 +202,16 @@ def scan(
     The files must be of the wide layout and hold the same columns; their rows follow one another. Classes that are not
     declared (here, or by the files) are those of the first rows, and of all rows where it turns out that more occur.
     """
-    files = expand(paths)
-    footers = {os.fspath(path): _footer(path) for path in files}
+    return _scanned({os.fspath(path): _footer(path) for path in expand(paths)}, truth, task, classes, positive)
+
+
+def _scanned(
+    footers: Mapping[str, Any],
+    truth: str = "y",
+    task: Task | None = None,
+    classes: Sequence[Label] | None = None,
+    positive: Label | None = None,
+) -> Stream:
     other = _unlike(footers)
     if other:
         raise SchemaError(
@@ -211,10 +219,11 @@ def scan(
             f"memory, or join them into one table."
         )
     schema = next(iter(footers.values())).schema.to_arrow_schema()
-    about = about_of(files[0], (schema.metadata or {}).get(b"assay"))
+    first = Path(next(iter(footers)))
+    about = about_of(first, (schema.metadata or {}).get(b"assay"))
     empty = pa.Table.from_batches([], schema)
-    asked = asked_of([File(os.fspath(files[0]), empty, about)], truth, task, classes, positive, None)
-    keys = _keys(files[0], schema.names, asked, about)
+    asked = asked_of([File(os.fspath(first), empty, about)], truth, task, classes, positive, None)
+    keys = _keys(first, schema.names, asked, about)
     pieces, offset = [], 0
     for path, footer in footers.items():
         for group in range(footer.num_row_groups):

@@ -46,13 +46,13 @@ def count_pairs(
     return table if compiled.count_pairs(*given, table, k) else None
 
 
-def look_up(values: Array, low: int, table: Array) -> Array | None:
+def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
     if values.dtype.kind not in "iu" or values.ndim > 1:
         return None
     held = np.iinfo(values.dtype)
     if not held.min <= low <= low + len(table) <= held.max:
         return None
-    codes = np.empty(len(values), table.dtype)
+    codes = np.empty(len(values), table.dtype) if out is None else out
     found = compiled.look_up(*_contiguous(values, table), codes, low)
     return None if found < 0 else codes if found else codes[:0]
 

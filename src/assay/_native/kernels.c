@@ -127,6 +127,28 @@ COUNT_PAIRS(uint16_t)
 COUNT_PAIRS(uint32_t)
 COUNT_PAIRS(int64_t)
 
+/* Of few classes a byte holds a pair, and the pairs of two rows are counted as one. */
+#define HELD (1 << 16)
+
+FAST static void pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, uint8_t *pair) {
+    for (int64_t i = 0; i < n; i++) pair[i] = (uint8_t)(a[i] * k + b[i]);
+}
+
+static void count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, int64_t *table, uint32_t *two) {
+    uint8_t pair[STRIP];
+    for (int64_t start = 0, i = 0; start < n; start += STRIP, i = 0) {
+        int64_t size = n - start < STRIP ? n - start : STRIP;
+        pair_up(a + start, b + start, size, k, pair);
+        for (uint64_t eight; i + 8 <= size; i += 8) {
+            memcpy(&eight, pair + i, 8);
+            two[eight & 0xffff]++, two[eight >> 16 & 0xffff]++, two[eight >> 32 & 0xffff]++, two[eight >> 48]++;
+        }
+        for (; i < size; i++) table[pair[i]]++;
+    }
+    for (int64_t c = 0; c < HELD; c++)
+        if (two[c]) table[c >> 8] += two[c], table[c & 0xff] += two[c];
+}
+
 #define PAIRS_OF(T)                                                                                                    \
     if (w) weigh_##T(a, b, cell, w, n, k, (double *)table);                                                            \
     else if (cell) count_cells_##T(a, b, cell, n, k, table);                                                           \
@@ -143,10 +165,13 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     int64_t *table = x[4].data, n = x[0].n;
     char type = x[0].type == x[1].type && fits(&x[1], n) && fits(&x[2], n) && fits(&x[3], n) ? x[0].type : 0;
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
-    int64_t *four = !w && !cell && k <= 64 && n > 1024 ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
+    int plain = !w && !cell && k <= 64, narrow = plain && k <= 16 && type == 'B' && n > HELD && n < UINT32_MAX;
+    int64_t *four = plain && n > 1024 && !narrow ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
+    uint32_t *two = narrow ? calloc(HELD, sizeof(uint32_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
     if (!within(&x[0], k) || !within(&x[1], k) || !within(&x[2], k > 0 ? x[4].n / k / k : 0)) type = 0;
-    switch (type) {
+    if (type && two) count_bytes(a, b, n, k, table, two);
+    else switch (type) {
         case 'B': PAIRS_OF(uint8_t) break;
         case 'H': PAIRS_OF(uint16_t) break;
         case 'I': PAIRS_OF(uint32_t) break;
@@ -154,7 +179,7 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         default: type = 0;
     }
     Py_END_ALLOW_THREADS
-    free(four);
+    free(four), free(two);
     return done(x, 5, type != 0);
 }
 
@@ -212,16 +237,6 @@ static PyObject *look_up(PyObject *self, PyObject *const *args, Py_ssize_t nargs
 
 /* ---- means and spreads ------------------------------------------------------------------------------------------ */
 
-FAST static double total(const double *x, int64_t n) {
-    double lane[LANES] = {0}, sum = 0;
-    int64_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++) lane[j] += x[i + j];
-    for (; i < n; i++) sum += x[i];
-    for (int j = 0; j < LANES; j++) sum += lane[j];
-    return sum;
-}
-
 /* Sums of the deviations from `centre` and of their squares. */
 FAST static void spread(const double *x, int64_t n, double centre, double *first, double *second) {
     double one[LANES] = {0}, two[LANES] = {0}, d;
@@ -229,14 +244,9 @@ FAST static void spread(const double *x, int64_t n, double centre, double *first
     for (; i + LANES <= n; i += LANES)
         for (int j = 0; j < LANES; j++) {
             double e = x[i + j] - centre;
-            one[j] += e;
-            two[j] += e * e;
+            one[j] += e, two[j] += e * e;
         }
-    for (; i < n; i++) {
-        d = x[i] - centre;
-        one[0] += d;
-        two[0] += d * d;
-    }
+    for (; i < n; i++) d = x[i] - centre, one[0] += d, two[0] += d * d;
     for (int j = 1; j < LANES; j++) one[0] += one[j], two[0] += two[j];
     *first = one[0], *second = two[0];
 }
@@ -247,7 +257,7 @@ typedef struct {
 } Run;
 
 static int join(Run *run, const double *x, int64_t n) {
-    double from = run->rows ? run->mean : total(x, n) / n, all = run->rows + n, first, second;
+    double from = run->rows ? run->mean : x[0], all = run->rows + n, first, second;
     spread(x, n, from, &first, &second); /* of all rows, about the mean of those before */
     run->m2 += second - first * first / all;
     run->mean = from + first / all;
@@ -746,8 +756,8 @@ ROW_FACTS(double, int64_t)
     else { FACTS_OF(double) }
 
 static int facts_fit(const Arg *x, int64_t n, int64_t k) {
-    int typed = (x[0].type == 'f' || x[0].type == 'd') && x[1].type && strchr("BHIq", x[1].type);
-    return typed && x[0].n == n * k && k <= INT32_MAX;
+    if (x[0].n != n * k || k > INT32_MAX) return 0;
+    return x[0].type && strchr("fd", x[0].type) && x[1].type && strchr("BHIq", x[1].type);
 }
 
 /* row_facts(proba, truth, own, top, others, before, answer): False where a class has no column, or a nan is met */
@@ -976,9 +986,9 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    METHOD(count_pairs), METHOD(look_up),   METHOD(rank_scores),  METHOD(scan_curve),
-    METHOD(row_facts),   METHOD(sum_facts), METHOD(sum_errors),    METHOD(count_labels), METHOD(label_ranks),
-    METHOD(bin_rows),    {NULL, NULL, 0, NULL}};
+    METHOD(count_pairs), METHOD(look_up),    METHOD(rank_scores),  METHOD(scan_curve),  METHOD(row_facts),
+    METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
+    {NULL, NULL, 0, NULL}};
 
 static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 3; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};

@@ -4,7 +4,6 @@
 KFold(n_splits=3, random_state=None, shuffle=False)
 """
 
-import difflib
 import importlib
 import inspect
 import sys
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
-from assay.errors import AssayError, ReadError, SchemaError
+from assay.errors import AssayError, ReadError, SchemaError, alike
 from assay.fusion import FUSIONS
 from assay.metric import METRICS
 from assay.registry import Registry
@@ -283,5 +282,5 @@ def _parameters(cls: Any) -> list[str]:
 
 
 def _close(word: str, known: Any) -> str:
-    found = difflib.get_close_matches(word, [k for k in known if not k.startswith("_")], n=3)
+    found = alike(word, (k for k in known if not k.startswith("_")), 3)
     return f"; did you mean {' or '.join(found)}?" if found else ""

@@ -22,8 +22,11 @@ def count_pairs(
 
     Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
     """
-    if k == 2 and weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
-        return _pairs_of_two(first, second)
+    if weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
+        if k == 2:
+            return _pairs_of_two(first, second)
+        if k <= 16 and len(first) > 1 << 16:
+            return _pairs_of_few(first, second, k)
     size = cells * k * k
     table = np.zeros(size, np.int64 if weight is None else np.float64)
     buffer = np.empty(min(BLOCK, len(first)), np.intp)
@@ -38,6 +41,23 @@ def count_pairs(
     return table.reshape((k, k) if cell is None else (cells, k, k))
 
 
+def _pairs_of_few(first: Array, second: Array, k: int) -> Array:
+    """A byte holds a pair of few classes, and the pairs of two rows are counted as one."""
+    if max(first.max(), second.max()) >= k:
+        raise ValueError(f"a code is not below {k}")
+    twice = np.zeros(1 << 16, np.int64)
+    for start in range(0, len(first), 32 * BLOCK):
+        block = slice(start, start + 32 * BLOCK)
+        pair = first[block] * np.uint8(k)
+        pair += second[block]
+        twice += np.bincount(pair[: len(pair) // 2 * 2].view(np.uint16), minlength=len(twice))
+    both = twice.reshape(256, 256)[: k * k, : k * k]
+    found: Array = both.sum(axis=0) + both.sum(axis=1)
+    if len(first) % 2:
+        found[int(first[-1]) * k + int(second[-1])] += 1
+    return found.reshape(k, k)
+
+
 def _pairs_of_two(first: Array, second: Array) -> Array:
     if max(first.max(), second.max()) > 1:
         raise ValueError("a code is not below 2")
@@ -46,25 +66,25 @@ def _pairs_of_two(first: Array, second: Array) -> Array:
 
 
 @with_twin
-def look_up(values: Array, low: int, table: Array) -> Array:
+def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array:
     """The code (n,) that a table gives each integer from `low` on; empty where one has none.
 
-    The last entry of the table stands for what it does not hold.
+    The last entry of the table stands for what it does not hold. out: (n,) where to put the codes, if given.
     """
     none = table[-1]
     if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
         return np.empty(0, table.dtype)
     if none >= len(table) - 1 and np.array_equal(table[:-1], np.arange(len(table) - 1)):
-        return _less(values, low, table.dtype)
-    codes: Array = table[_less(values, low, np.dtype(np.intp))]
+        return _less(values, low, table.dtype, out)
+    codes: Array = np.take(table, _less(values, low, np.dtype(np.intp)), out=out, mode="clip")
     return np.empty(0, table.dtype) if (codes == none).any() else codes
 
 
-def _less(values: Array, low: int, dtype: np.dtype[Any]) -> Array:
+def _less(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = None) -> Array:
     """values - low in the integers of `dtype`, which hold the difference where they may not hold either of the two."""
     bits = 8 * dtype.itemsize
     shift = np.array(low % (1 << bits), f"u{dtype.itemsize}").astype(dtype)
-    less: Array = np.subtract(values, shift, dtype=dtype, casting="unsafe")
+    less: Array = np.subtract(values, shift, out=out, dtype=dtype, casting="unsafe")
     return less
 
 

@@ -6,7 +6,6 @@
 ['svm']
 """
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.errors import SchemaError
+from assay.errors import SchemaError, alike
 from assay.table.files import is_text
 from assay.table.labels import Label, encode
 from assay.table.layout import Key, Part
@@ -60,7 +59,7 @@ def _refuse_no_truth(table: Part, asked: Asked) -> None:
     if table.truth:
         return
     names = [key.name for key in table.columns if key.role == "column"] or [key.spelled() for key in table.columns]
-    close = difflib.get_close_matches(asked.truth, names, n=1) or [name for name in NAMES_OF_TRUTH if name in names]
+    close = alike(asked.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
     close = close or [name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)]
     name, columns = close[0] if close else "COLUMN", _listed(table, asked)
     hint = f" Is it {close[0]!r}? Then name" if close else " Name"
@@ -82,7 +81,7 @@ def _chosen(table: Part, models: Sequence[str]) -> Part:
         of_model = {key: column for key, column in table.columns.items() if key.role == "model" and key.name == name}
         if not of_model and (bare not in columns or name in SPECIAL):
             known = [*table.models, *(key.name for key in columns if key.role == "column" and key.name not in SPECIAL)]
-            close = difflib.get_close_matches(name, known, n=1)
+            close = alike(name, known)
             hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known) or 'none'}"
             raise SchemaError(f"no model or column is named {name!r}; {hint}")
         columns |= of_model or {Key("model", name): columns.pop(bare)}

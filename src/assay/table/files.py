@@ -7,7 +7,6 @@
 ['cat', 'dog']
 """
 
-import difflib
 import glob
 import json
 import os
@@ -19,7 +18,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from assay.errors import AssayError, ReadError, SchemaError
+from assay.errors import AssayError, ReadError, SchemaError, alike
 from assay.result import beside
 from assay.table.labels import Label
 
@@ -90,7 +89,7 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
         beside = os.listdir(found.parent) if found.parent.is_dir() else []
     except (OSError, ValueError) as error:
         raise error if isinstance(error, AssayError) else ReadError(f"{path}: cannot be opened ({error})") from error
-    close = difflib.get_close_matches(found.name, beside, n=1)
+    close = alike(found.name, beside)
     raise ReadError(f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path"))
 
 

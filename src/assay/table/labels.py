@@ -156,7 +156,9 @@ def _codes_for(size: int, classes: int) -> Array:
 
 
 def _looked_up(column: Array, low: int, table: Array, classes: int) -> Array | None:
-    found = look_up(column, low, table)
+    # Memory of Arrow's pool, which hands out what it was given back: that of many batches is not cleared anew.
+    room = np.frombuffer(pa.allocate_buffer(len(column) * table.itemsize), table.dtype)
+    found = look_up(column, low, table, room)
     return _smallest(found, classes) if len(found) == len(column) else None
 
 
