@@ -185,25 +185,22 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
 
 /* The code that a table gives each number from `low` on; false where a number is outside, or its code is `none`. */
 #define LOOK_UP(T, U, C)                                                                                               \
-    FAST static int64_t look_##T##_##C(const T *x, int64_t n, int64_t low, const C *table, int64_t size, C none,       \
-                                       C *code) {                                                                      \
+    FAST static int64_t look_##T##_##C(const T *restrict x, int64_t n, int64_t low, const C *restrict table,           \
+                                       int64_t size, C none, C *restrict code) {                                       \
         uint64_t wrong = 0;                                                                                            \
         int64_t same = 0;                                                                                              \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
-        if (same == size && (int64_t)none >= size) { /* codes already, but for where they begin */                     \
-            for (int64_t i = 0; i < n; i++) {                                                                          \
+        for (int64_t start = 0; start < n; start += STRIP, x += STRIP, code += STRIP) {                                \
+            int64_t count = n - start < STRIP ? n - start : STRIP;                                                     \
+            C place[STRIP];                                                                                            \
+            for (int64_t i = 0; i < count; i++) {                                                                      \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
-                code[i] = (C)at;                                                                                       \
+                code[i] = place[i] = (C)at;                                                                            \
             }                                                                                                          \
-            return !wrong;                                                                                             \
-        }                                                                                                              \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            uint64_t at = (uint64_t)x[i] - (uint64_t)low;                                                              \
-            wrong |= at >= (uint64_t)size;                                                                             \
-            C found = table[at < (uint64_t)size ? at : 0];                                                             \
-            wrong |= found == none;                                                                                    \
-            code[i] = found;                                                                                           \
+            if (same == size && (int64_t)none >= size) continue; /* codes already, but for where they begin */         \
+            for (int64_t i = 0; i < count; i++) code[i] = table[place[i] < size ? place[i] : 0];                       \
+            for (int64_t i = 0; i < count; i++) wrong |= code[i] == none;                                              \
         }                                                                                                              \
         return !wrong;                                                                                                 \
     }
