@@ -17,7 +17,6 @@ from assay.checks import Advice, Seen
 from assay.engine import Job, Local
 from assay.errors import UnsupportedError
 from assay.kernels import FEW_CLASSES, count_pairs
-from assay.metrics.cost import cost_matrix
 from assay.predictions import Predictions
 from assay.state import Confusion, Counts
 from assay.stream import Stream
@@ -75,7 +74,11 @@ def look(
 ) -> Seen:
     """Gather what the checks look at, in one pass or none."""
     schema = predictions.schema
-    matrix = None if costs is None else cost_matrix(costs)
+    matrix = None
+    if costs is not None:
+        from assay.metrics.cost import cost_matrix
+
+        matrix = cost_matrix(costs)
     if schema.task in ("regression", "multilabel"):
         return Seen(predictions, np.zeros(0), np.zeros(0), {}, matrix, thorough, seed)
     if counts is None:

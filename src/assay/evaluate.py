@@ -20,7 +20,6 @@ from assay.errors import UnseenLabelError, UnsupportedError
 from assay.figures import Folded, Keeper, Question, Row, counts, fold, read_rows
 from assay.io import Source
 from assay.metric import METRICS, Metric
-from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
 from assay.predictions import Predictions
 from assay.result import Result, format_number, text_table
 from assay.statefile import Checkpoint, known_classes
@@ -223,8 +222,13 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
 
 def costs_of(metrics: Iterable[tuple[str, Metric]]) -> str | None:
     """The costs of errors that the first metric with a matrix of them states; None where there is none."""
-    found = (metric.costs for _, metric in metrics if isinstance(metric, ExpectedCost))
-    return next((cost_text(given) for costs in found if len(given := cost_matrix(costs)) > 1), None)
+    found = [metric for _, metric in metrics if metric.name == "expected_cost"]
+    if not found:
+        return None
+    from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
+
+    stated = (cost_matrix(metric.costs) for metric in found if isinstance(metric, ExpectedCost))
+    return next((cost_text(matrix) for matrix in stated if len(matrix) > 1), None)
 
 
 def _figure_name(key: tuple[Any, ...]) -> str:

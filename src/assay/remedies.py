@@ -18,7 +18,6 @@ import numpy as np
 from assay.checks import Advice, Seen
 from assay.engine import BUCKETS, buckets
 from assay.errors import UnsupportedError
-from assay.folds import assign_folds
 from assay.predictions import Predictions, Rows
 from assay.table.labels import Array
 from assay.totals import FLOOR
@@ -102,6 +101,8 @@ def cool(predictions: Predictions, model: str, seed: int = 0) -> Cooled:
     Log loss is convex in 1 / T, so Newton's steps find the least; that without one fold is one step away.  Source: Guo
     et al. (2017), ICML, 1321-1330. UnsupportedError where no row can be fitted on.
     """
+    from assay.folds import assign_folds
+
     fold, notes = assign_folds(predictions, seed=seed)
     table, fold = predictions.take(fold >= 0), fold[fold >= 0]
     rows = table.rows(model)

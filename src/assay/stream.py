@@ -37,6 +37,8 @@ LARGE = 1 << 28
 # Rows of a row group from which on it is read in slices, so that memory does not depend on how a file was written.
 LONG = 1 << 22
 SLICE = 1 << 20
+# Rows that are read first: they show the classes, and are what checks of single rows look at.
+HEAD = 1 << 16
 OPEN = threading.local()
 
 
@@ -252,7 +254,7 @@ def _first(pieces: Sequence[Piece], footers: Mapping[str, Any], keys: Mapping[st
     if filled is None:
         raise SchemaError(f"{next(iter(footers))}: the table has no rows")
     with _file(filled.path, footers[filled.path]) as file:
-        batch = next(file.iter_batches(SLICE >> 2, row_groups=[filled.group], columns=list(keys), use_threads=False))
+        batch = next(file.iter_batches(HEAD, row_groups=[filled.group], columns=list(keys), use_threads=False))
     try:
         return _table(pa.Table.from_batches([batch]), keys, asked)
     except AssayError as error:
