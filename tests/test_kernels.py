@@ -491,7 +491,10 @@ def test_a_truth_of_other_numbers_is_left_to_numpy():
     assert [part.tolist() for part in found] == [[0.3, 0.1], [1, 2], [0, 1], [0, 1]]
 
 
-@given(SEEDS, st.sampled_from([2, 3, 9, 300, 5000]), st.sampled_from([0.05, 0.5, 0.95]), st.sampled_from([0.3, 1, 2]))
+@given(
+    SEEDS, st.sampled_from([2, 3, 9, 300, 5000, 120_000]), st.sampled_from([0.05, 0.5, 0.95]),
+    st.sampled_from([0.3, 1, 2]),
+)  # fmt: skip
 def test_figures_of_a_curve_are_those_of_numpy(seed, n, share, beta):
     rng = np.random.default_rng(seed)
     positive = np.append(rng.random(n - 2) < share, [True, False])

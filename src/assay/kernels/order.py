@@ -137,13 +137,28 @@ def scan_curve(
     area: of negatives below each positive row and at it, the former twice; precision: of the precision at each positive
     row; lead: the most that the true positive rate is above the false one; f_beta: the highest.
     """
+    if tp.ndim > 1 or len(tp) <= BLOCK:
+        return _scan(what, tp, fp, fp_above, positives, negatives, beta)
+    blocks = [slice(start, start + BLOCK) for start in range(0, len(tp), BLOCK)]
+    begun = [tp[block.start - 1] if block.start else 0 for block in blocks]
+    found = [
+        _scan(what, tp[block], fp[block], fp_above[block], positives, negatives, beta, passed)
+        for block, passed in zip(blocks, begun, strict=True)
+    ]
+    return np.asarray(np.max(found) if what in ("lead", "f_beta") else np.sum(found))
+
+
+def _scan(
+    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float, passed: Any = 0
+) -> Array:
+    """As scan_curve, of the thresholds after those that `passed` positive rows reach."""
     p, q = np.expand_dims(positives, -1), np.expand_dims(negatives, -1)
     if what == "lead":
         return np.asarray((divide(tp, p) - divide(fp, q)).max(axis=-1, initial=0.0))
     if what == "f_beta":
         return np.asarray(divide((1 + beta**2) * tp, beta**2 * p + tp + fp).max(axis=-1, initial=0.0))
     each = 2 * q - fp - fp_above if what == "area" else divide(tp, tp + fp)
-    return np.asarray((np.diff(tp, prepend=0, axis=-1) * each).sum(axis=-1))
+    return np.asarray((np.diff(tp, prepend=passed, axis=-1) * each).sum(axis=-1))
 
 
 def select_places(
