@@ -126,7 +126,8 @@ def binary_of(y, p) -> list[float]:
 def binary() -> Iterator[Case]:
     """Seven figures of binary probabilities."""
     metrics = ["roc_auc", "average_precision", "ks", "best_f_beta", "log_loss", "brier", "ece"]
-    for kind, n in {"continuous": 10_000_000, "float64": 10_000_000, "ties": 1_000_000, "rare": 1_000_000}.items():
+    n = 10_000_000
+    for kind in ("continuous", "float64", "ties", "rare"):
         y, p = scores(n, kind)
         table = Predictions.from_arrays(y, {"m.proba": np.stack([1 - p, p], axis=1)})
         yield (

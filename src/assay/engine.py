@@ -146,7 +146,7 @@ class Local(Engine):
         parts = islice(self._parts(predictions, jobs, grouping), done, None)
         together = FEW if isinstance(predictions, Stream) else AHEAD
         shown = isinstance(predictions, Stream) and sys.stderr.isatty() if self.progress is None else self.progress
-        with bar(predictions, shown) as tell:
+        with bar(predictions, shown) as tell, _closing(predictions):
             for seen in batched(in_order(parts, self.threads or os.cpu_count() or 1), together):
                 values = _joined(values, seen)
                 done += len(seen)
@@ -177,6 +177,16 @@ class Local(Engine):
         size = self.batch or _fitting(batch, jobs)
         seen = [_observe(part, jobs, grouping) for part in batch.batches(size)] or [_observe(batch, jobs, grouping)]
         return seen[0] if len(seen) == 1 else {job: job.state.join([part[job] for part in seen]) for job in jobs}
+
+
+@contextmanager
+def _closing(table: Predictions | Stream) -> Iterator[None]:
+    """Closes what the caller's thread had to open of a stream."""
+    try:
+        yield
+    finally:
+        if isinstance(table, Stream):
+            table.close()
 
 
 def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:

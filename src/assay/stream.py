@@ -119,6 +119,10 @@ class Stream:
             else:
                 yield from self._sliced(piece)
 
+    def close(self) -> None:
+        """Close the file that this thread has open; what is read later opens it again."""
+        OPEN.__dict__.clear()
+
     def declared(self, classes: Sequence[Label] | None) -> "Stream":
         """With these classes in place of those of the first rows, if any are given."""
         if classes is None:
