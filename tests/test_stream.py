@@ -458,5 +458,5 @@ def test_what_a_killed_save_left_is_removed_by_the_next_run(tmp_path):
 @pytest.mark.parametrize("threads", [1, 2])
 def test_no_file_stays_open_when_a_stream_has_been_read(tmp_path, threads):
     written(tmp_path, columns())
-    evaluate(assay.scan(tmp_path), "accuracy", engine=Local(threads=threads))
+    assay.evaluate(assay.scan(tmp_path), "accuracy", engine=Local(threads=threads))
     assert not stream.OPEN.__dict__
