@@ -234,3 +234,13 @@ def test_squares_beyond_the_largest_number_are_infinite_or_undefined_for_that_re
     assert math.isinf(rows["rmse"].value)
     assert math.isnan(rows["r2"].value)
     assert rows["r2"].note == "overflow"
+
+
+def test_the_spread_of_a_long_table_far_from_zero_keeps_twelve_digits():
+    rng = np.random.default_rng(0)
+    y = 1e8 + rng.normal(size=1_000_000)
+    f = y + 0.3 * rng.normal(size=len(y))
+    table = Predictions.from_arrays(y, {"m.value": f}, task="regression")
+    far = y.astype(np.longdouble)
+    wanted = 1 - ((far - f) ** 2).sum() / ((far - far.mean()) ** 2).sum()
+    assert evaluate(table, "r2", intervals=False).value == pytest.approx(float(wanted), rel=2e-12)

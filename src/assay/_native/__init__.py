@@ -25,7 +25,7 @@ Array = npt.NDArray[Any]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-MADE_FOR = "Compiled kernels 3;"  # what those that fit these functions say of themselves
+MADE_FOR = "Compiled kernels 4;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None

@@ -79,10 +79,7 @@ static int fits(const Arg *arg, int64_t n) { return !arg->data || arg->n == n; }
         return most;                                                                                                   \
     }
 
-HIGHEST(uint8_t)
-HIGHEST(uint16_t)
-HIGHEST(uint32_t)
-HIGHEST(uint64_t)
+HIGHEST(uint8_t) HIGHEST(uint16_t) HIGHEST(uint32_t) HIGHEST(uint64_t)
 
 /* Whether codes, if there are any, all lie in 0..k-1; those that do not have no place in a table. */
 static int within(const Arg *codes, int64_t k) {
@@ -122,10 +119,7 @@ static PyObject *done(Arg *args, int count, int known) {
                           double *table) {                                                                             \
         for (int64_t i = 0; i < n; i++) table[((cell ? cell[i] * k : 0) + a[i]) * k + b[i]] += w[i];                   \
     }
-COUNT_PAIRS(uint8_t)
-COUNT_PAIRS(uint16_t)
-COUNT_PAIRS(uint32_t)
-COUNT_PAIRS(int64_t)
+COUNT_PAIRS(uint8_t) COUNT_PAIRS(uint16_t) COUNT_PAIRS(uint32_t) COUNT_PAIRS(int64_t)
 
 /* Of few classes a byte holds a pair, and the pairs of two rows are counted as one. */
 #define HELD (1 << 16)
@@ -248,19 +242,27 @@ FAST static void spread(const double *x, int64_t n, double centre, double *first
     *first = one[0], *second = two[0];
 }
 
-/* Number of rows, mean and centred second moment, blocks of rows joined by Chan's formula (Chan et al., 1983). */
+/* Number of rows, and the sums of their deviations from a centre and of the squares: the mean need not be a number that
+ * a double holds. The centre follows a mean that is a 64th of a standard deviation away (see Chan et al., 1983). */
 typedef struct {
-    double rows, mean, m2;
+    double rows, centre, first, second;
 } Run;
 
 static int join(Run *run, const double *x, int64_t n) {
-    double from = run->rows ? run->mean : x[0], all = run->rows + n, first, second;
-    spread(x, n, from, &first, &second); /* of all rows, about the mean of those before */
-    run->m2 += second - first * first / all;
-    run->mean = from + first / all;
-    run->rows = all;
-    return isfinite(run->m2);
+    double first, second;
+    if (!run->rows) run->centre = x[0];
+    spread(x, n, run->centre, &first, &second);
+    run->rows += n, run->first += first, run->second += second;
+    if (4096 * run->first * run->first > run->rows * run->second) {
+        double to = run->centre + run->first / run->rows, by = to - run->centre;
+        run->second += by * (by * run->rows - 2 * run->first);
+        run->first -= by * run->rows, run->centre = to;
+    }
+    return isfinite(run->second);
 }
+
+static double mean_of(const Run *run) { return run->centre + run->first / run->rows; }
+static double m2_of(const Run *run) { return fmax(run->second - run->first * run->first / run->rows, 0); }
 
 /* ---- errors of numbers ------------------------------------------------------------------------------------------- */
 
@@ -295,7 +297,7 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
     known = known && x[2].n == 2 * COLUMNS && x[2].type == 'd' && x[3].n == 1 && x[3].type == 'q';
     double column[COLUMNS][STRIP], *found = x[2].data;
     int64_t zeros = 0;
-    Run run[COLUMNS] = {{0, 0, 0}};
+    Run run[COLUMNS] = {{0, 0, 0, 0}};
     Py_BEGIN_ALLOW_THREADS
     for (int64_t start = 0; known && start < n; start += STRIP) {
         int64_t size = n - start < STRIP ? n - start : STRIP;
@@ -305,7 +307,7 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
         for (int j = 0; known && j < COLUMNS; j++) known = join(&run[j], column[j], size);
     }
     Py_END_ALLOW_THREADS
-    for (int j = 0; known && j < COLUMNS; j++) found[j] = run[j].mean, found[COLUMNS + j] = run[j].m2;
+    for (int j = 0; known && j < COLUMNS; j++) found[j] = mean_of(&run[j]), found[COLUMNS + j] = m2_of(&run[j]);
     if (known) *(int64_t *)x[3].data = zeros;
     return done(x, 4, known);
 }
@@ -829,7 +831,7 @@ static PyObject *sum_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
     int64_t *rank = known && positive < k && n < UINT32_MAX ? calloc(4 * k, sizeof(int64_t)) : NULL;
     double sum[4 * MOST_BINS] = {0};
     uint64_t count[4 * MOST_BINS] = {0};
-    Run loss = {0, 0, 0}, miss = loss;
+    Run loss = {0, 0, 0, 0}, miss = loss;
     Py_BEGIN_ALLOW_THREADS
     known = rank && within(&x[1], k);
     for (int64_t start = 0; known && start < n; start += STRIP) {
@@ -848,7 +850,8 @@ static PyObject *sum_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
         }
     }
     if (known) {
-        sums[0] = loss.mean, sums[1] = loss.m2, sums[2] = miss.mean, sums[3] = miss.m2, sums[4] = (double)floored;
+        sums[0] = mean_of(&loss), sums[1] = m2_of(&loss), sums[2] = mean_of(&miss), sums[3] = m2_of(&miss);
+        sums[4] = (double)floored;
         for (int64_t j = 0; j < 4 * k; j++) ((int64_t *)x[5].data)[j % k] += rank[j];
         give_bins(sum, count, bins, x[6].data);
     }
@@ -987,7 +990,7 @@ static PyMethodDef methods[] = {
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
     {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 3; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 4; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }
