@@ -179,6 +179,8 @@ def select_places(
     own = places - int(below)
     if own.min(initial=0) < 0 or own.max(initial=-1) >= len(kept):
         return select_places(pieces, count, places, sample[:0], threads)
+    if 4 * len(sample) < len(kept) < count // 2:  # many, that a part of them tells apart as well
+        return select_places([lambda: kept], len(kept), own, kept[:: len(kept) // len(sample)])
     return np.asarray(np.partition(kept, own)[own])
 
 
@@ -195,9 +197,10 @@ def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> 
     held, below = [np.empty(0)], 0.0
     for piece in pieces:
         values = piece()
-        under = values < low
-        held.append(values[(values <= high) & ~under])
-        below += np.nan if np.isnan(values).any() else np.count_nonzero(under)
+        under, inside = values < low, values <= high
+        inside ^= under
+        held.append(values[inside])
+        below += np.nan if np.isnan(values.max(initial=low)) else np.count_nonzero(under)
     return np.concatenate(held), below
 
 
