@@ -390,9 +390,8 @@ def ratio(numerator: Array, denominator: Array) -> Array:
 
 def mean_of_defined(each: Array, share: Array) -> Array:
     """Mean over the last axis, weighted by `share`, of the values that are defined; nan if none is."""
-    undefined = np.isnan(each)
-    share = np.where(undefined, 0.0, share)
-    return ratio((np.where(undefined, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
+    share = np.where(np.isnan(each), 0.0, share)
+    return ratio((np.where(share == 0, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
 
 
 def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:
