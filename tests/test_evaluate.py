@@ -8,6 +8,7 @@ import pytest
 
 from assay.errors import NameLookupError, UnsupportedError
 from assay.evaluate import evaluate
+from assay.kernels import row_facts
 from assay.metric import METRICS
 from assay.metrics.classification import F1, FBeta, Recall
 from assay.metrics.probability import LogLoss
@@ -238,3 +239,13 @@ def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypat
     p = Predictions.from_arrays(np.arange(300) % 70, {"m.proba": proba}, classes=range(70))
     monkeypatch.setattr("assay.predictions.of_proba", lambda *given: pytest.fail("a pass that nothing reads"))
     assert Confusion().observe(p.rows("m")).right[0] == np.sum(proba.argmax(axis=1) == np.arange(300) % 70)
+
+
+@pytest.mark.parametrize("rows", [1, 50])
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_probabilities_are_left_as_they_were_given(rows, order):
+    given = np.array(np.random.default_rng(0).dirichlet(np.ones(3), rows), order=order)
+    before, truth = given.copy(), np.arange(rows) % 3
+    own = getattr(row_facts, "__wrapped__", row_facts)(given, truth)[0]
+    np.testing.assert_array_equal(given, before)
+    assert own.tolist() == before[np.arange(rows), truth].tolist()

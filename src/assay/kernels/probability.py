@@ -81,7 +81,7 @@ def _facts_of_two(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
 
 def _facts_of_few(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     """As row_facts but for the answer, class by class."""
-    columns, classes = np.ascontiguousarray(p.T), np.arange(p.shape[1])[:, None]
+    columns, classes = p.T.copy(), np.arange(p.shape[1])[:, None]  # written to below
     at = (t, np.arange(len(t)))
     mine = columns[at]
     top, ahead = columns.max(axis=0), (columns > mine).sum(axis=0, dtype=np.uint8)
