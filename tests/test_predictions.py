@@ -97,6 +97,7 @@ def test_wide_ranges_and_small_types_of_whole_numbers_do_not_overflow():
     assert encode(np.array([-128, 127], np.int8))[1] == [-128, 127]
     assert sorted(encode(np.array([-(2**62), 2**62]))[1]) == [-(2**62), 2**62]
     assert encode(np.array([2**64 - 1, 2**64 - 2], np.uint64))[1] == [2**64 - 2, 2**64 - 1]
+    assert encode(np.array([2**63 + 5], np.uint64))[1] == [2**63 + 5]
 
 
 def test_numbers_beyond_64_bits_are_no_labels():

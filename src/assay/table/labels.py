@@ -67,7 +67,9 @@ def _encode_integers(values: Array, low: int, high: int) -> tuple[Array, list[La
         seen = [v for v, here in ((False, not values.all()), (True, values.any())) if here]
         return (values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)), list(seen)
     size = high - low + 1
-    codes = look_up(values, low, _smallest(np.arange(size + 1), size + 1))
+    beyond = high >= 1 << 63  # what is looked up is signed
+    least = 0 if beyond else low
+    codes = look_up(values - values.min() if beyond else values, least, _smallest(np.arange(size + 1), size + 1))
     seen_at = _used(codes, size)
     if len(seen_at) < size:
         table = np.zeros(size, np.int64)
