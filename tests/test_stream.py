@@ -410,7 +410,8 @@ def test_the_version_names_the_kernels_in_use():
     assert run.output.strip().endswith(("(compiled kernels)", "(numpy kernels)"))
 
 
-def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(tmp_path):
+def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD", 2)
     tables = [(["a", "b"], ["a", "a"]), (["c", "a"], ["c", "b"])]
     for i, (y, said) in enumerate(tables):
         parquet.write_table(pa.table({"y": y, "m.label": said}), tmp_path / f"{i}.parquet")
@@ -418,7 +419,8 @@ def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(
     assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
 
 
-def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path):
+def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD", 100)
     rng = np.random.default_rng(5)
     names = np.array(["a", "b", "c"])
     for i, k in enumerate((2, 2, 3)):
@@ -460,3 +462,122 @@ def test_no_file_stays_open_when_a_stream_has_been_read(tmp_path, threads):
     written(tmp_path, columns())
     assay.evaluate(assay.scan(tmp_path), "accuracy", engine=Local(threads=threads))
     assert not stream.OPEN.__dict__
+
+
+def in_files(folder, *tables):
+    """Each table as one file of its own."""
+    for i, table in enumerate(tables):
+        parquet.write_table(table if isinstance(table, pa.Table) else pa.table(table), folder / f"{i}.parquet")
+    return folder
+
+
+def test_a_further_column_of_lists_or_structures_is_left_out_of_a_stream_as_in_memory(tmp_path):
+    further = {"why": pa.array([[0.5], [1.0, 2.0]]), "told": pa.array([{"a": 1}, {"a": 2}]), "raw": [b"1", b"2"]}
+    path = in_files(tmp_path, {"y": ["a", "b"], "m.label": ["a", "a"], **further})
+    streamed, in_memory = (assay.evaluate(read(path), "accuracy") for read in (assay.scan, assay.read))
+    assert same(streamed, in_memory)
+    assert streamed.notes == in_memory.notes
+    assert [note.split("'")[1] for note in streamed.notes] == ["why", "told", "raw"]
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_file_without_values_in_a_column_is_a_piece_of_a_stream_as_in_memory(tmp_path, first):
+    filled = {"y": ["a", "b", "a"], "m.label": ["a", "a", "a"], "g": ["x", None, "x"], "age": [30, 31, None]}
+    bare = {"y": ["b"], "m.label": ["a"], "g": pa.nulls(1), "age": pa.nulls(1)}
+    empty = {name: pa.nulls(0) for name in filled}
+    path = in_files(tmp_path, *[(filled, bare, empty), (empty, bare, filled)][first])
+    for by in ("g", "age"):
+        read_ = [assay.evaluate(read(path), "accuracy", by=by, intervals=False) for read in (assay.scan, assay.read)]
+        assert same(*read_)
+
+
+def test_a_column_of_whole_numbers_in_one_file_and_of_real_ones_in_another_is_one_column(tmp_path):
+    rng = np.random.default_rng(3)
+    ages = [rng.integers(18, 90, 60), rng.normal(50, 10, 60)]
+    path = in_files(tmp_path, *({"y": [0, 1] * 30, "m.label": [0, 0, 1] * 20, "age": age} for age in ages))
+    assert same(*(assay.evaluate(read(path), "accuracy", by="age") for read in (assay.scan, assay.read)))
+
+
+def test_a_file_without_rows_is_no_piece_of_a_stream_whatever_its_lists_hold(tmp_path):
+    kind = pa.list_(pa.float64())
+    full = pa.table({"y": [0, 1], "m.proba": pa.array([[0.75, 0.25], [0.5, 0.5]], kind)})
+    path = in_files(tmp_path, full, full.slice(0, 0), full)
+    found = assay.evaluate(assay.scan(path, classes=[0, 1]), "brier", intervals=False)
+    assert (found.value, found.n) == (pytest.approx(0.3125), 4)
+
+
+def test_the_first_rows_of_a_stream_go_on_over_short_row_groups_and_files(tmp_path):
+    assert assay.scan(written(tmp_path, columns(), pieces=1, rows=7)).head.n == stream.MOST_READ * 7
+    assert assay.scan(written(tmp_path, columns(), rows=70)).head == assay.read(tmp_path)
+
+
+def test_an_error_in_the_first_rows_names_the_file_and_the_row_group_where_it_is(tmp_path):
+    table = binary()
+    table["m.proba.1"][2500] = 1.5
+    with pytest.raises(SchemaError, match=r"1\.parquet, row group 1: .* at row 133"):
+        assay.scan(written(tmp_path, table))
+
+
+def test_an_error_in_a_long_row_group_names_the_file_and_the_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "LONG", 1000)
+    monkeypatch.setattr(stream, "SLICE", 500)
+    monkeypatch.setattr(stream, "HEAD", 100)
+    table = binary()
+    table["m.proba.1"][4500] = 1.5
+    path = written(tmp_path, table, pieces=1, rows=N)
+    with pytest.raises(SchemaError, match=r"0\.parquet, row group 0, rows from 4500 on: .* at row 0"):
+        assay.evaluate(assay.scan(path), "brier")
+
+
+def damaged(path):
+    """The file with noise for its data."""
+    content = bytearray(path.read_bytes())
+    content[4 : len(content) // 2] = bytes(len(content) // 2 - 4)
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("which", ["0.parquet", "2.parquet"])
+def test_a_damaged_row_group_is_an_error_that_names_the_file(tmp_path, monkeypatch, which):
+    monkeypatch.setattr(stream, "HEAD", 100)
+    damaged(written(tmp_path, columns()) / which)
+    with pytest.raises(ReadError, match=which):
+        assay.evaluate(assay.scan(tmp_path), "accuracy")
+    with pytest.raises(ReadError, match=which):
+        assay.scan(tmp_path).widened()
+
+
+@pytest.mark.parametrize("text", [False, True])
+def test_ids_that_begin_anew_in_each_file_are_refused_as_in_memory(tmp_path, text):
+    ids = [f"r{i}" for i in range(3)] if text else [0, 1, 2]
+    path = in_files(tmp_path, *({"id": ids, "y": [0, 1, i], "m.label": [0, 1, 1]} for i in range(2)))
+    for read in (assay.read, assay.scan):
+        with pytest.raises(SchemaError, match=r"0\.parquet"):
+            read(path)
+    with pytest.raises(SchemaError, match=r"id ('r0'|0) is both in .*0\.parquet.* and in .*1\.parquet"):
+        assay.scan(path)
+
+
+def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_path, monkeypatch):
+    path = written(tmp_path, binary())
+    table, mine = assay.scan(path), assay.metric_from(lambda y, p: float((y == p).mean()), "mine_of_rows")
+    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    with pytest.raises(UnsupportedError, match="the state of mine_of_rows cannot be saved"):
+        assay.evaluate(table, ["accuracy", mine], checkpoint=tmp_path / "a.state")
+
+
+def test_a_metric_without_a_bounded_form_is_named_before_a_row_is_read(tmp_path, monkeypatch):
+    path = written(tmp_path, binary())
+    monkeypatch.setattr(kept, "MOST", 1000)
+    table = assay.scan(path)
+    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    with pytest.raises(UnsupportedError, match="calibration_slope needs a value of every row"):
+        assay.evaluate(table, ["accuracy", "calibration_slope"])
+
+
+def test_cuts_that_differ_beyond_the_twelfth_digit_are_different_slices(tmp_path):
+    rng = np.random.default_rng(6)
+    table = {**binary(), "at": 1e15 + rng.integers(0, 100, N)}
+    path = written(tmp_path, table)
+    streamed, in_memory = (assay.evaluate(read(path), "brier", by="at") for read in (assay.scan, assay.read))
+    assert same(streamed, in_memory)
+    assert len({row.group for row in in_memory.rows}) == 5

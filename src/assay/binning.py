@@ -150,8 +150,10 @@ def _binned(values: Array, edges: Array) -> tuple[Array, list[Any]]:
 
 
 def _names(edges: Array) -> list[Any]:
-    between = (f"[{a:.12g}, {b:.12g})" for a, b in pairwise(edges))
-    return [f"< {edges[0]:.12g}", *between, f">= {edges[-1]:.12g}"]
+    short = [f"{x:.12g}" for x in edges]
+    texts = short if len(set(short)) == len(edges) else [f"{x:.17g}" for x in edges]
+    between = (f"[{a}, {b})" for a, b in pairwise(texts))
+    return [f"< {texts[0]}", *between, f">= {texts[-1]}"]
 
 
 def _edges(found: Landmarks | None) -> Array:

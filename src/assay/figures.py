@@ -20,7 +20,8 @@ import numpy as np
 from assay.binning import Crossed, Slices, crossing_of, grouping_of
 from assay.cautions import SHARES, ClassRows, cautions
 from assay.engine import BUCKETS, Engine, Job
-from assay.kept import Kept, is_beyond
+from assay.errors import UnsupportedError
+from assay.kept import Kept, Values, is_beyond
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
@@ -148,7 +149,9 @@ def _pass(
     grouping: Slices | Crossed | None,
     keeper: Keeper | None,
 ) -> Mapping[Job, Any]:
-    jobs = jobs_of(frame, question, 1 if grouping is None else len(grouping.keys))
+    groups = 1 if grouping is None else len(grouping.keys)
+    _refuse_unbounded(frame, question, groups)
+    jobs = jobs_of(frame, question, groups)
     if isinstance(table, Stream):
         table = _narrowed(table, question, jobs)
     name = "whole" if grouping is None else "grouped"
@@ -156,6 +159,17 @@ def _pass(
         return engine.fold(table, jobs, grouping)
     begun = keeper.load(name)
     return engine.fold(table, jobs, grouping, begun=begun, keep=partial(keeper.keep, name))
+
+
+def _refuse_unbounded(frame: Frame, question: Question, groups: int) -> None:
+    """Refuse metrics that would keep something of every row of a long stream, before a row is read."""
+    for text, metric in question.asked:
+        if frame.long and isinstance(metric.state, Values) and not metric.state.is_bounded(groups):
+            by = "" if metric.state.width > 1 else " by group"
+            raise UnsupportedError(
+                f"{text} needs a value of every row and has no bounded form{by} over {frame.n} streamed rows; leave "
+                f"it out, or evaluate fewer rows"
+            )
 
 
 def jobs_of(frame: Frame, question: Question, groups: int) -> list[Job]:

@@ -192,16 +192,18 @@ class Values(Kept):
     of: RowWise
     width: int = 1
 
+    def is_bounded(self, cells: int = 1) -> bool:
+        """Whether what is kept of a long stream, in so many cells, does not grow with its rows."""
+        return self.width == 1 and cells == 1
+
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
         if not rows.predictions.streamed and cell is None:
             return Parts([Chunk(Unread(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None)])
         read = np.asarray(self.of.per_row(rows), np.float64)
         if not is_long(rows):
             return Parts([Chunk(read, rows.truth, rows.weight, cell)])
-        if self.width > 1 or cells > 1:
-            raise UnsupportedError(
-                f"a figure that needs {self.of} of every row has no bounded form over so many rows; ask for it on fewer"
-            )
+        if not self.is_bounded(cells):
+            raise UnsupportedError("what is kept of every row has no bounded form over so many rows; ask for fewer")
         values, count = _rounded(read, rows.weight)
         return Parts([Chunk(values, values, count, None, None, len(read))])
 

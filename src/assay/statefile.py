@@ -64,6 +64,7 @@ class Checkpoint:
 
     def __post_init__(self) -> None:
         self.saved_at = time.monotonic()
+        _refuse_unsaved(jobs_of(Frame.of(self.table), self.question, 1), self.question, self.table.schema)
         _tidy(self.path)
         if not os.path.exists(self.path):
             return
@@ -96,6 +97,19 @@ class Checkpoint:
         outputs = [array for kinds in self.table.outputs.values() for array in kinds.values()]
         kept = [array for array in (self.table.truth, self.table.weight, *outputs) if array is not None]
         return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
+
+
+def _refuse_unsaved(jobs: Sequence[Job], question: Question, schema: Schema) -> None:
+    """Refuse metrics whose states cannot be saved, before a row is read."""
+    for job in jobs:
+        try:
+            job.state.dump(job.state.empty(schema))
+        except UnsupportedError as error:
+            named = ", ".join(text for text, metric in question.asked if metric.state == job.state)
+            raise UnsupportedError(
+                f"the state of {named} cannot be saved, since a callable wants all rows; leave it out, or evaluate "
+                f"without a checkpoint"
+            ) from error
 
 
 def _tidy(path: str) -> None:

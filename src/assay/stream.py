@@ -13,6 +13,7 @@ Stream: 6 rows in 2 files, binary (0, 1; positive: 1), 1 model: m (label)
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,9 +26,10 @@ from assay.io import Source, asked_of, checked, read
 from assay.once import once
 from assay.predictions import Predictions
 from assay.table.bare import Asked
-from assay.table.files import About, File, about_of, expand, is_text, kind_of
+from assay.table.files import About, File, about_of, expand, kind_of
+from assay.table.footers import common_types, ends, footer_of, opened_file, unlike
 from assay.table.labels import Label, encode
-from assay.table.layout import Key, Part, layout, roles
+from assay.table.layout import Key, Part, layout, left_out, roles
 from assay.table.schema import SOURCES, Schema, Task
 
 __all__ = ["Stream", "opened", "scan"]
@@ -39,6 +41,7 @@ LONG = 1 << 22
 SLICE = 1 << 20
 # Rows that are read first: they show the classes, and are what checks of single rows look at.
 HEAD = 1 << 16
+MOST_READ = 256  # row groups that are read for them
 OPEN = threading.local()
 
 
@@ -57,7 +60,8 @@ class Stream:
     """A checked view of Parquet files, one after another, that never holds more than a few row groups.
 
     It is what `evaluate` takes in place of a table in memory: the same figures, with memory that does not grow with the
-    rows. `head` holds the first rows, all columns of them. Ids are not checked to be unique over the whole.
+    rows. `head` holds the first rows, all columns of them. Ids are checked to be unique within a row group, and by what
+    the files say of the first and last id of each.
     """
 
     pieces: tuple[Piece, ...]
@@ -66,6 +70,8 @@ class Stream:
     asked: Asked
     head: Predictions
     assumed: bool  # whether the classes are those of the head, for want of a declaration
+    types: Mapping[str, pa.DataType]  # of columns that have another type, or no value, in some of the files
+    notes: tuple[str, ...] = ()  # what a reader of the figures must know
 
     @property
     def schema(self) -> Schema:
@@ -97,11 +103,6 @@ class Stream:
         """The further columns (of the first rows)."""
         return self.head.columns
 
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What a reader of the figures must know."""
-        return self.head.notes
-
     def __repr__(self) -> str:
         told = repr(self.head).removeprefix(f"Predictions: {self.head.n} rows")
         files = len(self.footers)
@@ -129,16 +130,18 @@ class Stream:
             return self
         # Two classes in the first rows make no binary table of one that has three.
         asked = replace(self.asked, classes=tuple(classes), task=None if self.assumed else self.asked.task)
-        return replace(self, asked=asked, head=_first(self.pieces, self.footers, self.keys, asked), assumed=False)
+        head = _first(self.pieces, self.footers, self.keys, asked, self.types)
+        return replace(self, asked=asked, head=head, assumed=False)
 
     def widened(self) -> "Stream":
         """With the classes of all rows, which are read once for them, in place of those of the first."""
         names = [name for name, key in self.keys.items() if key.role == "truth" or key.kind == "label"]
         labels = dict.fromkeys(self.classes)
         for piece in self.pieces:
-            table = self._read(piece, names)
-            for name in names:
-                labels.update(dict.fromkeys(encode(table.column(name), f"column {name!r}")[1]))
+            with _named(piece):
+                table = _alike(self._read(piece, names), self.types)
+                for name in names:
+                    labels.update(dict.fromkeys(encode(table.column(name), f"column {name!r}")[1]))
         return self.declared(tuple(sorted(labels)))
 
     def _is_read(self, key: Key, reads: Mapping[str, set[str]], columns: Sequence[str]) -> bool:
@@ -154,28 +157,27 @@ class Stream:
         # A thread keeps the file it reads open: its next group is likely of the same.
         footer = self.footers[piece.path]
         if getattr(OPEN, "footer", None) is not footer:
-            OPEN.footer, OPEN.file = footer, _file(piece.path, footer)
+            OPEN.footer, OPEN.file = footer, opened_file(piece.path, footer)
         return OPEN.file.read_row_group(piece.group, columns=list(names), use_threads=False)
 
     def _load(self, piece: Piece) -> Predictions:
-        try:
+        with _named(piece):
             return self._checked(self._read(piece, list(self.keys)), piece.offset)
-        except AssayError as error:
-            raise type(error)(f"{piece.path}, row group {piece.group}: {error}") from error
-        except (pa.ArrowException, OSError) as error:
-            why = f"row group {piece.group} cannot be read ({error}); write it again"
-            raise ReadError(f"{piece.path}: {why}") from error
 
     def _sliced(self, piece: Piece) -> Iterator[Callable[[], Predictions]]:
-        offset = piece.offset
-        with _file(piece.path, self.footers[piece.path]) as file:
-            names = list(self.keys)
+        """What checks each slice of a long row group; they are read one after another, here."""
+        start, names = 0, list(self.keys)
+        with _named(piece), opened_file(piece.path, self.footers[piece.path]) as file:
             for batch in file.iter_batches(SLICE, row_groups=[piece.group], columns=names, use_threads=False):
-                yield partial(self._checked, pa.Table.from_batches([batch]), offset)
-                offset += batch.num_rows
+                yield partial(self._slice, piece, start, pa.Table.from_batches([batch]))
+                start += batch.num_rows
+
+    def _slice(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
+        with _named(piece, start):
+            return self._checked(table, piece.offset + start)
 
     def _checked(self, table: pa.Table, offset: int) -> Predictions:
-        return replace(_table(table, self.keys, self.asked), offset=offset, streamed=self.n)
+        return replace(_table(_alike(table, self.types), self.keys, self.asked), offset=offset, streamed=self.n)
 
 
 def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
@@ -189,9 +191,9 @@ def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
     files = expand(paths)
     # A packed table is seldom more than 64 times smaller than an unpacked one.
     if all(kind_of(path) == "parquet" for path in files) and sum(map(os.path.getsize, files)) > LARGE >> 6:
-        footers = {os.fspath(path): _footer(path) for path in files}
+        footers = {os.fspath(path): footer_of(path) for path in files}
         cells = sum(footer.num_rows * footer.num_columns for footer in footers.values())
-        if cells * 8 > LARGE and not _unlike(footers) and reading.get("models") is None:
+        if cells * 8 > LARGE and not unlike(footers) and reading.get("models") is None:
             return _scanned(footers, **{name: value for name, value in reading.items() if name != "models"})
     return read(*paths, **reading)
 
@@ -208,7 +210,7 @@ def scan(
     The files must be of the wide layout and hold the same columns; their rows follow one another. Classes that are not
     declared (here, or by the files) are those of the first rows, and of all rows where it turns out that more occur.
     """
-    return _scanned({os.fspath(path): _footer(path) for path in expand(paths)}, truth, task, classes, positive)
+    return _scanned({os.fspath(path): footer_of(path) for path in expand(paths)}, truth, task, classes, positive)
 
 
 def _scanned(
@@ -218,7 +220,7 @@ def _scanned(
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
 ) -> Stream:
-    other = _unlike(footers)
+    other = unlike(footers)
     if other:
         raise SchemaError(
             f"{other}; files that are streamed must hold the same columns. Evaluate models of different files in "
@@ -229,40 +231,93 @@ def _scanned(
     about = about_of(first, (schema.metadata or {}).get(b"assay"))
     empty = pa.Table.from_batches([], schema)
     asked = asked_of([File(os.fspath(first), empty, about)], truth, task, classes, positive, None)
-    keys = _keys(first, schema.names, asked, about)
+    keys, notes = _keys(first, schema, asked, about)
+    types = common_types(footers)
     pieces, offset = [], 0
     for path, footer in footers.items():
         for group in range(footer.num_row_groups):
             rows = footer.row_group(group).num_rows
-            pieces.append(Piece(path, group, rows, offset))
+            pieces += [Piece(path, group, rows, offset)] if rows else []
             offset += rows
-    head = _first(pieces, footers, keys, asked)
+    if "id" in keys:
+        _refuse_repeated(pieces, footers)
+    head = _first(pieces, footers, keys, asked, types)
     assumed = asked.classes is None and head.task in ("binary", "multiclass")
     settled = replace(asked, task=head.task, classes=head.classes or None)
-    return Stream(tuple(pieces), footers, keys, settled, head, assumed)
+    return Stream(tuple(pieces), footers, keys, settled, head, assumed, types, notes)
 
 
-def _keys(path: Path, names: Sequence[str], asked: Asked, about: About) -> dict[str, Key]:
+def _keys(path: Path, schema: pa.Schema, asked: Asked, about: About) -> tuple[dict[str, Key], tuple[str, ...]]:
+    """What each column is, and a note on each that is left out, as in memory."""
+    names = schema.names
     keys = roles(names, asked.truth, about)
     if layout(names, asked.truth) != "wide" or not any(key.role == "truth" for key in keys.values()):
         raise SchemaError(
             f"{path}: only tables with a truth column {asked.truth!r} and columns <model>.<kind> can be streamed; "
             f"columns are {', '.join(names[:10])}"
         )
-    return keys
+    out = {field.name: note for field in schema if (note := left_out(path, field, keys[field.name]))}
+    return {name: key for name, key in keys.items() if name not in out}, tuple(out.values())
 
 
-def _first(pieces: Sequence[Piece], footers: Mapping[str, Any], keys: Mapping[str, Key], asked: Asked) -> Predictions:
+def _first(
+    pieces: Sequence[Piece],
+    footers: Mapping[str, Any],
+    keys: Mapping[str, Key],
+    asked: Asked,
+    types: Mapping[str, pa.DataType],
+) -> Predictions:
     """The first rows, all columns of them."""
-    filled = next((piece for piece in pieces if piece.rows), None)
-    if filled is None:
+    if not pieces:
         raise SchemaError(f"{next(iter(footers))}: the table has no rows")
-    with _file(filled.path, footers[filled.path]) as file:
-        batch = next(file.iter_batches(HEAD, row_groups=[filled.group], columns=list(keys), use_threads=False))
+    read: list[tuple[Piece, pa.Table]] = []
+    for piece in pieces:
+        rows = HEAD - piece.offset
+        if rows <= 0 or len(read) == MOST_READ:
+            break
+        with _named(piece), opened_file(piece.path, footers[piece.path]) as file:
+            batch = next(file.iter_batches(rows, row_groups=[piece.group], columns=list(keys), use_threads=False))
+            table = _alike(pa.Table.from_batches([batch]), types)
+        if read and table.schema.types != read[0][1].schema.types:
+            break  # numbers of another width; what has been read will do
+        read.append((piece, table))
+    return _checked_head(read, keys, asked)
+
+
+def _checked_head(read: Sequence[tuple[Piece, pa.Table]], keys: Mapping[str, Key], asked: Asked) -> Predictions:
     try:
-        return _table(pa.Table.from_batches([batch]), keys, asked)
+        return _table(pa.concat_tables([table for _, table in read]), keys, asked)
     except AssayError as error:
-        raise type(error)(f"{filled.path}: {error}") from error
+        for piece, table in read:
+            with _named(piece):
+                _table(table, keys, asked)
+        raise type(error)(f"{read[0][0].path}: {error}") from error
+
+
+@contextmanager
+def _named(piece: Piece, start: int = 0) -> Iterator[None]:
+    """Errors begin with the file and the row group, from whose row `start` on rows are counted."""
+    where = f"{piece.path}, row group {piece.group}" + (f", rows from {start} on" if start else "")
+    try:
+        yield
+    except AssayError as error:
+        raise type(error)(f"{where}: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        raise ReadError(f"{where}: cannot be read ({error}); write it again") from error
+
+
+def _refuse_repeated(pieces: Sequence[Piece], footers: Mapping[str, Any]) -> None:
+    """Refuse row groups that have an id in common, so far as their footers show: a first or last one."""
+    owner: dict[Any, Piece] = {}
+    for piece in pieces:
+        for value in ends(footers[piece.path].row_group(piece.group)):
+            other = owner.setdefault(value, piece)
+            if other is not piece:
+                raise SchemaError(
+                    f"id {value!r} is both in {other.path} (row group {other.group}) and in {piece.path} (row group "
+                    f"{piece.group}); ids must be unique over all files. Give each row an id of its own, or leave the "
+                    f"column out"
+                )
 
 
 def _table(table: pa.Table, keys: Mapping[str, Key], asked: Asked) -> Predictions:
@@ -270,51 +325,15 @@ def _table(table: pa.Table, keys: Mapping[str, Key], asked: Asked) -> Prediction
     return checked(Part("", columns), asked)
 
 
+def _alike(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
+    """The table with columns of one type in all files."""
+    for i, name in enumerate(table.column_names):
+        if name in types and table.column(i).type != types[name]:
+            table = table.set_column(i, name, table.column(i).cast(types[name]))
+    return table
+
+
 def _whole(column: pa.ChunkedArray) -> pa.Array:
     if column.num_chunks == 1:
         return column.chunk(0)
     return column.unify_dictionaries().combine_chunks()
-
-
-def _footer(path: str | os.PathLike[str]) -> Any:
-    import pyarrow.parquet as parquet
-
-    try:
-        return parquet.read_metadata(path)
-    except (pa.ArrowException, OSError) as error:
-        raise ReadError(f"{path}: cannot be read as parquet ({error}); write it again") from error
-
-
-def _file(path: str, footer: Any) -> Any:
-    import pyarrow.parquet as parquet
-
-    schema = footer.schema.to_arrow_schema()
-    texts = [field.name for field in schema if is_text(field.type) and field.name != "id"]
-    return parquet.ParquetFile(path, metadata=footer, read_dictionary=texts)
-
-
-def _unlike(footers: Mapping[str, Any]) -> str:
-    """How the columns of one file differ from those of the first, in what they are read as; "" where none does."""
-    first: dict[str, str] = {}
-    for path, footer in footers.items():
-        schema = footer.schema.to_arrow_schema()
-        own = {field.name: _family(field.type) for field in schema}
-        first = first or own
-        for name in sorted(first.keys() | own.keys()):
-            if first.get(name) != own.get(name):
-                said = [f"{what.get(name, 'no')} column {name!r}" for what in (own, first)]
-                return f"{path} has {said[0]}, {next(iter(footers))} has {said[1]}"
-    return ""
-
-
-def _family(kind: pa.DataType) -> str:
-    """What a column is read as, however wide its numbers are and whether or not its texts have a dictionary."""
-    if is_text(kind):
-        return "a text"
-    if pa.types.is_integer(kind):
-        return "an integer"
-    if pa.types.is_floating(kind):
-        return "a real"
-    if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind):
-        return f"a list of {_family(kind.value_type)}"
-    return f"a {kind}"

@@ -4,6 +4,7 @@
 Key(role='model', name='a', kind='proba', label='cat')
 """
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
@@ -18,7 +19,7 @@ from assay.table.files import About, File, is_text
 from assay.table.labels import Label, encode, spellings
 from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
 
-__all__ = ["Key", "Part", "joined", "layout", "parts", "roles", "stacked"]
+__all__ = ["Key", "Part", "joined", "layout", "left_out", "parts", "roles", "stacked"]
 
 
 class Key(NamedTuple):
@@ -129,8 +130,9 @@ def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -
     notes, names = [], []
     keys = roles(file.table.column_names, truth, file.about, model)
     for field in file.table.schema:
-        if keys[field.name].role == "column" and not _fits_column(field):
-            notes.append(f"column {field.name!r} of {file.path} ({field.type}) is left out: it is no group of rows")
+        note = left_out(file.path, field, keys[field.name])
+        if note:
+            notes.append(note)
         else:
             names.append(field.name)
     columns = {keys[name]: tidy(file.table.column(name), f"column {name!r}") for name in names}
@@ -142,9 +144,13 @@ def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -
     return _by_model(part) if layout(file.table.column_names, truth) == "long" else [part]
 
 
-def _fits_column(field: pa.Field) -> bool:
+def left_out(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:
+    """Why a column is not read: it is a further one whose values cannot name a group; "" for all others."""
     unnamed = field.name in ("", "__index_level_0__")  # an index that a data frame wrote along
-    return not (unnamed or pa.types.is_nested(field.type) or pa.types.is_binary(field.type))
+    unfit = unnamed or pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
+    if key.role != "column" or not unfit:
+        return ""
+    return f"column {field.name!r} of {path} ({field.type}) is left out: it is no group of rows"
 
 
 def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
