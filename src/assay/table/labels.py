@@ -8,6 +8,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -128,12 +129,20 @@ def coded(values: Any, classes: Sequence[Label], where: str, at: At = at_row) ->
 
 def _by_value(column: Array, classes: Sequence[Label]) -> Array | None:
     """Codes of whole numbers, where the classes are few for their range; None where a row is of no class."""
-    low, high = int(min(classes)), int(max(classes))
+    low, table = _codes_of(tuple(map(int, classes)))
+    return None if table is None else _looked_up(column, low, table, len(classes))
+
+
+@lru_cache(maxsize=64)
+def _codes_of(classes: tuple[int, ...]) -> tuple[int, Array | None]:
+    """The least class, and a table for `look_up` of all from there on; None where they are few for their range."""
+    low, high = min(classes), max(classes)
     if high - low >= min(1 << 16, 64 * len(classes) + 1024) or high >= 1 << 63:
-        return None
+        return low, None
     table = _codes_for(high - low + 1, len(classes))
     table[np.array(classes, np.int64) - low] = np.arange(len(classes))
-    return _looked_up(column, low, table, len(classes))
+    table.flags.writeable = False
+    return low, table
 
 
 def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Array | None:
