@@ -155,6 +155,16 @@ def test_codes_are_put_where_there_is_room(table):
         assert room.tolist() == table[values - 5].tolist()
 
 
+def test_a_table_of_more_places_than_its_codes_have_bits_for_is_left_to_numpy():
+    table, values = np.append(np.arange(1000) % 7, 255).astype(np.uint8), np.arange(1000, dtype=np.int32)
+    assert left_to_numpy("look_up", values, 0, table).tolist() == table[:-1].tolist()
+
+
+def test_labels_beyond_64_signed_bits_are_left_to_numpy():
+    values = np.array([2**63 + 1, 2**63 + 3], np.uint64)
+    assert left_to_numpy("look_up", values, 2**63 + 1, np.array([0, 1, 2, 3], np.uint8)).tolist() == [0, 2]
+
+
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_labels_at_both_ends_of_their_type_are_looked_up(dtype):
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max

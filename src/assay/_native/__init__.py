@@ -50,7 +50,9 @@ def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> 
     if values.dtype.kind not in "iu" or values.ndim > 1:
         return None
     held = np.iinfo(values.dtype)
-    if not held.min <= low <= low + len(table) <= held.max:
+    if not held.min <= low <= low + len(table) <= min(held.max, 2**63 - 1):
+        return None
+    if len(table) - 1 > 1 << 8 * table.itemsize:  # a place is held in as many bits as a code
         return None
     codes = np.empty(len(values), table.dtype) if out is None else out
     found = compiled.look_up(*_contiguous(values, table), codes, low)
