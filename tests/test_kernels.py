@@ -3,11 +3,14 @@
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
+import sysconfig
 import types
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -591,3 +594,13 @@ def test_kernels_built_from_an_older_source_are_left_aside(monkeypatch):
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
     assert fresh.TWINS == {}
+
+
+@pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="needs GCC")
+def test_the_kernels_are_compiled_by_a_gcc_that_lacks_what_came_with_its_version_12():
+    source = Path(assay.__file__).parent / "_native" / "kernels.c"
+    headers = sysconfig.get_paths()["include"]
+    if not (Path(headers) / "Python.h").exists():
+        pytest.skip("needs the headers of Python")
+    older = ["-U__GNUC__", "-D__GNUC__=11", "-D__builtin_shufflevector=lacking"]
+    subprocess.run(["gcc", "-fsyntax-only", *older, f"-I{headers}", source], check=True)

@@ -17,6 +17,11 @@
 #define FAST
 #endif
 
+#if defined(__GNUC__) && __GNUC__ < 12 && !defined(__clang__) /* picks numbers of two vectors by another name */
+#define PICK(M, a, b, ...) __builtin_shuffle(a, b, (M __attribute__((vector_size(4 * sizeof(M))))){__VA_ARGS__})
+#else
+#define PICK(M, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#endif
 #define LANES 32
 #define STRIP 256
 #define TOGETHER 8
@@ -668,10 +673,10 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
         Four##T a, b, c, d, x, y;                                                                                      \
         memcpy(&a, p, sizeof(a)), memcpy(&b, p + k, sizeof(b));                                                        \
         memcpy(&c, p + 2 * k, sizeof(c)), memcpy(&d, p + 3 * k, sizeof(d));                                            \
-        x = __builtin_shufflevector(a, b, 0, 4, 1, 5), y = __builtin_shufflevector(c, d, 0, 4, 1, 5);                  \
-        a = __builtin_shufflevector(a, b, 2, 6, 3, 7), c = __builtin_shufflevector(c, d, 2, 6, 3, 7);                  \
-        b = __builtin_shufflevector(x, y, 0, 1, 4, 5), d = __builtin_shufflevector(x, y, 2, 3, 6, 7);                  \
-        x = __builtin_shufflevector(a, c, 0, 1, 4, 5), y = __builtin_shufflevector(a, c, 2, 3, 6, 7);                  \
+        x = PICK(M, a, b, 0, 4, 1, 5), y = PICK(M, c, d, 0, 4, 1, 5);                                                  \
+        a = PICK(M, a, b, 2, 6, 3, 7), c = PICK(M, c, d, 2, 6, 3, 7);                                                  \
+        b = PICK(M, x, y, 0, 1, 4, 5), d = PICK(M, x, y, 2, 3, 6, 7);                                                  \
+        x = PICK(M, a, c, 0, 1, 4, 5), y = PICK(M, a, c, 2, 3, 6, 7);                                                  \
         memcpy(to, &b, sizeof(b)), memcpy(to + TILE, &d, sizeof(d));                                                   \
         memcpy(to + 2 * TILE, &x, sizeof(x)), memcpy(to + 3 * TILE, &y, sizeof(y));                                    \
     }                                                                                                                  \
