@@ -17,10 +17,10 @@
 #define FAST
 #endif
 
-#if defined(__GNUC__) && __GNUC__ < 12 && !defined(__clang__) /* picks numbers of two vectors by another name */
-#define PICK(M, a, b, ...) __builtin_shuffle(a, b, (M __attribute__((vector_size(4 * sizeof(M))))){__VA_ARGS__})
-#else
+#ifdef __clang__ /* numbers picked of two vectors of four */
 #define PICK(M, a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define PICK(M, a, b, ...) __builtin_shuffle(a, b, (M __attribute__((vector_size(4 * sizeof(M))))){__VA_ARGS__})
 #endif
 #define LANES 32
 #define STRIP 256
@@ -55,9 +55,7 @@ static int take(PyObject *object, Arg *arg, int writable) {
     return 0;
 }
 
-static void give(Arg *args, int count) {
-    for (int i = 0; i < count; i++) PyBuffer_Release(&args[i].view);
-}
+static void give(Arg *args, int count) { while (count--) PyBuffer_Release(&args[count].view); }
 
 /* All arguments of a call: `count` arrays, of which the first `reads` are only read, then a number if one is asked. */
 static int take_all(PyObject *const *objects, Py_ssize_t given, Arg *args, int count, int reads, int64_t *number) {
@@ -98,10 +96,7 @@ static int within(const Arg *codes, int64_t k) {
     }
 }
 
-static PyObject *done(Arg *args, int count, int known) {
-    give(args, count);
-    return PyBool_FromLong(known);
-}
+static PyObject *done(Arg *args, int count, int known) { return give(args, count), PyBool_FromLong(known); }
 
 /* ---- pairs of codes -------------------------------------------------------------------------------------------- */
 
