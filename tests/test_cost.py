@@ -5,7 +5,7 @@ import pytest
 
 from assay.compare import compare
 from assay.errors import UnsupportedError
-from assay.evaluate import evaluate
+from assay.evaluate import costs_of, evaluate
 from assay.metric import METRICS
 from assay.metrics.cost import ExpectedCost, NetBenefit, cost_matrix, cost_text
 from assay.predictions import Predictions
@@ -102,3 +102,12 @@ def test_a_perfect_model_has_the_share_of_positive_rows_as_benefit():
 def test_a_threshold_outside_0_and_1_is_refused():
     with pytest.raises(UnsupportedError, match="between 0 and 1"):
         NetBenefit(threshold=1.0)
+
+
+def test_the_costs_of_a_metric_that_is_an_expected_cost_by_another_name_are_found():
+    class Own(ExpectedCost):
+        pass
+
+    Own.name = "own_cost"
+    assert costs_of([("accuracy", METRICS.parse("accuracy")), ("own_cost", Own(costs="0 1;5 0"))]) == "0 1;5 0"
+    assert costs_of([("expected_cost", ExpectedCost())]) is None

@@ -222,7 +222,7 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
 
 def costs_of(metrics: Iterable[tuple[str, Metric]]) -> str | None:
     """The costs of errors that the first metric with a matrix of them states; None where there is none."""
-    found = [metric for _, metric in metrics if metric.name == "expected_cost"]
+    found = [metric for _, metric in metrics if hasattr(metric, "costs")]
     if not found:
         return None
     from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
