@@ -514,7 +514,7 @@ def test_the_first_rows_of_a_stream_go_on_over_short_row_groups_and_files(tmp_pa
 def test_an_error_in_the_first_rows_names_the_file_and_the_row_group_where_it_is(tmp_path):
     table = binary()
     table["m.proba.1"][2500] = 1.5
-    with pytest.raises(SchemaError, match=r"1\.parquet, row group 1: .* at row 133"):
+    with pytest.raises(SchemaError, match=r"1\.parquet, row group 1, rows from 700 on: .* at row 133"):
         assay.scan(written(tmp_path, table))
 
 
@@ -581,3 +581,17 @@ def test_cuts_that_differ_beyond_the_twelfth_digit_are_different_slices(tmp_path
     streamed, in_memory = (assay.evaluate(read(path), "brier", by="at") for read in (assay.scan, assay.read))
     assert same(streamed, in_memory)
     assert len({row.group for row in in_memory.rows}) == 5
+
+
+def test_a_label_for_which_a_model_gives_no_probability_is_named_with_its_file_and_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "HEAD", 100)
+    table = binary()
+    table["y"][4000] = 7
+    with pytest.raises(SchemaError, match=r"2\.parquet, row group 0, rows from 0 on: truth has label 7 at row 666"):
+        assay.evaluate(assay.scan(written(tmp_path, table)), "brier")
+
+
+def test_a_file_that_is_named_twice_is_refused(tmp_path):
+    written(tmp_path, columns())
+    with pytest.raises(ReadError, match=r"1\.parquet: is named twice"):
+        assay.scan(tmp_path, tmp_path / "1.parquet")

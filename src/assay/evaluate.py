@@ -16,7 +16,7 @@ import numpy as np
 
 from assay.advice import Advice, advise
 from assay.engine import Engine, Local
-from assay.errors import UnseenLabelError, UnsupportedError
+from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
 from assay.figures import Folded, Keeper, Question, Row, counts, fold, read_rows
 from assay.io import Source
 from assay.metric import METRICS, Metric
@@ -164,10 +164,13 @@ def evaluate(
     question = Question(tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable)
     try:
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
-    except UnseenLabelError:
+    except UnseenLabelError as unseen:
         if isinstance(table, Predictions) or not table.assumed:
             raise
-        table = table.widened()
+        try:
+            table = table.widened()
+        except SchemaError as error:
+            raise unseen from error  # it names the row, which is of no class that the models tell of
         # Of more classes the same words may ask for another figure: f1 of the positive class, or the mean over classes.
         question = replace(question, asked=tuple(resolve(metrics, table.schema)))
         if checkpoint is not None:

@@ -47,11 +47,12 @@ OPEN = threading.local()
 
 @dataclass(frozen=True)
 class Piece:
-    """One row group of one file: how many rows it holds, and how many lie before it in the whole."""
+    """One row group of one file: how many rows it holds, and how many lie before it in the file and in the whole."""
 
     path: str
     group: int
     rows: int
+    start: int
     offset: int
 
 
@@ -191,7 +192,7 @@ def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
     files = expand(paths)
     # A packed table is seldom more than 64 times smaller than an unpacked one.
     if all(kind_of(path) == "parquet" for path in files) and sum(map(os.path.getsize, files)) > LARGE >> 6:
-        footers = {os.fspath(path): footer_of(path) for path in files}
+        footers = _footers(files)
         cells = sum(footer.num_rows * footer.num_columns for footer in footers.values())
         if cells * 8 > LARGE and not unlike(footers) and reading.get("models") is None:
             return _scanned(footers, **{name: value for name, value in reading.items() if name != "models"})
@@ -210,7 +211,15 @@ def scan(
     The files must be of the wide layout and hold the same columns; their rows follow one another. Classes that are not
     declared (here, or by the files) are those of the first rows, and of all rows where it turns out that more occur.
     """
-    return _scanned({os.fspath(path): footer_of(path) for path in expand(paths)}, truth, task, classes, positive)
+    return _scanned(_footers(expand(paths)), truth, task, classes, positive)
+
+
+def _footers(files: Sequence[Path]) -> dict[str, Any]:
+    footers = {os.fspath(path): footer_of(path) for path in files}
+    if len(set(map(os.path.realpath, files))) < len(files):
+        twice = next(path for path in files if [os.path.realpath(p) for p in files].count(os.path.realpath(path)) > 1)
+        raise ReadError(f"{twice}: is named twice, and its rows would count twice; name each file once")
+    return footers
 
 
 def _scanned(
@@ -233,18 +242,26 @@ def _scanned(
     asked = asked_of([File(os.fspath(first), empty, about)], truth, task, classes, positive, None)
     keys, notes = _keys(first, schema, asked, about)
     types = common_types(footers)
-    pieces, offset = [], 0
-    for path, footer in footers.items():
-        for group in range(footer.num_row_groups):
-            rows = footer.row_group(group).num_rows
-            pieces += [Piece(path, group, rows, offset)] if rows else []
-            offset += rows
+    pieces = _pieces(footers)
     if "id" in keys:
         _refuse_repeated(pieces, footers)
     head = _first(pieces, footers, keys, asked, types)
     assumed = asked.classes is None and head.task in ("binary", "multiclass")
     settled = replace(asked, task=head.task, classes=head.classes or None)
     return Stream(tuple(pieces), footers, keys, settled, head, assumed, types, notes)
+
+
+def _pieces(footers: Mapping[str, Any]) -> list[Piece]:
+    """The row groups that have rows."""
+    pieces, offset = [], 0
+    for path, footer in footers.items():
+        start = 0
+        for group in range(footer.num_row_groups):
+            rows = footer.row_group(group).num_rows
+            pieces += [Piece(path, group, rows, start, offset + start)] if rows else []
+            start += rows
+        offset += start
+    return pieces
 
 
 def _keys(path: Path, schema: pa.Schema, asked: Asked, about: About) -> tuple[dict[str, Key], tuple[str, ...]]:
@@ -296,14 +313,15 @@ def _checked_head(read: Sequence[tuple[Piece, pa.Table]], keys: Mapping[str, Key
 
 @contextmanager
 def _named(piece: Piece, start: int = 0) -> Iterator[None]:
-    """Errors begin with the file and the row group, from whose row `start` on rows are counted."""
-    where = f"{piece.path}, row group {piece.group}" + (f", rows from {start} on" if start else "")
+    """Errors begin with the file, the row group, and the row of the file from which on rows are counted."""
+    where = f"{piece.path}, row group {piece.group}, rows from {piece.start + start} on"
     try:
         yield
     except AssayError as error:
         raise type(error)(f"{where}: {error}") from error
     except (pa.ArrowException, OSError) as error:
-        raise ReadError(f"{where}: cannot be read ({error}); write it again") from error
+        why = " ".join(str(error).split())
+        raise ReadError(f"{where}: cannot be read ({why}); write it again") from error
 
 
 def _refuse_repeated(pieces: Sequence[Piece], footers: Mapping[str, Any]) -> None:
