@@ -200,9 +200,9 @@ def counts(folded: Folded, question: Question) -> dict[str, Counts]:
 
 def read_rows(folded: Folded, question: Question) -> list[Row]:
     """Every figure over all rows, then for each group that has rows."""
-    rows = _read(folded.whole, None, folded.frame, question, 1)
+    rows = _read(folded.whole, None, folded.frame, question)
     for key, values in zip(folded.keys, folded.grouped or (), strict=True):
-        rows += _read(values, key[0] if len(key) == 1 else key, folded.frame, question, len(folded.keys))
+        rows += _read(values, key[0] if len(key) == 1 else key, folded.frame, question)
     return rows
 
 
@@ -245,15 +245,14 @@ def _apart(metric: Metric, frame: Frame) -> bool:
     return one and not frame.clustered and not frame.weighted
 
 
-def _read(values: Mapping[Job, Any], key: Any, frame: Frame, question: Question, groups: int) -> list[Row]:
+def _read(values: Mapping[Job, Any], key: Any, frame: Frame, question: Question) -> list[Row]:
     rows: list[Row] = []
-    samples = {job: _sample(job, value, frame, question) for job, value in values.items()}
-    rare = next((sample.summary[0] for job, sample in samples.items() if isinstance(job.state, ClassRows)), None)
-    kept = _states(frame, question, groups)
+    samples = {(job.state, job.models): _sample(job, value, frame, question) for job, value in values.items()}
+    rare = next((sample.summary[0] for (state, _), sample in samples.items() if isinstance(state, ClassRows)), None)
     for text, metric in question.asked:
         state = metric.state
         for model in frame.schema.models:
-            sample = samples.get(Job(state, (model,), kept[state]))
+            sample = samples.get((state, (model,)))
             if sample is None:
                 nothing = Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
                 rows.append(nothing)
