@@ -320,3 +320,9 @@ def test_a_share_of_some_rows_is_searched_among_those_rows(metric):
     assert found.metric == metric
     assert (row.value, row.low, row.high) == pytest.approx((own.value, own.low, own.high))
     assert found.overall["m"] == pytest.approx(assay.evaluate(p, metric).value)
+
+
+def test_a_cut_that_is_rounded_to_nought_is_named_0_without_a_sign():
+    x = np.random.default_rng(1).normal(size=999)
+    p = Predictions.from_arrays([0, 1, 1] * 333, {"m": [0, 1, 1] * 333}, groups={"x": x})
+    assert [key for (key,) in grouping_of(p, ["x"]).keys] == ["< -0.7", "[-0.7, 0)", "[0, 0.6)", ">= 0.6"]

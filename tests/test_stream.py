@@ -595,3 +595,13 @@ def test_a_file_that_is_named_twice_is_refused(tmp_path):
     written(tmp_path, columns())
     with pytest.raises(ReadError, match=r"1\.parquet: is named twice"):
         assay.scan(tmp_path, tmp_path / "1.parquet")
+
+
+@pytest.mark.parametrize("metric", ["average_precision", "ks", "lift", "best_f_beta"])
+def test_a_group_without_positive_rows_has_no_interval_where_ranks_are_resampled_in_blocks(tmp_path, metric):
+    table = {**binary(), "g": np.arange(N) < 500}
+    table["y"][:500] = 0
+    path = written(tmp_path, table)
+    rows = assay.evaluate(assay.scan(path), metric, by="g", checkpoint=tmp_path / "a.state").rows
+    assert [np.isnan(row.low) for row in rows] == [False, False, True]
+    assert rows[2].note.split(";")[0] in ("no_positive", "single_class")

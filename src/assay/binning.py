@@ -168,7 +168,7 @@ def _edges(found: Landmarks | None) -> Array:
     spread = float(edges[-1] - edges[0]) or abs(float(edges[0]))
     if not spread:
         return edges
-    rounded: Array = np.unique(np.round(edges, 1 - floor(log10(spread))))
+    rounded: Array = np.unique(np.round(edges, 1 - floor(log10(spread))) + 0.0)  # -0.0 is 0.0
     return rounded if (rounded > least).all() else edges
 
 

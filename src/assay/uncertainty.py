@@ -13,7 +13,7 @@ import numpy as np
 from assay.areas import delong
 from assay.errors import UnsupportedError
 from assay.metric import CurveMetric, Metric
-from assay.order import drawn_curves
+from assay.order import Curve, drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective
 from assay.sample import NONE, Interval, Sample
@@ -241,9 +241,18 @@ def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interv
     """
     figures = metric.figures(sample.summary)
     rng = np.random.default_rng(sample.seed)
-    drawn = sample.summary.each(lambda order: metric.of_curve(drawn_curves(order.curve, rng, BLOCK_DRAWS)))
-    half = t_quantile((1 + confidence) / 2, BLOCK_DRAWS - 1) * np.array([np.nanstd(d, ddof=1) for d in drawn])
+    spread = np.ravel(sample.summary.each(lambda order: _spread(metric, order.curve, rng)))
+    half = t_quantile((1 + confidence) / 2, BLOCK_DRAWS - 1) * spread
     return Interval(figures - half, figures + half, "bootstrap")
+
+
+def _spread(metric: CurveMetric, curve: Curve, rng: np.random.Generator) -> float:
+    """Standard deviation of the figure over drawn curves; nan where they define none, as without positive rows."""
+    if not len(curve.tp):
+        return float("nan")
+    drawn = metric.of_curve(drawn_curves(curve, rng, BLOCK_DRAWS))
+    defined = drawn[~np.isnan(drawn)]
+    return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
 
 
 def _curvature(metric: Metric, replicates: Counts, draws: Array) -> Array:
