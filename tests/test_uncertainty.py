@@ -448,3 +448,13 @@ def test_no_interval_of_a_small_sample_has_no_width(metric):
                     assert row.note, row
                 else:
                     assert row.low < row.high, row
+
+
+def test_the_same_seed_gives_the_same_intervals_of_every_class_where_ranks_are_resampled_in_blocks():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 70_000)
+    p = rng.dirichlet(np.ones(4), len(y)) + 0.5 * np.eye(4)[y]
+    table = Predictions.from_arrays(y, {"m": p / p.sum(axis=1, keepdims=True)}, classes=[0, 1, 2, 3])
+    found = [evaluate(table, "average_precision(average=none)").rows for _ in range(4)]
+    assert [row.low for row in found[0]] != [row.value for row in found[0]]
+    assert all([row.low for row in rows] == [row.low for row in found[0]] for rows in found)

@@ -240,17 +240,19 @@ def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interv
     Blocks are runs of rows by score, too fine to matter for the spread of a figure of many rows.
     """
     figures = metric.figures(sample.summary)
-    rng = np.random.default_rng(sample.seed)
-    spread = np.ravel(sample.summary.each(lambda order: _spread(metric, order.curve, rng)))
+    spread = np.ravel(sample.summary.each(lambda order: _spread(metric, order.curve, sample.seed)))
     half = t_quantile((1 + confidence) / 2, BLOCK_DRAWS - 1) * spread
     return Interval(figures - half, figures + half, "bootstrap")
 
 
-def _spread(metric: CurveMetric, curve: Curve, rng: np.random.Generator) -> float:
-    """Standard deviation of the figure over drawn curves; nan where they define none, as without positive rows."""
+def _spread(metric: CurveMetric, curve: Curve, seed: int) -> float:
+    """Standard deviation of the figure over drawn curves; nan where they define none, as without positive rows.
+
+    Problems are read on several threads, so each has random numbers of its own.
+    """
     if not len(curve.tp):
         return float("nan")
-    drawn = metric.of_curve(drawn_curves(curve, rng, BLOCK_DRAWS))
+    drawn = metric.of_curve(drawn_curves(curve, np.random.default_rng(seed), BLOCK_DRAWS))
     defined = drawn[~np.isnan(drawn)]
     return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
 
