@@ -150,11 +150,11 @@ def drawn_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: i
     ends = np.unique(np.searchsorted(upto, np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:]))
     ends = ends[ends < len(upto)]
     gained, passed = np.diff(curve.tp[ends], prepend=0), np.diff(curve.fp[ends], prepend=0)
-    tp = np.cumsum(rng.poisson(gained, (draws, len(ends))), axis=1)
-    fp = np.cumsum(rng.poisson(passed, (draws, len(ends))), axis=1)
-    rest = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1]]), draws) if len(ends) else np.zeros(draws)
-    above = np.concatenate([np.zeros((draws, 1), fp.dtype), fp[:, :-1]], axis=1)
-    return Curve(curve.score[ends], tp, fp, above, tp[:, -1], fp[:, -1] + rest)
+    gained, passed = (rng.poisson(each, (draws, len(ends))) for each in (gained, passed))
+    rest = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1:]].sum()), draws)
+    fp = np.cumsum(passed, axis=1)
+    negatives = passed.sum(axis=1) + rest
+    return Curve(curve.score[ends], np.cumsum(gained, axis=1), fp, fp - passed, gained.sum(axis=1), negatives)
 
 
 def _cumulated(weight: Array) -> Array:

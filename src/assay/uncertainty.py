@@ -250,8 +250,6 @@ def _spread(metric: CurveMetric, curve: Curve, seed: int) -> float:
 
     Problems are read on several threads, so each has random numbers of its own.
     """
-    if not len(curve.tp):
-        return float("nan")
     drawn = metric.of_curve(drawn_curves(curve, np.random.default_rng(seed), BLOCK_DRAWS))
     defined = drawn[~np.isnan(drawn)]
     return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
