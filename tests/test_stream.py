@@ -605,3 +605,11 @@ def test_a_group_without_positive_rows_has_no_interval_where_ranks_are_resampled
     rows = assay.evaluate(assay.scan(path), metric, by="g", checkpoint=tmp_path / "a.state").rows
     assert [np.isnan(row.low) for row in rows] == [False, False, True]
     assert rows[2].note.split(";")[0] in ("no_positive", "single_class")
+
+
+def test_the_parts_of_a_stream_are_known_beforehand(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "LONG", 500)
+    monkeypatch.setattr(stream, "SLICE", 300)
+    written(tmp_path, columns(), pieces=2)
+    table = assay.scan(tmp_path)
+    assert table.steps == len(list(table.parts())) > len(table.pieces)

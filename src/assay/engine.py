@@ -15,7 +15,7 @@ from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
@@ -146,7 +146,8 @@ class Local(Engine):
         parts = islice(self._parts(predictions, jobs, grouping), done, None)
         together = FEW if isinstance(predictions, Stream) else AHEAD
         shown = isinstance(predictions, Stream) and sys.stderr.isatty() if self.progress is None else self.progress
-        with bar(predictions, shown) as tell, _closing(predictions):
+        opened = closing(predictions) if isinstance(predictions, Stream) else nullcontext()
+        with bar(predictions, shown) as tell, opened:
             for seen in batched(in_order(parts, self.threads or os.cpu_count() or 1), together):
                 values = _joined(values, seen)
                 done += len(seen)
@@ -179,16 +180,6 @@ class Local(Engine):
         return seen[0] if len(seen) == 1 else {job: job.state.join([part[job] for part in seen]) for job in jobs}
 
 
-@contextmanager
-def _closing(table: Predictions | Stream) -> Iterator[None]:
-    """Closes what the caller's thread had to open of a stream."""
-    try:
-        yield
-    finally:
-        if isinstance(table, Stream):
-            table.close()
-
-
 def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:
     return {job: job.state.join([value, *(part[job] for part in seen)]) for job, value in values.items()}
 
@@ -202,7 +193,7 @@ def bar(table: Predictions | Stream, shown: bool) -> Iterator[Callable[[int], No
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    start, parts = time.perf_counter(), len(table.pieces)
+    start, parts = time.perf_counter(), table.steps
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         line = progress.add_task("evaluating", total=parts, told="")

@@ -113,6 +113,11 @@ class Stream:
         """With only the columns that serve what is read of each model, the truth, the weight, and further columns."""
         return replace(self, keys={name: key for name, key in self.keys.items() if self._is_read(key, reads, columns)})
 
+    @once
+    def steps(self) -> int:
+        """Number of parts."""
+        return sum(1 if piece.rows <= LONG else -(-piece.rows // SLICE) for piece in self.pieces)
+
     def parts(self) -> Iterator[Callable[[], Predictions]]:
         """What loads each row group, in the order of the rows."""
         for piece in self.pieces:
