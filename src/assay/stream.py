@@ -27,7 +27,7 @@ from assay.once import once
 from assay.predictions import Predictions
 from assay.table.bare import Asked
 from assay.table.files import About, File, about_of, expand, kind_of
-from assay.table.footers import common_types, ends, footer_of, opened_file, unlike
+from assay.table.footers import common_types, ends, footer_of, leaf, opened_file, unlike
 from assay.table.labels import Label, encode
 from assay.table.layout import Key, Part, layout, left_out, roles
 from assay.table.schema import SOURCES, Schema, Task
@@ -332,8 +332,9 @@ def _named(piece: Piece, start: int = 0) -> Iterator[None]:
 def _refuse_repeated(pieces: Sequence[Piece], footers: Mapping[str, Any]) -> None:
     """Refuse row groups that have an id in common, so far as their footers show: a first or last one."""
     owner: dict[Any, Piece] = {}
+    place = {path: leaf(footer, "id") for path, footer in footers.items()}
     for piece in pieces:
-        for value in ends(footers[piece.path].row_group(piece.group)):
+        for value in ends(footers[piece.path].row_group(piece.group).column(place[piece.path])):
             other = owner.setdefault(value, piece)
             if other is not piece:
                 raise SchemaError(

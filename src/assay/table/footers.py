@@ -4,7 +4,8 @@
 >>> import pyarrow.parquet as parquet
 >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.parquet"
 >>> parquet.write_table(pa.table({"id": [3, 1, 2], "y": [0, 1, 1]}), path)
->>> ends(footer_of(path).row_group(0))
+>>> footer = footer_of(path)
+>>> ends(footer.row_group(0).column(leaf(footer, "id")))
 [1, 3]
 """
 
@@ -17,7 +18,7 @@ import pyarrow as pa
 from assay.errors import ReadError
 from assay.table.files import is_text
 
-__all__ = ["common_types", "ends", "footer_of", "opened_file", "unlike"]
+__all__ = ["common_types", "ends", "footer_of", "leaf", "opened_file", "unlike"]
 
 # Letters up to which a footer tells a text whole.
 SHORT = 32
@@ -97,9 +98,13 @@ def common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
     return types
 
 
-def ends(group: Any) -> list[Any]:
+def leaf(footer: Any, name: str) -> int:
+    """Which of the columns that a file keeps apart (a nested one is several) has the name."""
+    return next(i for i in range(footer.num_columns) if footer.schema.column(i).path == name)
+
+
+def ends(column: Any) -> list[Any]:
     """The first and the last id of a row group in their order, where its file says; long text may be cut off there."""
-    column = next(c for c in map(group.column, range(group.num_columns)) if c.path_in_schema == "id")
     told = column.statistics if column.is_stats_set else None
     found = {told.min, told.max} if told is not None and told.has_min_max else set()
     return sorted(end for end in found if isinstance(end, int) or (isinstance(end, str) and len(end) < SHORT))
