@@ -19,6 +19,7 @@ from assay.totals import FLOOR
 __all__ = ["Advice", "Seen"]
 
 SURE = 0.01  # chance that a check of the figures accuses any model of a sound table
+Z = 1.959963984540054  # standard errors to either side that hold 95 % of a normal law
 
 
 @dataclass(frozen=True)

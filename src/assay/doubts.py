@@ -6,12 +6,11 @@
 """
 
 import math
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from assay.checks import Advice, Seen
+from assay.checks import Advice, Seen, Z
 from assay.predictions import Rows
 from assay.sparse import SparseTable
 from assay.table.labels import Array
@@ -50,13 +49,12 @@ def too_few_rows(seen: Seen) -> list[Advice]:
 
 def _of_accuracy(seen: Seen, n: float) -> tuple[str, float, str] | None:
     right, model = max((float((c.right / c.total)[0]), m) for m, c in seen.counts.items() if c.total[0])
-    z = NormalDist().inv_cdf(0.975)
     # Agresti & Coull: two successes and two failures more, so that a perfect score has a width.
-    p = (right * n + z**2 / 2) / (n + z**2)
-    half = z * math.sqrt(p * (1 - p) / (n + z**2))
+    p = (right * n + Z**2 / 2) / (n + Z**2)
+    half = Z * math.sqrt(p * (1 - p) / (n + Z**2))
     if half <= WIDE:
         return None
-    wanted = z**2 * p * (1 - p) / WANTED**2
+    wanted = Z**2 * p * (1 - p) / WANTED**2
     return f"The accuracy {right:.3g} of {model!r} is known to within {half:.2g}", wanted, f"{WANTED} to either side"
 
 
@@ -69,7 +67,7 @@ def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
             best = mean, float(np.average((square - mean) ** 2, weights=rows.weight)), model
     if best is None or not best[0] or n < 2:
         return None
-    half = NormalDist().inv_cdf(0.975) * math.sqrt(best[1] / (n - 1)) / best[0]
+    half = Z * math.sqrt(best[1] / (n - 1)) / best[0]
     if half <= WIDE_LOSS:
         return None
     told = f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
@@ -107,6 +105,8 @@ def odd_fold(seen: Seen) -> list[Advice]:
     # With few rows a fold (leave-one-out at the extreme) no figure of one means anything.
     if len(names) < 3 or len(names) > p.n / 10:
         return []
+    from statistics import NormalDist
+
     bar = NormalDist().inv_cdf(1 - seen.level / len(names) / 2)
     found = []
     for model, rows in seen.views("value" if p.task == "regression" else "label"):

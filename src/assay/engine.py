@@ -19,7 +19,7 @@ from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 from zlib import crc32
 
 import numpy as np
@@ -43,8 +43,7 @@ AHEAD, FEW = 64, 4
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Job:
+class Job(NamedTuple):
     """A state to fold over the rows of one model, or of two side by side; `bucketed` keeps it per bucket of rows."""
 
     state: State[Any]

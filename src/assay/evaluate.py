@@ -8,7 +8,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
@@ -22,10 +22,8 @@ from assay.io import Source
 from assay.metric import METRICS, Metric
 from assay.predictions import Predictions
 from assay.result import Result, format_number, text_table
-from assay.statefile import Checkpoint, known_classes
 from assay.stream import Stream, opened
 from assay.table.schema import Schema, Task
-from assay.uncertainty import PROCEDURES
 
 __all__ = ["DEFAULTS", "Evaluation", "Row", "answer", "costs_of", "defaults", "evaluate", "resolve"]
 
@@ -154,12 +152,14 @@ def evaluate(
     """
     if not 0 < confidence < 1:
         raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
-    if isinstance(intervals, str) and intervals not in PROCEDURES:
-        raise UnsupportedError(f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {intervals!r}")
+    if isinstance(intervals, str):
+        _refuse_unknown(intervals)
     table = opened(predictions)
     names = (by,) if isinstance(by, str) else tuple(by or ())
     mergeable = checkpoint is not None
     if isinstance(table, Stream) and table.assumed and checkpoint is not None:
+        from assay.statefile import known_classes
+
         table = table.declared(known_classes(checkpoint))
     question = Question(tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable)
     try:
@@ -172,7 +172,7 @@ def evaluate(
         except SchemaError as error:
             raise unseen from error  # it names the row, which is of no class that the models tell of
         # Of more classes the same words may ask for another figure: f1 of the positive class, or the mean over classes.
-        question = replace(question, asked=tuple(resolve(metrics, table.schema)))
+        question = question._replace(asked=tuple(resolve(metrics, table.schema)))
         if checkpoint is not None:
             Path(checkpoint).unlink(missing_ok=True)
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
@@ -183,8 +183,19 @@ def evaluate(
     return answer(folded, question, advise(table, counts(folded, question), ignore, costs=costs))
 
 
+def _refuse_unknown(procedure: str) -> None:
+    from assay.uncertainty import PROCEDURES
+
+    if procedure not in PROCEDURES:
+        raise UnsupportedError(f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {procedure!r}")
+
+
 def _keeper(path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question) -> Keeper | None:
-    return None if path is None else Checkpoint(os.fspath(path), table, question)
+    if path is None:
+        return None
+    from assay.statefile import Checkpoint
+
+    return Checkpoint(os.fspath(path), table, question)
 
 
 def answer(folded: Folded, question: Question, advice: tuple[Advice, ...] = ()) -> Evaluation:

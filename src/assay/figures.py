@@ -10,14 +10,12 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from math import isnan
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from assay.binning import Crossed, Slices, crossing_of, grouping_of
 from assay.cautions import SHARES, ClassRows, cautions
 from assay.engine import BUCKETS, Engine, Job
 from assay.errors import UnsupportedError
@@ -25,12 +23,14 @@ from assay.kept import Kept, Values, is_beyond
 from assay.metric import CurveMetric, Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
-from assay.sample import Sample
+from assay.sample import FEW, Sample
 from assay.state import Confusion, Counts, State, Sums
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
-from assay.uncertainty import FEW, effective_trials, interval
+
+if TYPE_CHECKING:
+    from assay.binning import Crossed, Slices
 
 __all__ = ["Folded", "Frame", "Keeper", "Question", "Row", "counts", "fold", "jobs_of", "read_rows"]
 
@@ -63,8 +63,7 @@ class Row(NamedTuple):
         return {("class" if name == "class_" else name): value for name, value in self._asdict().items()}
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """What is asked of a table: metrics with their canonical texts, group columns, and how sure to be."""
 
     asked: tuple[tuple[str, Metric], ...]
@@ -75,8 +74,7 @@ class Question:
     mergeable: bool = False  # whether states are to be joined with those of other jobs, however many rows each has
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """What is known of a table besides its rows."""
 
     schema: Schema
@@ -94,8 +92,7 @@ class Frame:
         return Frame(table.schema, table.n, "cluster" in table.columns, table.notes, long, weighted)
 
 
-@dataclass(frozen=True, eq=False)
-class Folded:
+class Folded(NamedTuple):
     """The states of a question, over all rows and, where asked, of each group: all that an answer needs."""
 
     frame: Frame
@@ -133,6 +130,8 @@ def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper
     whole = _pass(table, frame, question, engine, None, keeper)
     if not question.by:
         return Folded(frame, whole)
+    from assay.binning import crossing_of, grouping_of
+
     grouping = crossing_of(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
     if keeper is not None:
         keeper.keys = grouping.keys
@@ -146,7 +145,7 @@ def _pass(
     frame: Frame,
     question: Question,
     engine: Engine,
-    grouping: Slices | Crossed | None,
+    grouping: "Slices | Crossed | None",
     keeper: Keeper | None,
 ) -> Mapping[Job, Any]:
     groups = 1 if grouping is None else len(grouping.keys)
@@ -278,17 +277,20 @@ def _figures(
     schema, n = sample.schema, sample.n
     figures = metric.figures(sample.summary).tolist()
     low = high = [np.nan] * len(figures)
-    method = ""
+    method, trials = "", None
     sketched = isinstance(sample.state, Kept) and sample.sketched
     unknown = sketched and not _apart(metric, frame)
     wanted = bool(question.intervals and n and not unknown)
     if wanted:
+        from assay.uncertainty import effective_trials, interval  # a start without intervals does not wait for it
+
         asked = question.intervals if isinstance(question.intervals, str) else None
         *ends, method = interval(metric, sample, question.confidence, asked)
         low, high = (np.asarray(end, np.float64).tolist() for end in ends)
+        if method in SHARES and metric.interval(schema) == "wilson":
+            trials = effective_trials(metric, sample)[1]
     said = metric.note(sample.summary, schema) if n and not sample.weightless else ""
     labels = _labels(metric, schema)
-    trials = effective_trials(metric, sample)[1] if method in SHARES and metric.interval(schema) == "wilson" else None
     warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):

@@ -9,7 +9,6 @@ True
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -202,7 +201,7 @@ def _as_text(file: File, labels: list[str], asked: Asked) -> File:
     known = set(distinct(again.column(asked.truth))) if bare else set()
     kept = {name: again.column(name) for name in wrong}
     kept |= {name: again.column(name) for name in bare if set(distinct(again.column(name))) <= known}
-    return replace(file, table=pa.table({name: kept.get(name, file.table.column(name)) for name in names}))
+    return file._replace(table=pa.table({name: kept.get(name, file.table.column(name)) for name in names}))
 
 
 def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:

@@ -92,7 +92,6 @@ class Parts(tuple[Any, ...]):
         return np.asarray(sum(np.bincount(cell, minlength=most) for cell in cells))
 
 
-@dataclass(frozen=True)
 class Kept(State[Parts]):
     """Base of states that keep something of every row, as chunks in row order; in memory they are views.
 
@@ -137,7 +136,6 @@ class Kept(State[Parts]):
         return Parts([Chunk(arrays["values"], arrays["truth"], weight, cell, None, int(arrays["merged"]))])
 
 
-@dataclass(frozen=True)
 class Ranked(Kept):
     """The scores themselves, for metrics of order: exact, and as large as the score columns; of a long stream a sketch.
 

@@ -10,12 +10,11 @@
 """
 
 import math
-from statistics import NormalDist
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from assay.checks import Advice, Seen
+from assay.checks import Advice, Seen, Z
 from assay.engine import BUCKETS, buckets
 from assay.errors import UnsupportedError
 from assay.predictions import Predictions, Rows
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["Cooled", "cool", "threshold_moved", "uncalibrated", "unequal_costs"]
 
 WORTH = 0.01  # of a probability, or of F1: less is not worth a word
-SURE = 0.975
 BLOCK = 1 << 16
 HOTTEST = 100.0
 
@@ -202,7 +200,7 @@ def _cheaper(seen: Seen, model: str, rows: Rows, costs: Array) -> list[Advice]:
     mean = float(np.average(saved, weights=rows.weight))
     spread = float(np.average((saved - mean) ** 2, weights=rows.weight))
     error = math.sqrt(spread / max(seen.effective - 1, 1))
-    if mean <= NormalDist().inv_cdf(SURE) * error or not mean > 0:
+    if mean <= Z * error or not mean > 0:
         return []
     how = "predict the class of least expected cost, sum over classes of probability x cost"
     if len(costs) == 2:

@@ -22,8 +22,10 @@ from assay.state import ConfusionTable, Counts, State
 from assay.table.columns import Array
 from assay.table.schema import Schema
 
-__all__ = ["NONE", "Interval", "Sample"]
+__all__ = ["FEW", "NONE", "Interval", "Sample"]
 
+# Up to so many rows the skew of losses matters to the interval of their mean.
+FEW = 5000
 # Scores that all replicates of kept rows together may weigh, and the fewest replicates.
 WORK, FEWEST = 1 << 28, 50
 

@@ -33,8 +33,9 @@ __all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "RowWise"
 V = TypeVar("V")
 
 
+@dataclass(frozen=True)
 class State(ABC, Generic[V]):
-    """A recipe for what to keep of the rows. Subclasses are frozen dataclasses: equal parameters, one shared state."""
+    """A recipe for what to keep of the rows. States are frozen dataclasses: equal parameters, one shared state."""
 
     @abstractmethod
     def empty(self, schema: Schema, cells: int = 1) -> V:
@@ -93,7 +94,6 @@ class ConfusionTable(NamedTuple):
     squares: Array  # (cells,) total squared weight, for the effective sample size
 
 
-@dataclass(frozen=True)
 class Confusion(State[ConfusionTable]):
     """How often each class was predicted for each true class; for multi-label, a 2 x 2 table per label."""
 
@@ -256,8 +256,7 @@ class Counts:
         return replace(self, tp=tp, support=support, predicted=predicted, total=self.total * k)
 
 
-@dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(NamedTuple):
     """The same rows as two models saw them: what paired states observe."""
 
     a: Rows

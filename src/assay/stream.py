@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -45,8 +45,7 @@ MOST_READ = 256  # row groups that are read for them
 OPEN = threading.local()
 
 
-@dataclass(frozen=True)
-class Piece:
+class Piece(NamedTuple):
     """One row group of one file: how many rows it holds, and how many lie before it in the file and in the whole."""
 
     path: str
@@ -135,7 +134,7 @@ class Stream:
         if classes is None:
             return self
         # Two classes in the first rows make no binary table of one that has three.
-        asked = replace(self.asked, classes=tuple(classes), task=None if self.assumed else self.asked.task)
+        asked = self.asked._replace(classes=tuple(classes), task=None if self.assumed else self.asked.task)
         head = _first(self.pieces, self.footers, self.keys, asked, self.types)
         return replace(self, asked=asked, head=head, assumed=False)
 
@@ -252,7 +251,7 @@ def _scanned(
         _refuse_repeated(pieces, footers)
     head = _first(pieces, footers, keys, asked, types)
     assumed = asked.classes is None and head.task in ("binary", "multiclass")
-    settled = replace(asked, task=head.task, classes=head.classes or None)
+    settled = asked._replace(task=head.task, classes=head.classes or None)
     return Stream(tuple(pieces), footers, keys, settled, head, assumed, types, notes)
 
 

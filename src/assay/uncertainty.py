@@ -16,17 +16,12 @@ from assay.metric import CurveMetric, Metric
 from assay.order import Curve, drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective
-from assay.sample import NONE, Interval, Sample
+from assay.sample import FEW, NONE, Interval, Sample
 from assay.state import Confusion, Counts, Sums
 from assay.studentised import ratio_ends
 from assay.table.columns import Array
 
-__all__ = ["FEW", "PROCEDURES", "effective_trials", "interval"]
-
-
-# Up to so many rows the skew of losses matters to the interval of their mean.
-FEW = 5000
-
+__all__ = ["PROCEDURES", "effective_trials", "interval"]
 
 BLOCK_DRAWS = 400
 

@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,6 @@ from assay.table.schema import Task
 __all__ = ["Sklearn"]
 
 
-@dataclass(frozen=True)
 class Sklearn(Adapter):
     """Estimators and pipelines that follow scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
 

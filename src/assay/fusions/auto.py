@@ -9,7 +9,7 @@
 ('weighted', True)
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from assay.folds import assign_folds
 from assay.fusion import FUSIONS, Fitted, Fusion, Pool, cross_losses
@@ -19,7 +19,6 @@ from assay.table.labels import Array
 __all__ = ["Auto"]
 
 
-@dataclass(frozen=True)
 class Auto(Fusion):
     """`mean`, unless the cross-fitted loss of `weighted` is lower by more than one standard error of the difference.
 

@@ -26,7 +26,6 @@ _TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels
 _AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
 
 
-@dataclass(frozen=True)
 class Mcc(Metric):
     """Matthews' correlation of truth and prediction: in [-1, 1], 1 is perfect, 0 is chance, higher is better.
 
@@ -107,7 +106,6 @@ class CohenKappa(Metric):
         return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
 
 
-@dataclass(frozen=True)
 class GMean(Metric):
     """Geometric mean of the recalls of the classes that occur: in [0, 1], higher is better; 0 if a class is all missed.
 

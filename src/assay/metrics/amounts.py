@@ -21,7 +21,6 @@ __all__ = ["MSLE", "RMSLE", "D2Tweedie", "GammaDeviance", "PoissonDeviance", "Tw
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
-@dataclass(frozen=True)
 class MSLE(RowMetric):
     """Mean squared error of the logarithms: in [0, inf), lower is better; a factor counts alike at any size.
 
@@ -47,7 +46,6 @@ class MSLE(RowMetric):
         return log_ratio(1 + y, 1 + f, y - f) ** 2
 
 
-@dataclass(frozen=True)
 class RMSLE(Metric):
     """Root of the mean squared error of the logarithms: in [0, inf), lower is better; about the typical factor less 1.
 
@@ -126,7 +124,6 @@ class TweedieDeviance(Deviance):
         return self.power
 
 
-@dataclass(frozen=True)
 class PoissonDeviance(Deviance):
     """Mean deviance of counts that spread as their mean does: in [0, inf), 0 is perfect, lower is better.
 
@@ -143,7 +140,6 @@ class PoissonDeviance(Deviance):
     oracle = "sklearn.metrics.mean_poisson_deviance(y, value, sample_weight=w)"
 
 
-@dataclass(frozen=True)
 class GammaDeviance(Deviance):
     """Mean deviance of amounts that spread in proportion to their size: in [0, inf), 0 is perfect, lower is better.
 

@@ -111,7 +111,6 @@ class ECE(CalibrationMetric):
         return str(null_band(self.binned(summary)))
 
 
-@dataclass(frozen=True)
 class MCE(CalibrationMetric):
     """Maximum calibration error: the largest gap between stated probability and frequency in a bin: in [0, 1]; lower.
 
@@ -152,7 +151,6 @@ class MCE(CalibrationMetric):
         return ratio(b.right - b.proba, b.mass)
 
 
-@dataclass(frozen=True)
 class BrierCalibration(CalibrationMetric):
     """The part of the Brier score that miscalibration costs (Murphy's reliability term): in [0, 1], lower is better.
 
@@ -177,7 +175,6 @@ class BrierCalibration(CalibrationMetric):
         return ratio((b.mass * gap**2).sum(axis=-1), b.weight)
 
 
-@dataclass(frozen=True)
 class BrierResolution(CalibrationMetric):
     """What the forecasts take off the Brier score by telling rows apart: in [0, 0.25], higher is better.
 
@@ -203,7 +200,6 @@ class BrierResolution(CalibrationMetric):
         return np.where(b.weight > 0, ratio((b.mass * apart**2).sum(axis=-1), b.weight), np.nan)
 
 
-@dataclass(frozen=True)
 class BrierUncertainty(CalibrationMetric):
     """The Brier score of always forecasting the overall frequency: in [0, 0.25]; for of=positive no model moves it.
 

@@ -41,7 +41,6 @@ __all__ = [
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
-@dataclass(frozen=True)
 class Accuracy(Metric):
     """Share of rows whose prediction is right: in [0, 1], 1 is perfect, higher is better.
 
@@ -76,7 +75,6 @@ class Accuracy(Metric):
         return "mcnemar"
 
 
-@dataclass(frozen=True)
 class SubsetAccuracy(Accuracy):
     """Share of rows of which every label is right (exact match): in [0, 1], higher is better.
 
@@ -90,7 +88,6 @@ class SubsetAccuracy(Accuracy):
     name = "subset_accuracy"
 
 
-@dataclass(frozen=True)
 class ZeroOneLoss(Accuracy):
     """Share of rows whose prediction is wrong: in [0, 1], 0 is perfect, lower is better.
 
@@ -152,7 +149,6 @@ class TopKAccuracy(RowMetric):
         return np.array([hits / n]), np.array([hits * (1 - hits / n)])
 
 
-@dataclass(frozen=True)
 class BalancedAccuracy(Metric):
     """Mean of the recalls of the classes that occur: in [0, 1], higher is better; 1/k is chance.
 
@@ -278,7 +274,6 @@ class F1(Ratio):
         return 2 * c.tp, c.support + c.predicted
 
 
-@dataclass(frozen=True)
 class HammingLoss(Metric):
     """Share of labels that are wrong: in [0, 1], 0 is perfect, lower is better.
 

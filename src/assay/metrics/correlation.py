@@ -4,7 +4,6 @@
 1
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -32,7 +31,6 @@ class Joint(NamedTuple):
     squares: Array
 
 
-@dataclass(frozen=True)
 class CoMoments(State[Joint]):
     """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al., 1983)."""
 
@@ -80,7 +78,6 @@ class CoMoments(State[Joint]):
         return value._replace(m2=np.concatenate([spread, value.m2[:, 2:]], axis=1))
 
 
-@dataclass(frozen=True)
 class Pearson(Metric):
     """Linear correlation of truth and prediction: in [-1, 1], 1 is perfect up to scale and offset, higher is better.
 
@@ -107,7 +104,6 @@ class Pearson(Metric):
         return correlation(summary.m2)
 
 
-@dataclass(frozen=True)
 class ConcordanceCorrelation(Metric):
     """Correlation that also counts offset and scale against the model: in [-1, 1], 1 is perfect, higher is better.
 

@@ -20,7 +20,6 @@ __all__ = ["ConfusionMatrix", "FalseNegatives", "FalsePositives", "TrueNegatives
 SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
-@dataclass(frozen=True)
 class ConfusionMatrix(Metric):
     """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth, columns predictions.
 

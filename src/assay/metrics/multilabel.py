@@ -27,7 +27,6 @@ SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
 AT_ONCE = 1 << 20  # scores that are sorted at a time
 
 
-@dataclass(frozen=True)
 class LRAP(RowMetric):
     """Label ranking average precision: of the labels ranked at least as high as a true one, the share that is true.
 
@@ -49,7 +48,6 @@ class LRAP(RowMetric):
         return rows.label_order[0]
 
 
-@dataclass(frozen=True)
 class CoverageError(RowMetric):
     """How far down the ranking one must go to have every true label: at best the number of true labels; lower.
 
@@ -72,7 +70,6 @@ class CoverageError(RowMetric):
         return np.asarray(rows.label_order[2], np.float64)
 
 
-@dataclass(frozen=True)
 class RankingLoss(RowMetric):
     """Share of the pairs of a true and a false label that are ranked the wrong way: in [0, 1], lower is better.
 
@@ -146,7 +143,6 @@ class LabelRanking(Metric):
         return f"{out:.2%} of the weight has no true label and is left out" if out > 0 else ""
 
 
-@dataclass(frozen=True)
 class OneError(LabelRanking):
     """Share of rows whose highest label is not true: in [0, 1], lower is better.
 
@@ -178,7 +174,6 @@ class Retrieval(LabelRanking):
     left_out = True
 
 
-@dataclass(frozen=True)
 class MRR(Retrieval):
     """Mean reciprocal rank: how high the first true label is: in (0, 1], 1 is always on top, higher is better.
 

@@ -60,7 +60,6 @@ class KeptMetric(Metric):
     needs = Values(TruthAndError(), width=2)
 
 
-@dataclass(frozen=True)
 class MedianAE(KeptMetric):
     """Median absolute error, in the units of the truth: in [0, inf), lower is better; half the rows are nearer.
 
@@ -89,7 +88,6 @@ class MedianAE(KeptMetric):
         return blockwise(summary, lambda weight: quantile(size[order], weight[:, order], 0.5))
 
 
-@dataclass(frozen=True)
 class MaxError(KeptMetric):
     """Largest absolute error, in the units of the truth: in [0, inf), lower is better.
 
@@ -144,7 +142,6 @@ class D2Pinball(KeptMetric):
         return explained(summary, self.alpha)
 
 
-@dataclass(frozen=True)
 class D2AbsoluteError(KeptMetric):
     """Share of the absolute error that the predictions explain: in (-inf, 1], 1 is perfect, 0 predicts the median.
 
@@ -165,7 +162,6 @@ class D2AbsoluteError(KeptMetric):
         return explained(summary, 0.5)
 
 
-@dataclass(frozen=True)
 class Spearman(KeptMetric):
     """Correlation of the ranks of truth and prediction: in [-1, 1], 1 is the same order, higher is better.
 

@@ -201,7 +201,6 @@ class Skill(Metric):
         return 1 - ratio(ratio(summary.loss, total), constant)
 
 
-@dataclass(frozen=True)
 class D2LogLoss(Skill):
     """Share of the log loss that the probabilities spare: in (-inf, 1], 1 is perfect, 0 states the class shares.
 
@@ -222,7 +221,6 @@ class D2LogLoss(Skill):
         return np.asarray(-(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=-1))
 
 
-@dataclass(frozen=True)
 class D2Brier(Skill):
     """Share of the Brier score that the probabilities spare (Brier skill score): in (-inf, 1], 1 is perfect; higher.
 

@@ -4,8 +4,6 @@
 0.9011
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from assay.metric import RowMetric
@@ -19,7 +17,6 @@ SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 AT_ONCE = 1 << 20  # probabilities that are added up at a time
 
 
-@dataclass(frozen=True)
 class Spherical(RowMetric):
     """Mean of the truth's probability over the length of the row of probabilities: in [0, 1], higher is better.
 
@@ -43,7 +40,6 @@ class Spherical(RowMetric):
         return np.asarray(own / np.hypot(own, np.sqrt(rows.facts.others)))
 
 
-@dataclass(frozen=True)
 class RPS(RowMetric):
     """Ranked probability score: a Brier score for ordered classes, near misses costing less: in [0, 1]; lower.
 

@@ -126,7 +126,6 @@ class IntervalScore(RowMetric):
         return np.asarray(high - low + 2 / (1 - self.level) * outside)
 
 
-@dataclass(frozen=True)
 class IntervalCoverage(RowMetric):
     """Share of truths inside the predicted interval, its ends included: in [0, 1]; a right 90 % interval has 0.9.
 
@@ -150,7 +149,6 @@ class IntervalCoverage(RowMetric):
         return np.asarray((low <= rows.truth) & (rows.truth <= high), np.float64)
 
 
-@dataclass(frozen=True)
 class IntervalWidth(RowMetric):
     """Mean width of the predicted interval, in the units of the truth: in [0, inf); of two that cover alike, the lower.
 

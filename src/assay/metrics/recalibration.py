@@ -89,7 +89,6 @@ class Recalibration(Metric):
         return bool(len(y) and y.min() < y.max())
 
 
-@dataclass(frozen=True)
 class CalibrationSlope(Recalibration):
     """Slope of the truth on the stated log-odds: 1 is right, below 1 probabilities are too extreme, above 1 too timid.
 
@@ -117,7 +116,6 @@ class CalibrationSlope(Recalibration):
         return bool(negative.max() - positive.min() > least and positive.max() - negative.min() > least)
 
 
-@dataclass(frozen=True)
 class CalibrationIntercept(Recalibration):
     """Calibration in the large: what to add to the log-odds so that as many rows are positive as is stated: 0 is right.
 

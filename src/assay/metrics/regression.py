@@ -21,7 +21,6 @@ __all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance"
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
-@dataclass(frozen=True)
 class MSE(RowMetric):
     """Mean squared error, in squared units of the truth: in [0, inf), lower is better; large errors weigh most.
 
@@ -46,7 +45,6 @@ class MSE(RowMetric):
         return None if rows.error_totals is None else rows.error_totals.of(SQUARE)
 
 
-@dataclass(frozen=True)
 class RMSE(Metric):
     """Root of the mean squared error, in the units of the truth: in [0, inf), lower is better.
 
@@ -71,7 +69,6 @@ class RMSE(Metric):
         return value.weight
 
 
-@dataclass(frozen=True)
 class MAE(RowMetric):
     """Mean absolute error, in the units of the truth: in [0, inf), lower is better; less moved by outliers than MSE.
 
@@ -126,7 +123,6 @@ class Huber(RowMetric):
         return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
 
 
-@dataclass(frozen=True)
 class Bias(RowMetric):
     """Mean error, prediction less truth, in the units of the truth: 0 is best, above 0 the model says too much.
 
@@ -192,7 +188,6 @@ class ErrorAndTruth:
         return None if rows.error_totals is None else rows.error_totals.of(SQUARE, TRUTH)
 
 
-@dataclass(frozen=True)
 class R2(Metric):
     """Share of the truth's variance that the predictions explain: in (-inf, 1], 1 is perfect, 0 is predicting the mean.
 
@@ -260,7 +255,6 @@ class SignedErrorAndTruth:
         return np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)
 
 
-@dataclass(frozen=True)
 class ExplainedVariance(Metric):
     """R2 that forgives a constant offset: in (-inf, 1], 1 is perfect up to a constant, higher is better.
 

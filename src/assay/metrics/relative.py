@@ -20,7 +20,6 @@ __all__ = ["MAPE", "SMAPE", "WMAPE"]
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
-@dataclass(frozen=True)
 class MAPE(RowMetric):
     """Mean absolute error as a share of the truth (0.1 is 10 %): in [0, inf), lower is better.
 
@@ -67,7 +66,6 @@ class MAPE(RowMetric):
         return f"{zero:.2%} of the weight has a truth of 0; use wmape" if zero > 0 else ""
 
 
-@dataclass(frozen=True)
 class SMAPE(RowMetric):
     """Mean absolute error as a share of the mean size of truth and prediction: in [0, 2], lower is better.
 
@@ -104,7 +102,6 @@ class ErrorAndSize:
         return np.asarray(np.abs(np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)))
 
 
-@dataclass(frozen=True)
 class WMAPE(Metric):
     """Total absolute error as a share of the total truth: in [0, inf), lower is better; zeros in the truth do no harm.
 

@@ -8,8 +8,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -25,8 +24,7 @@ __all__ = ["Asked", "distinct", "with_bare_models"]
 NAMES_OF_TRUTH = ("y_true", "truth", "target", "label", "actual", "gold", "class", "Y", "labels", "true")
 
 
-@dataclass(frozen=True)
-class Asked:
+class Asked(NamedTuple):
     """What the caller, or else the metadata of the files, says of the table."""
 
     truth: str = "y"
@@ -52,7 +50,7 @@ def with_bare_models(table: Part, asked: Asked) -> Part:
         )
     columns = {found.get(key.name, key) if key.role == "column" else key: c for key, c in table.columns.items()}
     read_as = f"Read as models for their values: {', '.join(found)}. Name them <model>.<kind> to be sure."
-    return replace(table, columns=columns, notes=(*table.notes, read_as, *notes))
+    return table._replace(columns=columns, notes=(*table.notes, read_as, *notes))
 
 
 def _refuse_no_truth(table: Part, asked: Asked) -> None:
@@ -87,7 +85,7 @@ def _chosen(table: Part, models: Sequence[str]) -> Part:
         columns |= of_model or {Key("model", name): columns.pop(bare)}
     if not models:
         raise SchemaError("models is empty; name at least one model, or leave it out to read all")
-    return replace(table, columns=columns)
+    return table._replace(columns=columns)
 
 
 def _bare(table: Part, names: Sequence[str], asked: Asked) -> tuple[dict[str, Key], list[str]]:

@@ -12,9 +12,8 @@ import json
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -38,8 +37,7 @@ PACKED = (".gz", ".bz2", ".zst")
 KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
 
 
-@dataclass(frozen=True)
-class About:
+class About(NamedTuple):
     """What the metadata key `assay` tells of a table: nothing, where there is none."""
 
     task: Any = None
@@ -49,11 +47,10 @@ class About:
 
     def to_json(self) -> bytes:
         """The metadata value, with the version of the format in front."""
-        return json.dumps({"version": VERSION, **self.__dict__}, ensure_ascii=False).encode()
+        return json.dumps({"version": VERSION, **self._asdict()}, ensure_ascii=False).encode()
 
 
-@dataclass(frozen=True)
-class File:
+class File(NamedTuple):
     """One file's table; `typed` tells whether its format keeps types (text files do not)."""
 
     path: str

@@ -6,7 +6,6 @@ Key(role='model', name='a', kind='proba', label='cat')
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -41,8 +40,7 @@ class Key(NamedTuple):
 ID = Key("column", "id")
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """Columns of one file, of one model in a long file, or of several of these put together."""
 
     where: str
@@ -68,9 +66,9 @@ class Part:
         """The given rows, by a view where they follow each other."""
         first = int(rows[0]) if len(rows) else 0
         if len(rows) and rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-            return replace(self, columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()})
+            return self._replace(columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()})
         index = from_numpy(rows)
-        return replace(self, columns={key: column.take(index) for key, column in self.columns.items()})
+        return self._replace(columns={key: column.take(index) for key, column in self.columns.items()})
 
 
 def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
