@@ -84,7 +84,7 @@ def test_pairs_of_very_many_classes_are_counted(k, dtype):
 
 
 @pytest.mark.parametrize("n", [65_536, 65_537, 262_149, 600_000])
-@pytest.mark.parametrize("k", [2, 3, 16, 17])
+@pytest.mark.parametrize("k", [2, 3, 6, 7, 10, 11, 16, 17])
 def test_pairs_of_a_long_table_of_few_classes_are_counted(n, k):
     rng = np.random.default_rng(n)
     first, second = codes(rng, n, k, "uint8"), rng.integers(0, k, n).astype("uint8")

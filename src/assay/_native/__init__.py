@@ -49,8 +49,8 @@ def count_pairs(
 def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
     if values.dtype.kind not in "iu" or values.ndim > 1:
         return None
-    held = np.iinfo(values.dtype)
-    if not held.min <= low <= low + len(table) <= min(held.max, 2**63 - 1):
+    bits = 8 * values.itemsize - (values.dtype.kind == "i")
+    if not (-(1 << bits) if values.dtype.kind == "i" else 0) <= low <= low + len(table) < 1 << min(bits, 63):
         return None
     if len(table) - 1 > 1 << 8 * table.itemsize:  # a place is held in as many bits as a code
         return None

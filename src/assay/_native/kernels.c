@@ -1,7 +1,6 @@
 /* The hot loops of assay/kernels/, compiled: the same functions on the same inputs, without temporaries.
  * Arrays come in through the buffer protocol, C-contiguous; results are written into arrays that the caller made.
- * Sums are float64 in blocks, counts int64. The interpreter's lock is released while a loop runs.
- */
+ * Sums are float64 in blocks, counts int64. The interpreter's lock is released while a loop runs. */
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
@@ -24,6 +23,7 @@
 #endif
 #define LANES 32
 #define STRIP 256
+#define AHEAD 4096 /* bytes that are fetched before they are read, where reading is all the work */
 #define TOGETHER 8
 #define TILE 64
 #define FEW_CLASSES 64
@@ -121,26 +121,35 @@ static PyObject *done(Arg *args, int count, int known) { return give(args, count
     }
 COUNT_PAIRS(uint8_t) COUNT_PAIRS(uint16_t) COUNT_PAIRS(uint32_t) COUNT_PAIRS(int64_t)
 
-/* Of few classes a byte holds a pair, and the pairs of two rows are counted as one. */
+/* Of few classes a byte holds a pair, and two rows are counted as one, in k^4 cells; in several tables, as above. */
 #define HELD (1 << 16)
+#define TURNS(k) ((k) <= 6 ? 4 : (k) <= 10 ? 2 : 1)
 
-FAST static void pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, uint8_t *pair) {
+FAST static int pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, uint16_t *at) {
+    uint8_t pair[STRIP], most = 0;
+    uint16_t both, square = (uint16_t)(k * k);
+    for (int64_t i = 0; i < n; i++) most = a[i] > most ? a[i] : most, most = b[i] > most ? b[i] : most;
     for (int64_t i = 0; i < n; i++) pair[i] = (uint8_t)(a[i] * k + b[i]);
+    for (int64_t i = 0; i < n / 2; i++) memcpy(&both, pair + 2 * i, 2), at[i] = (both & 0xff) + (both >> 8) * square;
+    return most < k;
 }
 
-static void count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, int64_t *table, uint32_t *two) {
-    uint8_t pair[STRIP];
-    for (int64_t start = 0, i = 0; start < n; start += STRIP, i = 0) {
-        int64_t size = n - start < STRIP ? n - start : STRIP;
-        pair_up(a + start, b + start, size, k, pair);
-        for (uint64_t eight; i + 8 <= size; i += 8) {
-            memcpy(&eight, pair + i, 8);
-            two[eight & 0xffff]++, two[eight >> 16 & 0xffff]++, two[eight >> 32 & 0xffff]++, two[eight >> 48]++;
-        }
-        for (; i < size; i++) table[pair[i]]++;
+static int count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, int64_t *table, uint32_t *two) {
+    int64_t square = k * k, cells = square * square;
+    uint32_t *turn[4];
+    uint16_t at[STRIP / 2];
+    for (int j = 0; j < 4; j++) turn[j] = two + j % TURNS(k) * cells;
+    for (int64_t start = 0; start < n; start += STRIP) {
+        int64_t i = 0, size = n - start < STRIP ? n - start : STRIP;
+        if (!pair_up(a + start, b + start, size, k, at)) return 0;
+        for (; i + 4 <= size / 2; i += 4)
+            for (int j = 0; j < 4; j++) turn[j][at[i + j]]++;
+        for (; i < size / 2; i++) two[at[i]]++;
     }
-    for (int64_t c = 0; c < HELD; c++)
-        if (two[c]) table[c >> 8] += two[c], table[c & 0xff] += two[c];
+    if (n % 2) table[a[n - 1] * k + b[n - 1]]++;
+    for (int64_t first = 0; first < TURNS(k) * square; first++, two += square)
+        for (int64_t c = 0; c < square; c++) table[first % square] += two[c], table[c] += two[c];
+    return 1;
 }
 
 #define PAIRS_OF(T)                                                                                                    \
@@ -161,10 +170,10 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
     int plain = !w && !cell && k <= 64, narrow = plain && k <= 16 && type == 'B' && n > HELD && n < UINT32_MAX;
     int64_t *four = plain && n > 1024 && !narrow ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
-    uint32_t *two = narrow ? calloc(HELD, sizeof(uint32_t)) : NULL;
+    uint32_t *two = narrow ? calloc(TURNS(k) * k * k * k * k, sizeof(uint32_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
-    if (!within(&x[0], k) || !within(&x[1], k) || !within(&x[2], k > 0 ? x[4].n / k / k : 0)) type = 0;
-    if (type && two) count_bytes(a, b, n, k, table, two);
+    if (two) type = count_bytes(a, b, n, k, table, two) ? type : 0;
+    else if (!within(&x[0], k) || !within(&x[1], k) || !within(&x[2], k > 0 ? x[4].n / k / k : 0)) type = 0;
     else switch (type) {
         case 'B': PAIRS_OF(uint8_t) break;
         case 'H': PAIRS_OF(uint16_t) break;
@@ -181,12 +190,12 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
 #define LOOK_UP(T, U, C)                                                                                               \
     FAST static int64_t look_##T##_##C(const T *restrict x, int64_t n, int64_t low, const C *restrict table,           \
                                        int64_t size, C none, C *restrict code) {                                       \
-        uint64_t wrong = 0;                                                                                            \
-        int64_t same = 0;                                                                                              \
+        int64_t wrong = 0, same = 0;                                                                                   \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
         for (int64_t start = 0; start < n; start += STRIP, x += STRIP, code += STRIP) {                                \
             int64_t count = n - start < STRIP ? n - start : STRIP;                                                     \
             C place[STRIP];                                                                                            \
+            for (size_t i = 0; i < STRIP * sizeof(T); i += 64) __builtin_prefetch((const char *)x + AHEAD + i);        \
             for (int64_t i = 0; i < count; i++) {                                                                      \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
@@ -198,11 +207,8 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         }                                                                                                              \
         return !wrong;                                                                                                 \
     }
-LOOK_UP(uint8_t, uint8_t, uint8_t)
-LOOK_UP(int32_t, uint32_t, uint8_t)
-LOOK_UP(int64_t, uint64_t, uint8_t)
-LOOK_UP(int32_t, uint32_t, uint16_t)
-LOOK_UP(int64_t, uint64_t, uint16_t)
+LOOK_UP(uint8_t, uint8_t, uint8_t) LOOK_UP(int32_t, uint32_t, uint8_t) LOOK_UP(int64_t, uint64_t, uint8_t)
+LOOK_UP(int32_t, uint32_t, uint16_t) LOOK_UP(int64_t, uint64_t, uint16_t)
 
 #define LOOK(TYPE, T, C)                                                                                               \
     if (type == TYPE)                                                                                                  \
@@ -285,8 +291,7 @@ static double m2_of(const Run *run) { return fmax(run->second - run->first * run
         }                                                                                                              \
         return zeros;                                                                                                  \
     }
-SUM_ERRORS(float)
-SUM_ERRORS(double)
+SUM_ERRORS(float) SUM_ERRORS(double)
 
 /* sum_errors(truth, value, found (2, 6), zeros (1,)): False where a sum is not finite */
 static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -375,8 +380,7 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
             }                                                                                                          \
         }                                                                                                              \
     }
-SORT(uint32_t)
-SORT(uint64_t)
+SORT(uint32_t) SORT(uint64_t)
 
 /* ---- curves ----------------------------------------------------------------------------------------------------- */
 
@@ -964,8 +968,7 @@ static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t 
             depth[i] = deepest;                                                                                        \
         }                                                                                                              \
     }
-LABEL_RANKS(float)
-LABEL_RANKS(double)
+LABEL_RANKS(float) LABEL_RANKS(double)
 
 /* label_ranks(truth, score, precision, loss, depth) */
 static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
