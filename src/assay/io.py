@@ -238,7 +238,15 @@ def checked(table: Part, asked: Asked) -> Predictions:
     elif task is None:
         task = "multilabel"
     return assemble(
-        y, given, columns, classes=asked.classes, task=task, positive=asked.positive, weight=weight, notes=table.notes
+        y,
+        given,
+        columns,
+        classes=asked.classes,
+        task=task,
+        positive=asked.positive,
+        weight=weight,
+        notes=table.notes,
+        like=asked.like,
     )
 
 

@@ -212,13 +212,17 @@ def assemble(
     positive: Label | None = None,
     weight: Any = None,
     notes: Sequence[str] = (),
+    like: Schema | None = None,
 ) -> Predictions:
-    """A checked table from columns whose names have been read: what `from_arrays` and the files have in common."""
+    """A checked table from columns whose names have been read: what `from_arrays` and the files have in common.
+
+    like: the schema of the table that these rows are a part of, if they are one.
+    """
     kept = {name: arrow(values, f"column {name!r}") for name, values in columns.items()}
     if "id" in kept:
         kept["id"] = _decoded(kept["id"])
     schema, truth, outputs, weight = admit(
-        y, given, classes=classes, task=task, positive=positive, weight=weight, columns=kept
+        y, given, classes=classes, task=task, positive=positive, weight=weight, columns=kept, like=like
     )
     return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
 

@@ -26,11 +26,11 @@ from assay.io import Source, asked_of, checked, read
 from assay.once import once
 from assay.predictions import Predictions
 from assay.table.bare import Asked
-from assay.table.files import About, File, about_of, expand, kind_of
+from assay.table.files import About, File, about_of, expand, is_text, kind_of
 from assay.table.footers import common_types, ends, footer_of, leaf, opened_file, unlike
-from assay.table.labels import Label, encode
+from assay.table.labels import Label, coded_into, encode, room_for
 from assay.table.layout import Key, Part, layout, left_out, roles
-from assay.table.schema import SOURCES, Schema, Task
+from assay.table.schema import SOURCES, Kind, Schema, Task
 
 __all__ = ["Stream", "opened", "scan"]
 
@@ -41,6 +41,8 @@ LONG = 1 << 22
 SLICE = 1 << 20
 # Rows that are read first: they show the classes, and are what checks of single rows look at.
 HEAD = 1 << 16
+# Rows of labels that are decoded and coded at a time, in cache.
+BITE = 1 << 18
 MOST_READ = 256  # row groups that are read for them
 OPEN = threading.local()
 
@@ -134,9 +136,10 @@ class Stream:
         if classes is None:
             return self
         # Two classes in the first rows make no binary table of one that has three.
-        asked = self.asked._replace(classes=tuple(classes), task=None if self.assumed else self.asked.task)
+        task = None if self.assumed else self.asked.task
+        asked = self.asked._replace(classes=tuple(classes), task=task, like=None)
         head = _first(self.pieces, self.footers, self.keys, asked, self.types)
-        return replace(self, asked=asked, head=head, assumed=False)
+        return replace(self, asked=asked._replace(like=head.schema), head=head, assumed=False)
 
     def widened(self) -> "Stream":
         """With the classes of all rows, which are read once for them, in place of those of the first."""
@@ -159,15 +162,47 @@ class Stream:
         return key.kind in set(serving)
 
     def _read(self, piece: Piece, names: Sequence[str]) -> pa.Table:
+        return self._file_of(piece).read_row_group(piece.group, columns=list(names), use_threads=False)
+
+    def _file_of(self, piece: Piece) -> Any:
         # A thread keeps the file it reads open: its next group is likely of the same.
         footer = self.footers[piece.path]
         if getattr(OPEN, "footer", None) is not footer:
             OPEN.footer, OPEN.file = footer, opened_file(piece.path, footer)
-        return OPEN.file.read_row_group(piece.group, columns=list(names), use_threads=False)
+        return OPEN.file
 
     def _load(self, piece: Piece) -> Predictions:
         with _named(piece):
-            return self._checked(self._read(piece, list(self.keys)), piece.offset)
+            found = self._coded(piece) if self._labels_alone else None
+            return self._checked(self._read(piece, list(self.keys)), piece.offset) if found is None else found
+
+    @once
+    def _labels_alone(self) -> bool:
+        """Whether nothing but labels is read, of columns that are of one type, whole numbers or text, in all files."""
+        if self.types or self.task not in ("binary", "multiclass"):
+            return False
+        schema = next(iter(self.footers.values())).schema.to_arrow_schema()
+        types = [schema.field(name).type for name in self.keys]
+        labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
+        return labels and all(is_text(kind) or pa.types.is_integer(kind) for kind in types)
+
+    def _coded(self, piece: Piece) -> Predictions | None:
+        """A row group of labels, coded as it is decoded, in bites that are still in cache; None where that fails."""
+        codes = {name: room_for(piece.rows, len(self.classes)) for name in self.keys}
+        bite = -(-piece.rows // -(-piece.rows // BITE))
+        reading = {"row_groups": [piece.group], "columns": list(codes), "use_threads": False}
+        start = 0
+        for batch in self._file_of(piece).iter_batches(bite, **reading):
+            stop = start + batch.num_rows
+            if not all(coded_into(room[start:stop], batch.column(name), self.classes) for name, room in codes.items()):
+                return None
+            start = stop
+        truth = next(codes[name] for name, key in self.keys.items() if key.role == "truth")
+        said: Kind = "label"
+        outputs = {key.name: {said: codes[name]} for name, key in self.keys.items() if key.role == "model"}
+        s = self.schema
+        schema = Schema(s.task, s.classes, dict.fromkeys(outputs, (said,)), s.positive, s.positive_declared)
+        return Predictions(schema, truth, outputs, offset=piece.offset, streamed=self.n)
 
     def _sliced(self, piece: Piece) -> Iterator[Callable[[], Predictions]]:
         """What checks each slice of a long row group; they are read one after another, here."""
@@ -251,7 +286,7 @@ def _scanned(
         _refuse_repeated(pieces, footers)
     head = _first(pieces, footers, keys, asked, types)
     assumed = asked.classes is None and head.task in ("binary", "multiclass")
-    settled = asked._replace(task=head.task, classes=head.classes or None)
+    settled = asked._replace(task=head.task, classes=head.classes or None, like=head.schema)
     return Stream(tuple(pieces), footers, keys, settled, head, assumed, types, notes)
 
 
@@ -350,6 +385,8 @@ def _table(table: pa.Table, keys: Mapping[str, Key], asked: Asked) -> Prediction
 
 def _alike(table: pa.Table, types: Mapping[str, pa.DataType]) -> pa.Table:
     """The table with columns of one type in all files."""
+    if not types:
+        return table
     for i, name in enumerate(table.column_names):
         if name in types and table.column(i).type != types[name]:
             table = table.set_column(i, name, table.column(i).cast(types[name]))

@@ -17,7 +17,7 @@ from assay.table.files import is_text
 from assay.table.labels import Label, encode
 from assay.table.layout import Key, Part
 from assay.table.outputs import fractional
-from assay.table.schema import SPECIAL, Task
+from assay.table.schema import SPECIAL, Schema, Task
 
 __all__ = ["Asked", "distinct", "with_bare_models"]
 
@@ -32,6 +32,7 @@ class Asked(NamedTuple):
     classes: tuple[Label, ...] | None = None
     positive: Label | None = None
     models: tuple[str, ...] | None = None
+    like: Schema | None = None  # the schema of the table that this is a part of
 
 
 def with_bare_models(table: Part, asked: Asked) -> Part:

@@ -234,6 +234,8 @@ def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def _standard(values: pa.Array) -> pa.Array:
     """Extension, view and 64-bit text types as the common ones, so that every format gives the same column."""
+    if pa.types.is_primitive(values.type):
+        return values
     if isinstance(values.type, pa.ExtensionType):
         values = values.storage
     if pa.types.is_dictionary(values.type):

@@ -41,8 +41,12 @@ def admit(
     positive: Label | None = None,
     weight: Any = None,
     columns: Mapping[str, pa.Array] | None = None,
+    like: Schema | None = None,
 ) -> Admitted:
-    """Type and check the truth and every model's columns; see `Predictions.from_arrays` for what they may be."""
+    """Type and check the truth and every model's columns; see `Predictions.from_arrays` for what they may be.
+
+    like: the schema of the table that these rows are a part of, if they are one; it settles task and classes.
+    """
     if task is not None and task not in TASKS:
         raise SchemaError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
     if not given:
@@ -56,28 +60,48 @@ def admit(
     if ids is not None:
         unique(ids)
     at = locator(ids)
-    settled = task or _task(y, given, at)
-    if settled == "multilabel":
-        schema = Schema(settled, declared(classes) if classes is not None else _label_names(y, given), {})
-        truth = indicators(y, schema, "truth", at)
-    elif settled == "regression":
-        schema = Schema(settled, (), {})
-        truth = finite(numbers(_target(y, settled), "truth", at), "truth", at)
+    if like is not None:
+        schema, truth = like, _truth(y, like, at)
     else:
-        target = _target(y, settled)
-        if classes is not None:
-            schema = _classification(task, declared(classes), positive, given)
-            truth = coded(target, schema.classes, "truth", at)
-        else:
-            codes, distinct = encode(target, "truth", at)
-            schema = _classification(task, _classes(distinct, given, at), positive, given)
-            truth = recode(codes, distinct, schema.classes, "truth", at)
-    if positive is not None and schema.task != "binary":
-        raise SchemaError(f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out.")
+        schema, truth = _settled(y, given, classes, task, positive, at)
     outputs = {model: typed(model, kinds, schema, n, at) for model, kinds in given.items()}
     models = {model: tuple(kinds) for model, kinds in outputs.items()}
-    schema = Schema(schema.task, schema.classes, models, schema.positive, positive is not None)
+    schema = Schema(schema.task, schema.classes, models, schema.positive, schema.positive_declared)
     return Admitted(schema, truth, outputs, _weight(weight, n, at))
+
+
+def _settled(
+    y: Any,
+    given: Mapping[str, Given],
+    classes: Sequence[Label] | None,
+    task: Task | None,
+    positive: Label | None,
+    at: At,
+) -> tuple[Schema, Array]:
+    """The schema, but for the kinds of the models, and the truth."""
+    settled, encoded = task or _task(y, given, at), None
+    if settled == "multilabel":
+        schema = Schema(settled, declared(classes) if classes is not None else _label_names(y, given), {})
+    elif settled == "regression":
+        schema = Schema(settled, (), {})
+    elif classes is not None:
+        schema = _classification(task, declared(classes), positive, given)
+    else:
+        encoded = encode(_target(y, settled), "truth", at)
+        schema = _classification(task, _classes(encoded[1], given, at), positive, given)
+    if positive is not None and schema.task != "binary":
+        raise SchemaError(f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out.")
+    return schema, _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
+
+
+def _truth(y: Any, schema: Schema, at: At) -> Array:
+    """The truth of a table whose task and classes are known."""
+    if schema.task == "multilabel":
+        return indicators(y, schema, "truth", at)
+    target = _target(y, schema.task)
+    if schema.task == "regression":
+        return finite(numbers(target, "truth", at), "truth", at)
+    return coded(target, schema.classes, "truth", at)
 
 
 def outputs_of(
@@ -200,7 +224,7 @@ def _classification(task: str | None, classes: tuple[Label, ...], positive: Any,
                 f"positive class {positive!r} is not among the classes; name one of them: positive={shown}"
             )
         positive = named[0]
-    return Schema("binary" if binary else "multiclass", classes, {}, positive if binary else None)
+    return Schema("binary" if binary else "multiclass", classes, {}, positive if binary else None, positive is not None)
 
 
 def _classes(distinct: Sequence[Label], given: Mapping[str, Given], at: At) -> tuple[Label, ...]:

@@ -16,9 +16,9 @@ import pyarrow as pa
 
 from assay.errors import SchemaError, UnseenLabelError
 from assay.kernels import look_up
-from assay.table.columns import Array, At, at_row, first_null, from_numpy, one, plain, tidy
+from assay.table.columns import Array, At, Column, at_row, first_null, from_numpy, one, plain, tidy
 
-__all__ = ["Array", "Label", "coded", "declared", "encode", "recode", "spellings"]
+__all__ = ["Array", "Label", "coded", "coded_into", "declared", "encode", "recode", "room_for", "spellings"]
 
 Label: TypeAlias = str | int | bool
 
@@ -116,25 +116,36 @@ def coded(values: Any, classes: Sequence[Label], where: str, at: At = at_row) ->
     [1, 0, 1]
     """
     column = one(tidy(values, where), where)
+    room = room_for(len(column), len(classes))
+    return room if coded_into(room, column, classes) else recode(*encode(column, where, at), classes, where, at)
+
+
+def room_for(n: int, classes: int) -> Array:
+    """Room for the codes (n,) of so many classes.
+
+    It is memory of Arrow's pool, which hands out what it was given back: that of many batches is not cleared anew.
+    """
+    dtype = _smallest_type(classes)
+    return np.frombuffer(pa.allocate_buffer(n * dtype.itemsize), dtype)
+
+
+def coded_into(room: Array, column: Column, classes: Sequence[Label]) -> bool:
+    """Whether one look-up gives the codes of a column, which are then in `room` (n,); if not, see `coded`."""
     if isinstance(column, pa.Array) and pa.types.is_integer(column.type) and not column.null_count:
         column = plain(column)
-    if isinstance(column, pa.Array) and pa.types.is_dictionary(column.type) and not column.null_count:
-        found = _by_dictionary(column, classes)
-    elif isinstance(column, np.ndarray) and column.dtype.kind in "iu" and type(classes[0]) is int:
-        found = _by_value(column, classes)
-    else:
-        found = None
-    return found if found is not None else recode(*encode(column, where, at), classes, where, at)
+    if isinstance(column, np.ndarray):
+        return column.dtype.kind in "iu" and type(classes[0]) is int and _by_value(room, column, classes)
+    return pa.types.is_dictionary(column.type) and not column.null_count and _by_dictionary(room, column, classes)
 
 
-def _by_value(column: Array, classes: Sequence[Label]) -> Array | None:
-    """Codes of whole numbers, where the classes are few for their range; None where a row is of no class."""
-    low, table = _codes_of(tuple(map(int, classes)))
-    return None if table is None else _looked_up(column, low, table, len(classes))
+def _by_value(room: Array, column: Array, classes: Sequence[Label]) -> bool:
+    """Codes of whole numbers, where the classes are few for their range."""
+    low, table = _codes_of(classes if isinstance(classes, tuple) else tuple(classes))
+    return table is not None and _looked_up(room, column, low, table)
 
 
 @lru_cache(maxsize=64)
-def _codes_of(classes: tuple[int, ...]) -> tuple[int, Array | None]:
+def _codes_of(classes: tuple[Any, ...]) -> tuple[int, Array | None]:
     """The least class, and a table for `look_up` of all from there on; None where they are few for their range."""
     low, high = min(classes), max(classes)
     if high - low >= min(1 << 16, 64 * len(classes) + 1024) or high >= 1 << 63:
@@ -145,16 +156,16 @@ def _codes_of(classes: tuple[int, ...]) -> tuple[int, Array | None]:
     return low, table
 
 
-def _by_dictionary(column: pa.DictionaryArray, classes: Sequence[Label]) -> Array | None:
-    """Codes of a column that comes with a dictionary; None where a row is of no class."""
+def _by_dictionary(room: Array, column: pa.DictionaryArray, classes: Sequence[Label]) -> bool:
+    """Codes of a column that comes with a dictionary."""
     place = {label: code for code, label in enumerate(classes)}
     values = column.dictionary.to_pylist()
     kind = type(classes[0])
     if len(values) >= 1 << 16 or not all(type(value) is kind for value in values):
-        return None
+        return False
     table = _codes_for(len(values), len(classes))
     table[:-1] = [place.get(value, table[-1]) for value in values]
-    return _looked_up(plain(column.indices), 0, table, len(classes))
+    return _looked_up(room, plain(column.indices), 0, table)
 
 
 def _codes_for(size: int, classes: int) -> Array:
@@ -166,11 +177,11 @@ def _codes_for(size: int, classes: int) -> Array:
     return np.full(size + 1, none, np.uint8 if none < 1 << 8 else np.uint16 if none < 1 << 16 else np.uint32)
 
 
-def _looked_up(column: Array, low: int, table: Array, classes: int) -> Array | None:
-    # Memory of Arrow's pool, which hands out what it was given back: that of many batches is not cleared anew.
-    room = np.frombuffer(pa.allocate_buffer(len(column) * table.itemsize), table.dtype)
-    found = look_up(column, low, table, room)
-    return _smallest(found, classes) if len(found) == len(column) else None
+def _looked_up(room: Array, column: Array, low: int, table: Array) -> bool:
+    found = look_up(column, low, table, room if room.dtype == table.dtype else None)
+    if len(found) == len(column) and found.dtype != room.dtype:
+        room[:] = found
+    return len(found) == len(column)
 
 
 def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:
@@ -251,5 +262,8 @@ def _no_label(value: Any, where: str, row: str) -> SchemaError:
 
 
 def _smallest(codes: Array, size: int) -> Array:
-    dtype = np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32
-    return codes.astype(dtype, copy=False)
+    return codes.astype(_smallest_type(size), copy=False)
+
+
+def _smallest_type(size: int) -> np.dtype[Any]:
+    return np.dtype(np.uint8 if size <= 1 << 8 else np.uint16 if size <= 1 << 16 else np.uint32)
