@@ -8,7 +8,6 @@ import pyarrow.parquet as parquet
 import pytest
 
 import assay
-from assay import kept
 from assay.errors import ReadError
 from assay.evaluate import answer
 from assay.statefile import merged
@@ -44,7 +43,7 @@ def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(tmp_path
     rng = np.random.default_rng(0)
     parts = [table(n, i, g=rng.choice(list("abcde"[: 2 + i]), n)) for i, n in enumerate(lengths)]
     exact = assay.evaluate(assay.read(written(tmp_path / "all.parquet", pa.concat_tables(parts))), "roc_auc", by="g")
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for i, (part, state) in enumerate(zip(parts, states, strict=True)):
         assay.evaluate(assay.scan(written(tmp_path / f"{i}.parquet", part)), "roc_auc", by="g", checkpoint=state)
@@ -107,13 +106,13 @@ def test_groups_of_a_stream_may_be_nan(tmp_path):
 
 def test_weighted_groups_of_a_sketch_count_their_own_rows(tmp_path, monkeypatch):
     path = written(tmp_path / "a.parquet", table(g=np.arange(400) % 2, weight=np.full(400, 0.5)))
-    monkeypatch.setattr(kept, "MOST", 100)
+    monkeypatch.setattr("assay.state.MOST", 100)
     assert [r.n for r in assay.evaluate(assay.scan(path), "roc_auc", by="g").rows] == [400, 200, 200]
 
 
 def test_a_sketched_threshold_lies_within_its_stated_bound(tmp_path, monkeypatch):
     path = written(tmp_path / "a.parquet", table())
     exact = assay.evaluate(assay.read(path), "best_f_beta_threshold", intervals=False).value
-    monkeypatch.setattr(kept, "MOST", 100)
+    monkeypatch.setattr("assay.state.MOST", 100)
     row = assay.evaluate(assay.scan(path), "best_f_beta_threshold", intervals=False).rows[0]
     assert "within" not in row.note or abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12

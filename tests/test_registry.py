@@ -94,3 +94,9 @@ def test_only_the_modules_that_have_the_metrics_asked_for_are_imported():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['assay.metrics.agreement', 'assay.metrics.probability']"
+
+
+def test_members_without_parameters_are_equal_by_their_class_alone():
+    accuracy, mcc = (type(METRICS.parse(name)) for name in ("accuracy", "mcc"))
+    assert accuracy() == accuracy() != mcc()
+    assert len({accuracy(), accuracy(), mcc()}) == 2

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 import assay
-from assay import kept, stream
+from assay import stream
 from assay.cli import cli
 from assay.engine import Local
-from assay.errors import ReadError, SchemaError, UnsupportedError
+from assay.errors import ReadError, SchemaError, UnseenLabelError, UnsupportedError
 from assay.evaluate import answer
 from assay.figures import Frame
 from assay.predictions import Predictions
@@ -65,6 +65,37 @@ def same(a, b):
     facts = [[(r.model, r.metric, r.class_, r.group, r.n, r.method) for r in e.rows] for e in (a, b)]
     figures = [np.array([(r.value, r.low, r.high) for r in e.rows]) for e in (a, b)]
     return facts[0] == facts[1] and np.allclose(*figures, rtol=1e-9, atol=1e-12, equal_nan=True)
+
+
+@pytest.mark.parametrize("labels", [("cat", "dog", "eel"), (0, 1, 2), (-7, 40, 3000), (False, True, True)])
+@pytest.mark.parametrize("rows", [7, 100, 700])
+def test_labels_alone_are_coded_in_bites_as_the_table_in_memory_codes_them(tmp_path, monkeypatch, labels, rows):
+    monkeypatch.setattr(stream, "BITE", 64)
+    table = {name: column for name, column in columns(labels=labels).items() if name in ("y", "a.label")}
+    path = written(tmp_path, table, rows=rows)
+    asked = ["accuracy", "f1(average=none)", "confusion_matrix"]
+    assert same(assay.evaluate(assay.scan(path), asked), assay.evaluate(assay.read(path), asked))
+
+
+def test_a_label_of_no_class_in_a_later_bite_is_named_with_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BITE", 64)
+    monkeypatch.setattr(stream, "HEAD", 64)
+    y = np.array(["cat", "dog"] * 100)
+    y[150] = "eel"
+    parquet.write_table(pa.table({"y": ["cat", "dog"] * 100, "a.label": y}), tmp_path / "a.parquet")
+    with pytest.raises(
+        UnseenLabelError, match=r"a.parquet, row group 0.*labels? of model 'a' has label 'eel' at row 150"
+    ):
+        assay.evaluate(assay.scan(tmp_path, classes=["cat", "dog"]), "accuracy")
+
+
+def test_an_empty_label_in_a_later_bite_is_named_with_its_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(stream, "BITE", 64)
+    monkeypatch.setattr(stream, "HEAD", 64)
+    y = [0, 1] * 100
+    parquet.write_table(pa.table({"y": [*y[:150], None, *y[151:]], "a.label": y}), tmp_path / "a.parquet")
+    with pytest.raises(SchemaError, match="truth has no label at row 150"):
+        assay.evaluate(assay.scan(tmp_path), "accuracy")
 
 
 @pytest.mark.parametrize("table", [columns(), binary(), regression()], ids=["multiclass", "binary", "regression"])
@@ -228,7 +259,7 @@ def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, m
         table = {"y": table["y"], "m.score": np.log(p / (1 - p)).astype(np.float32)}
     path = written(tmp_path, table)
     exact = assay.evaluate(assay.read(path), metric, intervals=False).value
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     row = assay.evaluate(assay.scan(path), metric, intervals=False).rows[0]
     assert row.note.startswith("within ")
     assert abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12
@@ -237,7 +268,7 @@ def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, m
 def test_coarse_sketches_still_keep_their_bound(tmp_path, monkeypatch):
     path = written(tmp_path, columns())
     exact = assay.evaluate(assay.read(path), "roc_auc(average=none)", intervals=False)
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     monkeypatch.setattr("assay.sketch.MOST", 600)
     found = assay.evaluate(assay.scan(path), "roc_auc(average=none)", intervals=False)
     for sketched, row in zip(found.rows[3:], exact.rows[3:], strict=True):
@@ -248,7 +279,7 @@ def test_coarse_sketches_still_keep_their_bound(tmp_path, monkeypatch):
 def test_the_interval_of_a_sketched_area_is_that_of_the_rows(tmp_path, monkeypatch):
     path = written(tmp_path, binary())
     exact = assay.evaluate(assay.read(path), "roc_auc").rows[0]
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     row = assay.evaluate(assay.scan(path), "roc_auc").rows[0]
     assert (row.method, row.low, row.high) == (
         "delong",
@@ -260,13 +291,13 @@ def test_the_interval_of_a_sketched_area_is_that_of_the_rows(tmp_path, monkeypat
 def test_the_median_error_of_a_long_stream_is_right_to_a_millionth(tmp_path, monkeypatch):
     path = written(tmp_path, regression())
     exact = assay.evaluate(assay.read(path), "median_ae", intervals=False).value
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     assert assay.evaluate(assay.scan(path), "median_ae", intervals=False).value == pytest.approx(exact, rel=1e-6)
 
 
 def test_what_has_no_bounded_form_is_refused_of_a_long_stream(tmp_path, monkeypatch):
     path = written(tmp_path, regression())
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     with pytest.raises(UnsupportedError, match="no bounded form"):
         assay.evaluate(assay.scan(path), "spearman")
 
@@ -328,7 +359,7 @@ def test_states_of_separate_jobs_merge_to_those_of_one(tmp_path, monkeypatch, lo
     (tmp_path / "all").mkdir()
     path = written(tmp_path / "all", columns(), pieces=2)
     if long:
-        monkeypatch.setattr(kept, "MOST", 1000)
+        monkeypatch.setattr("assay.state.MOST", 1000)
     asked = [*METRICS, "brier", "mcc"]
     one = assay.evaluate(assay.scan(path), asked, by=by, checkpoint=tmp_path / "one.state")
     names = [str(tmp_path / f"{i}.state") for i in range(2)]
@@ -349,7 +380,7 @@ def test_a_short_job_merges_with_a_long_one(tmp_path, monkeypatch):
         paths.append(written(tmp_path / str(seed), binary(n, seed)))
     whole = assay.read(*(file for path in paths for file in sorted(path.iterdir())))
     exact = assay.evaluate(whole, "roc_auc", intervals=False).value
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for path, state in zip(paths, states, strict=True):
         assay.evaluate(assay.scan(path), "roc_auc", intervals=False, checkpoint=state)
@@ -567,7 +598,7 @@ def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_
 
 def test_a_metric_without_a_bounded_form_is_named_before_a_row_is_read(tmp_path, monkeypatch):
     path = written(tmp_path, binary())
-    monkeypatch.setattr(kept, "MOST", 1000)
+    monkeypatch.setattr("assay.state.MOST", 1000)
     table = assay.scan(path)
     monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
     with pytest.raises(UnsupportedError, match="calibration_slope needs a value of every row"):

@@ -9,7 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from assay.metric import OrderMetric
+from assay.curve import OrderMetric
 from assay.order import Ranking
 from assay.proportions import t_quantile
 from assay.sample import NONE, Interval, Sample

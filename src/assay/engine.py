@@ -92,7 +92,6 @@ class Keep(Protocol):
     def __call__(self, done: int, values: Mapping[Job, Any], *, now: bool) -> None: ...
 
 
-@dataclass(frozen=True)
 class Engine(Member):
     """Base of every engine: one method, that folds jobs over a table."""
 
@@ -175,8 +174,10 @@ class Local(Engine):
         """The states of a loaded batch, a few rows at a time, so that what they need on the way stays small."""
         batch = load()
         size = self.batch or _fitting(batch, jobs)
-        seen = [_observe(part, jobs, grouping) for part in batch.batches(size)] or [_observe(batch, jobs, grouping)]
-        return seen[0] if len(seen) == 1 else {job: job.state.join([part[job] for part in seen]) for job in jobs}
+        if batch.n <= size:
+            return _observe(batch, jobs, grouping)
+        seen = [_observe(part, jobs, grouping) for part in batch.batches(size)]
+        return {job: job.state.join([part[job] for part in seen]) for job in jobs}
 
 
 def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:
@@ -258,7 +259,7 @@ def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:
     """How many rows to read at a time: a few megabytes of what the models gave."""
     kinds = [array for name in {m for job in jobs for m in job.models} for array in predictions.outputs[name].values()]
     row = sum(array[:1].nbytes for array in [predictions.truth, *kinds])
-    return 1 << int(np.clip(np.log2(WITHIN / max(row, 1)), 12, 20))
+    return 1 << min(max((WITHIN // max(row, 1)).bit_length() - 1, 12), 20)
 
 
 def _observe(batch: Predictions, jobs: Sequence[Job], grouping: Groups | None) -> dict[Job, Any]:

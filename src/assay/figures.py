@@ -19,12 +19,11 @@ import numpy as np
 from assay.cautions import SHARES, ClassRows, cautions
 from assay.engine import BUCKETS, Engine, Job
 from assay.errors import UnsupportedError
-from assay.kept import Kept, Values, is_beyond
-from assay.metric import CurveMetric, Metric
+from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.resampling import is_resampled_by_cell
 from assay.sample import FEW, Sample
-from assay.state import Confusion, Counts, State, Sums
+from assay.state import Confusion, Counts, State, Sums, is_beyond
 from assay.stream import Stream
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -163,8 +162,8 @@ def _pass(
 def _refuse_unbounded(frame: Frame, question: Question, groups: int) -> None:
     """Refuse metrics that would keep something of every row of a long stream, before a row is read."""
     for text, metric in question.asked:
-        if frame.long and isinstance(metric.state, Values) and not metric.state.is_bounded(groups):
-            by = "" if metric.state.width > 1 else " by group"
+        if frame.long and not metric.state.is_bounded(groups):
+            by = " by group" if metric.state.is_bounded() else ""
             raise UnsupportedError(
                 f"{text} needs a value of every row and has no bounded form{by} over {frame.n} streamed rows; leave "
                 f"it out, or evaluate fewer rows"
@@ -220,7 +219,7 @@ def _states(frame: Frame, question: Question, groups: int) -> dict[State[Any], b
 
 def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> bool:
     """Whether an interval of the metric resamples buckets of rows."""
-    if isinstance(metric.state, Kept) and frame.long:
+    if metric.state.keeps and frame.long:
         return False
     if frame.clustered:
         return True
@@ -240,8 +239,11 @@ def _in_blocks(metric: Metric, frame: Frame, groups: int) -> bool:
 
 def _apart(metric: Metric, frame: Frame) -> bool:
     """Whether each figure is of one ranking problem, of rows that are independent and count alike."""
-    one = isinstance(metric, CurveMetric) and (frame.schema.task == "binary" or metric.axes == 1)
-    return one and not frame.clustered and not frame.weighted
+    if not metric.state.keeps or frame.clustered or frame.weighted:
+        return False
+    from assay.curve import CurveMetric  # known only where a metric of order is
+
+    return isinstance(metric, CurveMetric) and (frame.schema.task == "binary" or metric.axes == 1)
 
 
 def _read(values: Mapping[Job, Any], key: Any, frame: Frame, question: Question) -> list[Row]:
@@ -278,8 +280,7 @@ def _figures(
     figures = metric.figures(sample.summary).tolist()
     low = high = [np.nan] * len(figures)
     method, trials = "", None
-    sketched = isinstance(sample.state, Kept) and sample.sketched
-    unknown = sketched and not _apart(metric, frame)
+    unknown = sample.sketched and not _apart(metric, frame)
     wanted = bool(question.intervals and n and not unknown)
     if wanted:
         from assay.uncertainty import effective_trials, interval  # a start without intervals does not wait for it

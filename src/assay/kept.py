@@ -19,14 +19,12 @@ from assay.once import once
 from assay.order import Ranking
 from assay.predictions import Predictions, Rows
 from assay.sketch import Grid, Sketch
-from assay.state import RowWise, State
+from assay.state import RowWise, State, is_beyond
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["MOST", "Chunk", "Kept", "Ranked", "Table", "Values", "is_beyond", "is_long"]
+__all__ = ["Chunk", "Kept", "Ranked", "Table", "Values", "is_long"]
 
-# Values of a stream, over all classes, up to which they are kept as they are.
-MOST = 1 << 22
 # Rows of a table in memory whose values are computed at a time.
 READ = 1 << 16
 
@@ -97,6 +95,8 @@ class Kept(State[Parts]):
 
     Of a stream of more than MOST values they keep what a bounded sketch can: see `Ranked` and `Values`.
     """
+
+    keeps = True
 
     def empty(self, schema: Schema, cells: int = 1) -> Parts:
         return Parts()
@@ -191,7 +191,6 @@ class Values(Kept):
     width: int = 1
 
     def is_bounded(self, cells: int = 1) -> bool:
-        """Whether what is kept of a long stream, in so many cells, does not grow with its rows."""
         return self.width == 1 and cells == 1
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
@@ -255,11 +254,6 @@ class Table:
         there = times > 0
         weight = times[there] if self.weight is None else times[there] * self.weight[there]
         return self.values[there], weight.astype(np.float64)
-
-
-def is_beyond(rows: int, schema: Schema) -> bool:
-    """Whether so many streamed rows are too many to keep what every row has."""
-    return rows * max(schema.k, 1) > MOST
 
 
 def is_long(rows: Rows) -> bool:

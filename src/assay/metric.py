@@ -6,24 +6,20 @@
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kept import Ranked, Table, Values
 from assay.kernels import moments
-from assay.order import Curve, Ranking
 from assay.predictions import Predictions, Rows
 from assay.registry import Member, Registry
-from assay.sketch import SketchedRanking, bound
 from assay.state import Confusion, Counts, Moments, State, Sums
 from assay.table.labels import Array, spellings
 from assay.table.schema import Schema, Task
 
-__all__ = ["METRICS", "Average", "CurveMetric", "Figure", "Metric", "OrderMetric", "Ratio", "RowMetric", "ValueMetric"]
+__all__ = ["METRICS", "Average", "Figure", "Metric", "Ratio", "RowMetric"]
 
 METRICS: "Registry[Metric]" = Registry("metrics")
 
@@ -42,7 +38,6 @@ class Figure(float):
         return f"{float(self):.4g}"
 
 
-@dataclass(frozen=True)
 class Metric(Member):
     """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
 
@@ -135,13 +130,7 @@ class Metric(Member):
 
 
 @dataclass(frozen=True)
-class OfClasses(Metric):
-    """A metric that may be over some of the classes only."""
-
-    only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)  # codes, once settled for a table
-
-
-class Ratio(OfClasses):
+class Ratio(Metric):
     """A ratio of counts of one class, averaged over classes; subclasses write only `parts`.
 
     average: `binary` (the positive class), `macro` (mean over the classes where it is defined), `micro` (counts of all
@@ -152,7 +141,8 @@ class Ratio(OfClasses):
     """
 
     needs = Confusion()
-    average: Average
+    average: Average = field(default="auto", kw_only=True)
+    only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)  # codes, once settled for a table
     proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
 
     @abstractmethod
@@ -175,7 +165,7 @@ class Ratio(OfClasses):
             )
         if self.average == "auto":
             over: Average = "binary" if schema.task == "binary" and not self.only else "macro"
-            return replace(self, **_average(over)).on(schema)
+            return replace(self, average=over).on(schema)
         if isinstance(self.only, str) and self.only:
             return replace(self, only=_codes(self, self.only, schema))
         if self.average == "binary" and schema.task != "binary":
@@ -263,107 +253,6 @@ class RowMetric(Metric):
         return "t"
 
 
-class ValueMetric(Metric):
-    """A figure of all rows' values, such as a quantile; subclasses write `per_row` and `of_values`."""
-
-    width: ClassVar[int] = 1
-
-    @property
-    def state(self) -> State[Any]:
-        return Values(self, self.width)
-
-    @abstractmethod
-    def per_row(self, rows: Rows) -> Array:
-        """What is kept of each row: (n,) or (n, width)."""
-
-    @abstractmethod
-    def of_values(self, values: Array, weight: Array | None) -> float:
-        """The figure of values (n, width) and weights (n,), or None for all 1; nan where undefined."""
-
-    def compute(self, summary: Table) -> Array:
-        return summary.read(self.of_values)
-
-
-class CurveMetric(Metric):
-    """How scores order the rows, one ranking problem a class; subclasses write only `of_curve`.
-
-    average: `binary` (the positive class) for binary tasks; otherwise one class against the rest: `macro` (mean over
-    the classes where it is defined; the default), `weighted` (by true rows), or `none` (one a class).
-    """
-
-    reads = "score"
-    needs = Ranked()
-    average: Average
-    undefined = "single_class"
-
-    @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
-
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
-        if self.average in ("samples", "micro") or (self.average == "binary" and schema.task != "binary"):
-            raise UnsupportedError(f"{self} has no such average for a {schema.task} task; use macro, weighted or none")
-        if schema.task == "binary":
-            return replace(self, **_average("binary"))
-        return replace(self, **_average("macro")) if self.average == "auto" else self
-
-    @abstractmethod
-    def of_curve(self, curve: Curve) -> Any:
-        """The figure of one ranking problem, with the leading axes of the curve; nan where undefined."""
-
-    def compute(self, summary: Ranking) -> Array:
-        each = summary.read(self.of_curve)
-        if self.average == "none":
-            return each
-        share = summary.read(lambda curve: curve.positives) if self.average == "weighted" else np.ones_like(each)
-        return np.asarray(mean_of_defined(each, share))
-
-    def within(self, curve: Curve) -> float:
-        """How far the figure can lie from that of the rows, where they were sketched: see `assay.sketch.bound`."""
-        return bound(self.of_curve, curve)
-
-    def note(self, summary: Ranking, schema: Schema) -> str:
-        said = ""
-        if isinstance(summary, SketchedRanking):
-            within = summary.read(self.within)
-            said = f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}" if not np.isnan(within).all() else ""
-        if self.average not in ("macro", "weighted"):
-            return said
-        left_out = name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)
-        return "; ".join(filter(None, (said, left_out)))
-
-
-class OrderMetric(CurveMetric):
-    """A curve metric whose variance follows from the influence of each row; subclasses add `influence_of`."""
-
-    @abstractmethod
-    def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
-        """Influence of each row (n,): the variance of the figure is the sum of their squares."""
-
-    def variance_of(self, curve: Curve) -> tuple[float, float]:
-        """Variance of the figure of one problem of rows that count alike, and its degrees of freedom."""
-        raise NotImplementedError
-
-    def influence(self, summary: Ranking) -> Iterator[Array]:
-        """Influence (n,) of the rows on each figure."""
-        each = (self.influence_of(y, s, summary.weight) for y, s in summary.problems)
-        if self.average == "none":
-            yield from each
-            return
-        weighted = self.average == "weighted"
-        shares = summary.read(lambda curve: curve.positives) if weighted else np.ones(summary.count)
-        total, mass = np.zeros(len(summary.truth)), 0.0
-        for share, one in zip(shares, each, strict=True):
-            if not np.isnan(one).any():
-                total += share * one
-                mass += share
-        yield total / mass if mass else np.full(len(total), np.nan)
-
-    def interval(self, schema: Schema) -> Interval:
-        return "delong"
-
-
 def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
     """The codes of the classes named in `only`, between bars."""
     if metric.average not in ("macro", "micro", "weighted"):
@@ -375,10 +264,6 @@ def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
         shown = ", ".join(map(str, schema.classes[:10]))
         raise UnsupportedError(f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}")
     return tuple(known[name] for name in names)
-
-
-def _average(average: Average) -> dict[str, Any]:
-    return {"average": average}
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:

@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.areas import spread
+from assay.curve import OrderMetric
 from assay.engine import Engine, Job
 from assay.errors import UnsupportedError
 from assay.joint import Joint, JointTable, counts_of
-from assay.kept import Kept
-from assay.metric import Metric, OrderMetric
+from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.proportions import t_quantile
 from assay.resampling import MOST_CLASSES, effective, resample_buckets
@@ -141,7 +141,7 @@ class _Question:
 
     def long(self, samples: Mapping[str, Sample]) -> bool:
         """Whether rows are kept, and so many that drawing them thousands of times takes long and says no more."""
-        kept = isinstance(self.metric.state, Kept) and self.procedure == "buckets" and self.scores > LONG
+        kept = self.metric.state.keeps and self.procedure == "buckets" and self.scores > LONG
         return kept and int(np.count_nonzero(next(iter(samples.values())).value.rows)) >= FILLED
 
     @property

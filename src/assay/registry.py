@@ -5,7 +5,7 @@ entry point in the group `assay.<family>`, or on the command line by `assay --pl
 
 >>> from assay.metric import METRICS
 >>> METRICS.parse("f_beta(beta=2)")
-FBeta(beta=2.0, average='auto')
+FBeta(average='auto', beta=2.0)
 >>> str(METRICS.parse("f_beta(average=micro, beta=2)"))
 'f_beta(beta=2, average=micro)'
 """
@@ -16,7 +16,7 @@ import pkgutil
 import re
 import typing
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, Field, dataclass, fields
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,6 +31,7 @@ MOST_MADE = 4096  # members that are kept for the next time their text is read
 T = TypeVar("T", bound="Member")
 
 
+@dataclass(frozen=True)
 class Member:
     """A named, parametrised member of a family. Its text names only the parameters that differ from the default."""
 

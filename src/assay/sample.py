@@ -15,9 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.engine import BUCKETS
-from assay.kept import Parts
 from assay.resampling import REPLICATES, resample_buckets, resample_counts, smoothed
-from assay.sketch import Sketch
 from assay.state import ConfusionTable, Counts, State
 from assay.table.columns import Array
 from assay.table.schema import Schema
@@ -72,19 +70,19 @@ class Sample:
     @cached_property
     def weightless(self) -> bool:
         """Whether there are rows, and every one of them has weight 0."""
-        weights = [getattr(part, "weight", None) for part in self.whole] if isinstance(self.whole, Parts) else None
-        weights = [self.whole.weight] if weights is None else weights
+        parts = self.whole if self.state.keeps else [self.whole]
+        weights = [getattr(part, "weight", None) for part in parts]
         return self.n > 0 and all(weight is not None and not np.any(weight) for weight in weights)
 
     @cached_property
     def sketched(self) -> bool:
         """Whether not the rows themselves were kept, but a sketch of them."""
-        return isinstance(self.whole, Parts) and any(isinstance(part, Sketch) or part.merged for part in self.whole)
+        return self.state.keeps and any(part.merged for part in self.whole)
 
     @property
     def draws(self) -> int:
         """How many replicates: REPLICATES, or as many as can be had where each costs a pass over kept rows."""
-        if not isinstance(self.value, Parts) and not getattr(self.state, "costly", False):
+        if not self.state.keeps and not getattr(self.state, "costly", False):
             return REPLICATES
         return min(REPLICATES, max(FEWEST, WORK // max(self.n * max(self.schema.k, 1), 1)))
 

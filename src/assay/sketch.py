@@ -91,6 +91,11 @@ class Sketch(NamedTuple):
         return int(self.rows_each.sum())
 
     @property
+    def merged(self) -> int:
+        """Number of rows whose scores were made one with others."""
+        return self.rows
+
+    @property
     def groups(self) -> int:
         """Number of groups."""
         return len(self.rows_each)

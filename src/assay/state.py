@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
@@ -28,14 +28,19 @@ from assay.sparse import DENSE, SparseTable
 from assay.table.labels import Array
 from assay.table.schema import Schema
 
-__all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "RowWise", "State", "Sums"]
+__all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "RowWise", "State", "Sums", "is_beyond"]
 
 V = TypeVar("V")
+
+# Values of a stream, over all classes, up to which they are kept as they are.
+MOST = 1 << 22
 
 
 @dataclass(frozen=True)
 class State(ABC, Generic[V]):
     """A recipe for what to keep of the rows. States are frozen dataclasses: equal parameters, one shared state."""
+
+    keeps: ClassVar[bool] = False  # whether it keeps something of every row
 
     @abstractmethod
     def empty(self, schema: Schema, cells: int = 1) -> V:
@@ -64,6 +69,10 @@ class State(ABC, Generic[V]):
     @abstractmethod
     def summary(self, value: V, schema: Schema) -> Any:
         """What formulas read: arrays with the cells as leading axis."""
+
+    def is_bounded(self, cells: int = 1) -> bool:
+        """Whether what is kept of a long stream, in so many cells, does not grow with its rows."""
+        return True
 
     def dump(self, value: V) -> dict[str, Array]:
         """The value as named arrays, for a file."""
@@ -365,3 +374,8 @@ def _over_all(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
 def _widened(values: Array, width: int) -> Array:
     """Columns that a batch leaves out, since they are 0 in all its rows, put in."""
     return values if values.shape[1] == width else np.pad(values, ((0, 0), (0, width - values.shape[1])))
+
+
+def is_beyond(rows: int, schema: Schema) -> bool:
+    """Whether so many streamed rows are too many to keep what every row has."""
+    return rows * max(schema.k, 1) > MOST

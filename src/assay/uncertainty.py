@@ -11,8 +11,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from assay.areas import delong
+from assay.curve import CurveMetric
 from assay.errors import UnsupportedError
-from assay.metric import CurveMetric, Metric
+from assay.metric import Metric
 from assay.order import Curve, drawn_curves
 from assay.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.resampling import REPLICATES, averaged, effective

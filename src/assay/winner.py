@@ -17,7 +17,6 @@ import numpy as np
 from assay.engine import BUCKETS, Engine, Job, Local, buckets
 from assay.errors import UnsupportedError
 from assay.evaluate import resolve
-from assay.kept import Kept
 from assay.metric import Metric
 from assay.predictions import Predictions
 from assay.result import format_number
@@ -125,7 +124,7 @@ class _Draw:
         bucket = buckets(self.table)
         filled = np.unique(bucket)
         wide = isinstance(self.metric.state, Confusion) and self.table.schema.k > MOST_CLASSES
-        replicates = FEWER if isinstance(self.metric.state, Kept) and self.table.n > LONG else REPLICATES
+        replicates = FEWER if self.metric.state.keeps and self.table.n > LONG else REPLICATES
         try:
             found = None if wide else self._pooled(self._times(filled, replicates), filled)
         except NotImplementedError:

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from assay.metric import Average, Metric, Ratio, mean_of_defined, name_left_out, ratio
+from assay.metric import Metric, Ratio, mean_of_defined, name_left_out, ratio
 from assay.state import Confusion, Counts
 from assay.table.labels import Array
 from assay.table.schema import Schema, Task
@@ -136,7 +136,6 @@ class GMean(Metric):
         return name_left_out(summary.support[0] == 0, schema, "no_positive")
 
 
-@dataclass(frozen=True)
 class Informedness(Ratio):
     """How much better than chance the rows of a class are told from the rest (Youden's J): in [-1, 1], 0 is chance.
 
@@ -150,7 +149,6 @@ class Informedness(Ratio):
     """
 
     name = "informedness"
-    average: Average = "auto"
     bounds = (-1.0, 1.0)
     undefined = "single_class"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -164,7 +162,6 @@ class Informedness(Ratio):
         return c.tp * negatives - c.fp * support, support * negatives
 
 
-@dataclass(frozen=True)
 class Jaccard(Ratio):
     """Rows both of a class and predicted as it, of those that are either (IoU): in [0, 1], higher is better.
 
@@ -179,7 +176,6 @@ class Jaccard(Ratio):
     """
 
     name = "jaccard"
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
     oracle = f"{_AVERAGED}(counted({_TABLES}[:, 1, 1]) / counted({_TABLES}.sum(axis=(1, 2)) - {_TABLES}[:, 0, 0]))"
@@ -188,7 +184,6 @@ class Jaccard(Ratio):
         return c.tp, c.support + c.fp
 
 
-@dataclass(frozen=True)
 class Specificity(Ratio):
     """Of the rows not of a class, the share not predicted as it: in [0, 1], higher is better.
 
@@ -200,7 +195,6 @@ class Specificity(Ratio):
     """
 
     name = "specificity"
-    average: Average = "auto"
     proportion = True
     undefined = "no_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -210,7 +204,6 @@ class Specificity(Ratio):
         return c.tn, _negatives(c)
 
 
-@dataclass(frozen=True)
 class Npv(Ratio):
     """Negative predictive value: of the rows not predicted as a class, the share that are not of it: in [0, 1]; higher.
 
@@ -222,7 +215,6 @@ class Npv(Ratio):
     """
 
     name = "npv"
-    average: Average = "auto"
     proportion = True
     undefined = "no_predicted_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -237,7 +229,6 @@ def _classes(each: Array) -> Array:
     return np.asarray(np.count_nonzero(each, axis=-1))
 
 
-@dataclass(frozen=True)
 class PositiveLikelihoodRatio(Ratio):
     """How many times as likely a row of a class is to be predicted as it as another row is: in [0, inf); higher.
 
@@ -252,7 +243,6 @@ class PositiveLikelihoodRatio(Ratio):
     """
 
     name = "positive_likelihood_ratio"
-    average: Average = "auto"
     bounds = (0.0, float("inf"))
     undefined = "no_false_positive"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -266,7 +256,6 @@ class PositiveLikelihoodRatio(Ratio):
         return c.tp * negatives, _above_rounding(c.fp, c.all) * support
 
 
-@dataclass(frozen=True)
 class NegativeLikelihoodRatio(Ratio):
     """How many times as likely a row of a class is to be missed as another row is to be passed: in [0, inf); lower.
 
@@ -281,7 +270,6 @@ class NegativeLikelihoodRatio(Ratio):
     """
 
     name = "negative_likelihood_ratio"
-    average: Average = "auto"
     better = "lower"
     bounds = (0.0, float("inf"))
     undefined = "no_true_negative"

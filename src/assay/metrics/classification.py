@@ -10,7 +10,6 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.metric import (
-    Average,
     Interval,
     Metric,
     Pairing,
@@ -173,7 +172,6 @@ class BalancedAccuracy(Metric):
         return name_left_out(summary.support[0] == 0, schema, "no_positive")
 
 
-@dataclass(frozen=True)
 class Precision(Ratio):
     """Of the rows predicted as a class, the share that are of it: in [0, 1], higher is better.
 
@@ -186,7 +184,6 @@ class Precision(Ratio):
     """
 
     name = "precision"
-    average: Average = "auto"
     proportion = True
     undefined = "no_predicted_positive"
     cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
@@ -196,7 +193,6 @@ class Precision(Ratio):
         return c.tp, c.predicted
 
 
-@dataclass(frozen=True)
 class Recall(Ratio):
     """Of the rows of a class, the share predicted as it (sensitivity): in [0, 1], higher is better.
 
@@ -209,7 +205,6 @@ class Recall(Ratio):
     """
 
     name = "recall"
-    average: Average = "auto"
     proportion = True
     undefined = "no_positive"
     cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
@@ -234,7 +229,6 @@ class FBeta(Ratio):
 
     name = "f_beta"
     beta: float = 1.0
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"beta": 0.5}, {"beta": 2.0, "average": "macro"}, {"beta": 2.0, "average": "weighted"})
     oracle = (
@@ -251,7 +245,6 @@ class FBeta(Ratio):
         return (1 + square) * c.tp, square * c.support + c.predicted
 
 
-@dataclass(frozen=True)
 class F1(Ratio):
     """Harmonic mean of precision and recall: in [0, 1], higher is better.
 
@@ -265,7 +258,6 @@ class F1(Ratio):
     """
 
     name = "f1"
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
     oracle = "sklearn.metrics.f1_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"

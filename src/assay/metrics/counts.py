@@ -4,7 +4,7 @@
 1
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -47,12 +47,13 @@ class ConfusionMatrix(Metric):
         return np.asarray(summary.table)
 
 
+@dataclass(frozen=True)
 class ClassCount(Metric):
     """A count of one class: of the positive class in binary tasks, else one a class; `average=micro` adds them."""
 
     needs = Confusion()
     bounds = (0.0, float("inf"))
-    average: Average
+    average: Average = field(default="auto", kw_only=True)
     count: ClassVar[str]
 
     @property
@@ -64,8 +65,7 @@ class ClassCount(Metric):
         average = ("binary" if schema.task == "binary" else "none") if self.average == "auto" else self.average
         if average not in ("none", "micro") and not (average == "binary" and schema.task == "binary"):
             raise UnsupportedError(f"{self}: a count has average binary (binary tasks), micro or none")
-        settled: dict[str, Any] = {"average": average}
-        return replace(self, **settled)
+        return replace(self, average=average)
 
     def compute(self, summary: Any) -> Array:
         if self.average == "binary":
@@ -78,7 +78,6 @@ class ClassCount(Metric):
 _CONFUSION_OF = "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
 
 
-@dataclass(frozen=True)
 class TruePositives(ClassCount):
     """Rows of a class predicted as it (weight of them, where rows are weighted): at least 0.
 
@@ -87,12 +86,10 @@ class TruePositives(ClassCount):
     """
 
     name, count = "tp", "tp"
-    average: Average = "auto"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 1, 1])"
 
 
-@dataclass(frozen=True)
 class FalsePositives(ClassCount):
     """Rows of other classes predicted as a class (false alarms): at least 0; lower is better.
 
@@ -101,13 +98,11 @@ class FalsePositives(ClassCount):
     """
 
     name, count = "fp", "fp"
-    average: Average = "auto"
     better = "lower"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 0, 1])"
 
 
-@dataclass(frozen=True)
 class FalseNegatives(ClassCount):
     """Rows of a class predicted as another (misses): at least 0; lower is better.
 
@@ -116,13 +111,11 @@ class FalseNegatives(ClassCount):
     """
 
     name, count = "fn", "fn"
-    average: Average = "auto"
     better = "lower"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 1, 0])"
 
 
-@dataclass(frozen=True)
 class TrueNegatives(ClassCount):
     """Rows neither of a class nor predicted as it: at least 0.
 
@@ -131,6 +124,5 @@ class TrueNegatives(ClassCount):
     """
 
     name, count = "tn", "tn"
-    average: Average = "auto"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 0, 0])"

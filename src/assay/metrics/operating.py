@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay.curve import CurveMetric
 from assay.errors import UnsupportedError
 from assay.kernels import scan_curve
-from assay.metric import Average, CurveMetric, ratio
+from assay.metric import ratio
 from assay.order import Curve
 from assay.table.labels import Array
 
@@ -53,7 +54,6 @@ class PrecisionAtRecall(OperatingPoint):
 
     name = "precision_at_recall"
     recall: float = 0.9
-    average: Average = "auto"
     cases = ({"recall": 0.5}, {"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda p, r, _: p[:-1][r[:-1] >= m.recall * (1 - 1e-12)].max())"
@@ -81,7 +81,6 @@ class RecallAtPrecision(OperatingPoint):
 
     name = "recall_at_precision"
     precision: float = 0.9
-    average: Average = "auto"
     cases = ({"precision": 0.5}, {"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda p, r, _: r[p >= m.precision * (1 - 1e-12)].max())"
@@ -109,7 +108,6 @@ class BestFBeta(CurveMetric):
 
     name = "best_f_beta"
     beta: float = 1.0
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"beta": 2.0}, {"average": "weighted"}, {"average": "none"})
     oracle = (
@@ -140,7 +138,6 @@ class BestFBetaThreshold(OperatingPoint):
     better, instead = "neither", "best_f_beta"
     name = "best_f_beta_threshold"
     beta: float = 1.0
-    average: Average = "auto"
     bounds = (float("-inf"), float("inf"))
     cases = ({"beta": 2.0}, {"average": "none"})
     oracle = (

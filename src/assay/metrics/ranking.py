@@ -11,10 +11,11 @@ from typing import Literal
 
 import numpy as np
 
+from assay.curve import CurveMetric, OrderMetric
 from assay.errors import UnsupportedError
 from assay.kept import Ranked
 from assay.kernels import scan_curve, tie_counts
-from assay.metric import Average, CurveMetric, Interval, Metric, OrderMetric, mean_of_defined, ratio
+from assay.metric import Average, Interval, Metric, mean_of_defined, ratio
 from assay.order import Curve, Order, Ranking
 from assay.table.labels import Array
 from assay.table.schema import Schema
@@ -93,7 +94,6 @@ class RocAuc(OrderMetric):
         return result
 
 
-@dataclass(frozen=True)
 class Gini(CurveMetric):
     """Twice the area under the ROC curve less 1 (Somers' D): in [-1, 1], 0 is chance, higher is better.
 
@@ -106,7 +106,6 @@ class Gini(CurveMetric):
     """
 
     name = "gini"
-    average: Average = "auto"
     bounds = (-1.0, 1.0)
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = "ranked(score, lambda y, s, w: 2 * sklearn.metrics.roc_auc_score(y, s, sample_weight=w) - 1)"
@@ -115,7 +114,6 @@ class Gini(CurveMetric):
         return 2 * area(curve) - 1
 
 
-@dataclass(frozen=True)
 class AveragePrecision(CurveMetric):
     """Precision averaged over the positive rows, each at its own threshold: in [0, 1], higher is better.
 
@@ -131,7 +129,6 @@ class AveragePrecision(CurveMetric):
     """
 
     name = "average_precision"
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = (
@@ -152,7 +149,6 @@ class AveragePrecision(CurveMetric):
         return max(best - value, value - worst)
 
 
-@dataclass(frozen=True)
 class KS(CurveMetric):
     """Largest lead of the true over the false positive rate over all thresholds: in [0, 1], higher is better.
 
@@ -167,7 +163,6 @@ class KS(CurveMetric):
     """
 
     name = "ks"
-    average: Average = "auto"
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda fpr, tpr, _: (tpr - fpr).max())"
@@ -194,7 +189,6 @@ class Gain(CurveMetric):
 
     name = "gain"
     share: float = 0.1
-    average: Average = "auto"
     undefined = "no_positive"
     cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})
     oracle = "ranked(score, gain_of(m.share), negatives=False)"
@@ -220,7 +214,6 @@ class Lift(CurveMetric):
 
     name = "lift"
     share: float = 0.1
-    average: Average = "auto"
     bounds = (0.0, float("inf"))
     undefined = "no_positive"
     cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})

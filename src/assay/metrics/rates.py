@@ -4,11 +4,9 @@
 0.75
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
-from assay.metric import Average, Ratio
+from assay.metric import Ratio
 from assay.state import Counts
 from assay.table.labels import Array
 
@@ -18,7 +16,6 @@ _TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels
 _AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
 
 
-@dataclass(frozen=True)
 class SelectionRate(Ratio):
     """Share of the rows predicted as a class (of the positive class in binary tasks): in [0, 1].
 
@@ -33,7 +30,6 @@ class SelectionRate(Ratio):
 
     better, instead = "neither", "precision or recall"
     name = "selection_rate"
-    average: Average = "auto"
     proportion = True
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
     oracle = f"{_AVERAGED}(counted({_TABLES}[:, :, 1].sum(axis=1)) / counted({_TABLES}.sum(axis=(1, 2))))"
@@ -42,7 +38,6 @@ class SelectionRate(Ratio):
         return c.predicted, np.broadcast_to(c.all, c.predicted.shape)
 
 
-@dataclass(frozen=True)
 class FalsePositiveRate(Ratio):
     """Of the rows not of a class, the share predicted as it (1 - specificity): in [0, 1], lower is better.
 
@@ -54,7 +49,6 @@ class FalsePositiveRate(Ratio):
     """
 
     name = "false_positive_rate"
-    average: Average = "auto"
     proportion = True
     better = "lower"
     undefined = "no_negative"
