@@ -173,7 +173,9 @@ def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
 
 @cache
 def _hints(cls: Any) -> dict[str, Any]:
-    return typing.get_type_hints(cls)
+    found = {f.name: f.type for f in fields(cls)}
+    # Where annotations are text, looking them up takes longer than all else that is read of a name.
+    return typing.get_type_hints(cls) if any(isinstance(hint, str) for hint in found.values()) else found
 
 
 def _convert(value: str, hint: Any, where: str) -> Any:

@@ -255,8 +255,9 @@ def scan(
 
 def _footers(files: Sequence[Path]) -> dict[str, Any]:
     footers = {os.fspath(path): footer_of(path) for path in files}
-    if len(set(map(os.path.realpath, files))) < len(files):
-        twice = next(path for path in files if [os.path.realpath(p) for p in files].count(os.path.realpath(path)) > 1)
+    known = [(status.st_dev, status.st_ino) for status in map(os.stat, files)]
+    if len(set(known)) < len(files):
+        twice = next(path for path, own in zip(files, known, strict=True) if known.count(own) > 1)
         raise ReadError(f"{twice}: is named twice, and its rows would count twice; name each file once")
     return footers
 
