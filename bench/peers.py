@@ -329,9 +329,9 @@ SHARES = {"scikit-learn loop (3 of 1,000 timed)": 3 / 1000, "scikit-learn (20,00
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
-    """Wall seconds and figures of a call; of a short one the median of several: what lay idle is slow at first."""
+    """Wall seconds and figures of a call; of one below a second the median of seven: what lay idle is slow at first."""
     took: list[float] = []
-    while len(took) < 7 and sum(took) < 1:
+    while not took or (took[0] < 1 and len(took) < 7):
         start = time.perf_counter()
         found = work()
         took.append(time.perf_counter() - start)

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from assay.errors import NameLookupError, alike
+from assay.once import once
 
 __all__ = ["Member", "Registry"]
 
@@ -44,6 +45,10 @@ class Member:
             cls.registry.add(cls)
 
     def __str__(self) -> str:
+        return self._text
+
+    @once
+    def _text(self) -> str:
         given = [
             f"{f.name}={_spell(getattr(self, f.name))}"
             for f in parameters(type(self))
@@ -58,7 +63,7 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._classes: dict[str, type[T]] = {}
-        self._made: dict[tuple[type[T], str], T] = {}  # by class and the text of its parameters; members are frozen
+        self._made: dict[str, T] = {}  # by the text that names them; members are frozen
         self._rest: list[str] | None = None  # modules not yet imported; None before the first, [] when all is
         self._complete = False  # whether entry points were read, too
 
@@ -108,6 +113,9 @@ class Registry(Generic[T]):
         """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
         if not isinstance(text, str):
             return text
+        known = self._made.get(text)
+        if known is not None and self._classes.get(known.name) is type(known):
+            return known
         found = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
         if not found:
             raise NameLookupError(
@@ -115,12 +123,10 @@ class Registry(Generic[T]):
             )
         name, inside = found.groups()
         cls = self[name]
-        key = (cls, inside or "")
-        if key not in self._made:
-            if len(self._made) >= MOST_MADE:
-                self._made.clear()
-            self._made[key] = cls(**_arguments(cls, text, key[1]))
-        return self._made[key]
+        if len(self._made) >= MOST_MADE:
+            self._made.clear()
+        made = self._made[text] = cls(**_arguments(cls, text, inside or ""))
+        return made
 
 
 def _other_names(cls: Any) -> set[str]:

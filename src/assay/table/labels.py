@@ -96,7 +96,7 @@ def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Lab
         value, rows = found[distinct.index(None)], codes == distinct.index(None)
         where_at = at(int(np.argmax(rows)))
         raise _missing(where, where_at, int(rows.sum())) if value is None else _no_label(value, where, where_at)
-    return _smallest(codes, len(distinct)), [label for label in distinct if label is not None]
+    return codes, [label for label in distinct if label is not None]
 
 
 def _used(codes: Array, size: int) -> Array:
@@ -194,9 +194,13 @@ def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], wh
         row = min(int(np.argmax(codes == i)) for i in outside)
         label = distinct[int(codes[row])]
         raise UnseenLabelError(f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}")
-    if np.array_equal(table, np.arange(len(table))):
-        return _smallest(codes, len(classes))
-    return _smallest(table, len(classes))[codes]
+    room = room_for(len(codes), len(classes))
+    if codes.dtype == room.dtype and np.array_equal(table, np.arange(len(table))):
+        return codes
+    known = _codes_for(len(table), len(classes))
+    known[:-1] = table
+    _looked_up(room, codes, 0, known)
+    return room
 
 
 def declared(classes: Any) -> tuple[Label, ...]:
