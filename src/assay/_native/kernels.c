@@ -122,15 +122,15 @@ static PyObject *done(Arg *args, int count, int known) { return give(args, count
 COUNT_PAIRS(uint8_t) COUNT_PAIRS(uint16_t) COUNT_PAIRS(uint32_t) COUNT_PAIRS(int64_t)
 
 /* Of few classes a byte holds a pair, and two rows are counted as one, in k^4 cells; in several tables, as above. */
-#define HELD (1 << 16)
 #define TURNS(k) ((k) <= 6 ? 4 : (k) <= 10 ? 2 : 1)
 
 FAST static int pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, uint16_t *at) {
-    uint8_t pair[STRIP], most = 0;
-    uint16_t both, square = (uint16_t)(k * k);
+    uint16_t rows, said, both, by = (uint16_t)k, square = (uint16_t)(k * k);
+    uint8_t most = 0;
     for (int64_t i = 0; i < n; i++) most = a[i] > most ? a[i] : most, most = b[i] > most ? b[i] : most;
-    for (int64_t i = 0; i < n; i++) pair[i] = (uint8_t)(a[i] * k + b[i]);
-    for (int64_t i = 0; i < n / 2; i++) memcpy(&both, pair + 2 * i, 2), at[i] = (both & 0xff) + (both >> 8) * square;
+    for (int64_t i = 0; i < n / 2; i++)
+        memcpy(&rows, a + 2 * i, 2), memcpy(&said, b + 2 * i, 2), both = (uint16_t)(rows * by + said),
+            at[i] = (uint16_t)((both & 0xff) + (both >> 8) * square);
     return most < k;
 }
 
@@ -168,7 +168,7 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     int64_t *table = x[4].data, n = x[0].n;
     char type = x[0].type == x[1].type && fits(&x[1], n) && fits(&x[2], n) && fits(&x[3], n) ? x[0].type : 0;
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
-    int plain = !w && !cell && k <= 64, narrow = plain && k <= 16 && type == 'B' && n > HELD && n < UINT32_MAX;
+    int plain = !w && !cell && k <= 64, narrow = plain && k <= 16 && type == 'B' && n > 1 << 16 && n < UINT32_MAX;
     int64_t *four = plain && n > 1024 && !narrow ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
     uint32_t *two = narrow ? calloc(TURNS(k) * k * k * k * k, sizeof(uint32_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
