@@ -140,7 +140,7 @@ def coded_into(room: Array, column: Column, classes: Sequence[Label]) -> bool:
 
 def _by_value(room: Array, column: Array, classes: Sequence[Label]) -> bool:
     """Codes of whole numbers, where the classes are few for their range."""
-    low, table = _codes_of(classes if isinstance(classes, tuple) else tuple(classes))
+    low, table = _codes_of(tuple(classes))
     return table is not None and _looked_up(room, column, low, table)
 
 
@@ -199,7 +199,8 @@ def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], wh
         return codes
     known = _codes_for(len(table), len(classes))
     known[:-1] = table
-    _looked_up(room, codes, 0, known)
+    every = _looked_up(room, codes, 0, known)
+    assert every, "codes lie in their dictionary"
     return room
 
 
