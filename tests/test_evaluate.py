@@ -249,3 +249,10 @@ def test_probabilities_are_left_as_they_were_given(rows, order):
     own = getattr(row_facts, "__wrapped__", row_facts)(given, truth)[0]
     np.testing.assert_array_equal(given, before)
     assert own.tolist() == before[np.arange(rows), truth].tolist()
+
+
+@pytest.mark.parametrize("wrong", [3, [3], ["accuracy", None]])
+def test_what_is_no_metric_is_refused_in_one_line(wrong):
+    p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
+    with pytest.raises(UnsupportedError, match="expected metrics as text"):
+        evaluate(p, wrong)

@@ -11,6 +11,7 @@ from assay.errors import NameLookupError
 from assay.evaluate import evaluate
 from assay.metric import METRICS, Average, Ratio, RowMetric
 from assay.predictions import Predictions
+from assay.state import State
 
 
 @pytest.fixture
@@ -100,3 +101,37 @@ def test_members_without_parameters_are_equal_by_their_class_alone():
     accuracy, mcc = (type(METRICS.parse(name)) for name in ("accuracy", "mcc"))
     assert accuracy() == accuracy() != mcc()
     assert len({accuracy(), accuracy(), mcc()}) == 2
+
+
+def test_an_average_may_be_given_by_position_where_it_is_the_first_parameter():
+    f1, f_beta = (type(METRICS.parse(name)) for name in ("f1", "f_beta"))
+    assert (str(f1("macro")), str(f_beta(2.0))) == ("f1(average=macro)", "f_beta(beta=2)")
+
+
+class Above(State):
+    """Rows of a score above a bar: a state that is no dataclass."""
+
+    def __init__(self, bar):
+        self.bar = bar
+
+    def empty(self, schema, cells=1):
+        return np.zeros(cells)
+
+    def observe(self, rows, cell=None, cells=1):
+        return np.array([np.count_nonzero(rows.score > self.bar)])
+
+    def merge(self, a, b):
+        return a + b
+
+    def take(self, value, cells):
+        return value[cells]
+
+    def pool(self, value, times):
+        return times @ value
+
+    def summary(self, value, schema):
+        return value
+
+
+def test_states_with_an_initialiser_of_their_own_are_told_apart():
+    assert Above(0.1) != Above(0.9)

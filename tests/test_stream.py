@@ -622,6 +622,19 @@ def test_a_label_for_which_a_model_gives_no_probability_is_named_with_its_file_a
         assay.evaluate(assay.scan(written(tmp_path, table)), "brier")
 
 
+def test_a_streamed_file_with_two_columns_of_one_name_is_refused(tmp_path):
+    y = pa.array([0, 1] * 50)
+    parquet.write_table(pa.Table.from_arrays([y, y, y], ["y", "m.label", "m.label"]), tmp_path / "a.parquet")
+    with pytest.raises(SchemaError, match=r"a\.parquet: two columns are named 'm.label'"):
+        assay.scan(tmp_path)
+
+
+def test_a_nested_column_named_as_the_model_is_left_out_of_a_stream(tmp_path):
+    table = {"y": [0, 1] * 50, "m": [{"label": 1}] * 100, "m.label": [0, 1] * 50}
+    parquet.write_table(pa.table(table), tmp_path / "a.parquet")
+    assert assay.evaluate(assay.scan(tmp_path), "accuracy").value == 1
+
+
 def test_a_file_that_is_named_twice_is_refused(tmp_path):
     written(tmp_path, columns())
     with pytest.raises(ReadError, match=r"1\.parquet: is named twice"):

@@ -8,6 +8,8 @@
 ['few positive rows (3): the interval may be too narrow']
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from assay.metric import Metric
@@ -25,6 +27,7 @@ SHARES = frozenset({"wilson", "jeffreys"})
 SURE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
 
+@dataclass(frozen=True)
 class ClassRows(State[Array]):
     """Number of rows of each class (cells, k), whatever their weight; of each label's rarer value, for multi-label."""
 

@@ -7,7 +7,7 @@
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -33,7 +33,7 @@ class CurveMetric(Metric):
 
     reads = "score"
     needs = Ranked()
-    average: Average = field(default="auto", kw_only=True)
+    average: Average = "auto"
     undefined = "single_class"
 
     @property

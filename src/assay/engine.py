@@ -92,6 +92,7 @@ class Keep(Protocol):
     def __call__(self, done: int, values: Mapping[Job, Any], *, now: bool) -> None: ...
 
 
+@dataclass(frozen=True)
 class Engine(Member):
     """Base of every engine: one method, that folds jobs over a table."""
 

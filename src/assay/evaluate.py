@@ -223,8 +223,8 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     if metrics is None:
         found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
-        given = [metrics] if isinstance(metrics, str | Metric) else metrics
-        if not isinstance(given, Iterable):
+        given = list(metrics) if isinstance(metrics, Iterable) and not isinstance(metrics, str) else [metrics]
+        if not all(isinstance(m, str | Metric) for m in given):
             raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {given!r}")
         found = [METRICS.parse(m) for m in given]
         for metric in found:

@@ -28,6 +28,7 @@ __all__ = ["FUSIONS", "Fitted", "Fused", "Fusion", "Pool", "fuse"]
 FUSIONS: "Registry[Fusion]" = Registry("fusions")
 
 
+@dataclass(frozen=True)
 class Fusion(Member):
     """Base of every fusion: parameters, and `solve`, that gives weights from what `reduce` kept of the rows.
 

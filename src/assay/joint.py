@@ -8,6 +8,7 @@
 [[5.0, 4.0]]
 """
 
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ class JointTable(NamedTuple):
     squares: float
 
 
+@dataclass(frozen=True)
 class Joint(State[JointTable]):
     """How often each truth met each pair of predictions: all that a paired comparison of count metrics needs."""
 

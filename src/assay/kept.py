@@ -90,6 +90,7 @@ class Parts(tuple[Any, ...]):
         return np.asarray(sum(np.bincount(cell, minlength=most) for cell in cells))
 
 
+@dataclass(frozen=True)
 class Kept(State[Parts]):
     """Base of states that keep something of every row, as chunks in row order; in memory they are views.
 

@@ -38,6 +38,7 @@ class Figure(float):
         return f"{float(self):.4g}"
 
 
+@dataclass(frozen=True)
 class Metric(Member):
     """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
 
@@ -143,7 +144,7 @@ class Ratio(Metric):
     """
 
     needs = Confusion()
-    average: Average = field(default="auto", kw_only=True)
+    average: Average = "auto"
     only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)  # codes, once settled for a table
     proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
 

@@ -16,7 +16,7 @@ import pkgutil
 import re
 import typing
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, dataclass, fields
+from dataclasses import MISSING, Field, fields
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,7 +32,6 @@ MOST_MADE = 4096  # members that are kept for the next time their text is read
 T = TypeVar("T", bound="Member")
 
 
-@dataclass(frozen=True)
 class Member:
     """A named, parametrised member of a family. Its text names only the parameters that differ from the default."""
 
@@ -179,9 +178,7 @@ def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
 
 @cache
 def _hints(cls: Any) -> dict[str, Any]:
-    found = {f.name: f.type for f in fields(cls)}
-    # Where annotations are text, looking them up takes longer than all else that is read of a name.
-    return typing.get_type_hints(cls) if any(isinstance(hint, str) for hint in found.values()) else found
+    return typing.get_type_hints(cls)
 
 
 def _convert(value: str, hint: Any, where: str) -> Any:

@@ -36,9 +36,8 @@ V = TypeVar("V")
 MOST = 1 << 22
 
 
-@dataclass(frozen=True)
 class State(ABC, Generic[V]):
-    """A recipe for what to keep of the rows. States are frozen dataclasses: equal parameters, one shared state."""
+    """A recipe for what to keep of the rows. Subclasses are frozen dataclasses: equal parameters, one shared state."""
 
     keeps: ClassVar[bool] = False  # whether it keeps something of every row
 
@@ -103,6 +102,7 @@ class ConfusionTable(NamedTuple):
     squares: Array  # (cells,) total squared weight, for the effective sample size
 
 
+@dataclass(frozen=True)
 class Confusion(State[ConfusionTable]):
     """How often each class was predicted for each true class; for multi-label, a 2 x 2 table per label."""
 

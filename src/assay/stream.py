@@ -26,7 +26,7 @@ from assay.io import Source, asked_of, checked, read
 from assay.once import once
 from assay.predictions import Predictions
 from assay.table.bare import Asked
-from assay.table.files import About, File, about_of, expand, is_text, kind_of
+from assay.table.files import About, File, about_of, expand, is_text, kind_of, refuse_twice
 from assay.table.footers import common_types, ends, footer_of, leaf, opened_file, unlike
 from assay.table.labels import Label, coded_into, encode, room_for
 from assay.table.layout import Key, Part, layout, left_out, roles
@@ -255,7 +255,7 @@ def scan(
 
 def _footers(files: Sequence[Path]) -> dict[str, Any]:
     footers = {os.fspath(path): footer_of(path) for path in files}
-    known = [(status.st_dev, status.st_ino) for status in map(os.stat, files)]
+    known = list(map(os.path.realpath, files))
     if len(set(known)) < len(files):
         twice = next(path for path, own in zip(files, known, strict=True) if known.count(own) > 1)
         raise ReadError(f"{twice}: is named twice, and its rows would count twice; name each file once")
@@ -277,6 +277,7 @@ def _scanned(
         )
     schema = next(iter(footers.values())).schema.to_arrow_schema()
     first = Path(next(iter(footers)))
+    refuse_twice(first, schema.names)
     about = about_of(first, (schema.metadata or {}).get(b"assay"))
     empty = pa.Table.from_batches([], schema)
     asked = asked_of([File(os.fspath(first), empty, about)], truth, task, classes, positive, None)
@@ -380,7 +381,8 @@ def _refuse_repeated(pieces: Sequence[Piece], footers: Mapping[str, Any]) -> Non
 
 
 def _table(table: pa.Table, keys: Mapping[str, Key], asked: Asked) -> Predictions:
-    columns = {keys[name]: _whole(table.column(name)) for name in table.column_names}
+    # A nested column `m` is read, too, where one is named `m.label`.
+    columns = {keys[name]: _whole(table.column(name)) for name in table.column_names if name in keys}
     return checked(Part("", columns), asked)
 
 

@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from assay.table.schema import Task
 __all__ = ["Sklearn"]
 
 
+@dataclass(frozen=True)
 class Sklearn(Adapter):
     """Estimators and pipelines that follow scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
 

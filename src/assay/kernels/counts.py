@@ -22,6 +22,8 @@ def count_pairs(
 
     Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
     """
+    if len(first) and max(first.max(), second.max()) >= k:
+        raise ValueError(f"a code is not below {k}")
     if weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
         if k == 2:
             return _pairs_of_two(first, second)
@@ -43,8 +45,6 @@ def count_pairs(
 
 def _pairs_of_few(first: Array, second: Array, k: int) -> Array:
     """A byte holds a pair of few classes, and the pairs of two rows are counted as one."""
-    if max(first.max(), second.max()) >= k:
-        raise ValueError(f"a code is not below {k}")
     twice = np.zeros(1 << 16, np.int64)
     for start in range(0, len(first), 32 * BLOCK):
         block = slice(start, start + 32 * BLOCK)
@@ -59,8 +59,6 @@ def _pairs_of_few(first: Array, second: Array, k: int) -> Array:
 
 
 def _pairs_of_two(first: Array, second: Array) -> Array:
-    if max(first.max(), second.max()) > 1:
-        raise ValueError("a code is not below 2")
     one, other, both = (np.count_nonzero(codes) for codes in (first, second, first & second))
     return np.array([[len(first) - one - other + both, other - both], [one - both, both]])
 

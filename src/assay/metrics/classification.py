@@ -4,12 +4,13 @@
 array([0.5, 1. ])
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.metric import (
+    Average,
     Interval,
     Metric,
     Pairing,
@@ -229,6 +230,7 @@ class FBeta(Ratio):
 
     name = "f_beta"
     beta: float = 1.0
+    average: Average = field(default="auto", kw_only=True)
     undefined = "no_positive"
     cases = ({"beta": 0.5}, {"beta": 2.0, "average": "macro"}, {"beta": 2.0, "average": "weighted"})
     oracle = (

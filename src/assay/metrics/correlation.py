@@ -4,6 +4,7 @@
 1
 """
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ class Joint(NamedTuple):
     squares: Array
 
 
+@dataclass(frozen=True)
 class CoMoments(State[Joint]):
     """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al., 1983)."""
 

@@ -4,7 +4,7 @@
 1
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -53,7 +53,7 @@ class ClassCount(Metric):
 
     needs = Confusion()
     bounds = (0.0, float("inf"))
-    average: Average = field(default="auto", kw_only=True)
+    average: Average = "auto"
     count: ClassVar[str]
 
     @property

@@ -6,14 +6,14 @@ The threshold is chosen on the rows that judge it, so these flatter a little: ch
 1
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from assay.curve import CurveMetric
 from assay.errors import UnsupportedError
 from assay.kernels import scan_curve
-from assay.metric import ratio
+from assay.metric import Average, ratio
 from assay.order import Curve
 from assay.table.labels import Array
 
@@ -54,6 +54,7 @@ class PrecisionAtRecall(OperatingPoint):
 
     name = "precision_at_recall"
     recall: float = 0.9
+    average: Average = field(default="auto", kw_only=True)
     cases = ({"recall": 0.5}, {"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda p, r, _: p[:-1][r[:-1] >= m.recall * (1 - 1e-12)].max())"
@@ -81,6 +82,7 @@ class RecallAtPrecision(OperatingPoint):
 
     name = "recall_at_precision"
     precision: float = 0.9
+    average: Average = field(default="auto", kw_only=True)
     cases = ({"precision": 0.5}, {"average": "weighted"}, {"average": "none"})
     oracle = (
         "ranked(score, lambda y, s, w: (lambda p, r, _: r[p >= m.precision * (1 - 1e-12)].max())"
@@ -108,6 +110,7 @@ class BestFBeta(CurveMetric):
 
     name = "best_f_beta"
     beta: float = 1.0
+    average: Average = field(default="auto", kw_only=True)
     undefined = "no_positive"
     cases = ({"beta": 2.0}, {"average": "weighted"}, {"average": "none"})
     oracle = (
@@ -138,6 +141,7 @@ class BestFBetaThreshold(OperatingPoint):
     better, instead = "neither", "best_f_beta"
     name = "best_f_beta_threshold"
     beta: float = 1.0
+    average: Average = field(default="auto", kw_only=True)
     bounds = (float("-inf"), float("inf"))
     cases = ({"beta": 2.0}, {"average": "none"})
     oracle = (

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Literal
 
@@ -43,7 +43,6 @@ class RocAuc(OrderMetric):
     """
 
     name = "roc_auc"
-    average: Average = "auto"
     max_fpr: float = 1.0
     cases = ({"average": "weighted"}, {"average": "none"}, {"max_fpr": 0.2})
     oracle = (
@@ -189,6 +188,7 @@ class Gain(CurveMetric):
 
     name = "gain"
     share: float = 0.1
+    average: Average = field(default="auto", kw_only=True)
     undefined = "no_positive"
     cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})
     oracle = "ranked(score, gain_of(m.share), negatives=False)"
@@ -214,6 +214,7 @@ class Lift(CurveMetric):
 
     name = "lift"
     share: float = 0.1
+    average: Average = field(default="auto", kw_only=True)
     bounds = (0.0, float("inf"))
     undefined = "no_positive"
     cases = ({"share": 0.3}, {"average": "weighted"}, {"average": "none"})

@@ -1,7 +1,7 @@
 """XGBoost, LightGBM and CatBoost evaluation results saved as JSON: {set: {metric: [one value a round]}}."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ __all__ = ["Boosting"]
 TRAINING = ("train", "training", "learn", "dtrain")
 
 
+@dataclass(frozen=True)
 class Boosting(Reader):
     """XGBoost, LightGBM and CatBoost results as JSON ({set: {metric: [...]}}), rounds counted from 1.
 

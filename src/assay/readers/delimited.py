@@ -1,5 +1,6 @@
 """Plain tables: CSV, TSV or semicolon-separated, one row an epoch, columns named after what they hold."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from assay.diagnosis.curves import History
@@ -8,6 +9,7 @@ from assay.reader import Reader, axis_of, load_json, load_table
 __all__ = ["Delimited"]
 
 
+@dataclass(frozen=True)
 class Delimited(Reader):
     """A loop of one's own as CSV: any of loss, train_loss, val_loss, valid_loss, ... and rows of numbers.
 

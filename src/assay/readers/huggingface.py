@@ -1,7 +1,7 @@
 """Hugging Face `Trainer`: `trainer_state.json`, whose log holds training and evaluation in different records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from assay.reader import Reader, load_json, named_file
 __all__ = ["HuggingFace"]
 
 
+@dataclass(frozen=True)
 class HuggingFace(Reader):
     """Hugging Face Trainer: `trainer_state.json`, or the checkpoint folder that holds it.
 

@@ -1,5 +1,6 @@
 """Keras `CSVLogger`: `epoch` counted from 0, bare names for training, `val_` for validation, NA where not measured."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from assay.diagnosis.curves import History
@@ -8,6 +9,7 @@ from assay.reader import Reader, load_json, load_table
 __all__ = ["KerasCsv"]
 
 
+@dataclass(frozen=True)
 class KerasCsv(Reader):
     """Keras `CSVLogger`: epoch,accuracy,loss,val_accuracy,val_loss, epochs counted from 0.
 

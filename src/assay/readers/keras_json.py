@@ -1,6 +1,7 @@
 """Keras `History.history` saved as JSON: curves by name, bare or under {"epoch", "history", "params"}."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from assay.reader import Reader, load_json
 __all__ = ["KerasJson"]
 
 
+@dataclass(frozen=True)
 class KerasJson(Reader):
     """Keras `History.history` as JSON: {"loss": [...], "val_loss": [...]}.
 

@@ -1,6 +1,7 @@
 """Lightning `CSVLogger`: `metrics.csv`, sparse rows, validation and training of one epoch in different rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from assay.diagnosis.curves import Cell, History
@@ -9,6 +10,7 @@ from assay.reader import Reader, load_json, load_table, named_file
 __all__ = ["LightningCsv"]
 
 
+@dataclass(frozen=True)
 class LightningCsv(Reader):
     """Lightning `CSVLogger`: `metrics.csv`, or the folder that holds it; rows of one epoch are joined.
 

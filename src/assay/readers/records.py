@@ -1,7 +1,7 @@
 """JSON and JSON lines of a hand-written loop: a list of one object an epoch, with or without a wrapping object."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from assay.reader import Reader, axis_of, load_json
 __all__ = ["Records"]
 
 
+@dataclass(frozen=True)
 class Records(Reader):
     """A loop of one's own as JSON or JSON Lines: an object of losses and metrics for each epoch.
 

@@ -1,7 +1,7 @@
 """skorch `History.to_file`: a list of one object an epoch, with a nested list of batches."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from assay.diagnosis.curves import History
@@ -10,6 +10,7 @@ from assay.reader import Reader, load_json
 __all__ = ["Skorch"]
 
 
+@dataclass(frozen=True)
 class Skorch(Reader):
     """skorch `History.to_file`: an object for each epoch with its batches.
 

@@ -89,9 +89,10 @@ def _settled(
     else:
         encoded = encode(_target(y, settled), "truth", at)
         schema = _classification(task, _classes(encoded[1], given, at), positive, given)
+    truth = _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
     if positive is not None and schema.task != "binary":
         raise SchemaError(f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out.")
-    return schema, _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
+    return schema, truth
 
 
 def _truth(y: Any, schema: Schema, at: At) -> Array:

@@ -21,7 +21,7 @@ from assay.errors import AssayError, ReadError, SchemaError, alike
 from assay.result import beside
 from assay.table.labels import Label
 
-__all__ = ["About", "File", "about_of", "expand", "is_text", "kind_of", "read_table", "write_table"]
+__all__ = ["About", "File", "about_of", "expand", "is_text", "kind_of", "read_table", "refuse_twice", "write_table"]
 
 VERSION = 1
 SUFFIXES = {
@@ -105,6 +105,13 @@ def is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
+def refuse_twice(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Refuse a file with two columns of one name."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SchemaError(f"{path}: two columns are named {twice!r}; rename one")
+
+
 def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> File:
     """One file as a table; in a text file the columns `as_text` are read as text whatever they look like."""
     kind = kind_of(path)
@@ -128,9 +135,7 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         incomplete = "save it as UTF-8" if "UTF8" in why else "is every row complete?"
         advice = incomplete if kind == "csv" else damaged
         raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise SchemaError(f"{path}: two columns are named {twice!r}; rename one")
+    refuse_twice(path, names)
     return File(os.fspath(path), table, about, kind != "csv")
 
 
