@@ -225,7 +225,7 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     else:
         given = list(metrics) if isinstance(metrics, Iterable) and not isinstance(metrics, str) else [metrics]
         if not all(isinstance(m, str | Metric) for m in given):
-            raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {given!r}")
+            raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}")
         found = [METRICS.parse(m) for m in given]
         for metric in found:
             if not any(schema.offers(model, metric.reads) for model in schema.models):
