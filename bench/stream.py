@@ -17,6 +17,7 @@ import argparse
 import importlib.util
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -129,8 +130,10 @@ def measure(folder: str, rows: int, text: bool, runs: int) -> Iterator[dict[str,
     """The line of each side."""
     scripts = sides()
     label = "text" if text else "codes"
-    # The first turn brings the files into the cache.
-    turns = [{name: run(script, folder, label) for name, script in scripts.items()} for _ in range(runs + 1)]
+    # What runs just before leaves its mark on the memory, so each turn has an order of its own; the first brings the
+    # files into the cache.
+    orders = (random.Random(turn).sample(list(scripts), len(scripts)) for turn in range(runs + 1))
+    turns = [{name: run(scripts[name], folder, label) for name in order} for order in orders]
     for turn in turns:
         found = [float(turn[name][2]) for name in scripts if name != "decode"]
         assert max(found) - min(found) < 1e-12, found
@@ -148,7 +151,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=lambda n: int(float(n)), help="default: 1e8, of texts 3e7")
     parser.add_argument("--text", action="store_true", help="labels that are texts")
-    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--runs", type=int, default=9)
     parser.add_argument("--write", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     rows = asked.rows or (30_000_000 if asked.text else 100_000_000)

@@ -69,16 +69,14 @@ def same(a, b):
 
 @pytest.mark.parametrize("labels", [("cat", "dog", "eel"), (0, 1, 2), (-7, 40, 3000), (False, True, True)])
 @pytest.mark.parametrize("rows", [7, 100, 700])
-def test_labels_alone_are_coded_in_bites_as_the_table_in_memory_codes_them(tmp_path, monkeypatch, labels, rows):
-    monkeypatch.setattr(stream, "BITE", 64)
+def test_labels_alone_are_coded_as_the_table_in_memory_codes_them(tmp_path, labels, rows):
     table = {name: column for name, column in columns(labels=labels).items() if name in ("y", "a.label")}
     path = written(tmp_path, table, rows=rows)
     asked = ["accuracy", "f1(average=none)", "confusion_matrix"]
     assert same(assay.evaluate(assay.scan(path), asked), assay.evaluate(assay.read(path), asked))
 
 
-def test_a_label_of_no_class_in_a_later_bite_is_named_with_its_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "BITE", 64)
+def test_a_label_of_no_class_beyond_the_first_rows_is_named_with_its_row(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "HEAD", 64)
     y = np.array(["cat", "dog"] * 100)
     y[150] = "eel"
@@ -89,8 +87,7 @@ def test_a_label_of_no_class_in_a_later_bite_is_named_with_its_row(tmp_path, mon
         assay.evaluate(assay.scan(tmp_path, classes=["cat", "dog"]), "accuracy")
 
 
-def test_an_empty_label_in_a_later_bite_is_named_with_its_row(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "BITE", 64)
+def test_an_empty_label_beyond_the_first_rows_is_named_with_its_row(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "HEAD", 64)
     y = [0, 1] * 100
     parquet.write_table(pa.table({"y": [*y[:150], None, *y[151:]], "a.label": y}), tmp_path / "a.parquet")

@@ -26,7 +26,7 @@ from assay.io import Source, asked_of, checked, read
 from assay.once import once
 from assay.predictions import Predictions
 from assay.table.bare import Asked
-from assay.table.files import About, File, about_of, expand, is_text, kind_of, refuse_twice
+from assay.table.files import About, File, about_of, expand, kind_of, refuse_twice
 from assay.table.footers import common_types, ends, footer_of, leaf, opened_file, unlike
 from assay.table.labels import Label, coded_into, encode, room_for
 from assay.table.layout import Key, Part, layout, left_out, roles
@@ -41,8 +41,6 @@ LONG = 1 << 22
 SLICE = 1 << 20
 # Rows that are read first: they show the classes, and are what checks of single rows look at.
 HEAD = 1 << 16
-# Rows of labels that are decoded and coded at a time, in cache.
-BITE = 1 << 18
 MOST_READ = 256  # row groups that are read for them
 OPEN = threading.local()
 
@@ -173,36 +171,7 @@ class Stream:
 
     def _load(self, piece: Piece) -> Predictions:
         with _named(piece):
-            found = self._coded(piece) if self._labels_alone else None
-            return self._checked(self._read(piece, list(self.keys)), piece.offset) if found is None else found
-
-    @once
-    def _labels_alone(self) -> bool:
-        """Whether nothing but labels is read, of columns that are of one type, whole numbers or text, in all files."""
-        if self.types or self.task not in ("binary", "multiclass"):
-            return False
-        schema = next(iter(self.footers.values())).schema.to_arrow_schema()
-        types = [schema.field(name).type for name in self.keys]
-        labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
-        return labels and all(is_text(kind) or pa.types.is_integer(kind) for kind in types)
-
-    def _coded(self, piece: Piece) -> Predictions | None:
-        """A row group of labels, coded as it is decoded, in bites that are still in cache; None where that fails."""
-        codes = {name: room_for(piece.rows, len(self.classes)) for name in self.keys}
-        bite = -(-piece.rows // -(-piece.rows // BITE))
-        reading = {"row_groups": [piece.group], "columns": list(codes), "use_threads": False}
-        start = 0
-        for batch in self._file_of(piece).iter_batches(bite, **reading):
-            stop = start + batch.num_rows
-            if not all(coded_into(room[start:stop], batch.column(name), self.classes) for name, room in codes.items()):
-                return None
-            start = stop
-        truth = next(codes[name] for name, key in self.keys.items() if key.role == "truth")
-        said: Kind = "label"
-        outputs = {key.name: {said: codes[name]} for name, key in self.keys.items() if key.role == "model"}
-        s = self.schema
-        schema = Schema(s.task, s.classes, dict.fromkeys(outputs, (said,)), s.positive, s.positive_declared)
-        return Predictions(schema, truth, outputs, offset=piece.offset, streamed=self.n)
+            return self._checked(self._read(piece, list(self.keys)), piece.offset)
 
     def _sliced(self, piece: Piece) -> Iterator[Callable[[], Predictions]]:
         """What checks each slice of a long row group; they are read one after another, here."""
@@ -217,7 +186,28 @@ class Stream:
             return self._checked(table, piece.offset + start)
 
     def _checked(self, table: pa.Table, offset: int) -> Predictions:
-        return replace(_table(_alike(table, self.types), self.keys, self.asked), offset=offset, streamed=self.n)
+        found = self._coded(table) if self._labels_alone else None
+        if found is None:
+            found = _table(_alike(table, self.types), self.keys, self.asked)
+        return replace(found, offset=offset, streamed=self.n)
+
+    @once
+    def _labels_alone(self) -> bool:
+        """Whether nothing but labels is read, of columns that are of one type in all files."""
+        labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
+        return labels and self.task in ("binary", "multiclass") and not self.types
+
+    def _coded(self, table: pa.Table) -> Predictions | None:
+        """Rows of labels alone, where one look-up a column is all that the door would do; else None."""
+        codes = {name: room_for(table.num_rows, len(self.classes)) for name in self.keys}
+        if not all(coded_into(room, _whole(table.column(name)), self.classes) for name, room in codes.items()):
+            return None
+        truth = next(codes[name] for name, key in self.keys.items() if key.role == "truth")
+        said: Kind = "label"
+        outputs = {key.name: {said: codes[name]} for name, key in self.keys.items() if key.role == "model"}
+        s = self.schema
+        schema = Schema(s.task, s.classes, dict.fromkeys(outputs, (said,)), s.positive, s.positive_declared)
+        return Predictions(schema, truth, outputs)
 
 
 def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
