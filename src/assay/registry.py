@@ -20,7 +20,7 @@ from dataclasses import MISSING, Field, fields
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 from assay.errors import NameLookupError, alike
 from assay.once import once
@@ -124,7 +124,7 @@ class Registry(Generic[T]):
         cls = self[name]
         if len(self._made) >= MOST_MADE:
             self._made.clear()
-        made = self._made[text] = cls(**_arguments(cls, text, inside or ""))
+        made = self._made[text] = cls(**_arguments(cls, text, inside)) if inside else cls()
         return made
 
 
@@ -160,7 +160,6 @@ def parameters(cls: Any) -> "list[Field[Any]]":
 
 
 def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
-    hints = _hints(cast(Any, cls))
     accepted = [f.name for f in parameters(cls)]
     given: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in re.split(r",(?![^\[(]*[\])])", inside))):
@@ -172,8 +171,14 @@ def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
             )
         if key in given:
             raise NameLookupError(f"{text!r}: parameter {key} is given twice; give it once")
-        given[key] = _convert(value, hints[key], f"{text!r}: parameter {key}")
+        given[key] = _convert(value, _hint(cls, key), f"{text!r}: parameter {key}")
     return given
+
+
+def _hint(cls: Any, name: str) -> Any:
+    """The type that a field declares; names in annotations that are text are looked up, which takes a while."""
+    said = next(f.type for f in fields(cls) if f.name == name)
+    return said if isinstance(said, type) or typing.get_origin(said) is Literal else _hints(cls)[name]
 
 
 @cache
