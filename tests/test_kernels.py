@@ -599,3 +599,11 @@ def test_the_kernels_are_compiled_by_a_gcc_that_lacks_what_came_with_its_version
         pytest.skip("needs the headers of Python")
     older = ["-U__GNUC__", "-D__GNUC__=11", "-D__builtin_shufflevector=lacking"]
     subprocess.run(["gcc", "-fsyntax-only", *older, f"-I{headers}", source], check=True)
+
+
+@pytest.mark.parametrize("k", [2, 9, 17])
+def test_a_code_beyond_the_classes_is_refused_in_a_short_table_too(k):
+    first, second = np.array([0, 1], np.uint8), np.array([0, k], np.uint8)
+    for kernel in (kernels.count_pairs, getattr(kernels.count_pairs, "__wrapped__", kernels.count_pairs)):
+        with pytest.raises(ValueError, match=f"not below {k}"):
+            kernel(first, second, k)
