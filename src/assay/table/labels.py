@@ -194,9 +194,9 @@ def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], wh
         row = min(int(np.argmax(codes == i)) for i in outside)
         label = distinct[int(codes[row])]
         raise UnseenLabelError(f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}")
-    room = room_for(len(codes), len(classes))
-    if codes.dtype == room.dtype and np.array_equal(table, np.arange(len(table))):
+    if codes.dtype == _smallest_type(len(classes)) and np.array_equal(table, np.arange(len(table))):
         return codes
+    room = room_for(len(codes), len(classes))
     known = _codes_for(len(table), len(classes))
     known[:-1] = table
     every = _looked_up(room, codes, 0, known)
