@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise, product
 from math import floor, log10
@@ -19,7 +19,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from assay.engine import Grouping
 from assay.errors import SchemaError, UnsupportedError
 from assay.predictions import Predictions
 from assay.quartiles import Landmarks, distinct, landmarks, numbers
@@ -35,10 +34,16 @@ QUARTILES = (0.25, 0.5, 0.75)
 
 
 @dataclass(frozen=True, eq=False)
-class Slices(Grouping):
-    """Groups of a table in memory, and where each column of numbers was cut."""
+class Slices:
+    """Groups of a table in memory: codes (n,) into `keys`, one key a group; and where each column was cut."""
 
-    cuts: Mapping[str, Array] = field(default_factory=dict)
+    codes: Array
+    keys: tuple[tuple[Any, ...], ...]
+    cuts: Mapping[str, Array]
+
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch of the table."""
+        return self.codes[batch.offset : batch.offset + batch.n]
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +52,7 @@ class Crossed:
 
     names: tuple[str, ...]
     levels: tuple[tuple[Any, ...], ...]
-    cuts: Mapping[str, Array] = field(default_factory=dict)
+    cuts: Mapping[str, Array]
 
     @property
     def keys(self) -> tuple[tuple[Any, ...], ...]:

@@ -7,6 +7,7 @@ A000 All is well. No figure is odd. Carry on.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
@@ -22,8 +23,7 @@ SURE = 0.01  # chance that a check of the figures accuses any model of a sound t
 Z = 1.959963984540054  # standard errors to either side that hold 95 % of a normal law
 
 
-@dataclass(frozen=True)
-class Advice:
+class Advice(NamedTuple):
     """One finding: its code, a title, the evidence in figures, and the remedy."""
 
     code: str
@@ -39,7 +39,7 @@ class Advice:
 ENOUGH, FEWEST, VALUES = 1 << 16, 1 << 12, 1 << 17
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Seen:
     """What the checks look at: the table, the rows and weight of each class (k,), and counts of models where known.
 

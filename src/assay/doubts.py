@@ -12,7 +12,6 @@ import numpy as np
 
 from assay.checks import Advice, Seen, Z
 from assay.predictions import Rows
-from assay.sparse import SparseTable
 from assay.table.labels import Array
 
 __all__ = [
@@ -232,7 +231,7 @@ def permuted_columns(seen: Seen) -> list[Advice]:
     found = []
     classes = seen.table.classes
     for model, counts in seen.counts.items():
-        if isinstance(counts.table, SparseTable):  # of so many classes the best order is not to be had
+        if not isinstance(counts.table, np.ndarray):  # of so many classes the best order is not to be had
             continue
         table, total = np.asarray(counts.table[0], np.float64), float(counts.total[0])
         order = _suspected(table, total, seen)

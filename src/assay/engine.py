@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, islice
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
-from zlib import crc32
 
 import numpy as np
 
@@ -30,7 +29,7 @@ from assay.state import Pair, State
 from assay.stream import Stream
 from assay.table.labels import Array
 
-__all__ = ["BUCKETS", "ENGINES", "Engine", "Grouping", "Groups", "Job", "Keep", "Local", "buckets"]
+__all__ = ["BUCKETS", "ENGINES", "Engine", "Groups", "Job", "Keep", "Local", "buckets"]
 
 ENGINES: "Registry[Engine]" = Registry("engines")
 
@@ -58,32 +57,6 @@ class Groups(Protocol):
     def keys(self) -> tuple[tuple[Any, ...], ...]: ...
 
     def of_batch(self, batch: Predictions) -> Array: ...
-
-
-@dataclass(frozen=True, eq=False)
-class Grouping:
-    """Which group each row of a table belongs to: `codes` (n,) into `keys`, one key a group."""
-
-    codes: Array
-    keys: tuple[tuple[Any, ...], ...]
-
-    @staticmethod
-    def of(predictions: Predictions, names: Sequence[str]) -> "Grouping":
-        """The groups that the columns' values form together, in sorted order; empty crosses are left out."""
-        code = np.zeros(predictions.n, np.int64)
-        keys: list[tuple[Any, ...]] = [()]
-        for name in names:
-            codes, values = predictions.group(name)
-            code = code * len(values) + codes
-            keys = [(*key, value) for key in keys for value in values]
-        present = np.flatnonzero(np.bincount(code, minlength=len(keys)))
-        rank = np.zeros(len(keys), np.int64)
-        rank[present] = np.arange(len(present))
-        return Grouping(rank[code], tuple(keys[i] for i in present))
-
-    def of_batch(self, batch: Predictions) -> Array:
-        """The codes (n,) of the rows of a batch of the table."""
-        return self.codes[batch.offset : batch.offset + batch.n]
 
 
 class Keep(Protocol):
@@ -297,8 +270,7 @@ def buckets(batch: Predictions) -> Array:
     """
     if "cluster" in batch.columns:
         codes, names = batch.group("cluster")
-        hashed = np.array([crc32(repr(name).encode()) for name in names], np.uint64)
-        return _mix(hashed)[codes]
+        return _mix(_checksums(names))[codes]
     if "id" in batch.columns:
         return _mix(_of_ids(batch.columns["id"]))
     return _mix(np.arange(batch.offset, batch.offset + batch.n, dtype=np.uint64))
@@ -308,7 +280,13 @@ def _of_ids(column: Any) -> Array:
     """A number for each id (n,), a function of the id alone; text by its checksum."""
     if str(column.type).startswith(("int", "uint")) and not column.null_count:
         return np.from_dlpack(column).astype(np.uint64)
-    return np.array([crc32(repr(value).encode()) for value in column.to_pylist()], np.uint64)
+    return _checksums(column.to_pylist())
+
+
+def _checksums(values: Iterable[Any]) -> Array:
+    from zlib import crc32  # most tables have neither text ids nor clusters
+
+    return np.array([crc32(repr(value).encode()) for value in values], np.uint64)
 
 
 def _mix(x: Array) -> Array:

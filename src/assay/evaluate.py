@@ -70,7 +70,7 @@ class Evaluation(Result):
             "confidence": self.confidence,
             "by": self.by,
             "rows": self.records,
-            "advice": [advice.__dict__ for advice in self.advice],
+            "advice": [advice._asdict() for advice in self.advice],
             "notes": self.notes,
         }
 

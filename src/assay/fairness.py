@@ -15,8 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.binning import grouping_of
-from assay.engine import Grouping
+from assay.binning import Slices, grouping_of
 from assay.errors import UnsupportedError
 from assay.evaluate import Row, defaults, evaluate
 from assay.gaps import Ranged, by_chance, mover, quotient, spread
@@ -219,7 +218,7 @@ def _key(row: Row) -> tuple[str, str, Any]:
 
 
 def _against(
-    table: Predictions, grouping: Grouping, groups: list[Any], reference: Any, asked: list[Metric],
+    table: Predictions, grouping: Slices, groups: list[Any], reference: Any, asked: list[Metric],
     own: dict[tuple[str, str, Any], Row], options: dict[str, Any],
 ) -> dict[tuple[str, str, Any], tuple[Any, Row | None]]:  # fmt: skip
     """For each figure of a group, what it is held against: the reference, the other of two groups, or the rest."""
@@ -294,7 +293,7 @@ def _criteria(
     return found
 
 
-def _notes(table: Predictions, grouping: Grouping) -> list[str]:
+def _notes(table: Predictions, grouping: Slices) -> list[str]:
     if "cluster" not in table.columns:
         return []
     codes, names = table.group("cluster")

@@ -10,7 +10,7 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -246,7 +246,7 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     """
     rng, schema = np.random.default_rng(q.seed), q.table.schema
     k, total = schema.k, pair.weight.sum()
-    margins = replace(a.summary, table=np.empty((1, 0, 0)))
+    margins = a.summary._replace(table=np.empty((1, 0, 0)))
     whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.figures(margins)[0]))
     shrink = total / pair.squares if pair.squares else 1.0
     cells = np.stack([pair.code // (k * k), (pair.code // k) % k, pair.code % k])  # truth, said by a, said by b

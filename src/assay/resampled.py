@@ -14,7 +14,8 @@ from typing import NamedTuple, NoReturn
 
 import numpy as np
 
-from assay.engine import Engine, Grouping, Job, Local
+from assay.binning import grouping_of
+from assay.engine import Engine, Job, Local
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluate import resolve
 from assay.metric import Metric
@@ -95,7 +96,7 @@ class Folds:
                 "algorithms are compared by the folds of cross-validation, and the table has no 'fold' column; give "
                 "one, as validate does, or compare the fitted models on these rows with compare(...)"
             )
-        grouping = Grouping.of(predictions, ["fold"])
+        grouping = grouping_of(predictions, ["fold"])
         keys = tuple(key[0] for key in grouping.keys)
         if "(missing)" in keys:
             first = int(np.argmax(grouping.codes == keys.index("(missing)")))
@@ -157,7 +158,7 @@ def fold_figures(
     text, on = resolve(metric, predictions.schema)[0]
     if on.axes:
         raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
-    grouping = Grouping.of(predictions, ["fold"])
+    grouping = grouping_of(predictions, ["fold"])
     jobs = {m: Job(on.state, (m,)) for m in models or _serving(predictions, on)}
     values = (engine or Local()).fold(predictions, list(jobs.values()), grouping)
 

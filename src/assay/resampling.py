@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 
-from assay.sparse import SparseTable
 from assay.state import Confusion, ConfusionTable, Counts, State
 from assay.table.columns import Array
 from assay.table.schema import Schema
@@ -99,7 +98,7 @@ def resample_counts(
 
 def _cells(value: ConfusionTable, scale: float) -> tuple[Array, Array, Array]:
     """True and predicted class of the cells that are drawn, in order, and the effective rows of each: (c,)."""
-    if isinstance(value.table, SparseTable):
+    if not isinstance(value.table, np.ndarray):
         truth, predicted, count = value.table.pairs
         return truth, predicted, count * scale
     table = np.asarray(value.table[0], np.float64)
@@ -114,8 +113,7 @@ def _alone(value: ConfusionTable, schema: Schema, rng: "np.random.Generator", re
     """Replicates of a table of one class, beside one that it does not have."""
     beside = np.pad(np.asarray(value.table), ((0, 0), (0, 1), (0, 1)))
     drawn = resample_counts(value._replace(table=beside), replace(schema, task="multiclass"), rng, replicates)
-    return replace(
-        drawn,
+    return drawn._replace(
         tp=drawn.tp[:, :1],
         support=drawn.support[:, :1],
         predicted=drawn.predicted[:, :1],
@@ -143,7 +141,7 @@ def averaged(replicates: Counts) -> Counts:
     """The mean of the replicates, as one cell."""
     names = ("tp", "support", "predicted", "total", "right", "table")
     means: dict[str, Any] = {name: getattr(replicates, name).mean(axis=0, keepdims=True) for name in names}
-    return replace(replicates, **means)
+    return replicates._replace(**means)
 
 
 def _add_runs(into: Array, code: Array, values: Array) -> None:

@@ -8,7 +8,7 @@
 4
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -39,7 +39,7 @@ class Interval(NamedTuple):
 NONE = Interval(np.array([np.nan]), np.array([np.nan]), "")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Sample:
     """One state of one model on one group of rows: its value per bucket or whole, and its replicates, drawn once."""
 
@@ -95,5 +95,5 @@ class Sample:
             if isinstance(drawn, ConfusionTable):
                 drawn = smoothed(drawn, np.asarray(self.whole.table[0]), rng)
             found = self.state.summary(drawn, self.schema)
-            return replace(found, sample=self.summary) if isinstance(found, Counts) else found
+            return found._replace(sample=self.summary) if isinstance(found, Counts) else found
         return resample_counts(self.value, self.schema, rng)

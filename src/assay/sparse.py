@@ -13,16 +13,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from assay.errors import UnsupportedError
+from assay.kernels import Array
 from assay.once import once
+from assay.table.schema import DENSE
 
-__all__ = ["DENSE", "SparseTable"]
+__all__ = ["SparseTable"]
 
-Array = npt.NDArray[Any]
-
-DENSE = 1024  # classes up to which a table is kept whole
 MOST = 1 << 22  # pairs from which on those that are alike are joined
 
 

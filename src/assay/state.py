@@ -15,18 +15,20 @@ cell, on all groups, and on ten thousand bootstrap replicates.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import reduce
-from typing import Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import FEW_CLASSES, count_pairs, divide, join_moments, moments, sum_by
 from assay.predictions import Rows
-from assay.sparse import DENSE, SparseTable
 from assay.table.labels import Array
-from assay.table.schema import Schema
+from assay.table.schema import DENSE, Schema
+
+if TYPE_CHECKING:
+    from assay.sparse import SparseTable
 
 __all__ = ["Confusion", "ConfusionTable", "Counts", "Moments", "Pair", "RowWise", "State", "Sums", "is_beyond"]
 
@@ -109,7 +111,7 @@ class Confusion(State[ConfusionTable]):
     def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
         shape = (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
         zero, none = np.zeros(cells, np.int64), np.zeros(0, np.int64)
-        table = SparseTable(schema.k, cells, none, none) if _is_sparse(schema) else np.zeros(shape, np.int64)
+        table = _sparse(schema.k, cells, none, none) if _is_sparse(schema) else np.zeros(shape, np.int64)
         return ConfusionTable(table, table, zero, zero, zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
@@ -123,7 +125,7 @@ class Confusion(State[ConfusionTable]):
             exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
-            hits = table.margins[0] if isinstance(table, SparseTable) else np.diagonal(table, axis1=1, axis2=2)
+            hits = np.diagonal(table, axis1=1, axis2=2) if isinstance(table, np.ndarray) else table.margins[0]
             right = hits.sum(axis=1)
         if weight is None:
             return ConfusionTable(table, table, right.astype(np.int64), count, count, count)
@@ -149,14 +151,16 @@ class Confusion(State[ConfusionTable]):
         return ConfusionTable(*(_join_cells(times, array, exact) for array in value))
 
     def dump(self, value: ConfusionTable) -> dict[str, Array]:
-        if not isinstance(value.table, SparseTable):
+        if isinstance(value.table, np.ndarray):
             return super().dump(value)
         rest = {name: getattr(value, name) for name in ("right", "rows", "weight", "squares")}
-        return {**rest, **value.table.dump("table"), **cast(SparseTable, value.squared).dump("squared")}
+        return {**rest, **value.table.dump("table"), **value.squared.dump("squared")}
 
     def load(self, arrays: Mapping[str, Array], schema: Schema) -> ConfusionTable:
         if not _is_sparse(schema):
             return super().load(arrays, schema)
+        from assay.sparse import SparseTable
+
         table, squared = (SparseTable.load(arrays, name, schema.k) for name in ("table", "squared"))
         return ConfusionTable(table, squared, *(arrays[name] for name in ("right", "rows", "weight", "squares")))
 
@@ -165,10 +169,10 @@ class Confusion(State[ConfusionTable]):
         positive = schema.positive_code if schema.task == "binary" else None
         if schema.task == "multilabel":
             margins = table[..., 1, 1], table[..., 1, :].sum(axis=-1), table[..., :, 1].sum(axis=-1)
-        elif isinstance(table, SparseTable):
-            margins = table.margins
-        else:
+        elif isinstance(table, np.ndarray):
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
+        else:
+            margins = table.margins
         return Counts(*margins, value.weight, value.right, table, positive, schema.task == "multilabel")
 
 
@@ -181,7 +185,7 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
         if totals is not None and totals.table is not None:
             return totals.table[None]
         if _is_sparse(rows.schema):
-            return SparseTable(k, cells, rows.truth, rows.label, cell, weight)
+            return _sparse(k, cells, rows.truth, rows.label, cell, weight)
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
     if weight is None and cell is None:
         hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]
@@ -191,24 +195,29 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
 
 
+def _sparse(*given: Any) -> "SparseTable":
+    from assay.sparse import SparseTable  # which few tables need
+
+    return SparseTable(*given)
+
+
 def _is_sparse(schema: Schema) -> bool:
     return schema.task != "multilabel" and schema.k > DENSE
 
 
 def _together(tables: Sequence[Any]) -> Any:
-    return SparseTable.joined(tables) if isinstance(tables[0], SparseTable) else reduce(np.add, tables)
+    return reduce(np.add, tables) if isinstance(tables[0], np.ndarray) else tables[0].joined(tables)
 
 
 def _join_cells(times: Array, values: Any, exact: bool) -> Any:
-    if isinstance(values, SparseTable):
+    if not isinstance(values, np.ndarray):
         return values.pooled(times)
     if not exact:
         times, values = times.astype(np.float64), values.astype(np.float64)
     return np.asarray(np.tensordot(times, values, axes=1))
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(NamedTuple):
     """Per class: true positives, true rows, predicted rows, each (..., k); and over all: total and fully right (...,).
     `table` is the whole confusion table (..., k, k), or (..., labels, 2, 2), of very many classes a `SparseTable`.
 
@@ -247,8 +256,8 @@ class Counts:
 
     def of(self, code: int) -> "Counts":
         """The counts of one class alone, without the class axis."""
-        return replace(
-            self, tp=self.tp[..., code], support=self.support[..., code], predicted=self.predicted[..., code]
+        return self._replace(
+            tp=self.tp[..., code], support=self.support[..., code], predicted=self.predicted[..., code]
         )
 
     def among(self, codes: Any) -> "Counts":
@@ -256,13 +265,13 @@ class Counts:
         at = list(codes)
         sample = None if self.sample is None else self.sample.among(at)
         tp, support, predicted = self.tp[..., at], self.support[..., at], self.predicted[..., at]
-        return replace(self, tp=tp, support=support, predicted=predicted, sample=sample)
+        return self._replace(tp=tp, support=support, predicted=predicted, sample=sample)
 
     def summed(self) -> "Counts":
         """The counts of all classes together (micro-averaging), without the class axis."""
         k = self.tp.shape[-1]
         tp, support, predicted = (x.sum(axis=-1) for x in (self.tp, self.support, self.predicted))
-        return replace(self, tp=tp, support=support, predicted=predicted, total=self.total * k)
+        return self._replace(tp=tp, support=support, predicted=predicted, total=self.total * k)
 
 
 class Pair(NamedTuple):

@@ -8,19 +8,16 @@ Each row counts once here; rows that are weighted, or belong to cells, are added
 ([0.5, 0.25], 1)
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from assay.kernels import sum_errors, sum_facts
+from assay.kernels import Array, sum_errors, sum_facts
 
 __all__ = [
     "BINS", "FLOOR", "OVER", "SHARE", "SIZE", "SQUARE", "TRUTH", "UNDER", "ErrorTotals", "ProbaTotals", "of_errors",
     "of_proba",
 ]  # fmt: skip
-
-Array = npt.NDArray[Any]
 
 FLOOR = float(np.finfo(np.float64).eps)  # the least probability whose log is taken
 BINS = 15  # of stated probability

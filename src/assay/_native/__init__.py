@@ -14,14 +14,13 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
-__all__ = ["FEW_CLASSES", "TWINS"]
+__all__ = ["FEW_CLASSES", "TWINS", "Array"]
 
-Array = npt.NDArray[Any]
+Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth

@@ -18,10 +18,10 @@ from assay.kernels.order import (
 )
 from assay.kernels.probability import FEW_CLASSES, bin_rows, row_facts, sum_facts
 from assay.kernels.sums import divide, join_moments, moments, sum_by, sum_errors
-from assay.kernels.twin import in_use
+from assay.kernels.twin import Array, in_use
 
 __all__ = [
-    "FEW_CLASSES", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",
+    "FEW_CLASSES", "Array", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",
     "in_use", "join_moments", "label_ranks", "look_up", "moments", "rank_scores", "row_facts", "scan_curve",
     "select_places", "sum_by", "sum_errors", "sum_facts", "tie_counts",
 ]  # fmt: skip

@@ -9,13 +9,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-import numpy.typing as npt
-
-from assay._native import TWINS
+from assay._native import TWINS, Array
 
 __all__ = ["BLOCK", "Array", "in_use", "with_twin"]
 
-Array = npt.NDArray[Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 32_768  # rows that are looked at a few times, and stay in cache

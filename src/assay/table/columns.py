@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from assay.errors import SchemaError
+from assay.kernels import Array
 
 __all__ = [
     "Array",
@@ -30,7 +30,6 @@ __all__ = [
     "width",
 ]
 
-Array: TypeAlias = npt.NDArray[Any]
 Column: TypeAlias = Array | pa.Array
 At: TypeAlias = Callable[[int], str]
 

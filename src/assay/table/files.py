@@ -7,7 +7,6 @@
 ['cat', 'dog']
 """
 
-import glob
 import json
 import os
 import re
@@ -78,8 +77,10 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
             return files
         if found.exists():
             return [found]
-        if glob.has_magic(str(path)):
-            matches = sorted(Path(f) for f in glob.glob(str(path), recursive=True) if os.path.isfile(f))
+        from glob import glob, has_magic
+
+        if has_magic(str(path)):
+            matches = sorted(Path(f) for f in glob(str(path), recursive=True) if os.path.isfile(f))
             if not matches:
                 raise ReadError(f"{path}: no file matches this pattern; check the path")
             return matches

@@ -10,7 +10,7 @@ from typing import Literal, TypeAlias, get_args
 
 from assay.table.labels import Label
 
-__all__ = ["BY_PART", "ENDS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
+__all__ = ["BY_PART", "DENSE", "ENDS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
 
 Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
 Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval"]
@@ -18,6 +18,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 SPECIAL = ("id", "weight", "fold", "split", "cluster")
 
 TASKS: tuple[Task, ...] = get_args(Task)
+DENSE = 1024  # classes up to which tables of pairs of them are kept whole
 # Kinds that may have a column for each class, and for each end of an interval.
 BY_PART: tuple[Kind, ...] = ("proba", "logit", "label", "interval")
 ENDS = ("low", "high")
