@@ -185,6 +185,55 @@ def test_labels_of_other_types_are_left_to_numpy(dtype):
     assert left_to_numpy("look_up", values, int(high) - 1, np.array([0, 1, 2], np.uint8)).tolist() == [1, 0, 1]
 
 
+def labels_of(rng, n, k, span, dtype):
+    """Labels of k classes that lie among `span` integers, the least of them, and the table of their codes."""
+    held = np.sort(rng.choice(span, k, replace=False))
+    table = np.full(span + 1, max(span, k), np.uint8)
+    table[held] = rng.permutation(k) if rng.random() < 0.5 else np.arange(k)
+    low = int(rng.integers(0, 100)) if dtype == "uint8" else int(rng.integers(-(2**31), 2**31 - 200))
+    return (low + held[codes(rng, n, k, np.int64)]).astype(dtype), low, table
+
+
+@given(
+    SEEDS,
+    st.sampled_from([0, 1, 2, 255, 256, 257, 16_383, 16_384, 16_385, 40_001]),
+    st.integers(1, 16),
+    st.sampled_from(["uint8", "int32", "int64"]),
+)
+def test_pairs_of_labels_are_counted_as_in_numpy(seed, n, k, dtype):
+    rng = np.random.default_rng(seed)
+    span = int(rng.integers(k, 60))
+    first, low, table = labels_of(rng, n, k, span, dtype)
+    other = table.copy()
+    other[:-1][table[:-1] < k] = rng.permutation(table[:-1][table[:-1] < k])
+    second = rng.permutation(first)
+    agree("pair_values", first, second, low, (table, other), k)
+    wanted = kernels.count_pairs(kernels.look_up(first, low, table), kernels.look_up(second, low, other), k)
+    np.testing.assert_array_equal(kernels.pair_values(first, second, low, (table, other), k), wanted)
+
+
+@pytest.mark.parametrize("at", [0, 300, 16_384, 19_999])
+@pytest.mark.parametrize("side", [0, 1])
+def test_pairs_of_labels_with_one_of_no_class_are_not_counted(at, side):
+    first, low, table = labels_of(np.random.default_rng(at), 20_000, 3, 9, "int32")
+    both = [first, first.copy()]
+    both[side][at] = low + int(np.flatnonzero(table[:-1] >= 3)[0])
+    for kernel in (TWINS["pair_values"], kernels.pair_values.__wrapped__):
+        assert len(kernel(*both, low, (table, table), 3)) == 0
+
+
+def test_pairs_of_labels_of_two_widths_are_counted():
+    first, low, table = labels_of(np.random.default_rng(5), 5000, 4, 4, "int64")
+    agree("pair_values", first, first.astype(np.int32), low, (table, table), 4)
+
+
+@pytest.mark.parametrize("k", [17, 300])
+def test_pairs_of_labels_of_more_classes_are_left_to_numpy(k):
+    labels, table = codes(np.random.default_rng(k), 400_000, k, "int32"), np.append(np.arange(k), k).astype(np.uint16)
+    found = left_to_numpy("pair_values", labels, labels[::-1], 0, (table, table), k)
+    np.testing.assert_array_equal(found, kernels.count_pairs(labels, labels[::-1], k))
+
+
 @given(SEEDS, st.integers(0, 300), st.sampled_from([None, 1, 4]), st.booleans(), st.sampled_from([0.0, 1e6]))
 def test_moments_are_those_of_each_cell_alone(seed, n, cells, weighted, offset):
     rng = np.random.default_rng(seed)
@@ -410,6 +459,7 @@ def test_ranks_of_labels_that_tie_are_those_of_numpy():
 
 ONES, HALVES = np.ones(8, np.int64), np.full((8, 2), 0.5)
 BITS = np.ones((8, 2), np.uint8)
+ORDER = np.array([0, 1, 2], np.uint8)
 
 
 @pytest.mark.parametrize(
@@ -424,6 +474,9 @@ BITS = np.ones((8, 2), np.uint8)
         ("count_pairs", (ONES, ONES[:5], 2)),
         ("count_pairs", (ONES, ONES, 2, np.ones(5))),
         ("count_pairs", (ONES, ONES, 2, None, ONES[:5], 3)),
+        ("pair_values", (ONES, ONES[:5], 0, (ORDER, ORDER), 2)),
+        ("pair_values", (ONES[:5], ONES, 0, (ORDER, ORDER), 2)),
+        ("pair_values", (ONES, ONES, 0, (ORDER, ORDER), 1)),
         ("sum_errors", (np.ones(3), np.ones(4))),
         ("sum_facts", (HALVES, ONES * 2, np.linspace(0, 1, 16), 1e-9, -1)),
         ("sum_facts", (HALVES[:5], ONES, np.linspace(0, 1, 16), 1e-9, -1)),

@@ -76,6 +76,34 @@ def test_labels_alone_are_coded_as_the_table_in_memory_codes_them(tmp_path, labe
     assert same(assay.evaluate(assay.scan(path), asked), assay.evaluate(assay.read(path), asked))
 
 
+@pytest.mark.parametrize("by_dictionary", [True, False])
+def test_labels_alone_have_the_intervals_that_the_table_in_memory_gives_them(tmp_path, by_dictionary):
+    whole = {name: column for name, column in columns().items() if name in ("y", "a.label")}
+    parquet.write_table(pa.table(whole), tmp_path / "a.parquet", row_group_size=900, use_dictionary=by_dictionary)
+    asked = ["accuracy", "mcc", "f1(average=none)"]
+    assert same(assay.evaluate(assay.scan(tmp_path), asked), assay.evaluate(assay.read(tmp_path), asked))
+
+
+def test_labels_of_truth_and_of_models_may_come_in_other_types(tmp_path):
+    y = np.arange(3000) % 3
+    table = {"y": y.astype(np.int64), "a.label": y.astype(np.int16), "b.label": y.astype(float)}
+    parquet.write_table(pa.table(table), tmp_path / "a.parquet", row_group_size=700)
+    found = assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False)
+    assert [row.value for row in found.rows] == [1.0, 1.0]
+
+
+def test_a_part_of_labels_alone_is_a_table_as_any_other(tmp_path):
+    table = {name: column for name, column in columns().items() if name in ("y", "a.label")}
+    load = next(assay.scan(written(tmp_path, table)).parts())
+    part, wanted = load(), assay.read(tmp_path).slice(0, 700)
+    assert part == wanted
+    assert part.slice(10, 90) == wanted.slice(10, 90)
+    assert part.slice(10, 90).slice(5, 20).offset == 15
+    assert part.take([3, 1]) == wanted.take([3, 1])
+    assert part.select(["a"]) == wanted
+    assert part.append("c", label=["cat"] * 700).models == ["a", "c"]
+
+
 def test_a_label_of_no_class_beyond_the_first_rows_is_named_with_its_row(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "HEAD", 64)
     y = np.array(["cat", "dog"] * 100)

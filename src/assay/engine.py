@@ -231,8 +231,7 @@ def _computed(part: Callable[[], T]) -> Future[T]:
 
 def _fitting(predictions: Predictions, jobs: Sequence[Job]) -> int:
     """How many rows to read at a time: a few megabytes of what the models gave."""
-    kinds = [array for name in {m for job in jobs for m in job.models} for array in predictions.outputs[name].values()]
-    row = sum(array[:1].nbytes for array in [predictions.truth, *kinds])
+    row = predictions.row_bytes({model for job in jobs for model in job.models})
     return 1 << min(max((WITHIN // max(row, 1)).bit_length() - 1, 12), 20)
 
 

@@ -7,7 +7,7 @@
 Predictions: 3 rows, binary (cat, dog; positive: dog), 2 models: a (label), b (proba)
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnsupportedError
-from assay.kernels import count_labels, count_sets, in_use, label_ranks, row_facts
+from assay.kernels import FEW_CLASSES, count_labels, count_pairs, count_sets, in_use, label_ranks, row_facts
 from assay.once import once
 from assay.table.columns import Array, arrow, from_numpy
 from assay.table.door import admit, by_model, outputs_of
@@ -154,7 +154,20 @@ class Predictions:
         outputs = {m: {kind: a[rows] for kind, a in kinds.items()} for m, kinds in self.outputs.items()}
         columns = {name: pick(column) for name, column in self.columns.items()}
         weight = None if self.weight is None else self.weight[rows]
-        return replace(self, truth=self.truth[rows], outputs=outputs, weight=weight, columns=columns, offset=offset)
+        return self._but(truth=self.truth[rows], outputs=outputs, weight=weight, columns=columns, offset=offset)
+
+    def _but(self, **parts: Any) -> "Predictions":
+        """The table with some parts in place of its own."""
+        return replace(self, **parts)
+
+    def pairs(self, rows: "Rows") -> Array:
+        """How often each class was said of each true class (k, k) by the model whose rows these are, each row once."""
+        return count_pairs(rows.truth, rows.label, self.schema.k)
+
+    def row_bytes(self, models: Collection[str]) -> int:
+        """Bytes that a row of the truth and of what these models gave takes."""
+        given = [array for name in models for array in self.outputs[name].values()]
+        return sum(array[:1].nbytes for array in [self.truth, *given])
 
     def group(self, name: str) -> tuple[Array, list[Any]]:
         """Codes (n,) and values of a group column, values in sorted order."""
@@ -182,14 +195,14 @@ class Predictions:
             )
         given = outputs_of(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(given)})
-        return replace(self, schema=schema, outputs={**self.outputs, name: given})
+        return self._but(schema=schema, outputs={**self.outputs, name: given})
 
     def select(self, models: Sequence[str]) -> "Predictions":
         """The table with only the named models, in that order."""
         for name in models:
             self.rows(name)
         schema = replace(self.schema, models={m: self.schema.models[m] for m in models})
-        return replace(self, schema=schema, outputs={m: self.outputs[m] for m in models})
+        return self._but(schema=schema, outputs={m: self.outputs[m] for m in models})
 
     def __repr__(self) -> str:
         s = self.schema
@@ -276,8 +289,29 @@ class Rows:
 
     def __init__(self, predictions: Predictions, model: str) -> None:
         self.predictions, self.model = predictions, model
-        self.schema, self.truth, self.weight = predictions.schema, predictions.truth, predictions.weight
-        self.given = predictions.outputs[model]
+        self.schema, self.weight = predictions.schema, predictions.weight
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.predictions.n
+
+    @property
+    def truth(self) -> Array:
+        """True class codes (n,); 0/1 (n, labels) for multi-label; numbers (n,) for regression."""
+        return self.predictions.truth
+
+    @once
+    def given(self) -> Mapping[Kind, Array]:
+        """What the model gave, by kind."""
+        return self.predictions.outputs[self.model]
+
+    @once
+    def pairs(self) -> Array:
+        """How often each class was predicted for each true class (k, k), each row once (binary and multi-class)."""
+        few = "label" not in self.schema.models[self.model] and self.schema.k <= FEW_CLASSES
+        totals = self.proba_totals if few else None
+        return self.predictions.pairs(self) if totals is None or totals.table is None else totals.table
 
     @once
     def label(self) -> Array:

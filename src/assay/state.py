@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, NamedTuple, Protocol, 
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import FEW_CLASSES, count_pairs, divide, join_moments, moments, sum_by
+from assay.kernels import count_pairs, divide, join_moments, moments, sum_by
 from assay.predictions import Rows
 from assay.table.labels import Array
 from assay.table.schema import DENSE, Schema
@@ -116,7 +116,7 @@ class Confusion(State[ConfusionTable]):
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
         weight = rows.weight
-        count = np.bincount(cell, minlength=cells) if cell is not None else np.array([len(rows.truth)])
+        count = np.bincount(cell, minlength=cells) if cell is not None else np.array([rows.n])
         table = _pairs(rows, weight, cell, cells)
         if rows.schema.task == "multilabel" and weight is None and cell is None and rows.label_sets is not None:
             right = np.einsum("iii->", rows.label_sets[1])[None]
@@ -180,12 +180,10 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
     k = rows.schema.k
     if rows.schema.task != "multilabel":
-        alike = weight is None and cell is None and "label" not in rows.given
-        totals = rows.proba_totals if alike and k <= FEW_CLASSES else None
-        if totals is not None and totals.table is not None:
-            return totals.table[None]
         if _is_sparse(rows.schema):
             return _sparse(k, cells, rows.truth, rows.label, cell, weight)
+        if weight is None and cell is None:
+            return rows.pairs[None]
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
     if weight is None and cell is None:
         hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]

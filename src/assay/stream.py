@@ -12,7 +12,7 @@ Stream: 6 rows in 2 files, binary (0, 1; positive: 1), 1 model: m (label)
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -24,11 +24,11 @@ import pyarrow as pa
 from assay.errors import AssayError, ReadError, SchemaError
 from assay.io import Source, asked_of, checked, read
 from assay.once import once
-from assay.predictions import Predictions
+from assay.predictions import Predictions, Rows
 from assay.table.bare import Asked
 from assay.table.files import About, File, about_of, expand, kind_of, refuse_twice
 from assay.table.footers import common_types, ends, footer_of, leaf, opened_file, unlike
-from assay.table.labels import Label, coded_into, encode, room_for
+from assay.table.labels import Array, Label, encode, pairs_of
 from assay.table.layout import Key, Part, layout, left_out, roles
 from assay.table.schema import SOURCES, Kind, Schema, Task
 
@@ -171,25 +171,25 @@ class Stream:
 
     def _load(self, piece: Piece) -> Predictions:
         with _named(piece):
-            return self._checked(self._read(piece, list(self.keys)), piece.offset)
+            table = self._read(piece, list(self.keys))
+        return self._rows(piece, 0, table)
 
     def _sliced(self, piece: Piece) -> Iterator[Callable[[], Predictions]]:
         """What checks each slice of a long row group; they are read one after another, here."""
         start, names = 0, list(self.keys)
         with _named(piece), opened_file(piece.path, self.footers[piece.path]) as file:
             for batch in file.iter_batches(SLICE, row_groups=[piece.group], columns=names, use_threads=False):
-                yield partial(self._slice, piece, start, pa.Table.from_batches([batch]))
+                yield partial(self._rows, piece, start, pa.Table.from_batches([batch]))
                 start += batch.num_rows
 
-    def _slice(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
-        with _named(piece, start):
-            return self._checked(table, piece.offset + start)
+    def _rows(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
+        """The rows of a piece from `start` on, which are checked now, or, of labels alone, when they are read."""
+        return Labels(self, piece, start, table) if self._labels_alone else self._checked(piece, start, table)
 
-    def _checked(self, table: pa.Table, offset: int) -> Predictions:
-        found = self._coded(table) if self._labels_alone else None
-        if found is None:
+    def _checked(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
+        with _named(piece, start):
             found = _table(_alike(table, self.types), self.keys, self.asked)
-        return replace(found, offset=offset, streamed=self.n)
+        return replace(found, offset=piece.offset + start, streamed=self.n)
 
     @once
     def _labels_alone(self) -> bool:
@@ -197,17 +197,67 @@ class Stream:
         labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
         return labels and self.task in ("binary", "multiclass") and not self.types
 
-    def _coded(self, table: pa.Table) -> Predictions | None:
-        """Rows of labels alone, where one look-up a column is all that the door would do; else None."""
-        codes = {name: room_for(table.num_rows, len(self.classes)) for name in self.keys}
-        if not all(coded_into(room, _whole(table.column(name)), self.classes) for name, room in codes.items()):
-            return None
-        truth = next(codes[name] for name, key in self.keys.items() if key.role == "truth")
-        said: Kind = "label"
-        outputs = {key.name: {said: codes[name]} for name, key in self.keys.items() if key.role == "model"}
-        s = self.schema
-        schema = Schema(s.task, s.classes, dict.fromkeys(outputs, (said,)), s.positive, s.positive_declared)
-        return Predictions(schema, truth, outputs)
+    @once
+    def _schema_read(self) -> Schema:
+        """The schema of the rows, where labels alone are read."""
+        said: tuple[Kind, ...] = ("label",)
+        models = {key.name: said for key in self.keys.values() if key.role == "model"}
+        return replace(self.schema, models=models)
+
+
+class Labels(Predictions):
+    """A part of a stream of which labels alone are read: their pairs are counted as the columns come.
+
+    Where anything else is asked of it, the rows are checked, and their labels made codes, as those of any table.
+    """
+
+    stream: Stream
+    piece: Piece
+    start: int
+    table: pa.Table
+
+    def __init__(self, stream: Stream, piece: Piece, start: int, table: pa.Table) -> None:
+        self.__dict__.update(
+            schema=stream._schema_read,
+            weight=None,
+            columns={},
+            notes=(),
+            offset=piece.offset + start,
+            streamed=stream.n,
+        )
+        self.__dict__.update(stream=stream, piece=piece, start=start, table=table)
+
+    @once
+    def _whole(self) -> Predictions:
+        return self.stream._checked(self.piece, self.start, self.table)
+
+    @property
+    def truth(self) -> Array:
+        return self._whole.truth
+
+    @property
+    def outputs(self) -> Mapping[str, Mapping[Kind, Array]]:
+        return self._whole.outputs
+
+    @property
+    def n(self) -> int:
+        return int(self.table.num_rows)
+
+    def slice(self, start: int, stop: int) -> Predictions:
+        return Labels(self.stream, self.piece, self.start + start, self.table.slice(start, stop - start))
+
+    def pairs(self, rows: Rows) -> Array:
+        keys = self.stream.keys
+        truth = next(name for name, key in keys.items() if key.role == "truth")
+        said = next(name for name, key in keys.items() if key.role == "model" and key.name == rows.model)
+        found = pairs_of(_whole(self.table.column(truth)), _whole(self.table.column(said)), self.classes)
+        return super().pairs(rows) if found is None else found
+
+    def row_bytes(self, models: Collection[str]) -> int:
+        return int(self.table.nbytes // max(self.n, 1))
+
+    def _but(self, **parts: Any) -> Predictions:
+        return replace(self._whole, **parts)
 
 
 def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":

@@ -24,7 +24,7 @@ Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-MADE_FOR = "Compiled kernels 4;"  # what those that fit these functions say of themselves
+MADE_FOR = "Compiled kernels 5;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None
@@ -46,16 +46,28 @@ def count_pairs(
 
 
 def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
-    if values.dtype.kind not in "iu" or values.ndim > 1:
-        return None
-    bits = 8 * values.itemsize - (values.dtype.kind == "i")
-    if not (-(1 << bits) if values.dtype.kind == "i" else 0) <= low <= low + len(table) < 1 << min(bits, 63):
-        return None
-    if len(table) - 1 > 1 << 8 * table.itemsize:  # a place is held in as many bits as a code
+    if not _spans(values, low, table):
         return None
     codes = np.empty(len(values), table.dtype) if out is None else out
     found = compiled.look_up(*_contiguous(values, table), codes, low)
     return None if found < 0 else codes if found else codes[:0]
+
+
+def pair_values(first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int) -> Array | None:
+    if not _spans(first, low, tables[0]) or not _spans(second, low, tables[1]):
+        return None
+    found = np.zeros((k, k), np.int64)
+    counted = compiled.pair_values(*_contiguous(first, second, *tables), found, low)
+    return None if counted < 0 else found if counted else found[:0]
+
+
+def _spans(values: Array, low: int, table: Array) -> bool:
+    """Whether the integers that a table is for, from `low` on, are of the values' type, and its places of its own."""
+    signed = values.dtype.kind == "i"
+    if values.dtype.kind not in "iu" or values.ndim > 1 or len(table) - 1 > 1 << 8 * table.itemsize:
+        return False
+    bits = 8 * values.itemsize - signed
+    return (-(1 << bits) if signed else 0) <= low <= low + len(table) < 1 << min(bits, 63)
 
 
 def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array] | None:
@@ -176,7 +188,7 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, sum_errors, row_facts, sum_facts, count_labels, count_sets,
-    label_ranks,    rank_scores, scan_curve, bin_rows,
+    count_pairs, look_up, pair_values, sum_errors, row_facts, sum_facts, count_labels, count_sets, label_ranks,
+    rank_scores, scan_curve, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

@@ -23,10 +23,15 @@
 #endif
 #define LANES 32
 #define STRIP 256
-#define AHEAD 4096 /* bytes that are fetched before they are read, where reading is all the work */
+#define AHEAD 16384 /* bytes that are fetched before they are read, where reading is all the work */
 #define TOGETHER 8
 #define TILE 64
+#define BITE 16384 /* rows that are read a few times, and stay in cache */
 #define FEW_CLASSES 64
+#define PART(n, start, most) ((n) - (start) < (most) ? (n) - (start) : (most))
+/* Strips of rows, from `start` on, of `size`, while what is known holds. */
+#define STRIPS(known, n)                                                                                               \
+    for (int64_t start = 0, size; size = PART(n, start, STRIP), (known) && start < (n); start += STRIP)
 
 /* ---- arguments ------------------------------------------------------------------------------------------------ */
 
@@ -122,6 +127,7 @@ static PyObject *done(Arg *args, int count, int known) { return give(args, count
 COUNT_PAIRS(uint8_t) COUNT_PAIRS(uint16_t) COUNT_PAIRS(uint32_t) COUNT_PAIRS(int64_t)
 
 /* Of few classes a byte holds a pair, and two rows are counted as one, in k^4 cells; in several tables, as above. */
+#define NARROW 16
 #define TURNS(k) ((k) <= 6 ? 4 : (k) <= 10 ? 2 : 1)
 
 FAST static int pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, uint16_t *at) {
@@ -135,21 +141,24 @@ FAST static int pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k
 }
 
 static int count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, int64_t *table, uint32_t *two) {
-    int64_t square = k * k, cells = square * square;
+    int64_t cells = k * k * k * k;
     uint32_t *turn[4];
     uint16_t at[STRIP / 2];
     for (int j = 0; j < 4; j++) turn[j] = two + j % TURNS(k) * cells;
-    for (int64_t start = 0; start < n; start += STRIP) {
-        int64_t i = 0, size = n - start < STRIP ? n - start : STRIP;
+    STRIPS(1, n) {
+        int64_t i = 0;
         if (!pair_up(a + start, b + start, size, k, at)) return 0;
         for (; i + 4 <= size / 2; i += 4)
             for (int j = 0; j < 4; j++) turn[j][at[i + j]]++;
         for (; i < size / 2; i++) two[at[i]]++;
     }
     if (n % 2) table[a[n - 1] * k + b[n - 1]]++;
-    for (int64_t first = 0; first < TURNS(k) * square; first++, two += square)
-        for (int64_t c = 0; c < square; c++) table[first % square] += two[c], table[c] += two[c];
     return 1;
+}
+
+static void add_bytes(const uint32_t *two, int64_t k, int64_t *table) {
+    for (int64_t first = 0, square = k * k; first < TURNS(k) * square; first++, two += square)
+        for (int64_t c = 0; c < square; c++) table[first % square] += two[c], table[c] += two[c];
 }
 
 #define PAIRS_OF(T)                                                                                                    \
@@ -168,11 +177,12 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
     int64_t *table = x[4].data, n = x[0].n;
     char type = x[0].type == x[1].type && fits(&x[1], n) && fits(&x[2], n) && fits(&x[3], n) ? x[0].type : 0;
     if ((cell && x[2].type != 'q') || (w && x[3].type != 'd')) type = 0;
-    int plain = !w && !cell && k <= 64, narrow = plain && k <= 16 && type == 'B' && n > 1 << 16 && n < UINT32_MAX;
+    int plain = !w && !cell && k <= 64, narrow = plain && k <= NARROW && type == 'B' && n > 1 << 16 && n < UINT32_MAX;
     int64_t *four = plain && n > 1024 && !narrow ? calloc(4 * k * k, sizeof(int64_t)) : NULL;
     uint32_t *two = narrow ? calloc(TURNS(k) * k * k * k * k, sizeof(uint32_t)) : NULL;
     Py_BEGIN_ALLOW_THREADS
-    if (two) type = count_bytes(a, b, n, k, table, two) ? type : 0;
+    if (two && !count_bytes(a, b, n, k, table, two)) type = 0;
+    else if (two) add_bytes(two, k, table);
     else if (!within(&x[0], k) || !within(&x[1], k) || !within(&x[2], k > 0 ? x[4].n / k / k : 0)) type = 0;
     else switch (type) {
         case 'B': PAIRS_OF(uint8_t) break;
@@ -193,9 +203,9 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
         int64_t wrong = 0, same = 0;                                                                                   \
         while (same < size && (int64_t)table[same] == same) same++;                                                    \
         for (int64_t start = 0; start < n; start += STRIP, x += STRIP, code += STRIP) {                                \
-            int64_t count = n - start < STRIP ? n - start : STRIP;                                                     \
+            int64_t count = PART(n, start, STRIP);                                                                     \
             C place[STRIP];                                                                                            \
-            for (size_t i = 0; i < STRIP * sizeof(T); i += 64) __builtin_prefetch((const char *)x + AHEAD + i);        \
+            for (size_t i = 0; i < STRIP * sizeof(T); i += 64) __builtin_prefetch((const char *)x + AHEAD + i, 0, 2);  \
             for (int64_t i = 0; i < count; i++) {                                                                      \
                 U at = (U)((U)x[i] - (U)low);                                                                          \
                 wrong |= at >= (U)size;                                                                                \
@@ -210,26 +220,56 @@ static PyObject *count_pairs(PyObject *self, PyObject *const *args, Py_ssize_t n
 LOOK_UP(uint8_t, uint8_t, uint8_t) LOOK_UP(int32_t, uint32_t, uint8_t) LOOK_UP(int64_t, uint64_t, uint8_t)
 LOOK_UP(int32_t, uint32_t, uint16_t) LOOK_UP(int64_t, uint64_t, uint16_t)
 
+/* As look_up, of n numbers from `start` on; -1 for other types. */
 #define LOOK(TYPE, T, C)                                                                                               \
-    if (type == TYPE)                                                                                                  \
-        found = look_##T##_##C(x[0].data, n, low, x[1].data, size, ((C *)x[1].data)[size], x[2].data);
+    if (x->type == TYPE)                                                                                               \
+        return look_##T##_##C((T *)x->data + start, n, low, table->data, size, ((C *)table->data)[size], code);
+
+static int64_t codes_of(const Arg *x, int64_t start, int64_t n, int64_t low, const Arg *table, void *code) {
+    int64_t size = table->n - 1;
+    if (size >= 0 && table->type == 'B') {
+        LOOK('B', uint8_t, uint8_t) LOOK('i', int32_t, uint8_t) LOOK('q', int64_t, uint8_t)
+    } else if (size >= 0 && table->type == 'H') {
+        LOOK('i', int32_t, uint16_t) LOOK('q', int64_t, uint16_t)
+    }
+    return -1;
+}
 
 /* look_up(values, table, codes, low): the last entry of the table is the code of what it does not hold */
 static PyObject *look_up(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[3];
     int64_t low, found = -1;
     if (take_all(args, nargs, x, 3, 2, &low)) return NULL;
-    int64_t n = x[0].n, size = x[1].n - 1;
-    char type = size >= 0 && x[2].type == x[1].type && x[2].n == n ? x[0].type : 0;
     Py_BEGIN_ALLOW_THREADS
-    if (x[1].type == 'B') {
-        LOOK('B', uint8_t, uint8_t) LOOK('i', int32_t, uint8_t) LOOK('q', int64_t, uint8_t)
-    } else if (x[1].type == 'H') {
-        LOOK('i', int32_t, uint16_t) LOOK('q', int64_t, uint16_t)
-    }
+    if (x[2].type == x[1].type && x[2].n == x[0].n) found = codes_of(&x[0], 0, x[0].n, low, &x[1], x[2].data);
     Py_END_ALLOW_THREADS
     give(x, 3);
-    return PyLong_FromLong(found);
+    return PyLong_FromLongLong(found);
+}
+
+/* pair_values(first, second, codes of the first, of the second, table (k, k), low): as look_up of both and count_pairs,
+ * so many rows at a time that no code leaves the cache; 0 where a number has no code, -1 for NumPy */
+static PyObject *pair_values(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[5];
+    int64_t low, k = 1;
+    if (take_all(args, nargs, x, 5, 4, &low)) return NULL;
+    while (k * k < x[4].n && k <= NARROW) k++;
+    int64_t n = x[0].n;
+    int known = k * k == x[4].n && k <= NARROW && x[1].n == n && n < UINT32_MAX && x[2].type == 'B';
+    known = known && x[3].type == 'B' && x[4].type == 'q';
+    uint8_t code[2][BITE];
+    uint32_t *two = known ? calloc(TURNS(k) * k * k * k * k, sizeof(uint32_t)) : NULL;
+    int64_t found = two ? 1 : -1;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t start = 0; found > 0 && start < n; start += BITE) {
+        int64_t size = PART(n, start, BITE);
+        for (int j = 0; found > 0 && j < 2; j++) found = codes_of(&x[j], start, size, low, &x[2 + j], code[j]);
+        if (found > 0 && !count_bytes(code[0], code[1], size, k, x[4].data, two)) found = -1;
+    }
+    if (found > 0) add_bytes(two, k, x[4].data);
+    Py_END_ALLOW_THREADS
+    free(two), give(x, 5);
+    return PyLong_FromLongLong(found);
 }
 
 /* ---- means and spreads ------------------------------------------------------------------------------------------ */
@@ -239,10 +279,7 @@ FAST static void spread(const double *x, int64_t n, double centre, double *first
     double one[LANES] = {0}, two[LANES] = {0}, d;
     int64_t i = 0;
     for (; i + LANES <= n; i += LANES)
-        for (int j = 0; j < LANES; j++) {
-            double e = x[i + j] - centre;
-            one[j] += e, two[j] += e * e;
-        }
+        for (int j = 0; j < LANES; j++) d = x[i + j] - centre, one[j] += d, two[j] += d * d;
     for (; i < n; i++) d = x[i] - centre, one[0] += d, two[0] += d * d;
     for (int j = 1; j < LANES; j++) one[0] += one[j], two[0] += two[j];
     *first = one[0], *second = two[0];
@@ -277,7 +314,7 @@ static double m2_of(const Run *run) { return fmax(run->second - run->first * run
 /* What metrics of error are means of: the part of the error above 0 and below, its square and size, the truth, and the
  * size as a share of the truth (0 where that is 0, which is counted). */
 #define SUM_ERRORS(T)                                                                                                  \
-    FAST static int64_t errors_##T(const T *y, const T *f, int64_t n, double (*column)[STRIP]) {                    \
+    FAST static int64_t errors_##T(const T *y, const T *f, int64_t n, double (*column)[STRIP]) {                       \
         int64_t zeros = 0;                                                                                             \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             double truth = y[i], e = truth - (double)f[i], size = fabs(e);                                             \
@@ -286,12 +323,12 @@ static double m2_of(const Run *run) { return fmax(run->second - run->first * run
         }                                                                                                              \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             double of = fabs(column[4][i]);                                                                            \
-            zeros += of == 0;                                                                                          \
-            column[5][i] = (of == 0 ? 0 : column[3][i]) / (of == 0 ? 1 : of);                                          \
+            zeros += of == 0, column[5][i] = (of == 0 ? 0 : column[3][i]) / (of == 0 ? 1 : of);                        \
         }                                                                                                              \
         return zeros;                                                                                                  \
     }
 SUM_ERRORS(float) SUM_ERRORS(double)
+#define ERRORS_OF(T) zeros += errors_##T((T *)x[0].data + start, (T *)x[1].data + start, size, column);
 
 /* sum_errors(truth, value, found (2, 6), zeros (1,)): False where a sum is not finite */
 static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -304,11 +341,9 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
     int64_t zeros = 0;
     Run run[COLUMNS] = {{0, 0, 0, 0}};
     Py_BEGIN_ALLOW_THREADS
-    for (int64_t start = 0; known && start < n; start += STRIP) {
-        int64_t size = n - start < STRIP ? n - start : STRIP;
-        zeros += x[0].type == 'f'
-                     ? errors_float((float *)x[0].data + start, (float *)x[1].data + start, size, column)
-                     : errors_double((double *)x[0].data + start, (double *)x[1].data + start, size, column);
+    STRIPS(known, n) {
+        if (x[0].type == 'f') ERRORS_OF(float)
+        else ERRORS_OF(double)
         for (int j = 0; known && j < COLUMNS; j++) known = join(&run[j], column[j], size);
     }
     Py_END_ALLOW_THREADS
@@ -324,7 +359,6 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
  * difference to the least number) in two passes, after which only runs that agree in all of them are out of order. */
 #define DIGIT 11
 #define DIGITS (1 << DIGIT)
-#define PARTS (1 << DIGIT)
 #define IN_CACHE (1 << 17)
 #define BY_HAND 24
 
@@ -339,14 +373,11 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
     }                                                                                                                  \
     static void by_digits_##T(T *x, T *spare, int64_t n, T low, int shift) {                                           \
         uint32_t first[DIGITS] = {0}, second[DIGITS] = {0}, a = 0, b = 0, was;                                         \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            T v = (T)(x[i] - low) >> shift;                                                                            \
-            first[v & (DIGITS - 1)]++, second[v >> DIGIT]++;                                                           \
-        }                                                                                                              \
-        for (int j = 0; j < DIGITS; j++) {                                                                             \
-            was = first[j], first[j] = a, a += was;                                                                    \
-            was = second[j], second[j] = b, b += was;                                                                  \
-        }                                                                                                              \
+        T v;                                                                                                           \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            v = (T)(x[i] - low) >> shift, first[v & (DIGITS - 1)]++, second[v >> DIGIT]++;                             \
+        for (int j = 0; j < DIGITS; j++)                                                                               \
+            was = first[j], first[j] = a, a += was, was = second[j], second[j] = b, b += was;                          \
         for (int64_t i = 0; i < n; i++) spare[first[(T)(x[i] - low) >> shift & (DIGITS - 1)]++] = x[i];                \
         for (int64_t i = 0; i < n; i++) x[second[(T)(spare[i] - low) >> shift >> DIGIT]++] = spare[i];                 \
     }                                                                                                                  \
@@ -367,14 +398,14 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
                 if (end - i > 1) sort_##T(x + i, spare, end - i);                                                      \
             }                                                                                                          \
         } else {                                                                                                       \
-            int64_t place[PARTS + 1] = {0}, ends[PARTS];                                                               \
+            int64_t place[DIGITS + 1] = {0}, ends[DIGITS];                                                             \
             int lead = 5; /* so many that the lists are not too short for their tables */                              \
             while (lead < DIGIT && n >> (lead + 13)) lead++;                                                           \
             shift = bits > lead ? bits - lead : 0;                                                                     \
             for (int64_t i = 0; i < n; i++) place[((T)(x[i] - low) >> shift) + 1]++;                                   \
-            for (int j = 0; j < PARTS; j++) place[j + 1] += place[j], ends[j] = place[j + 1];                          \
+            for (int j = 0; j < DIGITS; j++) place[j + 1] += place[j], ends[j] = place[j + 1];                         \
             for (int64_t i = 0; i < n; i++) spare[place[(T)(x[i] - low) >> shift]++] = x[i];                           \
-            for (int64_t j = 0, start = 0; j < PARTS; start = ends[j++]) { /* in cache, and home again */              \
+            for (int64_t j = 0, start = 0; j < DIGITS; start = ends[j++]) { /* in cache, and home again */             \
                 if (ends[j] - start > 1) sort_##T(spare + start, x + start, ends[j] - start);                          \
                 memcpy(x + start, spare + start, (ends[j] - start) * sizeof(T));                                       \
             }                                                                                                          \
@@ -402,21 +433,18 @@ SORT(uint32_t) SORT(uint64_t)
         return !wrong;                                                                                                 \
     }                                                                                                                  \
     FAST static void size_##T(const T *key, const uint8_t *y, int64_t n, T low, T span, int64_t *p, int64_t *all) {    \
-        T positive = 0, there = 0;                                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                                              \
-            T in = (T)(key[i] - low) <= span;                                                                          \
-            there += in, positive += in & (y[i] != 0);                                                                 \
-        }                                                                                                              \
+        T positive = 0, there = 0, in;                                                                                 \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            in = (T)(key[i] - low) <= span, there += in, positive += in & (y[i] != 0);                                 \
         *p += positive, *all += there;                                                                                 \
     }                                                                                                                  \
     FAST static void split_##T(const T *x, const uint8_t *y, int64_t n, T low, T span, T *above, T *below) {           \
         T key[STRIP];                                                                                                  \
         uint8_t up[STRIP], down[STRIP];                                                                                \
-        for (int64_t start = 0; start < n; start += STRIP, y += STRIP) {                                               \
-            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+        STRIPS(1, n) {                                                                                                 \
             keys_##T(x + start, size, key);                                                                            \
-            for (int64_t i = 0; i < size; i++) up[i] = (T)(key[i] - low) <= span, down[i] = up[i] & !y[i];             \
-            for (int64_t i = 0; i < size; i++) up[i] &= y[i] != 0;                                                     \
+            for (int64_t i = 0; i < size; i++) up[i] = (T)(key[i] - low) <= span, down[i] = up[i] & !y[start + i];     \
+            for (int64_t i = 0; i < size; i++) up[i] &= y[start + i] != 0;                                             \
             for (int64_t i = 0; below && i < size; i++) *below = key[i], below += down[i];                             \
             for (int64_t i = 0; i < size; i++) *above = key[i], above += up[i];                                        \
         }                                                                                                              \
@@ -466,8 +494,7 @@ SORT(uint32_t) SORT(uint64_t)
             some[c] = 1, from_cell[c + 1]++, tp[m] = 1, pos[m++] = pos[i];                                             \
         }                                                                                                              \
         for (int64_t c = 0; c <= cells; c++) from_cell[c + 1] += from_cell[c];                                         \
-        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
-            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+        STRIPS(1, n) {                                                                                                 \
             uint32_t cell[STRIP];                                                                                      \
             keys_##T(x + start, size, key);                                                                            \
             for (int64_t i = 0; i < size; i++) {                                                                       \
@@ -476,10 +503,8 @@ SORT(uint32_t) SORT(uint64_t)
                 at = key[i] < least ? 0 : at;                                                                          \
                 cell[i] = (T)(key[i] - low) <= span ? at : 0;                                                          \
             }                                                                                                          \
-            for (int64_t i = 0; i < size; i++) {                                                                       \
-                count[cell[i]]++;                                                                                      \
-                spare[waiting] = key[i], waiting += some[cell[i]];                                                     \
-            }                                                                                                          \
+            for (int64_t i = 0; i < size; i++)                                                                         \
+                count[cell[i]]++, spare[waiting] = key[i], waiting += some[cell[i]];                                   \
         }                                                                                                              \
         for (int64_t c = 1; c <= cells + 1; c++)                                                                       \
             if (!some[c] && from_cell[c]) above[m - from_cell[c]] += count[c];                                         \
@@ -490,10 +515,7 @@ SORT(uint32_t) SORT(uint64_t)
             else if (j) above[m - j]++;                                                                                \
         }                                                                                                              \
         int64_t found = from[0], passed = from[1];                                                                     \
-        for (int64_t j = 0; j < m / 2; j++) {                                                                          \
-            int64_t swap = tp[j];                                                                                      \
-            tp[j] = tp[m - 1 - j], tp[m - 1 - j] = swap;                                                               \
-        }                                                                                                              \
+        for (int64_t j = 0, was; j < m / 2; j++) was = tp[j], tp[j] = tp[m - 1 - j], tp[m - 1 - j] = was;              \
         for (int64_t r = 0; r < m; r++) {                                                                              \
             int64_t tied = fp[r] - tp[r]; /* the positive rows were counted too */                                     \
             above[r] = passed += above[r], fp[r] = passed += tied, tp[r] = found += tp[r];                             \
@@ -509,8 +531,7 @@ SORT(uint32_t) SORT(uint64_t)
         if (part < cuts) keys_##T(bounds + part, 1, &high), high--;                                                    \
         if (high < low) return -1;                                                                                     \
         int64_t p = 0, all = 0, m = -1;                                                                                \
-        for (int64_t start = 0; start < n; start += STRIP) {                                                           \
-            int64_t size = n - start < STRIP ? n - start : STRIP;                                                      \
+        STRIPS(1, n) {                                                                                                 \
             if (!keys_##T(x + start, size, key)) return -1;                                                            \
             size_##T(key, y + start, size, low, high - low, &p, &all);                                                 \
         }                                                                                                              \
@@ -530,6 +551,10 @@ SORT(uint32_t) SORT(uint64_t)
 RANK(uint32_t, 0x7f800000u)
 RANK(uint64_t, 0x7ff0000000000000ull)
 
+#define RANK_OF(T)                                                                                                     \
+    rank_##T(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data, x[6].data,       \
+             x[7].data, x[8].data, x[8].n);
+
 /* rank_scores(score, positive, cuts, from (2,), found, tp, fp, fp_above, spare, part): thresholds, -1 for NumPy */
 static PyObject *rank_scores(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[9];
@@ -540,12 +565,8 @@ static PyObject *rank_scores(PyObject *self, PyObject *const *args, Py_ssize_t n
     known = known && part >= 0 && part <= x[2].n && x[4].type == x[0].type && x[8].type == x[0].type;
     for (int i = 5; i < 8; i++) known = known && x[i].type == 'q' && x[i].n == room;
     Py_BEGIN_ALLOW_THREADS
-    if (known && x[0].type == 'f')
-        m = rank_uint32_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
-                          x[6].data, x[7].data, x[8].data, x[8].n);
-    else if (known && x[0].type == 'd')
-        m = rank_uint64_t(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data,
-                          x[6].data, x[7].data, x[8].data, x[8].n);
+    if (known && x[0].type == 'f') m = RANK_OF(uint32_t)
+    else if (known && x[0].type == 'd') m = RANK_OF(uint64_t)
     Py_END_ALLOW_THREADS
     give(x, 9);
     return PyLong_FromLongLong(m);
@@ -630,11 +651,9 @@ static int are_even(const double *edge, int64_t bins) {
 }
 
 static void give_bins(const double *sum, const uint64_t *count, int64_t bins, double *found) {
-    for (int64_t at = 0; at < 4 * bins; at++) {
-        found[at % bins] += (double)(uint32_t)count[at];
-        found[bins + at % bins] += sum[at];
+    for (int64_t at = 0; at < 4 * bins; at++)
+        found[at % bins] += (double)(uint32_t)count[at], found[bins + at % bins] += sum[at],
         found[2 * bins + at % bins] += (double)(count[at] >> 32);
-    }
 }
 
 /* bin_rows(proba, right, edges, found (3, bins)): False for a probability beyond 0..1, and for uneven edges */
@@ -650,11 +669,10 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
     const double *proba = x[0].data;
     const uint8_t *right = x[1].data;
     Py_BEGIN_ALLOW_THREADS
-    for (int64_t start = 0; known && start < n; start += STRIP, proba += STRIP, right += STRIP) {
-        int64_t size = n - start < STRIP ? n - start : STRIP;
-        known = bins_of(proba, size, (int32_t)bins, code);
+    STRIPS(known, n) {
+        known = bins_of(proba + start, size, (int32_t)bins, code);
         for (int64_t i = 0; known && i < size; i++)
-            count[code[i]] += 1 | (uint64_t)(right[i] & 1) << 32, sum[code[i]] += proba[i];
+            count[code[i]] += 1 | (uint64_t)(right[start + i] & 1) << 32, sum[code[i]] += proba[start + i];
     }
     if (known) give_bins(sum, count, bins, x[3].data);
     Py_END_ALLOW_THREADS
@@ -665,6 +683,10 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
 
 /* What a row of k probabilities (or scores) says: that of the truth, the highest and its class, the squares of the
  * others, and how many classes come before the truth (a higher one, or as high and declared earlier). */
+#define OTHERS(from, upto, before)                                                                                     \
+    _Pragma("omp simd reduction(max : most) reduction(+ : squares, place)") for (j = from; j < upto; j++)              \
+        most = p[j] > most ? p[j] : most, squares += (double)p[j] * (double)p[j], place += p[j] before mine;
+
 #define ROW_FACTS(T, M)                                                                                                \
     typedef T Four##T __attribute__((vector_size(4 * sizeof(T))));                                                     \
     /* Four rows of four, `k` apart, as columns of a tile. */                                                          \
@@ -695,9 +717,8 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
                     for (c = j; c < j + 4 && c < k; c++) column[c * TILE + i] = p[i * k + c];                          \
             }                                                                                                          \
             for (int64_t i = 0; i < size; i++) real[i] = truth[start + i];                                             \
-            for (int64_t i = 0; i < TILE; i++) {                                                                       \
+            for (int64_t i = 0; i < TILE; i++)                                                                         \
                 mine[i] = column[real[i] * TILE + i], most[i] = column[i], at[i] = place[i] = 0, squares[i] = 0;       \
-            }                                                                                                          \
             for (M j = 0; j < k; j++) {                                                                                \
                 T *of = column + j * TILE;                                                                             \
                 for (int i = 0; i < TILE; i += 64 / (int)sizeof(T)) __builtin_prefetch(p + (k + j + 8) * TILE + i);    \
@@ -710,10 +731,9 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
                 }                                                                                                      \
                 for (int64_t i = 0; i < TILE; i++) squares[i] += (double)of[i] * (double)of[i];                        \
             }                                                                                                          \
-            for (int64_t i = 0; i < size; i++) {                                                                       \
-                own[start + i] = mine[i], top[start + i] = most[i], others[start + i] = squares[i];                    \
+            for (int64_t i = 0; i < size; i++)                                                                         \
+                own[start + i] = mine[i], top[start + i] = most[i], others[start + i] = squares[i],                    \
                 before[start + i] = (int32_t)place[i], answer[start + i] = (int32_t)at[i];                             \
-            }                                                                                                          \
         }                                                                                                              \
     }                                                                                                                  \
     FAST static void wide_##T(const T *p, const int32_t *truth, int64_t n, int64_t k, double *own, double *top,        \
@@ -722,16 +742,7 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
             int32_t t = truth[i], place = 0, j;                                                                        \
             T mine = p[t], most = mine;                                                                                \
             double squares = 0;                                                                                        \
-            _Pragma("omp simd reduction(max : most) reduction(+ : squares, place)") for (j = 0; j < t; j++) {          \
-                most = p[j] > most ? p[j] : most;                                                                      \
-                squares += (double)p[j] * (double)p[j];                                                                \
-                place += p[j] >= mine;                                                                                 \
-            }                                                                                                          \
-            _Pragma("omp simd reduction(max : most) reduction(+ : squares, place)") for (j = t + 1; j < k; j++) {      \
-                most = p[j] > most ? p[j] : most;                                                                      \
-                squares += (double)p[j] * (double)p[j];                                                                \
-                place += p[j] > mine;                                                                                  \
-            }                                                                                                          \
+            OTHERS(0, t, >=) OTHERS(t + 1, k, >)                                                                       \
             for (j = place ? 0 : t; j < k - 1 && p[j] != most;) j++;                                                   \
             own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
         }                                                                                                              \
@@ -773,8 +784,7 @@ static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
     for (int i = 2; i < 7; i++) known = known && x[i].n == n;
     Py_BEGIN_ALLOW_THREADS
     known = known && within(&x[1], k);
-    for (int64_t start = 0; known && start < n; start += STRIP) {
-        int64_t size = n - start < STRIP ? n - start : STRIP;
+    STRIPS(known, n) {
         double *own = (double *)x[2].data + start, *top = (double *)x[3].data + start;
         double *others = (double *)x[4].data + start;
         int32_t *before = (int32_t *)x[5].data + start, *answer = (int32_t *)x[6].data + start;
@@ -809,11 +819,9 @@ FAST static int64_t losses(const double *own, const double *others, int64_t n, d
                            double *missed) {
     double likely[STRIP] = {0};
     int64_t floored = 0;
-    for (int64_t i = 0; i < n; i++) {
-        missed[i] = others[i] + (1 - own[i]) * (1 - own[i]);
-        floored += own[i] < floor;
+    for (int64_t i = 0; i < n; i++)
+        missed[i] = others[i] + (1 - own[i]) * (1 - own[i]), floored += own[i] < floor,
         likely[i] = own[i] < floor ? floor : own[i];
-    }
     logs(likely, n, lost);
     for (int64_t i = 0; i < n; i++) lost[i] = -lost[i];
     return floored;
@@ -838,8 +846,7 @@ static PyObject *sum_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
     Run loss = {0, 0, 0, 0}, miss = loss;
     Py_BEGIN_ALLOW_THREADS
     known = rank && within(&x[1], k);
-    for (int64_t start = 0; known && start < n; start += STRIP) {
-        int64_t size = n - start < STRIP ? n - start : STRIP;
+    STRIPS(known, n) {
         FACTS_AT(start)
         for (int64_t i = 0; i < size; i++) right[i] = positive < 0 ? !before[i] : code[i] == positive;
         for (int64_t i = 0, at = start * k + positive; positive >= 0 && i < size; i++, at += k)
@@ -896,11 +903,7 @@ FAST static void labels_by_column(const uint8_t *truth, const uint8_t *said, int
                                   uint8_t *lane) {
     uint8_t *hit = lane, *real = lane + width, *named = lane + 2 * width;
     for (int64_t r = 0; r < rows; r++, truth += width, said += width)
-        for (int64_t j = 0; j < width; j++) {
-            hit[j] += truth[j] & said[j];
-            real[j] += truth[j];
-            named[j] += said[j];
-        }
+        for (int64_t j = 0; j < width; j++) hit[j] += truth[j] & said[j], real[j] += truth[j], named[j] += said[j];
 }
 
 /* Per label; and per row, or how many rows have so many hits, true and predicted labels, where a table is given. */
@@ -909,7 +912,7 @@ static void labels_of(const uint8_t *truth, const uint8_t *said, int64_t n, int6
     uint64_t last = 0;
     memset((uint8_t *)&last + (k < 8 ? 0 : 8 - k % 8), 0xff, k % 8);
     for (int64_t start = 0; start < n; start += 255 * TOGETHER) {
-        int64_t size = n - start < 255 * TOGETHER ? n - start : 255 * TOGETHER, whole = size / TOGETHER;
+        int64_t size = PART(n, start, 255 * TOGETHER), whole = size / TOGETHER;
         const uint8_t *t = truth + start * k, *p = said + start * k;
         memset(lane, 0, 3 * TOGETHER * k);
         labels_by_column(t, p, whole, TOGETHER * k, lane);
@@ -955,11 +958,8 @@ static PyObject *count_labels(PyObject *self, PyObject *const *args, Py_ssize_t 
                 if (!truth[a]) continue;                                                                               \
                 T mine = score[a];                                                                                     \
                 int32_t all = 0, hits = 0;                                                                             \
-                _Pragma("omp simd reduction(+ : all, hits)") for (int64_t j = 0; j < k; j++) {                         \
-                    int32_t there = score[j] >= mine;                                                                  \
-                    all += there;                                                                                      \
-                    hits += there & truth[j];                                                                          \
-                }                                                                                                      \
+                _Pragma("omp simd reduction(+ : all, hits)") for (int64_t j = 0; j < k; j++)                           \
+                    all += score[j] >= mine, hits += (score[j] >= mine) & truth[j];                                    \
                 real++, wrong += all - hits, sum += (double)hits / all;                                                \
                 deepest = all > deepest ? all : deepest;                                                               \
             }                                                                                                          \
@@ -989,11 +989,11 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
-    METHOD(count_pairs), METHOD(look_up),    METHOD(rank_scores),  METHOD(scan_curve),  METHOD(row_facts),
+    METHOD(count_pairs), METHOD(look_up),    METHOD(pair_values),  METHOD(rank_scores), METHOD(scan_curve),
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
-    {NULL, NULL, 0, NULL}};
+    METHOD(row_facts),   {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 4; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 5; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

@@ -11,7 +11,9 @@ import numpy as np
 
 from assay.kernels.twin import BLOCK, Array, with_twin
 
-__all__ = ["count_labels", "count_pairs", "count_sets", "look_up"]
+__all__ = ["count_labels", "count_pairs", "count_sets", "look_up", "pair_values"]
+
+MANY = 8 * BLOCK  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
 
 
 @with_twin
@@ -84,6 +86,22 @@ def _less(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = Non
     shift = np.array(low % (1 << bits), f"u{dtype.itemsize}").astype(dtype)
     less: Array = np.subtract(values, shift, out=out, dtype=dtype, casting="unsafe")
     return less
+
+
+@with_twin
+def pair_values(first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int) -> Array:
+    """How often each pair of codes occurs (k, k), of integers that have theirs in a table each; see `look_up`.
+
+    Empty where one has none. No code is kept: those of a few rows, still in cache, are counted at once.
+    """
+    found = np.zeros((k, k), np.int64)
+    for start in range(0, max(len(first), len(second)), MANY):
+        parts = [values[start : start + MANY] for values in (first, second)]
+        codes = [look_up(part, low, table) for part, table in zip(parts, tables, strict=True)]
+        if any(len(code) < len(part) for code, part in zip(codes, parts, strict=True)):
+            return found[:0]
+        found += count_pairs(codes[0], codes[1], k)
+    return found
 
 
 @with_twin

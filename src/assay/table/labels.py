@@ -9,16 +9,16 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnseenLabelError
-from assay.kernels import look_up
+from assay.kernels import look_up, pair_values
 from assay.table.columns import Array, At, Column, at_row, first_null, from_numpy, one, plain, tidy
 
-__all__ = ["Array", "Label", "coded", "coded_into", "declared", "encode", "recode", "room_for", "spellings"]
+__all__ = ["Array", "Label", "coded", "declared", "encode", "pairs_of", "recode", "spellings"]
 
 Label: TypeAlias = str | int | bool
 
@@ -116,11 +116,12 @@ def coded(values: Any, classes: Sequence[Label], where: str, at: At = at_row) ->
     [1, 0, 1]
     """
     column = one(tidy(values, where), where)
-    room = room_for(len(column), len(classes))
-    return room if coded_into(room, column, classes) else recode(*encode(column, where, at), classes, where, at)
+    cipher, room = _ciphered(column, classes), _room_for(len(column), len(classes))
+    known = cipher is not None and _looked_up(room, *cipher)
+    return room if known else recode(*encode(column, where, at), classes, where, at)
 
 
-def room_for(n: int, classes: int) -> Array:
+def _room_for(n: int, classes: int) -> Array:
     """Room for the codes (n,) of so many classes.
 
     It is memory of Arrow's pool, which hands out what it was given back: that of many batches is not cleared anew.
@@ -129,19 +130,40 @@ def room_for(n: int, classes: int) -> Array:
     return np.frombuffer(pa.allocate_buffer(n * dtype.itemsize), dtype)
 
 
-def coded_into(room: Array, column: Column, classes: Sequence[Label]) -> bool:
-    """Whether one look-up gives the codes of a column, which are then in `room` (n,); if not, see `coded`."""
+def pairs_of(truth: Column, said: Column, classes: Sequence[Label]) -> Array | None:
+    """How often each class was said of each true class (k, k), of columns as they come; None: see `coded`.
+
+    >>> pairs_of(np.array([7, 5, 7]), np.array([7, 7, 7]), (5, 7)).tolist()
+    [[0, 1], [0, 2]]
+    """
+    first, second = _ciphered(truth, classes), _ciphered(said, classes)
+    if first is None or second is None or first.low != second.low:
+        return None
+    found = pair_values(first.values, second.values, first.low, (first.table, second.table), len(classes))
+    return found if len(found) else None
+
+
+class _Cipher(NamedTuple):
+    """Integers (n,), and the table for `look_up` that gives the codes they stand for, from the integer `low` on."""
+
+    values: Array
+    low: int
+    table: Array
+
+
+def _ciphered(column: Column, classes: Sequence[Label]) -> _Cipher | None:
+    """What a look-up needs to give the codes of a column, where it can."""
     if isinstance(column, pa.Array) and pa.types.is_integer(column.type) and not column.null_count:
         column = plain(column)
     if isinstance(column, np.ndarray):
-        return column.dtype.kind in "iu" and type(classes[0]) is int and _by_value(room, column, classes)
-    return pa.types.is_dictionary(column.type) and not column.null_count and _by_dictionary(room, column, classes)
-
-
-def _by_value(room: Array, column: Array, classes: Sequence[Label]) -> bool:
-    """Codes of whole numbers, where the classes are few for their range."""
-    low, table = _codes_of(tuple(classes))
-    return table is not None and _looked_up(room, column, low, table)
+        if column.dtype.kind not in "iu" or type(classes[0]) is not int:
+            return None
+        low, known = _codes_of(tuple(classes))
+        return None if known is None else _Cipher(column, low, known)
+    if not pa.types.is_dictionary(column.type) or column.null_count:
+        return None
+    table = _codes_in(column.dictionary.to_pylist(), classes)
+    return None if table is None else _Cipher(plain(column.indices), 0, table)
 
 
 @lru_cache(maxsize=64)
@@ -156,16 +178,15 @@ def _codes_of(classes: tuple[Any, ...]) -> tuple[int, Array | None]:
     return low, table
 
 
-def _by_dictionary(room: Array, column: pa.DictionaryArray, classes: Sequence[Label]) -> bool:
-    """Codes of a column that comes with a dictionary."""
-    place = {label: code for code, label in enumerate(classes)}
-    values = column.dictionary.to_pylist()
+def _codes_in(values: Sequence[Any], classes: Sequence[Label]) -> Array | None:
+    """A table for `look_up` of the places in a dictionary; None where its values are many, or no labels."""
     kind = type(classes[0])
     if len(values) >= 1 << 16 or not all(type(value) is kind for value in values):
-        return False
+        return None
+    place = {label: code for code, label in enumerate(classes)}
     table = _codes_for(len(values), len(classes))
     table[:-1] = [place.get(value, table[-1]) for value in values]
-    return _looked_up(room, plain(column.indices), 0, table)
+    return table
 
 
 def _codes_for(size: int, classes: int) -> Array:
@@ -196,7 +217,7 @@ def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], wh
         raise UnseenLabelError(f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}")
     if codes.dtype == _smallest_type(len(classes)) and np.array_equal(table, np.arange(len(table))):
         return codes
-    room = room_for(len(codes), len(classes))
+    room = _room_for(len(codes), len(classes))
     known = _codes_for(len(table), len(classes))
     known[:-1] = table
     every = _looked_up(room, codes, 0, known)
