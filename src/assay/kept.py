@@ -26,7 +26,7 @@ from assay.table.schema import Schema
 __all__ = ["Chunk", "Kept", "Ranked", "Table", "Values", "is_long"]
 
 # Rows of a table in memory whose values are computed at a time.
-READ = 1 << 16
+READ = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)

@@ -174,9 +174,9 @@ def select_places(
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads))))
     kept, below = np.concatenate([held for held, _ in parts]), sum(under for _, under in parts)
-    if math.isnan(below):
+    if np.isnan(kept).any():
         return np.full(len(places), np.nan)
-    own = places - int(below)
+    own = places - below
     if own.min(initial=0) < 0 or own.max(initial=-1) >= len(kept):
         return select_places(pieces, count, places, sample[:0], threads)
     if 4 * len(sample) < len(kept) < count // 2:  # many, that a part of them tells apart as well
@@ -192,15 +192,15 @@ def _ends(ranked: Array, shares: Array) -> tuple[float, float]:
     return low, ranked[int(last + reach)] if last + reach < len(ranked) else np.inf
 
 
-def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, float]:
-    """The numbers from `low` to `high`, and how many lie below; nan where one is no number."""
-    held, below = [np.empty(0)], 0.0
+def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, int]:
+    """The numbers from `low` to `high` and those that are none, and how many lie below."""
+    held, below = [np.empty(0)], 0
     for piece in pieces:
         values = piece()
-        under, inside = values < low, values <= high
-        inside ^= under
-        held.append(values[inside])
-        below += np.nan if np.isnan(values.max(initial=low)) else np.count_nonzero(under)
+        outside = values < low
+        below += int(np.count_nonzero(outside))
+        outside |= values > high
+        held.append(values[np.logical_not(outside, out=outside)])
     return np.concatenate(held), below
 
 

@@ -50,7 +50,7 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
     facts_of = _facts_of_two if k == 2 else _facts_of_few if k <= FEW_CLASSES else _facts_of_many
     for start, stop in _blocks(proba, truth):
         block = slice(start, stop)
-        p, t = proba[block], truth[block].astype(np.intp)
+        p, t = proba[block], truth[block] if k == 2 else truth[block].astype(np.intp)
         own[block], top[block], others[block], before[block] = facts_of(p, t)
         wrong = before[block] > 0
         answer[block] = t ^ wrong if k == 2 else t
@@ -76,7 +76,7 @@ def _facts_of_two(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     a, b, second = p[:, 0], p[:, 1], t != 0
     mine, rest = np.where(second, b, a), np.where(second, a, b)
     ahead = (rest > mine) | ((rest == mine) & second)
-    return mine, np.maximum(a, b), rest.astype(np.float64) ** 2, ahead
+    return mine, np.maximum(a, b), np.square(rest, dtype=np.float64), ahead
 
 
 def _facts_of_few(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
@@ -134,12 +134,18 @@ def sum_facts(
     for start, stop in _blocks(proba, truth):
         p, t = proba[start:stop], truth[start:stop]
         own, top, others, before, answer = row_facts(p, t)
-        ranks += np.bincount(before, minlength=k)
+        behind = before[before > 0]  # of a good model few
+        ranks += np.bincount(behind, minlength=k)
+        ranks[0] += len(before) - len(behind)
         stated = (top, before == 0) if positive < 0 else (p[:, positive], t == positive)
         bins += bin_rows(*stated, edges)
         if table is not None:
-            table += count_pairs(t, answer, k)
-        found = np.stack([-np.log(np.maximum(own, floor)), others + (1 - own) ** 2])
+            table += count_pairs(t, answer.astype(t.dtype), k)
+        found = np.empty((2, len(own)))
+        loss, missed = found
+        np.negative(np.log(np.maximum(own, floor, out=loss), out=loss), out=loss)
+        np.square(np.subtract(1, own, out=missed), out=missed)
+        missed += others
         mean = found.mean(axis=1)
         found -= mean[:, None]
         parts.append((len(t), mean, np.einsum("ij,ij->i", found, found), np.count_nonzero(own < floor)))

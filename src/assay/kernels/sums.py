@@ -12,7 +12,7 @@ from assay.kernels.twin import Array, with_twin
 
 __all__ = ["divide", "join_moments", "moments", "sum_by", "sum_errors"]
 
-ROWS = 16_384  # numbers that are looked at several times
+ROWS = 32_768  # numbers that are looked at several times
 
 
 def sum_by(cell: Array | None, cells: int, values: Array) -> Array:

@@ -50,7 +50,8 @@ class Size:
 
     def per_row(self, rows: Rows) -> Array:
         """|truth - prediction|."""
-        return np.abs(rows.residual)
+        error = np.subtract(rows.truth, rows.value, dtype=np.float64)
+        return np.abs(error, out=error)
 
 
 class KeptMetric(Metric):
