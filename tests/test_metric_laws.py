@@ -64,8 +64,9 @@ def test_the_order_of_rows_does_not_matter(p, random):
 def test_an_integer_weight_equals_repeating_the_row(p, seed):
     times = np.random.default_rng(seed).integers(0, 4, p.n)
     times[0] += not times.any()
-    weighted = figures(replace(p, weight=times.astype(float)))
-    assert_same(weighted, figures(replace(p, weight=None).take(np.repeat(np.arange(p.n), times))), rel=1e-10)
+    repeated = replace(p, weight=None).take(np.repeat(np.arange(p.n), times))
+    metrics = fitting(p)  # rows that are left out of `repeated` may be all that a metric has no figure for
+    assert_same(figures(replace(p, weight=times.astype(float)), metrics), figures(repeated, metrics), rel=1e-10)
 
 
 @given(tables())

@@ -225,6 +225,15 @@ def test_figures_of_a_truth_of_probability_1e_300_are_those_of_exact_arithmetic(
     assert figure("d2_brier", y, proba) == pytest.approx(float(1 - brier / (1 - mpmath.mpf(5) / 9)), rel=1e-14)
 
 
+@pytest.mark.filterwarnings("error")
+def test_numbers_near_the_largest_there_is_give_no_warning_and_no_advice_without_a_figure():
+    p = Predictions.from_arrays([1.0, 1e308, 3.0], {"m": [1.0, -1e308, 2.0]}, task="regression")
+    found = evaluate(p, ["mse", "r2", "median_ae", "max_error", "d2_absolute_error"])
+    assert found.get("m", "median_ae").value == 1.0
+    assert "nan" not in str(found.advice)
+    assert "inf" not in str(found.advice)
+
+
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_squares_beyond_the_largest_number_are_infinite_or_undefined_for_that_reason():
     p = Predictions.from_arrays([1e200, 0.0, 1.0], {"m": [-1e200, 0.0, 1.0]}, task="regression")

@@ -43,6 +43,7 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
 }
 
 
+@np.errstate(over="ignore", invalid="ignore")  # numbers near the largest there is have no finite square
 def advise(
     predictions: Predictions | Stream,
     counts: Mapping[str, Counts] | None = None,

@@ -67,7 +67,7 @@ def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
     if best is None or not best[0] or n < 2:
         return None
     half = Z * math.sqrt(best[1] / (n - 1)) / best[0]
-    if half <= WIDE_LOSS:
+    if half <= WIDE_LOSS or not math.isfinite(half):  # of squares that overflow nothing is known
         return None
     told = f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
     return told, n * (half / WANTED_LOSS) ** 2, f"{WANTED_LOSS:.0%} to either side"
@@ -82,7 +82,7 @@ def below_mean(seen: Seen) -> list[Advice]:
         truth = np.asarray(rows.truth, np.float64)
         flat = float(np.average((truth - np.average(truth, weights=rows.weight)) ** 2, weights=rows.weight))
         error = float(np.average(rows.residual**2, weights=rows.weight))
-        if error >= flat > 0:
+        if math.inf > error >= flat > 0:
             found.append(
                 Advice(
                     "A014",

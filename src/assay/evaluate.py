@@ -122,6 +122,7 @@ class Evaluation(Result):
         return "\n".join([title, text_table(header, body), *said[:8], *more, *map(str, self.advice), *self.notes])
 
 
+@np.errstate(over="ignore", invalid="ignore")  # what overflows is said in the figures
 def evaluate(
     predictions: Source | Stream,
     metrics: Metrics = None,

@@ -53,7 +53,8 @@ class Unread:
         return self._of(self.batch.slice(start, start + READ))
 
     def _of(self, batch: Predictions) -> Array:
-        return np.asarray(self.of.per_row(batch.rows(self.model)), np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):  # as where batches are observed
+            return np.asarray(self.of.per_row(batch.rows(self.model)), np.float64)
 
 
 class Chunk(NamedTuple):
