@@ -217,15 +217,9 @@ class Labels(Predictions):
     table: pa.Table
 
     def __init__(self, stream: Stream, piece: Piece, start: int, table: pa.Table) -> None:
-        self.__dict__.update(
-            schema=stream._schema_read,
-            weight=None,
-            columns={},
-            notes=(),
-            offset=piece.offset + start,
-            streamed=stream.n,
-        )
         self.__dict__.update(stream=stream, piece=piece, start=start, table=table)
+        self.__dict__.update(schema=stream._schema_read, weight=None, columns={}, notes=())
+        self.__dict__.update(offset=piece.offset + start, streamed=stream.n)
 
     @once
     def _whole(self) -> Predictions:
