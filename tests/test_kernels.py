@@ -40,7 +40,7 @@ def agree(name, *args, rel=0.0):
     assert found is not None
     wanted = reference(name, *args)
     pairs = zip(found, wanted, strict=True) if isinstance(wanted, tuple) else [(found, wanted)]
-    for a, b in pairs:
+    for a, b in ((np.asarray(a), np.asarray(b)) for a, b in pairs):
         assert a.shape == b.shape
         assert a.dtype == b.dtype
         if rel and b.dtype.kind == "f":
@@ -310,6 +310,20 @@ def test_a_sample_that_misleads_costs_a_second_pass_and_no_more():
 def test_a_list_with_a_value_that_is_no_number_has_no_places(sign):
     values = np.array([np.copysign(np.nan, sign), 2.0, -np.inf, np.inf])
     assert np.isnan(kernels.select_places([lambda: values], 4, np.array([0, 1]), values)).all()
+
+
+@given(SEEDS, st.sampled_from([0, 1, 255, 256, 257, 3000]), st.sampled_from([(-0.5, 0.5), (0.0, 0.0), (2.0, -2.0)]))
+def test_numbers_between_two_ends_are_kept_as_in_numpy(seed, n, ends):
+    values = np.random.default_rng(seed).normal(size=n).round(1)
+    values[::50] = np.nan
+    agree("keep_between", values, *ends)
+    agree("keep_between", values[::2], *ends)
+    agree("keep_between", values, -np.inf, np.inf)
+
+
+def test_numbers_of_other_types_are_left_to_numpy():
+    kept, below = left_to_numpy("keep_between", np.array([3, 1, 2], np.int32), 2.0, 3.0)
+    assert (kept.tolist(), below) == ([3, 2], 1)
 
 
 @given(SEEDS, st.sampled_from([1, 2, 511, 512, 513, 40_000]), st.sampled_from(FLOATS), st.sampled_from([0.0, 5.0, 1e6]))

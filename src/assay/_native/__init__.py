@@ -24,7 +24,7 @@ Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-MADE_FOR = "Compiled kernels 5;"  # what those that fit these functions say of themselves
+MADE_FOR = "Compiled kernels 6;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
 compiled: Any = None
@@ -122,6 +122,12 @@ def scan_curve(
     return found[0] if scanned else None
 
 
+def keep_between(values: Array, low: float, high: float) -> tuple[Array, int] | None:
+    kept = np.empty(values.shape)
+    found = compiled.keep_between(*_contiguous(values), np.array([low, high]), kept) if values.ndim == 1 else None
+    return None if found is None else (kept[: found[0]].copy(), found[1])
+
+
 def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array] | None:
     if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
         return None
@@ -189,6 +195,6 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 ALL = (
     count_pairs, look_up, pair_values, sum_errors, row_facts, sum_facts, count_labels, count_sets, label_ranks,
-    rank_scores, scan_curve, bin_rows,
+    rank_scores, scan_curve, keep_between, bin_rows,
 )  # fmt: skip
 TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}

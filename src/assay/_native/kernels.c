@@ -139,7 +139,6 @@ FAST static int pair_up(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k
             at[i] = (uint16_t)((both & 0xff) + (both >> 8) * square);
     return most < k;
 }
-
 static int count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k, int64_t *table, uint32_t *two) {
     int64_t cells = k * k * k * k;
     uint32_t *turn[4];
@@ -155,12 +154,10 @@ static int count_bytes(const uint8_t *a, const uint8_t *b, int64_t n, int64_t k,
     if (n % 2) table[a[n - 1] * k + b[n - 1]]++;
     return 1;
 }
-
 static void add_bytes(const uint32_t *two, int64_t k, int64_t *table) {
     for (int64_t first = 0, square = k * k; first < TURNS(k) * square; first++, two += square)
         for (int64_t c = 0; c < square; c++) table[first % square] += two[c], table[c] += two[c];
 }
-
 #define PAIRS_OF(T)                                                                                                    \
     if (w) weigh_##T(a, b, cell, w, n, k, (double *)table);                                                            \
     else if (cell) count_cells_##T(a, b, cell, n, k, table);                                                           \
@@ -224,7 +221,6 @@ LOOK_UP(int32_t, uint32_t, uint16_t) LOOK_UP(int64_t, uint64_t, uint16_t)
 #define LOOK(TYPE, T, C)                                                                                               \
     if (x->type == TYPE)                                                                                               \
         return look_##T##_##C((T *)x->data + start, n, low, table->data, size, ((C *)table->data)[size], code);
-
 static int64_t codes_of(const Arg *x, int64_t start, int64_t n, int64_t low, const Arg *table, void *code) {
     int64_t size = table->n - 1;
     if (size >= 0 && table->type == 'B') {
@@ -272,7 +268,7 @@ static PyObject *pair_values(PyObject *self, PyObject *const *args, Py_ssize_t n
     return PyLong_FromLongLong(found);
 }
 
-/* ---- means and spreads ------------------------------------------------------------------------------------------ */
+/* ---- numbers ----------------------------------------------------------------------------------------------------- */
 
 /* Sums of the deviations from `centre` and of their squares. */
 FAST static void spread(const double *x, int64_t n, double centre, double *first, double *second) {
@@ -290,7 +286,6 @@ FAST static void spread(const double *x, int64_t n, double centre, double *first
 typedef struct {
     double rows, centre, first, second;
 } Run;
-
 static int join(Run *run, const double *x, int64_t n) {
     double first, second;
     if (!run->rows) run->centre = x[0];
@@ -303,14 +298,10 @@ static int join(Run *run, const double *x, int64_t n) {
     }
     return isfinite(run->second);
 }
-
 static double mean_of(const Run *run) { return run->centre + run->first / run->rows; }
 static double m2_of(const Run *run) { return fmax(run->second - run->first * run->first / run->rows, 0); }
 
-/* ---- errors of numbers ------------------------------------------------------------------------------------------- */
-
 #define COLUMNS 6
-
 /* What metrics of error are means of: the part of the error above 0 and below, its square and size, the truth, and the
  * size as a share of the truth (0 where that is 0, which is counted). */
 #define SUM_ERRORS(T)                                                                                                  \
@@ -350,6 +341,32 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
     for (int j = 0; known && j < COLUMNS; j++) found[j] = mean_of(&run[j]), found[COLUMNS + j] = m2_of(&run[j]);
     if (known) *(int64_t *)x[3].data = zeros;
     return done(x, 4, known);
+}
+
+/* Which numbers lie from `low` to `high`, or are none; how many lie below. */
+FAST static int64_t mark(const double *v, int64_t n, double low, double high, uint8_t *inside) {
+    int64_t below = 0;
+    for (int64_t i = 0; i < n; i++) below += v[i] < low, inside[i] = !((v[i] < low) | (v[i] > high));
+    return below;
+}
+
+/* keep_between(values, ends (2,), kept): those are put at the start of `kept`; how many they are, and how many below */
+static PyObject *keep_between(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    if (take_all(args, nargs, x, 3, 2, NULL)) return NULL;
+    const double *v = x[0].data, *ends = x[1].data;
+    double *kept = x[2].data;
+    long long n = x[0].n, m = 0, below = 0;
+    int known = x[0].type == 'd' && x[1].type == 'd' && x[1].n == 2 && x[2].type == 'd' && x[2].n == n;
+    uint8_t inside[STRIP];
+    Py_BEGIN_ALLOW_THREADS
+    STRIPS(known, n) {
+        below += mark(v + start, size, ends[0], ends[1], inside);
+        for (int64_t i = 0; i < size; i++) kept[m] = v[start + i], m += inside[i];
+    }
+    Py_END_ALLOW_THREADS
+    give(x, 3);
+    return known ? Py_BuildValue("LL", m, below) : Py_NewRef(Py_None);
 }
 
 /* ---- order ------------------------------------------------------------------------------------------------------ */
@@ -412,8 +429,6 @@ static PyObject *sum_errors(PyObject *self, PyObject *const *args, Py_ssize_t na
         }                                                                                                              \
     }
 SORT(uint32_t) SORT(uint64_t)
-
-/* ---- curves ----------------------------------------------------------------------------------------------------- */
 
 /* Positive and negative rows with keys in low..low+span, sorted, and merged from the highest positive row down. Where
  * positive rows are few the negative ones are not sorted: most lie in cells of leading bits without a positive row. */
@@ -548,9 +563,7 @@ SORT(uint32_t) SORT(uint64_t)
         free(cells);                                                                                                   \
         return m;                                                                                                      \
     }
-RANK(uint32_t, 0x7f800000u)
-RANK(uint64_t, 0x7ff0000000000000ull)
-
+RANK(uint32_t, 0x7f800000u) RANK(uint64_t, 0x7ff0000000000000ull)
 #define RANK_OF(T)                                                                                                     \
     rank_##T(x[0].data, x[1].data, n, x[2].data, x[2].n, part, x[3].data, room, x[4].data, x[5].data, x[6].data,       \
              x[7].data, x[8].data, x[8].n);
@@ -581,8 +594,7 @@ FAST static double area_of(const int64_t *tp, const int64_t *fp, const int64_t *
 
 FAST static double precision_of(const int64_t *tp, const int64_t *fp, int64_t m) {
     double sum = m ? (double)tp[0] * (double)tp[0] / (double)(tp[0] + fp[0]) : 0;
-    int64_t i;
-    _Pragma("omp simd reduction(+ : sum)") for (i = 1; i < m; i++)
+    _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 1; i < m; i++)
         sum += (double)(tp[i] - tp[i - 1]) * ((double)tp[i] / (double)(tp[i] + fp[i]));
     return sum;
 }
@@ -591,15 +603,13 @@ FAST static double precision_of(const int64_t *tp, const int64_t *fp, int64_t m)
 #define MOST_OF(name, of)                                                                                              \
     FAST static double name(const int64_t *tp, const int64_t *fp, int64_t m, double p, double q, double square) {      \
         double most = 0;                                                                                               \
-        int64_t i;                                                                                                     \
-        _Pragma("omp simd reduction(max : most)") for (i = 0; i < m; i++) {                                            \
+        _Pragma("omp simd reduction(max : most)") for (int64_t i = 0; i < m; i++) {                                    \
             double t = (double)tp[i], f = (double)fp[i], here = of;                                                    \
             most = here > most ? here : most;                                                                          \
         }                                                                                                              \
         return most;                                                                                                   \
     }
-MOST_OF(lead_of, t / p - f / q)
-MOST_OF(f_beta_of, (1 + square) * t / (square * p + t + f))
+MOST_OF(lead_of, t / p - f / q) MOST_OF(f_beta_of, (1 + square) * t / (square * p + t + f))
 
 /* scan_curve(tp, fp, fp_above, given (positives, negatives, beta), result (1,), what) */
 static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
@@ -623,8 +633,6 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
     return done(x, 5, known);
 }
 
-/* ---- bins of probability ---------------------------------------------------------------------------------------- */
-
 #define MOST_BINS 1024
 
 /* The bin of each probability: an inner edge belongs to the bin above it; a product that rounds across an edge is put
@@ -643,13 +651,11 @@ FAST static int bins_of(const double *p, int64_t n, int32_t bins, int32_t *code)
     }
     return !wrong;
 }
-
 static int are_even(const double *edge, int64_t bins) {
     int even = bins > 0 && bins <= MOST_BINS && edge[1] == 1.0 / (double)bins;
     for (int64_t c = 0; even && c <= bins; c++) even = edge[c] == (c < bins ? c * edge[1] : 1);
     return even;
 }
-
 static void give_bins(const double *sum, const uint64_t *count, int64_t bins, double *found) {
     for (int64_t at = 0; at < 4 * bins; at++)
         found[at % bins] += (double)(uint32_t)count[at], found[bins + at % bins] += sum[at],
@@ -747,17 +753,13 @@ static PyObject *bin_rows(PyObject *self, PyObject *const *args, Py_ssize_t narg
             own[i] = mine, top[i] = most, others[i] = squares, before[i] = place, answer[i] = j;                       \
         }                                                                                                              \
     }
-ROW_FACTS(float, int32_t)
-ROW_FACTS(double, int64_t)
-
+ROW_FACTS(float, int32_t) ROW_FACTS(double, int64_t)
 #define WIDEN(T)                                                                                                       \
     for (int64_t i = 0; i < size; i++) code[i] = (int32_t)((const T *)x[1].data)[start + i];                           \
     break;
-
 #define FACTS_OF(T)                                                                                                    \
     if (k <= FEW_CLASSES) narrow_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);     \
     else wide_##T((T *)x[0].data + start * k, code, size, k, own, top, others, before, answer);
-
 /* The facts of a strip of rows. */
 #define FACTS_AT(start)                                                                                                \
     switch (x[1].type) {                                                                                               \
@@ -768,7 +770,6 @@ ROW_FACTS(double, int64_t)
     }                                                                                                                  \
     if (x[0].type == 'f') { FACTS_OF(float) }                                                                          \
     else { FACTS_OF(double) }
-
 static int facts_fit(const Arg *x, int64_t n, int64_t k) {
     if (x[0].n != n * k || k > INT32_MAX) return 0;
     return x[0].type && strchr("fd", x[0].type) && x[1].type && strchr("BHIq", x[1].type);
@@ -984,16 +985,14 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
     return done(x, 5, type != 0);
 }
 
-/* ---- module ------------------------------------------------------------------------------------------------------ */
-
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     METHOD(count_pairs), METHOD(look_up),    METHOD(pair_values),  METHOD(rank_scores), METHOD(scan_curve),
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
-    METHOD(row_facts),   {NULL, NULL, 0, NULL}};
+    METHOD(row_facts),   METHOD(keep_between), {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 5; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 6; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

@@ -10,6 +10,7 @@ Those marked `with_twin` are replaced by compiled ones where the package was bui
 from assay.kernels.counts import count_labels, count_pairs, count_sets, look_up, pair_values
 from assay.kernels.order import (
     count_below,
+    keep_between,
     label_ranks,
     rank_scores,
     scan_curve,
@@ -22,6 +23,6 @@ from assay.kernels.twin import Array, in_use
 
 __all__ = [
     "FEW_CLASSES", "Array", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",
-    "in_use", "join_moments", "label_ranks", "look_up", "moments", "pair_values", "rank_scores", "row_facts",
-    "scan_curve", "select_places", "sum_by", "sum_errors", "sum_facts", "tie_counts",
+    "in_use", "join_moments", "keep_between", "label_ranks", "look_up", "moments", "pair_values", "rank_scores",
+    "row_facts", "scan_curve", "select_places", "sum_by", "sum_errors", "sum_facts", "tie_counts",
 ]  # fmt: skip

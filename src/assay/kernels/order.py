@@ -20,6 +20,7 @@ from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = [
     "count_below",
+    "keep_between",
     "label_ranks",
     "rank_scores",
     "scan_curve",
@@ -170,7 +171,7 @@ def select_places(
     places is kept. sample: some of the numbers, evenly spread, that tell where that is: more are kept, in a second
     pass, should they mislead.
     """
-    low, high = _ends(np.sort(sample, axis=None), places / max(count, 1))
+    low, high = _ends(sample.ravel(), places / max(count, 1))
     with ThreadPoolExecutor(threads) as pool:
         parts = list(pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads))))
     kept, below = np.concatenate([held for held, _ in parts]), sum(under for _, under in parts)
@@ -184,24 +185,32 @@ def select_places(
     return np.asarray(np.partition(kept, own)[own])
 
 
-def _ends(ranked: Array, shares: Array) -> tuple[float, float]:
-    """Between which numbers those at some shares of the whole lie, as a sorted sample has it, by five deviations."""
-    reach = 2.5 * math.sqrt(len(ranked))
-    first, last = (shares * len(ranked))[[shares.argmin(), shares.argmax()]] if len(shares) else (0, 0)
-    low = ranked[int(first - reach)] if first > reach else -np.inf
-    return low, ranked[int(last + reach)] if last + reach < len(ranked) else np.inf
+def _ends(sample: Array, shares: Array) -> tuple[float, float]:
+    """Between which numbers those at some shares of the whole lie, as a sample (m,) has it, by five deviations."""
+    reach = 2.5 * math.sqrt(len(sample))
+    first, last = shares.min(initial=1) * len(sample) - reach, shares.max(initial=0) * len(sample) + reach
+    at = [place for place in (int(first), int(last)) if 0 <= place < len(sample)]
+    ranked = np.partition(sample, at) if at else sample
+    return ranked[int(first)] if first > 0 else -np.inf, ranked[int(last)] if last < len(sample) else np.inf
 
 
 def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, int]:
-    """The numbers from `low` to `high` and those that are none, and how many lie below."""
+    """As keep_between, of all pieces together."""
     held, below = [np.empty(0)], 0
     for piece in pieces:
-        values = piece()
-        outside = values < low
-        below += int(np.count_nonzero(outside))
-        outside |= values > high
-        held.append(values[np.logical_not(outside, out=outside)])
+        kept, under = keep_between(piece(), low, high)
+        held.append(kept)
+        below += under
     return np.concatenate(held), below
+
+
+@with_twin
+def keep_between(values: Array, low: float, high: float) -> tuple[Array, int]:
+    """The numbers (n,) from `low` to `high`, and those that are none, in their order; and how many lie below."""
+    outside = values < low
+    below = int(np.count_nonzero(outside))
+    outside |= values > high
+    return values[np.logical_not(outside, out=outside)], below
 
 
 def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:
