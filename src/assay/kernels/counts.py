@@ -13,7 +13,7 @@ from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = ["count_labels", "count_pairs", "count_sets", "look_up", "pair_values"]
 
-MANY = 8 * BLOCK  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
+MANY = 16 * BLOCK  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
 
 
 @with_twin
@@ -95,9 +95,11 @@ def pair_values(first: Array, second: Array, low: int, tables: tuple[Array, Arra
     Empty where one has none. No code is kept: those of a few rows, still in cache, are counted at once.
     """
     found = np.zeros((k, k), np.int64)
+    rooms = [np.empty(min(MANY, len(first)), table.dtype) for table in tables]
     for start in range(0, max(len(first), len(second)), MANY):
         parts = [values[start : start + MANY] for values in (first, second)]
-        codes = [look_up(part, low, table) for part, table in zip(parts, tables, strict=True)]
+        given = zip(parts, tables, rooms, strict=True)
+        codes = [look_up(part, low, table, room[: len(part)]) for part, table, room in given]
         if any(len(code) < len(part) for code, part in zip(codes, parts, strict=True)):
             return found[:0]
         found += count_pairs(codes[0], codes[1], k)
