@@ -54,9 +54,11 @@ class Groups(Protocol):
     """What says which group each row of a table belongs to: one key a group, and the codes (n,) of a batch's rows."""
 
     @property
-    def keys(self) -> tuple[tuple[Any, ...], ...]: ...
+    def keys(self) -> tuple[tuple[Any, ...], ...]:
+        """One key a group."""
 
-    def of_batch(self, batch: Predictions) -> Array: ...
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch."""
 
 
 class Keep(Protocol):

@@ -118,9 +118,11 @@ class Keeper(Protocol):
     keys: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, list[float]]  # where columns of numbers were cut
 
-    def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None: ...
+    def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None:
+        """How many batches of a pass have been folded, and their values; None where there are none."""
 
-    def keep(self, name: str, done: int, values: Mapping[Job, Any], *, now: bool) -> None: ...
+    def keep(self, name: str, done: int, values: Mapping[Job, Any], *, now: bool) -> None:
+        """Take them, to be saved at once if `now`, else when it is time."""
 
 
 def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper: Keeper | None = None) -> Folded:

@@ -43,6 +43,7 @@ class Understood(NamedTuple):
 
 
 def understood(call: Any, parameters: Mapping[str, Any]) -> Understood:
+    """What a callable, a scikit-learn scorer or a torchmetrics metric reads, says and accepts."""
     if all(hasattr(call, part) for part in ("reset", "update", "compute")):
         return _updated(call)
     if hasattr(call, "_score_func"):  # a scikit-learn scorer

@@ -69,10 +69,12 @@ class Facts:
 
     @property
     def best_epoch(self) -> float:
+        """Epoch of the lowest validation loss."""
         return float(self.epochs[self.best])
 
     @property
     def lowest(self) -> float:
+        """The lowest validation loss."""
         return float(self.val[self.best])
 
     @cached_property
@@ -99,6 +101,7 @@ class Facts:
 
     @property
     def good_range(self) -> tuple[float, float]:
+        """First and last epoch of those about as good as the best."""
         return float(self.epochs[self.good[0]]), float(self.epochs[self.good[-1]])
 
     @property
@@ -127,6 +130,7 @@ class Facts:
 
     @cached_property
     def z_val_after_best(self) -> float:
+        """How surely the validation loss rises from its lowest value on, in standard deviations (Kendall's test)."""
         return kendall_z(self.val[self.best :])
 
     @cached_property

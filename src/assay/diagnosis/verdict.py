@@ -67,6 +67,7 @@ def collapsed(f: Facts) -> bool:
 
 
 def too_short(f: Facts) -> bool:
+    """Fewer epochs than show a trend."""
     return len(f.val) < FEWEST
 
 
@@ -138,6 +139,7 @@ def plateau_high(f: Facts) -> bool:
 
 
 def cannot_tell(f: Facts) -> bool:
+    """The curves waver too much, or stay level and high."""
     return noisy(f) or level_but_high(f)
 
 
@@ -220,6 +222,7 @@ def disagrees(metric: MetricFacts, f: Facts) -> bool:
 
 
 def gap_widening(f: Facts) -> bool:
+    """The gap between validation and training loss grows, surely and by more than a hundredth of what is learnable."""
     if len(f.gap) < FEWEST:
         return False
     return f.z_gap > RISING and f.gap[-1] - f.gap[len(f.gap) // 3] > 0.01 * f.learnable

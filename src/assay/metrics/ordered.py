@@ -50,7 +50,7 @@ class Size:
 
     def per_row(self, rows: Rows) -> Array:
         """|truth - prediction|."""
-        error = np.subtract(rows.truth, rows.value, dtype=np.float64)
+        error = np.subtract(rows.truth, rows.value, dtype=np.float64)  # its own: `rows.residual` is shared
         return np.abs(error, out=error)
 
 
