@@ -195,6 +195,12 @@ def test_rows_can_be_read_as_arrow_pandas_and_polars():
     assert found.to_arrow()["class"].to_pylist()[1] == '["a", "a"]'
 
 
+def test_the_repr_of_figures_without_intervals_speaks_of_none():
+    p = table(["a", "b"] * 20, m=["a", "b"] * 19 + ["b", "a"])
+    assert repr(evaluate(p, "accuracy", intervals=False)).startswith("Evaluation: 40 rows, binary\n")
+    assert repr(evaluate(p, "accuracy", confidence=0.9)).startswith("Evaluation: 40 rows, binary, 90% intervals\n")
+
+
 def test_the_repr_shows_each_figure_with_its_interval():
     text = repr(evaluate(table(["a", "b"] * 50, m=["a", "b"] * 45 + ["b", "a"] * 5), "accuracy"))
     assert "accuracy  0.9000 [0.8256, 0.9448]" in text

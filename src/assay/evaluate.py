@@ -112,7 +112,8 @@ class Evaluation(Result):
         body = [
             [_figure_name(key), *(_cell(rows.get(model)) for model in self.models)] for key, rows in by_figure.items()
         ]
-        title = f"Evaluation: {self.n} rows, {self.task}, {self.confidence:.0%} intervals"
+        told = f", {self.confidence:.0%} intervals" if any(row.method for row in self.rows) else ""
+        title = f"Evaluation: {self.n} rows, {self.task}{told}"
         said = [
             f"{row.model}, {_figure_name((row.metric, row.class_, row.group))}: {row.note}"
             for row in self.rows
