@@ -25,13 +25,13 @@ from scipy.special import expit, gammaln, ndtri
 from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import t as student
 
-from assay.evaluate import evaluate
-from assay.metric import METRICS
-from assay.predictions import Predictions
-from assay.sample import Sample
-from assay.state import Confusion, ConfusionTable
+from assay.evaluation.evaluate import evaluate
+from assay.intervals.procedures import interval
+from assay.intervals.replicates import Sample
+from assay.metrics.base import METRICS
+from assay.states.confusion import Confusion, ConfusionTable
+from assay.table.predictions import Predictions
 from assay.table.schema import Schema
-from assay.uncertainty import interval
 
 try:
     import confidenceinterval

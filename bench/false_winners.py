@@ -27,11 +27,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import bdtr, stdtr
 
-from assay.compare import compare, holm
-from assay.predictions import Predictions
-from assay.ranktests import wilcoxon
-from assay.resampled import corrected_t
-from assay.winner import selected_best
+from assay.comparison.compare import compare
+from assay.comparison.corrections import holm
+from assay.comparison.fold_tests import corrected_t
+from assay.comparison.rank_tests import wilcoxon
+from assay.comparison.selection_bias import selected_best
+from assay.table.predictions import Predictions
 
 ALPHA, ROWS, WIDTH, RIDGE, NEAREST = 0.05, 200, 5, 1.0, 3
 TESTS = ("assay", "textbook t", "pooled rows", "naive t", "wilcoxon")
@@ -205,7 +206,7 @@ def dropped(folds: int, repeats: int, simulations: int, seed: int = 0) -> float:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer
 
-    from assay.budget.race import race
+    from assay.selection.race import race
 
     def columns(i: int) -> Any:
         return FunctionTransformer(np.take, kw_args={"indices": range(3 * i, 3 * i + 3), "axis": 1})

@@ -20,11 +20,11 @@ import numpy as np
 from sklearn.metrics import f1_score
 
 from assay.errors import AssayError
-from assay.evaluate import evaluate
-from assay.metric import METRICS
-from assay.predictions import Predictions
-from assay.resampling import REPLICATES
-from assay.state import Confusion
+from assay.evaluation.evaluate import evaluate
+from assay.intervals.resampling import REPLICATES
+from assay.metrics.base import METRICS
+from assay.states.confusion import Confusion
+from assay.table.predictions import Predictions
 
 ROWS, RUNS = 1_000_000, 7
 AVERAGES = ("macro", "micro", "weighted", "none")

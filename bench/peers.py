@@ -21,10 +21,10 @@ import numpy as np
 import pyarrow as pa
 import sklearn.metrics as sk
 
-from assay.evaluate import evaluate
+from assay.evaluation.evaluate import evaluate
 from assay.kernels import in_use
-from assay.metric import METRICS
-from assay.predictions import Predictions
+from assay.metrics.base import METRICS
+from assay.table.predictions import Predictions
 
 Case = tuple[str, str, Callable[[], list[float]], Callable[[], list[float]]]
 

@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
+from assay.core.registry import parameters as own_first
 from assay.errors import UnsupportedError
-from assay.metric import METRICS, Metric
-from assay.registry import parameters as own_first
+from assay.metrics.base import METRICS, Metric
 from assay.table.schema import TASKS, Schema
 
 DOCS = Path(__file__).parent

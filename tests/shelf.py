@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from assay.errors import UnsupportedError
-from assay.metric import METRICS
+from assay.metrics.base import METRICS
 from tables import TASKS
 from tables import tables as of_any_sign
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from assay.predictions import Predictions
+from assay.table.predictions import Predictions
 
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from assay.adapter import Adapter, aligned
-from assay.table.labels import Array, Label
+from assay.adapters.base import Adapter, aligned
+from assay.kernels import Array
+from assay.table.labels import Label
 from assay.table.schema import Task
 
 __all__ = ["Sklearn"]

@@ -11,8 +11,14 @@ from typing import Any
 
 import click
 
-from assay.cli.decisions import compare, demo, fuse, report, validate
-from assay.cli.findings import diagnose, evaluate, fairness, list_, merge, slices
+from assay.cli.audit import fairness, slices
+from assay.cli.catalog import list_
+from assay.cli.compare import compare
+from assay.cli.diagnose import diagnose
+from assay.cli.evaluate import evaluate, merge
+from assay.cli.fuse import fuse
+from assay.cli.report import demo, report
+from assay.cli.validate import validate
 from assay.errors import AssayError
 from assay.version import __version__
 

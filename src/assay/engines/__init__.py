@@ -1,1 +1,1 @@
-"""Distributed engines, one file each; the local engine, which needs nothing, is in `assay.engine`."""
+"""Distributed engines, one file each; the local engine, which needs nothing, is in `assay.engines.local`."""

@@ -1,7 +1,7 @@
 """The choice made for you: equal weights, unless fitted ones earn their keep on rows they were not fitted on.
 
->>> from assay.fusion import fuse
->>> from assay.predictions import Predictions
+>>> from assay.fusions.fuse import fuse
+>>> from assay.table.predictions import Predictions
 >>> y = [0.0, 1.0, 2.0, 3.0] * 10
 >>> high, low = [v + 0.2 for v in y], [v - 0.8 for v in y]
 >>> fused = fuse(Predictions.from_arrays(y, {"high": high, "low": low}, task="regression"))
@@ -11,10 +11,11 @@
 
 from dataclasses import replace
 
-from assay.folds import assign_folds
-from assay.fusion import FUSIONS, Fitted, Fusion, Pool, cross_losses
-from assay.predictions import Predictions
-from assay.table.labels import Array
+from assay.fusions.base import FUSIONS, Fusion, cross_losses
+from assay.fusions.convex import Fitted, Pool
+from assay.kernels import Array
+from assay.table.folds import assign_folds
+from assay.table.predictions import Predictions
 
 __all__ = ["Auto"]
 

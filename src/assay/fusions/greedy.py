@@ -1,6 +1,6 @@
 """Ensemble selection: models added one at a time, each as often as it helps, for any metric at all.
 
->>> from assay.predictions import Predictions
+>>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1, 0], {"a.proba": [0.2, 0.9, 0.4, 0.3], "b.proba": [0.1, 0.4, 0.9, 0.2]})
 >>> dict(Greedy(metric="accuracy").fit(p).weights)
 {'a': 0.5, 'b': 0.5}
@@ -12,11 +12,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.fusion import Fitted, Fusion, refuse_labels
-from assay.metric import METRICS, Metric
-from assay.pool import common_kind
-from assay.predictions import Predictions
-from assay.table.labels import Array
+from assay.fusions.base import Fusion, refuse_labels
+from assay.fusions.convex import Fitted, common_kind
+from assay.kernels import Array
+from assay.metrics.base import METRICS, Metric
+from assay.table.predictions import Predictions
 from assay.table.schema import Kind
 
 __all__ = ["Greedy"]

@@ -1,6 +1,6 @@
 """Weights fitted to the rows: the convex mixture of least log loss or squared error, exact and certified.
 
->>> from assay.predictions import Predictions
+>>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([1.0, 2.0] * 10, {"a": [1.1, 2.1] * 10, "b": [0.7, 1.7] * 10}, task="regression")
 >>> {model: round(weight, 3) for model, weight in Weighted(shrink=0).fit(p).weights.items()}
 {'a': 0.75, 'b': 0.25}
@@ -12,9 +12,10 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.fusion import Fitted, Fusion, Pool, refuse_labels
-from assay.predictions import Predictions
-from assay.table.labels import Array
+from assay.fusions.base import Fusion, refuse_labels
+from assay.fusions.convex import Fitted, Pool
+from assay.kernels import Array
+from assay.table.predictions import Predictions
 
 __all__ = ["Solution", "Weighted", "least_log_loss", "least_square"]
 

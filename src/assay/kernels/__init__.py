@@ -7,7 +7,9 @@ Those marked `with_twin` are replaced by compiled ones where the package was bui
 [[1, 1], [0, 1]]
 """
 
+from assay._native import FEW_CLASSES, Array
 from assay.kernels.counts import count_labels, count_pairs, count_sets, look_up, pair_values
+from assay.kernels.dispatch import in_use
 from assay.kernels.order import (
     count_below,
     keep_between,
@@ -17,9 +19,8 @@ from assay.kernels.order import (
     select_places,
     tie_counts,
 )
-from assay.kernels.probability import FEW_CLASSES, bin_rows, row_facts, sum_facts
+from assay.kernels.probability import bin_rows, row_facts, sum_facts
 from assay.kernels.sums import divide, join_moments, moments, sum_by, sum_errors
-from assay.kernels.twin import Array, in_use
 
 __all__ = [
     "FEW_CLASSES", "Array", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.kernels.twin import BLOCK, Array, with_twin
+from assay._native import Array
+from assay.kernels.dispatch import BLOCK, with_twin
 
 __all__ = ["count_labels", "count_pairs", "count_sets", "look_up", "pair_values"]
 

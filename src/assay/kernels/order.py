@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from assay._native import Array
+from assay.kernels.dispatch import BLOCK, with_twin
 from assay.kernels.sums import divide
-from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = [
     "count_below",

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from assay._native import FEW_CLASSES
+from assay._native import FEW_CLASSES, Array
 from assay.kernels.counts import count_pairs
+from assay.kernels.dispatch import BLOCK, with_twin
 from assay.kernels.sums import join_moments
-from assay.kernels.twin import BLOCK, Array, with_twin
 
 __all__ = ["FEW_CLASSES", "bin_rows", "row_facts", "sum_facts"]
 

@@ -8,7 +8,8 @@
 
 import numpy as np
 
-from assay.kernels.twin import Array, with_twin
+from assay._native import Array
+from assay.kernels.dispatch import with_twin
 
 __all__ = ["divide", "join_moments", "moments", "sum_by", "sum_errors"]
 

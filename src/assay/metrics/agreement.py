@@ -9,9 +9,9 @@ from typing import Literal
 
 import numpy as np
 
-from assay.metric import Metric, Ratio, mean_of_defined, name_left_out, ratio
-from assay.state import Confusion, Counts
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric, Ratio, mean_of_defined, name_left_out, ratio
+from assay.states.confusion import Confusion, Counts
 from assay.table.schema import Schema, Task
 
 __all__ = [

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Metric, RowMetric, ratio
-from assay.predictions import Rows
-from assay.state import Moments, State, Sums
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric, RowMetric, ratio
+from assay.states.base import State
+from assay.states.moments import Moments, Sums
+from assay.table.predictions import Rows
 from assay.table.schema import Task
 
 __all__ = ["MSLE", "RMSLE", "D2Tweedie", "GammaDeviance", "PoissonDeviance", "TweedieDeviance"]

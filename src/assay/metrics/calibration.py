@@ -13,11 +13,11 @@ from typing import Any, ClassVar, Literal, Self
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Metric, ratio
-from assay.nullband import NullBand, null_band, worst_bin_band
-from assay.reliability import GRID, Binned, Bins, Equal, Of, equal_mass
-from assay.state import State
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric, ratio
+from assay.states.base import State
+from assay.states.null_band import NullBand, null_band, worst_bin_band
+from assay.states.reliability import GRID, Binned, Bins, Equal, Of, equal_mass
 from assay.table.schema import Schema, Task
 
 __all__ = [

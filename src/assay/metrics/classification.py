@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import (
+from assay.kernels import Array
+from assay.metrics.base import (
     Average,
     Interval,
     Metric,
@@ -20,9 +21,8 @@ from assay.metric import (
     name_left_out,
     ratio,
 )
-from assay.predictions import Rows
-from assay.state import Confusion, Counts
-from assay.table.labels import Array
+from assay.states.confusion import Confusion, Counts
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = [

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Metric, ratio
-from assay.nullband import null_band
-from assay.reliability import Binned, ByClass, ClassBins, Equal, equal_mass
-from assay.state import State
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric, ratio
+from assay.states.base import State
+from assay.states.null_band import null_band
+from assay.states.reliability import Binned, ByClass, ClassBins, Equal, equal_mass
 from assay.table.schema import Schema
 
 __all__ = ["ACE", "ClasswiseECE"]

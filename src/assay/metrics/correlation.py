@@ -9,11 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.kernels import sum_by
-from assay.metric import Metric, ratio
-from assay.predictions import Rows
-from assay.state import State
-from assay.table.labels import Array
+from assay.kernels import Array, sum_by
+from assay.metrics.base import Metric, ratio
+from assay.states.base import State
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = ["CoMoments", "ConcordanceCorrelation", "Joint", "Pearson"]

@@ -10,12 +10,12 @@ from typing import Any, Self
 
 import numpy as np
 
+from assay.core.text import format_number
 from assay.errors import UnsupportedError
-from assay.metric import Metric, RowMetric, ratio
-from assay.predictions import Rows
-from assay.result import format_number
-from assay.state import Confusion, Counts
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric, RowMetric, ratio
+from assay.states.confusion import Confusion, Counts
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = ["ExpectedCost", "NetBenefit", "cost_matrix", "cost_text"]

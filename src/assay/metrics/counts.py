@@ -10,9 +10,9 @@ from typing import Any, ClassVar, Self
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Average, Metric
-from assay.state import Confusion, Counts
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Average, Metric
+from assay.states.confusion import Confusion, Counts
 from assay.table.schema import Schema, Task
 
 __all__ = ["ConfusionMatrix", "FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]

@@ -14,10 +14,11 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Interval, Metric, Pairing, RowMetric, ratio
-from assay.predictions import Rows
-from assay.state import Moments, State, Sums
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Interval, Metric, Pairing, RowMetric, ratio
+from assay.states.base import State
+from assay.states.moments import Moments, Sums
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = ["DCG", "LRAP", "MRR", "NDCG", "CoverageError", "MeanAveragePrecision", "OneError", "RankingLoss"]

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from assay.curve import CurveMetric
 from assay.errors import UnsupportedError
-from assay.kernels import scan_curve
-from assay.metric import Average, ratio
-from assay.order import Curve
-from assay.table.labels import Array
+from assay.kernels import Array, scan_curve
+from assay.metrics.base import Average, ratio
+from assay.metrics.curve import CurveMetric
+from assay.states.ranking import Curve
 
 __all__ = ["BestFBeta", "BestFBetaThreshold", "PrecisionAtRecall", "RecallAtPrecision"]
 

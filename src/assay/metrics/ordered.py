@@ -11,12 +11,11 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kept import Table, Values
-from assay.kernels import select_places
-from assay.metric import Metric, Pairing, ratio
-from assay.order import threads_for
-from assay.predictions import Rows
-from assay.table.labels import Array
+from assay.kernels import Array, select_places
+from assay.metrics.base import Metric, Pairing, ratio
+from assay.states.ranking import threads_for
+from assay.states.row_values import Table, Values
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE", "Spearman"]

@@ -11,13 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import sum_by
-from assay.metric import Metric, RowMetric, ratio
-from assay.predictions import Rows
-from assay.state import RowWise, State
-from assay.table.labels import Array
+from assay.kernels import Array, sum_by
+from assay.kernels.totals import FLOOR
+from assay.metrics.base import Metric, RowMetric, ratio
+from assay.states.base import RowWise, State
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
-from assay.totals import FLOOR
 
 __all__ = ["Brier", "D2Brier", "D2LogLoss", "LogLoss"]
 

@@ -6,9 +6,9 @@
 
 import numpy as np
 
-from assay.metric import RowMetric
-from assay.predictions import Rows
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import RowMetric
+from assay.table.predictions import Rows
 from assay.table.schema import Task
 
 __all__ = ["RPS", "Spherical"]

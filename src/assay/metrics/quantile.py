@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import RowMetric
-from assay.predictions import Rows
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.kernels.totals import OVER, UNDER
+from assay.metrics.base import RowMetric
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
-from assay.totals import OVER, UNDER
 
 __all__ = ["IntervalCoverage", "IntervalScore", "IntervalWidth", "Pinball", "QuantileCoverage"]
 

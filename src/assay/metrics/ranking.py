@@ -11,13 +11,12 @@ from typing import Literal
 
 import numpy as np
 
-from assay.curve import CurveMetric, OrderMetric
 from assay.errors import UnsupportedError
-from assay.kept import Ranked
-from assay.kernels import scan_curve, tie_counts
-from assay.metric import Average, Interval, Metric, mean_of_defined, ratio
-from assay.order import Curve, Order, Ranking
-from assay.table.labels import Array
+from assay.kernels import Array, scan_curve, tie_counts
+from assay.metrics.base import Average, Interval, Metric, mean_of_defined, ratio
+from assay.metrics.curve import CurveMetric, OrderMetric
+from assay.states.ranking import Curve, Order, Ranking
+from assay.states.row_values import Ranked
 from assay.table.schema import Schema
 
 __all__ = ["KS", "AveragePrecision", "Gain", "Gini", "Lift", "RocAuc", "RocAucOvo"]
@@ -237,7 +236,7 @@ class RocAucOvo(Metric):
     Same value as scikit-learn's roc_auc_score(multi_class="ovo").
     Source: Hand & Till (2001), Machine Learning 45:171-186.
 
-    >>> from assay.predictions import Predictions
+    >>> from assay.table.predictions import Predictions
     >>> p = Predictions.from_arrays(["a", "b", "c"], {"m.proba": [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.6, 0.2, 0.2]]})
     >>> state = RocAucOvo().state
     >>> RocAucOvo().compute(state.summary(state.observe(p.rows("m")), p.schema)).round(4).tolist()

@@ -6,9 +6,9 @@
 
 import numpy as np
 
-from assay.metric import Ratio
-from assay.state import Counts
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Ratio
+from assay.states.confusion import Counts
 
 __all__ = ["FalsePositiveRate", "SelectionRate"]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from assay.kept import Table, Values
-from assay.metric import Metric
-from assay.predictions import Rows
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.metrics.base import Metric
+from assay.states.row_values import Table, Values
+from assay.table.predictions import Rows
 from assay.table.schema import Task
 
 __all__ = ["CalibrationIntercept", "CalibrationSlope"]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.metric import Metric, RowMetric, ratio
-from assay.predictions import Rows
-from assay.state import Moments, Sums
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.kernels.totals import SIZE, SQUARE, TRUTH
+from assay.metrics.base import Metric, RowMetric, ratio
+from assay.states.moments import Moments, Sums
+from assay.table.predictions import Rows
 from assay.table.schema import Task
-from assay.totals import SIZE, SQUARE, TRUTH
 
 __all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance", "Huber", "WithinTolerance"]
 

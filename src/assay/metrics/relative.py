@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from assay.metric import Metric, RowMetric, ratio
-from assay.predictions import Rows
-from assay.state import Moments, Sums
-from assay.table.labels import Array
+from assay.kernels import Array
+from assay.kernels.totals import SHARE
+from assay.metrics.base import Metric, RowMetric, ratio
+from assay.states.moments import Moments, Sums
+from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
-from assay.totals import SHARE
 
 __all__ = ["MAPE", "SMAPE", "WMAPE"]
 

@@ -1,1 +1,1 @@
-"""The log formats that are read: one file each, found by `assay.reader.read_history`."""
+"""The log formats that are read: one file each, found by `assay.readers.base.read_history`."""

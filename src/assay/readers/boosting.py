@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.diagnosis.curves import History
-from assay.diagnosis.naming import better_of
 from assay.errors import SchemaError
-from assay.reader import Reader, load_json
+from assay.readers.base import Reader, load_json
+from assay.readers.history import History
+from assay.readers.naming import better_of
 
 __all__ = ["Boosting"]
 

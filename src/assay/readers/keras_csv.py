@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.diagnosis.curves import History
-from assay.reader import Reader, load_json, load_table
+from assay.readers.base import Reader, load_json, load_table
+from assay.readers.history import History
 
 __all__ = ["KerasCsv"]
 

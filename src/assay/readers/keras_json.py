@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.diagnosis.curves import History
-from assay.reader import Reader, load_json
+from assay.readers.base import Reader, load_json
+from assay.readers.history import History
 
 __all__ = ["KerasJson"]
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.diagnosis.curves import Cell, History
-from assay.reader import Reader, load_json, load_table, named_file
+from assay.readers.base import Reader, load_json, load_table, named_file
+from assay.readers.history import Cell, History
 
 __all__ = ["LightningCsv"]
 

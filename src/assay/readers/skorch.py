@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assay.diagnosis.curves import History
-from assay.reader import Reader, load_json
+from assay.readers.base import Reader, load_json
+from assay.readers.history import History
 
 __all__ = ["Skorch"]
 

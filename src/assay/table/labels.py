@@ -15,8 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnseenLabelError
-from assay.kernels import look_up, pair_values
-from assay.table.columns import Array, At, Column, at_row, first_null, from_numpy, one, plain, tidy
+from assay.kernels import Array, look_up, pair_values
+from assay.table.columns import At, Column, at_row, first_null, from_numpy, one, plain, tidy
 
 __all__ = ["Array", "Label", "coded", "declared", "encode", "pairs_of", "recode", "spellings"]
 

@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError
-from assay.table.columns import Array, At, Unnamed, at_row, numbers, plain, tidy, width
+from assay.kernels import Array
+from assay.table.columns import At, Unnamed, at_row, numbers, plain, tidy, width
 from assay.table.labels import coded, spellings
 from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
 

@@ -1,0 +1,193 @@
+"""Charts: one function a question, each returning the chart that notebook, report and web page share.
+
+>>> from assay.evaluation.evaluate import evaluate
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
+>>> leaderboard(evaluate(p, "accuracy")).to_dict()["title"]["text"]
+'Leaderboard by accuracy'
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from assay.charts.style import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
+from assay.comparison.compare import Comparison, Difference
+from assay.core.text import format_number
+from assay.errors import UnsupportedError
+from assay.evaluation.evaluate import Evaluation
+from assay.evaluation.figures import Row
+from assay.fusions.convex import LOSSES
+from assay.fusions.fuse import Fused
+from assay.metrics.base import METRICS
+from assay.metrics.resolve import DEFAULT
+
+__all__ = ["by_value", "differences", "fusion", "headline", "leaderboard", "oriented", "ranked", "shown_pairs"]
+
+MOST_PAIRS = 15
+
+
+def headline(evaluation: Evaluation) -> str:
+    """The metric that models are ranked by where none is named: f1 (mse in regression) if evaluated, else the first."""
+    whole = dict.fromkeys(row.metric for row in evaluation.rows if row.class_ is None and row.group is None)
+    if not whole:
+        raise UnsupportedError(
+            f"no metric here gives one figure a model ({', '.join(evaluation.metrics) or 'none evaluated'}); "
+            f"add one, as in f1(average=macro)"
+        )
+    return DEFAULT[evaluation.task] if DEFAULT[evaluation.task] in whole else next(iter(whole))
+
+
+def ranked(evaluation: Evaluation, metric: str, last: str | None = None) -> list[Row]:
+    """The row of each model, best first by the metric's direction; undefined ones at the end, then the model `last`."""
+    sign = {"higher": -1, "lower": 1}.get(METRICS.parse(metric).better, 0)
+    rows = [evaluation.get(model, metric) for model in evaluation.models]
+    return sorted(
+        rows, key=lambda r: (r.model == last, math.isnan(r.value), 0 if math.isnan(r.value) else sign * r.value)
+    )
+
+
+def leaderboard(
+    evaluation: Evaluation,
+    metric: str | None = None,
+    comparison: Comparison | None = None,
+    *,
+    baseline: str | None = None,
+) -> Chart:
+    """Who is best: a dot and its interval for each model, best first; models tied for best by `comparison` are shaded.
+
+    `metric` is one of those evaluated (default: f1, or mse in regression, else the first). The model named `baseline`
+    is drawn last and in grey.
+    """
+    import altair as alt
+
+    text = str(METRICS.parse(metric)) if metric else comparison.metric if comparison else headline(evaluation)
+    rows = ranked(evaluation, text, baseline)
+    order = [row.model for row in rows]
+    tied = comparison.tied if comparison is not None and len(comparison.tied) > 1 else ()
+    better = METRICS.parse(text).better
+    subtitle = f"{evaluation.confidence:.0%} intervals; {better} is better" + (
+        "; shaded: tied for best" if tied else ""
+    )
+    title = f"Leaderboard by {text}"
+    if all(math.isnan(row.value) for row in rows if row.model != baseline):
+        return finished(blank(f"{text} is undefined for every model: {_reason(rows[0])}"), title)
+    marks = [_mark(row, row.model in tied, row.model == baseline) for row in rows]
+    _move_aside(marks)
+    x = alt.X("value:Q", title=text, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True))
+    y = alt.Y("model:N", sort=order, title=None)
+    base = alt.Chart(data(marks), width=400, height=26 * len(rows)).encode(x=x, y=y)
+    shade = (
+        base.transform_filter("datum.tied").mark_bar(color=SHADE, height=26).encode(x=alt.value(0), x2=alt.value(400))
+    )
+    grey = alt.condition("datum.baseline", alt.value(MUTED), alt.value(SERIES[0]))
+    strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(x="low:Q", x2="high:Q", color=grey)
+    dot = base.mark_circle(size=70, opacity=1).encode(color=grey)
+    why = base.transform_filter("datum.value === null").mark_text(align="left", color=MUTED, dx=4)
+    layers = [*([shade] if tied else []), strip, dot, why.encode(x=alt.value(0), text="why:N")]
+    return finished(alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}")
+
+
+def _mark(row: Row, tied: bool, baseline: bool) -> dict[str, Any]:
+    known = math.isfinite(row.low) and math.isfinite(row.high)
+    ends = {"low": row.low if known else row.value, "high": row.high if known else row.value}
+    return {"model": row.model, "value": row.value, **ends, "tied": tied, "baseline": baseline, "why": _reason(row)}
+
+
+def _move_aside(marks: list[dict[str, Any]]) -> None:
+    """A baseline far from every model is told in words: on the same axis the models could not be told apart."""
+    models = [m for m in marks if not m["baseline"] and math.isfinite(m["value"])]
+    low, high = min(m["low"] for m in models), max(m["high"] for m in models)
+    for mark in marks:
+        away = max(low - mark["value"], mark["value"] - high)
+        if mark["baseline"] and away > 2 * (high - low):
+            value = format_number(mark["value"])
+            mark.update(value=None, low=None, high=None, why=f"{value}, off the axis")
+
+
+def _reason(row: Row) -> str:
+    return f"undefined: {row.note.replace('_', ' ')}" if math.isnan(row.value) else ""
+
+
+def oriented(pair: Difference, comparison: Comparison) -> tuple[str, str, float, float, float]:
+    """(a, b, difference, low, high) of a pair, turned round where needed so that the better model stands first."""
+    order = by_value(comparison)
+    if order.index(pair.a) > order.index(pair.b):
+        return pair.b, pair.a, -pair.difference, -pair.high, -pair.low
+    return pair.a, pair.b, pair.difference, pair.low, pair.high
+
+
+def by_value(comparison: Comparison) -> list[str]:
+    """The models compared, best first."""
+    sign = -METRICS.parse(comparison.metric).sign
+    return sorted(comparison.values, key=lambda m: (m != comparison.best, sign * comparison.values[m]))
+
+
+def shown_pairs(comparison: Comparison) -> list[Difference]:
+    """All pairs, best model and closest first; past fifteen, only those with the best."""
+    order = by_value(comparison)
+    pairs = sorted(comparison.pairs, key=lambda d: sorted((order.index(d.a), order.index(d.b))))
+    return pairs if len(pairs) <= MOST_PAIRS else [d for d in pairs if comparison.best in (d.a, d.b)]
+
+
+def differences(comparison: Comparison) -> Chart:
+    """How far apart two models are on the same rows: difference and interval a pair, against the line of no difference.
+
+    Filled dots are significant after Holm's correction, hollow ones are not. Past fifteen pairs, those with the best.
+    """
+    import altair as alt
+
+    title = f"Paired differences in {comparison.metric}"
+    if not comparison.pairs:
+        return finished(blank(f"{comparison.best} is the only model: nothing to compare"), title)
+    pairs = shown_pairs(comparison)
+    rows = [_pair(d, comparison) for d in pairs]
+    said = (
+        f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant after Holm's correction"
+    )
+    left = len(comparison.pairs) - len(pairs)
+    subtitle = said + (f"; {left} pairs without {comparison.best} are not drawn" if left else "")
+    x = alt.X("difference:Q", title=f"difference in {comparison.metric}", scale=alt.Scale(zero=True, nice=True))
+    y = alt.Y("pair:N", sort=[row["pair"] for row in rows], title=None, axis=alt.Axis(labelLimit=260))
+    base = alt.Chart(data(rows), width=340, height=26 * len(rows)).encode(x=x, y=y)
+    colour = alt.condition("datum.clear", alt.value(SERIES[0]), alt.value(MUTED))
+    strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(
+        x="low:Q", x2="high:Q", color=colour
+    )
+    fill = alt.condition("datum.clear", alt.value(SERIES[0]), alt.value(PAPER))
+    dot = base.mark_point(size=60, strokeWidth=2, opacity=1, filled=True).encode(fill=fill, stroke=colour)
+    zero = base.mark_rule(color=INK, strokeDash=[4, 4]).encode(x=alt.datum(0), y=alt.value(0), y2=alt.value("height"))
+    return finished(alt.layer(zero, strip, dot), title, subtitle)
+
+
+def _pair(pair: Difference, comparison: Comparison) -> dict[str, Any]:
+    a, b, difference, low, high = oriented(pair, comparison)
+    clear = pair.verdict != "not distinguishable"
+    known = math.isfinite(low) and math.isfinite(high)
+    ends = {"low": low if known else difference, "high": high if known else difference}
+    return {"pair": f"{a} − {b}", "difference": difference, **ends, "clear": clear}
+
+
+def fusion(fused: Fused) -> Chart:
+    """Whether fusing pays: the loss of every model and of the fused one, with the weight each was given."""
+    import altair as alt
+
+    weights: Mapping[str, float] = fused.weights
+    losses = {**fused.losses, fused.name: fused.loss}
+    rows = [
+        {
+            "model": m,
+            "loss": v,
+            "fused": m == fused.name,
+            "weight": f"weight {weights[m]:.2f}" if m in weights else "fused",
+        }
+        for m, v in losses.items()
+    ]
+    order = sorted(losses, key=lambda m: losses[m])
+    x = alt.X("loss:Q", title=LOSSES[fused.fitted.kind], scale=alt.Scale(zero=False, nice=True))
+    base = alt.Chart(data(rows), width=340, height=26 * len(rows))
+    base = base.encode(x=x, y=alt.Y("model:N", sort=order, title=None))
+    colour = alt.condition("datum.fused", alt.value(SERIES[1]), alt.value(SERIES[0]))
+    words = base.mark_text(align="left", dx=9, color=MUTED).encode(text="weight:N")
+    subtitle = f"Cross-fitted {LOSSES[fused.fitted.kind]}, lower is better; {fused.how}"
+    return finished(base.mark_circle(size=80, opacity=1).encode(color=colour) + words, "Fusing the models", subtitle)

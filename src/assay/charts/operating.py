@@ -1,0 +1,70 @@
+"""Operating points: charts of what a threshold costs and gains, seen as DET and as gain curves.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays([0, 1, 0, 1], {"m.score": [0.1, 0.9, 0.4, 0.3]})
+>>> gain(p).to_dict()["layer"][1]["encoding"]["x"]["title"]
+'share of rows taken, highest scores first'
+"""
+
+import numpy as np
+
+from assay.charts.performance import curves_of, guides, line, lines, of_what
+from assay.charts.points import Curve, prevalence, roc_curve
+from assay.charts.style import Chart, blank, finished
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+
+__all__ = ["det", "gain"]
+
+# Error rates that the axes of a DET curve name, and the least that is drawn.
+RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
+LEAST = 5e-4
+
+
+def det(predictions: Predictions) -> Chart:
+    """False negative against false positive rate at every threshold, both on the scale of the normal distribution.
+
+    Detection error trade-off: a straight line where scores of both kinds of rows are normal, and rates near 0 told
+    apart. Several classes: one against the rest, averaged, as in `roc`.
+    Source: Martin et al. (1997), Eurospeech 1895-1898.
+    """
+    import altair as alt
+
+    curves, said = curves_of(predictions, "DET curve", roc_curve)
+    if not curves:
+        return finished(blank("every row is of one class: the curve is undefined"), "DET curves")
+    turned = {m: Curve(_deviate(c.x), _deviate(1 - c.y), c.area) for m, c in curves.items()}
+    named = " : ".join(f"datum.value < {_deviate(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES)
+    ends = [float(_deviate(np.array(r))[()]) for r in (LEAST, 0.9)]
+    axis = alt.Axis(values=[float(_deviate(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''")
+    drawn = lines(turned, predictions.models, ("false positive rate", "false negative rate"), "linear", ends, axis)
+    return finished(guides(drawn), f"DET curves{of_what(predictions)}", f"Area under the ROC curve in the legend{said}")
+
+
+def gain(predictions: Predictions) -> Chart:
+    """Share of the positive rows found against the share of rows taken, highest scores first (binary tasks).
+
+    Cumulative gain: the diagonal is taking rows at random, the corner of the other line is ranking them perfectly.
+    """
+    if predictions.task != "binary":
+        raise UnsupportedError(f"a gain curve is of the positive class; this table's task is {predictions.task}")
+    curves, said = curves_of(predictions, "gain curve", roc_curve)
+    if not curves:
+        return finished(blank("every row is of one class: the curve is undefined"), "Cumulative gain")
+    share = prevalence(predictions)
+    taken = {m: Curve(share * c.y + (1 - share) * c.x, c.y, c.area) for m, c in curves.items()}
+    best = line([{"x": 0, "y": 0}, {"x": share, "y": 1}, {"x": 1, "y": 1}])
+    axes = ("share of rows taken, highest scores first", "share of the positive rows found")
+    drawn = lines(taken, predictions.models, axes, "linear")
+    title = f"Cumulative gain{of_what(predictions)}"
+    return finished(
+        guides(best, drawn), title, f"Area under the ROC curve in the legend{said}; dashed: a perfect ranking"
+    )
+
+
+def _deviate(rate: Array) -> Array:
+    """Normal deviates of rates, none below LEAST."""
+    from scipy.special import ndtri
+
+    return np.asarray(ndtri(np.clip(rate, LEAST, 1 - LEAST)))

@@ -1,0 +1,357 @@
+"""Diagrams: charts of predictions - where a model errs, how it ranks, how far its output can be trusted.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
+>>> confusion(p, "m").to_dict()["title"]["text"]
+'Confusion: m'
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from assay.calibration.threshold import Threshold
+from assay.charts.points import (
+    Curve,
+    confusion_counts,
+    precision_recall_curve,
+    prevalence,
+    reliability_bins,
+    residual_bins,
+    roc_curve,
+)
+from assay.charts.style import GRID, HEAT, INK, MUTED, SERIES, WARN, WHITE, Chart, blank, colours, data, finished
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+
+__all__ = [
+    "class_texts", "confusion", "confusions", "curves_of", "guides", "line", "lines", "of_what", "precision_recall",
+    "reliability", "residuals", "roc",
+]  # fmt: skip
+
+MOST_CLASSES = 30
+MOST_MODELS = 8
+TOP = 20
+Steps = Literal["linear", "step-before"]
+
+OUTCOMES = ("true and predicted", "missed", "false alarm", "neither")
+
+
+def confusion(predictions: Predictions, model: str) -> Chart:
+    """How often each class was taken for each other: a heat-map, colour by the share of the true class, counts as text.
+
+    With more than 30 classes: the twenty most frequent confusions. Multi-label: the four outcomes of each label.
+    """
+    _needs(predictions, [model], "label", "confusion")
+    title = f"Confusion: {model}"
+    if predictions.task == "multilabel":
+        rows, names = _outcomes(predictions, model), class_texts(predictions.classes)
+        said = "Rows of each label by outcome; colour is the share of all rows"
+        return finished(_heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said)
+    if predictions.schema.k > MOST_CLASSES:
+        return _top(predictions, model, title)
+    names = class_texts(predictions.classes)
+    said = "Rows by true and predicted class; colour is the share of the true class"
+    return finished(_heat(_cells(predictions, model), names, names, ("truth", "predicted")), title, said)
+
+
+def confusions(predictions: Predictions, model: str, top: int = TOP) -> list[tuple[str, str, float, float]]:
+    """The most frequent errors: truth, prediction, weight of the rows, share of the true class.
+
+    >>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
+    >>> confusions(p, "m")
+    [('b', 'a', 1.0, 0.5)]
+    """
+    table = np.array(confusion_counts(predictions, model), np.float64)
+    names, total = class_texts(predictions.classes), table.sum(axis=1)
+    np.fill_diagonal(table, 0)
+    order = np.argsort(-table, axis=None, kind="stable")[:top]
+    pairs = [divmod(int(at), len(names)) for at in order]
+    return [(names[t], names[p], float(table[t, p]), float(table[t, p] / total[t])) for t, p in pairs if table[t, p]]
+
+
+def roc(predictions: Predictions) -> Chart:
+    """True against false positive rate at every threshold, a curve a model, with the diagonal of chance.
+
+    Multi-class and multi-label: one class against the rest, averaged over classes (macro), as in roc_auc. With more
+    than eight models the eight of largest area are drawn.
+    """
+    curves, said = curves_of(predictions, "ROC curve", roc_curve)
+    if not curves:
+        return finished(blank("every row is of one class: the curve is undefined"), "ROC curves")
+    chance = line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+    axes = ("false positive rate", "true positive rate")
+    title = f"ROC curves{of_what(predictions)}"
+    return finished(
+        guides(chance, lines(curves, predictions.models, axes, "linear")),
+        title,
+        f"Area under each curve in the legend{said}{_average_of(predictions)}",
+    )
+
+
+def precision_recall(predictions: Predictions) -> Chart:
+    """Precision against recall at every threshold, as steps, with lines of equal F1 and the precision of guessing.
+
+    Binary: of the positive class. Otherwise one class against the rest, averaged over classes (macro) at equal recall.
+    """
+    curves, said = curves_of(predictions, "precision-recall curve", precision_recall_curve)
+    if not curves:
+        return finished(blank("no row is positive: the curve is undefined"), "Precision and recall")
+    share = prevalence(predictions)
+    guess = line([{"x": 0, "y": share}, {"x": 1, "y": share}])
+    steps = lines(curves, predictions.models, ("recall", "precision"), "step-before")
+    title = f"Precision and recall{of_what(predictions)}"
+    subtitle = f"Average precision in the legend{said}. Grey: equal F1; dashed: guessing{_average_of(predictions)}"
+    return finished(guides(_equal_f1(), guess, steps), title, subtitle)
+
+
+def trade_off(threshold: Threshold) -> Chart:
+    """Precision against recall as the threshold moves, over lines of equal F1; the threshold chosen is marked."""
+    import altair as alt
+
+    rows = [{"x": p.recall, "y": p.precision, "f1": p.f1} for p in threshold.points]
+    chosen = min(threshold.points, key=lambda p: abs(p.threshold - threshold.threshold), default=None)
+    x = alt.X("x:Q", title="recall", scale=alt.Scale(domain=[0, 1]))
+    y = alt.Y("y:Q", title="precision", scale=alt.Scale(domain=[0, 1]))
+    line = alt.Chart(data(rows)).mark_line(color=SERIES[0], strokeWidth=2).encode(x=x, y=y)
+    mark = [{"x": chosen.recall, "y": chosen.precision}] if chosen else []
+    dot = alt.Chart(data(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
+    title = f"Precision, recall and F1 of {threshold.model}"
+    subtitle = f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; grey lines: equal F1"
+    return finished(guides(_equal_f1(), line, dot), title, subtitle)
+
+
+def reliability(predictions: Predictions) -> Chart:
+    """Predicted probability against how often it came true, in bins of equally many rows; a panel a model.
+
+    On the diagonal probabilities can be taken at their word; below it the model is over-confident. Bars are 95 % Wilson
+    intervals. Binary: positive class; multi-class: the most probable class; multi-label: all labels together.
+    """
+    models = [m for m in predictions.models if predictions.schema.offers(m, "proba")][:MOST_MODELS]
+    _needs(predictions, models, "proba", "reliability")
+    rows = [{"model": m, **b._asdict()} for m in models for b in reliability_bins(predictions, m)]
+    title = "Reliability"
+    if not rows:
+        return finished(blank("no rows"), title)
+    what = {"binary": f"class {predictions.schema.positive}", "multiclass": "the most probable class"}
+    subtitle = f"Probability of {what.get(predictions.task, 'every label')}, ten bins of equally many rows"
+    return finished(_panels(_reliability_panel(rows, models), models), title, subtitle)
+
+
+def residuals(predictions: Predictions) -> Chart:
+    """Truth minus prediction along the predicted value, a panel a model: median, and the middle 50 % and 90 % of rows.
+
+    A median away from zero is bias; bands that widen say that errors grow with the value.
+    """
+    models = [m for m in predictions.models if predictions.schema.offers(m, "value")][:MOST_MODELS]
+    _needs(predictions, models, "value", "residuals")
+    rows = [{"model": m, **b._asdict()} for m in models for b in residual_bins(predictions, m)]
+    if not rows:
+        return finished(blank("no rows"), "Residuals")
+    subtitle = "Truth minus prediction: median (line), middle 50 % and 90 % of rows (bands)"
+    return finished(_panels(_residual_panel(rows), models), "Residuals", subtitle)
+
+
+def _needs(predictions: Predictions, models: Sequence[str], reads: str, chart: str) -> None:
+    lacking = [m for m in models if not predictions.schema.offers(m, reads)]
+    if lacking or not models:
+        who = f"model {lacking[0]!r} does not give" if lacking else f"no model of this {predictions.task} table gives"
+        raise UnsupportedError(f"the {chart} chart needs {reads}, which {who}; the table: {predictions!r}")
+
+
+def _scored(predictions: Predictions, chart: str) -> list[str]:
+    models = [] if predictions.task == "regression" else predictions.models
+    models = [m for m in models if predictions.schema.offers(m, "score")]
+    _needs(predictions, models, "score", chart)
+    return models
+
+
+def class_texts(classes: Sequence[Any]) -> list[str]:
+    """Class labels as text; where 1 and '1' would look the same, as Python writes them."""
+    plain = [str(label) for label in classes]
+    return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes]
+
+
+def of_what(predictions: Predictions) -> str:
+    """Which class a curve is of, for its title."""
+    if predictions.task == "binary":
+        return f" of class {predictions.schema.positive}"
+    return " (macro average)"
+
+
+def _average_of(predictions: Predictions) -> str:
+    return "" if predictions.task == "binary" else ". Each class against the rest, averaged"
+
+
+def _cells(predictions: Predictions, model: str) -> list[dict[str, Any]]:
+    table = confusion_counts(predictions, model)
+    names, total = class_texts(predictions.classes), np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
+    return [
+        {"row": t, "column": p, "n": float(table[i, j]), "share": float(table[i, j] / total[i, 0])}
+        for i, t in enumerate(names)
+        for j, p in enumerate(names)
+    ]
+
+
+def _outcomes(predictions: Predictions, model: str) -> list[dict[str, Any]]:
+    tables = confusion_counts(predictions, model)
+    found = []
+    for name, table in zip(class_texts(predictions.classes), tables, strict=True):
+        total = max(float(table.sum()), 1e-300)
+        counts: Sequence[Array] = (table[1, 1], table[1, 0], table[0, 1], table[0, 0])
+        for outcome, n in zip(OUTCOMES, counts, strict=True):
+            found.append({"row": name, "column": outcome, "n": float(n), "share": float(n) / total})
+    return found
+
+
+def _heat(rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str], axes: tuple[str, str]) -> Chart:
+    import altair as alt
+
+    # Colour is ink of growing strength, so that one picture serves light pages and dark ones.
+    size = max(15, min(64, 380 // max(len(down), 1)))
+    width = max(size, 84 if axes[1] == "" else 0) * len(across)
+    x = alt.X(
+        "column:N",
+        sort=list(across),
+        title=axes[1] or None,
+        axis=alt.Axis(labelAngle=_angle(across, size), labelLimit=110),
+    )
+    y = alt.Y("row:N", sort=list(down), title=axes[0], axis=alt.Axis(labelLimit=130))
+    base = alt.Chart(data(rows), width=width, height=size * len({r["row"] for r in rows})).encode(x=x, y=y)
+    strength = alt.FillOpacity(
+        "share:Q", scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=[0, 1]), legend=None
+    )
+    cells = base.mark_rect(fill=HEAT, stroke=GRID, strokeWidth=0.5).encode(fillOpacity=strength)
+    if len(down) > 20:
+        return cells
+    ink = alt.condition("datum.share > 0.35", alt.value(WHITE), alt.value(INK))
+    numbers = base.transform_filter("datum.n > 0").mark_text(fontSize=11 if size >= 28 else 9)
+    return cells + numbers.encode(text=alt.Text("n:Q", format=",.4~g"), color=ink)
+
+
+def _angle(names: Sequence[str], size: int) -> int:
+    return 0 if max(map(len, names), default=0) * 6.5 <= size or names == OUTCOMES else -45
+
+
+def _top(predictions: Predictions, model: str, title: str) -> Chart:
+    import altair as alt
+
+    found = confusions(predictions, model)
+    if not found:
+        return finished(blank("no errors"), title)
+    rows = [{"pair": f"{t} → {p}", "n": n, "share": share} for t, p, n, share in found]
+    order = [f"{t} → {p}" for t, p, _, _ in found]
+    y = alt.Y("pair:N", sort=order, title="truth → predicted")
+    base = alt.Chart(data(rows), width=420, height=20 * len(rows)).encode(x=alt.X("n:Q", title="rows"), y=y)
+    bars = base.mark_bar(color=SERIES[0], height=12, cornerRadiusEnd=2)
+    shares = base.mark_text(align="left", dx=5, color=MUTED).encode(text=alt.Text("share:Q", format=".0%"))
+    return finished(bars + shares, title, f"The {len(rows)} most frequent errors; percent of the true class")
+
+
+def curves_of(
+    predictions: Predictions, chart: str, curve: Callable[[Predictions, str], Curve | None]
+) -> tuple[dict[str, Curve], str]:
+    """The curves of the models that give scores, as `_largest` has them."""
+    return _largest(predictions, _scored(predictions, chart), curve)
+
+
+def _largest(
+    predictions: Predictions, models: Sequence[str], curve: Callable[[Predictions, str], Curve | None]
+) -> tuple[dict[str, Curve], str]:
+    """The curves to draw, largest area first, and a word where not all are."""
+    found = {m: made for m in models if (made := curve(predictions, m)) is not None}
+    best = sorted(found, key=lambda m: -found[m].area)
+    said = f"; the best {MOST_MODELS} of {len(best)} models" if len(best) > MOST_MODELS else ""
+    return {m: found[m] for m in best[:MOST_MODELS]}, said
+
+
+def lines(
+    curves: dict[str, Curve],
+    models: Sequence[str],
+    axes: tuple[str, str],
+    steps: Steps,
+    ends: Sequence[float] = (0, 1),
+    axis: Any = None,
+) -> Chart:
+    """The curves, each model in the colour of its place in the table, so that it has the same one in every chart."""
+    import altair as alt
+
+    names = {m: f"{m}  {c.area:.3f}" for m, c in curves.items()}
+    rows = [
+        {"model": names[m], "x": round(float(x), 4), "y": round(float(y), 4), "i": i}
+        for m, c in curves.items()
+        for i, (x, y) in enumerate(zip(c.x, c.y, strict=True))
+    ]
+    x, y = (
+        alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
+        alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
+    )
+    legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
+    lines = alt.Chart(data(rows)).mark_line(interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True)
+    return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
+
+
+def line(rows: list[dict[str, Any]]) -> Chart:
+    """A dashed line through the points, for comparison."""
+    import altair as alt
+
+    return alt.Chart(data(rows)).mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1).encode(x="x:Q", y="y:Q")
+
+
+def _equal_f1() -> Chart:
+    import altair as alt
+
+    rows = []
+    for f1 in (0.2, 0.4, 0.6, 0.8, 0.9):
+        recall = np.geomspace(f1 / (2 - f1), 1, 49)  # closer where the line is steep
+        precision = f1 * recall / (2 * recall - f1)
+        rows += [{"f1": f"F1 {f1}", "x": float(r), "y": float(p)} for r, p in zip(recall, precision, strict=True)]
+    base = alt.Chart(data(rows)).encode(x="x:Q", y="y:Q", detail="f1:N")
+    ends = alt.Chart(data([row for row in rows if row["x"] == 1])).encode(x="x:Q", y="y:Q", text="f1:N")
+    words = ends.mark_text(align="right", dx=-3, dy=-5, fontSize=9, color=MUTED)
+    return base.mark_line(color=GRID, strokeWidth=1.2) + words
+
+
+def guides(*layers: Chart) -> Chart:
+    """Layers as one square chart."""
+    import altair as alt
+
+    return alt.layer(*layers).properties(width=380, height=380)
+
+
+def _panels(panel: Chart, models: Sequence[str]) -> Chart:
+    import altair as alt
+
+    if len(models) == 1:
+        return panel
+    return panel.facet(alt.Facet("model:N", sort=list(models)), columns=2)
+
+
+def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Chart:
+    import altair as alt
+
+    line = [{"model": m, "predicted": at, "observed": at} for m in models for at in (0, 1)]
+    kept = [*({**row, "kind": "bin"} for row in rows), *({**row, "kind": "ideal"} for row in line)]
+    scale = alt.Scale(domain=[0, 1])
+    x = alt.X("predicted:Q", title="predicted probability", scale=scale)
+    y = alt.Y("observed:Q", title="share that came true", scale=scale)
+    base = alt.Chart(data(kept), width=260, height=260).encode(x=x, y=y)
+    bins = base.transform_filter("datum.kind == 'bin'")
+    ideal = base.transform_filter("datum.kind == 'ideal'").mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1)
+    bars = bins.mark_rule(color=SERIES[0], strokeWidth=1.5, opacity=0.55).encode(y=alt.Y("low:Q"), y2="high:Q")
+    line = bins.mark_line(color=SERIES[0], strokeWidth=1.5)
+    return alt.layer(ideal, bars, line, bins.mark_circle(color=SERIES[0], size=36, opacity=1))
+
+
+def _residual_panel(rows: list[dict[str, Any]]) -> Chart:
+    import altair as alt
+
+    x = alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False))
+    base = alt.Chart(data(rows), width=280, height=220).encode(x=x)
+    wide = base.mark_area(color=SERIES[0], opacity=0.16).encode(y=alt.Y("q05:Q", title="truth - predicted"), y2="q95:Q")
+    middle = base.mark_area(color=SERIES[0], opacity=0.28).encode(y="q25:Q", y2="q75:Q")
+    line = base.mark_line(color=SERIES[0], strokeWidth=1.8, point={"color": SERIES[0], "size": 20}).encode(y="median:Q")
+    zero = base.mark_rule(color=MUTED, strokeDash=[4, 4]).encode(y=alt.datum(0))
+    return alt.layer(wide, middle, zero, line)

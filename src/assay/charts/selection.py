@@ -1,0 +1,107 @@
+"""Charts of a search under a limited budget: races, rungs, costs and learning curves.
+
+>>> from assay.charts.style import spec_of
+>>> from assay.selection.store import Timing, Timings
+>>> spec_of(timings(Timings((Timing("svm", 0, 1.5, 0.1, 30),))))["title"]["text"]
+'Time to fit'
+"""
+
+from assay.charts.style import GOOD, INK, MUTED, SERIES, Chart, colours, data, finished
+from assay.selection.halving import Halving
+from assay.selection.learning_curve import LearningCurve
+from assay.selection.one_standard_error import Frugal
+from assay.selection.race import Race
+from assay.selection.store import Timings
+
+__all__ = ["frugal", "halving", "learning_curve", "race", "timings"]
+
+
+def race(found: Race) -> Chart:
+    """How many folds each model ran before it was dropped, or to the end."""
+    import altair as alt
+
+    rows = [
+        {
+            "model": r.model,
+            "folds": r.folds,
+            "fate": "finished" if r.dropped_after is None else "dropped",
+            "value": r.value,
+        }
+        for r in found.rows
+    ]
+    base = alt.Chart(data(rows), width=400, height=26 * len(rows)).encode(
+        x=alt.X("folds:Q", title="folds run", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("model:N", sort=[r.model for r in found.rows], title=None),
+        color=alt.Color(
+            "fate:N", scale=alt.Scale(domain=["finished", "dropped"], range=[SERIES[0], MUTED]), title=None
+        ),
+    )
+    subtitle = f"{found.fits_saved} of {found.fits + found.fits_saved} fits saved"
+    return finished(base.mark_bar(height=12), f"Race by {found.metric}", subtitle)
+
+
+def halving(found: Halving) -> Chart:
+    """Each model's figure at every number of rows, until it was left behind."""
+    return finished(_lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}")
+
+
+def learning_curve(found: LearningCurve) -> Chart:
+    """Each model's figure, with its interval, over the number of training rows."""
+    import altair as alt
+
+    rows = [r.__dict__ for r in found.rows]
+    models = list(dict.fromkeys(r.model for r in found.rows))
+    band = (
+        alt.Chart(data(rows))
+        .mark_area(opacity=0.15)
+        .encode(
+            x=alt.X("size:Q", scale=alt.Scale(type="log")),
+            y="low:Q",
+            y2="high:Q",
+            color=colours({m: m for m in models}, models, alt.Legend(title=None)),
+        )
+    )
+    chart = band + _lines(rows, "size", found.metric, log=True)
+    return finished(chart, f"Learning curve by {found.metric}", f"{found.confidence:.0%} intervals")
+
+
+def frugal(found: Frugal) -> Chart:
+    """Figure against cost; those within one standard error of the best are marked, and the one chosen is ringed."""
+    import altair as alt
+
+    rows = [{**r.__dict__, "chosen": r.model == found.chosen} for r in found.rows]
+    base = alt.Chart(data(rows), width=400, height=260).encode(
+        x=alt.X("cost:Q", title=found.cost_name),
+        y=alt.Y("value:Q", title=found.metric, scale=alt.Scale(zero=False)),
+    )
+    near = alt.condition("datum.within", alt.value(SERIES[0]), alt.value(MUTED))
+    dots = base.mark_circle(size=70, opacity=1).encode(color=near)
+    ring = base.transform_filter("datum.chosen").mark_point(size=220, color=GOOD, stroke=INK)
+    names = base.mark_text(align="left", dx=9).encode(text="model:N")
+    return finished(ring + dots + names, "What the best costs", f"chosen: {found.chosen}; best: {found.best}")
+
+
+def timings(found: Timings) -> Chart:
+    """Seconds to fit each model, fold by fold."""
+    import altair as alt
+
+    rows = [r.__dict__ for r in found.rows if not r.error]
+    models = list(dict.fromkeys(str(r["model"]) for r in rows))
+    base = alt.Chart(data(rows), width=400, height=26 * max(len(models), 1)).encode(
+        x=alt.X("fit_seconds:Q", title="seconds a fold"), y=alt.Y("model:N", sort=models, title=None)
+    )
+    return finished(base.mark_tick(thickness=2, color=SERIES[0]), "Time to fit")
+
+
+def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool = False) -> Chart:
+    """A line with points for each model."""
+    import altair as alt
+
+    models = list(dict.fromkeys(str(row["model"]) for row in rows))
+    x = alt.X(f"{over}:Q", title=f"{'training ' if log else ''}rows", scale=alt.Scale(type="log" if log else "linear"))
+    y = alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False))
+    legend = alt.Legend(title=None)
+    base = alt.Chart(data(rows), width=400, height=260).encode(
+        x=x, y=y, color=colours({m: m for m in models}, models, legend)
+    )
+    return base.mark_line() + base.mark_circle(size=40, opacity=1)

@@ -1,0 +1,171 @@
+"""Training: charts of what a run logged, with what the diagnosis found marked on them.
+
+>>> from assay.readers.history import History
+
+>>> from assay.diagnosis.diagnose import diagnose
+>>> run = History.from_lists(train_loss=[0.9, 0.6, 0.5, 0.4, 0.3], val_loss=[1.0, 0.8, 0.7, 0.75, 0.9], name="net")
+>>> training_curves(diagnose(run)).to_dict()["title"]["text"]
+'Training curves'
+"""
+
+import math
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from assay.charts.style import GOOD, INK, SERIES, WARN, Chart, blank, data, finished
+from assay.diagnosis.diagnose import Diagnosis, RunDiagnosis
+from assay.readers.history import Series
+
+__all__ = ["loss_curve", "metric_curve", "shortened", "training_curves"]
+
+LIMIT = 200
+RATIO = 50  # losses that span more than this are drawn on a logarithmic axis
+SPLITS = {"train": "training", "train_eval": "training, evaluated", "val": "validation", "test": "test"}
+WIDTH, HEIGHT = 380, 230
+
+
+def training_curves(diagnosis: Diagnosis) -> Chart:
+    """Is it over- or under-fitting: loss and a metric of each run, a row a run.
+
+    Shaded: the epochs as good as the best. Vertical lines: the best epoch, and where overfitting, divergence or
+    collapse begins. A tick at the top: a loss that was not a number. At most 200 vertices a curve, lows and highs kept.
+    """
+    import altair as alt
+
+    rows = [
+        alt.hconcat(*(p for p in (_panel(run, True), _panel(run, False)) if p is not None)) for run in diagnosis.runs
+    ]
+    chart = alt.vconcat(*rows) if len(rows) > 1 else rows[0]
+    said = "Shaded: as good as the best epoch. Dashed: the best epoch; orange: where it goes wrong"
+    return finished(chart, "Training curves", said, "; ".join(run.summary for run in diagnosis.runs))
+
+
+def loss_curve(run: RunDiagnosis) -> Chart:
+    """Training and validation loss of one run, with what the diagnosis found."""
+    chart = _panel(run, True)
+    chart = blank("no loss was logged") if chart is None else chart
+    return finished(chart, f"Loss of {run.name}", _marks_in_words(run), run.summary)
+
+
+def metric_curve(run: RunDiagnosis) -> Chart | None:
+    """The first metric besides the loss, with its own best epoch; None where none was logged."""
+    chart, name = _panel(run, False), next(iter(run.history.metrics), "")
+    best = next((m["best_epoch"] for m in run.metrics if m["metric"] == name), None)
+    said = "" if best is None else f"best at {run.history.unit} {best}"
+    return None if chart is None else finished(chart, f"{name} of {run.name}", said)
+
+
+def shortened(series: Series, limit: int = LIMIT) -> list[tuple[float, float]]:
+    """(epoch, value) of a curve; of a long one, the lowest and the highest value of each stretch.
+
+    >>> many = Series("val", "loss", tuple(range(10_000)), tuple(i % 100 for i in range(10_000)))
+    >>> len(shortened(many))
+    200
+    """
+    points = list(zip(series.epochs, series.values, strict=True))
+    if len(points) <= limit:
+        return points
+    kept: set[int] = set()
+    stretches = limit // 2
+    for s in range(stretches):
+        stretch = range(s * len(points) // stretches, (s + 1) * len(points) // stretches)
+        finite = [i for i in stretch if math.isfinite(points[i][1])] or [stretch[0]]
+        kept |= {min(finite, key=lambda i: points[i][1]), max(finite, key=lambda i: points[i][1])}
+    return [points[i] for i in sorted(kept)]
+
+
+def _marks_in_words(run: RunDiagnosis) -> str:
+    unit, said = run.history.unit, []
+    if run.good_range is not None and run.good_range[0] < run.good_range[1]:
+        said.append(f"shaded: {unit}s {run.good_range[0]:g} to {run.good_range[1]:g}, as good as the best")
+    if run.best_epoch is not None:
+        said.append(f"dashed: best {unit} {run.best_epoch:g}")
+    if run.onset is not None:
+        said.append(f"orange: {_onset_of(run)} from {unit} {run.onset:g}")
+    return "; ".join(said)
+
+
+def _onset_of(run: RunDiagnosis) -> str:
+    return {"overfit": "overfitting", "diverged": "divergence", "collapsed": "collapse"}.get(run.status, run.status)
+
+
+def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
+    """One axis: the curves of the loss, or of the first metric, over the epochs."""
+    import altair as alt
+
+    name = run.history.loss if loss else next(iter(run.history.metrics), None)
+    curves = [s for s in run.history.series if s.metric == name]
+    rows = [{"split": SPLITS[s.split], "epoch": e, "value": v} for s in curves for e, v in shortened(s)]
+    finite = [v for s in curves for v in s.values if math.isfinite(v)]
+    if not rows:
+        return None
+    x = alt.X("epoch:Q", title=run.history.unit, scale=alt.Scale(nice=False, zero=False))
+    y = alt.Y("value:Q", title=name, scale=_scale(finite, loss))
+    base = alt.Chart(data(rows), width=WIDTH, height=HEIGHT)
+    dots = {"size": 18, "filled": True} if len(rows) <= 80 else False
+    lines = base.mark_line(strokeWidth=2, strokeJoin="round", point=dots, clip=True)
+    layers = [*_marks(run, loss), lines.encode(x=x, y=y, color=_split_colours({row["split"] for row in rows}))]
+    lost = sorted({e for s in curves for e, v in zip(s.epochs, s.values, strict=True) if not math.isfinite(v)})
+    if lost:
+        layers.append(_lost(lost[:LIMIT]))
+    return alt.layer(*layers).properties(title=f"{run.name}: {name}")
+
+
+def _split_colours(present: Collection[object]) -> Any:
+    import altair as alt
+
+    shown = {"training": SERIES[0], "training, evaluated": SERIES[4], "validation": SERIES[1], "test": SERIES[2]}
+    shown = {name: colour for name, colour in shown.items() if name in present}
+    legend = alt.Legend(title=None, orient="bottom", offset=10, symbolType="stroke")
+    return alt.Color("split:N", scale=alt.Scale(domain=list(shown), range=list(shown.values())), legend=legend)
+
+
+def _scale(finite: Sequence[float], loss: bool) -> Any:
+    import altair as alt
+
+    low, high = min(finite, default=0.0), max(finite, default=1.0)
+    if loss and low > 0 and high / low > RATIO:
+        return alt.Scale(type="log")
+    return alt.Scale(zero=False)
+
+
+def _marks(run: RunDiagnosis, loss: bool) -> list[Chart]:
+    """Good range, best epoch and onset on the loss; its own best epoch on the metric."""
+    if not loss:
+        name = next(iter(run.history.metrics), None)
+        best = next((m["best_epoch"] for m in run.metrics if m["metric"] == name), None)
+        return [] if best is None else [_upright(best, INK, "best", dashed=True)]
+    marks = []
+    if run.good_range is not None and run.good_range[0] < run.good_range[1]:
+        marks.append(_shade(*run.good_range))
+    if run.best_epoch is not None:
+        marks.append(_upright(run.best_epoch, INK, "best", dashed=True))
+    if run.onset is not None:
+        marks.append(_upright(run.onset, WARN, _onset_of(run), dashed=False))
+    return marks
+
+
+def _shade(first: float, last: float) -> Chart:
+    import altair as alt
+
+    band = alt.Chart(data([{"from": first, "to": last}])).mark_rect(color=GOOD)
+    return band.encode(x=alt.X("from:Q"), x2="to:Q", y=alt.value(0), y2=alt.value(HEIGHT))
+
+
+def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> Chart:
+    import altair as alt
+
+    base = alt.Chart(data([{"epoch": epoch, "word": f"{word} {epoch:g}"}])).encode(x="epoch:Q")
+    line = base.mark_rule(color=colour, strokeDash=[5, 4] if dashed else [1, 0], strokeWidth=1.3)
+    down = 10 if dashed else 24  # so that two words on neighbouring epochs do not cover each other
+    text = base.mark_text(align="left", baseline="middle", dx=4, color=colour, fontSize=10)
+    return line + text.encode(y=alt.value(down), text="word:N")
+
+
+def _lost(epochs: Sequence[float]) -> Chart:
+    import altair as alt
+
+    ticks = alt.Chart(data([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(x="epoch:Q", y=alt.value(3))
+    first = alt.Chart(data([{"epoch": epochs[0], "word": "nan or inf"}])).encode(x="epoch:Q", y=alt.value(14))
+    marks = ticks.mark_tick(orient="vertical", color=WARN, thickness=2.5, size=12)
+    return marks + first.mark_text(align="right", dx=-4, color=WARN, fontSize=10).encode(text="word:N")

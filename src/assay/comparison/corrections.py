@@ -1,0 +1,39 @@
+"""Corrections."""
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+__all__ = ["holm"]
+
+Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """p-values corrected for all of them being looked at. Source: Holm (1979), Scand. J. Statistics 6:65-70.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    order = np.argsort(p)
+    factors = np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(np.asarray(p)[order] * factors), 1)
+    return [float(v) for v in adjusted]
+
+
+def benjamini_hochberg(p: Sequence[float]) -> list[float]:
+    """p-values corrected so that few of the verdicts are false. Source: Benjamini & Hochberg (1995), JRSS B 57:289-300.
+
+    >>> benjamini_hochberg([0.01, 0.04, 0.03])
+    [0.03, 0.04, 0.04]
+    """
+    order = np.argsort(p)[::-1]
+    factors = len(p) / np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.minimum.accumulate(np.asarray(p)[order] * factors), 1)
+    return [float(v) for v in adjusted]
+
+
+CORRECTIONS: dict[str, Correction] = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}

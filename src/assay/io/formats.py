@@ -1,0 +1,254 @@
+"""Files: Parquet, Arrow and CSV as Arrow tables, and back, written whole or not at all. What they mean is told in `io`.
+
+>>> import tempfile, pathlib
+>>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
+>>> write_table(pa.table({"y": ["cat", "dog"]}), path)
+>>> read_table(path).table.column("y").to_pylist()
+['cat', 'dog']
+"""
+
+import json
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from assay.core.atomic import beside
+from assay.errors import AssayError, ReadError, SchemaError, alike
+from assay.table.labels import Label
+
+__all__ = ["About", "File", "about_of", "expand", "is_text", "kind_of", "read_table", "refuse_twice", "write_table"]
+
+VERSION = 1
+SUFFIXES = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".ipc": "arrow",
+    ".csv": "csv",
+    ".tsv": "csv",
+}
+PACKED = (".gz", ".bz2", ".zst")
+KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
+
+
+class About(NamedTuple):
+    """What the metadata key `assay` tells of a table: nothing, where there is none."""
+
+    task: Any = None
+    classes: tuple[Label, ...] | None = None
+    positive: Label | None = None
+    models: tuple[str, ...] | None = None
+
+    def to_json(self) -> bytes:
+        """The metadata value, with the version of the format in front."""
+        return json.dumps({"version": VERSION, **self._asdict()}, ensure_ascii=False).encode()
+
+
+class File(NamedTuple):
+    """One file's table; `typed` tells whether its format keeps types (text files do not)."""
+
+    path: str
+    table: pa.Table
+    about: About = About()
+    typed: bool = True
+
+
+def expand(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+    """The files that paths, folders and glob patterns name, those of a folder or a pattern in sorted order."""
+    if not paths:
+        raise ReadError("no file is given; name at least one Parquet, Arrow or CSV file")
+    return [file for path in paths for file in _expand(path)]
+
+
+def _expand(path: str | os.PathLike[str]) -> list[Path]:
+    if not isinstance(path, str | os.PathLike):
+        raise ReadError(f"expected the path of a file; got {type(path).__name__} {path!r}")
+    found = Path(path)
+    try:
+        if found.is_dir():
+            files = sorted(f for f in found.iterdir() if f.is_file() and f.name[0] not in "._" and kind_of(f))
+            if not files:
+                raise ReadError(f"{path}: no table in this folder; {KNOWN}")
+            return files
+        if found.exists():
+            return [found]
+        from glob import glob, has_magic
+
+        if has_magic(str(path)):
+            matches = sorted(Path(f) for f in glob(str(path), recursive=True) if os.path.isfile(f))
+            if not matches:
+                raise ReadError(f"{path}: no file matches this pattern; check the path")
+            return matches
+        beside = os.listdir(found.parent) if found.parent.is_dir() else []
+    except (OSError, ValueError) as error:
+        raise error if isinstance(error, AssayError) else ReadError(f"{path}: cannot be opened ({error})") from error
+    close = alike(found.name, beside)
+    raise ReadError(f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path"))
+
+
+def kind_of(path: str | os.PathLike[str]) -> str | None:
+    """parquet, arrow or csv, by the suffix; None where it is another."""
+    name = os.fspath(path).lower()
+    packed = next((suffix for suffix in PACKED if name.endswith(suffix)), "")
+    kind = SUFFIXES.get(os.path.splitext(name.removesuffix(packed))[1])
+    return kind if not packed or kind == "csv" else None
+
+
+def is_text(kind: pa.DataType) -> bool:
+    """Whether a column of this type holds text, plain or as a dictionary."""
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def refuse_twice(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    """Refuse a file with two columns of one name."""
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise SchemaError(f"{path}: two columns are named {twice!r}; rename one")
+
+
+def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> File:
+    """One file as a table; in a text file the columns `as_text` are read as text whatever they look like."""
+    kind = kind_of(path)
+    if kind is None:
+        raise ReadError(f"{path}: the suffix does not tell the format; {KNOWN}")
+    try:
+        if os.path.getsize(path) == 0:
+            raise ReadError(f"{path}: the file is empty; write it again")
+        table = _READERS[kind](os.fspath(path), as_text)
+        # A damaged file may hold text that is not UTF-8, or offsets that point outside its buffers.
+        table.validate(full=True)
+        names = table.column_names
+        about = about_of(path, (table.schema.metadata or {}).get(b"assay"))
+    except UnicodeDecodeError as error:
+        raise ReadError(f"{path}: the column names are not UTF-8; save the file as UTF-8") from error
+    except AssayError:
+        raise
+    except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
+        why = str(error).replace(str(path), "").strip().split("\n")[0][:200]
+        damaged = "it may be truncated or not what its suffix says; write it again"
+        incomplete = "save it as UTF-8" if "UTF8" in why else "is every row complete?"
+        advice = incomplete if kind == "csv" else damaged
+        raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
+    refuse_twice(path, names)
+    return File(os.fspath(path), table, about, kind != "csv")
+
+
+def _read_parquet(path: str, _: Sequence[str]) -> pa.Table:
+    import pyarrow.parquet as parquet
+
+    with parquet.ParquetFile(path) as file:
+        schema, footer = file.schema_arrow, file.metadata
+    # Ids are nearly all distinct: a dictionary of them would only cost memory.
+    texts = [field.name for field in schema if is_text(field.type) and field.name != "id"]
+    with parquet.ParquetFile(path, read_dictionary=texts, metadata=footer) as file:
+        return file.read()
+
+
+def _read_arrow(path: str, _: Sequence[str]) -> pa.Table:
+    with pa.memory_map(path) as source:
+        if source.read(6) == b"ARROW1":
+            table = pa.ipc.open_file(source).read_all()
+        else:
+            source.seek(0)
+            table = pa.ipc.open_stream(source).read_all()
+    return table
+
+
+def _read_csv(path: str, as_text: Sequence[str]) -> pa.Table:
+    from pyarrow import csv
+
+    text = pa.dictionary(pa.int32(), pa.string())
+    with pa.input_stream(path, compression="detect") as source:
+        delimiter = _delimiter(path, source.read(1 << 16))
+    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+
+    def read(texts: Sequence[str]) -> pa.Table:
+        convert = csv.ConvertOptions(
+            column_types=dict.fromkeys(texts, text),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            auto_dict_encode=True,
+            auto_dict_max_cardinality=1000,
+        )
+        with pa.input_stream(path, compression="detect") as source:
+            return csv.read_csv(source, parse_options=parse, convert_options=convert)
+
+    table = read(as_text)
+    dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
+    if dates:
+        table = read([*as_text, *dates])  # a date is a label or a group here, and keeps its spelling
+    binary = [field.name for field in table.schema if _is_bytes(field.type)]
+    if binary:
+        raise ReadError(f"{path}: column {binary[0]!r} is not UTF-8 text; save the file as UTF-8")
+    return table
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_binary(kind.value_type if pa.types.is_dictionary(kind) else kind))
+
+
+def _delimiter(path: str, start: bytes) -> str:
+    """The commonest of tab, semicolon and comma in the header, outside quotes."""
+    header = re.sub(rb'"(?:[^"]|"")*"', b"", start).lstrip(b"\r\n").split(b"\n")[0]
+    counts = {"\t": header.count(b"\t"), ";": header.count(b";"), ",": header.count(b",")}
+    best = max(counts, key=lambda sign: counts[sign])
+    return best if counts[best] else "\t" if ".tsv" in path.lower() else ","
+
+
+_READERS = {"parquet": _read_parquet, "arrow": _read_arrow, "csv": _read_csv}
+
+
+def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
+    """What the value of the metadata key `assay` tells."""
+    if text is None:
+        return About()
+    try:
+        told = json.loads(text)
+        version = int(told["version"])
+        classes = None if told.get("classes") is None else tuple(told["classes"])
+        models = None if told.get("models") is None else tuple(map(str, told["models"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ReadError(f"{path}: its metadata 'assay' is not readable; remove it or write the file again") from error
+    if version > VERSION:
+        raise ReadError(
+            f"{path}: written in version {version} of the format; this assay reads up to {VERSION}. Update assay."
+        )
+    return About(told.get("task"), classes, told.get("positive"), models)
+
+
+def write_table(table: pa.Table, path: str | os.PathLike[str], by_dictionary: Sequence[str] = ()) -> None:
+    """Write a table in the format of the suffix; a reader sees the old file or the new one, never half of it."""
+    kind = kind_of(path)
+    if kind is None:
+        raise ReadError(f"{path}: the suffix does not tell the format to write; {KNOWN}")
+    with beside(path) as place:
+        if kind == "parquet":
+            import pyarrow.parquet as parquet
+
+            parquet.write_table(table, place, use_dictionary=list(by_dictionary))
+        elif kind == "arrow":
+            with pa.OSFile(place, "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
+                writer.write_table(table)
+        else:
+            _write_csv(table, place, os.fspath(path).lower())
+
+
+def _write_csv(table: pa.Table, place: str, name: str) -> None:
+    from pyarrow import csv
+
+    delimiter = "\t" if ".tsv" in name[-8:] else ","
+    packed = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}.get(os.path.splitext(name)[1])
+    header = delimiter.join('"' + column.replace('"', '""') + '"' for column in table.column_names)
+    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+    with pa.output_stream(place, compression=packed) as sink:
+        sink.write(header.encode() + b"\n")
+        options = csv.WriteOptions(include_header=False, delimiter=delimiter)
+        csv.write_csv(pa.Table.from_arrays(plain, table.column_names), sink, options)

@@ -1,0 +1,360 @@
+"""Layout: which column of a file is what (truth, model, id, group), and several tables as one wide table.
+
+>>> roles(["id", "y", "a.proba.cat", "age"], "y")["a.proba.cat"]
+Key(role='model', name='a', kind='proba', label='cat')
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import SchemaError
+from assay.io.formats import About, File, is_text
+from assay.kernels import Array
+from assay.table.columns import from_numpy, numbers, plain, tidy
+from assay.table.labels import Label, encode, spellings
+from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
+from assay.table.validation import unique
+
+__all__ = ["Key", "Part", "joined", "layout", "left_out", "parts", "roles", "stacked"]
+
+
+class Key(NamedTuple):
+    """What a column is: the truth (of one label), one kind of a model (of one class), or a further column by name."""
+
+    role: Literal["truth", "model", "column"]
+    name: str = ""
+    kind: Kind | None = None
+    label: str | None = None
+
+    def spelled(self, truth: str = "y") -> str:
+        """The name of the column in a wide table."""
+        if self.role == "column":
+            return self.name
+        name = truth if self.role == "truth" else self.name
+        return ".".join(text for text in (name, self.kind, self.label) if text is not None)
+
+
+ID = Key("column", "id")
+
+
+class Part(NamedTuple):
+    """Columns of one file, of one model in a long file, or of several of these put together."""
+
+    where: str
+    columns: Mapping[Key, pa.Array]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return len(next(iter(self.columns.values())))
+
+    @property
+    def models(self) -> list[str]:
+        """Names of the models in this part."""
+        return list(dict.fromkeys(key.name for key in self.columns if key.role == "model"))
+
+    @property
+    def truth(self) -> dict[str | None, pa.Array]:
+        """The truth by label; under None where it is one column."""
+        return {key.label: column for key, column in self.columns.items() if key.role == "truth"}
+
+    def take(self, rows: Array) -> "Part":
+        """The given rows, by a view where they follow each other."""
+        first = int(rows[0]) if len(rows) else 0
+        if len(rows) and rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
+            return self._replace(columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()})
+        index = from_numpy(rows)
+        return self._replace(columns={key: column.take(index) for key, column in self.columns.items()})
+
+
+def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
+    """wide: <model>.<kind> columns; long: kinds beside a `model` column; single: kinds alone; bare: none of these."""
+    rest = [name for name in names if name != truth and name not in SPECIAL]
+    if any(_declares(name) for name in rest if truth in names or not name.startswith(f"{truth}.")):
+        return "wide"
+    if any(_kind_alone(name) for name in rest):
+        return "long" if "model" in rest else "single"
+    return "bare"
+
+
+def roles(names: Sequence[str], truth: str, about: About | None = None, model: str = "") -> dict[str, Key]:
+    """The key of every column; `model` names the one that kinds without a prefix belong to."""
+    about = about or About()
+    alone = layout(names, truth) in ("long", "single")
+    labels = None if about.classes is None else {text for label in about.classes for text in spellings(label)}
+    found = {}
+    for name in names:
+        label = name.removeprefix(f"{truth}.")
+        if name == truth:
+            found[name] = Key("truth")
+        elif truth not in names and label not in (name, "") and (labels is None or label in labels):
+            found[name] = Key("truth", label=label)
+        elif name in SPECIAL:
+            found[name] = Key("column", name)
+        elif about.models is not None:
+            owner, _, kind = name.rpartition(".")
+            known = owner in about.models and kind in KINDS
+            found[name] = Key("model", owner, kind) if known else _key(name, alone, model)  # type: ignore[arg-type]
+        else:
+            found[name] = _key(name, alone, model)
+    return found
+
+
+def _key(name: str, alone: bool, model: str) -> Key:
+    if alone and _kind_alone(name):
+        kind, _, label = name.partition(".")
+        return Key("model", model, kind, label or None)  # type: ignore[arg-type]
+    if not alone and _declares(name):
+        return Key("model", *parse_column(name))
+    return Key("column", name)
+
+
+def _declares(name: str) -> bool:
+    model, kind, _ = parse_column(name)
+    return kind is not None and model not in ("", *BY_PART)
+
+
+def _kind_alone(name: str) -> bool:
+    head, dot, label = name.partition(".")
+    return name in KINDS or (head in BY_PART and bool(dot and label))
+
+
+def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -> list[Part]:
+    """The parts of one file: one, or in a long file one for each model."""
+    notes, names = [], []
+    keys = roles(file.table.column_names, truth, file.about, model)
+    for field in file.table.schema:
+        note = left_out(file.path, field, keys[field.name])
+        if note:
+            notes.append(note)
+        else:
+            names.append(field.name)
+    columns = {keys[name]: tidy(file.table.column(name), f"column {name!r}") for name in names}
+    if not columns:
+        raise SchemaError(f"{file.path} has no columns that can be used")
+    if file.about.classes is not None and classes is not None and not _same_labels(file.about.classes, classes):
+        columns = dict(pair for key, column in columns.items() for pair in _by_class(key, column, file.about.classes))
+    part = Part(file.path, columns, tuple(notes))
+    return _by_model(part) if layout(file.table.column_names, truth) == "long" else [part]
+
+
+def left_out(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:
+    """Why a column is not read: it is a further one whose values cannot name a group; "" for all others."""
+    unnamed = field.name in ("", "__index_level_0__")  # an index that a data frame wrote along
+    unfit = unnamed or pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
+    if key.role != "column" or not unfit:
+        return ""
+    return f"column {field.name!r} of {path} ({field.type}) is left out: it is no group of rows"
+
+
+def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
+    return [(type(x), x) for x in a] == [(type(x), x) for x in b]
+
+
+def _by_class(key: Key, column: pa.Array, classes: Sequence[Label]) -> Iterable[tuple[Key, pa.Array]]:
+    """A list column as one column a class: the classes wanted are in another order than those of the file."""
+    if not pa.types.is_fixed_size_list(column.type) or column.type.list_size != len(classes) or column.null_count:
+        return [(key, column)]
+    table = plain(column.flatten()).reshape(-1, len(classes))
+    return [(key._replace(label=str(label)), from_numpy(table[:, i])) for i, label in enumerate(classes)]
+
+
+def _by_model(part: Part) -> list[Part]:
+    """A long table as one part a model, in order of first appearance; kinds that a model leaves empty are dropped."""
+    codes, models = encode(part.columns[Key("column", "model")], "column 'model'")
+    found: list[Part] = []
+    for code, model in sorted(enumerate(models), key=lambda pair: int(np.argmax(codes == pair[0]))):
+        rows = part.take(np.flatnonzero(codes == code))
+        columns = {
+            key._replace(name=str(model)) if key.role == "model" else key: column
+            for key, column in rows.columns.items()
+            if key != Key("column", "model") and not (key.role == "model" and column.null_count == len(column))
+        }
+        found.append(Part(f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ()))
+    return found
+
+
+def stacked(shards: Sequence[Part]) -> Part:
+    """Parts of the same columns under one another."""
+    if len(shards) == 1:
+        return shards[0]
+    _refuse_twins(shards)
+    columns = {key: _stack(key, [(s.where, s.columns[key]) for s in shards]) for key in shards[0].columns}
+    if ID in columns:
+        try:
+            unique(columns[ID])
+        except SchemaError as error:
+            raise SchemaError(
+                f"{shards[0].where} and {len(shards) - 1} more have the same columns and so are read as pieces of one "
+                f"table, but {error} If each file is a model of its own, name its columns "
+                f"label, proba.<class>, score or value."
+            ) from error
+    return Part(shards[0].where, columns, tuple(note for s in shards for note in s.notes))
+
+
+def _refuse_twins(shards: Sequence[Part]) -> None:
+    """Without declared kinds and ids, files of the same truth are more likely models than pieces of one table."""
+    first, second = shards[:2]
+    if first.models or ID in first.columns or first.n != second.n or first.n < 2:
+        return
+    if all(_first_difference(column, second.truth[label]) is None for label, column in first.truth.items()):
+        raise SchemaError(
+            f"{first.where} and {second.where} have the same columns and the same truth. If each file is a model, "
+            f"name its columns label, proba.<class>, score or value; if they are pieces of one table, add an id column."
+        )
+
+
+def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
+    columns = [column for _, column in pieces if not pa.types.is_null(column.type)] or [pieces[0][1]]
+    kinds = {column.type for column in columns}
+    try:
+        if len(kinds) > 1 and all(map(is_text, kinds)):
+            to = pa.string()
+        elif len(kinds) > 1 and all(pa.types.is_integer(k) or pa.types.is_floating(k) for k in kinds):
+            to = pa.int64() if all(map(pa.types.is_integer, kinds)) else pa.float64()
+        else:
+            to = columns[0].type
+        cast = [c if c.type == to else c.cast(to) if len(c) else pa.nulls(0, to) for _, c in pieces]
+        return tidy(pa.chunked_array(cast, to), "column")
+    except (pa.ArrowException, ValueError) as error:
+        shown = "; ".join(f"{column.type} in {where}" for where, column in pieces[:3])
+        raise SchemaError(f"{_named(key)} has different types: {shown}; write it as one type") from error
+
+
+def joined(found: Sequence[Part]) -> Part:
+    """Parts of different models as one wide table: by id, or row by row where the truths agree."""
+    if len(found) == 1:
+        return found[0]
+    owner: dict[str, str] = {}
+    for part in found:
+        for model in part.models:
+            if model in owner:
+                raise SchemaError(
+                    f"model {model!r} is in both {owner[model]} and {part.where}, with different further columns; "
+                    f"give pieces of one table the same columns, and different models different names."
+                )
+            owner[model] = part.where
+    with_id = [part for part in found if ID in part.columns]
+    if len(with_id) == len(found):
+        return _merged(*_by_id(found))
+    if with_id:
+        lacking = next(part for part in found if ID not in part.columns)
+        raise SchemaError(
+            f"{lacking.where} has no id column while {with_id[0].where} has one; give all files an id column"
+        )
+    for part in found:
+        if part.n != found[0].n:
+            sizes = f"{found[0].where} has {found[0].n} rows, {part.where} has {part.n}"
+            raise SchemaError(f"{sizes}; without ids rows cannot be matched. Give all files an id column.")
+        if not part.truth:
+            raise SchemaError(
+                f"{part.where} has neither truth nor ids, so its rows cannot be matched; give it an id column"
+            )
+    return _merged(found, "without ids the rows cannot be matched otherwise: give all files an id column")
+
+
+def _by_id(found: Sequence[Part]) -> tuple[list[Part], str, tuple[str, ...]]:
+    """Parts with only the ids that all have, in the order of the first part; and a sentence on what was left out."""
+    import pyarrow.compute as compute
+
+    ids = [_id(part) for part in found]
+    text = is_text(ids[0].type)
+    for part, column in zip(found, ids, strict=True):
+        if is_text(column.type) != text and len(column):
+            raise SchemaError(
+                f"ids are {ids[0].type} in {found[0].where} but {column.type} in {part.where}; write them as one type"
+            )
+        unique_in(column, part.where)
+    places = [np.arange(found[0].n)]
+    for column in ids[1:]:
+        values = column if column.type == ids[0].type else column.cast(ids[0].type)
+        places.append(_or_minus_one(compute.index_in(ids[0], value_set=values)))
+    keep = np.logical_and.reduce([place >= 0 for place in places])
+    kept = int(keep.sum())
+    if not kept and any(part.n for part in found):
+        raise SchemaError(
+            f"no id of {found[0].where} is in all the other files; are these pieces of one table? Then give "
+            f"them the same columns, named <model>.<kind>."
+        )
+    parts = [part.take(place[keep]) for part, place in zip(found, places, strict=True)]
+    counts = "; ".join(f"{', '.join(part.models) or part.where}: {part.n}" for part in found)
+    left_out = any(part.n != kept for part in found)
+    note = f"Rows were joined by id: {kept} are in every file and were kept (rows given: {counts})."
+    return parts, "correct the files, or the ids", (note,) if left_out else ()
+
+
+def _or_minus_one(places: pa.Array) -> Array:
+    """Positions, -1 where there is none. (`fill_null` would import pandas where that is installed.)"""
+    known = pa.Array.from_buffers(places.type, len(places), [None, places.buffers()[1]], offset=places.offset)
+    return np.where(plain(places.is_null()), -1, plain(known)).astype(np.int64)
+
+
+def _id(part: Part) -> pa.Array:
+    column = part.columns[ID]
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def unique_in(ids: pa.Array, where: str) -> None:
+    """As `unique`, naming the file."""
+    try:
+        unique(ids)
+    except SchemaError as error:
+        raise SchemaError(f"in {where}: {error}") from error
+
+
+def _merged(found: Sequence[Part], remedy: str, notes: tuple[str, ...] = ()) -> Part:
+    """Parts of the same rows beside one another; what several of them hold must agree."""
+    columns = dict(found[0].columns)
+    came = dict.fromkeys(columns, found[0].where)
+    differing: dict[str, None] = {}
+    for part in found[1:]:
+        for key, column in part.columns.items():
+            if key not in columns:
+                columns[key], came[key] = column, part.where
+                continue
+            row = _first_difference(columns[key], column)
+            if row is None:
+                continue
+            if key.role == "column" and key.name not in SPECIAL:
+                differing[key.name] = None
+                continue
+            at = f"row {row}" + (f" (id {columns[ID][row].as_py()!r})" if ID in columns else "")
+            raise SchemaError(
+                f"{_named(key)} is {columns[key][row].as_py()!r} in {came[key]} but {column[row].as_py()!r} in "
+                f"{part.where} at {at}; {remedy}."
+            )
+    for name in differing:
+        del columns[Key("column", name)]
+        notes += (f"Column {name!r} is left out: it differs between the models' tables.",)
+    return Part(found[0].where, columns, tuple(note for part in found for note in part.notes) + notes)
+
+
+def _named(key: Key) -> str:
+    if key.role == "model":
+        return f"{key.kind} of model {key.name!r}"
+    label = f" of label {key.label!r}" if key.label else ""
+    return f"the truth{label}" if key.role == "truth" else f"column {key.name!r}"
+
+
+def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
+    """The first row where two columns differ; numbers may differ by the rounding of float32."""
+    if a.equals(b):
+        return None
+    a, b = (c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in (a, b))
+    if a.null_count or b.null_count or is_text(a.type) != is_text(b.type) or pa.types.is_nested(a.type):
+        return next((i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x.as_py() != y.as_py()), None)
+    if is_text(a.type):
+        differ: Array = plain(pa.chunked_array([a, b]).combine_chunks().dictionary_encode().indices)
+        differ = differ[: len(a)] != differ[len(a) :]
+    else:
+        differ = ~np.isclose(_number(a), _number(b), rtol=1e-6, atol=0, equal_nan=True)
+    return int(np.argmax(differ)) if differ.any() else None
+
+
+def _number(column: pa.Array) -> Any:
+    return numbers(column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column, "column")

@@ -1,0 +1,289 @@
+"""Read and write the predictions table: Parquet, Arrow and CSV; wide, long, or one file a model.
+
+>>> import tempfile, pathlib
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["cat", "dog"], {"a": ["cat", "cat"]}, classes=["cat", "dog"])
+>>> read(write(p, pathlib.Path(tempfile.mkdtemp()) / "p.parquet")) == p
+True
+"""
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from assay.errors import AssayError, SchemaError, UnsupportedError
+from assay.io.formats import About, File, expand, is_text, kind_of, read_table, write_table
+from assay.io.layout import Key, Part, joined, layout, parts, roles, stacked
+from assay.io.undeclared import Asked, distinct, with_bare_models
+from assay.kernels import Array
+from assay.table.columns import from_numpy
+from assay.table.labels import Label, declared
+from assay.table.outputs import Given, gathered
+from assay.table.predictions import Predictions, assemble, counting
+from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
+
+__all__ = ["Source", "asked_of", "checked", "read", "table_of", "write"]
+
+# What every verb takes: a table, or the path or paths that hold one.
+Source: TypeAlias = Predictions | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+# Spellings of a missing value in text files. A class may bear such a name, but then it must be declared.
+MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "N/A", "n/a", "null", "NULL"})
+
+
+def read(
+    *paths: str | os.PathLike[str],
+    truth: str = "y",
+    task: Task | None = None,
+    classes: Sequence[Label] | None = None,
+    positive: Label | None = None,
+    models: Sequence[str] | None = None,
+) -> Predictions:
+    """The predictions table in one or several files, folders or glob patterns (.parquet, .arrow, .csv, .csv.gz, ...).
+
+    Layouts, told apart by the names of the columns:
+
+    - wide: columns <model>.label, <model>.proba.<class>, <model>.score, <model>.value, <model>.interval.low and .high,
+      ... for each model;
+    - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched by id or position;
+    - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are matched by id;
+    - pieces: several files of the same wide or long columns are put under one another.
+
+    Rows that are not in every file are left out, and `notes` says how many. Further columns are id, weight, fold,
+    split, cluster, and groups. Columns that declare no kind are models when `models` names them, or when no column
+    declares a kind and their values are labels of the truth (numbers, in a regression).
+
+    The arguments override what the files' metadata says. Text files keep no types: what looks like whole numbers is
+    read as numbers unless `classes` says text. Raises ReadError for a file that cannot be read, SchemaError for a table
+    that cannot be used; both begin with the path.
+    """
+    files = [read_table(path) for path in expand(paths)]
+    asked = asked_of(files, truth, task, classes, positive, models)
+    try:
+        files = _text_labels(files, asked)
+        found = [part for file, name in zip(files, _stems(files), strict=True) for part in _parts(file, name, asked)]
+        shards: dict[frozenset[Key], list[Part]] = {}
+        for part in found:
+            shards.setdefault(frozenset(part.columns), []).append(part)
+        table = joined([stacked(pieces) for pieces in shards.values()])
+        return counting(checked(with_bare_models(table, asked), asked))
+    except AssayError as error:
+        if str(error).startswith(tuple(f"{file.path}: " for file in files)):
+            raise
+        more = f" and {len(files) - 2} more" if len(files) > 2 else ""
+        raise type(error)(f"{', '.join(file.path for file in files[:2])}{more}: {error}") from error
+
+
+def table_of(source: Source) -> Predictions:
+    """The table itself, or the one that a path or several paths hold: what every verb takes."""
+    if isinstance(source, Predictions):
+        return source
+    if hasattr(source, "narrowed"):
+        raise UnsupportedError(
+            "a stream can be evaluated, and nothing else; read its files into memory: assay.read(...)"
+        )
+    if not isinstance(source, str | os.PathLike | Iterable) or isinstance(source, Mapping):
+        raise UnsupportedError(
+            f"expected predictions, or the path of a file or of several that hold them; got {type(source).__name__}"
+        )
+    return read(source) if isinstance(source, str | os.PathLike) else read(*source)
+
+
+def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
+    """Write the table in wide form, in the format of the suffix, as a whole or not at all; returns the path.
+
+    Parquet and Arrow keep everything, with the probabilities of a model as one list column. CSV has a column for each
+    class and keeps no types, no order of the classes and no declared positive class.
+    """
+    by_class = kind_of(path) == "csv"
+    columns = dict(_columns(predictions, by_class))
+    names = [key.spelled() for key in columns]
+    schema = predictions.schema
+    positive = schema.positive if schema.positive_declared else None
+    about = About(schema.task, schema.classes, positive, tuple(predictions.models))
+    read_as = roles(names, "y", None if by_class else about)
+    for name, key in zip(names, columns, strict=True):
+        if names.count(name) > 1 or read_as[name] != key:
+            raise SchemaError(
+                f"{path}: column {name!r} would not be read back as what it is; rename the model, class or group column"
+            )
+    table = pa.table(dict(zip(names, columns.values(), strict=True)))
+    if not by_class:
+        table = table.replace_schema_metadata({b"assay": about.to_json()})
+    texts = [
+        name for name, column in zip(names, columns.values(), strict=True) if is_text(column.type) and name != "id"
+    ]
+    write_table(table, path, texts)
+    return Path(path)
+
+
+def asked_of(
+    files: Sequence[File], truth: str, task: Task | None, classes: Any, positive: Any, models: Sequence[str] | None
+) -> Asked:
+    """What the caller says of the files, and where that is nothing, what their metadata says."""
+    about = next((file.about for file in files if file.about.task is not None), About())
+    if isinstance(models, str):
+        raise SchemaError(f"models must be a list of names; got the text {models!r}")
+    labels = declared(classes) if classes is not None else about.classes or None
+    # Other classes than the file's may make a binary table one of more classes.
+    told = about.task if classes is None or about.task in ("multilabel", "regression") else None
+    if task == "regression":
+        labels = None
+    if positive is None and about.positive is not None and labels and about.positive in labels:
+        positive = about.positive if task in (None, "binary") else None
+    return Asked(truth, task or told, labels, positive, None if models is None else tuple(models))
+
+
+def _stems(files: Sequence[File]) -> list[str]:
+    """The files' names without folder and suffix; with the folder where two are alike."""
+    stems = [_stem(file.path) for file in files]
+    if len(set(stems)) == len(stems):
+        return stems
+    return [f"{Path(file.path).absolute().parent.name}/{stem}" for file, stem in zip(files, stems, strict=True)]
+
+
+def _stem(path: str) -> str:
+    name = Path(path).name
+    packed = os.path.splitext(name)[1].lower() in (".gz", ".bz2", ".zst")
+    return os.path.splitext(os.path.splitext(name)[0])[0] if packed else os.path.splitext(name)[0]
+
+
+def _parts(file: File, name: str, asked: Asked) -> list[Part]:
+    try:
+        return parts(file, asked.truth, name, asked.classes)
+    except SchemaError as error:
+        raise SchemaError(f"{file.path}: {error}") from error
+
+
+def _text_labels(files: Sequence[File], asked: Asked) -> list[File]:
+    """Text files have no types: where any label is text, all are, also in a column that looks like numbers."""
+    if asked.task in ("regression", "multilabel"):
+        return list(files)
+    names = [_label_columns(file, asked) for file in files]
+    kinds = [file.table.schema.field(name).type for file, labels in zip(files, names, strict=True) for name in labels]
+    if any(map(is_text, kinds)) or (asked.classes and isinstance(asked.classes[0], str)):
+        files = [_as_text(file, labels, asked) for file, labels in zip(files, names, strict=True)]
+    for file, labels in zip(files, names, strict=True):
+        if not file.typed:
+            _refuse_missing(file, labels, asked)
+    return list(files)
+
+
+def _label_columns(file: File, asked: Asked) -> list[str]:
+    names = file.table.column_names
+    found = [asked.truth] if asked.truth in names else []
+    for name, key in roles(names, asked.truth, file.about).items():
+        bare = key.role == "column" and name in (asked.models or ()) and name not in SPECIAL
+        if bare or (key.role == "model" and key.kind == "label" and key.label is None):
+            found.append(name)
+    return found
+
+
+def _as_text(file: File, labels: list[str], asked: Asked) -> File:
+    schema, names = file.table.schema, file.table.column_names
+    if file.typed:
+        return file
+    wrong = [name for name in labels if not is_text(schema.field(name).type)]
+    bare = [
+        name
+        for name in names
+        if layout(names, asked.truth) == "bare"
+        and asked.truth in names
+        and name not in (asked.truth, *SPECIAL)
+        and not (is_text(schema.field(name).type) or pa.types.is_null(schema.field(name).type))
+    ]
+    if not wrong and not bare:
+        return file
+    again = read_table(file.path, [*wrong, *bare]).table
+    known = set(distinct(again.column(asked.truth))) if bare else set()
+    kept = {name: again.column(name) for name in wrong}
+    kept |= {name: again.column(name) for name in bare if set(distinct(again.column(name))) <= known}
+    return file._replace(table=pa.table({name: kept.get(name, file.table.column(name)) for name in names}))
+
+
+def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
+    by_class = {parse_column(name)[2] or name.partition(".")[2] for name in file.table.column_names}
+    known = {str(label) for label in asked.classes or ()} | (by_class - {""})
+    for name in labels:
+        column = file.table.column(name)
+        if not is_text(column.type):
+            continue
+        found = [text for text in distinct(column) if text in MISSING and text not in known]
+        if found:
+            row = next(i for i, cell in enumerate(column) if cell.as_py() == found[0])
+            at = f"row {row}" + (f" (id {file.table['id'][row].as_py()!r})" if "id" in file.table.column_names else "")
+            raise SchemaError(
+                f"{file.path}: column {name!r} has no label at {at}: it holds {found[0]!r}. Fill it or drop the row; "
+                f"if this is a class, declare it: classes=[...]."
+            )
+
+
+def checked(table: Part, asked: Asked) -> Predictions:
+    """The parts by their roles, through the door."""
+    given: dict[str, Given] = {}
+    columns = {}
+    for key, column in table.columns.items():
+        if key.role == "model":
+            gathered(given, key.name, key.kind, key.label, column)
+        elif key.role == "column":
+            columns[key.name] = column
+    weight = columns.pop("weight", None)
+    y: Any = table.truth
+    task = asked.task
+    if None in y:
+        y = y[None]
+    elif task is None:
+        task = "multilabel"
+    return assemble(
+        y,
+        given,
+        columns,
+        classes=asked.classes,
+        task=task,
+        positive=asked.positive,
+        weight=weight,
+        notes=table.notes,
+        like=asked.like,
+    )
+
+
+def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
+    """Every column of the table to write, with what it is."""
+    many = p.task == "multilabel"
+    found = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
+    found += _spread(Key("truth"), p.truth, p.classes) if many else [(Key("truth"), _labelled(p, p.truth))]
+    for model, kinds in p.outputs.items():
+        for kind, values in kinds.items():
+            key = Key("model", model, kind)
+            if kind in BY_PART and values.ndim == 2:
+                names = ENDS if kind == "interval" else p.classes
+                found += _spread(key, values, names) if by_class else [(key, _listing(values))]
+            else:
+                found.append((key, _labelled(p, values) if kind == "label" else from_numpy(values)))
+    if p.weight is not None:
+        found.append((Key("column", "weight"), from_numpy(p.weight)))
+    return found + [(Key("column", name), column) for name, column in p.columns.items() if name != "id"]
+
+
+def _spread(key: Key, values: Array, classes: Sequence[Label]) -> list[tuple[Key, pa.Array]]:
+    return [(key._replace(label=str(label)), from_numpy(values[:, i])) for i, label in enumerate(classes)]
+
+
+def _listing(values: Array) -> pa.Array:
+    return pa.FixedSizeListArray.from_arrays(from_numpy(np.ascontiguousarray(values).ravel()), values.shape[1])
+
+
+def _labelled(p: Predictions, codes: Array) -> pa.Array:
+    """Class codes as the labels they stand for; the numbers of a regression as they are."""
+    if p.task == "regression":
+        return from_numpy(codes)
+    if isinstance(p.classes[0], str):
+        encoded = [str(label).encode() for label in p.classes]
+        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        texts = pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+        return pa.DictionaryArray.from_arrays(from_numpy(codes.astype(np.int32)), texts)
+    return from_numpy(np.array(p.classes)[codes])

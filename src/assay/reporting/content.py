@@ -1,0 +1,59 @@
+"""Findings: all that is known of the models of one table, before it is put in words or on a page.
+
+>>> [name for name in Findings.__dataclass_fields__][:4]
+['title', 'metric', 'predictions', 'evaluation']
+"""
+
+from dataclasses import dataclass
+
+from assay.charts import ranked
+from assay.comparison.compare import Comparison
+from assay.diagnosis.diagnose import Diagnosis
+from assay.evaluation.evaluate import Evaluation
+from assay.evaluation.figures import Row
+from assay.fusions.fuse import Fused
+from assay.table.predictions import Predictions
+
+__all__ = ["Findings", "Held"]
+
+
+@dataclass(frozen=True)
+class Held:
+    """The same figures on further rows that nothing was chosen on; no `comparison` where nothing can be compared."""
+
+    evaluation: Evaluation
+    comparison: Comparison | None
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Findings:
+    """Figures, comparison, training curves, fusion and held-out figures of the models of one table.
+
+    `evaluation` holds the figures of every model and of the one named `baseline`, which ignores the rows (None where
+    there are no rows); `against` compares the best model with it. `comparison` is None where `metric` is undefined for
+    every model. `held` is the same on rows that nothing was chosen on.
+    """
+
+    title: str
+    metric: str
+    predictions: Predictions
+    evaluation: Evaluation
+    comparison: Comparison | None
+    baseline: str | None
+    against: Comparison | None
+    diagnosis: Diagnosis | None
+    fused: Fused | None
+    held: Held | None
+    confidence: float
+    seed: int
+    notes: tuple[str, ...] = ()
+
+    @property
+    def tied(self) -> tuple[str, ...]:
+        """The models that may each be the best one."""
+        return self.comparison.tied if self.comparison is not None else ()
+
+    @property
+    def ranked(self) -> list[Row]:
+        """The figure of each model by `metric`, best first, the baseline last."""
+        return ranked(self.evaluation, self.metric, self.baseline)

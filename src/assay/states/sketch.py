@@ -1,0 +1,216 @@
+"""Sketch: how many rows of either kind score within each of a million narrow cells, for scores beyond memory.
+
+Which cell a score falls in depends on the score alone, so that sketches of separate jobs join. Within a cell the order
+is lost and nothing else: the best and the worst order there can be bound every figure of order (see `bound`).
+
+>>> grid = Grid(unit=True)
+>>> bool((np.diff(grid.cells(np.array([0.1, 0.1000001, 0.2, 1.0], np.float32))) >= 0).all())
+True
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from assay.core.lazy import once
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+from assay.states.ranking import Curve, Order, Ranking
+from assay.table.schema import Schema
+
+__all__ = ["Grid", "Sketch", "SketchedRanking", "bound"]
+
+EVEN = 1 << 20  # cells of even width
+FINE = 13  # bits dropped of a float32, so that scores near 0 keep cells of their own
+MOST = 1 << 22  # cells of all problems together, for both kinds of rows
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The cells: of even width in the score (in s / (1 + |s|), unless scores lie in [0, 1]), and finer towards 0.
+
+    `coarse` is how many cells are made one, as a power of 2, where there are many problems.
+    """
+
+    unit: bool
+    coarse: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of cells."""
+        return int(self.cells(np.array([np.inf], np.float32))[0]) + 1
+
+    def cells(self, score: Array) -> Array:
+        """The cell (n,) of each score, int64, never falling where the score rises."""
+        with np.errstate(over="ignore"):
+            s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
+        bits = s.view(np.int32)
+        if self.unit:
+            return ((s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64) + (bits >> FINE)) >> self.coarse
+        # Negative floats sort by falling bits.
+        rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits).astype(np.int64)
+        wide = s.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            squashed = np.where(np.isinf(wide), np.sign(wide), wide / (1 + np.abs(wide)))
+        even = ((squashed + 1) * (EVEN // 2)).astype(np.int64)
+        return (even + (rising >> FINE) + (0x7F800000 >> FINE) + 1) >> self.coarse
+
+    def scores(self, cells: Array) -> Array:
+        """The least float32 (n,) of each cell, or of the next one that holds any."""
+        low, high = np.full(len(cells), 0 if self.unit else -0x7F800000), np.full(len(cells), 0x7F800000)
+        while (low < high).any():
+            middle = (low + high) // 2
+            below = self.cells(_float_at(middle)) < cells
+            low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
+        return _float_at(low)
+
+
+def _float_at(rising: Array) -> Array:
+    """The float32 whose place among all of them is given (0 at 0.0)."""
+    bits = np.where(rising < 0, (-rising) | 0x80000000, rising).astype(np.uint32)
+    return bits.view(np.float32)
+
+
+class Sketch(NamedTuple):
+    """Weight of the rows in each filled place, a place being problem, cell and kind (1: positive) in one number.
+
+    Problems are the classes of a group, group by group.
+    """
+
+    grid: Grid
+    problems_each: int
+    rows_each: Array  # (groups,) rows of each group
+    place: Array  # (m,) whole numbers, ascending
+    mass: Array  # (m,) int64, or float64 where rows have weights
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return int(self.rows_each.sum())
+
+    @property
+    def merged(self) -> int:
+        """Number of rows whose scores were made one with others."""
+        return self.rows
+
+    @property
+    def groups(self) -> int:
+        """Number of groups."""
+        return len(self.rows_each)
+
+    @staticmethod
+    def of(score: Array, positive: Array, weight: Array | None, cell: Array | None, cells: int, unit: bool) -> "Sketch":
+        """The sketch of scores (n, k), where `positive` (n, k); `cell` (n,) is the group of each row."""
+        n, k = score.shape
+        # The grid does not depend on the groups, of which another job may have others.
+        grid = Grid(unit, max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MOST)))))
+        rows = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
+        problem = np.arange(k) if cell is None else cell[:, None] * k + np.arange(k)
+        # Where 32 bits hold every place, they sort several times as fast as 64.
+        kind: Any = np.int32 if cells * k * grid.size * 2 < 1 << 31 else np.int64
+        cells_of = grid.cells(score.ravel()).reshape(n, k).astype(kind)
+        place = ((problem.astype(kind) * kind(grid.size) + cells_of) * kind(2) + positive).ravel()
+        if weight is None:
+            found, count = np.unique(place, return_counts=True)
+        else:
+            found, inverse = np.unique(place, return_inverse=True)
+            count = np.bincount(inverse, np.repeat(weight, k))
+        return Sketch(grid, k, rows, found, count)
+
+    @staticmethod
+    def joined(sketches: "list[Sketch]") -> "Sketch":
+        """One sketch of all of them."""
+        first, rows = sketches[0], np.sum([s.rows_each for s in sketches], axis=0)
+        kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
+        size = first.groups * first.problems_each * first.grid.size * 2
+        if size <= 4 * MOST:
+            total = np.zeros(size, kind)
+            for sketch in sketches:
+                total[sketch.place] += sketch.mass
+            place = np.flatnonzero(total)
+            return first._replace(rows_each=rows, place=place, mass=total[place])
+        place, at = np.unique(np.concatenate([s.place for s in sketches]), return_inverse=True)
+        mass = np.bincount(at, np.concatenate([s.mass for s in sketches]), len(place)).astype(kind)
+        return first._replace(rows_each=rows, place=place, mass=mass)
+
+    def dump(self) -> dict[str, Array]:
+        """The sketch as named arrays, for a file."""
+        about = np.array([self.grid.unit, self.grid.coarse, self.problems_each], np.int64)
+        return {"about": about, "rows": self.rows_each, "place": self.place, "mass": self.mass}
+
+    @staticmethod
+    def load(arrays: Mapping[str, Array]) -> "Sketch":
+        """The sketch that `dump` gave."""
+        unit, coarse, each = map(int, arrays["about"])
+        return Sketch(Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"])
+
+    def of_cells(self, start: int, stop: int) -> "Sketch":
+        """Only the groups from `start` to `stop`."""
+        k, width = self.problems_each, 2 * self.grid.size
+        low, high = np.searchsorted(self.place, [start * k * width, stop * k * width])
+        place, count = self.place[low:high] - start * k * width, self.mass[low:high]
+        return self._replace(rows_each=self.rows_each[start:stop], place=place, mass=count)
+
+    def pooled(self, times: Array) -> "Sketch":
+        """All groups as one."""
+        if len(times) != 1 or not (times == 1).all():
+            raise UnsupportedError("sketched scores are not resampled; ask for intervals=False, or for fewer rows")
+        if self.groups == 1:
+            return self
+        width = self.problems_each * 2 * self.grid.size
+        total = np.bincount(self.place % width, self.mass, width)
+        place = np.flatnonzero(total)
+        rows = np.array([self.rows])
+        return self._replace(rows_each=rows, place=place, mass=total[place].astype(self.mass.dtype))
+
+    def ranking(self, schema: Schema) -> "SketchedRanking":
+        """The ranking problems of the first group."""
+        nothing = np.zeros(0)
+        return SketchedRanking(nothing, nothing, None, schema, sketch=self)
+
+    def problem(self, number: int) -> Order:
+        """One ranking problem, as scores with weights."""
+        width = 2 * self.grid.size
+        low, high = np.searchsorted(self.place, [number * width, (number + 1) * width])
+        place, count = self.place[low:high] - number * width, self.mass[low:high].astype(np.float64)
+        positive = place % 2 == 1
+        score = self.grid.scores(place // 2)
+        return Order(score[positive], score[~positive], (count[positive], count[~positive]))
+
+
+@dataclass(frozen=True, eq=False)
+class SketchedRanking(Ranking):
+    """Ranking problems read off a sketch of one group."""
+
+    sketch: Any = None
+
+    @property
+    def problems(self) -> Iterator[tuple[Array, Array]]:
+        raise NotImplementedError("a sketch keeps no rows")
+
+    def each(self, read: Callable[[Order], Any]) -> list[Any]:
+        return [read(order) for order in self.orders]
+
+    @once
+    def orders(self) -> list[Order]:
+        """The problems, in the order of the classes."""
+        return [self.sketch.problem(i) for i in range(self.count)]
+
+    @property
+    def count(self) -> int:
+        return 1 if self.schema.task == "binary" else self.schema.k
+
+
+def bound(of_curve: Callable[[Curve], Any], curve: Curve) -> float:
+    """How far a figure can lie from that of the rows themselves: by the best and the worst order within the cells.
+
+    In the best order the positive rows of a cell come before its negative ones, in the worst after them; figures of
+    order that rise with each better placed positive row lie between.
+    """
+    if not curve.positives or not curve.negatives:
+        return 0.0
+    value = float(of_curve(curve))
+    best, worst = curve._replace(fp=curve.fp_above), curve._replace(fp_above=curve.fp)
+    return max(abs(float(of_curve(end)) - value) for end in (best, worst))

@@ -1,0 +1,105 @@
+"""Folds: which rows judge a fusion that was fitted on the others.
+
+>>> from assay.table.predictions import Predictions
+>>> assign_folds(Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]}), folds=2)[1]
+('Cross-fitted over 2 random folds.',)
+"""
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+
+__all__ = ["assign_folds", "column_codes", "held_out"]
+
+MOST_FOLDS = 20
+
+
+def assign_folds(predictions: Predictions, folds: int = 5, seed: int = 0) -> tuple[Array, tuple[str, ...]]:
+    """The fold of each row (n,), -1 for training rows, and how that came: a note on the folds, then on rows left out.
+
+    >>> assign_folds(Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]}), folds=2)[0].tolist() in (
+    ...     [0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0])
+    True
+    """
+    if folds < 2:
+        raise UnsupportedError(
+            f"folds must be 2 or more, got {folds}: a fused model is judged on rows left out of its fit"
+        )
+    keep, left_out = held_out(predictions)
+    if not keep.any() or (predictions.weight is not None and not predictions.weight[keep].any()):
+        raise UnsupportedError("no row of positive weight is left to fuse on; give rows that no model was trained on")
+    fold = np.full(predictions.n, -1, np.int64)
+    fold[keep], told = _declared_or_dealt(predictions if keep.all() else predictions.take(keep), folds, seed)
+    return fold, (told, *left_out)
+
+
+def held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
+    """The rows to fit on (n,), and what to say of the others."""
+    if "split" not in predictions.columns:
+        return np.ones(predictions.n, bool), ()
+    codes, values = predictions.group("split")
+    train = codes == values.index("train") if "train" in values else np.zeros(predictions.n, bool)
+    if train.all() and len(train):
+        return train, ("Every row has split 'train': the score is optimistic; fuse on held-out rows.",)
+    if train.any():
+        return ~train, (f"{int(train.sum())} rows of split 'train' were left out of the fit and of the score.",)
+    return ~train, ()
+
+
+def _declared_or_dealt(predictions: Predictions, folds: int, seed: int) -> tuple[Array, str]:
+    """Fold codes (n,) from the fold column if it can serve, dealt at random otherwise."""
+    cluster = column_codes(predictions, "cluster")
+    declared = column_codes(predictions, "fold")
+    why = ""
+    if declared is not None:
+        number = min(int(declared.max()) + 1, MOST_FOLDS)
+        if number >= 2 and (cluster is None or not _splits(declared, cluster)):
+            return declared % number, f"Cross-fitted over {number} folds of the fold column."
+        why = " (the fold column splits clusters)" if number >= 2 else " (the fold column holds one fold)"
+    unit = _row_ranks(predictions) if cluster is None else cluster
+    units = int(unit.max(initial=-1)) + 1
+    number = min(folds, units)
+    if number < 2:
+        return np.zeros(predictions.n, np.int64), f"Too few {'rows' if cluster is None else 'clusters'} to cross-fit."
+    fewer = f", fewer than the {folds} asked for" if number < folds else ""
+    of = "" if cluster is None else " of whole clusters"
+    return _deal(unit, predictions, number, seed), f"Cross-fitted over {number} random folds{of}{why}{fewer}."
+
+
+def _splits(fold: Array, cluster: Array) -> bool:
+    """Whether any cluster has rows in more than one fold."""
+    pairs = np.unique(np.stack([cluster, fold], axis=1), axis=0)
+    return len(pairs) > len(np.unique(cluster))
+
+
+def _row_ranks(predictions: Predictions) -> Array:
+    """A number for each row (n,): the rank of its id, so that the order of rows does not matter, or its position."""
+    if "id" not in predictions.columns:
+        return np.arange(predictions.n)
+    import pyarrow.compute as pc
+
+    rank = np.empty(predictions.n, np.int64)
+    rank[np.from_dlpack(pc.sort_indices(predictions.columns["id"])).astype(np.int64)] = np.arange(predictions.n)
+    return rank
+
+
+def _deal(unit: Array, predictions: Predictions, number: int, seed: int) -> Array:
+    """Units dealt round to the folds, class by class, large units first, at random among equals."""
+    size = np.bincount(unit)
+    group = np.zeros(len(size), np.int64)
+    if predictions.task in ("binary", "multiclass"):
+        group = np.full(len(size), predictions.schema.k, np.int64)
+        np.minimum.at(group, unit, predictions.truth.astype(np.int64))
+    order = np.lexsort((np.random.default_rng(seed).permutation(len(size)), -size, group))
+    fold = np.empty(len(size), np.int64)
+    fold[order] = np.arange(len(size)) % number
+    return fold[unit]
+
+
+def column_codes(predictions: Predictions, name: str) -> Array | None:
+    """Codes (n,) of a column without gaps, None where the table has no such column."""
+    if name not in predictions.columns:
+        return None
+    return np.unique(predictions.group(name)[0], return_inverse=True)[1].reshape(-1)

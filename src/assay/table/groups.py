@@ -1,0 +1,136 @@
+"""binning: which slice each row belongs to, by one column or by several crossed; numeric columns are cut at quartiles.
+
+>>> from assay.table.predictions import Predictions
+>>> age = [18.0 + 2 * i for i in range(24)]
+>>> p = Predictions.from_arrays([0, 1] * 12, {"m": [0, 1] * 12}, groups={"age": age, "sex": ["f", "m"] * 12})
+>>> [key[0] for key in grouping_of(p, ["age"]).keys]
+['< 30', '[30, 42)', '[42, 54)', '>= 54']
+>>> len(grouping_of(p, ["age", "sex"]).keys)
+8
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import floor, log10
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+from assay.table.quantiles import Landmarks, landmarks
+from assay.table.schema import SPECIAL
+
+__all__ = ["MOST_VALUES", "Slices", "compact", "grouping_of", "levels"]
+
+MOST_VALUES = {"integer": 50, "real": 12}  # a column of more is cut; whole numbers may be codes of sites or hours
+QUARTILES = (0.25, 0.5, 0.75)
+
+
+@dataclass(frozen=True, eq=False)
+class Slices:
+    """Groups of a table in memory: codes (n,) into `keys`, one key a group; and where each column was cut."""
+
+    codes: Array
+    keys: tuple[tuple[Any, ...], ...]
+    cuts: Mapping[str, Array]
+
+    def of_batch(self, batch: Predictions) -> Array:
+        """The codes (n,) of the rows of a batch of the table."""
+        return self.codes[batch.offset : batch.offset + batch.n]
+
+
+def grouping_of(table: Predictions, names: Sequence[str]) -> Slices:
+    """The slices that the levels of the columns form together, in their order; empty crosses are left out."""
+    code = np.zeros(table.n, np.int64)
+    cuts = {name: edges for name in names if (edges := _cuts(table, name)) is not None}
+    keys: list[tuple[Any, ...]] = [()]
+    for name in names:
+        codes, values = levels(table, name)
+        code, present = compact(code * len(values) + codes, len(keys) * len(values))
+        keys = [(*keys[c // len(values)], values[c % len(values)]) for c in present.tolist()]
+    return Slices(code, tuple(keys), cuts)
+
+
+def levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
+    """Codes (n,) and names of the levels of a column, in order.
+
+    A number column of more than 12 distinct values is cut at its quartiles over all rows, the cuts rounded to two
+    digits of their spread: "< 30", "[30, 42)", "[42, 54)", ">= 54", and "(missing)". Every other column has its own
+    values for levels, as have id, fold, split and cluster.
+    """
+    edges = _cuts(table, name)
+    return table.group(name) if edges is None else _binned(_numbers(table, name), edges)
+
+
+def _cuts(table: Predictions, name: str) -> Array | None:
+    """Where a column is cut; None for one that keeps its values."""
+    most = _most_values(table, name)
+    if most is None or len(_plain(table, name).unique()) <= most:
+        return None
+    values = _numbers(table, name)
+    return _edges(landmarks(lambda: iter([values]), QUARTILES))
+
+
+def _most_values(table: Predictions, name: str) -> int | None:
+    """How many values a column may have before it is cut; None for one that never is."""
+    if name not in table.columns or name in SPECIAL:
+        return None
+    kind = _plain(table, name).type
+    if pa.types.is_integer(kind):
+        return MOST_VALUES["integer"]
+    return MOST_VALUES["real"] if pa.types.is_floating(kind) else None
+
+
+def _plain(table: Predictions, name: str) -> pa.Array:
+    column = table.columns[name]
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def _numbers(table: Predictions, name: str) -> Array:
+    """A column of numbers (n,), nan where missing."""
+    return np.asarray(_plain(table, name).to_numpy(zero_copy_only=False), np.float64)
+
+
+def _binned(values: Array, edges: Array) -> tuple[Array, list[Any]]:
+    """Codes and names of the bins of numbers; nan is missing."""
+    missing, names = np.isnan(values), _names(edges)
+    codes = np.searchsorted(edges, values, "right")
+    codes[missing] = len(names)
+    return codes.astype(np.int64), [*names, "(missing)"] if missing.any() else names
+
+
+def _names(edges: Array) -> list[Any]:
+    short = [f"{x:.12g}" for x in edges]
+    texts = short if len(set(short)) == len(edges) else [f"{x:.17g}" for x in edges]
+    between = (f"[{a}, {b})" for a, b in pairwise(texts))
+    return [f"< {texts[0]}", *between, f">= {texts[-1]}"]
+
+
+def _edges(found: Landmarks | None) -> Array:
+    """The quartiles, rounded; those that would cut nothing off are left out."""
+    if found is None:
+        return np.array([0.0])
+    least = found.least
+    edges: Array = np.unique(found.at)
+    edges = edges[edges > least]
+    if not len(edges):  # three quarters of the rows have the least value: they are one bin, the others another
+        return np.array([found.next_to_least])
+    spread = float(edges[-1] - edges[0]) or abs(float(edges[0]))
+    if not spread:
+        return edges
+    rounded: Array = np.unique(np.round(edges, 1 - floor(log10(spread))) + 0.0)  # -0.0 is 0.0
+    return rounded if (rounded > least).all() else edges
+
+
+def compact(code: Array, size: int) -> tuple[Array, Array]:
+    """Codes (n,) below `size` renumbered to those that occur, in order, and which those are."""
+    if size > 4 * len(code) + (1 << 16):
+        present, renumbered = np.unique(code, return_inverse=True)
+        return renumbered, present
+    present = np.flatnonzero(np.bincount(code, minlength=size))
+    rank = np.zeros(size, np.int64)
+    rank[present] = np.arange(len(present))
+    return rank[code], present

@@ -1,0 +1,217 @@
+"""Laws every fusion must keep, on random tables of every task; the theory of pools as properties."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from assay.fusions.base import FUSIONS
+from assay.fusions.convex import Fitted, Pool
+from assay.fusions.fuse import fuse
+from assay.fusions.mean import Mean
+from assay.fusions.weighted import Weighted, least_log_loss, least_square
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+
+HOWS = [*FUSIONS.names(), "weighted(shrink=0)", "greedy(steps=4)"]
+TASKS = ("binary", "multiclass", "multilabel", "regression")
+
+
+def random_pool(seed: int, task: str, n: int = 0, m: int = 0, weighted: bool = False) -> Predictions:
+    """A table of 2 to 5 models, 24 to 60 rows, that is a function of its arguments alone."""
+    rng = np.random.default_rng(seed)
+    n, m = n or int(rng.integers(24, 60)), m or int(rng.integers(2, 6))
+    names = [f"m{j}" for j in range(m)]
+    skill = rng.uniform(0, 2, m)
+    weight = rng.integers(1, 4, n).astype(float) if weighted else None
+    if task == "regression":
+        y = rng.normal(size=n) * 3
+        models: dict[str, Any] = {f: y + rng.normal(size=n) / (0.3 + s) for f, s in zip(names, skill, strict=True)}
+        return Predictions.from_arrays(y, models, task="regression", weight=weight)
+    if task == "multilabel":
+        y = rng.integers(0, 2, (n, 3))
+        models = {f"{f}.proba": rng.beta(1 + s * y, 1 + s * (1 - y)) for f, s in zip(names, skill, strict=True)}
+        return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
+    k = 2 if task == "binary" else 4
+    y = rng.integers(0, k, n)
+    models = {}
+    for f, s in zip(names, skill, strict=True):
+        z = rng.normal(size=(n, k))
+        z[np.arange(n), y] += s
+        models[f"{f}.proba"] = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    labels = list("abcd"[:k])
+    return Predictions.from_arrays([labels[c] for c in y], models, classes=labels, task=task, weight=weight)
+
+
+pools = st.builds(random_pool, st.integers(0, 2**32 - 1), st.sampled_from(TASKS), weighted=st.booleans())
+
+
+def column(fitted: Fitted, p: Predictions) -> Array:
+    return fitted.apply(p)[fitted.kind]
+
+
+def loss_of(p: Predictions, weights: Any) -> float:
+    pool = Pool.of(p)
+    return float(np.average(pool.losses(list(weights)), weights=pool.weight))
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools)
+def test_weights_are_convex_and_name_every_model(how, p):
+    fitted = FUSIONS.parse(how).fit(p)
+    weights = np.array(list(fitted.weights.values()))
+    assert list(fitted.weights) == p.models
+    assert (weights >= 0).all()
+    assert weights.sum() == pytest.approx(1)
+    assert fitted.gap <= 1e-4
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools)
+def test_the_fused_table_admits_the_column_and_keeps_the_rest(how, p):
+    fused = fuse(p, how).predictions
+    assert fused.models == [*p.models, "fused"]
+    assert all(fused.outputs[m] is p.outputs[m] for m in p.models)
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools, data=st.data())
+def test_the_order_of_models_changes_nothing(how, p, data):
+    order = data.draw(st.permutations(p.models))
+    a, b = FUSIONS.parse(how).fit(p), FUSIONS.parse(how).fit(p.select(order))
+    assert a.weights == pytest.approx({m: b.weights[m] for m in p.models}, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", [h for h in HOWS if h != "auto"])
+@given(p=pools, seed=st.integers(0, 1000))
+def test_the_order_of_rows_changes_nothing(how, p, seed):
+    order = np.random.default_rng(seed).permutation(p.n)
+    a, b = FUSIONS.parse(how).fit(p), FUSIONS.parse(how).fit(p.take(order))
+    assert a.weights == pytest.approx(b.weights, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", [h for h in HOWS if h != "auto"])
+@given(seed=st.integers(0, 2**32 - 1), data=st.data())
+def test_the_order_of_classes_permutes_the_fused_columns(how, seed, data):
+    p = random_pool(seed, "multiclass")
+    order = np.array(data.draw(st.permutations(range(4))))
+    models = {f"{m}.proba": p.outputs[m]["proba"][:, order] for m in p.models}
+    classes = [p.classes[c] for c in order]
+    q = Predictions.from_arrays([p.classes[c] for c in p.truth], models, classes=classes)
+    a, b = column(FUSIONS.parse(how).fit(p), p), column(FUSIONS.parse(how).fit(q), q)
+    assert a[:, order] == pytest.approx(b, abs=1e-5)
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools, size=st.integers(1, 20))
+def test_applying_in_batches_is_applying_to_the_whole(how, p, size):
+    fitted = FUSIONS.parse(how).fit(p)
+    parts = [column(fitted, batch) for batch in p.batches(size)]
+    assert np.array_equal(np.concatenate(parts), column(fitted, p))
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools)
+def test_the_same_table_and_seed_give_the_same_result(how, p):
+    a, b = fuse(p, how, seed=7), fuse(p.slice(0, p.n), how, seed=7)
+    assert a.weights == b.weights
+    kind = a.fitted.kind
+    assert np.array_equal(a.predictions.outputs["fused"][kind], b.predictions.outputs["fused"][kind])
+
+
+@pytest.mark.parametrize("how", HOWS)
+@given(p=pools)
+def test_models_that_agree_fuse_to_themselves(how, p):
+    same = replace(p, outputs=dict.fromkeys(p.models, p.outputs["m0"]))
+    kind = "value" if p.task == "regression" else "proba"
+    assert fuse(same, how).predictions.outputs["fused"][kind] == pytest.approx(p.outputs["m0"][kind], abs=1e-9)
+
+
+@given(p=pools, seed=st.integers(0, 1000))
+def test_the_loss_of_a_pool_is_at_most_the_weighted_mean_of_its_members(p, seed):
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(p.models)))
+    each = [loss_of(p, one) for one in np.eye(len(p.models))]
+    assert loss_of(p, weights) <= weights @ each + 1e-12
+
+
+@given(p=pools.filter(lambda p: p.task == "regression"), seed=st.integers(0, 1000))
+def test_squared_error_of_a_mixture_is_the_mean_less_the_ambiguity(p, seed):
+    """Krogh & Vedelsby (1995)."""
+    weights = np.random.default_rng(seed).dirichlet(np.ones(len(p.models)))
+    values = np.stack([p.outputs[m]["value"] for m in p.models], axis=1)
+    fused = values @ weights
+    ambiguity = ((values - fused[:, None]) ** 2) @ weights
+    each = np.array([loss_of(p, one) for one in np.eye(len(p.models))])
+    assert loss_of(p, weights) == pytest.approx(weights @ each - np.average(ambiguity, weights=p.weight))
+
+
+@given(p=pools)
+def test_fitted_weights_are_never_worse_in_sample_than_any_model_or_the_mean(p):
+    least = loss_of(p, Weighted(shrink=0).fit(p).weights.values())
+    m = len(p.models)
+    scale = max(1.0, loss_of(p, np.full(m, 1 / m)))
+    assert all(least <= loss_of(p, w) + 1e-7 * scale for w in [*np.eye(m), np.full(m, 1 / m)])
+
+
+@given(p=pools)
+def test_a_duplicated_model_changes_nothing_in_what_is_fused(p):
+    twice = replace(
+        p,
+        schema=replace(p.schema, models={**p.schema.models, "copy": p.schema.models["m0"]}),
+        outputs={**p.outputs, "copy": p.outputs["m0"]},
+    )
+    fit = Weighted(shrink=0).fit
+    a, b = fit(p), fit(twice)
+    assert column(a, p) == pytest.approx(column(b, twice), abs=1e-4)
+    assert loss_of(p, a.weights.values()) == pytest.approx(loss_of(twice, b.weights.values()), abs=1e-7)
+
+
+@given(p=pools)
+def test_a_weight_of_1_reproduces_the_model(p):
+    kind = "value" if p.task == "regression" else "proba"
+    weights = {**dict.fromkeys(p.models, 0.0), "m1": 1.0}
+    fitted = replace(Mean().fit(p), weights=weights)
+    assert np.array_equal(column(fitted, p), p.outputs["m1"][kind])
+
+
+@given(seed=st.integers(0, 2**32 - 1), task=st.sampled_from(TASKS))
+def test_integer_weights_are_repeated_rows(seed, task):
+    p = random_pool(seed, task, weighted=True)
+    assert p.weight is not None
+    repeated = replace(p.take(np.repeat(np.arange(p.n), p.weight.astype(int))), weight=None)
+    a, b = Weighted(shrink=0).fit(p), Weighted(shrink=0).fit(repeated)
+    assert a.weights == pytest.approx(b.weights, abs=1e-5)
+
+
+@given(seed=st.integers(0, 2**32 - 1), task=st.sampled_from(TASKS), prior=st.sampled_from([0.0, 0.05]))
+def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
+    """SLSQP with many starts is slow and general; the certified solver must be at least as good."""
+    from scipy.optimize import minimize
+
+    p = random_pool(seed, task, m=4)
+    pool = Pool.of(p)
+    terms = pool.terms.reshape(-1, 4)
+    share = np.full(len(terms), 1 / len(terms))
+    gram = terms.T @ (share[:, None] * terms)
+
+    def squared(w: Array) -> float:
+        return float(w @ gram @ w / np.trace(gram) * 4 + prior * w @ w)
+
+    def logarithmic(w: Array) -> float:
+        w = np.maximum(w, 1e-12)
+        return float(-(share @ np.log(terms @ w)) - prior / 4 * np.log(w).sum())
+
+    loss, solve = (squared, least_square) if task == "regression" else (logarithmic, least_log_loss)
+    sums = {"type": "eq", "fun": lambda w: w.sum() - 1}
+    other = minimize(
+        loss, np.full(4, 0.25), method="SLSQP", bounds=[(0, 1)] * 4, constraints=sums, options={"ftol": 1e-12}
+    )
+    assume(other.success)
+    found = solve(terms, share, prior)
+    reference = np.clip(other.x, 0, None) / np.clip(other.x, 0, None).sum()
+    assert loss(found.weights) <= loss(reference) + 1e-9
+    assert loss(reference) - loss(found.weights) < 1e-5
+    assert found.gap <= 1e-6

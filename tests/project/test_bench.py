@@ -1,0 +1,24 @@
+"""The claims that the benches of intervals measure, in small."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+
+from assay.table.predictions import Predictions
+
+BENCH = runpy.run_path(str(Path(__file__).parents[2] / "bench" / "intervals.py"))
+
+
+def test_intervals_of_all_count_metrics_cost_less_than_one_f1_score():
+    found = BENCH["measured"](10, 1_000_000, runs=3)
+    assert found["replicates"] >= 1000
+    assert found["seconds"] < found["f1_score"]
+
+
+def test_the_count_metrics_that_are_timed_are_all_of_the_registry():
+    found = BENCH["count_metrics"](Predictions.from_arrays(np.arange(9) % 3, {"m": np.arange(9) % 3}))
+    assert {"accuracy", "mcc", "cohen_kappa", "f1(average=micro)", "jaccard(average=none)", "f_beta", "tp"} <= set(
+        found
+    )
+    assert not {"log_loss", "roc_auc", "mse"} & set(found)
