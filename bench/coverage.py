@@ -42,9 +42,21 @@ CLASSES = (
     "accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "roc_auc", "log_loss",
     "brier",
 )  # fmt: skip
-COUNTED = ("accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "cohen_kappa")
+COUNTED = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "f1(average=macro)",
+    "mcc",
+    "balanced_accuracy",
+    "cohen_kappa",
+)
 NUMBERS = ("mse", "rmse", "mae", "r2")
-GOOD, MEDIOCRE = 3.29, 1.05  # distance of two normal classes at which the best accuracy is 0.95 and 0.70
+GOOD, MEDIOCRE = (
+    3.29,
+    1.05,
+)  # distance of two normal classes at which the best accuracy is 0.95 and 0.70
 SIZES = (30, 100, 1000)
 # Replications: of assay, of the percentile bootstrap and confidenceinterval, of scipy's BCa; a third for 1,000 rows.
 RUNS, FEWER, FEWEST = 2000, 150, 30
@@ -62,12 +74,18 @@ class Case(NamedTuple):
     metrics: tuple[str, ...]
 
 
-def normal_classes(positive: float, apart: float, sharpen: float = 1.0) -> Callable[..., tuple[Any, Any]]:
+def normal_classes(
+    positive: float, apart: float, sharpen: float = 1.0
+) -> Callable[..., tuple[Any, Any]]:
     """Two normal classes; the model's logits are the true ones, times `sharpen`."""
 
     def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
         y = (rng.random(n) < positive).astype(int)
-        odds = apart * (rng.normal(size=n) + apart * y) - apart**2 / 2 + math.log(positive / (1 - positive))
+        odds = (
+            apart * (rng.normal(size=n) + apart * y)
+            - apart**2 / 2
+            + math.log(positive / (1 - positive))
+        )
         return y, expit(sharpen * odds)
 
     return draw
@@ -120,9 +138,13 @@ CASES = [
     Case("balanced, mediocre model", normal_classes(0.5, MEDIOCRE), CLASSES),
     Case("5 % positive, good model", normal_classes(0.05, GOOD), CLASSES),
     Case("5 % positive, mediocre model", normal_classes(0.05, MEDIOCRE), CLASSES),
-    Case("beta probabilities, good model", beta(0.12), ("f1", "mcc", "roc_auc", "log_loss", "brier")),
+    Case(
+        "beta probabilities, good model", beta(0.12), ("f1", "mcc", "roc_auc", "log_loss", "brier")
+    ),
     Case("over-confident, good model", normal_classes(0.5, GOOD, 1.5), ("log_loss", "brier")),
-    Case("over-confident, mediocre model", normal_classes(0.5, MEDIOCRE, 2.0), ("log_loss", "brier")),
+    Case(
+        "over-confident, mediocre model", normal_classes(0.5, MEDIOCRE, 2.0), ("log_loss", "brier")
+    ),
     Case("5 % of labels flipped", flipped(0.05), CLASSES),
     Case("30 % of labels flipped", flipped(0.3), CLASSES),
     Case("heavy tails, 10 % positive", heavy_classes(0.1, 3.5), ("f1", "mcc", "roc_auc")),
@@ -145,11 +167,19 @@ def figure(name: str, y: Any, said: Any) -> Any:
     if name in ("mse", "rmse", "mae", "r2"):
         error = y - said
         mse = (error**2).mean(axis=-1)
-        by = {"mse": lambda: mse, "rmse": lambda: np.sqrt(mse), "mae": lambda: np.abs(error).mean(axis=-1)}
+        by = {
+            "mse": lambda: mse,
+            "rmse": lambda: np.sqrt(mse),
+            "mae": lambda: np.abs(error).mean(axis=-1),
+        }
         return by[name]() if name in by else 1 - mse / y.var(axis=-1)
     if name in ("log_loss", "brier"):
         own = np.where(y == 1, said, 1 - said)
-        return (-np.log(own)).mean(axis=-1) if name == "log_loss" else (2 * (1 - own) ** 2).mean(axis=-1)
+        return (
+            (-np.log(own)).mean(axis=-1)
+            if name == "log_loss"
+            else (2 * (1 - own) ** 2).mean(axis=-1)
+        )
     if name == "roc_auc":
         return auc(y, said)
     label = said > 0.5
@@ -173,7 +203,10 @@ def figure(name: str, y: Any, said: Any) -> Any:
 def auc(y: Any, said: Any) -> Any:
     """Area under the ROC curve by rank sums; equal scores, as resampling makes, count half."""
     order = np.argsort(said, axis=-1, kind="stable")
-    s, t = np.take_along_axis(said, order, -1), np.take_along_axis(np.broadcast_to(y, said.shape), order, -1)
+    s, t = (
+        np.take_along_axis(said, order, -1),
+        np.take_along_axis(np.broadcast_to(y, said.shape), order, -1),
+    )
     first = np.concatenate([np.ones((*s.shape[:-1], 1), bool), np.diff(s, axis=-1) != 0], axis=-1)
     place = np.arange(s.shape[-1])
     start = np.maximum.accumulate(np.where(first, place, 0), axis=-1)
@@ -181,7 +214,9 @@ def auc(y: Any, said: Any) -> Any:
     end = np.minimum.accumulate(np.where(last, place, s.shape[-1])[..., ::-1], axis=-1)[..., ::-1]
     pos = t.sum(axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (((start + end) / 2 + 1) * t).sum(axis=-1) - pos * (pos + 1) / 2, pos * (s.shape[-1] - pos)
+        return (((start + end) / 2 + 1) * t).sum(axis=-1) - pos * (pos + 1) / 2, pos * (
+            s.shape[-1] - pos
+        )
 
 
 def quotient(found: Any) -> Any:
@@ -197,7 +232,9 @@ def textbook(name: str, y: Any, said: Any) -> tuple[float, float] | None:
     label, value, n = said > 0.5, float(quotient(figure(name, y, said))), len(y)
     rows = {"accuracy": n, "precision": int(label.sum()), "recall": int((y == 1).sum())}
     if name in rows:
-        half = ndtri(0.975) * math.sqrt(value * (1 - value) / rows[name]) if rows[name] else math.nan
+        half = (
+            ndtri(0.975) * math.sqrt(value * (1 - value) / rows[name]) if rows[name] else math.nan
+        )
         return value - half, value + half
     each = {"mse": lambda: (y - said) ** 2, "mae": lambda: np.abs(y - said)}
     each["log_loss"] = lambda: -np.log(np.where(y == 1, said, 1 - said))
@@ -225,7 +262,9 @@ def package(name: str, y: Any, said: Any) -> tuple[float, float] | None:
     if confidenceinterval is None or name not in of:
         return None
     call, options = of[name]
-    return getattr(confidenceinterval, call)(y, said if name == "roc_auc" else (said > 0.5).astype(int), **options)[1]
+    return getattr(confidenceinterval, call)(
+        y, said if name == "roc_auc" else (said > 0.5).astype(int), **options
+    )[1]
 
 
 def bca(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[float, float]:
@@ -234,7 +273,12 @@ def bca(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[float, 
     def statistic(*rows: Any, axis: int = -1) -> Any:
         return quotient(figure(name, *rows))
 
-    options: dict[str, Any] = {"paired": True, "vectorized": True, "n_resamples": DRAWS, "method": "BCa"}
+    options: dict[str, Any] = {
+        "paired": True,
+        "vectorized": True,
+        "n_resamples": DRAWS,
+        "method": "BCa",
+    }
     found = scipy_bootstrap((y, said), statistic, rng=rng, **options).confidence_interval
     return found.low, found.high
 
@@ -244,7 +288,9 @@ def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
     rng = np.random.default_rng(n)
     big = evaluate(table(case, *case.draw(rng, 2_000_000)), case.metrics, intervals=False)
     truth = {row.metric: row.value for row in big.rows}
-    held: dict[str, dict[str, list[bool]]] = {m: {way: [] for way in (*WAYS, *PARTS, "said few")} for m in truth}
+    held: dict[str, dict[str, list[bool]]] = {
+        m: {way: [] for way in (*WAYS, *PARTS, "said few")} for m in truth
+    }
     fewer, fewest = ((1 if n < 1000 else 1 / 3) * share * most for most in (FEWER, FEWEST))
     for i in range(round(RUNS * share)):
         y, said = case.draw(rng, n)
@@ -259,7 +305,10 @@ def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
                     into[part].append(few if part == "said few" else inside)
             ways = {"textbook": textbook(name, y, said)}
             if i < fewer:
-                ways |= {"percentile": percentile(name, y, said, rng), "confidenceinterval": package(name, y, said)}
+                ways |= {
+                    "percentile": percentile(name, y, said, rng),
+                    "confidenceinterval": package(name, y, said),
+                }
             if i < fewest:
                 ways["scipy BCa"] = bca(name, y, said, rng)
             for way, ends in ways.items():
@@ -276,7 +325,15 @@ def line(case: Case, n: int, metric: str, held: dict[str, list[bool]]) -> dict[s
     # Samples that are rarely drawn are not like the others: a class that is rare in them by chance misleads any model.
     often = {part: held[part] for part in PARTS if len(held[part]) > len(held["assay"]) / 5}
     parts = {part: round(float(np.mean(found)), 3) for part, found in often.items()}
-    return {"case": case.name, "n": n, "metric": metric, "coverage": shares, **parts, **few, "standard error": errors}
+    return {
+        "case": case.name,
+        "n": n,
+        "metric": metric,
+        "coverage": shares,
+        **parts,
+        **few,
+        "standard error": errors,
+    }
 
 
 def outside(lines: list[dict[str, Any]]) -> Iterator[str]:
@@ -291,12 +348,22 @@ def outside(lines: list[dict[str, Any]]) -> Iterator[str]:
 
 def show(lines: list[dict[str, Any]]) -> None:
     """A table in Markdown: a row a case, size and metric."""
-    print(f"\n| case | n | metric | {' | '.join(WAYS)} | {TEN} | said few |\n|--|--|--|{'--|' * (len(WAYS) + 2)}")
+    print(
+        f"\n| case | n | metric | {' | '.join(WAYS)} | {TEN} | said few |\n|--|--|--|{'--|' * (len(WAYS) + 2)}"
+    )
     for one in lines:
         cells = [f"{one['coverage'][way]:.3f}" if way in one["coverage"] else "" for way in WAYS]
-        few, ten = (f"{one['said few']:.0%}" if one.get("said few") else ""), (f"{one[TEN]:.3f}" if TEN in one else "")
-        print(f"| {one['case']} | {one['n']} | {one['metric']} | {' | '.join(cells)} | {ten} | {few} |")
-    errors = {way: [one["standard error"][way] for one in lines if way in one["standard error"]] for way in WAYS}
+        few, ten = (
+            (f"{one['said few']:.0%}" if one.get("said few") else ""),
+            (f"{one[TEN]:.3f}" if TEN in one else ""),
+        )
+        print(
+            f"| {one['case']} | {one['n']} | {one['metric']} | {' | '.join(cells)} | {ten} | {few} |"
+        )
+    errors = {
+        way: [one["standard error"][way] for one in lines if way in one["standard error"]]
+        for way in WAYS
+    }
     said = ", ".join(f"{way} {np.median(e):.1%}" for way, e in errors.items() if e)
     print(f"\nStandard error of the simulation, median over the rows: {said}.")
     print("\nOutside the aim:\n" + "\n".join(f"- {out}" for out in outside(lines)))
@@ -304,8 +371,17 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 def exactly(n: int, positive: float, right: float) -> dict[str, float]:
     """Coverage of count metrics summed over all tables of n rows whose labels are right so often in either class."""
-    shares = np.array([(1 - positive) * right, (1 - positive) * (1 - right), positive * (1 - right), positive * right])
-    cells = np.array([(*abc, n - sum(abc)) for abc in product(range(n + 1), repeat=3) if sum(abc) <= n])
+    shares = np.array(
+        [
+            (1 - positive) * right,
+            (1 - positive) * (1 - right),
+            positive * (1 - right),
+            positive * right,
+        ]
+    )
+    cells = np.array(
+        [(*abc, n - sum(abc)) for abc in product(range(n + 1), repeat=3) if sum(abc) <= n]
+    )
     chance = np.exp(gammaln(n + 1) - gammaln(cells + 1).sum(axis=1) + cells @ np.log(shares))
     schema = Schema("binary", (0, 1), {}, 1)
     metrics = [METRICS.parse(name).on(schema) for name in COUNTED]
@@ -315,13 +391,18 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
         value = ConfusionTable(table, table, table.trace(axis1=1, axis2=2), rows, rows, rows)
         return Sample(Confusion(), value, schema, bucketed=False, clustered=False, seed=0)
 
-    truth = [float(metric.figures(sample(np.rint(shares * 1e12).astype(np.int64)).summary)[0]) for metric in metrics]
+    truth = [
+        float(metric.figures(sample(np.rint(shares * 1e12).astype(np.int64)).summary)[0])
+        for metric in metrics
+    ]
     held, defined = np.zeros(len(metrics)), np.zeros(len(metrics))
     for cell in np.flatnonzero(chance > 1e-6):
         of = sample(cells[cell])
         ends = np.array([[float(end[0]) for end in interval(metric, of)[:2]] for metric in metrics])
         defined += chance[cell] * ~np.isnan(ends[:, 0])
-        held += chance[cell] * ((ends[:, 0] <= np.array(truth) + 1e-12) & (truth <= ends[:, 1] + 1e-12))
+        held += chance[cell] * (
+            (ends[:, 0] <= np.array(truth) + 1e-12) & (truth <= ends[:, 1] + 1e-12)
+        )
     return dict(zip(COUNTED, (held / defined).tolist(), strict=True))
 
 

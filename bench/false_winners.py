@@ -133,7 +133,11 @@ def mid_p(a: Any, b: Any) -> float:
     """McNemar's mid-p of two models' right rows (rows,)."""
     only_a, only_b = int((a & ~b).sum()), int((b & ~a).sum())
     fewer, both = min(only_a, only_b), only_a + only_b
-    return min(1.0, bdtr(fewer, both, 0.5) + (bdtr(fewer - 1, both, 0.5) if fewer else 0.0)) if both else 1.0
+    return (
+        min(1.0, bdtr(fewer, both, 0.5) + (bdtr(fewer - 1, both, 0.5) if fewer else 0.0))
+        if both
+        else 1.0
+    )
 
 
 def tests(case: Case) -> dict[str, Callable[[Any], float]]:
@@ -145,7 +149,9 @@ def tests(case: Case) -> dict[str, Callable[[Any], float]]:
         "naive t": naive_t,
     }
     # On five folds Wilcoxon's test cannot reach 5 %.
-    return offered | ({"wilcoxon": lambda d: wilcoxon(d.round(9))} if case.folds * case.repeats > 5 else {})
+    return offered | (
+        {"wilcoxon": lambda d: wilcoxon(d.round(9))} if case.folds * case.repeats > 5 else {}
+    )
 
 
 def named(case: Case, seed: int = 0) -> dict[str, float]:
@@ -158,11 +164,15 @@ def named(case: Case, seed: int = 0) -> dict[str, float]:
         for name, test in tests(case).items():
             found[name] += min(holm([test(figures[a] - figures[b]) for a, b in pairs])) < ALPHA
         if case.repeats == 1:
-            found["pooled rows"] += min(holm([mid_p(correct[a], correct[b]) for a, b in pairs])) < ALPHA
+            found["pooled rows"] += (
+                min(holm([mid_p(correct[a], correct[b]) for a, b in pairs])) < ALPHA
+            )
     return {name: count / case.simulations for name, count in found.items()}
 
 
-def on_random_splits(splits: int, held: int, models: int, simulations: int, seed: int = 0) -> dict[str, float]:
+def on_random_splits(
+    splits: int, held: int, models: int, simulations: int, seed: int = 0
+) -> dict[str, float]:
     """The same rate where each split holds out so many rows at random: as `compare` does, and by J - 1 d.f."""
     rng, pairs = np.random.default_rng(seed), list(combinations(range(models), 2))
     found = dict.fromkeys(("assay", "textbook t"), 0)
@@ -183,7 +193,9 @@ def on_random_splits(splits: int, held: int, models: int, simulations: int, seed
 METRICS = ("accuracy", "f1", "mcc", "roc_auc", "log_loss", "brier")
 
 
-def on_one_test_set(models: int, n: int, positive: float, simulations: int, seed: int = 0) -> dict[str, float]:
+def on_one_test_set(
+    models: int, n: int, positive: float, simulations: int, seed: int = 0
+) -> dict[str, float]:
     """How often `compare` tells any two of the models apart by each metric; each sees the truth through noise alike."""
     rng, names = np.random.default_rng(seed), [f"m{i}.proba" for i in range(models)]
     found = dict.fromkeys(METRICS, 0)
@@ -195,7 +207,9 @@ def on_one_test_set(models: int, n: int, positive: float, simulations: int, seed
         outputs = dict(zip(names, 1 / (1 + np.exp(-odds)), strict=True))
         table = Predictions.from_arrays(y, outputs, classes=[0, 1], positive=1)
         for metric in METRICS:
-            found[metric] += any("better" in pair.verdict for pair in compare(table, metric, seed=i).pairs)
+            found[metric] += any(
+                "better" in pair.verdict for pair in compare(table, metric, seed=i).pairs
+            )
     return {metric: count / simulations for metric, count in found.items()}
 
 
@@ -229,7 +243,9 @@ def curse(models: int, simulations: int, seed: int = 0) -> dict[str, float]:
         said = {f"m{j}": np.where(rng.random(ROWS) < 0.8, y, 1 - y) for j in range(models)}
         best = selected_best(Predictions.from_arrays(y, said, classes=[0, 1]), "accuracy", seed=i)
         found.append((best.naive - 0.8, best.value - 0.8, best.low <= 0.8 <= best.high))
-    return dict(zip(("naive", "corrected", "coverage"), map(float, np.mean(found, axis=0)), strict=True))
+    return dict(
+        zip(("naive", "corrected", "coverage"), map(float, np.mean(found, axis=0)), strict=True)
+    )
 
 
 def error_of(rates: dict[str, float], simulations: int) -> float:
@@ -249,7 +265,9 @@ def lines(share: float = 1.0) -> Iterator[dict[str, Any]]:
 
 def show(header: list[str], rows: list[list[str]]) -> None:
     """A table in Markdown."""
-    print("\n" + "\n".join(f"| {' | '.join(row)} |" for row in [header, ["--"] * len(header), *rows]))
+    print(
+        "\n" + "\n".join(f"| {' | '.join(row)} |" for row in [header, ["--"] * len(header), *rows])
+    )
 
 
 def main() -> None:
@@ -258,7 +276,12 @@ def main() -> None:
     folds, sets = [], []
     for line in lines(share):
         print(json.dumps(line), flush=True)
-        folds.append([line["case"], *(f"{line[t]:.1%}" if t in line else "" for t in (*TESTS, "standard error"))])
+        folds.append(
+            [
+                line["case"],
+                *(f"{line[t]:.1%}" if t in line else "" for t in (*TESTS, "standard error")),
+            ]
+        )
     for models, n, positive, most in (
         (2, 30, 0.5, 4000), (2, 100, 0.5, 4000), (2, 100, 0.2, 3000), (2, 1000, 0.5, 2000), (2, 1000, 0.05, 3000),
         (10, 100, 0.5, 300),
@@ -278,15 +301,30 @@ def main() -> None:
         simulations = max(1, round(most * share))
         case = f"4 equal models in a race of {repeats} x {k} folds, any dropped"
         print(
-            json.dumps({"case": case, "simulations": simulations, "rate": dropped(k, repeats, simulations)}), flush=True
+            json.dumps(
+                {"case": case, "simulations": simulations, "rate": dropped(k, repeats, simulations)}
+            ),
+            flush=True,
         )
     simulations = max(1, round(500 * share))
     bias = {name: round(value, 4) for name, value in curse(10, simulations).items()}
-    print(json.dumps({"case": "best of 10 equal models, bias of its accuracy", "simulations": simulations, **bias}))
+    print(
+        json.dumps(
+            {
+                "case": "best of 10 equal models, bias of its accuracy",
+                "simulations": simulations,
+                **bias,
+            }
+        )
+    )
     show(["a winner is named, nominal 5 %", *TESTS, "standard error"], folds)
     show(["a winner is named, nominal 5 %", *METRICS, "standard error"], sets)
-    print(f"\nThe best of ten equal models (true accuracy 0.8, {ROWS} rows) looks {bias['naive']:+.3f} better than it")
-    print(f"is; corrected: {bias['corrected']:+.4f}; its 95 % interval holds the truth in {bias['coverage']:.1%}.")
+    print(
+        f"\nThe best of ten equal models (true accuracy 0.8, {ROWS} rows) looks {bias['naive']:+.3f} better than it"
+    )
+    print(
+        f"is; corrected: {bias['corrected']:+.4f}; its 95 % interval holds the truth in {bias['coverage']:.1%}."
+    )
 
 
 if __name__ == "__main__":

@@ -34,7 +34,9 @@ def count_metrics(table: Predictions) -> list[str]:
     """Texts of all metrics that read the confusion table and serve this table, by each of their averages."""
     found = []
     for name in METRICS.names():
-        averages = AVERAGES if any(field.name == "average" for field in fields(METRICS[name])) else ()
+        averages = (
+            AVERAGES if any(field.name == "average" for field in fields(METRICS[name])) else ()
+        )
         for text in (name, *(f"{name}(average={average})" for average in averages)):
             try:
                 metric = METRICS.parse(text).on(table.schema)
@@ -59,7 +61,10 @@ def measured(classes: int, rows: int = ROWS, runs: int = RUNS) -> dict[str, Any]
     table = Predictions.from_arrays(y, {"m": said})
     metrics = count_metrics(table)
     pairs = [
-        (seconds(lambda: evaluate(table, metrics)), seconds(lambda: f1_score(y, said, average="macro")))
+        (
+            seconds(lambda: evaluate(table, metrics)),
+            seconds(lambda: f1_score(y, said, average="macro")),
+        )
         for _ in range(runs + 1)
     ][1:]
     ours, theirs = (round(statistics.median(side), 4) for side in zip(*pairs, strict=True))
@@ -72,10 +77,14 @@ def measured(classes: int, rows: int = ROWS, runs: int = RUNS) -> dict[str, Any]
 
 def main() -> None:
     """Print both cases; `--quick` on a tenth of the rows."""
-    found = [measured(classes, ROWS // 10 if "--quick" in sys.argv else ROWS) for classes in (2, 10)]
+    found = [
+        measured(classes, ROWS // 10 if "--quick" in sys.argv else ROWS) for classes in (2, 10)
+    ]
     for line in found:
         print(json.dumps(line), flush=True)
-    print("\n| case | count metrics | replicates | all of them, seconds | one f1_score, seconds | ratio |")
+    print(
+        "\n| case | count metrics | replicates | all of them, seconds | one f1_score, seconds | ratio |"
+    )
     print("|--|--|--|--|--|--|")
     for line in found:
         print(f"| {' | '.join(str(value) for value in line.values())} |")

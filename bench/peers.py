@@ -29,7 +29,11 @@ from assay.table.predictions import Predictions
 Case = tuple[str, str, Callable[[], list[float]], Callable[[], list[float]]]
 
 REPORT = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "confusion_matrix"]
-REPORT += [f"{m}(average={a})" for m in ("precision", "recall", "f1") for a in ("none", "macro", "micro", "weighted")]
+REPORT += [
+    f"{m}(average={a})"
+    for m in ("precision", "recall", "f1")
+    for a in ("none", "macro", "micro", "weighted")
+]
 
 
 def figures(table: Predictions, metrics: list[str]) -> list[float]:
@@ -46,10 +50,15 @@ def labels(n: int, k: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 def report_of(y, said) -> list[float]:
     """The usual eight calls of scikit-learn, in the order of REPORT."""
-    found = [sk.accuracy_score(y, said), sk.balanced_accuracy_score(y, said), sk.matthews_corrcoef(y, said)]
+    found = [
+        sk.accuracy_score(y, said),
+        sk.balanced_accuracy_score(y, said),
+        sk.matthews_corrcoef(y, said),
+    ]
     found += [sk.cohen_kappa_score(y, said), *sk.confusion_matrix(y, said).ravel()]
     averages = [
-        sk.precision_recall_fscore_support(y, said, average=a)[:3] for a in (None, "macro", "micro", "weighted")
+        sk.precision_recall_fscore_support(y, said, average=a)[:3]
+        for a in (None, "macro", "micro", "weighted")
     ]
     return found + [float(v) for i in range(3) for of in averages for v in np.ravel(of[i])]
 
@@ -69,7 +78,14 @@ def multiclass() -> Iterator[Case]:
     for k in (2, 100, 1000, 10_000):
         a, b = labels(1_000_000, k)
         small = Predictions.from_arrays(a, {"m": b})
-        some = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "f1(average=macro)", "f1(average=weighted)"]
+        some = [
+            "accuracy",
+            "balanced_accuracy",
+            "mcc",
+            "cohen_kappa",
+            "f1(average=macro)",
+            "f1(average=weighted)",
+        ]
         yield (
             f"six figures, 1e6 rows, {k} classes", "scikit-learn",
             lambda small=small, some=some: figures(small, some), lambda a=a, b=b: six_of(a, b),
@@ -77,9 +93,15 @@ def multiclass() -> Iterator[Case]:
     names = np.array([f"class {i}" for i in range(10)], object)
     y, said = labels(1_000_000, 10)
     texts, fixed = (names[y], names[said]), (names.astype(str)[y], names.astype(str)[said])
-    coded = [pa.DictionaryArray.from_arrays(pa.array(c.astype(np.int32)), pa.array(list(names))) for c in (y, said)]
+    coded = [
+        pa.DictionaryArray.from_arrays(pa.array(c.astype(np.int32)), pa.array(list(names)))
+        for c in (y, said)
+    ]
     # Of an Arrow column scikit-learn takes what to_numpy gives, which is objects; fixed width is the faster of its two.
-    sides = (("Arrow dictionary", coded, "objects", texts), ("Arrow dictionary", coded, "fixed width", fixed))
+    sides = (
+        ("Arrow dictionary", coded, "objects", texts),
+        ("Arrow dictionary", coded, "fixed width", fixed),
+    )
     for name, (a, b), width, theirs in (*sides, ("Python objects", texts, "objects", texts)):
         yield (
             f"report, 1e6 rows, 10 text classes as {name}, encoding included", f"scikit-learn, texts as {width}",
@@ -89,8 +111,16 @@ def multiclass() -> Iterator[Case]:
 
 def six_of(y, said) -> list[float]:
     """Six figures with scikit-learn, each with its own call."""
-    found = [sk.accuracy_score(y, said), sk.balanced_accuracy_score(y, said), sk.matthews_corrcoef(y, said)]
-    return [*found, sk.cohen_kappa_score(y, said), *(sk.f1_score(y, said, average=a) for a in ("macro", "weighted"))]
+    found = [
+        sk.accuracy_score(y, said),
+        sk.balanced_accuracy_score(y, said),
+        sk.matthews_corrcoef(y, said),
+    ]
+    return [
+        *found,
+        sk.cohen_kappa_score(y, said),
+        *(sk.f1_score(y, said, average=a) for a in ("macro", "weighted")),
+    ]
 
 
 def scores(n: int, kind: str) -> tuple[np.ndarray, np.ndarray]:
@@ -114,12 +144,20 @@ def order_of(y, p) -> list[float]:
     precision, recall, _ = sk.precision_recall_curve(y, p)
     with np.errstate(invalid="ignore"):
         best = np.nanmax(2 * precision * recall / (precision + recall))
-    return [sk.roc_auc_score(y, p), sk.average_precision_score(y, p), float((tpr - fpr).max()), float(best)]
+    return [
+        sk.roc_auc_score(y, p),
+        sk.average_precision_score(y, p),
+        float((tpr - fpr).max()),
+        float(best),
+    ]
 
 
 def binary_of(y, p) -> list[float]:
     """The seven figures with scikit-learn."""
-    losses = [sk.log_loss(y, p.astype(np.float64)), 2 * sk.brier_score_loss(y, p.astype(np.float64))]
+    losses = [
+        sk.log_loss(y, p.astype(np.float64)),
+        2 * sk.brier_score_loss(y, p.astype(np.float64)),
+    ]
     return [*order_of(y, p), *losses, calibration_error(y, p)]
 
 
@@ -173,7 +211,10 @@ def probability_of(y, p) -> list[float]:
     classes = np.arange(p.shape[1])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        found = [sk.log_loss(y, p, labels=classes), sk.top_k_accuracy_score(y, p, k=5, labels=classes)]
+        found = [
+            sk.log_loss(y, p, labels=classes),
+            sk.top_k_accuracy_score(y, p, k=5, labels=classes),
+        ]
         found += [float(sk.brier_score_loss(y, p, labels=classes, scale_by_half=False))]
     top, right = p.max(axis=1).astype(np.float64), p.argmax(axis=1) == y
     code = np.minimum((top * 15).astype(np.intp), 14)
@@ -204,7 +245,11 @@ def uncertainty() -> Iterator[Case]:
     metrics = ["accuracy", "f1"]
 
     def ours() -> list[float]:
-        return [end for row in evaluate(table, metrics, intervals="bootstrap").rows for end in (row.low, row.high)]
+        return [
+            end
+            for row in evaluate(table, metrics, intervals="bootstrap").rows
+            for end in (row.low, row.high)
+        ]
 
     yield (
         "1,000 replicates of accuracy and macro F1, 1e6 rows",
@@ -247,7 +292,11 @@ def regression() -> Iterator[Case]:
     metrics = ["mse", "rmse", "mae", "r2", "mape", "pinball(alpha=0.9)", "median_ae"]
 
     def theirs() -> list[float]:
-        found = [sk.mean_squared_error(y, f), sk.root_mean_squared_error(y, f), sk.mean_absolute_error(y, f)]
+        found = [
+            sk.mean_squared_error(y, f),
+            sk.root_mean_squared_error(y, f),
+            sk.mean_absolute_error(y, f),
+        ]
         found += [sk.r2_score(y, f), sk.mean_absolute_percentage_error(y, f)]
         return [*found, sk.mean_pinball_loss(y, f, alpha=0.9), sk.median_absolute_error(y, f)]
 
@@ -276,11 +325,20 @@ def multilabel() -> Iterator[Case]:
     y = (rng.random((n, k)) < 0.08).astype(np.uint8)
     said = np.where(rng.random((n, k)) < 0.95, y, 1 - y).astype(np.uint8)
     table = Predictions.from_arrays(y, {"m.label": said}, task="multilabel")
-    metrics = ["hamming_loss", "subset_accuracy", "f1(average=micro)", "f1(average=macro)", "f1(average=samples)"]
+    metrics = [
+        "hamming_loss",
+        "subset_accuracy",
+        "f1(average=micro)",
+        "f1(average=macro)",
+        "f1(average=samples)",
+    ]
 
     def theirs() -> list[float]:
         found = [sk.hamming_loss(y, said), sk.accuracy_score(y, said)]
-        return found + [sk.f1_score(y, said, average=a, zero_division=1.0) for a in ("micro", "macro", "samples")]
+        return found + [
+            sk.f1_score(y, said, average=a, zero_division=1.0)
+            for a in ("micro", "macro", "samples")
+        ]
 
     yield (
         "Hamming, subset, micro, macro and samples F1, 1e6 x 50",
@@ -288,13 +346,18 @@ def multilabel() -> Iterator[Case]:
         lambda: figures(table, metrics),
         theirs,
     )
-    p = rng.random((n, k)).astype(np.float32) * 0.5 + 0.5 * y * rng.random((n, k)).astype(np.float32)
+    p = rng.random((n, k)).astype(np.float32) * 0.5 + 0.5 * y * rng.random((n, k)).astype(
+        np.float32
+    )
     ranked = Predictions.from_arrays(y, {"m.proba": p}, task="multilabel")
     few = 20_000
     names = ["lrap", "ranking_loss"]
 
     def ranks() -> list[float]:
-        sk.label_ranking_average_precision_score(y[:few], p[:few]), sk.label_ranking_loss(y[:few], p[:few])
+        (
+            sk.label_ranking_average_precision_score(y[:few], p[:few]),
+            sk.label_ranking_loss(y[:few], p[:few]),
+        )
         return []
 
     yield (
@@ -312,7 +375,13 @@ def small() -> Iterator[Case]:
     metrics = ["accuracy", "balanced_accuracy", "precision", "recall", "f1", "mcc", "cohen_kappa"]
     metrics += ["roc_auc", "log_loss", "brier"]
     said = (p > 0.5).astype(int)
-    of_label = (sk.accuracy_score, sk.balanced_accuracy_score, sk.precision_score, sk.recall_score, sk.f1_score)
+    of_label = (
+        sk.accuracy_score,
+        sk.balanced_accuracy_score,
+        sk.precision_score,
+        sk.recall_score,
+        sk.f1_score,
+    )
     of_label += (sk.matthews_corrcoef, sk.cohen_kappa_score)
 
     def theirs() -> list[float]:
@@ -320,12 +389,20 @@ def small() -> Iterator[Case]:
         found = [f(y, said) for f in of_label]
         return [*found, sk.roc_auc_score(y, p), sk.log_loss(y, q), 2 * sk.brier_score_loss(y, q)]
 
-    yield "evaluate, 1,000 rows, 10 metrics", "scikit-learn", lambda: figures(table, metrics), theirs
+    yield (
+        "evaluate, 1,000 rows, 10 metrics",
+        "scikit-learn",
+        lambda: figures(table, metrics),
+        theirs,
+    )
 
 
 CASES = (multiclass, binary, probability, uncertainty, regression, multilabel, small)
 # Peers too slow to run in full: what was timed, as a share of the whole.
-SHARES = {"scikit-learn loop (3 of 1,000 timed)": 3 / 1000, "scikit-learn (20,000 of the rows timed)": 0.02}
+SHARES = {
+    "scikit-learn loop (3 of 1,000 timed)": 3 / 1000,
+    "scikit-learn (20,000 of the rows timed)": 0.02,
+}
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:

@@ -18,7 +18,9 @@ RUNS = 9
 def wall(command: list[str]) -> float:
     """Seconds of one run of a command."""
     start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    subprocess.run(
+        command, check=True, capture_output=True, env={**os.environ, "OMP_NUM_THREADS": "1"}
+    )
     return time.perf_counter() - start
 
 
@@ -33,7 +35,15 @@ def main() -> None:
         cases = {
             "import assay": [python, "-c", "import assay"],
             "assay --help": [python, "-m", "assay", "--help"],
-            "assay evaluate, CSV of 1,000 rows": [python, "-m", "assay", "evaluate", str(path), "--json", "-"],
+            "assay evaluate, CSV of 1,000 rows": [
+                python,
+                "-m",
+                "assay",
+                "evaluate",
+                str(path),
+                "--json",
+                "-",
+            ],
         }
         for name, command in cases.items():
             wall(command), wall(reference)
@@ -42,7 +52,12 @@ def main() -> None:
             ratio = statistics.median(a / b for a, b in pairs)
             print(
                 json.dumps(
-                    {"case": name, "seconds": round(ours, 3), "numpy": round(numpy, 3), "ratio": round(ratio, 2)}
+                    {
+                        "case": name,
+                        "seconds": round(ours, 3),
+                        "numpy": round(numpy, 3),
+                        "ratio": round(ratio, 2),
+                    }
                 )
             )
 

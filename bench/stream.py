@@ -81,7 +81,9 @@ print(table.filter(polars.col("y") == polars.col("m.label"))["len"].sum() / tabl
 def sides() -> dict[str, str]:
     """What runs, by name; the decode first."""
     found = {"decode": DECODE, "assay": ASSAY}
-    return found | {n: s for n, s in (("duckdb", DUCKDB), ("polars", POLARS)) if importlib.util.find_spec(n)}
+    return found | {
+        n: s for n, s in (("duckdb", DUCKDB), ("polars", POLARS)) if importlib.util.find_spec(n)
+    }
 
 
 def write(folder: Path, rows: int, text: bool) -> None:
@@ -99,12 +101,17 @@ def write(folder: Path, rows: int, text: bool) -> None:
             y = rng.integers(0, 10, n, np.int32)
             said = np.where(rng.random(n) < 0.8, y, rng.integers(0, 10, n, np.int32))
             yield pa.table(
-                {k: names.take(v) if text else v for k, v in (("y", pa.array(y)), ("m.label", pa.array(said)))}
+                {
+                    k: names.take(v) if text else v
+                    for k, v in (("y", pa.array(y)), ("m.label", pa.array(said)))
+                }
             )
 
     for number, batch in enumerate(batches()):
         if number % GROUPS == 0:
-            file = parquet.ParquetWriter(folder / f"{number // GROUPS:04}.parquet", batch.schema, compression="zstd")
+            file = parquet.ParquetWriter(
+                folder / f"{number // GROUPS:04}.parquet", batch.schema, compression="zstd"
+            )
         file.write_table(batch, row_group_size=GROUP)
         if number % GROUPS == GROUPS - 1:
             file.close()
@@ -115,7 +122,9 @@ def run(script: str, *arguments: str) -> tuple[float, float, str]:
     """Wall seconds, peak resident MB and output of a process of its own."""
     command = [sys.executable, "-c", script, *arguments]
     start = time.perf_counter()
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, env={**os.environ, "POLARS_MAX_THREADS": "2"})
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, env={**os.environ, "POLARS_MAX_THREADS": "2"}
+    )
     assert child.stdout is not None
     said = child.stdout.read().decode().strip()
     _, status, used = os.wait4(child.pid, 0)
@@ -148,7 +157,9 @@ def measure(folder: str, rows: int, text: bool, runs: int) -> Iterator[dict[str,
 
 def main() -> None:
     """Write the table, time every side, remove the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rows", type=lambda n: int(float(n)), help="default: 1e8, of texts 3e7")
     parser.add_argument("--text", action="store_true", help="labels that are texts")
     parser.add_argument("--runs", type=int, default=9)
@@ -160,7 +171,9 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         texts = ["--text"] * asked.text
-        subprocess.run([sys.executable, __file__, "--write", folder, "--rows", str(rows), *texts], check=True)
+        subprocess.run(
+            [sys.executable, __file__, "--write", folder, "--rows", str(rows), *texts], check=True
+        )
         for line in measure(folder, rows, asked.text, asked.runs):
             print(json.dumps(line), flush=True)
 

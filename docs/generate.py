@@ -53,7 +53,9 @@ def pages() -> dict[str, str]:
 
 def own_metrics() -> list[str]:
     """Names of the metrics that come with the package, not of those that a user has added."""
-    return [name for name in METRICS.names() if METRICS[name].__module__.startswith("assay.metrics.")]
+    return [
+        name for name in METRICS.names() if METRICS[name].__module__.startswith("assay.metrics.")
+    ]
 
 
 def page(cls: type[Metric]) -> str:
@@ -62,7 +64,10 @@ def page(cls: type[Metric]) -> str:
     rows = [
         ("Reads", f"`{cls.reads}`: {READS[cls.reads]}" if cls.reads in READS else f"`{cls.reads}`"),
         ("Tasks", ", ".join(task for task in TASKS if task in cls.tasks)),
-        ("Range", f"{span(cls)}; {'neither higher nor lower' if cls.better == 'neither' else cls.better} is better"),
+        (
+            "Range",
+            f"{span(cls)}; {'neither higher nor lower' if cls.better == 'neither' else cls.better} is better",
+        ),
         ("Undefined", f"nan, with the reason `{cls.undefined}`" + _no_rows(cls)),
         ("Parameters", parameters(cls)),
         ("Interval", intervals(cls)),
@@ -89,7 +94,9 @@ def told(cls: type[Metric]) -> tuple[str, str, str]:
 
 def _before_source(text: str) -> tuple[str, str, str]:
     found = re.search(r"^Sources?:", text, flags=re.MULTILINE)
-    return (text, "", "") if not found else (text[: found.start()], ":", text[found.end() :].strip())
+    return (
+        (text, "", "") if not found else (text[: found.start()], ":", text[found.end() :].strip())
+    )
 
 
 def oracle(cls: type[Metric]) -> str:
@@ -118,7 +125,11 @@ def parameters(cls: type[Metric]) -> str:
     hints = get_type_hints(cls)
     said = []
     for field in own_first(cls):
-        choices = [str(c) for c in get_args(hints[field.name]) if isinstance(c, str) and accepts(cls, field.name, c)]
+        choices = [
+            str(c)
+            for c in get_args(hints[field.name])
+            if isinstance(c, str) and accepts(cls, field.name, c)
+        ]
         among = f" of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
         default = f"`{field.default}`" if field.default != "" else "all"
         said.append(f"`{field.name}` = {default}{among}")
@@ -139,7 +150,9 @@ def accepts(cls: type[Metric], name: str, choice: str) -> bool:
 def schema(task: str) -> Schema:
     """A schema of the task, to ask a metric how it applies."""
     classes = {"binary": ("no", "yes"), "regression": ()}.get(task, ("a", "b", "c"))
-    return Schema(task, classes, {"m": ("value", "interval") if task == "regression" else ("proba",)})  # type: ignore[arg-type]
+    return Schema(
+        task, classes, {"m": ("value", "interval") if task == "regression" else ("proba",)}
+    )  # type: ignore[arg-type]
 
 
 def intervals(cls: type[Metric]) -> str:
@@ -156,7 +169,9 @@ def intervals(cls: type[Metric]) -> str:
             by_task.setdefault(procedure, []).append(task)
     if len(by_task) == 1:
         return INTERVALS.get(next(iter(by_task)), next(iter(by_task)))
-    return "; ".join(f"{INTERVALS.get(name, name)} ({', '.join(tasks)})" for name, tasks in by_task.items())
+    return "; ".join(
+        f"{INTERVALS.get(name, name)} ({', '.join(tasks)})" for name, tasks in by_task.items()
+    )
 
 
 def example(cls: type[Metric]) -> str:
@@ -165,8 +180,15 @@ def example(cls: type[Metric]) -> str:
     body = "".join(f"{_prompted(e.source)}{e.want}" for e in examples).rstrip()
     module = importlib.import_module(cls.__module__)
     trees = [ast.parse(e.source) for e in examples]
-    used = sorted({node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)})
-    imports = [line for name in used if hasattr(module, name) for line in [_import(name, getattr(module, name))]]
+    used = sorted(
+        {node.id for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    )
+    imports = [
+        line
+        for name in used
+        if hasattr(module, name)
+        for line in [_import(name, getattr(module, name))]
+    ]
     return "\n".join([*(f">>> {line}" for line in imports), body])
 
 
@@ -190,17 +212,33 @@ def asked(cls: type[Metric]) -> str:
 
 def index() -> str:
     """All metrics, by task."""
-    lines = ["# Metrics", GENERATED, "Which of them to read: [Which metric should I read?](../which-metric.md)", ""]
+    lines = [
+        "# Metrics",
+        GENERATED,
+        "Which of them to read: [Which metric should I read?](../which-metric.md)",
+        "",
+    ]
     lines += [
         "What scikit-learn has and `assay` has not: [gaps](../gaps.md). Metrics of clusterings are out of scope.",
         "",
     ]
     for task in TASKS:
         of_task = [METRICS[name] for name in own_metrics() if task in METRICS[name].tasks]
-        rows = [f"| [{c.name}]({c.name}.md) | `{c.reads}` | {c.better} | {_cell(told(c)[0])} |" for c in of_task]
-        lines += [f"## {TITLES[task]} ({task})", "", "| metric | reads | better | what it is |", "|---|---|---|---|"]
+        rows = [
+            f"| [{c.name}]({c.name}.md) | `{c.reads}` | {c.better} | {_cell(told(c)[0])} |"
+            for c in of_task
+        ]
+        lines += [
+            f"## {TITLES[task]} ({task})",
+            "",
+            "| metric | reads | better | what it is |",
+            "|---|---|---|---|",
+        ]
         lines += [*rows, ""]
-    return re.sub(r"\n{3,}", "\n\n", "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])).rstrip() + "\n"
+    return (
+        re.sub(r"\n{3,}", "\n\n", "\n\n".join(lines[:2]) + "\n\n" + "\n".join(lines[2:])).rstrip()
+        + "\n"
+    )
 
 
 # What scikit-learn names that is no metric of predictions, or that assay gives by other means than a metric.
@@ -238,13 +276,21 @@ def gaps() -> str:
     names = [
         name
         for name in sorted(sklearn.metrics.__all__)
-        if name not in clustering and not name.endswith("Display") and not any(s in name.lower() for s in SIMILARITIES)
+        if name not in clustering
+        and not name.endswith("Display")
+        and not any(s in name.lower() for s in SIMILARITIES)
     ]
-    names = [name for name in names if name != "cluster" and not inspect.ismodule(getattr(sklearn.metrics, name))]
+    names = [
+        name
+        for name in names
+        if name != "cluster" and not inspect.ismodule(getattr(sklearn.metrics, name))
+    ]
     found = {name: counterpart(name) for name in names}
     missing = [name for name, ours in found.items() if not ours]
     version = ".".join(sklearn.__version__.split(".")[:2])
-    listed = [f"- `{name}`" + (f": {NOT_HERE[name]}" if name in NOT_HERE else "") for name in missing] or ["None."]
+    listed = [
+        f"- `{name}`" + (f": {NOT_HERE[name]}" if name in NOT_HERE else "") for name in missing
+    ] or ["None."]
     lines = [
         "# Gaps: what scikit-learn's metrics have and assay's have not",
         "",
@@ -275,7 +321,9 @@ def counterpart(name: str) -> str:
     word = re.compile(rf"\b{re.escape(name)}\b")
     proven = [m for m in own_metrics() if word.search(METRICS[m].oracle)]
     same = [
-        m for m in own_metrics() if re.search(rf"[Ss]ame value as[^.]*\b{re.escape(name)}\b", METRICS[m].__doc__ or "")
+        m
+        for m in own_metrics()
+        if re.search(rf"[Ss]ame value as[^.]*\b{re.escape(name)}\b", METRICS[m].__doc__ or "")
     ]
     return ", ".join(f"[{m}](metrics/{m}.md)" for m in (same or proven))
 

@@ -13,7 +13,13 @@ def counted(metric, p, rows):
     average = getattr(metric, "average", None)
 
     def of(each):
-        return each[p.schema.positive_code] if average == "binary" else each.sum() if average == "micro" else each
+        return (
+            each[p.schema.positive_code]
+            if average == "binary"
+            else each.sum()
+            if average == "micro"
+            else each
+        )
 
     return of
 
@@ -25,17 +31,25 @@ def each_label(p, proba, score):
 
 def log_loss_of(metric, p, rows):
     def of(proba):
-        if metric.floor > 1e-10:  # scikit-learn has no floor of one's own; the formula itself is the reference
+        if (
+            metric.floor > 1e-10
+        ):  # scikit-learn has no floor of one's own; the formula itself is the reference
             if p.task == "multilabel":
                 own = np.where(p.truth, rows.proba, 1 - rows.proba)
-                return np.average(-np.log(np.maximum(own, metric.floor)).mean(axis=1), weights=p.weight)
+                return np.average(
+                    -np.log(np.maximum(own, metric.floor)).mean(axis=1), weights=p.weight
+                )
             own = np.maximum(rows.proba[np.arange(p.n), p.truth], metric.floor)
             return np.average(-np.log(own), weights=p.weight)
         if p.task == "multilabel":
             return each_label(
-                p, proba, lambda y, q: sklearn.metrics.log_loss(y, q, labels=[0, 1], sample_weight=p.weight)
+                p,
+                proba,
+                lambda y, q: sklearn.metrics.log_loss(y, q, labels=[0, 1], sample_weight=p.weight),
             )
-        return sklearn.metrics.log_loss(p.truth, rows.proba, labels=range(p.schema.k), sample_weight=p.weight)
+        return sklearn.metrics.log_loss(
+            p.truth, rows.proba, labels=range(p.schema.k), sample_weight=p.weight
+        )
 
     return of
 
@@ -44,7 +58,9 @@ def brier_of(metric, p, rows):
     def of(proba):
         if p.task == "multilabel":
             return each_label(p, proba, lambda y, q: np.average((q - y) ** 2, weights=p.weight))
-        return np.average(((proba - np.eye(p.schema.k)[p.truth]) ** 2).sum(axis=1), weights=p.weight)
+        return np.average(
+            ((proba - np.eye(p.schema.k)[p.truth]) ** 2).sum(axis=1), weights=p.weight
+        )
 
     return of
 
@@ -57,7 +73,10 @@ def ranked(metric, p, rows):
             code = p.schema.positive_code
             truth, scores = (p.truth == code).astype(int)[:, None], score[:, [code]]
         else:
-            truth, scores = (p.truth if p.task == "multilabel" else np.eye(p.schema.k, dtype=int)[p.truth]), score
+            truth, scores = (
+                (p.truth if p.task == "multilabel" else np.eye(p.schema.k, dtype=int)[p.truth]),
+                score,
+            )
         key = replace(metric, average="none"), id(rows)
         if key not in FOUND:
             FOUND[key] = np.array(
@@ -72,7 +91,11 @@ def ranked(metric, p, rows):
         w = np.ones(p.n) if p.weight is None else p.weight
         share = w @ truth if metric.average == "weighted" else np.ones(len(each))
         fine = ~np.isnan(each)
-        return np.average(each[fine], weights=share[fine]) if fine.any() and share[fine].sum() else np.nan
+        return (
+            np.average(each[fine], weights=share[fine])
+            if fine.any() and share[fine].sum()
+            else np.nan
+        )
 
     return of
 
@@ -82,7 +105,9 @@ def gain_of(metric, p, rows):
         def figure(y, s, w):
             w = np.ones(len(y)) if w is None else w
             before, level = (s[:, None] < s) @ w, (s[:, None] == s) @ w
-            seen = np.clip((share * w.sum() - before) / level, 0, 1)  # the part of each row that is looked at
+            seen = np.clip(
+                (share * w.sum() - before) / level, 0, 1
+            )  # the part of each row that is looked at
             return (w * y * seen).sum() / (w * y).sum()
 
         return figure
@@ -100,7 +125,8 @@ def one_against_one(metric, p, rows):
             for b in seen[i + 1 :]:
                 t = (p.truth == a) | (p.truth == b)
                 of_two = [
-                    sklearn.metrics.roc_auc_score(p.truth[t] == c, score[t, c], sample_weight=w[t]) for c in (a, b)
+                    sklearn.metrics.roc_auc_score(p.truth[t] == c, score[t, c], sample_weight=w[t])
+                    for c in (a, b)
                 ]
                 areas.append(np.mean(of_two))
                 mass.append(w[t].sum() if metric.average == "weighted" else 1.0)
@@ -113,7 +139,9 @@ def weighted_spearman(metric, p, rows):
     def of(y, f, w):
         ranks = [((a[:, None] > a) + (a[:, None] == a) / 2) @ w for a in (y, f)]
         cov = np.cov(*ranks, ddof=0, aweights=w)
-        return cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if cov[0, 0] * cov[1, 1] > 1e-20 else np.nan
+        return (
+            cov[0, 1] / np.sqrt(cov[0, 0] * cov[1, 1]) if cov[0, 0] * cov[1, 1] > 1e-20 else np.nan
+        )
 
     return of
 
@@ -172,7 +200,10 @@ def logistic(metric, p, rows):
         x, y = np.log(proba[:, code]) - np.log(proba[:, 1 - code]), (p.truth == code).astype(float)
         w = np.ones(p.n) if p.weight is None else p.weight
         separated = (
-            not y.any() or y.all() or x[y > 0].min() > x[y == 0].max() - 1e-9 or x[y > 0].max() < x[y == 0].min() + 1e-9
+            not y.any()
+            or y.all()
+            or x[y > 0].min() > x[y == 0].max() - 1e-9
+            or x[y > 0].max() < x[y == 0].min() + 1e-9
         )
         if metric.name == "calibration_intercept":
             given = {"endog": y, "exog": np.ones(p.n), "offset": x}
@@ -180,7 +211,11 @@ def logistic(metric, p, rows):
             given = {"endog": y, "exog": np.stack([np.ones(p.n), x], axis=1)}
         if not y.any() or y.all() or (separated and metric.name == "calibration_slope"):
             return [np.nan, np.nan]
-        return GLM(**given, freq_weights=w, family=families.Binomial()).fit(tol=1e-15, maxiter=200).params
+        return (
+            GLM(**given, freq_weights=w, family=families.Binomial())
+            .fit(tol=1e-15, maxiter=200)
+            .params
+        )
 
     return of
 

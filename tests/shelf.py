@@ -20,7 +20,11 @@ ORDERED = {"rps", "top_k_accuracy"}
 @cache
 def instances():
     """Every metric with its defaults and with every case it declares."""
-    return [cls(**case) for cls in map(METRICS.__getitem__, METRICS.names()) for case in ({}, *cls.cases)]
+    return [
+        cls(**case)
+        for cls in map(METRICS.__getitem__, METRICS.names())
+        for case in ({}, *cls.cases)
+    ]
 
 
 def positive(p):

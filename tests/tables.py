@@ -17,7 +17,13 @@ LABELS: dict[str, Any] = {
 
 
 def random_table(
-    task: str, seed: int, *, n: int | None = None, labels: str = "str", weighted: bool = False, ties: bool = False
+    task: str,
+    seed: int,
+    *,
+    n: int | None = None,
+    labels: str = "str",
+    weighted: bool = False,
+    ties: bool = False,
 ) -> Predictions:
     """A table of two models whose content is a function of the seed alone."""
     rng = np.random.default_rng(seed)
@@ -34,13 +40,18 @@ def random_table(
     if task == "multilabel":
         k = int(rng.integers(2, 6))
         y = rng.integers(0, 2, (n, k))
-        models = {f"{m}.proba": _rounded(rng.beta(1 + s * y, 1 + s * (1 - y)), ties) for m, s in (("a", 3), ("b", 1))}
+        models = {
+            f"{m}.proba": _rounded(rng.beta(1 + s * y, 1 + s * (1 - y)), ties)
+            for m, s in (("a", 3), ("b", 1))
+        }
         return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
     k = 2 if task == "binary" or labels == "bool" else int(rng.integers(3, 7))
     classes = sorted(LABELS[labels][:k])
     # Every class may be absent from the truth; which ones, chance decides.
     seen = (
-        rng.choice(k, size=max(1, int(rng.integers(1, k + 1))), replace=False) if rng.random() < 0.3 else np.arange(k)
+        rng.choice(k, size=max(1, int(rng.integers(1, k + 1))), replace=False)
+        if rng.random() < 0.3
+        else np.arange(k)
     )
     y = rng.choice(seen, size=n)
     models = {}

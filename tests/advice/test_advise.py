@@ -40,7 +40,11 @@ def test_one_rare_class_among_many_is_imbalance_too():
 
 def test_a_model_no_better_than_the_majority_is_named():
     y = ["no"] * 90 + ["yes"] * 10
-    found = [a for a in advise(Predictions.from_arrays(y, {"lazy": ["no"] * 100, "good": y})) if a.code == "A002"]
+    found = [
+        a
+        for a in advise(Predictions.from_arrays(y, {"lazy": ["no"] * 100, "good": y}))
+        if a.code == "A002"
+    ]
     assert ["'lazy'" in a.title for a in found] == [True]
 
 
@@ -66,9 +70,11 @@ def test_advice_can_be_ignored_by_code():
 
 @pytest.mark.parametrize("task", ["binary", "multilabel", "regression"])
 def test_the_baseline_is_one_more_model_that_ignores_the_rows(task):
-    y = {"binary": [0] * 7 + [1] * 3, "multilabel": [[0, 1]] * 7 + [[1, 1]] * 3, "regression": [1.0] * 7 + [2.0] * 3}[
-        task
-    ]
+    y = {
+        "binary": [0] * 7 + [1] * 3,
+        "multilabel": [[0, 1]] * 7 + [[1, 1]] * 3,
+        "regression": [1.0] * 7 + [2.0] * 3,
+    }[task]
     p = majority_baseline(Predictions.from_arrays(y, {"m": y}, task=task))
     assert p.models == ["m", "baseline"]
     if task == "binary":
@@ -130,7 +136,9 @@ def test_the_temperature_is_that_of_least_log_loss_and_its_log_loss_is_of_other_
 def test_one_step_from_the_whole_is_as_good_as_a_fit_without_each_fold():
     p = sharper(honest(500, seed=4), 2)
     fold = np.arange(500) % 5
-    p = Predictions.from_arrays(p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=1, fold=fold)
+    p = Predictions.from_arrays(
+        p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=1, fold=fold
+    )
     refitted = [cool(p.take(fold != f), "m").temperature for f in range(5)]
     logit, own = np.log(p.rows("m").proba), np.array(refitted)[fold][:, None]
     scaled = logit / own
@@ -161,7 +169,9 @@ def test_rows_of_a_cluster_that_come_true_together_are_no_sign_of_poor_calibrati
 def rare(n, seed=0):
     rng = np.random.default_rng(seed)
     proba = 1 / (1 + np.exp(-rng.normal(-2, 2, n)))
-    return Predictions.from_arrays((rng.random(n) < proba).astype(int), {"m.proba": proba}, classes=[0, 1], positive=1)
+    return Predictions.from_arrays(
+        (rng.random(n) < proba).astype(int), {"m.proba": proba}, classes=[0, 1], positive=1
+    )
 
 
 def test_a_threshold_that_is_better_moved_is_noticed_where_looked_for():
@@ -203,7 +213,9 @@ def test_few_rows_are_too_uncertain_to_decide_by_and_the_advice_says_how_many_wo
 
 def test_rows_of_few_clusters_are_counted_as_clusters():
     y = np.arange(2000) % 2
-    p = Predictions.from_arrays(y, {"m": np.where(np.arange(2000) % 5 == 0, 1 - y, y)}, cluster=np.arange(2000) % 30)
+    p = Predictions.from_arrays(
+        y, {"m": np.where(np.arange(2000) % 5 == 0, 1 - y, y)}, cluster=np.arange(2000) % 30
+    )
     assert "30 clusters" in only("A008", p)[0].evidence
 
 
@@ -238,17 +250,26 @@ def test_a_fold_unlike_the_others_is_seen_in_regression_too():
     rng = np.random.default_rng(0)
     y, fold = rng.normal(size=500), np.repeat(np.arange(5), 100)
     value = y + rng.normal(size=500) * np.where(fold == 3, 3, 1)
-    assert "Fold 3" in only("A009", Predictions.from_arrays(y, {"m": value}, task="regression", fold=fold))[0].title
+    assert (
+        "Fold 3"
+        in only("A009", Predictions.from_arrays(y, {"m": value}, task="regression", fold=fold))[
+            0
+        ].title
+    )
 
 
 def test_clusters_with_rows_in_both_splits_are_noticed():
     y = [0, 1] * 20
     cluster = [f"user{i // 4}" for i in range(40)]
-    leaky = Predictions.from_arrays(y, {"m": y}, cluster=cluster, split=["train", "test", "test", "test"] * 10)
+    leaky = Predictions.from_arrays(
+        y, {"m": y}, cluster=cluster, split=["train", "test", "test", "test"] * 10
+    )
     (found,) = only("A010", leaky)
     assert "10 clusters" in found.evidence
     assert "'test' and 'train'" in found.evidence
-    clean = Predictions.from_arrays(y, {"m": y}, cluster=cluster, split=["train"] * 20 + ["test"] * 20)
+    clean = Predictions.from_arrays(
+        y, {"m": y}, cluster=cluster, split=["train"] * 20 + ["test"] * 20
+    )
     assert only("A010", clean) == []
 
 
@@ -272,7 +293,9 @@ def test_class_columns_in_another_order_are_noticed():
     good = np.where(rng.random(300) < 0.9, y, rng.integers(0, 4, 300))
     classes = ["ant", "bee", "cat", "dog"]
     names = np.array(classes)
-    p = Predictions.from_arrays(names[y], {"m": names[(good + 1) % 4], "fine": names[good]}, classes=classes)
+    p = Predictions.from_arrays(
+        names[y], {"m": names[(good + 1) % 4], "fine": names[good]}, classes=classes
+    )
     (found,) = only("A011", p)
     assert "'m'" in found.title
     assert "'bee' read as 'ant'" in found.evidence
@@ -282,7 +305,9 @@ def test_a_lazy_or_a_guessing_model_is_not_called_permuted():
     rng = np.random.default_rng(0)
     y = ["no"] * 190 + ["yes"] * 10
     assert only("A011", Predictions.from_arrays(y, {"lazy": ["yes"] * 200})) == []
-    guess = Predictions.from_arrays(rng.integers(0, 8, 60), {"m": rng.integers(0, 8, 60)}, classes=range(8))
+    guess = Predictions.from_arrays(
+        rng.integers(0, 8, 60), {"m": rng.integers(0, 8, 60)}, classes=range(8)
+    )
     assert only("A011", guess) == []
 
 
@@ -311,13 +336,20 @@ def test_two_classes_that_a_model_confuses_are_not_called_permuted():
 def test_a_regression_model_that_does_not_beat_the_mean_is_named():
     rng = np.random.default_rng(0)
     y = rng.normal(100, 10, 200)
-    said = {"shifted": y + 20, "constant": np.full(200, y.mean()), "good": y + rng.normal(0, 5, 200)}
+    said = {
+        "shifted": y + 20,
+        "constant": np.full(200, y.mean()),
+        "good": y + rng.normal(0, 5, 200),
+    }
     found = only("A014", Predictions.from_arrays(y, said, task="regression"))
     assert [advice.title for advice in found] == [
         "Model 'shifted' does not beat the mean.", "Model 'constant' does not beat the mean."
     ]  # fmt: skip
     assert "mean squared error is 400" in found[0].evidence
-    assert only("A014", Predictions.from_arrays(np.ones(20), {"m": np.ones(20)}, task="regression")) == []
+    assert (
+        only("A014", Predictions.from_arrays(np.ones(20), {"m": np.ones(20)}, task="regression"))
+        == []
+    )
 
 
 def test_costs_are_taken_from_the_metric_that_states_them():
@@ -325,13 +357,18 @@ def test_costs_are_taken_from_the_metric_that_states_them():
     codes = {advice.code for advice in evaluate(p, "expected_cost(costs=0 1;9 0)").advice}
     assert "A013" in codes
     assert "A013" not in {advice.code for advice in evaluate(p, "expected_cost").advice}
-    assert "A013" in {advice.code for advice in report(p, metrics=["f1", "expected_cost(costs=0 1;9 0)"]).advice}
+    assert "A013" in {
+        advice.code for advice in report(p, metrics=["f1", "expected_cost(costs=0 1;9 0)"]).advice
+    }
 
 
 def test_advice_that_is_not_wanted_is_left_out_of_evaluation_and_report():
     p = Predictions.from_arrays([0] * 95 + [1] * 5, {"lazy": [0] * 100})
     assert {"A001", "A002", "A003"} <= {advice.code for advice in evaluate(p, "accuracy").advice}
-    for found in (evaluate(p, "accuracy", ignore=["A001", "A003"]), report(p, ignore=["A001", "A003"])):
+    for found in (
+        evaluate(p, "accuracy", ignore=["A001", "A003"]),
+        report(p, ignore=["A001", "A003"]),
+    ):
         assert not {"A001", "A003"} & {advice.code for advice in found.advice}
     with pytest.raises(UnsupportedError, match="no advice has the code 'A1'; the codes are A001"):
         evaluate(p, "accuracy", ignore=["A1"])
@@ -347,7 +384,9 @@ def test_a_probability_of_0_given_to_the_truth_is_noticed():
     p = Predictions.from_arrays([0] * 9 + [1], {"m.proba": proba}, classes=[0, 1])
     assert "1 of 10 rows" in only("A012", p)[0].evidence
     assert only("A012", p.take(np.arange(9))) == []
-    logits = Predictions.from_arrays([0] * 9 + [1], {"m.logit": [[0.0, -900.0]] * 10}, classes=[0, 1])
+    logits = Predictions.from_arrays(
+        [0] * 9 + [1], {"m.logit": [[0.0, -900.0]] * 10}, classes=[0, 1]
+    )
     assert only("A012", logits) == []
 
 

@@ -36,15 +36,24 @@ FAIRLEARN = {
 
 def table(weighted=False, **more):
     weight = 1.0 + ROW % 3 if weighted else None
-    return Predictions.from_arrays(TRUTH, {"m": SAID}, groups={"g": GROUP}, weight=weight, positive=1, **more)
+    return Predictions.from_arrays(
+        TRUTH, {"m": SAID}, groups={"g": GROUP}, weight=weight, positive=1, **more
+    )
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_gaps_and_criteria_are_those_of_fairlearn(weighted):
     found = fairness(table(weighted), "g", "accuracy")
     gap = found.gap("accuracy")
-    ours = [x for c in found.criteria for x in (c.difference, c.ratio)] + [gap.difference, gap.ratio]
-    assert [c.name for c in found.criteria] == ["demographic_parity", "equal_opportunity", "equalized_odds"]
+    ours = [x for c in found.criteria for x in (c.difference, c.ratio)] + [
+        gap.difference,
+        gap.ratio,
+    ]
+    assert [c.name for c in found.criteria] == [
+        "demographic_parity",
+        "equal_opportunity",
+        "equalized_odds",
+    ]
     assert ours == pytest.approx(FAIRLEARN[weighted], abs=1e-11)
 
 
@@ -60,7 +69,12 @@ def test_the_figure_of_each_group_is_that_of_evaluate():
     for row in found.rows:
         if row.metric == "f1":
             theirs = own.get("m", "f1", group=row.group)
-            assert (row.value, row.low, row.high, row.n) == (theirs.value, theirs.low, theirs.high, theirs.n)
+            assert (row.value, row.low, row.high, row.n) == (
+                theirs.value,
+                theirs.low,
+                theirs.high,
+                theirs.n,
+            )
 
 
 def test_with_more_than_two_groups_each_is_held_against_all_other_rows():
@@ -82,7 +96,10 @@ def test_a_reference_group_is_held_against_nothing():
 
 def test_the_difference_of_two_proportions_is_newcombes():
     """Newcombe (1998), table II, method 10: 56/70 against 48/80 has [0.0524, 0.3339]."""
-    ends = [[float(x) for x in wilson(np.array(k), np.array(n), 0.95)] for k, n in ((56.0, 70.0), (48.0, 80.0))]
+    ends = [
+        [float(x) for x in wilson(np.array(k), np.array(n), 0.95)]
+        for k, n in ((56.0, 70.0), (48.0, 80.0))
+    ]
     found = mover(Ranged(56 / 70, *ends[0]), Ranged(48 / 80, *ends[1]))
     assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
@@ -104,7 +121,10 @@ def test_the_interval_of_a_gap_holds_the_true_gap_in_about_95_of_100_tables_or_m
         low, high = wilson(k, np.full(len(rates), float(n)), 0.95)
         figures = [Ranged(*map(float, one)) for one in zip(k / n, low, high, strict=True)]
         gap, ratio = spread(figures, 0.95), quotient(figures, 0.95)
-        held += gap.low <= max(rates) - min(rates) <= gap.high, ratio.low <= min(rates) / max(rates) <= ratio.high
+        held += (
+            gap.low <= max(rates) - min(rates) <= gap.high,
+            ratio.low <= min(rates) / max(rates) <= ratio.high,
+        )
     assert (held / 300 >= 0.92).all()
 
 
@@ -112,7 +132,9 @@ def test_groups_that_are_alike_have_a_gap_near_that_of_chance():
     rng = np.random.default_rng(3)
     y, group = rng.integers(0, 2, 2000), rng.integers(0, 8, 2000)
     said = np.where(rng.random(2000) < 0.8, y, 1 - y)
-    gap = fairness(Predictions.from_arrays(y, {"m": said}, groups={"g": group}), "g", "accuracy").gap("accuracy")
+    gap = fairness(
+        Predictions.from_arrays(y, {"m": said}, groups={"g": group}), "g", "accuracy"
+    ).gap("accuracy")
     assert gap.low == 0
     assert gap.ratio_high == 1
     assert gap.difference < 2 * gap.chance
@@ -120,7 +142,9 @@ def test_groups_that_are_alike_have_a_gap_near_that_of_chance():
 
 def test_a_group_without_a_figure_is_left_out_of_the_gap():
     y = [0, 1, 0, 1, 0, 0]
-    p = Predictions.from_arrays(y, {"m": [0, 1, 1, 1, 0, 0]}, groups={"g": list("aabbcc")}, positive=1)
+    p = Predictions.from_arrays(
+        y, {"m": [0, 1, 1, 1, 0, 0]}, groups={"g": list("aabbcc")}, positive=1
+    )
     found = fairness(p, "g", "recall")
     assert {found.gap("recall").smallest, found.gap("recall").largest} <= {"a", "b"}
     assert any(r.note.startswith("no_positive") for r in found.rows if r.group == "c")
@@ -130,7 +154,9 @@ def test_a_group_without_a_figure_is_left_out_of_the_gap():
 def test_any_metric_of_any_task_has_gaps_and_only_binary_tasks_have_criteria(task):
     p = random_table(task, 5, n=80)
     columns = Predictions.from_arrays([0, 1], {"m": [0, 1]}, groups={"g": ["x", "y"]}).columns
-    p = assay.Predictions(p.schema, p.truth, p.outputs, columns={"g": columns["g"].take([0, 1] * 40)})
+    p = assay.Predictions(
+        p.schema, p.truth, p.outputs, columns={"g": columns["g"].take([0, 1] * 40)}
+    )
     found = fairness(p, "g")
     assert found.criteria == ()
     assert {gap.model for gap in found.gaps} == {"a", "b"}
@@ -151,25 +177,49 @@ def test_crossed_groups_are_groups():
     ],
 )
 def test_a_question_that_has_no_answer_is_refused(arguments, message):
-    p = Predictions.from_arrays(TRUTH, {"m": SAID}, groups={"g": GROUP, "one": [1] * 300}, positive=1)
+    p = Predictions.from_arrays(
+        TRUTH, {"m": SAID}, groups={"g": GROUP, "one": [1] * 300}, positive=1
+    )
     with pytest.raises(UnsupportedError, match=message):
         fairness(p, **arguments)
 
 
 def test_clusters_that_lie_in_several_groups_are_noted():
-    assert "Clusters lie in several groups" in fairness(table(cluster=ROW // 10), "g", "accuracy").notes[-1]
+    assert (
+        "Clusters lie in several groups"
+        in fairness(table(cluster=ROW // 10), "g", "accuracy").notes[-1]
+    )
 
 
 def test_the_json_is_versioned_and_the_text_names_every_criterion():
     found = fairness(table(), "g")
     assert json.loads(found.to_json())["schema"] == "assay.fairness/1"
-    for name in ("demographic_parity", "equal_opportunity", "equalized_odds", "selection_rate", "rest"):
+    for name in (
+        "demographic_parity",
+        "equal_opportunity",
+        "equalized_odds",
+        "selection_rate",
+        "rest",
+    ):
         assert name in repr(found)
 
 
 def test_the_command_gives_the_json_of_the_library(capsys, tmp_path):
     assay.write(table(), tmp_path / "p.parquet")
-    main(["fairness", str(tmp_path / "p.parquet"), "--by", "g", "-m", "accuracy", "--reference", "a", "--json", "-"])
+    main(
+        [
+            "fairness",
+            str(tmp_path / "p.parquet"),
+            "--by",
+            "g",
+            "-m",
+            "accuracy",
+            "--reference",
+            "a",
+            "--json",
+            "-",
+        ]
+    )
     found = fairness(table(), "g", "accuracy", reference="a")
     assert json.loads(capsys.readouterr().out) == json.loads(found.to_json())
 

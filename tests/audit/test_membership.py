@@ -67,7 +67,12 @@ def test_training_rows_with_higher_losses_mean_other_kinds_of_rows():
 )
 def test_the_sharpest_loss_that_a_model_gives_is_used(models, options, loss):
     split = ["train", "train", "train", "test", "test", "test"]
-    assert membership(Predictions.from_arrays([0, 1, 1, 0, 1, 1], models, split=split, **options)).rows[0].loss == loss
+    assert (
+        membership(Predictions.from_arrays([0, 1, 1, 0, 1, 1], models, split=split, **options))
+        .rows[0]
+        .loss
+        == loss
+    )
 
 
 def test_rows_in_clusters_widen_the_interval():

@@ -15,7 +15,9 @@ from assay.table.predictions import Predictions
 def table(n=400, **right):
     """Models that are right on the given share of the rows."""
     y = np.arange(n) % 2
-    return Predictions.from_arrays(y, {m: np.where(np.arange(n) % 100 < 100 * q, y, 1 - y) for m, q in right.items()})
+    return Predictions.from_arrays(
+        y, {m: np.where(np.arange(n) % 100 < 100 * q, y, 1 - y) for m, q in right.items()}
+    )
 
 
 def failures(p, text, **options):
@@ -42,7 +44,17 @@ def test_an_undefined_figure_never_passes():
     assert "undefined" in failures(p, "roc_auc >= 0.1")[0]
 
 
-UNREADABLE = ["f1", "", "f1 == 0.9", "f1 => 0.9", "0.9 <= f1", "f1 >= high", ">= 0.9", "f1 >= nan", "f1 >= -"]
+UNREADABLE = [
+    "f1",
+    "",
+    "f1 == 0.9",
+    "f1 => 0.9",
+    "0.9 <= f1",
+    "f1 >= high",
+    ">= 0.9",
+    "f1 >= nan",
+    "f1 >= -",
+]
 
 
 @pytest.mark.parametrize("text", UNREADABLE)
@@ -76,7 +88,9 @@ def test_a_requirement_of_one_model_does_not_ask_the_others():
     p = table(good=0.95, poor=0.5)
     assert failures(p, "good: accuracy >= 0.9") == []
     assert [said.split(":")[0] for said in failures(p, "accuracy >= 0.9")] == ["poor"]
-    with pytest.raises(UnsupportedError, match="no model 'gone' to require accuracy of; there are good, poor"):
+    with pytest.raises(
+        UnsupportedError, match="no model 'gone' to require accuracy of; there are good, poor"
+    ):
         failures(p, "gone: accuracy >= 0.9")
 
 
@@ -88,7 +102,9 @@ def test_each_class_is_held_to_the_bound_where_a_figure_a_class_is_required():
 
 
 def test_a_requirement_that_was_not_evaluated_is_an_error_not_a_pass():
-    with pytest.raises(UnsupportedError, match="f1 is required but was not evaluated; evaluated are accuracy"):
+    with pytest.raises(
+        UnsupportedError, match="f1 is required but was not evaluated; evaluated are accuracy"
+    ):
         Requirement.parse("f1 >= 0.9").failures(evaluate(table(m=0.5), "accuracy"))
 
 
@@ -100,7 +116,9 @@ def test_a_model_that_does_not_give_what_a_requirement_reads_does_not_pass():
 
 def test_without_an_interval_only_the_figure_itself_can_pass():
     found = evaluate(table(m=0.95), "accuracy", intervals=False)
-    assert "has no interval to hold it by" in Requirement.parse("accuracy >= 0.9").failures(found)[0]
+    assert (
+        "has no interval to hold it by" in Requirement.parse("accuracy >= 0.9").failures(found)[0]
+    )
     assert Requirement.parse("accuracy >= 0.9").failures(found, point=True) == []
 
 
@@ -131,7 +149,9 @@ def test_a_model_is_not_worse_than_the_baseline_only_if_the_interval_of_the_diff
 
 def test_where_lower_is_better_worse_is_higher():
     y = np.linspace(0, 1, 100)
-    p = Predictions.from_arrays(y, {"old": y + 0.1, "new": y + np.linspace(0.05, 0.5, 100)}, task="regression")
+    p = Predictions.from_arrays(
+        y, {"old": y + 0.1, "new": y + np.linspace(0.05, 0.5, 100)}, task="regression"
+    )
     assert len(worse_than(compare(p, "mae"), "old", margin=0.05)) == 1
     assert worse_than(compare(p, "mae"), "new", margin=0.0) == []
 
@@ -157,7 +177,9 @@ def test_where_lower_is_better_worse_is_higher():
         (["compare", "--by-metric", "accuracy", "--not-worse-than", "z"], 2),
     ],
 )
-def test_the_exit_status_tells_a_failed_check_from_unusable_input(tmp_path, capsys, arguments, status):
+def test_the_exit_status_tells_a_failed_check_from_unusable_input(
+    tmp_path, capsys, arguments, status
+):
     assay.write(table(a=0.95, b=0.88), tmp_path / "p.parquet")
     try:
         main([arguments[0], str(tmp_path / "p.parquet"), *arguments[1:]])

@@ -19,7 +19,9 @@ from assay.table.predictions import Predictions
 
 def plain(groups, n=None, **more):
     n = n or len(next(iter(groups.values())))
-    return Predictions.from_arrays([0, 1] * (n // 2) + [0] * (n % 2), {"m": [0] * n}, groups=groups, **more)
+    return Predictions.from_arrays(
+        [0, 1] * (n // 2) + [0] * (n % 2), {"m": [0] * n}, groups=groups, **more
+    )
 
 
 def drawn(seed, n=600, right=0.85, **more):
@@ -31,7 +33,9 @@ def drawn(seed, n=600, right=0.85, **more):
     }  # fmt: skip
     y = rng.integers(0, 2, n)
     q = right(groups) if callable(right) else right
-    return Predictions.from_arrays(y, {"m": np.where(rng.random(n) < q, y, 1 - y)}, groups=groups, **more)
+    return Predictions.from_arrays(
+        y, {"m": np.where(rng.random(n) < q, y, 1 - y)}, groups=groups, **more
+    )
 
 
 def lossy(seed, n=600):
@@ -40,7 +44,11 @@ def lossy(seed, n=600):
     y = rng.integers(0, 2, n)
     own = np.clip(1 / (1 + np.exp(-rng.normal(2.5, 2.0, n))), 1e-6, 1 - 1e-6)
     one = np.where(y == 1, own, 1 - own)
-    groups = {"rare": (rng.random(n) < 0.08).astype(int), "five": rng.integers(0, 5, n), "x": rng.normal(size=n)}
+    groups = {
+        "rare": (rng.random(n) < 0.08).astype(int),
+        "five": rng.integers(0, 5, n),
+        "x": rng.normal(size=n),
+    }
     return Predictions.from_arrays(y, {"m.proba": np.stack([1 - one, one], 1)}, groups=groups)
 
 
@@ -102,7 +110,9 @@ def test_the_exact_test_equals_the_hypergeometric_distribution_of_scipy(total):
     rng = np.random.default_rng(0)
     drawn_, good = rng.integers(10, total // 2, 100), rng.integers(total // 2, total, 100)
     mean = drawn_ * good / total
-    found = np.clip(np.rint(mean - rng.uniform(0, 5, 100) * np.sqrt(mean * (1 - good / total))), 0, None)
+    found = np.clip(
+        np.rint(mean - rng.uniform(0, 5, 100) * np.sqrt(mean * (1 - good / total))), 0, None
+    )
     found = np.maximum(found, drawn_ + good - total)
     law = scipy.stats.hypergeom(total, good, drawn_)
     expected = law.cdf(found - 1) + law.pmf(found) / 2
@@ -120,7 +130,8 @@ def test_the_test_of_losses_is_the_larger_of_welchs_and_the_pooled_t():
     for cell in (0, 1):
         own, rest = value[code == cell], value[code != cell]
         expected = max(
-            scipy.stats.ttest_ind(own, rest, equal_var=e, alternative="greater").pvalue for e in (True, False)
+            scipy.stats.ttest_ind(own, rest, equal_var=e, alternative="greater").pvalue
+            for e in (True, False)
         )
         assert found.p[cell] == pytest.approx(expected, rel=1e-9)
         assert found.value[cell] == pytest.approx(own.mean())
@@ -153,7 +164,9 @@ def test_the_cluster_test_is_the_t_of_cluster_sums():
 
 
 @pytest.mark.parametrize(("make", "metric"), [(drawn, "accuracy"), (lossy, "log_loss")])
-def test_where_no_slice_is_weak_a_slice_is_reported_in_at_most_six_of_a_hundred_tables(make, metric):
+def test_where_no_slice_is_weak_a_slice_is_reported_in_at_most_six_of_a_hundred_tables(
+    make, metric
+):
     alarms = sum(bool(weak_slices(make(seed), metric).rows) for seed in range(250))
     assert alarms <= 15
 
@@ -204,13 +217,17 @@ def test_the_figures_of_a_slice_are_those_of_evaluate():
     p = drawn(7, 800, lambda g: np.where(g["five"] == 2, 0.6, 0.9))
     row = weak_slices(p, columns=["five"]).rows[0]
     own = assay.evaluate(p, "accuracy", by="five").get("m", "accuracy", group=2)
-    assert (row.n, row.value, row.low, row.high) == pytest.approx((own.n, own.value, own.low, own.high))
+    assert (row.n, row.value, row.low, row.high) == pytest.approx(
+        (own.n, own.value, own.low, own.high)
+    )
 
 
 def test_the_order_of_rows_does_not_matter():
     p = drawn(8, 800, lambda g: np.where(g["five"] == 2, 0.6, 0.9))
     order = np.random.default_rng(0).permutation(800)
-    assert [r.slice for r in weak_slices(p).rows] == [r.slice for r in weak_slices(p.take(order)).rows]
+    assert [r.slice for r in weak_slices(p).rows] == [
+        r.slice for r in weak_slices(p.take(order)).rows
+    ]
 
 
 def test_slices_of_few_rows_are_not_tested():
@@ -230,7 +247,9 @@ def test_rmse_is_searched_by_mse():
     rng = np.random.default_rng(0)
     a = rng.integers(0, 2, 300)
     y = rng.normal(size=300)
-    p = Predictions.from_arrays(y, {"m": y + rng.normal(size=300) * (1 + 2 * a)}, groups={"a": a}, task="regression")
+    p = Predictions.from_arrays(
+        y, {"m": y + rng.normal(size=300) * (1 + 2 * a)}, groups={"a": a}, task="regression"
+    )
     found = weak_slices(p, "rmse")
     assert found.metric == "mse"
     assert [row.slice for row in found.rows] == ["a=1"]
@@ -263,7 +282,9 @@ def test_every_model_is_searched_and_corrected_for_together():
 
 
 def test_the_json_is_versioned_and_strict():
-    found = json.loads(weak_slices(drawn(5, 2000, lambda g: np.where(g["five"] == 3, 0.6, 0.9))).to_json())
+    found = json.loads(
+        weak_slices(drawn(5, 2000, lambda g: np.where(g["five"] == 3, 0.6, 0.9))).to_json()
+    )
     assert found["schema"] == "assay.slices/1"
     assert found["rows"][0]["slice"] == "five=3"
     assert {"value", "low", "high", "rest", "p_adjusted", "own"} <= set(found["rows"][0])
@@ -292,7 +313,9 @@ def test_the_command_names_the_weak_slice(capsys, file):
 
 
 def test_evaluate_by_two_columns_crosses_them_and_bins_numbers(capsys, file):
-    found = json.loads(ran(capsys, "evaluate", file, "-m", "accuracy", "--by", "coin", "--by", "x", "--json", "-"))
+    found = json.loads(
+        ran(capsys, "evaluate", file, "-m", "accuracy", "--by", "coin", "--by", "x", "--json", "-")
+    )
     groups = [row["group"] for row in found["rows"][1:]]
     assert len(groups) == 8
     assert groups[0][0] == 0
@@ -312,7 +335,9 @@ def test_a_share_of_some_rows_is_searched_among_those_rows(metric):
     site, y = rng.integers(0, 4, n), rng.integers(0, 2, n)
     right = np.where((site == 1) & (y == (metric in ("recall", "npv"))), 0.6, 0.9)
     said = np.where(rng.random(n) < right, y, 1 - y)
-    p = Predictions.from_arrays(y, {"m": said}, groups={"site": site, "noise": rng.integers(0, 3, n)}, positive=1)
+    p = Predictions.from_arrays(
+        y, {"m": said}, groups={"site": site, "noise": rng.integers(0, 3, n)}, positive=1
+    )
     found = weak_slices(p, metric)
     assert [row.slice for row in found.rows if row.own] == ["site=1"]
     own = assay.evaluate(p, metric, by="site").get("m", metric, group=1)
@@ -325,4 +350,9 @@ def test_a_share_of_some_rows_is_searched_among_those_rows(metric):
 def test_a_cut_that_is_rounded_to_nought_is_named_0_without_a_sign():
     x = np.random.default_rng(1).normal(size=999)
     p = Predictions.from_arrays([0, 1, 1] * 333, {"m": [0, 1, 1] * 333}, groups={"x": x})
-    assert [key for (key,) in grouping_of(p, ["x"]).keys] == ["< -0.7", "[-0.7, 0)", "[0, 0.6)", ">= 0.6"]
+    assert [key for (key,) in grouping_of(p, ["x"]).keys] == [
+        "< -0.7",
+        "[-0.7, 0)",
+        "[0, 0.6)",
+        ">= 0.6",
+    ]

@@ -17,7 +17,9 @@ def rare(n=600, seed=0, power=1.0, **columns):
     rng = np.random.default_rng(seed)
     proba = 1 / (1 + np.exp(-rng.normal(-2, 2, n)))
     y = (rng.random(n) < proba).astype(int)
-    return Predictions.from_arrays(y, {"m.proba": proba**power}, classes=[0, 1], positive=1, **columns)
+    return Predictions.from_arrays(
+        y, {"m.proba": proba**power}, classes=[0, 1], positive=1, **columns
+    )
 
 
 def score(p):
@@ -63,8 +65,13 @@ def test_the_figure_given_is_not_that_of_the_rows_chosen_on():
 def test_integer_weights_choose_as_repeated_rows_do():
     times = np.random.default_rng(1).integers(1, 4, 300)
     p = rare(300)
-    weighted = Predictions.from_arrays(p.truth, {"m.proba": score(p)}, classes=[0, 1], positive=1, weight=times)
-    assert threshold(weighted, "m").threshold == threshold(p.take(np.repeat(np.arange(300), times)), "m").threshold
+    weighted = Predictions.from_arrays(
+        p.truth, {"m.proba": score(p)}, classes=[0, 1], positive=1, weight=times
+    )
+    assert (
+        threshold(weighted, "m").threshold
+        == threshold(p.take(np.repeat(np.arange(300), times)), "m").threshold
+    )
 
 
 def test_scores_without_probabilities_are_cut_too_and_have_no_figure_before():
@@ -78,10 +85,14 @@ def test_scores_without_probabilities_are_cut_too_and_have_no_figure_before():
 
 def test_the_positive_class_may_be_the_first():
     p = rare()
-    turned = Predictions.from_arrays(p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=0)
+    turned = Predictions.from_arrays(
+        p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=0
+    )
     found = threshold(turned, "m")
     assert found.positive == 0
-    assert f1_score(p.truth == 0, 1 - score(p) >= found.threshold) >= f1_score(p.truth == 0, 1 - score(p) > 0.5)
+    assert f1_score(p.truth == 0, 1 - score(p) >= found.threshold) >= f1_score(
+        p.truth == 0, 1 - score(p) > 0.5
+    )
 
 
 def test_the_points_lie_on_the_precision_recall_curve():
@@ -89,7 +100,9 @@ def test_the_points_lie_on_the_precision_recall_curve():
     found = threshold(p, "m")
     precision, recall, _ = precision_recall_curve(p.truth, score(p))
     curve = {(round(a, 9), round(b, 9)) for a, b in zip(precision, recall, strict=True)}
-    assert all((round(point.precision, 9), round(point.recall, 9)) in curve for point in found.points)
+    assert all(
+        (round(point.precision, 9), round(point.recall, 9)) in curve for point in found.points
+    )
     assert len(found.points) <= 202
     assert found.points[-1].recall == 1
 
@@ -153,7 +166,9 @@ def test_several_classes_have_no_one_threshold():
 
 
 def test_without_a_positive_row_there_is_nothing_to_choose():
-    p = Predictions.from_arrays([0] * 20, {"m.proba": np.linspace(0, 1, 20)}, classes=[0, 1], positive=1)
+    p = Predictions.from_arrays(
+        [0] * 20, {"m.proba": np.linspace(0, 1, 20)}, classes=[0, 1], positive=1
+    )
     with pytest.raises(UnsupportedError, match="mcc is undefined"):
         threshold(p, "m", "mcc")
 
@@ -163,5 +178,7 @@ def test_costs_that_only_misses_have_mean_always_say_yes():
 
 
 def test_the_trade_off_draws_itself():
-    p = Predictions.from_arrays([0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1)
+    p = Predictions.from_arrays(
+        [0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1
+    )
     assert "Precision, recall and F1 of m" in str(threshold(p, "m").chart().to_dict())

@@ -11,7 +11,14 @@ import numpy as np
 import pytest
 
 from assay import charts
-from assay.charts.points import precision_recall_curve, prevalence, reliability_bins, residual_bins, roc_curve, thin
+from assay.charts.points import (
+    precision_recall_curve,
+    prevalence,
+    reliability_bins,
+    residual_bins,
+    roc_curve,
+    thin,
+)
 from assay.charts.style import DARK, SERIES, draw
 from assay.comparison.compare import compare
 from assay.diagnosis.diagnose import Diagnosis, diagnose
@@ -28,7 +35,11 @@ SCORED = ("binary", "multiclass", "multilabel")
 
 def table(task: str, n: int = 300) -> Predictions:
     """Two models of a task in which every class occurs."""
-    return next(p for seed in range(50) if len(np.unique((p := random_table(task, seed, n=n)).truth, axis=0)) > 1)
+    return next(
+        p
+        for seed in range(50)
+        if len(np.unique((p := random_table(task, seed, n=n)).truth, axis=0)) > 1
+    )
 
 
 def values_of(chart: Any) -> list[dict[str, Any]]:
@@ -75,7 +86,9 @@ def test_results_draw_their_own_chart_in_every_task(task: str):
 
 
 @pytest.mark.parametrize("task", SCORED)
-@pytest.mark.parametrize("chart", [charts.roc, charts.precision_recall, charts.reliability, charts.det])
+@pytest.mark.parametrize(
+    "chart", [charts.roc, charts.precision_recall, charts.reliability, charts.det]
+)
 def test_curves_are_drawn_for_every_task_with_scores(task: str, chart: Any):
     assert "</svg>" in drawn(chart(table(task)))
 
@@ -138,7 +151,11 @@ def test_long_runs_keep_their_lowest_and_highest_values():
     values = [1 / (1 + i) for i in range(5000)]
     values[3210] = 5.0
     run = diagnose(History.from_lists(train_loss=values, val_loss=values)).runs[0]
-    rows = [row["value"] for row in values_of(charts.loss_curve(run)) if row.get("split") == "validation"]
+    rows = [
+        row["value"]
+        for row in values_of(charts.loss_curve(run))
+        if row.get("split") == "validation"
+    ]
     assert len(rows) <= 200
     assert max(rows) == 5.0
     assert min(rows) == min(values)
@@ -168,7 +185,9 @@ def test_the_leaderboard_shades_the_tied_set_of_the_comparison():
 
 
 def test_an_undefined_figure_on_the_leaderboard_says_why():
-    p = Predictions.from_arrays(["a", "b"] * 9, {"m": ["a", "b"] * 9, "q": np.tile([0.5, 0.5], (18, 1))})
+    p = Predictions.from_arrays(
+        ["a", "b"] * 9, {"m": ["a", "b"] * 9, "q": np.tile([0.5, 0.5], (18, 1))}
+    )
     rows = {row["model"]: row for row in values_of(charts.leaderboard(evaluate(p, "roc_auc")))}
     assert rows["m"]["value"] is None
     assert rows["m"]["why"] == "undefined: gives no score"
@@ -180,9 +199,14 @@ def test_a_leaderboard_without_any_defined_figure_says_so():
 
 
 def test_a_baseline_far_away_is_told_in_words_so_that_the_models_stay_apart():
-    p = Predictions.from_arrays(["a", "b"] * 200, {"m": ["a", "b"] * 199 + ["a", "a"], "far": ["b", "a"] * 200})
+    p = Predictions.from_arrays(
+        ["a", "b"] * 200, {"m": ["a", "b"] * 199 + ["a", "a"], "far": ["b", "a"] * 200}
+    )
     chart = charts.leaderboard(evaluate(p, "accuracy"), baseline="far")
-    assert next(row for row in values_of(chart) if row["model"] == "far")["why"] == "0.0000, off the axis"
+    assert (
+        next(row for row in values_of(chart) if row["model"] == "far")["why"]
+        == "0.0000, off the axis"
+    )
 
 
 def test_metrics_of_one_figure_a_class_have_no_leaderboard():
@@ -197,7 +221,9 @@ def test_differences_put_the_better_model_first():
     (row,) = values_of(charts.differences(comparison))
     worse = next(m for m in p.models if m != comparison.best)
     assert row["pair"] == f"{comparison.best} − {worse}"
-    assert row["difference"] == pytest.approx(comparison.values[comparison.best] - comparison.values[worse])
+    assert row["difference"] == pytest.approx(
+        comparison.values[comparison.best] - comparison.values[worse]
+    )
 
 
 def test_differences_of_a_single_model_say_that_there_is_nothing_to_compare():
@@ -225,22 +251,34 @@ def test_confusion_of_many_classes_shows_the_most_frequent_errors():
 
 def test_counts_in_the_confusion_chart_are_those_of_the_table():
     p = Predictions.from_arrays(["a", "a", "b"], {"m": ["a", "b", "b"]})
-    cells = {(row["row"], row["column"]): (row["n"], row["share"]) for row in values_of(charts.confusion(p, "m"))}
-    assert cells == {("a", "a"): (1, 0.5), ("a", "b"): (1, 0.5), ("b", "a"): (0, 0), ("b", "b"): (1, 1)}
+    cells = {
+        (row["row"], row["column"]): (row["n"], row["share"])
+        for row in values_of(charts.confusion(p, "m"))
+    }
+    assert cells == {
+        ("a", "a"): (1, 0.5),
+        ("a", "b"): (1, 0.5),
+        ("b", "a"): (0, 0),
+        ("b", "b"): (1, 1),
+    }
 
 
 @pytest.mark.parametrize("task", SCORED)
 def test_the_area_in_the_roc_legend_is_the_metric(task: str):
     p = table(task)
     for model in p.models:
-        assert roc_curve(p, model).area == pytest.approx(evaluate(p.select([model]), "roc_auc", intervals=False).value)
+        assert roc_curve(p, model).area == pytest.approx(
+            evaluate(p.select([model]), "roc_auc", intervals=False).value
+        )
 
 
 @pytest.mark.parametrize("task", SCORED)
 def test_the_drawn_roc_curve_has_nearly_the_area_of_the_whole_one(task: str):
     curve = roc_curve(table(task, n=20_000), "a")
     assert len(curve.x) <= 200
-    assert float((np.diff(curve.x) * (curve.y[1:] + curve.y[:-1]) / 2).sum()) == pytest.approx(curve.area, abs=2e-3)
+    assert float((np.diff(curve.x) * (curve.y[1:] + curve.y[:-1]) / 2).sum()) == pytest.approx(
+        curve.area, abs=2e-3
+    )
 
 
 def test_average_precision_of_a_table_checked_by_hand():
@@ -260,14 +298,18 @@ def test_average_precision_equals_scikit_learn():
 
 
 def test_curves_of_one_class_alone_are_undefined():
-    p = Predictions.from_arrays(["a"] * 5, {"m": np.tile([0.5, 0.5], (5, 1))}, classes=["a", "b"], positive="b")
+    p = Predictions.from_arrays(
+        ["a"] * 5, {"m": np.tile([0.5, 0.5], (5, 1))}, classes=["a", "b"], positive="b"
+    )
     assert roc_curve(p, "m") is None
     assert precision_recall_curve(p, "m") is None
     assert "undefined" in drawn(charts.roc(p))
 
 
 def test_the_precision_of_guessing_is_the_share_of_the_positive_class():
-    assert prevalence(Predictions.from_arrays([0, 0, 0, 1], {"m.score": [1.0, 2.0, 3.0, 4.0]})) == 0.25
+    assert (
+        prevalence(Predictions.from_arrays([0, 0, 0, 1], {"m.score": [1.0, 2.0, 3.0, 4.0]})) == 0.25
+    )
 
 
 def test_reliability_bins_hold_every_row_and_their_own_interval():
@@ -308,7 +350,9 @@ def test_a_model_has_the_same_colour_in_both_curves():
     p = table("multiclass")
     found = []
     for chart in (charts.roc(p), charts.precision_recall(p)):
-        scales = re.findall(r"'domain': (\['a .*?\]|\['b .*?\]), 'range': (\[.*?\])", str(chart.to_dict()))
+        scales = re.findall(
+            r"'domain': (\['a .*?\]|\['b .*?\]), 'range': (\[.*?\])", str(chart.to_dict())
+        )
         names, shades = (re.findall(r"'([^']*)'", part) for part in scales[0])
         found.append({name.split()[0]: shade for name, shade in zip(names, shades, strict=True)})
     assert found[0] == found[1]
@@ -325,8 +369,14 @@ def test_equal_charts_are_equal_text():
 
 def test_hostile_names_stay_text():
     bad = '<script>alert("x")</script>'
-    p = Predictions.from_arrays([bad, "b"] * 30, {bad: [bad, "b"] * 30, "</svg>": ["b", bad] * 30}, classes=[bad, "b"])
-    made = [charts.confusion(p, bad), evaluate(p, "accuracy").chart(), compare(p, "accuracy").chart()]
+    p = Predictions.from_arrays(
+        [bad, "b"] * 30, {bad: [bad, "b"] * 30, "</svg>": ["b", bad] * 30}, classes=[bad, "b"]
+    )
+    made = [
+        charts.confusion(p, bad),
+        evaluate(p, "accuracy").chart(),
+        compare(p, "accuracy").chart(),
+    ]
     for chart in [*made, overfit_run(bad).chart()]:
         svg = drawn(chart)
         assert "<script" not in svg
@@ -342,5 +392,7 @@ def test_importing_charts_loads_no_drawing_library():
 
 def test_a_row_of_no_weight_is_no_step_of_a_precision_recall_curve():
     y, score, weight = [1, 0, 1, 1], [0.9, 0.8, 0.7, 0.6], [0.0, 1.0, 1.0, 1.0]
-    curve = precision_recall_curve(Predictions.from_arrays(y, {"a.score": score}, weight=weight), "a")
+    curve = precision_recall_curve(
+        Predictions.from_arrays(y, {"a.score": score}, weight=weight), "a"
+    )
     assert curve.y.tolist() == pytest.approx([1 / 2, 1 / 2, 2 / 3])

@@ -11,7 +11,10 @@ import assay
 from assay.charts.style import draw
 
 X, Y = load_breast_cancer(return_X_y=True)
-MODELS = {"lr": make_pipeline(StandardScaler(), LogisticRegression()), "tree": DecisionTreeClassifier(random_state=0)}
+MODELS = {
+    "lr": make_pipeline(StandardScaler(), LogisticRegression()),
+    "tree": DecisionTreeClassifier(random_state=0),
+}
 
 
 def frugal(store):
@@ -27,7 +30,9 @@ def timed(store):
 RESULTS = {
     "race": lambda store: assay.race(MODELS, X, Y, metric="f1", cv=6),
     "halving": lambda store: assay.halve(MODELS, X, Y, metric="f1"),
-    "learning curve": lambda store: assay.learning_curve(MODELS, X, Y, metric="f1", sizes=[50, 100, 200]),
+    "learning curve": lambda store: assay.learning_curve(
+        MODELS, X, Y, metric="f1", sizes=[50, 100, 200]
+    ),
     "costs": frugal,
     "timings": timed,
 }

@@ -20,12 +20,16 @@ def table(tmp_path):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 3, 200)
     proba = {
-        m: rng.dirichlet(np.ones(3), 200) * 0.5 + 0.5 * np.eye(3)[np.where(rng.random(200) < q, y, 0)]
+        m: rng.dirichlet(np.ones(3), 200) * 0.5
+        + 0.5 * np.eye(3)[np.where(rng.random(200) < q, y, 0)]
         for m, q in (("a", 0.9), ("b", 0.8))
     }
     names = np.array(["ant", "bee", "cat"])
     p = Predictions.from_arrays(
-        names[y], {f"{m}.proba": q for m, q in proba.items()}, id=np.arange(200), groups={"site": names[y[::-1]]}
+        names[y],
+        {f"{m}.proba": q for m, q in proba.items()},
+        id=np.arange(200),
+        groups={"site": names[y[::-1]]},
     )
     path = tmp_path / "p.parquet"
     assay.write(p, path)
@@ -78,7 +82,12 @@ def test_the_numbers_are_the_same_from_every_form_of_the_table(capsys, table, tm
     for files in forms:
         status, out, _ = run(capsys, "evaluate", *files, "--json", "-")
         assert status == 0
-        answers.append({(r["model"], r["metric"]): (r["value"], r["low"], r["high"]) for r in json.loads(out)["rows"]})
+        answers.append(
+            {
+                (r["model"], r["metric"]): (r["value"], r["low"], r["high"])
+                for r in json.loads(out)["rows"]
+            }
+        )
     for other in answers[1:]:
         assert other.keys() == answers[0].keys()
         for key, figures in answers[0].items():
@@ -86,7 +95,9 @@ def test_the_numbers_are_the_same_from_every_form_of_the_table(capsys, table, tm
 
 
 def test_metrics_are_asked_for_by_name_repeated_or_separated_by_commas(capsys, table):
-    _, out, _ = run(capsys, "evaluate", table, "--metric", "f1, f_beta(beta=2)", "-m", "accuracy", "--json", "-")
+    _, out, _ = run(
+        capsys, "evaluate", table, "--metric", "f1, f_beta(beta=2)", "-m", "accuracy", "--json", "-"
+    )
     assert {r["metric"] for r in json.loads(out)["rows"]} == {"f1", "f_beta(beta=2)", "accuracy"}
 
 
@@ -104,7 +115,17 @@ def test_compare_names_the_best_and_the_tied(capsys, table):
 
 
 def test_fuse_writes_the_table_with_one_more_model(capsys, table, tmp_path):
-    status, _, _ = run(capsys, "fuse", table, "--how", "weighted", "--name", "both", "-o", tmp_path / "fused.parquet")
+    status, _, _ = run(
+        capsys,
+        "fuse",
+        table,
+        "--how",
+        "weighted",
+        "--name",
+        "both",
+        "-o",
+        tmp_path / "fused.parquet",
+    )
     assert status == 0
     assert assay.read(tmp_path / "fused.parquet").models == ["a", "b", "both"]
 
@@ -146,7 +167,10 @@ UNUSABLE = {
     "no truth column": ("id,m.label\n1,a\n2,b\n", "truth"),
     "no model column": ("id,y\n1,a\n2,b\n", "model"),
     "NaN score": ("id,y,m.score\n1,a,0.5\n2,b,nan\n", "row 1"),
-    "probabilities not summing to 1": (PROBA + "1,a,0.5,0.5\n2,b,0.5,0.3\n", "sums to 0.8 at row 1 (id 2)"),
+    "probabilities not summing to 1": (
+        PROBA + "1,a,0.5,0.5\n2,b,0.5,0.3\n",
+        "sums to 0.8 at row 1 (id 2)",
+    ),
     "probability above 1": (PROBA + "1,a,1.5,-0.5\n", "[0, 1]"),
     "label outside the classes": (PROBA + "1,a,0.5,0.5\n2,c,0.5,0.5\n", "'c'"),
     "duplicate id": (PROBA + "1,a,0.5,0.5\n1,b,0.5,0.5\n", "id 1 occurs 2 times"),
@@ -186,7 +210,14 @@ def test_a_failed_fusion_writes_nothing(capsys, table, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments", [["evaluate"], ["nonsense"], ["evaluate", "x.csv", "--what"], ["list", "cheese"], ["report", "x.csv"]]
+    "arguments",
+    [
+        ["evaluate"],
+        ["nonsense"],
+        ["evaluate", "x.csv", "--what"],
+        ["list", "cheese"],
+        ["report", "x.csv"],
+    ],
 )
 def test_wrong_usage_exits_2_with_one_line(capsys, arguments):
     status, out, err = run(capsys, *arguments)
@@ -211,7 +242,9 @@ def test_every_command_has_help_that_says_what_it_is_for(capsys):
 
 
 def fresh(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
 
 
 def test_importing_assay_loads_no_framework_and_nothing_heavy():
@@ -248,7 +281,15 @@ def test_an_empty_metric_is_refused_and_not_taken_for_none(capsys, table):
 
 def test_compare_takes_a_margin_of_equivalence_and_a_correction(capsys, table):
     status, out, _ = run(
-        capsys, "compare", table, "--by-metric", "accuracy", "--equivalence", 0.3, "--correction", "benjamini_hochberg"
+        capsys,
+        "compare",
+        table,
+        "--by-metric",
+        "accuracy",
+        "--equivalence",
+        0.3,
+        "--correction",
+        "benjamini_hochberg",
     )
     assert status == 0
     assert "b is equivalent to it within 0.3" in out
@@ -262,7 +303,9 @@ def test_compare_takes_each_file_for_a_data_set_where_asked(capsys, table, tmp_p
     for i in range(6):
         files.append(tmp_path / f"set{i}.parquet")
         assay.write(p.take(np.arange(i * 30, i * 30 + 50)), files[-1])
-    status, out, err = run(capsys, "compare", *files, "--datasets", "--by-metric", "accuracy", "--json", "-")
+    status, out, err = run(
+        capsys, "compare", *files, "--datasets", "--by-metric", "accuracy", "--json", "-"
+    )
     assert (status, err) == (0, "")
     found = json.loads(out)
     assert (found["schema"], len(found["scores"])) == ("assay.datasets/1", 6)

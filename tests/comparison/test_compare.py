@@ -22,7 +22,9 @@ def two(n01, n10, both=50, none=10):
     right_a = [1] * n10 + [0] * n01 + [1] * both + [0] * none
     right_b = [0] * n10 + [1] * n01 + [1] * both + [0] * none
     y = np.arange(len(right_a)) % 2
-    return Predictions.from_arrays(y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)})
+    return Predictions.from_arrays(
+        y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)}
+    )
 
 
 def test_mcnemar_mid_p_of_the_published_example():
@@ -117,9 +119,10 @@ def test_swapping_two_models_swaps_the_sign_of_their_difference(p):
 
 @given(tables())
 def test_an_interval_of_a_difference_holds_the_difference(p):
-    for metric in {"regression": ["rmse", "r2"], "multilabel": ["accuracy", "f1(average=micro)"]}.get(
-        p.task, ["accuracy", "f1(average=micro)", "roc_auc"]
-    ):
+    for metric in {
+        "regression": ["rmse", "r2"],
+        "multilabel": ["accuracy", "f1(average=micro)"],
+    }.get(p.task, ["accuracy", "f1(average=micro)", "roc_auc"]):
         try:
             found = compare(p, metric)
         except UnsupportedError:
@@ -131,7 +134,9 @@ def test_an_interval_of_a_difference_holds_the_difference(p):
 
 def test_a_lower_loss_is_better():
     y = np.linspace(0, 1, 50)
-    p = Predictions.from_arrays(y, {"far": y + 1.0, "near": y + 0.1 * np.cos(np.arange(50))}, task="regression")
+    p = Predictions.from_arrays(
+        y, {"far": y + 1.0, "near": y + 0.1 * np.cos(np.arange(50))}, task="regression"
+    )
     found = compare(p, "mse")
     assert (found.best, found.tied) == ("near", ("near",))
     assert found.pairs[0].verdict == "near is better"
@@ -155,7 +160,9 @@ def test_a_tenfold_sample_of_the_same_kind_is_about_what_rows_to_decide_asks_for
         right_a, right_b = np.isin(kind, [0, 2]), np.isin(kind, [1, 2])
         y = np.zeros(n, int)
         y[0] = 1
-        p = Predictions.from_arrays(y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)})
+        p = Predictions.from_arrays(
+            y, {"a": np.where(right_a, y, 1 - y), "b": np.where(right_b, y, 1 - y)}
+        )
         found += len(compare(p, "accuracy").tied) == 1
     assert 0.6 <= found / 60 <= 0.95
 
@@ -185,14 +192,20 @@ def test_equally_good_models_are_rarely_declared_different():
 
 
 def test_an_undefined_figure_cannot_be_compared():
-    p = Predictions.from_arrays(["no", "no"], {"a.score": [0.1, 0.2], "b.score": [0.2, 0.1]}, classes=["no", "yes"])
-    with pytest.raises(UnsupportedError, match=r"roc_auc.* of model 'a' is undefined \(single_class\)"):
+    p = Predictions.from_arrays(
+        ["no", "no"], {"a.score": [0.1, 0.2], "b.score": [0.2, 0.1]}, classes=["no", "yes"]
+    )
+    with pytest.raises(
+        UnsupportedError, match=r"roc_auc.* of model 'a' is undefined \(single_class\)"
+    ):
         compare(p, "roc_auc")
 
 
 def test_a_model_whose_figure_is_undefined_is_left_out_with_the_reason():
     y = np.arange(60) % 2
-    p = Predictions.from_arrays(y, {"a": y, "never": np.zeros(60, int), "b": np.where(np.arange(60) % 7, y, 1 - y)})
+    p = Predictions.from_arrays(
+        y, {"a": y, "never": np.zeros(60, int), "b": np.where(np.arange(60) % 7, y, 1 - y)}
+    )
     found = compare(p, "precision")
     assert set(found.values) == {"a", "b"}
     assert found.left_out == {"never": "undefined (no_predicted_positive)"}
@@ -212,7 +225,10 @@ def test_a_model_without_a_figure_in_two_folds_takes_no_folds_from_the_others():
     ("options", "message"),
     [
         ({"unit": "row"}, "unit must be one of auto, rows, folds; got 'row'"),
-        ({"correction": "bonferroni"}, "correction must be one of holm, benjamini_hochberg; got 'bonferroni'"),
+        (
+            {"correction": "bonferroni"},
+            "correction must be one of holm, benjamini_hochberg; got 'bonferroni'",
+        ),
         ({"equivalence": -0.1}, "equivalence must be above 0"),
         ({"equivalence": float("nan")}, "equivalence must be above 0"),
         ({"equivalence": 0.1, "confidence": 0.4}, "confidence above 0.5"),
@@ -233,7 +249,11 @@ def test_the_correction_asked_for_is_the_one_named():
 def test_models_that_are_equivalent_are_said_to_be_and_not_to_be_settled_by_rows():
     n = 4000
     y = np.arange(n) % 2
-    said = {"a": y, "b": np.where(np.arange(n) % 1000 == 3, 1 - y, y), "c": np.where(np.arange(n) % 3 == 0, 1 - y, y)}
+    said = {
+        "a": y,
+        "b": np.where(np.arange(n) % 1000 == 3, 1 - y, y),
+        "c": np.where(np.arange(n) % 3 == 0, 1 - y, y),
+    }
     found = compare(Predictions.from_arrays(y, said), "accuracy", equivalence=0.02)
     assert found.verdict == "a has the best accuracy (1.0000); b is equivalent to it within 0.02."
     assert (found.tied, found.equivalent, found.rows_to_decide) == (("a", "b"), ("b",), None)
@@ -268,7 +288,9 @@ def test_what_the_best_is_worth_is_said_where_asked(metric):
     assert plain.selected is None
 
 
-def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_agrees_with_many(monkeypatch):
+def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_agrees_with_many(
+    monkeypatch,
+):
     rng = np.random.default_rng(0)
     y = (rng.random(9000) < 0.2).astype(int)
     said = {f"m{i}.score": (1 + i / 10) * y + rng.normal(size=9000) for i in range(2)}
@@ -285,7 +307,10 @@ def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_
 def test_margins_alone_compare_very_many_classes_as_whole_tables_do(monkeypatch):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 70, 2000)
-    said = {m: np.where(rng.random(2000) < q, y, rng.integers(0, 70, 2000)) for m, q in (("a", 0.7), ("b", 0.72))}
+    said = {
+        m: np.where(rng.random(2000) < q, y, rng.integers(0, 70, 2000))
+        for m, q in (("a", 0.7), ("b", 0.72))
+    }
     p = Predictions.from_arrays(y, said)
     for metric in ("f1", "mcc", "f1(average=micro)"):
         (margins,) = compare(p, metric).pairs
@@ -317,13 +342,20 @@ def test_where_the_worth_of_the_best_cannot_be_said_the_comparison_stands():
     p = Predictions.from_arrays(y, {"a": y, "b": 1 - y}, cluster=np.zeros(20, int))
     found = compare(p, "accuracy", selected=True)
     assert found.selected is None
-    assert any(note.startswith("what the best is worth cannot be said: accuracy is undefined") for note in found.notes)
+    assert any(
+        note.startswith("what the best is worth cannot be said: accuracy is undefined")
+        for note in found.notes
+    )
 
 
 @pytest.mark.parametrize(
     ("source", "metric", "message"),
     [
-        (3, "f1", "expected predictions, or the path of a file or of several that hold them; got int"),
+        (
+            3,
+            "f1",
+            "expected predictions, or the path of a file or of several that hold them; got int",
+        ),
         (None, "f1", "expected predictions, .* got NoneType"),
         ({}, "f1", "expected predictions, .* got dict"),
         (two(5, 9), 3, "expected metrics as text, as in 'f1', or as Metric objects; got 3"),
@@ -349,7 +381,9 @@ def test_a_metric_with_one_figure_a_class_is_refused():
 
 
 def test_models_that_do_not_give_what_the_metric_reads_are_left_out_and_named():
-    p = Predictions.from_arrays([0, 1] * 10, {"a": [0, 1] * 10, "b.proba": [0.2, 0.9] * 10, "c.proba": [0.3, 0.6] * 10})
+    p = Predictions.from_arrays(
+        [0, 1] * 10, {"a": [0, 1] * 10, "b.proba": [0.2, 0.9] * 10, "c.proba": [0.3, 0.6] * 10}
+    )
     found = compare(p, "log_loss")
     assert set(found.values) == {"b", "c"}
     assert "left out, giving no proba: a" in found.notes
@@ -359,7 +393,17 @@ def test_the_json_follows_the_contract():
     found = json.loads(compare(two(5, 9), "accuracy").to_json())
     assert found["schema"] == "assay.comparison/1"
     assert {"metric", "best", "tied", "rows_to_decide", "pairs"} <= found.keys()
-    assert list(found["pairs"][0]) == ["a", "b", "difference", "low", "high", "p", "p_adjusted", "method", "verdict"]
+    assert list(found["pairs"][0]) == [
+        "a",
+        "b",
+        "difference",
+        "low",
+        "high",
+        "p",
+        "p_adjusted",
+        "method",
+        "verdict",
+    ]
 
 
 def test_one_model_alone_is_best():
@@ -376,7 +420,9 @@ def folded(right_a, right_b, folds=10, each=40):
     """Two models that are right on the given share of every fold, give or take the chance of the rows."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, folds * each)
-    said = {m: np.where(rng.random(len(y)) < q, y, 1 - y) for m, q in (("a", right_a), ("b", right_b))}
+    said = {
+        m: np.where(rng.random(len(y)) < q, y, 1 - y) for m, q in (("a", right_a), ("b", right_b))
+    }
     return Predictions.from_arrays(y, said, fold=np.repeat(np.arange(folds), each))
 
 
@@ -397,7 +443,10 @@ def test_a_cross_validated_table_is_judged_by_its_folds_and_by_its_rows_where_as
 
 def test_folds_that_do_not_define_the_metric_leave_the_rows_to_judge_by():
     y = np.arange(40) % 2
-    score = {m: np.random.default_rng(i).normal(size=40) + y for i, m in enumerate(("a.score", "b.score"))}
+    score = {
+        m: np.random.default_rng(i).normal(size=40) + y
+        for i, m in enumerate(("a.score", "b.score"))
+    }
     alone = Predictions.from_arrays(y, score, fold=np.arange(40))
     assert compare(alone, "roc_auc").unit == "rows"
     with pytest.raises(UnsupportedError, match=r"undefined \(single_class\) in 40 of 40 folds"):
@@ -408,17 +457,25 @@ def test_a_table_in_which_rows_of_data_recur_is_judged_by_its_folds():
     once = folded(0.9, 0.7)
     row = np.tile(np.arange(200), 2)
     p = Predictions.from_arrays(
-        once.truth, {m: once.rows(m).label for m in "ab"}, fold=np.arange(400) // 40, cluster=row, groups={"row": row}
+        once.truth,
+        {m: once.rows(m).label for m in "ab"},
+        fold=np.arange(400) // 40,
+        cluster=row,
+        groups={"row": row},
     )
     found = compare(p, "accuracy")
-    assert (found.unit, found.pairs[0].method) == ("folds", "corrected resampled t, 4 d.f. of one repeat")
+    assert (found.unit, found.pairs[0].method) == (
+        "folds",
+        "corrected resampled t, 4 d.f. of one repeat",
+    )
 
 
 def test_models_within_the_margin_are_called_equivalent():
     found = compare(two(30, 31, both=900, none=39), "accuracy", equivalence=0.03)
     assert found.pairs[0].verdict == "equivalent"
     assert (
-        compare(two(30, 31, both=900, none=39), "accuracy", equivalence=0.005).pairs[0].verdict == "not distinguishable"
+        compare(two(30, 31, both=900, none=39), "accuracy", equivalence=0.005).pairs[0].verdict
+        == "not distinguishable"
     )
 
 
@@ -437,16 +494,29 @@ def test_equivalence_is_two_one_sided_t_tests():
 
 @pytest.mark.parametrize(
     ("name", "metric"),
-    [("auc", "roc_auc"), ("f1", "f1"), ("weighted", "accuracy"), ("mse", "mse"), ("clusters", "mse")],
+    [
+        ("auc", "roc_auc"),
+        ("f1", "f1"),
+        ("weighted", "accuracy"),
+        ("mse", "mse"),
+        ("clusters", "mse"),
+    ],
 )
 def test_a_handful_of_rows_never_names_a_winner(name, metric):
     table = {
         "auc": lambda: Predictions.from_arrays([0, 1], {"a.score": [0, 1], "b.score": [1, 0]}),
         "f1": lambda: Predictions.from_arrays([0, 1, 1], {"a": [0, 1, 1], "b": [1, 0, 0]}),
-        "weighted": lambda: Predictions.from_arrays([0, 1], {"a": [0, 1], "b": [1, 0]}, weight=[1.0, 2.0]),
-        "mse": lambda: Predictions.from_arrays([0.0, 1.0], {"a": [0.0, 1.0], "b": [1.0, 2.0]}, task="regression"),
+        "weighted": lambda: Predictions.from_arrays(
+            [0, 1], {"a": [0, 1], "b": [1, 0]}, weight=[1.0, 2.0]
+        ),
+        "mse": lambda: Predictions.from_arrays(
+            [0.0, 1.0], {"a": [0.0, 1.0], "b": [1.0, 2.0]}, task="regression"
+        ),
         "clusters": lambda: Predictions.from_arrays(
-            np.zeros(90), {"a": np.ones(90), "b": np.full(90, 2.0)}, task="regression", cluster=np.arange(90) % 3
+            np.zeros(90),
+            {"a": np.ones(90), "b": np.full(90, 2.0)},
+            task="regression",
+            cluster=np.arange(90) % 3,
         ),
     }[name]()
     found = compare(table, metric)
@@ -460,7 +530,10 @@ def test_the_auc_of_a_model_is_the_same_from_its_logits_and_its_probabilities():
     z = rng.normal(size=(300, 4))
     z[np.arange(300), y] += 2
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
-    found = compare(Predictions.from_arrays(y, {"a.logit": z + rng.normal(0, 5, (300, 1)), "b.proba": p}), "roc_auc")
+    found = compare(
+        Predictions.from_arrays(y, {"a.logit": z + rng.normal(0, 5, (300, 1)), "b.proba": p}),
+        "roc_auc",
+    )
     assert found.values["a"] == pytest.approx(found.values["b"], rel=1e-12)
 
 

@@ -49,10 +49,14 @@ NAMES = ("C4.5", "+m", "+cf", "+m+cf")
 
 def scores(table: Any, names: Any = NAMES) -> dict[str, dict[str, float]]:
     """A table of scores, data set by data set."""
-    return {f"set {i}": dict(zip(names, map(float, row), strict=True)) for i, row in enumerate(table)}
+    return {
+        f"set {i}": dict(zip(names, map(float, row), strict=True)) for i, row in enumerate(table)
+    }
 
 
-def spread(models: int = 4, datasets: int = 12, step: float = 0.02, seed: int = 0) -> dict[str, dict[str, float]]:
+def spread(
+    models: int = 4, datasets: int = 12, step: float = 0.02, seed: int = 0
+) -> dict[str, dict[str, float]]:
     """Models m0, m1 ... each better than the one before by about `step`."""
     rng = np.random.default_rng(seed)
     table = 0.7 + step * np.arange(models) + 0.02 * rng.normal(size=(datasets, models))
@@ -63,7 +67,9 @@ def test_ranks_and_friedman_are_those_that_demsar_prints():
     assert average_ranks(DEMSAR) == pytest.approx([3.143, 2.000, 2.893, 1.964], abs=5e-4)
     found = friedman(DEMSAR)
     n, k = DEMSAR.shape
-    uncorrected = 12 * n / (k * (k + 1)) * (np.sum(average_ranks(DEMSAR) ** 2) - k * (k + 1) ** 2 / 4)
+    uncorrected = (
+        12 * n / (k * (k + 1)) * (np.sum(average_ranks(DEMSAR) ** 2) - k * (k + 1) ** 2 / 4)
+    )
     assert uncorrected == pytest.approx(9.28, abs=0.01)
     assert found.chi2 == pytest.approx(stats.friedmanchisquare(*DEMSAR.T).statistic, abs=1e-8)
     assert found.f == pytest.approx((n - 1) * found.chi2 / (n * (k - 1) - found.chi2))
@@ -130,10 +136,16 @@ def test_signed_rank_is_baycomps_on_the_same_draws(rope: float, n: int):
     rng = np.random.default_rng(n)
     x = rng.normal(0.80, 0.05, n)
     y = x - rng.normal(0.008, 0.02, n)
-    left, *equal, right = baycomp.SignedRankTest.probs(x, y, rope=rope, nsamples=2000, random_state=1)
-    draws = np.random.RandomState(1).dirichlet(np.append(0.5, np.ones(n)), 2000)  # what baycomp draws
+    left, *equal, right = baycomp.SignedRankTest.probs(
+        x, y, rope=rope, nsamples=2000, random_state=1
+    )
+    draws = np.random.RandomState(1).dirichlet(
+        np.append(0.5, np.ones(n)), 2000
+    )  # what baycomp draws
     found = signed_rank(x - y, rope, draws)
-    assert (found.first, found.equal, found.second) == pytest.approx((left, sum(equal), right), abs=1e-8)
+    assert (found.first, found.equal, found.second) == pytest.approx(
+        (left, sum(equal), right), abs=1e-8
+    )
 
 
 def test_signed_rank_is_seeded_and_fair():
@@ -184,12 +196,17 @@ def test_predictions_and_evaluations_serve_as_scores():
         tables[f"set {i}"] = Predictions.from_arrays(y, models)
     found = compare_datasets(tables, "f1")
     assert found.scores["set 3"]["b"] == evaluate(tables["set 3"], "f1").get("b", "f1").value
-    assert found.pairs == compare_datasets({k: evaluate(p, "f1") for k, p in tables.items()}, "f1").pairs
+    assert (
+        found.pairs
+        == compare_datasets({k: evaluate(p, "f1") for k, p in tables.items()}, "f1").pairs
+    )
     assert (found.best, found.friedman) == ("a", None)
 
 
 def test_few_data_sets_are_refused_and_many_pairs_warned_of():
-    with pytest.raises(UnsupportedError, match=r"5 data sets cannot show a difference.* 0\.0625; give 6"):
+    with pytest.raises(
+        UnsupportedError, match=r"5 data sets cannot show a difference.* 0\.0625; give 6"
+    ):
         compare_datasets(spread(datasets=5), "accuracy")
     found = compare_datasets(spread(datasets=6), "accuracy")
     assert found.notes == (
@@ -257,7 +274,9 @@ def test_bars_join_only_models_that_are_not_told_apart():
     runs = joined(found)
     assert runs
     for run in runs:
-        assert all(verdicts[frozenset((a, b))] == "not distinguishable" for a in run for b in run if a != b)
+        assert all(
+            verdicts[frozenset((a, b))] == "not distinguishable" for a in run for b in run if a != b
+        )
     assert not any(set(a) < set(b) for a in runs for b in runs)
 
 

@@ -43,7 +43,8 @@ def repeated(folds: int = 5, repeats: int = 3, n: int = 40, **columns: Any) -> P
     row = np.tile(np.arange(n), repeats)
     fold = np.concatenate([r * folds + rng.permutation(n) % folds for r in range(repeats)])
     said = {
-        name: np.where(rng.random(n * repeats) < skill, y[row], 1 - y[row]) for name, skill in (("a", 0.9), ("b", 0.6))
+        name: np.where(rng.random(n * repeats) < skill, y[row], 1 - y[row])
+        for name, skill in (("a", 0.9), ("b", 0.6))
     }
     return Predictions.from_arrays(y[row], said, fold=fold, **({"groups": {"row": row}} | columns))
 
@@ -51,7 +52,11 @@ def repeated(folds: int = 5, repeats: int = 3, n: int = 40, **columns: Any) -> P
 def test_figures_by_fold_are_those_of_evaluate_by_fold():
     p = repeated()
     figures = fold_figures(p, "f1")
-    by_fold = [row.value for row in evaluate(p, "f1", by="fold").rows if row.group is not None and row.model == "b"]
+    by_fold = [
+        row.value
+        for row in evaluate(p, "f1", by="fold").rows
+        if row.group is not None and row.model == "b"
+    ]
     assert figures["b"] == pytest.approx(by_fold)
 
 
@@ -60,7 +65,9 @@ def test_corrected_t_is_nadeau_and_bengio_by_hand():
     found = corrected_t(d, ratio=1 / 3)
     error = np.sqrt(np.var(d, ddof=1) * (1 / 4 + 1 / 3))
     assert found.error == pytest.approx(error)
-    assert found.high - found.difference == pytest.approx(3.182446305284263 * error)  # t(0.975, 3 degrees of freedom)
+    assert found.high - found.difference == pytest.approx(
+        3.182446305284263 * error
+    )  # t(0.975, 3 degrees of freedom)
 
 
 def test_repeats_have_the_degrees_of_freedom_of_one_of_them():
@@ -80,7 +87,10 @@ def test_random_splits_have_the_degrees_of_freedom_of_as_many_as_hold_each_row_o
     found = corrected_differences(p, "accuracy", ["a", "b"]).differences[0]
     distinct = len(np.unique(row))
     assert Folds.of(p).repeats == pytest.approx(600 / distinct)
-    assert found.method == f"corrected resampled t, {round(30 * distinct / 600) - 1} d.f. of one repeat"
+    assert (
+        found.method
+        == f"corrected resampled t, {round(30 * distinct / 600) - 1} d.f. of one repeat"
+    )
 
 
 def test_corrected_t_without_a_correction_is_the_paired_t():
@@ -97,7 +107,9 @@ def test_correlated_t_agrees_with_baycomp(rope: float, runs: int):
     x, y = rng.normal(0.8, 0.03, 10 * runs), rng.normal(0.79, 0.03, 10 * runs)
     left, *equal, right = baycomp.CorrelatedTTest(x, y, rope=rope, runs=runs).probs()
     found = correlated_t(x - y, ratio=1 / 9, rope=rope)
-    assert (found.first, found.equal, found.second) == pytest.approx((left, sum(equal), right), abs=1e-8)
+    assert (found.first, found.equal, found.second) == pytest.approx(
+        (left, sum(equal), right), abs=1e-8
+    )
 
 
 def test_correlated_t_gives_the_values_recorded_from_baycomp():
@@ -131,7 +143,9 @@ def test_five_by_two_agrees_with_mlxtend():
     f, p = combined_ftest_5x2cv(*models.values(), X, y, random_seed=3)
     rng, splits = np.random.RandomState(3), []
     for _ in range(5):
-        halves = train_test_split(np.arange(300), test_size=0.5, random_state=rng.randint(low=0, high=32767))
+        halves = train_test_split(
+            np.arange(300), test_size=0.5, random_state=rng.randint(low=0, high=32767)
+        )
         splits += [tuple(halves), tuple(halves[::-1])]
     table = cross_validate(models, X, y, cv=splits, progress=False, n_jobs=1)
     assert five_by_two(table, "accuracy", "nb", "tree") == pytest.approx((f, p), abs=1e-8)
@@ -152,7 +166,9 @@ def test_rows_that_recur_are_counted_once():
 
 
 def test_a_cluster_of_several_rows_in_a_fold_is_no_row_of_data():
-    p = Predictions.from_arrays([0, 1] * 4, {"a": [0, 1] * 4}, fold=[0, 0, 0, 0, 1, 1, 1, 1], cluster=[0, 0, 1, 1] * 2)
+    p = Predictions.from_arrays(
+        [0, 1] * 4, {"a": [0, 1] * 4}, fold=[0, 0, 0, 0, 1, 1, 1, 1], cluster=[0, 0, 1, 1] * 2
+    )
     assert Folds.of(p).distinct == 8
 
 
@@ -198,12 +214,16 @@ def test_identical_models_are_not_told_apart():
 
 def test_folds_that_do_not_define_the_metric_are_left_out_and_named():
     y = [0, 1, 0, 1, 1, 1, 0, 1]
-    p = Predictions.from_arrays(y, {"a.score": range(8), "b.score": [3, 1, 4, 1, 5, 9, 2, 6]}, fold=list("ppqqrrss"))
+    p = Predictions.from_arrays(
+        y, {"a.score": range(8), "b.score": [3, 1, 4, 1, 5, 9, 2, 6]}, fold=list("ppqqrrss")
+    )
     found = corrected_differences(p, "roc_auc", ["a", "b"])
     assert found.notes == ("1 of 4 folds left out, where roc_auc is undefined (single_class): r",)
     with pytest.raises(UnsupportedError, match=r"undefined \(single_class\) in 8 of 8 folds"):
         corrected_differences(
-            Predictions.from_arrays(y, {"a.score": range(8), "b.score": range(8)}, fold=range(8)), "roc_auc", ["a", "b"]
+            Predictions.from_arrays(y, {"a.score": range(8), "b.score": range(8)}, fold=range(8)),
+            "roc_auc",
+            ["a", "b"],
         )
 
 
@@ -225,7 +245,9 @@ def test_the_naive_t_is_refused_with_the_measured_reason():
 
 
 def test_equal_models_are_seldom_told_apart_where_the_naive_test_often_does(bench: dict[str, Any]):
-    rates = bench["named"](bench["CASES"]["2 equal models, 10x10-fold"]._replace(simulations=300), seed=1)
+    rates = bench["named"](
+        bench["CASES"]["2 equal models, 10x10-fold"]._replace(simulations=300), seed=1
+    )
     error = np.sqrt(0.06 * 0.94 / 300)
     assert rates["assay"] <= 0.06 + 2 * error
     assert rates["naive t"] > 0.4
@@ -240,7 +262,9 @@ def test_equal_models_are_seldom_told_apart_on_random_splits(bench: dict[str, An
 
 def test_models_near_chance_are_not_told_apart_by_repeating_the_folds(bench: dict[str, Any]):
     """The textbook's degrees of freedom name a winner in 16 % of these tables."""
-    rates = bench["named"](bench["CASES"]["10 equal models near chance, 10x10-fold"]._replace(simulations=100), seed=4)
+    rates = bench["named"](
+        bench["CASES"]["10 equal models near chance, 10x10-fold"]._replace(simulations=100), seed=4
+    )
     assert rates["assay"] <= 0.06
     assert rates["textbook t"] > 0.06
 
@@ -259,7 +283,10 @@ def test_ten_equal_models_have_a_false_winner_no_more_often_than_they_should(ben
         truth, said, row = bench["right"](rng, case)
         fold = np.arange(len(row)) // 20
         table = Predictions.from_arrays(truth[row], dict(zip(names, said, strict=True)), fold=fold)
-        found += min(holm([d.p for d in corrected_differences(table, "accuracy", names).differences])) < 0.05
+        found += (
+            min(holm([d.p for d in corrected_differences(table, "accuracy", names).differences]))
+            < 0.05
+        )
     assert found <= 6 + 2 * np.sqrt(100 * 0.06 * 0.94)
 
 
@@ -274,7 +301,9 @@ def scored(n: int = 120) -> Predictions:
     """Three models with a rank score."""
     rng = np.random.default_rng(4)
     y = rng.integers(0, 2, n)
-    return Predictions.from_arrays(y, {f"m{i}.score": y + rng.normal(size=n) * 1.5 for i in range(3)})
+    return Predictions.from_arrays(
+        y, {f"m{i}.score": y + rng.normal(size=n) * 1.5 for i in range(3)}
+    )
 
 
 def test_a_selection_by_order_is_corrected_too():
@@ -297,7 +326,9 @@ def test_a_selection_is_the_same_for_the_same_seed_and_respects_direction():
 
 
 def test_a_selection_without_a_figure_is_refused():
-    p = Predictions.from_arrays([1, 1, 1], {"a.score": [1, 2, 3], "b.score": [3, 2, 1]}, classes=[0, 1])
+    p = Predictions.from_arrays(
+        [1, 1, 1], {"a.score": [1, 2, 3], "b.score": [3, 2, 1]}, classes=[0, 1]
+    )
     with pytest.raises(UnsupportedError, match=r"undefined .* for every model"):
         selected_best(p, "roc_auc")
     one = Predictions.from_arrays([1], {"a": [1], "b": [0]}, classes=[0, 1])
@@ -311,5 +342,8 @@ def test_a_selection_draws_whole_clusters():
     once = {f"m{i}": np.where(rng.random(40) < 0.7, y, 1 - y) for i in range(4)}
     copies = {m: np.repeat(v, 5) for m, v in once.items()}
     alone = selected_best(Predictions.from_arrays(np.repeat(y, 5), copies), "accuracy")
-    whole = selected_best(Predictions.from_arrays(np.repeat(y, 5), copies, cluster=np.repeat(range(40), 5)), "accuracy")
+    whole = selected_best(
+        Predictions.from_arrays(np.repeat(y, 5), copies, cluster=np.repeat(range(40), 5)),
+        "accuracy",
+    )
     assert whole.high - whole.low > 1.5 * (alone.high - alone.low)

@@ -20,7 +20,9 @@ def clean_shelf():
     METRICS.load()
     yield
     METRICS._classes = {
-        name: cls for name, cls in METRICS._classes.items() if name in before or cls.__module__ != __name__
+        name: cls
+        for name, cls in METRICS._classes.items()
+        if name in before or cls.__module__ != __name__
     }
 
 

@@ -60,7 +60,9 @@ def of_file(name, **more):
 
 def curve(train, val, **more):
     """The verdict on two curves of a task whose baseline loss is 1."""
-    return diagnose(History.from_lists(train_loss=train, val_loss=val), **{"baseline": 1.0} | more).runs[0]
+    return diagnose(
+        History.from_lists(train_loss=train, val_loss=val), **{"baseline": 1.0} | more
+    ).runs[0]
 
 
 def falling(rate=0.25, floor=0.2, n=30):
@@ -71,7 +73,9 @@ def jittered(values, sigma, seed=0):
     return np.asarray(values) + np.random.default_rng(seed).normal(0, sigma, len(values))
 
 
-@pytest.mark.parametrize("file, n_val, n_classes, status, best, good, onset", ACCEPTED, ids=[r[0] for r in ACCEPTED])
+@pytest.mark.parametrize(
+    "file, n_val, n_classes, status, best, good, onset", ACCEPTED, ids=[r[0] for r in ACCEPTED]
+)
 def test_real_run_is_judged_as_its_cause_demands(file, n_val, n_classes, status, best, good, onset):
     run = diagnose(LOGS / file, n_val=n_val, n_classes=n_classes).runs[0]
     assert run.status == status
@@ -80,7 +84,9 @@ def test_real_run_is_judged_as_its_cause_demands(file, n_val, n_classes, status,
     assert run.onset == onset
 
 
-@pytest.mark.parametrize("file, status", [(row[0], row[3]) for row in ACCEPTED], ids=[r[0] for r in ACCEPTED])
+@pytest.mark.parametrize(
+    "file, status", [(row[0], row[3]) for row in ACCEPTED], ids=[r[0] for r in ACCEPTED]
+)
 def test_real_run_is_judged_the_same_from_the_log_alone(file, status):
     assert diagnose(LOGS / file).runs[0].status == status
 
@@ -131,7 +137,9 @@ def test_reference_never_comes_from_a_run_of_another_loss_or_of_suspect_validati
     files = ["plateau_high_linear_wd", "leak_val_is_train"]
     runs = diagnose([LOGS / f"torch_loop_{f}.json" for f in files], n_classes=10).runs
     assert runs[0].evidence["reference"] is None
-    runs = diagnose([LOGS / "keras_csvlogger_valfreq2_append.csv", LOGS / "torch_loop_overfit_small.json"]).runs
+    runs = diagnose(
+        [LOGS / "keras_csvlogger_valfreq2_append.csv", LOGS / "torch_loop_overfit_small.json"]
+    ).runs
     assert runs[0].evidence["reference"] is None
 
 
@@ -173,14 +181,18 @@ def test_level_curves_with_a_small_gap_are_a_good_fit():
 
 
 def test_validation_that_rises_from_epoch_8_is_overfit_from_about_there():
-    val = np.where(np.arange(30) < 8, falling(floor=0.3), falling(floor=0.3)[8] + 0.015 * (np.arange(30) - 8))
+    val = np.where(
+        np.arange(30) < 8, falling(floor=0.3), falling(floor=0.3)[8] + 0.015 * (np.arange(30) - 8)
+    )
     run = curve(falling(floor=0.02), jittered(val, 0.003))
     assert run.status == "overfit"
     assert 7 <= run.onset <= 11
 
 
 def test_straight_fall_is_still_improving_or_too_slow():
-    assert curve(np.linspace(0.95, 0.3, 30), np.linspace(0.97, 0.35, 30)).status == "still_improving"
+    assert (
+        curve(np.linspace(0.95, 0.3, 30), np.linspace(0.97, 0.35, 30)).status == "still_improving"
+    )
     assert curve(np.linspace(0.99, 0.7, 30), np.linspace(0.99, 0.72, 30)).status == "underfit"
 
 
@@ -244,7 +256,9 @@ def test_wide_level_gap_is_no_overfit_but_is_named():
 
 
 def test_curves_at_the_baseline_are_not_learning():
-    assert curve(jittered(np.ones(30), 0.003), jittered(np.ones(30), 0.003)).status == "not_learning"
+    assert (
+        curve(jittered(np.ones(30), 0.003), jittered(np.ones(30), 0.003)).status == "not_learning"
+    )
 
 
 def test_three_epochs_are_too_few_to_tell():
@@ -284,7 +298,9 @@ def test_metric_that_falls_with_the_loss_is_said_to_suffer():
     val = np.concatenate([falling(n=10), 0.3 + 0.03 * np.arange(10)])
     accuracy = np.concatenate([np.linspace(0.5, 0.9, 10), np.linspace(0.88, 0.7, 10)])
     h = History.from_lists(
-        train_loss=list(falling(rate=0.3, floor=0, n=20)), val_loss=list(val), val_acc=list(accuracy)
+        train_loss=list(falling(rate=0.3, floor=0, n=20)),
+        val_loss=list(val),
+        val_acc=list(accuracy),
     )
     run = diagnose(h, baseline=1.0).runs[0]
     assert run.metrics[0]["metric"] == "accuracy"
@@ -294,7 +310,9 @@ def test_metric_that_falls_with_the_loss_is_said_to_suffer():
 
 
 def test_metric_of_unknown_direction_is_not_judged_until_told():
-    h = History.from_lists(train_loss=list(falling()), val_loss=list(falling(floor=0.25)), val_foo=list(falling()))
+    h = History.from_lists(
+        train_loss=list(falling()), val_loss=list(falling(floor=0.25)), val_foo=list(falling())
+    )
     assert diagnose(h, baseline=1.0).runs[0].metrics[0]["verdict"] == "unknown"
     assert diagnose(h, baseline=1.0, better={"foo": "higher"}).runs[0].metrics[0]["best_epoch"] == 1
 
@@ -327,14 +345,18 @@ def test_json_is_strict_and_has_the_fields_of_the_contract():
     d = diagnose([LOGS / "keras_csvlogger_nan.csv", LOGS / "torch_loop_explode_val_stuck.json"])
     made = json.loads(d.to_json(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
     assert made["schema"] == "assay.diagnosis/1"
-    expected = "name status best_epoch good_range onset severity loss metrics evidence remedies confidence"
+    expected = (
+        "name status best_epoch good_range onset severity loss metrics evidence remedies confidence"
+    )
     assert all(" ".join(run) == expected for run in made["runs"])
 
 
 def test_table_has_one_row_a_run():
     table = diagnose([LOGS / row[0] for row in ACCEPTED]).to_arrow()
     assert table.num_rows == len(ACCEPTED)
-    assert {"name", "status", "best_epoch", "good_from", "good_to", "onset", "confidence"} <= set(table.column_names)
+    assert {"name", "status", "best_epoch", "good_from", "good_to", "onset", "confidence"} <= set(
+        table.column_names
+    )
 
 
 def test_each_run_keeps_its_curves_for_charts():
@@ -348,7 +370,9 @@ def test_epochs_are_whole_numbers_where_the_log_has_whole_numbers():
     assert diagnose(h).runs[0].good_range == (1, 1)
 
 
-@pytest.mark.parametrize("wrong", [{"n_val": 0}, {"n_classes": 1}, {"baseline": math.nan}, {"reference": math.inf}])
+@pytest.mark.parametrize(
+    "wrong", [{"n_val": 0}, {"n_classes": 1}, {"baseline": math.nan}, {"reference": math.inf}]
+)
 def test_impossible_arguments_are_refused_by_name(wrong):
     with pytest.raises(SchemaError, match=next(iter(wrong))):
         diagnose(History.from_lists(val_loss=[1, 2]), **wrong)
@@ -418,18 +442,25 @@ def test_long_curves_keep_their_slope():
 numbers = st.one_of(st.none(), st.floats(), st.floats(0, 3))
 curves = st.integers(1, 12).flatmap(
     lambda n: st.tuples(
-        *[st.lists(numbers, min_size=n, max_size=n)] * 3, st.lists(st.integers(0, 5), min_size=n, max_size=n)
+        *[st.lists(numbers, min_size=n, max_size=n)] * 3,
+        st.lists(st.integers(0, 5), min_size=n, max_size=n),
     )
 )
 
 
-@given(curves, st.sampled_from([{}, {"n_classes": 10}, {"baseline": 1.0, "n_val": 50}, {"reference": 0.2}]))
+@given(
+    curves,
+    st.sampled_from([{}, {"n_classes": 10}, {"baseline": 1.0, "n_val": 50}, {"reference": 0.2}]),
+)
 @settings(deadline=None, max_examples=400)
 def test_any_curves_get_a_status_of_the_contract_or_an_assay_error(columns, about):
     train, val, accuracy, epochs = columns
     try:
         run = diagnose(
-            History.from_lists(train_loss=train, val_loss=val, epochs=epochs, val_accuracy=accuracy), **about
+            History.from_lists(
+                train_loss=train, val_loss=val, epochs=epochs, val_accuracy=accuracy
+            ),
+            **about,
         )
     except AssayError:
         return

@@ -31,7 +31,11 @@ def written(path, rows):
 def test_a_checkpoint_of_another_table_of_as_many_rows_is_refused(tmp_path, change):
     path, state = written(tmp_path / "a.parquet", table()), tmp_path / "a.state"
     assay.evaluate(assay.scan(path), "roc_auc", checkpoint=state)
-    reading = {"rows": {}, "positive": {"positive": 0}, "classes": {"classes": [1, 0], "positive": 1}}[change]
+    reading = {
+        "rows": {},
+        "positive": {"positive": 0},
+        "classes": {"classes": [1, 0], "positive": 1},
+    }[change]
     if change == "rows":
         written(path, table(seed=1))
     with pytest.raises(ReadError, match="another table"):
@@ -39,14 +43,23 @@ def test_a_checkpoint_of_another_table_of_as_many_rows_is_refused(tmp_path, chan
 
 
 @pytest.mark.parametrize("lengths", [(3000, 3000), (300, 3000)])
-def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(tmp_path, monkeypatch, lengths):
+def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(
+    tmp_path, monkeypatch, lengths
+):
     rng = np.random.default_rng(0)
     parts = [table(n, i, g=rng.choice(list("abcde"[: 2 + i]), n)) for i, n in enumerate(lengths)]
-    exact = assay.evaluate(assay.read(written(tmp_path / "all.parquet", pa.concat_tables(parts))), "roc_auc", by="g")
+    exact = assay.evaluate(
+        assay.read(written(tmp_path / "all.parquet", pa.concat_tables(parts))), "roc_auc", by="g"
+    )
     monkeypatch.setattr("assay.states.base.MOST", 1000)
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for i, (part, state) in enumerate(zip(parts, states, strict=True)):
-        assay.evaluate(assay.scan(written(tmp_path / f"{i}.parquet", part)), "roc_auc", by="g", checkpoint=state)
+        assay.evaluate(
+            assay.scan(written(tmp_path / f"{i}.parquet", part)),
+            "roc_auc",
+            by="g",
+            checkpoint=state,
+        )
     found = answer(*merged(states))
     assert [r.value for r in found.rows] == pytest.approx([r.value for r in exact.rows], abs=1e-4)
 
@@ -76,7 +89,9 @@ def test_curve_metrics_of_several_classes_can_be_kept_at_a_checkpoint(tmp_path):
 def test_groups_of_dates_can_be_kept_at_a_checkpoint(tmp_path):
     days = [datetime.date(2020, 1, 1 + i % 2) for i in range(400)]
     path = written(tmp_path / "a.parquet", table(g=days))
-    assert assay.evaluate(assay.scan(path), "accuracy", by="g", checkpoint=tmp_path / "a.state").rows
+    assert assay.evaluate(
+        assay.scan(path), "accuracy", by="g", checkpoint=tmp_path / "a.state"
+    ).rows
 
 
 def test_models_one_of_which_needs_the_floor_of_log_loss_compare():
@@ -101,13 +116,21 @@ def test_an_empty_file_of_a_stream_adds_nothing(tmp_path):
 def test_groups_of_a_stream_may_be_nan(tmp_path):
     g = np.where(np.arange(400) % 2, np.nan, 1.5)
     path = written(tmp_path / "a.parquet", table(g=g))
-    assert [r.n for r in assay.evaluate(assay.scan(path), "accuracy", by="g").rows] == [400, 200, 200]
+    assert [r.n for r in assay.evaluate(assay.scan(path), "accuracy", by="g").rows] == [
+        400,
+        200,
+        200,
+    ]
 
 
 def test_weighted_groups_of_a_sketch_count_their_own_rows(tmp_path, monkeypatch):
     path = written(tmp_path / "a.parquet", table(g=np.arange(400) % 2, weight=np.full(400, 0.5)))
     monkeypatch.setattr("assay.states.base.MOST", 100)
-    assert [r.n for r in assay.evaluate(assay.scan(path), "roc_auc", by="g").rows] == [400, 200, 200]
+    assert [r.n for r in assay.evaluate(assay.scan(path), "roc_auc", by="g").rows] == [
+        400,
+        200,
+        200,
+    ]
 
 
 def test_a_sketched_threshold_lies_within_its_stated_bound(tmp_path, monkeypatch):
@@ -115,4 +138,7 @@ def test_a_sketched_threshold_lies_within_its_stated_bound(tmp_path, monkeypatch
     exact = assay.evaluate(assay.read(path), "best_f_beta_threshold", intervals=False).value
     monkeypatch.setattr("assay.states.base.MOST", 100)
     row = assay.evaluate(assay.scan(path), "best_f_beta_threshold", intervals=False).rows[0]
-    assert "within" not in row.note or abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12
+    assert (
+        "within" not in row.note
+        or abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12
+    )

@@ -17,7 +17,9 @@ from assay.table.predictions import Predictions
 
 
 def table(y, classes=None, **models):
-    return Predictions.from_arrays(y, {k.replace("__", "."): v for k, v in models.items()}, classes=classes)
+    return Predictions.from_arrays(
+        y, {k.replace("__", "."): v for k, v in models.items()}, classes=classes
+    )
 
 
 def test_recall_of_a_class_never_seen_is_left_out_of_the_mean():
@@ -67,7 +69,9 @@ def test_auc_works_on_logits_too_large_for_a_sigmoid():
 
 
 def test_log_loss_of_logits_is_exact_where_the_probability_would_be_zero():
-    assert evaluate(table([0, 1], m__logit=[[0.0, 1000.0], [0.0, 1000.0]]), "log_loss").value == pytest.approx(500.0)
+    assert evaluate(
+        table([0, 1], m__logit=[[0.0, 1000.0], [0.0, 1000.0]]), "log_loss"
+    ).value == pytest.approx(500.0)
 
 
 def test_log_loss_of_an_impossible_truth_is_floored_and_the_note_says_so():
@@ -77,7 +81,10 @@ def test_log_loss_of_an_impossible_truth_is_floored_and_the_note_says_so():
 
 
 def test_the_floor_of_log_loss_can_be_lifted():
-    assert evaluate(table([0, 1], m__proba=[[0.0, 1.0], [0.0, 1.0]]), LogLoss(floor=0.0)).value == math.inf
+    assert (
+        evaluate(table([0, 1], m__proba=[[0.0, 1.0], [0.0, 1.0]]), LogLoss(floor=0.0)).value
+        == math.inf
+    )
 
 
 def test_float32_probabilities_are_summed_in_float64():
@@ -98,7 +105,9 @@ def test_the_positive_class_of_a_binary_task_is_the_last_in_sorted_order_and_the
 
 
 def test_a_declared_positive_class_is_the_one_scored():
-    p = Predictions.from_arrays(["spam", "ham", "spam"], {"m": ["spam", "ham", "ham"]}, positive="ham")
+    p = Predictions.from_arrays(
+        ["spam", "ham", "spam"], {"m": ["spam", "ham", "ham"]}, positive="ham"
+    )
     found = evaluate(p, "recall")
     assert found.value == 1.0
     assert not any(a.code == "A003" for a in found.advice)
@@ -108,24 +117,37 @@ def test_texts_and_instances_ask_for_the_same_metric():
     p = table(["a", "b", "b", "c"], m=["a", "b", "c", "c"])
     by_text = evaluate(p, ["f1(average=micro)", "f_beta(beta=2)"], intervals=False)
     by_instance = evaluate(p, [F1(average="micro"), FBeta(beta=2)], intervals=False)
-    assert [(r.metric, r.value) for r in by_text.rows] == [(r.metric, r.value) for r in by_instance.rows]
+    assert [(r.metric, r.value) for r in by_text.rows] == [
+        (r.metric, r.value) for r in by_instance.rows
+    ]
     assert by_text.metrics == ["f1(average=micro)", "f_beta(beta=2)"]
 
 
 def test_metrics_of_one_state_share_one_pass():
     p = table(["a", "b"], m=["a", "b"])
-    wanted = [METRICS.parse(m).on(p.schema) for m in ("accuracy", "f1", "precision(average=none)", "balanced_accuracy")]
+    wanted = [
+        METRICS.parse(m).on(p.schema)
+        for m in ("accuracy", "f1", "precision(average=none)", "balanced_accuracy")
+    ]
     assert {m.state for m in wanted} == {Confusion()}
 
 
 def test_groups_are_given_besides_the_whole():
-    p = Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]}, groups={"site": ["x", "x", "y", "y"]})
+    p = Predictions.from_arrays(
+        [0, 1, 1, 0], {"m": [0, 1, 0, 0]}, groups={"site": ["x", "x", "y", "y"]}
+    )
     found = evaluate(p, "accuracy", by="site")
-    assert [(r.group, r.value, r.n) for r in found.rows] == [(None, 0.75, 4), ("x", 1.0, 2), ("y", 0.5, 2)]
+    assert [(r.group, r.value, r.n) for r in found.rows] == [
+        (None, 0.75, 4),
+        ("x", 1.0, 2),
+        ("y", 0.5, 2),
+    ]
 
 
 def test_crossed_groups_are_named_by_both_values_and_empty_crosses_left_out():
-    p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]}, groups={"site": ["x", "x", "y"], "sex": ["f", "m", "f"]})
+    p = Predictions.from_arrays(
+        [0, 1, 1], {"m": [0, 1, 0]}, groups={"site": ["x", "x", "y"], "sex": ["f", "m", "f"]}
+    )
     found = evaluate(p, "accuracy", by=["site", "sex"])
     assert [r.group for r in found.rows[1:]] == [("x", "f"), ("x", "m"), ("y", "f")]
 
@@ -143,15 +165,21 @@ def test_a_metric_that_one_model_cannot_serve_is_nan_with_the_reason_for_that_mo
 
 
 def test_a_metric_that_no_model_can_serve_is_an_error_naming_what_they_give():
-    with pytest.raises(UnsupportedError, match=r"log_loss needs proba, which no model gives \(m: label\)"):
+    with pytest.raises(
+        UnsupportedError, match=r"log_loss needs proba, which no model gives \(m: label\)"
+    ):
         evaluate(table(["a", "b"], m=["a", "b"]), "log_loss")
 
 
 def test_a_metric_of_another_task_is_an_error_naming_the_tasks_it_is_for():
     with pytest.raises(
-        UnsupportedError, match="balanced_accuracy is for binary, multiclass tasks; this table's task is m"
+        UnsupportedError,
+        match="balanced_accuracy is for binary, multiclass tasks; this table's task is m",
     ):
-        evaluate(Predictions.from_arrays([[0, 1]], {"m": [[0, 1]]}, task="multilabel"), "balanced_accuracy")
+        evaluate(
+            Predictions.from_arrays([[0, 1]], {"m": [[0, 1]]}, task="multilabel"),
+            "balanced_accuracy",
+        )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +190,10 @@ def test_a_metric_of_another_task_is_an_error_naming_the_tasks_it_is_for():
         ("roc_auc_score", "no metric is named 'roc_auc_score'. Did you mean roc_auc?"),
         ("f_beta(gamma=2)", "no parameter 'gamma' in f_beta; it takes beta, average, only"),
         ("f_beta(beta=big)", "parameter beta must be float; got big"),
-        ("f1(average=macroo)", "must be one of auto, binary, macro, micro, weighted, samples, none; got macroo"),
+        (
+            "f1(average=macroo)",
+            "must be one of auto, binary, macro, micro, weighted, samples, none; got macroo",
+        ),
         ("f1(", "expected a name with parameters in brackets"),
         ("accuracy(beta=1)", "it takes no parameters"),
         ("f_beta(beta=-1)", "must be above 0"),
@@ -183,7 +214,18 @@ def test_the_json_follows_the_contract_and_is_strict():
     assert found["schema"] == "assay.evaluation/1"
     assert {"task", "classes", "n", "rows", "advice"} <= found.keys()
     for row in found["rows"]:
-        assert list(row) == ["model", "metric", "class", "group", "value", "low", "high", "n", "method", "note"]
+        assert list(row) == [
+            "model",
+            "metric",
+            "class",
+            "group",
+            "value",
+            "low",
+            "high",
+            "n",
+            "method",
+            "note",
+        ]
     undefined = next(r for r in found["rows"] if r["model"] == "m" and r["metric"] == "log_loss")
     assert undefined["value"] is None
     assert undefined["note"] == "gives_no_proba"
@@ -197,8 +239,12 @@ def test_rows_can_be_read_as_arrow_pandas_and_polars():
 
 def test_the_repr_of_figures_without_intervals_speaks_of_none():
     p = table(["a", "b"] * 20, m=["a", "b"] * 19 + ["b", "a"])
-    assert repr(evaluate(p, "accuracy", intervals=False)).startswith("Evaluation: 40 rows, binary\n")
-    assert repr(evaluate(p, "accuracy", confidence=0.9)).startswith("Evaluation: 40 rows, binary, 90% intervals\n")
+    assert repr(evaluate(p, "accuracy", intervals=False)).startswith(
+        "Evaluation: 40 rows, binary\n"
+    )
+    assert repr(evaluate(p, "accuracy", confidence=0.9)).startswith(
+        "Evaluation: 40 rows, binary, 90% intervals\n"
+    )
 
 
 def test_the_repr_shows_each_figure_with_its_interval():
@@ -212,12 +258,18 @@ def test_asking_for_the_one_value_of_many_is_an_error():
 
 
 def test_predicted_labels_that_differ_from_the_most_probable_class_are_believed():
-    p = table([0, 1, 1, 0], m__label=[1, 1, 1, 0], m__proba=[[0.6, 0.4], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]])
+    p = table(
+        [0, 1, 1, 0],
+        m__label=[1, 1, 1, 0],
+        m__proba=[[0.6, 0.4], [0.4, 0.6], [0.3, 0.7], [0.8, 0.2]],
+    )
     assert evaluate(p, "accuracy").value == 0.75
 
 
 def test_a_tied_argmax_takes_the_first_declared_class():
-    p = Predictions.from_arrays(["b", "a"], {"m.proba": [[0.5, 0.5], [0.5, 0.5]]}, classes=["b", "a"])
+    p = Predictions.from_arrays(
+        ["b", "a"], {"m.proba": [[0.5, 0.5], [0.5, 0.5]]}, classes=["b", "a"]
+    )
     assert evaluate(p, "recall(average=none)").get("m", "recall(average=none)", "b").value == 1.0
 
 
@@ -243,8 +295,12 @@ def test_a_group_whose_rows_all_weigh_0_is_undefined_for_that_reason(metric):
 def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypatch):
     proba = np.random.default_rng(0).dirichlet(np.ones(70), 300)
     p = Predictions.from_arrays(np.arange(300) % 70, {"m.proba": proba}, classes=range(70))
-    monkeypatch.setattr("assay.table.predictions.of_proba", lambda *given: pytest.fail("a pass that nothing reads"))
-    assert Confusion().observe(p.rows("m")).right[0] == np.sum(proba.argmax(axis=1) == np.arange(300) % 70)
+    monkeypatch.setattr(
+        "assay.table.predictions.of_proba", lambda *given: pytest.fail("a pass that nothing reads")
+    )
+    assert Confusion().observe(p.rows("m")).right[0] == np.sum(
+        proba.argmax(axis=1) == np.arange(300) % 70
+    )
 
 
 @pytest.mark.parametrize("rows", [1, 50])

@@ -19,7 +19,9 @@ from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 
 
-def proba_table(n: int = 60, m: int = 3, k: int = 3, seed: int = 0, fall: float = 0.5, **columns: Any) -> Predictions:
+def proba_table(
+    n: int = 60, m: int = 3, k: int = 3, seed: int = 0, fall: float = 0.5, **columns: Any
+) -> Predictions:
     """Models of falling quality, wrong on different rows."""
     rng = np.random.default_rng(seed)
     y = rng.integers(0, k, n)
@@ -29,7 +31,9 @@ def proba_table(n: int = 60, m: int = 3, k: int = 3, seed: int = 0, fall: float 
         z[np.arange(n), y] += 2.0 - fall * j
         e = np.exp(z)
         models[f"m{j}.proba"] = e / e.sum(axis=1, keepdims=True)
-    return Predictions.from_arrays(y, models, classes=range(k), task="multiclass" if k > 2 else "binary", **columns)
+    return Predictions.from_arrays(
+        y, models, classes=range(k), task="multiclass" if k > 2 else "binary", **columns
+    )
 
 
 def value_table(n: int = 60, seed: int = 0, **columns: Any) -> Predictions:
@@ -62,7 +66,9 @@ def test_mean_of_values_is_the_arithmetic_mean():
 
 
 def test_mean_of_a_multilabel_table_is_taken_label_by_label():
-    p = Predictions.from_arrays([[0, 1]], {"a.proba": [[0.2, 0.4]], "b.proba": [[0.6, 1.0]]}, task="multilabel")
+    p = Predictions.from_arrays(
+        [[0, 1]], {"a.proba": [[0.2, 0.4]], "b.proba": [[0.6, 1.0]]}, task="multilabel"
+    )
     assert Mean().fit(p).apply(p)["proba"] == pytest.approx(np.array([[0.4, 0.7]]))
 
 
@@ -77,7 +83,9 @@ def test_a_tied_vote_goes_to_the_class_declared_first():
 
 
 def test_a_tied_vote_on_a_label_of_many_is_no():
-    p = Predictions.from_arrays([[0, 1]], {"a.label": [[1, 1]], "b.label": [[0, 1]]}, task="multilabel")
+    p = Predictions.from_arrays(
+        [[0, 1]], {"a.label": [[1, 1]], "b.label": [[0, 1]]}, task="multilabel"
+    )
     assert Mean().fit(p).apply(p)["label"].tolist() == [[0, 1]]
 
 
@@ -98,9 +106,13 @@ def test_the_mean_equals_soft_voting_of_scikit_learn():
     from sklearn.naive_bayes import GaussianNB
 
     x, y = load_iris(return_X_y=True)
-    vote = ensemble.VotingClassifier([("lr", LogisticRegression(max_iter=1000)), ("nb", GaussianNB())], voting="soft")
+    vote = ensemble.VotingClassifier(
+        [("lr", LogisticRegression(max_iter=1000)), ("nb", GaussianNB())], voting="soft"
+    )
     vote.fit(x, y)
-    p = Predictions.from_arrays(y, {f"{n}.proba": e.predict_proba(x) for n, e in vote.named_estimators_.items()})
+    p = Predictions.from_arrays(
+        y, {f"{n}.proba": e.predict_proba(x) for n, e in vote.named_estimators_.items()}
+    )
     assert Mean().fit(p).apply(p)["proba"] == pytest.approx(vote.predict_proba(x), abs=1e-12)
 
 
@@ -117,7 +129,10 @@ def test_weights_of_least_log_loss_are_those_of_a_fine_grid():
     p = proba_table(80, m=3)
     q = np.stack([p.outputs[m]["proba"][np.arange(80), p.truth] for m in p.models], axis=1)
     steps = 100
-    grid = np.array([(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)]) / steps
+    grid = (
+        np.array([(i, j, steps - i - j) for i in range(steps + 1) for j in range(steps + 1 - i)])
+        / steps
+    )
     losses = -np.log(q @ grid.T).mean(axis=0)
     weights = np.array(list(Weighted(shrink=0).fit(p).weights.values()))
     assert -np.log(q @ weights).mean() <= losses.min()
@@ -150,7 +165,9 @@ def test_a_row_every_model_gave_no_chance_leaves_the_weights_defined():
 
 def test_perfect_values_leave_the_weights_defined():
     y = np.arange(30.0)
-    assert Weighted().fit(Predictions.from_arrays(y, {"a": y, "b": y}, task="regression")).weights == {
+    assert Weighted().fit(
+        Predictions.from_arrays(y, {"a": y, "b": y}, task="regression")
+    ).weights == {
         "a": 0.5,
         "b": 0.5,
     }
@@ -176,7 +193,9 @@ def test_rows_of_weight_0_do_not_count():
     weight = np.ones(60)
     weight[40:] = 0
     p = proba_table(weight=weight)
-    assert Weighted().fit(p).weights == pytest.approx(Weighted().fit(p.take(np.arange(40))).weights, abs=1e-6)
+    assert Weighted().fit(p).weights == pytest.approx(
+        Weighted().fit(p.take(np.arange(40))).weights, abs=1e-6
+    )
 
 
 def test_too_few_rows_give_equal_weights_and_say_so():
@@ -200,7 +219,9 @@ def test_greedy_finds_what_brute_force_finds_in_two_steps():
     second = min(p.models, key=lambda b: loss((first, b)))
     best = min([(first,), (first, second)], key=loss)
     weights = Greedy(steps=2).fit(p).weights
-    assert {m: w for m, w in weights.items() if w} == {m: best.count(m) / len(best) for m in set(best)}
+    assert {m: w for m, w in weights.items() if w} == {
+        m: best.count(m) / len(best) for m in set(best)
+    }
 
 
 def test_greedy_searches_the_metric_it_is_given():
@@ -310,7 +331,9 @@ def test_one_cluster_leaves_nothing_to_judge_on_so_weights_are_equal():
 def test_noise_beside_a_good_model_does_not_pay():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 400)
-    p = Predictions.from_arrays(y, {"good.proba": np.where(y, 0.9, 0.1), "noise.proba": rng.uniform(0.01, 0.99, 400)})
+    p = Predictions.from_arrays(
+        y, {"good.proba": np.where(y, 0.9, 0.1), "noise.proba": rng.uniform(0.01, 0.99, 400)}
+    )
     fused = fuse(p)
     assert fused.pays is False
     assert fused.note.startswith("Fusing does not pay beyond noise, keep 'good'")
@@ -374,7 +397,10 @@ def test_the_result_reads_as_an_answer():
 
 
 def test_a_metric_given_to_a_fusion_that_searches_none_is_remarked():
-    assert "greedy(metric=accuracy) searches that" in fuse(proba_table(), "mean", metric="accuracy").note
+    assert (
+        "greedy(metric=accuracy) searches that"
+        in fuse(proba_table(), "mean", metric="accuracy").note
+    )
 
 
 def test_weighted_beats_the_best_single_model_on_digits():
@@ -394,7 +420,10 @@ def test_weighted_beats_the_best_single_model_on_digits():
         "neighbours": KNeighborsClassifier(10),
         "bayes": GaussianNB(var_smoothing=1e-2),
     }
-    given = {f"{n}.proba": cross_val_predict(m, x, y, cv=3, method="predict_proba") for n, m in models.items()}
+    given = {
+        f"{n}.proba": cross_val_predict(m, x, y, cv=3, method="predict_proba")
+        for n, m in models.items()
+    }
     fused = fuse(Predictions.from_arrays(y, given), "weighted")
     assert fused.loss < 0.9 * min(fused.losses.values())
     assert fused.pays
@@ -417,7 +446,13 @@ def test_a_fitted_fusion_survives_json(tmp_path):
 
 
 def test_text_that_is_no_fitted_fusion_is_refused():
-    for text in ("{", "[]", "{}", '{"schema": "assay.fitted/1"}', '{"schema": "assay.evaluation/1"}'):
+    for text in (
+        "{",
+        "[]",
+        "{}",
+        '{"schema": "assay.fitted/1"}',
+        '{"schema": "assay.evaluation/1"}',
+    ):
         with pytest.raises(ReadError, match="no fitted fusion"):
             Fitted.from_json(text)
 
@@ -430,7 +465,9 @@ def test_a_model_of_weight_0_need_not_be_there():
 
 def test_a_model_of_some_weight_must_be_there():
     fitted = Fitted("weighted", {"m0": 0.5, "gone": 0.5}, "proba", "binary", (0, 1))
-    with pytest.raises(SchemaError, match=r"needs model 'gone', which the table lacks; it has m0, m1, m2"):
+    with pytest.raises(
+        SchemaError, match=r"needs model 'gone', which the table lacks; it has m0, m1, m2"
+    ):
         fitted.apply(proba_table(k=2))
 
 
@@ -440,7 +477,9 @@ def test_weights_are_not_applied_to_other_classes():
 
 
 def test_classes_in_another_order_are_the_same_classes():
-    p = Predictions.from_arrays([0, 1], {"a.proba": [0.4, 0.8], "b.proba": [0.2, 0.4]}, classes=[0, 1])
+    p = Predictions.from_arrays(
+        [0, 1], {"a.proba": [0.4, 0.8], "b.proba": [0.2, 0.4]}, classes=[0, 1]
+    )
     swapped = Predictions.from_arrays(
         [0, 1], {"a.proba": [0.4, 0.8], "b.proba": [0.2, 0.4]}, classes=[1, 0], positive=1
     )
@@ -470,7 +509,9 @@ def test_a_name_already_taken_is_refused():
 def test_labels_among_probabilities_name_the_model_and_the_remedy():
     p = Predictions.from_arrays([0, 1], {"a.proba": [0.4, 0.8], "rule": [0, 1]})
     for how in ("mean", "weighted", "auto", "greedy"):
-        with pytest.raises(UnsupportedError, match=r"'rule' gives only label.*rule\.proba.*mean\(of=label\)"):
+        with pytest.raises(
+            UnsupportedError, match=r"'rule' gives only label.*rule\.proba.*mean\(of=label\)"
+        ):
             fuse(p, how)
 
 
@@ -484,7 +525,10 @@ def test_rank_scores_cannot_be_fused():
 def test_weights_cannot_be_fitted_to_labels_alone():
     p = Predictions.from_arrays([0, 1], {"a": [0, 1], "b": [1, 1]})
     for how in ("weighted", "greedy"):
-        with pytest.raises(UnsupportedError, match=r"needs probabilities, but model 'a' gives only labels.*how='mean'"):
+        with pytest.raises(
+            UnsupportedError,
+            match=r"needs probabilities, but model 'a' gives only labels.*how='mean'",
+        ):
             fuse(p, how)
     assert fuse(p, "auto").fitted.how == "mean"
 

@@ -25,7 +25,9 @@ from assay.table.schema import Schema
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (0, 30), (28, 30), (30, 30), (500, 1000)])
 def test_wilson_equals_statsmodels(k, n):
     low, high = wilson(np.array(float(k)), np.array(float(n)), 0.95)
-    assert (float(low), float(high)) == pytest.approx(proportion_confint(k, n, method="wilson"), abs=1e-12)
+    assert (float(low), float(high)) == pytest.approx(
+        proportion_confint(k, n, method="wilson"), abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("freedom", [1, 5, 30, 199, 200, 250, 1000, 1e6])
@@ -39,7 +41,9 @@ def test_the_interval_of_a_mean_is_students_t():
 
     rng = np.random.default_rng(0)
     y, f = rng.normal(size=40), rng.normal(size=40)
-    row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mae", intervals="t").rows[0]
+    row = evaluate(
+        Predictions.from_arrays(y, {"m": f}, task="regression"), "mae", intervals="t"
+    ).rows[0]
     errors = np.abs(y - f)
     expected = student.interval(0.95, 39, errors.mean(), sem(errors))
     assert (row.low, row.high) == pytest.approx(expected, rel=1e-10)
@@ -74,7 +78,9 @@ def test_the_interval_of_an_auc_is_delong_on_the_logit():
     row = evaluate(Predictions.from_arrays(y, {"m.score": s}), "roc_auc").rows[0]
     auc, variance = delong_reference(y, s)
     assert row.value == pytest.approx(auc, rel=1e-12)
-    assert (row.low, row.high) == pytest.approx(on_the_logit(auc, variance, NormalDist().inv_cdf(0.975)), rel=1e-10)
+    assert (row.low, row.high) == pytest.approx(
+        on_the_logit(auc, variance, NormalDist().inv_cdf(0.975)), rel=1e-10
+    )
     assert row.method == "delong"
 
 
@@ -88,7 +94,10 @@ def test_the_interval_of_an_auc_of_few_positive_rows_takes_students_t():
     freedom = (v10 + v01) ** 2 / (v10**2 / 7 + v01**2 / 51)
     assert row.note.startswith("few positive rows (8)")
     # Up to the shift of the one row more, the half-width is that of Student's t; beyond that of the normal in any case.
-    normal, t = (on_the_logit(auc, variance, q) for q in (NormalDist().inv_cdf(0.975), student.ppf(0.975, freedom)))
+    normal, t = (
+        on_the_logit(auc, variance, q)
+        for q in (NormalDist().inv_cdf(0.975), student.ppf(0.975, freedom))
+    )
     assert row.low <= t[0] + 1e-12 < normal[0]
 
 
@@ -97,7 +106,9 @@ def test_one_misranked_row_that_the_sample_lacks_is_within_the_interval_of_a_goo
     rng = np.random.default_rng(0)
     y = (np.arange(400) < 20).astype(int)
     score = np.where(y == 1, rng.uniform(0.95, 1.05, 400), rng.uniform(0, 1, 400))
-    row = evaluate(Predictions.from_arrays(y, {"m.score": score}, classes=[0, 1], positive=1), "roc_auc").rows[0]
+    row = evaluate(
+        Predictions.from_arrays(y, {"m.score": score}, classes=[0, 1], positive=1), "roc_auc"
+    ).rows[0]
     assert row.value > 0.97
     assert row.low < 19 / 20 * row.value
 
@@ -105,12 +116,18 @@ def test_one_misranked_row_that_the_sample_lacks_is_within_the_interval_of_a_goo
 def test_a_perfect_auc_has_an_interval_with_a_width_that_shrinks_with_the_rows():
     def low(n):
         y = np.arange(n) % 2
-        return evaluate(Predictions.from_arrays(y, {"m.score": y.astype(float)}), "roc_auc").rows[0].low
+        return (
+            evaluate(Predictions.from_arrays(y, {"m.score": y.astype(float)}), "roc_auc")
+            .rows[0]
+            .low
+        )
 
     assert 0.7 < low(30) < low(300) < 1
 
 
-@pytest.mark.parametrize("metric", ["accuracy", "f1", "precision", "recall", "balanced_accuracy", "hamming_loss"])
+@pytest.mark.parametrize(
+    "metric", ["accuracy", "f1", "precision", "recall", "balanced_accuracy", "hamming_loss"]
+)
 def test_a_perfect_small_sample_has_an_interval_with_a_width(metric):
     y = [0, 1] * 10
     row = evaluate(Predictions.from_arrays(y, {"m": y}), metric).rows[0]
@@ -119,7 +136,9 @@ def test_a_perfect_small_sample_has_an_interval_with_a_width(metric):
 
 def test_a_perfect_multilabel_sample_has_an_interval_with_a_width():
     y = np.arange(60).reshape(20, 3) % 2
-    for row in evaluate(Predictions.from_arrays(y, {"m": y}, task="multilabel"), ["f1", "f1(average=micro)"]).rows:
+    for row in evaluate(
+        Predictions.from_arrays(y, {"m": y}, task="multilabel"), ["f1", "f1(average=micro)"]
+    ).rows:
         assert 0.001 < row.high - row.low < 0.3
 
 
@@ -129,7 +148,9 @@ def test_rows_of_one_cluster_count_as_one_for_the_width_of_an_interval():
     said = np.where(np.repeat(rng.random(60) < 0.8, 20), y, 1 - y)
     cluster = np.repeat(np.arange(60), 20)
     apart = evaluate(Predictions.from_arrays(y, {"m": said}), ["accuracy", "f1"])
-    together = evaluate(Predictions.from_arrays(y, {"m": said}, cluster=cluster), ["accuracy", "f1"])
+    together = evaluate(
+        Predictions.from_arrays(y, {"m": said}, cluster=cluster), ["accuracy", "f1"]
+    )
     for a, b in zip(apart.rows, together.rows, strict=True):
         assert b.high - b.low > 3 * (a.high - a.low)
         assert b.method == "cluster bootstrap"
@@ -187,7 +208,9 @@ def binary(p_right, prevalence=0.5):
     return make
 
 
-@pytest.mark.parametrize(("metric", "p_right", "n"), [("accuracy", 0.95, 30), ("f1", 0.7, 100), ("f1", 0.95, 100)])
+@pytest.mark.parametrize(
+    ("metric", "p_right", "n"), [("accuracy", 0.95, 30), ("f1", 0.7, 100), ("f1", 0.95, 100)]
+)
 def test_95_percent_intervals_cover_the_truth_95_percent_of_the_time(metric, p_right, n):
     """Balanced and symmetric errors: accuracy, precision, recall and F1 of the population are all p_right."""
     # 300 runs have a standard error of 1.3 points at 95 %.
@@ -219,10 +242,14 @@ def test_a_mean_over_rows_that_are_all_alike_has_an_interval_with_a_width(metric
 
 
 @pytest.mark.parametrize("sure", [0.7, 0.95, 1.0])
-def test_the_log_loss_of_rows_that_are_all_right_and_equally_sure_reaches_up_to_some_that_are_wrong(sure):
+def test_the_log_loss_of_rows_that_are_all_right_and_equally_sure_reaches_up_to_some_that_are_wrong(
+    sure,
+):
     """Wilson's share of rows may yet be wrong, each of which costs -log(1 - sure)."""
     y = np.arange(30) % 2
-    p = Predictions.from_arrays(y, {"m.proba": np.where(y == 1, sure, 1 - sure)}, classes=[0, 1], positive=1)
+    p = Predictions.from_arrays(
+        y, {"m.proba": np.where(y == 1, sure, 1 - sure)}, classes=[0, 1], positive=1
+    )
     row = evaluate(p, "log_loss").rows[0]
     share = wilson(np.array(0.0), np.array(30.0), 0.95)[1]
     wrong = -math.log(max(1 - sure, np.finfo(float).eps))
@@ -241,7 +268,8 @@ def test_a_figure_without_a_range_of_rows_that_are_all_alike_has_no_interval_and
 
 
 @pytest.mark.parametrize(
-    ("method", "name"), [("jeffreys", "jeffreys"), ("clopper_pearson", "beta"), ("wilson", "wilson")]
+    ("method", "name"),
+    [("jeffreys", "jeffreys"), ("clopper_pearson", "beta"), ("wilson", "wilson")],
 )
 @pytest.mark.parametrize("right", [0, 7, 20])
 def test_an_interval_of_a_proportion_by_a_named_procedure_equals_statsmodels(method, name, right):
@@ -280,7 +308,8 @@ def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
 def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do():
     p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
     with pytest.raises(
-        UnsupportedError, match="no interval of accuracy by 't'; it can be had by wilson, jeffreys, clop"
+        UnsupportedError,
+        match="no interval of accuracy by 't'; it can be had by wilson, jeffreys, clop",
     ):
         evaluate(p, "accuracy", intervals="t")
     with pytest.raises(UnsupportedError, match="intervals must be True, False or one of"):
@@ -290,7 +319,9 @@ def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do(
 def test_a_class_never_predicted_does_not_widen_the_interval_of_the_mean_over_the_others():
     """Precision is undefined for it in the sample, and must stay so in what is drawn from the sample."""
     y = np.arange(300) % 3
-    row = evaluate(Predictions.from_arrays(y, {"m": np.zeros(300, int)}, classes=[0, 1, 2]), "precision").rows[0]
+    row = evaluate(
+        Predictions.from_arrays(y, {"m": np.zeros(300, int)}, classes=[0, 1, 2]), "precision"
+    ).rows[0]
     assert row.value == pytest.approx(1 / 3)
     assert row.low > 0.25
     assert row.high < 0.42
@@ -320,16 +351,22 @@ def test_a_table_of_one_class_has_intervals_with_a_width():
 
 def test_a_perfect_small_sample_of_very_many_classes_has_intervals_with_a_width():
     y = np.arange(100)
-    for row in evaluate(Predictions.from_arrays(y, {"m": y}), ["f1", "balanced_accuracy", "mcc"]).rows:
+    for row in evaluate(
+        Predictions.from_arrays(y, {"m": y}), ["f1", "balanced_accuracy", "mcc"]
+    ).rows:
         assert row.value == row.high == 1
         assert row.low < 0.99
 
 
-@pytest.mark.parametrize(("positives", "said"), [(3, "few positive rows (3)"), (97, "few negative rows (3)"), (50, "")])
+@pytest.mark.parametrize(
+    ("positives", "said"), [(3, "few positive rows (3)"), (97, "few negative rows (3)"), (50, "")]
+)
 def test_few_rows_of_a_class_are_said_beside_the_intervals_that_rest_on_them(positives, said):
     rng = np.random.default_rng(0)
     y = (np.arange(100) < positives).astype(int)
-    p = Predictions.from_arrays(y, {"m.proba": rng.uniform(0.1, 0.9, 100)}, classes=[0, 1], positive=1)
+    p = Predictions.from_arrays(
+        y, {"m.proba": rng.uniform(0.1, 0.9, 100)}, classes=[0, 1], positive=1
+    )
     found = evaluate(p, ["f1", "mcc", "roc_auc", "log_loss", "brier", "accuracy", "recall"])
     for row in found.rows:
         if row.method != "wilson":
@@ -362,7 +399,9 @@ def calibrated(rng, n, apart=3.29):
     """Two normal classes and a model that knows the true probabilities; accuracy 0.95."""
     y = (rng.random(n) < 0.5).astype(int)
     odds = apart * (rng.normal(size=n) + apart * y) - apart**2 / 2
-    return Predictions.from_arrays(y, {"m.proba": 1 / (1 + np.exp(-odds))}, classes=[0, 1], positive=1)
+    return Predictions.from_arrays(
+        y, {"m.proba": 1 / (1 + np.exp(-odds))}, classes=[0, 1], positive=1
+    )
 
 
 def numbers(rng, n):
@@ -371,12 +410,18 @@ def numbers(rng, n):
     return Predictions.from_arrays(signal + rng.normal(size=n), {"m": signal}, task="regression")
 
 
-@pytest.mark.parametrize(("draw", "n"), [(calibrated, 30), (calibrated, 100), (numbers, 30), (numbers, 100)])
+@pytest.mark.parametrize(
+    ("draw", "n"), [(calibrated, 30), (calibrated, 100), (numbers, 30), (numbers, 100)]
+)
 def test_intervals_hold_the_truth_about_as_often_as_they_say(draw, n):
     """The bench in small: 250 runs have a standard error of 1.4 points at 95 %, and of 1 point at 97.5 %."""
-    metrics = ["mse", "rmse", "r2"] if draw is numbers else ["f1", "mcc", "roc_auc", "log_loss", "brier"]
+    metrics = (
+        ["mse", "rmse", "r2"] if draw is numbers else ["f1", "mcc", "roc_auc", "log_loss", "brier"]
+    )
     population = evaluate(draw(np.random.default_rng(1), 1_000_000), metrics, intervals=False)
-    for metric, share in covered(draw, metrics, {row.metric: row.value for row in population.rows}, n).items():
+    for metric, share in covered(
+        draw, metrics, {row.metric: row.value for row in population.rows}, n
+    ).items():
         assert 0.93 - 2.5 * 0.0138 <= share <= 0.975 + 2 * 0.01, (metric, share)
 
 
@@ -402,7 +447,16 @@ def tables(n, shares):
     return cells[likely].reshape(-1, 2, 2), p[likely] / p[likely].sum()
 
 
-COUNTED = ("accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "cohen_kappa")
+COUNTED = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "f1(average=macro)",
+    "mcc",
+    "balanced_accuracy",
+    "cohen_kappa",
+)
 
 
 @pytest.mark.parametrize("right", [0.95, 0.7])
@@ -431,9 +485,15 @@ def degenerate(n):
     y, k, v = np.arange(n) % 2, np.arange(n) % 3, np.arange(float(n))
     labels = np.arange(3 * n).reshape(n, 3) % 2
     sure = [(1.0, 0.0), (0.9, 0.1), (0.1, 0.9)]
-    yield from (Predictions.from_arrays(y, {"m.proba": np.where(y == 1, a, b)}, classes=[0, 1]) for a, b in sure)
+    yield from (
+        Predictions.from_arrays(y, {"m.proba": np.where(y == 1, a, b)}, classes=[0, 1])
+        for a, b in sure
+    )
     yield Predictions.from_arrays(y, {"m": y}, classes=[0, 1], cluster=np.arange(n) // 2)
-    yield from (Predictions.from_arrays(k, {"m.proba": np.eye(3)[k] * (1 - 3 * low) + low}) for low in (0.0, 0.1))
+    yield from (
+        Predictions.from_arrays(k, {"m.proba": np.eye(3)[k] * (1 - 3 * low) + low})
+        for low in (0.0, 0.1)
+    )
     yield Predictions.from_arrays(labels, {"m.proba": labels.astype(float)}, task="multilabel")
     yield from (Predictions.from_arrays(v, {"m": v + off}, task="regression") for off in (0.0, 1.0))
 
@@ -454,7 +514,9 @@ def test_the_same_seed_gives_the_same_intervals_of_every_class_where_ranks_are_r
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 70_000)
     p = rng.dirichlet(np.ones(4), len(y)) + 0.5 * np.eye(4)[y]
-    table = Predictions.from_arrays(y, {"m": p / p.sum(axis=1, keepdims=True)}, classes=[0, 1, 2, 3])
+    table = Predictions.from_arrays(
+        y, {"m": p / p.sum(axis=1, keepdims=True)}, classes=[0, 1, 2, 3]
+    )
     found = [evaluate(table, "average_precision(average=none)").rows for _ in range(4)]
     assert [row.low for row in found[0]] != [row.value for row in found[0]]
     assert all([row.low for row in rows] == [row.low for row in found[0]] for rows in found)

@@ -34,7 +34,12 @@ def put(tmp_path):
     return put
 
 
-WIDE = ("id,y,a.label,b.proba.cat,b.proba.dog", "1,cat,cat,0.75,0.25", "2,dog,cat,0.25,0.75", "3,dog,dog,0.5,0.5")
+WIDE = (
+    "id,y,a.label,b.proba.cat,b.proba.dog",
+    "1,cat,cat,0.75,0.25",
+    "2,dog,cat,0.25,0.75",
+    "3,dog,dog,0.5,0.5",
+)
 
 
 def wide():
@@ -55,7 +60,9 @@ def test_a_wide_table_is_read(put):
 
 
 def test_a_long_table_is_matched_by_id(put):
-    long = put("p.csv", "model,id,y,label", "a,1,cat,cat", "a,2,dog,cat", "b,2,dog,dog", "b,1,cat,cat")
+    long = put(
+        "p.csv", "model,id,y,label", "a,1,cat,cat", "a,2,dog,cat", "b,2,dog,dog", "b,1,cat,cat"
+    )
     p = read(long)
     assert (labels(p, "a"), labels(p, "b")) == (["cat", "cat"], ["cat", "dog"])
 
@@ -67,13 +74,16 @@ def test_a_long_table_without_ids_is_matched_by_position(put):
 
 def test_a_long_table_whose_truths_differ_by_position_is_refused(put):
     with pytest.raises(
-        SchemaError, match=r"the truth is 'cat' in .*model 'a' but 'dog' in .*model 'b' at row 0.*id column"
+        SchemaError,
+        match=r"the truth is 'cat' in .*model 'a' but 'dog' in .*model 'b' at row 0.*id column",
     ):
         read(put("p.csv", "model,y,label", "a,cat,cat", "a,dog,cat", "b,dog,dog", "b,cat,dog"))
 
 
 def test_kinds_that_a_model_of_a_long_table_leaves_empty_are_not_its_kinds(put):
-    p = read(put("p.csv", "model,id,y,label,score", "a,1,0,1,", "a,2,1,1,", "b,1,0,,0.25", "b,2,1,,0.75"))
+    p = read(
+        put("p.csv", "model,id,y,label,score", "a,1,0,1,", "a,2,1,1,", "b,1,0,,0.25", "b,2,1,,0.75")
+    )
     assert p.schema.models == {"a": ("label",), "b": ("score",)}
 
 
@@ -89,13 +99,18 @@ def test_ids_missing_in_a_file_are_left_out_with_the_counts_per_model(put):
     tree = put("tree.csv", "id,y,label", "3,dog,dog", "1,cat,cat")
     p = read(svm, tree)
     assert p.columns["id"].to_pylist() == [1, 3]
-    assert p.notes == ("Rows were joined by id: 2 are in every file and were kept (rows given: svm: 3; tree: 2).",)
+    assert p.notes == (
+        "Rows were joined by id: 2 are in every file and were kept (rows given: svm: 3; tree: 2).",
+    )
 
 
 def test_truths_that_differ_between_files_are_refused_with_the_id(put):
     svm = put("svm.csv", "id,y,label", "a,cat,cat", "b,dog,cat")
     tree = put("tree.csv", "id,y,label", "b,cat,dog", "a,cat,cat")
-    with pytest.raises(SchemaError, match=r"truth is 'dog' in .*svm.csv but 'cat' in .*tree.csv at row 1 \(id 'b'\)"):
+    with pytest.raises(
+        SchemaError,
+        match=r"truth is 'dog' in .*svm.csv but 'cat' in .*tree.csv at row 1 \(id 'b'\)",
+    ):
         read(svm, tree)
 
 
@@ -103,17 +118,27 @@ def test_a_file_of_truth_joins_files_of_models(put):
     truth = put("truth.csv", "id,y,site", "1,cat,N", "2,dog,S")
     svm = put("svm.csv", "id,label", "2,dog", "1,dog")
     p = read(truth, svm)
-    assert (p.models, labels(p, "svm"), list(p.columns)) == (["svm"], ["dog", "dog"], ["id", "site"])
+    assert (p.models, labels(p, "svm"), list(p.columns)) == (
+        ["svm"],
+        ["dog", "dog"],
+        ["id", "site"],
+    )
 
 
 def test_files_without_ids_are_matched_row_by_row_when_the_truths_agree(put):
-    p = read(put("svm.csv", "y,label", "cat,cat", "dog,cat"), put("tree.csv", "y,label", "cat,dog", "dog,dog"))
+    p = read(
+        put("svm.csv", "y,label", "cat,cat", "dog,cat"),
+        put("tree.csv", "y,label", "cat,dog", "dog,dog"),
+    )
     assert labels(p, "tree") == ["dog", "dog"]
 
 
 def test_files_without_ids_whose_truths_differ_ask_for_ids(put):
     with pytest.raises(SchemaError, match=r"at row 0; without ids .* id column"):
-        read(put("svm.csv", "y,label", "cat,cat", "dog,cat"), put("tree.csv", "y,label", "dog,dog", "cat,dog"))
+        read(
+            put("svm.csv", "y,label", "cat,cat", "dog,cat"),
+            put("tree.csv", "y,label", "dog,dog", "cat,dog"),
+        )
 
 
 def test_files_without_ids_of_different_lengths_ask_for_ids(put):
@@ -123,7 +148,10 @@ def test_files_without_ids_of_different_lengths_ask_for_ids(put):
 
 def test_ids_in_only_some_files_are_refused(put):
     with pytest.raises(SchemaError, match=r"tree.csv has no id column while .*svm.csv has one"):
-        read(put("svm.csv", "id,y,label", "1,cat,cat", "2,dog,cat"), put("tree.csv", "y,label", "cat,dog", "dog,dog"))
+        read(
+            put("svm.csv", "id,y,label", "1,cat,cat", "2,dog,cat"),
+            put("tree.csv", "y,label", "cat,dog", "dog,dog"),
+        )
 
 
 def test_ids_of_different_types_are_refused(put):
@@ -138,7 +166,10 @@ def test_files_without_a_common_id_are_refused(put):
 
 def test_a_duplicate_id_is_refused_with_its_file(put):
     with pytest.raises(SchemaError, match=r"in .*svm.csv: id 1 occurs 2 times"):
-        read(put("svm.csv", "id,y,label", "1,cat,cat", "1,cat,cat"), put("tree.csv", "id,y,label", "1,cat,dog"))
+        read(
+            put("svm.csv", "id,y,label", "1,cat,cat", "1,cat,cat"),
+            put("tree.csv", "id,y,label", "1,cat,dog"),
+        )
 
 
 def test_pieces_of_one_table_are_put_under_one_another(put):
@@ -148,7 +179,10 @@ def test_pieces_of_one_table_are_put_under_one_another(put):
 
 
 def test_pieces_with_the_same_id_are_refused(put):
-    with pytest.raises(SchemaError, match=r"read as pieces of one table, but id 1 occurs 2 times.* model of its own"):
+    with pytest.raises(
+        SchemaError,
+        match=r"read as pieces of one table, but id 1 occurs 2 times.* model of its own",
+    ):
         read(put("part-0.csv", *WIDE[:2]), put("part-1.csv", *WIDE[:2]))
 
 
@@ -160,7 +194,9 @@ def test_pieces_may_spell_whole_numbers_and_fractions(put):
 def test_pieces_whose_types_cannot_meet_are_refused(tmp_path):
     for name, ids in (("1.parquet", [1]), ("2.parquet", ["x"])):
         pq.write_table(pa.table({"id": ids, "y": ["cat"], "a.label": ["cat"]}), tmp_path / name)
-    with pytest.raises(SchemaError, match=r"column 'id' has different types: int64 in .*; string in"):
+    with pytest.raises(
+        SchemaError, match=r"column 'id' has different types: int64 in .*; string in"
+    ):
         read(tmp_path)
 
 
@@ -172,7 +208,10 @@ def test_wide_files_of_different_models_are_joined(put):
 
 def test_a_model_in_two_files_of_different_columns_is_refused(put):
     with pytest.raises(SchemaError, match="model 'a' is in both"):
-        read(put("1.csv", "id,y,a.label", "1,cat,cat"), put("2.csv", "id,y,a.label,b.label", "1,cat,cat,cat"))
+        read(
+            put("1.csv", "id,y,a.label", "1,cat,cat"),
+            put("2.csv", "id,y,a.label,b.label", "1,cat,cat,cat"),
+        )
 
 
 def test_groups_that_differ_between_files_are_left_out_with_a_note(put):
@@ -185,11 +224,17 @@ def test_groups_that_differ_between_files_are_left_out_with_a_note(put):
 
 def test_folds_that_differ_between_files_are_refused(put):
     with pytest.raises(SchemaError, match=r"column 'fold' is 0 in .* but 1 in"):
-        read(put("svm.csv", "id,y,label,fold", "1,cat,cat,0"), put("tree.csv", "id,y,label,fold", "1,cat,cat,1"))
+        read(
+            put("svm.csv", "id,y,label,fold", "1,cat,cat,0"),
+            put("tree.csv", "id,y,label,fold", "1,cat,cat,1"),
+        )
 
 
 def test_files_of_one_name_are_named_with_their_folders(put):
-    first, second = put("run1/p.csv", "id,y,label", "1,cat,cat"), put("run2/p.csv", "id,y,label", "1,cat,dog")
+    first, second = (
+        put("run1/p.csv", "id,y,label", "1,cat,cat"),
+        put("run2/p.csv", "id,y,label", "1,cat,dog"),
+    )
     assert read(first, second).models == ["run1/p", "run2/p"]
 
 
@@ -201,7 +246,14 @@ def test_a_folder_and_a_pattern_name_their_files_in_sorted_order(put, tmp_path):
 
 
 def test_the_other_columns_are_kept_by_their_names(put):
-    p = read(put("p.csv", "id,y,a.label,weight,fold,split,cluster,site", "1,0,1,2,0,test,7,N", "2,1,1,0.5,1,test,8,S"))
+    p = read(
+        put(
+            "p.csv",
+            "id,y,a.label,weight,fold,split,cluster,site",
+            "1,0,1,2,0,test,7,N",
+            "2,1,1,0.5,1,test,8,S",
+        )
+    )
     assert p.weight.tolist() == [2.0, 0.5]
     assert list(p.columns) == ["id", "fold", "split", "cluster", "site"]
 
@@ -217,7 +269,14 @@ def test_class_columns_are_aligned_by_name(put):
 
 
 def test_multi_label_truth_is_one_column_a_label(put):
-    p = read(put("p.csv", "y.a,y.b,m.proba.b,m.proba.a,n.label.a,n.label.b", "1,0,.25,.75,1,1", "0,0,.5,.25,0,1"))
+    p = read(
+        put(
+            "p.csv",
+            "y.a,y.b,m.proba.b,m.proba.a,n.label.a,n.label.b",
+            "1,0,.25,.75,1,1",
+            "0,0,.5,.25,0,1",
+        )
+    )
     assert (p.task, p.classes, p.truth.tolist()) == ("multilabel", ("a", "b"), [[1, 0], [0, 0]])
     assert p.rows("m").proba.tolist() == [[0.75, 0.25], [0.25, 0.5]]
     assert p.rows("n").label.tolist() == [[1, 1], [0, 1]]
@@ -228,7 +287,10 @@ def test_the_truth_may_have_another_name(put):
 
 
 def test_a_missing_truth_column_is_named_with_the_likely_one(put):
-    with pytest.raises(SchemaError, match=r"p.csv: no truth column 'y'; columns are y_true, a.label. .*truth='y_true'"):
+    with pytest.raises(
+        SchemaError,
+        match=r"p.csv: no truth column 'y'; columns are y_true, a.label. .*truth='y_true'",
+    ):
         read(put("p.csv", "y_true,a.label", "cat,cat"))
 
 
@@ -255,12 +317,18 @@ def test_a_model_that_is_not_there_is_refused_with_the_close_name(put):
 def test_bare_columns_within_the_labels_are_models_and_others_groups(put):
     p = read(put("p.csv", "y,svm,site", "cat,dog,N", "dog,dog,S"))
     assert (p.schema.models, list(p.columns)) == ({"svm": ("label",)}, ["site"])
-    assert p.notes == ("Read as models for their values: svm. Name them <model>.<kind> to be sure.",)
+    assert p.notes == (
+        "Read as models for their values: svm. Name them <model>.<kind> to be sure.",
+    )
 
 
 def test_bare_numbers_are_models_of_a_regression(put):
     p = read(put("p.csv", "y,svm,site", "1.5,1,N", "2.5,3,S"))
-    assert (p.task, p.schema.models, list(p.columns)) == ("regression", {"svm": ("value",)}, ["site"])
+    assert (p.task, p.schema.models, list(p.columns)) == (
+        "regression",
+        {"svm": ("value",)},
+        ["site"],
+    )
 
 
 def test_bare_columns_are_groups_where_any_column_declares_a_kind(put):
@@ -268,7 +336,10 @@ def test_bare_columns_are_groups_where_any_column_declares_a_kind(put):
 
 
 def test_bare_columns_are_models_when_they_are_named(put):
-    assert read(put("p.csv", "y,svm,a.label", "0,1,0", "1,1,1"), models=["svm", "a"]).models == ["svm", "a"]
+    assert read(put("p.csv", "y,svm,a.label", "0,1,0", "1,1,1"), models=["svm", "a"]).models == [
+        "svm",
+        "a",
+    ]
 
 
 def test_a_bare_column_with_a_stray_label_stays_a_group_with_a_note(put):
@@ -283,7 +354,9 @@ def test_a_bare_column_of_numbers_with_a_stray_text_is_refused(put):
 
 
 def test_a_table_without_models_lists_its_columns_and_the_names_to_use(put):
-    with pytest.raises(SchemaError, match=r"columns are y, site. Name them <model>.label.*models=\[...\]"):
+    with pytest.raises(
+        SchemaError, match=r"columns are y, site. Name them <model>.label.*models=\[...\]"
+    ):
         read(put("p.csv", "y,site", "cat,N", "dog,S"))
 
 
@@ -296,23 +369,41 @@ def test_labels_that_look_like_numbers_are_text_where_any_label_is_text(put):
 
 
 def test_labels_are_text_across_files_where_any_is_text(put):
-    p = read(put("svm.csv", "id,y,label", "1,1,1", "2,2,1"), put("tree.csv", "id,y,label", "1,1,x", "2,2,1"))
+    p = read(
+        put("svm.csv", "id,y,label", "1,1,1", "2,2,1"),
+        put("tree.csv", "id,y,label", "1,1,x", "2,2,1"),
+    )
     assert p.classes == ("1", "2", "x")
 
 
 def test_declared_text_classes_keep_numbers_in_a_text_file_as_text(put):
-    assert read(put("p.csv", "y,a.label", "01,01", "02,01"), classes=["01", "02"]).classes == ("01", "02")
+    assert read(put("p.csv", "y,a.label", "01,01", "02,01"), classes=["01", "02"]).classes == (
+        "01",
+        "02",
+    )
 
 
 def test_text_labels_in_a_typed_file_do_not_meet_numbers(tmp_path):
     pq.write_table(pa.table({"y": [1, 2], "a.label": ["1", "2"]}), tmp_path / "p.parquet")
-    with pytest.raises(SchemaError, match=r"p.parquet: .*'1', 1 and True are different labels; cast"):
+    with pytest.raises(
+        SchemaError, match=r"p.parquet: .*'1', 1 and True are different labels; cast"
+    ):
         read(tmp_path / "p.parquet")
 
 
 def test_dates_are_labels_and_groups_as_they_are_spelled(put):
-    p = read(put("p.csv", "y,a.label,day", "2020-01-01,2020-01-02,2021-03-04", "2020-01-02,2020-01-02,2021-03-05"))
-    assert (p.classes, p.group("day")[1]) == (("2020-01-01", "2020-01-02"), ["2021-03-04", "2021-03-05"])
+    p = read(
+        put(
+            "p.csv",
+            "y,a.label,day",
+            "2020-01-01,2020-01-02,2021-03-04",
+            "2020-01-02,2020-01-02,2021-03-05",
+        )
+    )
+    assert (p.classes, p.group("day")[1]) == (
+        ("2020-01-01", "2020-01-02"),
+        ["2021-03-04", "2021-03-05"],
+    )
 
 
 @pytest.mark.parametrize("spelled", ["NA", "nan", "null", '""'])
@@ -322,17 +413,23 @@ def test_a_missing_label_among_text_is_refused(put, spelled):
 
 
 def test_an_empty_label_is_refused(put):
-    with pytest.raises(SchemaError, match=r"labels of model 'a' has no label at row 1 .*fill it or drop the row"):
+    with pytest.raises(
+        SchemaError, match=r"labels of model 'a' has no label at row 1 .*fill it or drop the row"
+    ):
         read(put("p.csv", "y,a.label", "1,1", "2,"))
 
 
 def test_a_class_may_be_called_na_where_it_is_declared(put):
-    assert read(put("p.csv", "y,a.label", "NA,US", "US,US"), classes=["NA", "US"]).classes == ("NA", "US")
+    assert read(put("p.csv", "y,a.label", "NA,US", "US,US"), classes=["NA", "US"]).classes == (
+        "NA",
+        "US",
+    )
 
 
 def test_a_text_in_a_column_of_numbers_is_refused_with_column_row_and_id(put):
     with pytest.raises(
-        SchemaError, match=r"p.csv: value of model 'a' must hold numbers; got 'abc' at row 1 \(id 'r'\)"
+        SchemaError,
+        match=r"p.csv: value of model 'a' must hold numbers; got 'abc' at row 1 \(id 'r'\)",
     ):
         read(put("p.csv", "id,y,a.value", "q,1.5,1", "r,2.5,abc"))
 
@@ -362,7 +459,9 @@ def test_a_byte_order_mark_is_no_part_of_the_first_name(put):
 
 
 def test_columns_that_are_no_groups_are_left_out_with_a_note(tmp_path):
-    table = pa.table({"y": ["cat", "dog"], "a.label": ["cat", "cat"], "embedding": [[1.0, 2.0], [3.0, 4.0]]})
+    table = pa.table(
+        {"y": ["cat", "dog"], "a.label": ["cat", "cat"], "embedding": [[1.0, 2.0], [3.0, 4.0]]}
+    )
     pq.write_table(table, tmp_path / "p.parquet")
     p = read(tmp_path / "p.parquet")
     assert (list(p.columns), "column 'embedding'" in p.notes[0]) == ([], True)
@@ -389,13 +488,25 @@ def every_form(folder):
     )
     pq.write_table(long, folder / "long.parquet")
     yield folder / "long.parquet"
-    lists = pa.table({"id": ids, "y": y, "a.label": labels_a, "b.proba": list(map(list, zip(cat, dog, strict=True)))})
+    lists = pa.table(
+        {
+            "id": ids,
+            "y": y,
+            "a.label": labels_a,
+            "b.proba": list(map(list, zip(cat, dog, strict=True))),
+        }
+    )
     with pa.ipc.new_stream(folder / "stream.ipc", lists.schema) as stream:
         stream.write_table(lists)
     yield folder / "stream.ipc"
     (folder / "models").mkdir()
-    pq.write_table(pa.table({"id": ids, "y": y, "label": labels_a}), folder / "models" / "a.parquet")
-    pq.write_table(pa.table({"id": ids, "y": y, "proba.dog": dog, "proba.cat": cat}), folder / "models" / "b.parquet")
+    pq.write_table(
+        pa.table({"id": ids, "y": y, "label": labels_a}), folder / "models" / "a.parquet"
+    )
+    pq.write_table(
+        pa.table({"id": ids, "y": y, "proba.dog": dog, "proba.cat": cat}),
+        folder / "models" / "b.parquet",
+    )
     yield folder / "models"
 
 
@@ -428,9 +539,15 @@ def tables(draw, float_types=(np.float64, np.float32), groups=True):
     dtype = draw(st.sampled_from(float_types))
     model_names = [
         f"m{i}{text}"
-        for i, text in enumerate(draw(st.lists(st.sampled_from(["", ".v2", " ü", "/x"]), min_size=1, max_size=2)))
+        for i, text in enumerate(
+            draw(st.lists(st.sampled_from(["", ".v2", " ü", "/x"]), min_size=1, max_size=2))
+        )
     ]
-    extra = {"id": [f"r{i}" for i in range(n)], "weight": rng.random(n) + 0.5, "fold": list(range(n))}
+    extra = {
+        "id": [f"r{i}" for i in range(n)],
+        "weight": rng.random(n) + 0.5,
+        "fold": list(range(n)),
+    }
     if groups:
         extra["groups"] = {"site": draw(st.lists(words, min_size=n, max_size=n))}
     if task == "regression":
@@ -439,7 +556,13 @@ def tables(draw, float_types=(np.float64, np.float32), groups=True):
     k = 2 if task == "binary" else draw(st.integers(3 if task == "multiclass" else 1, 4))
     kind = draw(st.sampled_from(["text", "int", "bool"] if task == "binary" else ["text", "int"]))
     distinct = st.lists(words, min_size=k, max_size=k, unique=True) if kind == "text" else None
-    classes = draw(distinct) if distinct is not None else [3, -1, 7, 20][:k] if kind == "int" else [True, False]
+    classes = (
+        draw(distinct)
+        if distinct is not None
+        else [3, -1, 7, 20][:k]
+        if kind == "int"
+        else [True, False]
+    )
     classes = draw(st.permutations(classes))
     many = task == "multilabel"
     proba = rng.random((n, k)) if many else rng.dirichlet(np.ones(k), n)
@@ -454,16 +577,22 @@ def tables(draw, float_types=(np.float64, np.float32), groups=True):
             models[f"{m}.score"] = rng.normal(size=n).astype(dtype)
     truth = rng.integers(0, 2, (n, k)) if many else [classes[c] for c in rng.integers(0, k, n)]
     positive = draw(st.sampled_from([None, *classes])) if task == "binary" else None
-    return Predictions.from_arrays(truth, models, classes=classes, task=task, positive=positive, **extra)
+    return Predictions.from_arrays(
+        truth, models, classes=classes, task=task, positive=positive, **extra
+    )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(p=tables(), suffix=st.sampled_from([".parquet", ".arrow"]))
 def test_parquet_and_arrow_keep_everything(p, suffix, tmp_path):
     assert read(write(p, tmp_path / f"p{suffix}")) == p
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(p=tables(float_types=(np.float64,)), suffix=st.sampled_from([".csv", ".tsv", ".csv.gz"]))
 def test_csv_keeps_all_but_what_must_be_declared(p, suffix, tmp_path):
     declared = p.schema.positive if p.schema.positive_declared else None
@@ -473,7 +602,8 @@ def test_csv_keeps_all_but_what_must_be_declared(p, suffix, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".parquet", ".arrow"])
 @pytest.mark.parametrize(
-    "classes", [["1", "2"], ["a.b", "a"], ["proba.x", "label"], ["", "NA"], ["a\nb", 'a"b'], [2**62, 1]]
+    "classes",
+    [["1", "2"], ["a.b", "a"], ["proba.x", "label"], ["", "NA"], ["a\nb", 'a"b'], [2**62, 1]],
 )
 def test_awkward_class_names_come_back(tmp_path, suffix, classes):
     p = Predictions.from_arrays(classes, {"a": classes, "b": np.eye(2)}, classes=classes)
@@ -491,7 +621,13 @@ def test_labels_are_stored_by_dictionary_and_probabilities_as_one_list(tmp_path)
     assert pa.types.is_dictionary(schema.field("a.label").type)
     assert schema.field("b.proba").type == pa.list_(pa.float64(), 2)
     told = json.loads(schema.metadata[b"assay"])
-    expected = {"version": 1, "task": "binary", "classes": ["cat", "dog"], "positive": None, "models": ["a", "b"]}
+    expected = {
+        "version": 1,
+        "task": "binary",
+        "classes": ["cat", "dog"],
+        "positive": None,
+        "models": ["a", "b"],
+    }
     assert told == expected
 
 
@@ -503,14 +639,20 @@ def test_lists_of_a_file_are_aligned_with_the_classes_asked_for(tmp_path):
 def test_files_with_their_classes_in_different_orders_are_aligned(tmp_path):
     for name, classes in (("a", ["cat", "dog"]), ("b", ["dog", "cat"])):
         proba = np.array([[1.0, 0.0]]) if name == "a" else np.array([[0.0, 1.0]])
-        write(Predictions.from_arrays(["cat"], {name: proba}, classes=classes, id=[1]), tmp_path / f"{name}.parquet")
+        write(
+            Predictions.from_arrays(["cat"], {name: proba}, classes=classes, id=[1]),
+            tmp_path / f"{name}.parquet",
+        )
     p = read(tmp_path)
     assert p.rows("a").proba.tolist() == p.rows("b").proba.tolist() == [[1.0, 0.0]]
 
 
 def test_arguments_override_the_metadata(tmp_path):
     path = write(wide(), tmp_path / "p.parquet")
-    assert (read(path).schema.positive, read(path, positive="cat").schema.positive) == ("dog", "cat")
+    assert (read(path).schema.positive, read(path, positive="cat").schema.positive) == (
+        "dog",
+        "cat",
+    )
 
 
 def test_a_name_that_would_not_come_back_is_refused(tmp_path):
@@ -522,7 +664,9 @@ def test_a_name_that_would_not_come_back_is_refused(tmp_path):
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = write(wide(), tmp_path / "p.parquet")
     before = path.read_bytes()
-    monkeypatch.setattr(pq, "write_table", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full")))
+    monkeypatch.setattr(
+        pq, "write_table", lambda *_, **__: (_ for _ in ()).throw(OSError("disk full"))
+    )
     with pytest.raises(ReadError, match=r"p.parquet: cannot be written \(disk full\)"):
         write(wide(), path)
     assert (path.read_bytes(), [f.name for f in tmp_path.iterdir()]) == (before, ["p.parquet"])
@@ -561,7 +705,9 @@ def test_a_pattern_without_matches_is_refused(tmp_path):
 
 
 def test_an_unknown_suffix_is_refused(put):
-    with pytest.raises(ReadError, match=r"p.xyz: the suffix does not tell the format; expected .parquet"):
+    with pytest.raises(
+        ReadError, match=r"p.xyz: the suffix does not tell the format; expected .parquet"
+    ):
         read(put("p.xyz", "y"))
     with pytest.raises(ReadError, match=r"p.xyz: the suffix does not tell the format to write"):
         write(wide(), put("p.xyz", "y"))
@@ -577,7 +723,8 @@ def test_a_truncated_file_is_refused(tmp_path, suffix):
 
 def test_a_row_of_another_length_is_refused(put):
     with pytest.raises(
-        ReadError, match=r"p.csv: cannot be read as csv .*Expected 2 columns, got 3.*every row complete"
+        ReadError,
+        match=r"p.csv: cannot be read as csv .*Expected 2 columns, got 3.*every row complete",
     ):
         read(put("p.csv", "y,a.label", "cat,cat,cat"))
 
@@ -594,7 +741,9 @@ def test_two_columns_of_one_name_are_refused(put):
 
 
 def test_a_newer_format_is_refused_with_its_version(tmp_path):
-    table = pa.table({"y": ["cat"], "a.label": ["cat"]}).replace_schema_metadata({"assay": '{"version": 2}'})
+    table = pa.table({"y": ["cat"], "a.label": ["cat"]}).replace_schema_metadata(
+        {"assay": '{"version": 2}'}
+    )
     pq.write_table(table, tmp_path / "p.parquet")
     with pytest.raises(ReadError, match=r"p.parquet: written in version 2 of the format"):
         read(tmp_path / "p.parquet")
@@ -612,15 +761,36 @@ def test_no_file_is_refused():
         read()
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.binary(max_size=200), suffix=st.sampled_from([".parquet", ".arrow", ".csv", ".csv.gz", ".tsv"]))
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    data=st.binary(max_size=200),
+    suffix=st.sampled_from([".parquet", ".arrow", ".csv", ".csv.gz", ".tsv"]),
+)
 def test_random_bytes_are_read_or_refused(data, suffix, tmp_path):
     (tmp_path / f"p{suffix}").write_bytes(data)
     admitted_or_refused(tmp_path / f"p{suffix}")
 
 
 cells = st.sampled_from(
-    ["", "0", "1", "2", "cat", "dog", "nan", "inf", "-1", "0.5", "1e400", "true", '"', "2020-01-01", "é"]
+    [
+        "",
+        "0",
+        "1",
+        "2",
+        "cat",
+        "dog",
+        "nan",
+        "inf",
+        "-1",
+        "0.5",
+        "1e400",
+        "true",
+        '"',
+        "2020-01-01",
+        "é",
+    ]
 )
 HEADERS = """
 y id model label a.label a.proba a.proba.0 a.proba.1 proba.1 a.score a.value b y.0 y.1 weight fold a.logit.1 a.label.0
@@ -636,7 +806,9 @@ def texts(draw):
     return "\n".join(",".join(row) for row in [names, *rows])
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(text=texts(), other=texts())
 def test_random_tables_are_read_or_refused(text, other, tmp_path):
     (tmp_path / "p.csv").write_text(text, encoding="utf-8")
@@ -645,9 +817,13 @@ def test_random_tables_are_read_or_refused(text, other, tmp_path):
     admitted_or_refused(tmp_path / "p.csv", tmp_path / "q.csv")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
-    place=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255), suffix=st.sampled_from([".parquet", ".arrow"])
+    place=st.floats(0, 1, exclude_max=True),
+    byte=st.integers(0, 255),
+    suffix=st.sampled_from([".parquet", ".arrow"]),
 )
 def test_a_damaged_byte_is_survived(place, byte, suffix, tmp_path):
     path = write(wide(), tmp_path / f"p{suffix}")
@@ -663,7 +839,9 @@ def admitted_or_refused(*paths):
 
 
 def test_reading_imports_no_framework(tmp_path):
-    paths = [str(write(wide(), tmp_path / f"p{suffix}")) for suffix in (".csv", ".parquet", ".arrow")]
+    paths = [
+        str(write(wide(), tmp_path / f"p{suffix}")) for suffix in (".csv", ".parquet", ".arrow")
+    ]
     (tmp_path / "long.csv").write_text("model,id,y,label\na,2,0,1\na,1,1,1\nb,1,1,0\nb,2,0,1\n")
     (tmp_path / "bare.csv").write_text("id,y,svm,site\nq,cat,dog,N\nr,dog,dog,S\n")
     paths += [str(tmp_path / name) for name in ("long.csv", "bare.csv")]

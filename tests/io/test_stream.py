@@ -32,7 +32,12 @@ def columns(n=N, seed=0, labels=("cat", "dog", "eel")):
     p = rng.dirichlet(np.ones(len(labels)), n) + 2 * np.eye(len(labels))[said]
     p /= p.sum(axis=1, keepdims=True)
     names = np.array(labels)
-    table = {"y": names[y], "a.label": names[said], "g": rng.choice(["x", "y"], n), "id": np.arange(n) + 10**6 * seed}
+    table = {
+        "y": names[y],
+        "a.label": names[said],
+        "g": rng.choice(["x", "y"], n),
+        "id": np.arange(n) + 10**6 * seed,
+    }
     return {**table, **{f"b.proba.{label}": p[:, i] for i, label in enumerate(labels)}}
 
 
@@ -56,32 +61,46 @@ def written(folder, table, pieces=3, rows=700):
     whole = pa.table(table)
     size = -(-len(whole) // pieces)
     for i in range(pieces):
-        parquet.write_table(whole.slice(i * size, size), folder / f"{i}.parquet", row_group_size=rows)
+        parquet.write_table(
+            whole.slice(i * size, size), folder / f"{i}.parquet", row_group_size=rows
+        )
     return folder
 
 
 def same(a, b):
     """Whether two evaluations say the same, but for rounding."""
-    facts = [[(r.model, r.metric, r.class_, r.group, r.n, r.method) for r in e.rows] for e in (a, b)]
+    facts = [
+        [(r.model, r.metric, r.class_, r.group, r.n, r.method) for r in e.rows] for e in (a, b)
+    ]
     figures = [np.array([(r.value, r.low, r.high) for r in e.rows]) for e in (a, b)]
     return facts[0] == facts[1] and np.allclose(*figures, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
-@pytest.mark.parametrize("labels", [("cat", "dog", "eel"), (0, 1, 2), (-7, 40, 3000), (False, True, True)])
+@pytest.mark.parametrize(
+    "labels", [("cat", "dog", "eel"), (0, 1, 2), (-7, 40, 3000), (False, True, True)]
+)
 @pytest.mark.parametrize("rows", [7, 100, 700])
 def test_labels_alone_are_coded_as_the_table_in_memory_codes_them(tmp_path, labels, rows):
-    table = {name: column for name, column in columns(labels=labels).items() if name in ("y", "a.label")}
+    table = {
+        name: column for name, column in columns(labels=labels).items() if name in ("y", "a.label")
+    }
     path = written(tmp_path, table, rows=rows)
     asked = ["accuracy", "f1(average=none)", "confusion_matrix"]
     assert same(assay.evaluate(assay.scan(path), asked), assay.evaluate(assay.read(path), asked))
 
 
 @pytest.mark.parametrize("by_dictionary", [True, False])
-def test_labels_alone_have_the_intervals_that_the_table_in_memory_gives_them(tmp_path, by_dictionary):
+def test_labels_alone_have_the_intervals_that_the_table_in_memory_gives_them(
+    tmp_path, by_dictionary
+):
     whole = {name: column for name, column in columns().items() if name in ("y", "a.label")}
-    parquet.write_table(pa.table(whole), tmp_path / "a.parquet", row_group_size=900, use_dictionary=by_dictionary)
+    parquet.write_table(
+        pa.table(whole), tmp_path / "a.parquet", row_group_size=900, use_dictionary=by_dictionary
+    )
     asked = ["accuracy", "mcc", "f1(average=none)"]
-    assert same(assay.evaluate(assay.scan(tmp_path), asked), assay.evaluate(assay.read(tmp_path), asked))
+    assert same(
+        assay.evaluate(assay.scan(tmp_path), asked), assay.evaluate(assay.read(tmp_path), asked)
+    )
 
 
 def test_labels_of_truth_and_of_models_may_come_in_other_types(tmp_path):
@@ -110,7 +129,8 @@ def test_a_label_of_no_class_beyond_the_first_rows_is_named_with_its_row(tmp_pat
     y[150] = "eel"
     parquet.write_table(pa.table({"y": ["cat", "dog"] * 100, "a.label": y}), tmp_path / "a.parquet")
     with pytest.raises(
-        UnseenLabelError, match=r"a.parquet, row group 0.*labels? of model 'a' has label 'eel' at row 150"
+        UnseenLabelError,
+        match=r"a.parquet, row group 0.*labels? of model 'a' has label 'eel' at row 150",
     ):
         assay.evaluate(assay.scan(tmp_path, classes=["cat", "dog"]), "accuracy")
 
@@ -118,12 +138,16 @@ def test_a_label_of_no_class_beyond_the_first_rows_is_named_with_its_row(tmp_pat
 def test_an_empty_label_beyond_the_first_rows_is_named_with_its_row(tmp_path, monkeypatch):
     monkeypatch.setattr(stream, "HEAD", 64)
     y = [0, 1] * 100
-    parquet.write_table(pa.table({"y": [*y[:150], None, *y[151:]], "a.label": y}), tmp_path / "a.parquet")
+    parquet.write_table(
+        pa.table({"y": [*y[:150], None, *y[151:]], "a.label": y}), tmp_path / "a.parquet"
+    )
     with pytest.raises(SchemaError, match="truth has no label at row 150"):
         assay.evaluate(assay.scan(tmp_path), "accuracy")
 
 
-@pytest.mark.parametrize("table", [columns(), binary(), regression()], ids=["multiclass", "binary", "regression"])
+@pytest.mark.parametrize(
+    "table", [columns(), binary(), regression()], ids=["multiclass", "binary", "regression"]
+)
 def test_a_stream_gives_every_default_figure_and_interval_of_the_table_in_memory(tmp_path, table):
     path = written(tmp_path, table)
     assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
@@ -134,7 +158,9 @@ def test_a_stream_is_grouped_as_the_table_in_memory_is(tmp_path):
     assert same(assay.evaluate(assay.scan(path), by="g"), assay.evaluate(assay.read(path), by="g"))
 
 
-@pytest.mark.parametrize("kind", ["real", "years", "few", "missing", "mostly_one", "dictionary", "text"])
+@pytest.mark.parametrize(
+    "kind", ["real", "years", "few", "missing", "mostly_one", "dictionary", "text"]
+)
 @pytest.mark.parametrize("by", [["x"], ["g", "x"]])
 def test_numbers_of_a_stream_are_cut_where_those_of_the_table_in_memory_are(tmp_path, kind, by):
     rng = np.random.default_rng(7)
@@ -149,7 +175,9 @@ def test_numbers_of_a_stream_are_cut_where_those_of_the_table_in_memory_are(tmp_
         "text": rng.choice(["< 3", ">= 3"], N),
     }[kind]
     path = written(tmp_path, {**columns(), "x": values})
-    streamed, whole = (assay.evaluate(read(path), ["accuracy", "f1"], by=by) for read in (assay.scan, assay.read))
+    streamed, whole = (
+        assay.evaluate(read(path), ["accuracy", "f1"], by=by) for read in (assay.scan, assay.read)
+    )
     assert len(whole.rows) > 4
     assert same(streamed, whole)
 
@@ -248,7 +276,9 @@ def figures(found):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize("by", [None, "g"])
 @pytest.mark.parametrize("seed", [2, 3])
-def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_three_jobs(tmp_path, task, by, seed):
+def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_three_jobs(
+    tmp_path, task, by, seed
+):
     p = random_table(task, seed, n=160, weighted=bool(seed % 2), ties=True)
     p = positive(p) if task == "regression" else p
     p = replace(p, columns={"g": pa.array(np.arange(p.n) % 3)})
@@ -260,7 +290,9 @@ def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_
     streamed = figures(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
     states = [tmp_path / f"{i}.state" for i in range(3)]
     for i, state in enumerate(states):
-        assay.evaluate(assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state)
+        assay.evaluate(
+            assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state
+        )
     joined = figures(answer(*merged(states)))
     assert streamed.keys() == joined.keys() == expected.keys()
     for found in (streamed, joined):
@@ -317,7 +349,9 @@ def test_the_median_error_of_a_long_stream_is_right_to_a_millionth(tmp_path, mon
     path = written(tmp_path, regression())
     exact = assay.evaluate(assay.read(path), "median_ae", intervals=False).value
     monkeypatch.setattr("assay.states.base.MOST", 1000)
-    assert assay.evaluate(assay.scan(path), "median_ae", intervals=False).value == pytest.approx(exact, rel=1e-6)
+    assert assay.evaluate(assay.scan(path), "median_ae", intervals=False).value == pytest.approx(
+        exact, rel=1e-6
+    )
 
 
 def test_what_has_no_bounded_form_is_refused_of_a_long_stream(tmp_path, monkeypatch):
@@ -345,7 +379,9 @@ def interrupted(path, state, monkeypatch, after):
         patch.setattr(stream.Stream, "_read", breaking)
         patch.setattr("assay.evaluation.checkpoint.SECONDS", 0.0)
         with pytest.raises(CutError):
-            assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1))
+            assay.evaluate(
+                assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1)
+            )
 
 
 METRICS = ["accuracy", "f1", "log_loss", "roc_auc", "ece"]
@@ -358,7 +394,9 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
     seen = []
     read = stream.Stream._read
     monkeypatch.setattr(stream.Stream, "_read", lambda self, *a: seen.append(a) or read(self, *a))
-    resumed = assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1))
+    resumed = assay.evaluate(
+        assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1)
+    )
     assert same(resumed, whole)
     pieces = len(assay.scan(path).pieces)
     assert len(seen) == pieces - 4 + pieces  # four done; the groups are folded in a further pass
@@ -393,8 +431,14 @@ def test_states_of_separate_jobs_merge_to_those_of_one(tmp_path, monkeypatch, lo
         assay.evaluate(part, asked, by=by, checkpoint=name)
     run = CliRunner().invoke(cli, ["merge", *names, "--json", "-"])
     assert run.exit_code == 0, run.output
-    found = {(r["model"], r["metric"], r["group"]): r["value"] for r in json.loads(run.output)["rows"] if r["n"]}
-    assert found == {(r.model, r.metric, r.group): pytest.approx(r.value, rel=1e-9) for r in one.rows if r.n}
+    found = {
+        (r["model"], r["metric"], r["group"]): r["value"]
+        for r in json.loads(run.output)["rows"]
+        if r["n"]
+    }
+    assert found == {
+        (r.model, r.metric, r.group): pytest.approx(r.value, rel=1e-9) for r in one.rows if r.n
+    }
     assert json.loads(run.output)["n"] == N
 
 
@@ -409,7 +453,9 @@ def test_a_short_job_merges_with_a_long_one(tmp_path, monkeypatch):
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for path, state in zip(paths, states, strict=True):
         assay.evaluate(assay.scan(path), "roc_auc", intervals=False, checkpoint=state)
-    run = CliRunner().invoke(cli, ["merge", *map(str, states), "-o", str(tmp_path / "both.state"), "--json", "-"])
+    run = CliRunner().invoke(
+        cli, ["merge", *map(str, states), "-o", str(tmp_path / "both.state"), "--json", "-"]
+    )
     assert json.loads(run.output)["rows"][0]["value"] == pytest.approx(exact, abs=1e-5)
     again = CliRunner().invoke(cli, ["merge", str(tmp_path / "both.state"), "--json", "-"])
     assert json.loads(again.output)["n"] == 4400
@@ -419,7 +465,9 @@ def test_jobs_that_were_asked_differently_do_not_merge(tmp_path):
     path = written(tmp_path, columns())
     for name in ("accuracy", "f1"):
         assay.evaluate(assay.scan(path), name, checkpoint=tmp_path / f"{name}.state")
-    run = CliRunner().invoke(cli, ["merge", str(tmp_path / "accuracy.state"), str(tmp_path / "f1.state")])
+    run = CliRunner().invoke(
+        cli, ["merge", str(tmp_path / "accuracy.state"), str(tmp_path / "f1.state")]
+    )
     assert isinstance(run.exception, UnsupportedError)
     assert "differ in what was asked" in str(run.exception)
 
@@ -435,7 +483,9 @@ def test_a_damaged_state_file_is_one_clear_error(tmp_path, content):
 @pytest.mark.parametrize("part", ["asked", "schema", "frame", "keys", "version"])
 def test_a_state_file_whose_header_lacks_a_part_is_one_clear_error(tmp_path, part):
     path = tmp_path / "a.state"
-    assay.evaluate(Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]}), "accuracy", checkpoint=path)
+    assay.evaluate(
+        Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]}), "accuracy", checkpoint=path
+    )
     with np.load(path) as archive:
         arrays = dict(archive)
     header = json.loads(arrays["header"].tobytes())
@@ -466,16 +516,24 @@ def test_the_version_names_the_kernels_in_use():
     assert run.output.strip().endswith(("(compiled kernels)", "(numpy kernels)"))
 
 
-def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(tmp_path, monkeypatch):
+def test_a_third_class_that_appears_late_makes_a_stream_multiclass_as_in_memory(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(stream, "HEAD", 2)
     tables = [(["a", "b"], ["a", "a"]), (["c", "a"], ["c", "b"])]
     for i, (y, said) in enumerate(tables):
         parquet.write_table(pa.table({"y": y, "m.label": said}), tmp_path / f"{i}.parquet")
     assert assay.scan(tmp_path).task == "binary"
-    assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == ("a", "b", "c")
+    assert assay.evaluate(assay.scan(tmp_path), "accuracy", intervals=False).classes == (
+        "a",
+        "b",
+        "c",
+    )
 
 
-def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(tmp_path, monkeypatch):
+def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memory(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(stream, "HEAD", 100)
     rng = np.random.default_rng(5)
     names = np.array(["a", "b", "c"])
@@ -487,21 +545,30 @@ def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memo
     assert same(streamed, kept_)
     stated = assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state")
     assert figures(stated) == pytest.approx(figures(kept_))
-    assert same(assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated)
+    assert same(
+        assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated
+    )
 
 
 def test_files_whose_numbers_differ_in_width_only_are_one_stream(tmp_path):
     texts = pa.array(["a", "b"])
-    for i, (kind, y) in enumerate([(pa.float32(), texts), (pa.float64(), texts.dictionary_encode())]):
+    for i, (kind, y) in enumerate(
+        [(pa.float32(), texts), (pa.float64(), texts.dictionary_encode())]
+    ):
         proba = {"m.proba.a": pa.array([0.5, 0.25], kind), "m.proba.b": pa.array([0.5, 0.75], kind)}
         parquet.write_table(pa.table({"y": y, **proba}), tmp_path / f"{i}.parquet")
-    assert assay.evaluate(assay.scan(tmp_path), "brier", intervals=False).value == pytest.approx((0.5 + 0.125) / 2)
+    assert assay.evaluate(assay.scan(tmp_path), "brier", intervals=False).value == pytest.approx(
+        (0.5 + 0.125) / 2
+    )
 
 
 def test_files_with_other_columns_are_refused_by_the_column_that_differs(tmp_path):
     for i, y in enumerate([[0, 1], ["0", "1"]]):
         parquet.write_table(pa.table({"y": y, "m.label": [0, 1]}), tmp_path / f"{i}.parquet")
-    with pytest.raises(SchemaError, match=r"1\.parquet has a text column 'y', .*0\.parquet has an integer column 'y'"):
+    with pytest.raises(
+        SchemaError,
+        match=r"1\.parquet has a text column 'y', .*0\.parquet has an integer column 'y'",
+    ):
         assay.scan(tmp_path)
 
 
@@ -523,14 +590,22 @@ def test_no_file_stays_open_when_a_stream_has_been_read(tmp_path, threads):
 def in_files(folder, *tables):
     """Each table as one file of its own."""
     for i, table in enumerate(tables):
-        parquet.write_table(table if isinstance(table, pa.Table) else pa.table(table), folder / f"{i}.parquet")
+        parquet.write_table(
+            table if isinstance(table, pa.Table) else pa.table(table), folder / f"{i}.parquet"
+        )
     return folder
 
 
 def test_a_further_column_of_lists_or_structures_is_left_out_of_a_stream_as_in_memory(tmp_path):
-    further = {"why": pa.array([[0.5], [1.0, 2.0]]), "told": pa.array([{"a": 1}, {"a": 2}]), "raw": [b"1", b"2"]}
+    further = {
+        "why": pa.array([[0.5], [1.0, 2.0]]),
+        "told": pa.array([{"a": 1}, {"a": 2}]),
+        "raw": [b"1", b"2"],
+    }
     path = in_files(tmp_path, {"y": ["a", "b"], "m.label": ["a", "a"], **further})
-    streamed, in_memory = (assay.evaluate(read(path), "accuracy") for read in (assay.scan, assay.read))
+    streamed, in_memory = (
+        assay.evaluate(read(path), "accuracy") for read in (assay.scan, assay.read)
+    )
     assert same(streamed, in_memory)
     assert streamed.notes == in_memory.notes
     assert [note.split("'")[1] for note in streamed.notes] == ["why", "told", "raw"]
@@ -538,20 +613,32 @@ def test_a_further_column_of_lists_or_structures_is_left_out_of_a_stream_as_in_m
 
 @pytest.mark.parametrize("first", [0, 1])
 def test_a_file_without_values_in_a_column_is_a_piece_of_a_stream_as_in_memory(tmp_path, first):
-    filled = {"y": ["a", "b", "a"], "m.label": ["a", "a", "a"], "g": ["x", None, "x"], "age": [30, 31, None]}
+    filled = {
+        "y": ["a", "b", "a"],
+        "m.label": ["a", "a", "a"],
+        "g": ["x", None, "x"],
+        "age": [30, 31, None],
+    }
     bare = {"y": ["b"], "m.label": ["a"], "g": pa.nulls(1), "age": pa.nulls(1)}
     empty = {name: pa.nulls(0) for name in filled}
     path = in_files(tmp_path, *[(filled, bare, empty), (empty, bare, filled)][first])
     for by in ("g", "age"):
-        read_ = [assay.evaluate(read(path), "accuracy", by=by, intervals=False) for read in (assay.scan, assay.read)]
+        read_ = [
+            assay.evaluate(read(path), "accuracy", by=by, intervals=False)
+            for read in (assay.scan, assay.read)
+        ]
         assert same(*read_)
 
 
 def test_a_column_of_whole_numbers_in_one_file_and_of_real_ones_in_another_is_one_column(tmp_path):
     rng = np.random.default_rng(3)
     ages = [rng.integers(18, 90, 60), rng.normal(50, 10, 60)]
-    path = in_files(tmp_path, *({"y": [0, 1] * 30, "m.label": [0, 0, 1] * 20, "age": age} for age in ages))
-    assert same(*(assay.evaluate(read(path), "accuracy", by="age") for read in (assay.scan, assay.read)))
+    path = in_files(
+        tmp_path, *({"y": [0, 1] * 30, "m.label": [0, 0, 1] * 20, "age": age} for age in ages)
+    )
+    assert same(
+        *(assay.evaluate(read(path), "accuracy", by="age") for read in (assay.scan, assay.read))
+    )
 
 
 def test_a_file_without_rows_is_no_piece_of_a_stream_whatever_its_lists_hold(tmp_path):
@@ -570,7 +657,9 @@ def test_the_first_rows_of_a_stream_go_on_over_short_row_groups_and_files(tmp_pa
 def test_an_error_in_the_first_rows_names_the_file_and_the_row_group_where_it_is(tmp_path):
     table = binary()
     table["m.proba.1"][2500] = 1.5
-    with pytest.raises(SchemaError, match=r"1\.parquet, row group 1, rows from 700 on: .* at row 133"):
+    with pytest.raises(
+        SchemaError, match=r"1\.parquet, row group 1, rows from 700 on: .* at row 133"
+    ):
         assay.scan(written(tmp_path, table))
 
 
@@ -581,7 +670,9 @@ def test_an_error_in_a_long_row_group_names_the_file_and_the_rows(tmp_path, monk
     table = binary()
     table["m.proba.1"][4500] = 1.5
     path = written(tmp_path, table, pieces=1, rows=N)
-    with pytest.raises(SchemaError, match=r"0\.parquet, row group 0, rows from 4500 on: .* at row 0"):
+    with pytest.raises(
+        SchemaError, match=r"0\.parquet, row group 0, rows from 4500 on: .* at row 0"
+    ):
         assay.evaluate(assay.scan(path), "brier")
 
 
@@ -605,17 +696,24 @@ def test_a_damaged_row_group_is_an_error_that_names_the_file(tmp_path, monkeypat
 @pytest.mark.parametrize("text", [False, True])
 def test_ids_that_begin_anew_in_each_file_are_refused_as_in_memory(tmp_path, text):
     ids = [f"r{i}" for i in range(3)] if text else [0, 1, 2]
-    path = in_files(tmp_path, *({"id": ids, "y": [0, 1, i], "m.label": [0, 1, 1]} for i in range(2)))
+    path = in_files(
+        tmp_path, *({"id": ids, "y": [0, 1, i], "m.label": [0, 1, 1]} for i in range(2))
+    )
     for read in (assay.read, assay.scan):
         with pytest.raises(SchemaError, match=r"0\.parquet"):
             read(path)
-    with pytest.raises(SchemaError, match=r"id ('r0'|0) is both in .*0\.parquet.* and in .*1\.parquet"):
+    with pytest.raises(
+        SchemaError, match=r"id ('r0'|0) is both in .*0\.parquet.* and in .*1\.parquet"
+    ):
         assay.scan(path)
 
 
 def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_path, monkeypatch):
     path = written(tmp_path, binary())
-    table, mine = assay.scan(path), assay.metric_from(lambda y, p: float((y == p).mean()), "mine_of_rows")
+    table, mine = (
+        assay.scan(path),
+        assay.metric_from(lambda y, p: float((y == p).mean()), "mine_of_rows"),
+    )
     monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
     with pytest.raises(UnsupportedError, match="the state of mine_of_rows cannot be saved"):
         assay.evaluate(table, ["accuracy", mine], checkpoint=tmp_path / "a.state")
@@ -634,22 +732,30 @@ def test_cuts_that_differ_beyond_the_twelfth_digit_are_different_slices(tmp_path
     rng = np.random.default_rng(6)
     table = {**binary(), "at": 1e15 + rng.integers(0, 100, N)}
     path = written(tmp_path, table)
-    streamed, in_memory = (assay.evaluate(read(path), "brier", by="at") for read in (assay.scan, assay.read))
+    streamed, in_memory = (
+        assay.evaluate(read(path), "brier", by="at") for read in (assay.scan, assay.read)
+    )
     assert same(streamed, in_memory)
     assert len({row.group for row in in_memory.rows}) == 5
 
 
-def test_a_label_for_which_a_model_gives_no_probability_is_named_with_its_file_and_row(tmp_path, monkeypatch):
+def test_a_label_for_which_a_model_gives_no_probability_is_named_with_its_file_and_row(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(stream, "HEAD", 100)
     table = binary()
     table["y"][4000] = 7
-    with pytest.raises(SchemaError, match=r"2\.parquet, row group 0, rows from 0 on: truth has label 7 at row 666"):
+    with pytest.raises(
+        SchemaError, match=r"2\.parquet, row group 0, rows from 0 on: truth has label 7 at row 666"
+    ):
         assay.evaluate(assay.scan(written(tmp_path, table)), "brier")
 
 
 def test_a_streamed_file_with_two_columns_of_one_name_is_refused(tmp_path):
     y = pa.array([0, 1] * 50)
-    parquet.write_table(pa.Table.from_arrays([y, y, y], ["y", "m.label", "m.label"]), tmp_path / "a.parquet")
+    parquet.write_table(
+        pa.Table.from_arrays([y, y, y], ["y", "m.label", "m.label"]), tmp_path / "a.parquet"
+    )
     with pytest.raises(SchemaError, match=r"a\.parquet: two columns are named 'm.label'"):
         assay.scan(tmp_path)
 
@@ -667,7 +773,9 @@ def test_a_file_that_is_named_twice_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("metric", ["average_precision", "ks", "lift", "best_f_beta"])
-def test_a_group_without_positive_rows_has_no_interval_where_ranks_are_resampled_in_blocks(tmp_path, metric):
+def test_a_group_without_positive_rows_has_no_interval_where_ranks_are_resampled_in_blocks(
+    tmp_path, metric
+):
     table = {**binary(), "g": np.arange(N) < 500}
     table["y"][:500] = 0
     path = written(tmp_path, table)

@@ -20,7 +20,9 @@ HOWS = [*FUSIONS.names(), "weighted(shrink=0)", "greedy(steps=4)"]
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
-def random_pool(seed: int, task: str, n: int = 0, m: int = 0, weighted: bool = False) -> Predictions:
+def random_pool(
+    seed: int, task: str, n: int = 0, m: int = 0, weighted: bool = False
+) -> Predictions:
     """A table of 2 to 5 models, 24 to 60 rows, that is a function of its arguments alone."""
     rng = np.random.default_rng(seed)
     n, m = n or int(rng.integers(24, 60)), m or int(rng.integers(2, 6))
@@ -29,11 +31,16 @@ def random_pool(seed: int, task: str, n: int = 0, m: int = 0, weighted: bool = F
     weight = rng.integers(1, 4, n).astype(float) if weighted else None
     if task == "regression":
         y = rng.normal(size=n) * 3
-        models: dict[str, Any] = {f: y + rng.normal(size=n) / (0.3 + s) for f, s in zip(names, skill, strict=True)}
+        models: dict[str, Any] = {
+            f: y + rng.normal(size=n) / (0.3 + s) for f, s in zip(names, skill, strict=True)
+        }
         return Predictions.from_arrays(y, models, task="regression", weight=weight)
     if task == "multilabel":
         y = rng.integers(0, 2, (n, 3))
-        models = {f"{f}.proba": rng.beta(1 + s * y, 1 + s * (1 - y)) for f, s in zip(names, skill, strict=True)}
+        models = {
+            f"{f}.proba": rng.beta(1 + s * y, 1 + s * (1 - y))
+            for f, s in zip(names, skill, strict=True)
+        }
         return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
     k = 2 if task == "binary" else 4
     y = rng.integers(0, k, n)
@@ -43,10 +50,14 @@ def random_pool(seed: int, task: str, n: int = 0, m: int = 0, weighted: bool = F
         z[np.arange(n), y] += s
         models[f"{f}.proba"] = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     labels = list("abcd"[:k])
-    return Predictions.from_arrays([labels[c] for c in y], models, classes=labels, task=task, weight=weight)
+    return Predictions.from_arrays(
+        [labels[c] for c in y], models, classes=labels, task=task, weight=weight
+    )
 
 
-pools = st.builds(random_pool, st.integers(0, 2**32 - 1), st.sampled_from(TASKS), weighted=st.booleans())
+pools = st.builds(
+    random_pool, st.integers(0, 2**32 - 1), st.sampled_from(TASKS), weighted=st.booleans()
+)
 
 
 def column(fitted: Fitted, p: Predictions) -> Array:
@@ -119,7 +130,9 @@ def test_the_same_table_and_seed_give_the_same_result(how, p):
     a, b = fuse(p, how, seed=7), fuse(p.slice(0, p.n), how, seed=7)
     assert a.weights == b.weights
     kind = a.fitted.kind
-    assert np.array_equal(a.predictions.outputs["fused"][kind], b.predictions.outputs["fused"][kind])
+    assert np.array_equal(
+        a.predictions.outputs["fused"][kind], b.predictions.outputs["fused"][kind]
+    )
 
 
 @pytest.mark.parametrize("how", HOWS)
@@ -127,7 +140,9 @@ def test_the_same_table_and_seed_give_the_same_result(how, p):
 def test_models_that_agree_fuse_to_themselves(how, p):
     same = replace(p, outputs=dict.fromkeys(p.models, p.outputs["m0"]))
     kind = "value" if p.task == "regression" else "proba"
-    assert fuse(same, how).predictions.outputs["fused"][kind] == pytest.approx(p.outputs["m0"][kind], abs=1e-9)
+    assert fuse(same, how).predictions.outputs["fused"][kind] == pytest.approx(
+        p.outputs["m0"][kind], abs=1e-9
+    )
 
 
 @given(p=pools, seed=st.integers(0, 1000))
@@ -145,7 +160,9 @@ def test_squared_error_of_a_mixture_is_the_mean_less_the_ambiguity(p, seed):
     fused = values @ weights
     ambiguity = ((values - fused[:, None]) ** 2) @ weights
     each = np.array([loss_of(p, one) for one in np.eye(len(p.models))])
-    assert loss_of(p, weights) == pytest.approx(weights @ each - np.average(ambiguity, weights=p.weight))
+    assert loss_of(p, weights) == pytest.approx(
+        weights @ each - np.average(ambiguity, weights=p.weight)
+    )
 
 
 @given(p=pools)
@@ -166,7 +183,9 @@ def test_a_duplicated_model_changes_nothing_in_what_is_fused(p):
     fit = Weighted(shrink=0).fit
     a, b = fit(p), fit(twice)
     assert column(a, p) == pytest.approx(column(b, twice), abs=1e-4)
-    assert loss_of(p, a.weights.values()) == pytest.approx(loss_of(twice, b.weights.values()), abs=1e-7)
+    assert loss_of(p, a.weights.values()) == pytest.approx(
+        loss_of(twice, b.weights.values()), abs=1e-7
+    )
 
 
 @given(p=pools)
@@ -186,7 +205,9 @@ def test_integer_weights_are_repeated_rows(seed, task):
     assert a.weights == pytest.approx(b.weights, abs=1e-5)
 
 
-@given(seed=st.integers(0, 2**32 - 1), task=st.sampled_from(TASKS), prior=st.sampled_from([0.0, 0.05]))
+@given(
+    seed=st.integers(0, 2**32 - 1), task=st.sampled_from(TASKS), prior=st.sampled_from([0.0, 0.05])
+)
 def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
     """SLSQP with many starts is slow and general; the certified solver must be at least as good."""
     from scipy.optimize import minimize
@@ -207,7 +228,12 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
     loss, solve = (squared, least_square) if task == "regression" else (logarithmic, least_log_loss)
     sums = {"type": "eq", "fun": lambda w: w.sum() - 1}
     other = minimize(
-        loss, np.full(4, 0.25), method="SLSQP", bounds=[(0, 1)] * 4, constraints=sums, options={"ftol": 1e-12}
+        loss,
+        np.full(4, 0.25),
+        method="SLSQP",
+        bounds=[(0, 1)] * 4,
+        constraints=sums,
+        options={"ftol": 1e-12},
     )
     assume(other.success)
     found = solve(terms, share, prior)

@@ -25,7 +25,9 @@ def fitting():
     """Every metric with every task it is for."""
     for metric in instances():
         for task in TASKS:
-            if task in metric.tasks and (task == "binary" or getattr(metric, "average", None) != "binary"):
+            if task in metric.tasks and (
+                task == "binary" or getattr(metric, "average", None) != "binary"
+            ):
                 yield metric, task
 
 
@@ -35,7 +37,9 @@ def views(task, amounts):
     found = []
     for seed in range(200):
         labels = ("str", "int", "bool")[seed % 3]
-        p = random_table(task, seed, labels=labels, weighted=bool(seed // 3 % 2), ties=bool(seed // 6 % 2))
+        p = random_table(
+            task, seed, labels=labels, weighted=bool(seed // 3 % 2), ties=bool(seed // 6 % 2)
+        )
         p = positive(p) if amounts else p
         if p.task == task:
             found.append((p, p.rows(p.models[seed % 2])))
@@ -52,8 +56,18 @@ def expected(metric, p, rows):
     """The oracle's value(s); nan where it does not define one."""
     settled = metric.on(p.schema)
     average = getattr(settled, "average", None)
-    names = {"m": settled, "np": np, "scipy": scipy, "sklearn": sklearn, "nan": np.nan, "w": p.weight}
-    names |= {"classes": list(p.classes), "labels": None if p.task == "multilabel" else list(p.classes)}
+    names = {
+        "m": settled,
+        "np": np,
+        "scipy": scipy,
+        "sklearn": sklearn,
+        "nan": np.nan,
+        "w": p.weight,
+    }
+    names |= {
+        "classes": list(p.classes),
+        "labels": None if p.task == "multilabel" else list(p.classes),
+    }
     names |= {"average": None if average == "none" else average, "binary": keywords(p, average)}
     names |= columns(p, rows)
     names |= {name: helper(settled, p, rows) for name, helper in HELPERS.items()}
@@ -79,7 +93,11 @@ def keywords(p, average):
     """Further arguments of scikit-learn's averaged metrics."""
     if average == "binary":
         return {"pos_label": p.schema.positive}
-    return {"labels": list(p.classes)} if average not in (None, "micro") and p.task != "multilabel" else {}
+    return (
+        {"labels": list(p.classes)}
+        if average not in (None, "micro") and p.task != "multilabel"
+        else {}
+    )
 
 
 @pytest.mark.parametrize(("metric", "task"), list(fitting()), ids=str)
@@ -93,13 +111,17 @@ def test_equals_its_oracle_on_random_tables(metric, task):
         compared += int(defined.sum())
         ours = figures(metric, rows)
         rtol, atol = (1e-8, 1e-10) if metric.name in FITTED else (1e-12, atol)
-        np.testing.assert_allclose(ours[defined], theirs[defined], rtol=rtol, atol=atol, err_msg=str(p))
+        np.testing.assert_allclose(
+            ours[defined], theirs[defined], rtol=rtol, atol=atol, err_msg=str(p)
+        )
     assert compared > 50
 
 
 @pytest.mark.parametrize("average", ["samples"])
 @pytest.mark.parametrize("name", ["f1", "jaccard", "precision", "recall"])
-def test_samples_average_equals_scikit_learn_where_every_row_has_a_true_and_a_predicted_label(name, average):
+def test_samples_average_equals_scikit_learn_where_every_row_has_a_true_and_a_predicted_label(
+    name, average
+):
     rng = np.random.default_rng(0)
     y, p = rng.integers(0, 2, (300, 4)), rng.integers(0, 2, (300, 4))
     y[:, 0], p[:, 1] = 1, 1

@@ -28,7 +28,10 @@ def fitting(p):
 
 def figures(p, metrics=None, **options):
     options.setdefault("intervals", False)
-    return {(r.model, r.metric, r.class_): r.value for r in evaluate(p, metrics or fitting(p), **options).rows}
+    return {
+        (r.model, r.metric, r.class_): r.value
+        for r in evaluate(p, metrics or fitting(p), **options).rows
+    }
 
 
 def assert_same(a, b, rel=1e-12):
@@ -47,7 +50,9 @@ def test_any_split_into_batches_gives_the_same_figures(p, size):
 
 @given(tables(), st.integers(1, 50))
 def test_any_split_into_batches_gives_counts_that_are_exactly_the_same(p, size):
-    counts = [m for m in fitting(p) if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")]
+    counts = [
+        m for m in fitting(p) if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")
+    ]
     p = replace(p, weight=None)
     if counts:
         assert figures(p, counts) == figures(p, counts, engine=Local(batch=size))
@@ -65,13 +70,21 @@ def test_an_integer_weight_equals_repeating_the_row(p, seed):
     times = np.random.default_rng(seed).integers(0, 4, p.n)
     times[0] += not times.any()
     repeated = replace(p, weight=None).take(np.repeat(np.arange(p.n), times))
-    metrics = fitting(p)  # rows that are left out of `repeated` may be all that a metric has no figure for
-    assert_same(figures(replace(p, weight=times.astype(float)), metrics), figures(repeated, metrics), rel=1e-10)
+    metrics = fitting(
+        p
+    )  # rows that are left out of `repeated` may be all that a metric has no figure for
+    assert_same(
+        figures(replace(p, weight=times.astype(float)), metrics),
+        figures(repeated, metrics),
+        rel=1e-10,
+    )
 
 
 @given(tables())
 def test_weights_that_are_all_one_equal_no_weights(p):
-    assert_same(figures(replace(p, weight=None)), figures(replace(p, weight=np.ones(p.n))), rel=1e-10)
+    assert_same(
+        figures(replace(p, weight=None)), figures(replace(p, weight=np.ones(p.n))), rel=1e-10
+    )
 
 
 @given(tables(tasks=("binary", "multiclass")), st.randoms(use_true_random=False))
@@ -92,7 +105,9 @@ def test_renaming_the_classes_renames_the_results(p, random):
     before = Predictions.from_arrays(
         [p.classes[code] for code in p.truth],
         {
-            f"{m}.{kind}": p.rows(m).proba if kind == "proba" else [p.classes[c] for c in p.rows(m).label]
+            f"{m}.{kind}": p.rows(m).proba
+            if kind == "proba"
+            else [p.classes[c] for c in p.rows(m).label]
             for m in p.models
             for kind in ("proba", "label")
         },
@@ -103,7 +118,9 @@ def test_renaming_the_classes_renames_the_results(p, random):
     renamed = Predictions.from_arrays(
         [rename[p.classes[code]] for code in p.truth],
         {
-            f"{m}.{kind}": renamed.rows(m).proba if kind == "proba" else [rename[p.classes[c]] for c in p.rows(m).label]
+            f"{m}.{kind}": renamed.rows(m).proba
+            if kind == "proba"
+            else [rename[p.classes[c]] for c in p.rows(m).label]
             for m in p.models
             for kind in ("proba", "label")
         },
@@ -116,9 +133,13 @@ def test_renaming_the_classes_renames_the_results(p, random):
         return tuple(rename[c] for c in class_) if isinstance(class_, tuple) else rename.get(class_)
 
     # Some go by the order of the classes, which a renaming may change.
-    free = [m for m in fitting(p) if getattr(m, "weights", "none") == "none" and m.name not in ORDERED]
+    free = [
+        m for m in fitting(p) if getattr(m, "weights", "none") == "none" and m.name not in ORDERED
+    ]
     found = figures(before, free)
-    expected = {(model, metric, named(class_)): value for (model, metric, class_), value in found.items()}
+    expected = {
+        (model, metric, named(class_)): value for (model, metric, class_), value in found.items()
+    }
     assert_same(expected, figures(renamed, free), rel=1e-10)
 
 
@@ -144,10 +165,17 @@ def test_the_macro_average_is_the_mean_of_the_figures_shown_for_each_class(p):
     for metric in fitting(p):
         if getattr(metric, "average", None) != "macro":
             continue
-        each = [r.value for r in evaluate(p.select(["a"]), replace(metric, average="none"), intervals=False).rows]
+        each = [
+            r.value
+            for r in evaluate(
+                p.select(["a"]), replace(metric, average="none"), intervals=False
+            ).rows
+        ]
         defined = [v for v in each if not math.isnan(v)]
         mean = evaluate(p.select(["a"]), metric, intervals=False).value
-        assert (math.isnan(mean) and not defined) or mean == pytest.approx(np.mean(defined), rel=1e-12)
+        assert (math.isnan(mean) and not defined) or mean == pytest.approx(
+            np.mean(defined), rel=1e-12
+        )
 
 
 @given(tables(), st.booleans(), st.integers(0, 4))
@@ -206,7 +234,9 @@ def test_a_perfect_model_reaches_the_good_end_of_the_range(metric):
         if math.isinf(good) or metric.name in OF_THE_DATA or metric.better == "neither":
             return
         p = (
-            Predictions.from_arrays(amounts := [0.5, 1.5, 3.0, 4.0, 5.5, 6.0], {"m": amounts}, task="regression")
+            Predictions.from_arrays(
+                amounts := [0.5, 1.5, 3.0, 4.0, 5.5, 6.0], {"m": amounts}, task="regression"
+            )
             if "regression" in metric.tasks
             else Predictions.from_arrays(["a", "b", "b"], {"m.proba": [[1, 0], [0, 1], [0, 1]]})
         )

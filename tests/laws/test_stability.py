@@ -43,11 +43,16 @@ def far_out(offset=1e8, n=200):
 
 
 @pytest.mark.parametrize("batch", [7, 1000])
-def test_an_offset_of_a_hundred_million_leaves_eight_digits_where_squares_alone_would_leave_none(batch):
+def test_an_offset_of_a_hundred_million_leaves_eight_digits_where_squares_alone_would_leave_none(
+    batch,
+):
     y, f = far_out()
     e = exact(y, f)
     p = Predictions.from_arrays(y, {"m": f}, task="regression")
-    found = {r.metric: r.value for r in evaluate(p, list(EXPECTED), intervals=False, engine=Local(batch=batch)).rows}
+    found = {
+        r.metric: r.value
+        for r in evaluate(p, list(EXPECTED), intervals=False, engine=Local(batch=batch)).rows
+    }
     for metric, of in EXPECTED.items():
         assert found[metric] == pytest.approx(float(of(e)), rel=1e-8), metric
 
@@ -61,10 +66,14 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("metric", ["r2", "explained_variance", "pearson", "spearman", "d2_absolute_error"])
+@pytest.mark.parametrize(
+    "metric", ["r2", "explained_variance", "pearson", "spearman", "d2_absolute_error"]
+)
 @pytest.mark.parametrize("batch", [2, 1000])
 def test_a_constant_that_no_float_holds_has_no_variance_to_explain(metric, batch):
-    p = Predictions.from_arrays([0.1] * 7, {"m": [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.1]}, task="regression")
+    p = Predictions.from_arrays(
+        [0.1] * 7, {"m": [0.1, 0.2, 0.3, 0.1, 0.2, 0.3, 0.1]}, task="regression"
+    )
     assert math.isnan(evaluate(p, metric, intervals=False, engine=Local(batch=batch)).value)
 
 
@@ -83,9 +92,13 @@ def test_logits_a_thousand_apart_keep_their_loss_and_their_order():
 def test_scores_of_forecasts_that_are_nearly_certain_keep_their_digits():
     p = mpmath.mpf(1) - mpmath.mpf(2) ** -40
     proba = [[float(p), float(1 - p)]] * 3
-    assert figure("brier", [0, 0, 0], proba, classes=[0, 1]) == pytest.approx(float(2 * (1 - p) ** 2), rel=1e-13)
+    assert figure("brier", [0, 0, 0], proba, classes=[0, 1]) == pytest.approx(
+        float(2 * (1 - p) ** 2), rel=1e-13
+    )
     spherical = 1 - p / mpmath.sqrt(p**2 + (1 - p) ** 2)
-    assert 1 - figure("spherical", [0, 0, 0], proba, classes=[0, 1]) == pytest.approx(float(spherical), abs=2e-16)
+    assert 1 - figure("spherical", [0, 0, 0], proba, classes=[0, 1]) == pytest.approx(
+        float(spherical), abs=2e-16
+    )
 
 
 @pytest.mark.parametrize("metric", ["poisson_deviance", "gamma_deviance", "msle"])
@@ -98,12 +111,17 @@ def test_deviances_near_the_truth_and_far_from_it_are_those_of_exact_arithmetic(
             "gamma_deviance": 2 * (mpmath.log(z / y) + y / z - 1),
             "msle": (mpmath.log(1 + y) - mpmath.log(1 + z)) ** 2,
         }[metric]
-    assert figure(metric, [3.0], [f]) == pytest.approx(float(theirs), rel=1e-8 if f == 3.0000003 else 1e-13)
+    assert figure(metric, [3.0], [f]) == pytest.approx(
+        float(theirs), rel=1e-8 if f == 3.0000003 else 1e-13
+    )
 
 
 def figures(p, metrics, **options):
     """Every figure of every model, by metric, model and class."""
-    return {(r.metric, r.model, r.class_): r.value for r in evaluate(p, metrics, intervals=False, **options).rows}
+    return {
+        (r.metric, r.model, r.class_): r.value
+        for r in evaluate(p, metrics, intervals=False, **options).rows
+    }
 
 
 def assert_near(found, expected, rel):
@@ -153,7 +171,9 @@ def in_precision(p, dtype):
         }
         truth = p.truth if p.task in ("regression", "multilabel") else np.array(p.classes)[p.truth]
         classes = None if p.task == "regression" else p.classes
-        found.append(Predictions.from_arrays(truth, models, task=p.task, classes=classes, weight=p.weight))
+        found.append(
+            Predictions.from_arrays(truth, models, task=p.task, classes=classes, weight=p.weight)
+        )
     return found
 
 
@@ -186,16 +206,22 @@ def test_an_offset_of_two_to_the_27_changes_no_figure_that_it_leaves(batch):
     def at(offset):
         f = offset + y + gap
         models = {"m.value": f, "m.interval": f[:, None] + half}
-        return figures(Predictions.from_arrays(offset + y, models), FREE_OF_OFFSET, engine=Local(batch=batch))
+        return figures(
+            Predictions.from_arrays(offset + y, models), FREE_OF_OFFSET, engine=Local(batch=batch)
+        )
 
     assert_near(at(2.0**27), at(0.0), rel=1e-8)
 
 
-@pytest.mark.parametrize("metric", ["roc_auc", "average_precision", "ks", "gini", "gain", "best_f_beta", "lift"])
+@pytest.mark.parametrize(
+    "metric", ["roc_auc", "average_precision", "ks", "gini", "gain", "best_f_beta", "lift"]
+)
 def test_probabilities_of_1e_300_keep_their_order(metric):
     y = [0, 1, 0, 1, 1, 0]
     ranks = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-    expected = evaluate(Predictions.from_arrays(y, {"m.score": ranks}, positive=1), metric, intervals=False).value
+    expected = evaluate(
+        Predictions.from_arrays(y, {"m.score": ranks}, positive=1), metric, intervals=False
+    ).value
     for tiny in (1e-300 * ranks, 5e-324 * ranks, 10.0 ** (-300 + ranks)):
         p = Predictions.from_arrays(y, {"m.proba": tiny}, positive=1)
         assert evaluate(p, metric, intervals=False).value == expected
@@ -222,7 +248,9 @@ def test_figures_of_a_truth_of_probability_1e_300_are_those_of_exact_arithmetic(
     entropy = -(mpmath.log(mpmath.mpf(2) / 3) * 2 + mpmath.log(mpmath.mpf(1) / 3)) / 3
     floored = -sum(mpmath.log(max(q, mpmath.mpf(2) ** -52)) for q in own) / 3
     assert figure("d2_log_loss", y, proba) == pytest.approx(float(1 - floored / entropy), rel=1e-14)
-    assert figure("d2_brier", y, proba) == pytest.approx(float(1 - brier / (1 - mpmath.mpf(5) / 9)), rel=1e-14)
+    assert figure("d2_brier", y, proba) == pytest.approx(
+        float(1 - brier / (1 - mpmath.mpf(5) / 9)), rel=1e-14
+    )
 
 
 @pytest.mark.filterwarnings("error")

@@ -37,7 +37,9 @@ def test_mcc_does_not_overflow_on_ten_billion_rows():
     table = np.array([[[4, 1], [2, 3]]]) * 10**9
     tp, truth, said = np.diagonal(table, axis1=1, axis2=2), table.sum(axis=2), table.sum(axis=1)
     counts = Counts(tp, truth, said, total=truth.sum(axis=1), right=tp.sum(axis=1), table=table)
-    assert float(Mcc().compute(counts)[0]) == pytest.approx((4 * 3 - 1 * 2) / math.sqrt(5 * 5 * 6 * 4))
+    assert float(Mcc().compute(counts)[0]) == pytest.approx(
+        (4 * 3 - 1 * 2) / math.sqrt(5 * 5 * 6 * 4)
+    )
 
 
 def test_kappa_is_undefined_where_truth_and_prediction_are_the_same_constant():
@@ -53,7 +55,12 @@ def test_kappa_of_ordered_classes_equals_scikit_learn(weights, seed):
         rows = p.rows(model)
         classes = list(range(p.schema.k))
         theirs = cohen_kappa_score(
-            rows.truth, rows.label, labels=classes, weights=weights, sample_weight=p.weight, replace_undefined_by=np.nan
+            rows.truth,
+            rows.label,
+            labels=classes,
+            weights=weights,
+            sample_weight=p.weight,
+            replace_undefined_by=np.nan,
         )
         row = evaluate(p.select([model]), CohenKappa(weights=weights)).rows[0]
         assert row.value == pytest.approx(theirs, rel=1e-12, abs=1e-15, nan_ok=True)
@@ -103,7 +110,9 @@ def test_an_average_over_some_classes_is_that_of_scikit_learn_over_those_labels(
     p = Predictions.from_arrays(y, {"m": said})
     row = evaluate(p, f"{name}(only=bee|dog, average={average})").rows[0]
     score = getattr(sklearn.metrics, f"{name}_score")
-    assert row.value == pytest.approx(score(y, said, labels=["bee", "dog"], average=average), rel=1e-12)
+    assert row.value == pytest.approx(
+        score(y, said, labels=["bee", "dog"], average=average), rel=1e-12
+    )
     assert row.low < row.value < row.high
 
 
@@ -117,6 +126,8 @@ def test_an_average_over_classes_that_are_not_there_is_refused():
 
 @pytest.mark.parametrize("name", ["bias", "quantile_coverage"])
 def test_models_are_not_ranked_by_what_is_best_at_a_target(name):
-    p = Predictions.from_arrays([1.0, 2.0, 3.0], {"a": [1.0, 2.0, 4.0], "b": [0.0, 2.0, 3.0]}, task="regression")
+    p = Predictions.from_arrays(
+        [1.0, 2.0, 3.0], {"a": [1.0, 2.0, 4.0], "b": [0.0, 2.0, 3.0]}, task="regression"
+    )
     with pytest.raises(UnsupportedError, match="neither higher nor lower; rank models by"):
         compare(p, name)

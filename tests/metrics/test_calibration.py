@@ -20,7 +20,12 @@ from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 from tables import tables
 
-CASES = [ECE(equal="mass"), ECE(bins=5, equal="mass", debiased=True), ECE(debiased=True), MCE(bins=6, equal="mass")]
+CASES = [
+    ECE(equal="mass"),
+    ECE(bins=5, equal="mass", debiased=True),
+    ECE(debiased=True),
+    MCE(bins=6, equal="mass"),
+]
 
 
 def binary(y, proba, **options):
@@ -33,8 +38,14 @@ def honest(n, seed, spread=2.0):
     return binary((rng.random(n) < proba).astype(int), proba)
 
 
-@given(tables(tasks=("binary", "multiclass")), st.sampled_from(CASES), st.randoms(use_true_random=False))
-def test_every_variant_is_free_of_the_order_of_rows_and_counts_weights_as_repeats(p, metric, random):
+@given(
+    tables(tasks=("binary", "multiclass")),
+    st.sampled_from(CASES),
+    st.randoms(use_true_random=False),
+)
+def test_every_variant_is_free_of_the_order_of_rows_and_counts_weights_as_repeats(
+    p, metric, random
+):
     order = list(range(p.n))
     random.shuffle(order)
     assert_same(figures(p, [metric]), figures(p.take(np.array(order)), [metric]), rel=1e-9)
@@ -45,7 +56,9 @@ def test_every_variant_is_free_of_the_order_of_rows_and_counts_weights_as_repeat
         assert_same(figures(weighted, [metric]), figures(repeated, [metric]), rel=1e-9)
 
 
-@given(tables(tasks=("binary", "multiclass")), st.lists(st.integers(0, 100), min_size=2, max_size=4))
+@given(
+    tables(tasks=("binary", "multiclass")), st.lists(st.integers(0, 100), min_size=2, max_size=4)
+)
 def test_bins_of_any_split_merge_to_the_bins_of_the_whole(p, cuts):
     for state in (Bins(), Bins(4, "answer"), Bins(0)):
         whole = state.observe(p.rows("a"))
@@ -92,7 +105,9 @@ def test_ece_and_mce_are_the_mean_and_the_largest_gap_of_the_bins(n):
 @pytest.mark.parametrize("proba", [0.1 * i for i in range(11)])
 def test_a_probability_on_an_edge_belongs_to_the_bin_above(proba):
     value = Bins(10).observe(binary([1], [proba]).rows("m"))
-    assert value.mass[0].argmax() == min(np.searchsorted(np.linspace(0, 1, 11), proba, "right") - 1, 9)
+    assert value.mass[0].argmax() == min(
+        np.searchsorted(np.linspace(0, 1, 11), proba, "right") - 1, 9
+    )
 
 
 def test_bins_of_equal_mass_hold_about_as_many_rows_each():
@@ -118,7 +133,9 @@ def test_the_grid_tells_apart_what_equal_widths_cannot():
 def test_binary_models_are_judged_by_the_positive_class_unless_the_answer_is_asked_for():
     p = binary([1, 0, 0], [0.2, 0.2, 0.4])
     assert evaluate(p, "ece(bins=1)", intervals=False).value == pytest.approx(abs(1 / 3 - 0.8 / 3))
-    assert evaluate(p, "ece(bins=1, of=answer)", intervals=False).value == pytest.approx(abs(2 / 3 - 2.2 / 3))
+    assert evaluate(p, "ece(bins=1, of=answer)", intervals=False).value == pytest.approx(
+        abs(2 / 3 - 2.2 / 3)
+    )
     several = Predictions.from_arrays(["a", "b", "c"], {"m.proba": [[0.5, 0.3, 0.2]] * 3})
     assert evaluate(several, "ece(bins=1)", intervals=False).value == pytest.approx(0.5 - 1 / 3)
     with pytest.raises(UnsupportedError, match="of=positive needs a binary task"):
@@ -137,7 +154,9 @@ def test_a_calibrated_model_scores_as_the_null_band_says(n, spread):
     assert 0.01 <= above <= 0.1
 
 
-@pytest.mark.parametrize(("n", "spread", "weighted"), [(100, 2.0, False), (1000, 5.0, False), (1000, 1.0, True)])
+@pytest.mark.parametrize(
+    ("n", "spread", "weighted"), [(100, 2.0, False), (1000, 5.0, False), (1000, 1.0, True)]
+)
 def test_the_worst_bin_of_a_calibrated_model_is_as_its_null_band_says(n, spread, weighted):
     bands, scores = [], []
     for seed in range(200):
@@ -150,16 +169,20 @@ def test_the_worst_bin_of_a_calibrated_model_is_as_its_null_band_says(n, spread,
     assert 0.01 <= np.mean([s > b.high for s, b in zip(scores, bands, strict=True)]) <= 0.1
 
 
-@pytest.mark.parametrize(("k", "n", "metric"), [(2, 500, "classwise_ece"), (4, 500, "ace"), (8, 1000, "classwise_ece")])
+@pytest.mark.parametrize(
+    ("k", "n", "metric"), [(2, 500, "classwise_ece"), (4, 500, "ace"), (8, 1000, "classwise_ece")]
+)
 def test_every_class_of_a_calibrated_model_scores_as_the_null_band_says(k, n, metric):
     told, scores = [], []
     for seed in range(150):
         rng = np.random.default_rng(seed)
         proba = rng.dirichlet(np.full(k, 0.7), n)
         y = (proba.cumsum(axis=1) < rng.random(n)[:, None]).sum(axis=1).clip(0, k - 1)
-        row = evaluate(Predictions.from_arrays(y, {"m.proba": proba}, classes=range(k)), metric, intervals=False).rows[
-            0
-        ]
+        row = evaluate(
+            Predictions.from_arrays(y, {"m.proba": proba}, classes=range(k)),
+            metric,
+            intervals=False,
+        ).rows[0]
         scores.append(row.value)
         told.append([float(x) for x in re.findall(r"(?:scores|below) ([0-9.e-]+)", row.note)])
     mean, high = np.array(told).T
@@ -169,16 +192,23 @@ def test_every_class_of_a_calibrated_model_scores_as_the_null_band_says(k, n, me
 
 def test_debiasing_takes_off_most_of_what_chance_adds():
     plain, debiased = (
-        np.mean([evaluate(honest(500, s), ECE(debiased=d), intervals=False).value for s in range(60)])
+        np.mean(
+            [evaluate(honest(500, s), ECE(debiased=d), intervals=False).value for s in range(60)]
+        )
         for d in (False, True)
     )
     assert debiased < 0.6 * plain
 
 
 def test_the_notes_name_the_null_band_and_the_worst_bin():
-    rows = evaluate(binary([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.6]), ["ece(bins=2)", "mce(bins=2)"], intervals=False).rows
+    rows = evaluate(
+        binary([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.6]), ["ece(bins=2)", "mce(bins=2)"], intervals=False
+    ).rows
     assert "perfectly calibrated model scores" in rows[0].note
-    assert "0.75 is stated and 1.00 comes true, 50.0% of the weight; a perfectly calibrated model" in rows[1].note
+    assert (
+        "0.75 is stated and 1.00 comes true, 50.0% of the weight; a perfectly calibrated model"
+        in rows[1].note
+    )
 
 
 def test_the_interval_of_the_calibration_error_comes_from_buckets_of_rows():
@@ -195,7 +225,11 @@ def test_too_many_bins_are_refused():
 @pytest.mark.parametrize("bins", [4, 15])
 def test_the_parts_of_the_brier_score_add_up_but_for_what_varies_within_bins(bins):
     p = honest(500, 3)
-    names = [f"brier_calibration(bins={bins})", f"brier_resolution(bins={bins})", "brier_uncertainty"]
+    names = [
+        f"brier_calibration(bins={bins})",
+        f"brier_resolution(bins={bins})",
+        "brier_uncertainty",
+    ]
     calibration, resolution, uncertainty, brier = (
         evaluate(p, m, intervals=False).value for m in [*names, "brier(scale_by_half=true)"]
     )
@@ -212,8 +246,12 @@ def test_a_model_twice_as_extreme_as_it_should_be_has_a_slope_of_a_half():
     p = honest(20_000, 4, spread=1.0)
     odds = np.log(p.rows("m").proba[:, 1] / p.rows("m").proba[:, 0])
     extreme, shifted = (binary(p.truth, 1 / (1 + np.exp(-x))) for x in (2 * odds, odds + 1))
-    assert evaluate(extreme, "calibration_slope", intervals=False).value == pytest.approx(0.5, abs=0.03)
-    assert evaluate(shifted, "calibration_intercept", intervals=False).value == pytest.approx(-1, abs=0.05)
+    assert evaluate(extreme, "calibration_slope", intervals=False).value == pytest.approx(
+        0.5, abs=0.03
+    )
+    assert evaluate(shifted, "calibration_intercept", intervals=False).value == pytest.approx(
+        -1, abs=0.05
+    )
 
 
 @pytest.mark.parametrize("proba", [[0.1, 0.2, 0.8], [0.9, 0.8, 0.2], [0.5, 0.5, 0.5]])
@@ -232,14 +270,18 @@ def test_one_step_from_the_fit_lands_where_fitting_the_drawn_rows_does(metric):
     value = state.observe(p.rows("m"), cell, 200)
     stepped = metric.compute(state.summary(state.pool(value, times), p.schema))
     drawn = (p.take(np.repeat(np.arange(p.n), t[cell])).rows("m") for t in times)
-    fitted = [float(metric.compute(state.summary(state.observe(rows), p.schema))[0]) for rows in drawn]
+    fitted = [
+        float(metric.compute(state.summary(state.observe(rows), p.schema))[0]) for rows in drawn
+    ]
     assert np.std(stepped) == pytest.approx(np.std(fitted), rel=0.05)
     np.testing.assert_allclose(stepped, fitted, atol=0.25 * np.std(fitted))
 
 
 def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
     y, odds = [0, 1, 0, 1, 1], np.array([-50.0, 40.0, 60.0, 55.0, 70.0])
-    logits = Predictions.from_arrays(y, {"m.logit": np.stack([np.zeros(5), odds], axis=1)}, classes=[0, 1], positive=1)
+    logits = Predictions.from_arrays(
+        y, {"m.logit": np.stack([np.zeros(5), odds], axis=1)}, classes=[0, 1], positive=1
+    )
     state = CalibrationSlope().state
     value = state.observe(logits.rows("m"))
     assert state.summary(value, logits.schema).values[:, 0].tolist() == odds.tolist()
@@ -247,13 +289,19 @@ def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
 
 def test_bins_of_too_many_classes_are_refused_before_they_fill_the_memory():
     schema = Schema("multiclass", tuple(range(5000)), {})
-    with pytest.raises(UnsupportedError, match="15 bins of each of 5000 classes in each of 1024 cells"):
+    with pytest.raises(
+        UnsupportedError, match="15 bins of each of 5000 classes in each of 1024 cells"
+    ):
         ClassBins().empty(schema, 1024)
 
 
 def test_the_error_of_every_class_is_that_of_its_own_probabilities():
-    p = Predictions.from_arrays(["a", "b", "c", "a"], {"m.proba": [[0.6, 0.3, 0.1]] * 4}, classes=["a", "b", "c"])
-    each = [r.value for r in evaluate(p, "classwise_ece(bins=5, average=none)", intervals=False).rows]
+    p = Predictions.from_arrays(
+        ["a", "b", "c", "a"], {"m.proba": [[0.6, 0.3, 0.1]] * 4}, classes=["a", "b", "c"]
+    )
+    each = [
+        r.value for r in evaluate(p, "classwise_ece(bins=5, average=none)", intervals=False).rows
+    ]
     assert each == pytest.approx([0.1, 0.05, 0.15])
     assert evaluate(p, "classwise_ece(bins=5)", intervals=False).value == pytest.approx(0.1)
 
@@ -261,7 +309,11 @@ def test_the_error_of_every_class_is_that_of_its_own_probabilities():
 @given(tables(tasks=("binary", "multiclass", "multilabel")), st.integers(0, 2**32 - 1))
 def test_bins_of_every_class_merge_and_pool_as_their_rows_do(p, seed):
     rng = np.random.default_rng(seed)
-    cell, times, cut = rng.integers(0, 3, p.n), rng.integers(0, 3, (2, 3)), int(rng.integers(0, p.n + 1))
+    cell, times, cut = (
+        rng.integers(0, 3, p.n),
+        rng.integers(0, 3, (2, 3)),
+        int(rng.integers(0, p.n + 1)),
+    )
     for state in (ClassBins(4), ClassBins(0, 16)):
         whole = state.observe(p.rows("a"))
         halves = [state.observe(p.slice(a, b).rows("a")) for a, b in ((0, cut), (cut, p.n))]

@@ -14,7 +14,9 @@ from tables import random_table
 
 
 def test_rows_of_the_matrix_are_truths_and_columns_predictions_in_the_class_order():
-    p = Predictions.from_arrays(["no", "no", "yes", "yes"], {"m": ["no", "yes", "no", "no"]}, classes=["no", "yes"])
+    p = Predictions.from_arrays(
+        ["no", "no", "yes", "yes"], {"m": ["no", "yes", "no", "no"]}, classes=["no", "yes"]
+    )
     assert evaluate(p, "expected_cost(costs=0 1;5 0)").value == (0 + 1 + 5 + 5) / 4
     turned = Predictions.from_arrays(
         ["no", "no", "yes", "yes"], {"m": ["no", "yes", "no", "no"]}, classes=["yes", "no"]
@@ -22,7 +24,9 @@ def test_rows_of_the_matrix_are_truths_and_columns_predictions_in_the_class_orde
     assert evaluate(turned, "expected_cost(costs=0 1;5 0)").value == (0 + 5 + 1 + 1) / 4
 
 
-@pytest.mark.parametrize("text", ['expected_cost(costs="0 1;5 0")', "expected_cost(costs=0 1; 5 0)", "expected_cost"])
+@pytest.mark.parametrize(
+    "text", ['expected_cost(costs="0 1;5 0")', "expected_cost(costs=0 1; 5 0)", "expected_cost"]
+)
 def test_the_text_of_a_cost_metric_reads_back(text):
     metric = METRICS.parse(text)
     assert METRICS.parse(str(metric)) == metric
@@ -49,7 +53,9 @@ def test_any_matrix_costs_what_the_rows_cost_one_by_one(seed):
 
 def test_two_models_are_compared_by_their_cost():
     y = np.arange(400) % 2
-    misses, alarms = (np.where((np.arange(400) % 8 == c) & (y == t), 1 - y, y) for c, t in ((1, 1), (0, 0)))
+    misses, alarms = (
+        np.where((np.arange(400) % 8 == c) & (y == t), 1 - y, y) for c, t in ((1, 1), (0, 0))
+    )
     p = Predictions.from_arrays(y, {"misses": misses, "alarms": alarms})
     assert compare(p, "expected_cost(costs=0 1;9 0)").tied == ("alarms",)
     assert compare(p, "expected_cost(costs=0 9;1 0)").tied == ("misses",)
@@ -74,7 +80,9 @@ def test_costs_that_cannot_be_read_are_refused_with_how_to_write_them(costs, tol
 
 def test_costs_for_more_classes_than_there_are_name_the_classes():
     p = Predictions.from_arrays(["a", "b"], {"m": ["a", "b"]})
-    with pytest.raises(UnsupportedError, match=r"3 rows, the table has 2 classes.*in the order a, b"):
+    with pytest.raises(
+        UnsupportedError, match=r"3 rows, the table has 2 classes.*in the order a, b"
+    ):
         evaluate(p, "expected_cost(costs=0 1 1;1 0 1;1 1 0)")
 
 
@@ -88,7 +96,9 @@ def test_many_classes_have_a_cost_though_no_interval():
 
 
 def test_net_benefit_by_hand():
-    p = Predictions.from_arrays([1, 1, 0, 0, 0], {"m.proba": [0.9, 0.3, 0.6, 0.2, 0.1]}, classes=[0, 1], positive=1)
+    p = Predictions.from_arrays(
+        [1, 1, 0, 0, 0], {"m.proba": [0.9, 0.3, 0.6, 0.2, 0.1]}, classes=[0, 1], positive=1
+    )
     assert evaluate(p, "net_benefit").value == pytest.approx(1 / 5 - 1 / 5)
     row = evaluate(p, "net_benefit(threshold=0.25)").rows[0]
     assert row.value == pytest.approx(2 / 5 - 1 / 5 / 3)
@@ -96,7 +106,9 @@ def test_net_benefit_by_hand():
 
 
 def test_a_perfect_model_has_the_share_of_positive_rows_as_benefit():
-    p = Predictions.from_arrays([1, 0, 0, 0], {"m.proba": [1.0, 0, 0, 0]}, classes=[0, 1], positive=1)
+    p = Predictions.from_arrays(
+        [1, 0, 0, 0], {"m.proba": [1.0, 0, 0, 0]}, classes=[0, 1], positive=1
+    )
     assert evaluate(p, "net_benefit(threshold=0.3)").value == 0.25
 
 
@@ -110,5 +122,8 @@ def test_the_costs_of_a_metric_that_is_an_expected_cost_by_another_name_are_foun
         pass
 
     Own.name = "own_cost"
-    assert costs_of([("accuracy", METRICS.parse("accuracy")), ("own_cost", Own(costs="0 1;5 0"))]) == "0 1;5 0"
+    assert (
+        costs_of([("accuracy", METRICS.parse("accuracy")), ("own_cost", Own(costs="0 1;5 0"))])
+        == "0 1;5 0"
+    )
     assert costs_of([("expected_cost", ExpectedCost())]) is None

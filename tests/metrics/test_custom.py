@@ -47,18 +47,23 @@ def table(n=120, weight=None):
     ],
 )
 @pytest.mark.parametrize("weighted", [False, True])
-def test_a_function_or_scorer_of_scikit_learn_gives_the_figure_that_ours_gives(call, ours, parameters, weighted):
+def test_a_function_or_scorer_of_scikit_learn_gives_the_figure_that_ours_gives(
+    call, ours, parameters, weighted
+):
     p = table(weight=np.random.default_rng(2).gamma(2.0, size=120) if weighted else None)
     mine = metric_from(call, "mine", **parameters)
     found = assay.evaluate(p, [mine, ours], by="site", intervals=False)
     for row in found.rows:
         if row.metric == "mine":
-            assert row.value == pytest.approx(found.get(row.model, ours, group=row.group).value, rel=1e-12)
+            assert row.value == pytest.approx(
+                found.get(row.model, ours, group=row.group).value, rel=1e-12
+            )
     assert mine.better == METRICS.parse(ours).better
 
 
 @pytest.mark.parametrize(
-    ("call", "ours"), [(sk.mean_absolute_error, "mae"), (sk.get_scorer("neg_root_mean_squared_error"), "rmse")]
+    ("call", "ours"),
+    [(sk.mean_absolute_error, "mae"), (sk.get_scorer("neg_root_mean_squared_error"), "rmse")],
 )
 def test_a_regression_function_is_known_to_read_values_and_that_lower_is_better(call, ours):
     p = random_table("regression", 1, n=30)
@@ -90,7 +95,9 @@ def test_the_interval_is_the_bootstraps_and_near_that_of_our_own_metric():
     mine = metric_from(lambda truth, label: float(np.mean(truth == label)), "hits", bounds=(0, 1))
     row, ours = assay.evaluate(p, [mine, "accuracy"]).rows
     assert row.method == "bootstrap"
-    assert (row.value, row.low, row.high) == pytest.approx((ours.value, ours.low, ours.high), abs=0.015)
+    assert (row.value, row.low, row.high) == pytest.approx(
+        (ours.value, ours.low, ours.high), abs=0.015
+    )
 
 
 def test_models_are_compared_by_a_callable_as_by_our_own_metric():
@@ -103,7 +110,9 @@ def test_models_are_compared_by_a_callable_as_by_our_own_metric():
 
 def test_a_callable_is_given_labels_in_the_users_own_terms():
     seen = []
-    mine = metric_from(lambda truth, label: seen.append((truth.tolist(), label.tolist())) or 1.0, "mine")
+    mine = metric_from(
+        lambda truth, label: seen.append((truth.tolist(), label.tolist())) or 1.0, "mine"
+    )
     assay.evaluate(Predictions.from_arrays(["b", "a"], {"m": ["a", "a"]}), mine, intervals=False)
     assert seen[0] == (["b", "a"], ["a", "a"])
 
@@ -192,7 +201,8 @@ def test_a_callable_that_cannot_be_a_metric_is_refused(arguments, message):
 
 
 @pytest.mark.parametrize(
-    ("call", "message"), [(lambda truth: 1.0, "could not be called"), (lambda truth, label: "good", "one number")]
+    ("call", "message"),
+    [(lambda truth: 1.0, "could not be called"), (lambda truth, label: "good", "one number")],
 )
 def test_a_callable_that_is_no_metric_is_named(call, message):
     with pytest.raises(UnsupportedError, match=message):
@@ -201,7 +211,9 @@ def test_a_callable_that_is_no_metric_is_named(call, message):
 
 def test_parameters_bound_beforehand_are_kept():
     mine = metric_from(functools.partial(sk.fbeta_score, beta=2), "mine")
-    assert mine([0, 1, 1, 0], [1, 1, 0, 0]) == METRICS.parse("f_beta(beta=2)")([0, 1, 1, 0], [1, 1, 0, 0])
+    assert mine([0, 1, 1, 0], [1, 1, 0, 0]) == METRICS.parse("f_beta(beta=2)")(
+        [0, 1, 1, 0], [1, 1, 0, 0]
+    )
 
 
 class BinaryAUROC(Share):
@@ -233,14 +245,20 @@ def test_the_metrics_and_functions_of_torchmetrics_give_the_figures_that_ours_gi
     ]
     p = table()
     for i, (theirs, ours) in enumerate(pairs):
-        mine, own = assay.evaluate(p.select(["m"]), [metric_from(theirs, f"theirs_{i}"), ours], intervals=False).rows
+        mine, own = assay.evaluate(
+            p.select(["m"]), [metric_from(theirs, f"theirs_{i}"), ours], intervals=False
+        ).rows
         assert mine.value == pytest.approx(own.value, abs=1e-6), ours
 
 
 def test_a_callable_is_asked_less_often_where_rows_are_many(monkeypatch):
     monkeypatch.setattr("assay.intervals.replicates.WORK", 60 * 120 * 2)
     calls = []
-    mine = metric_from(lambda truth, label: calls.append(1) or float(np.mean(truth == label)), "hits", bounds=(0, 1))
+    mine = metric_from(
+        lambda truth, label: calls.append(1) or float(np.mean(truth == label)),
+        "hits",
+        bounds=(0, 1),
+    )
     row = assay.evaluate(table(120).select(["m"]), mine).rows[0]
     assert 60 <= len(calls) < 70
     assert row.low < row.value < row.high
@@ -254,7 +272,10 @@ def test_an_entry_point_may_name_a_metric_made_from_a_callable(monkeypatch):
         def load(self):
             return made
 
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: [Point()] if group == "assay.metrics" else [])
+    monkeypatch.setattr(
+        "importlib.metadata.entry_points",
+        lambda group: [Point()] if group == "assay.metrics" else [],
+    )
     METRICS.load()
     monkeypatch.setattr(METRICS, "_complete", False)
     assert assay.evaluate(table(20), "always_one", intervals=False).rows[0].value == 1.0
@@ -275,7 +296,14 @@ assay.metric_from(hits, bounds=(0, 1))
 def test_the_command_line_takes_metrics_from_a_file_of_ones_own(tmp_path):
     (tmp_path / "mine.py").write_text(PLUGIN)
     assay.write(table(), tmp_path / "p.parquet")
-    asked = ["evaluate", str(tmp_path / "p.parquet"), "--metric", "my_f2,f_beta(beta=2),hits,accuracy", "--json", "-"]
+    asked = [
+        "evaluate",
+        str(tmp_path / "p.parquet"),
+        "--metric",
+        "my_f2,f_beta(beta=2),hits,accuracy",
+        "--json",
+        "-",
+    ]
     run = CliRunner().invoke(cli, ["--plugin", str(tmp_path / "mine.py"), *asked])
     assert run.exit_code == 0, run.output
     found = {(r["model"], r["metric"]): r["value"] for r in json.loads(run.stdout)["rows"]}
@@ -283,7 +311,9 @@ def test_the_command_line_takes_metrics_from_a_file_of_ones_own(tmp_path):
     assert found["o", "hits"] == found["o", "accuracy"]
 
 
-@pytest.mark.parametrize(("name", "message"), [("no.py", "no such file"), ("no_such_module", "cannot be imported")])
+@pytest.mark.parametrize(
+    ("name", "message"), [("no.py", "no such file"), ("no_such_module", "cannot be imported")]
+)
 def test_a_plugin_that_is_not_there_is_one_clear_error(capsys, name, message):
     with pytest.raises(SystemExit) as stop:
         main(["--plugin", name, "list", "metrics"])

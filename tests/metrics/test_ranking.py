@@ -27,7 +27,13 @@ def rows_of(metric, p):
 
 @pytest.mark.parametrize(
     ("metric", "chance"),
-    [("average_precision", 0.3), ("gain(share=0.2)", 0.2), ("lift(share=0.2)", 1.0), ("ks", 0.0), ("gini", 0.0)],
+    [
+        ("average_precision", 0.3),
+        ("gain(share=0.2)", 0.2),
+        ("lift(share=0.2)", 1.0),
+        ("ks", 0.0),
+        ("gini", 0.0),
+    ],
 )
 def test_a_constant_score_has_the_figure_of_chance(metric, chance):
     assert figure(metric, [1] * 3 + [0] * 7, np.full(10, 0.5)) == pytest.approx(chance)
@@ -35,7 +41,12 @@ def test_a_constant_score_has_the_figure_of_chance(metric, chance):
 
 @pytest.mark.parametrize(
     ("metric", "reason"),
-    [("average_precision", "no_positive"), ("gain", "no_positive"), ("ks", "single_class"), ("gini", "single_class")],
+    [
+        ("average_precision", "no_positive"),
+        ("gain", "no_positive"),
+        ("ks", "single_class"),
+        ("gini", "single_class"),
+    ],
 )
 def test_without_positive_rows_nothing_is_ranked(metric, reason):
     p = Predictions.from_arrays([0, 0], {"m.score": [0.1, 0.2]}, classes=[0, 1])
@@ -50,7 +61,9 @@ def test_average_precision_is_defined_without_negative_rows():
 
 def test_the_part_of_the_curve_up_to_a_rate_of_1_is_the_whole_curve():
     p = random_table("binary", 1, n=50)
-    whole, nearly = (rows_of(metric, p)[0].value for metric in ("roc_auc", "roc_auc(max_fpr=0.999999999)"))
+    whole, nearly = (
+        rows_of(metric, p)[0].value for metric in ("roc_auc", "roc_auc(max_fpr=0.999999999)")
+    )
     assert nearly == pytest.approx(whole, abs=1e-8)
 
 
@@ -63,13 +76,17 @@ def test_one_against_one_is_free_of_the_shares_of_the_classes():
 
 def test_no_threshold_may_be_precise_enough():
     assert figure("recall_at_precision(precision=0.9)", [1, 0, 0], [0.1, 0.2, 0.3]) == 0.0
-    assert figure("precision_at_recall(recall=1)", [1, 0, 0], [0.1, 0.2, 0.3]) == pytest.approx(1 / 3)
+    assert figure("precision_at_recall(recall=1)", [1, 0, 0], [0.1, 0.2, 0.3]) == pytest.approx(
+        1 / 3
+    )
 
 
 def test_rows_called_positive_from_the_best_threshold_have_the_best_f1():
     p = random_table("binary", 9, n=80)
     score, y = p.rows("a").score, p.truth == p.schema.positive_code
-    best, threshold = (rows_of(metric, p)[0].value for metric in ("best_f_beta", "best_f_beta_threshold"))
+    best, threshold = (
+        rows_of(metric, p)[0].value for metric in ("best_f_beta", "best_f_beta_threshold")
+    )
     said = score >= threshold
     assert 2 * (said & y).sum() / (said.sum() + y.sum()) == pytest.approx(best)
 
@@ -121,15 +138,22 @@ def test_rows_without_a_true_label_are_left_out_and_counted(metric):
     (row,) = rows_of(metric, Predictions.from_arrays(y, {"m.proba": proba}, task="multilabel"))
     assert row.value == 1.0
     assert row.note == "50.00% of the weight has no true label and is left out"
-    (row,) = rows_of(metric, Predictions.from_arrays(y[1:], {"m.proba": proba[1:]}, task="multilabel"))
+    (row,) = rows_of(
+        metric, Predictions.from_arrays(y[1:], {"m.proba": proba[1:]}, task="multilabel")
+    )
     assert math.isnan(row.value)
     assert row.note.startswith("no_positive")
 
 
 def test_ties_count_against_the_model():
     y, proba = [[1, 0, 0]], [[0.5, 0.5, 0.5]]
-    found = {m: figure(m, y, proba, task="multilabel") for m in ("lrap", "mrr", "coverage_error", "ranking_loss")}
-    assert found == pytest.approx({"lrap": 1 / 3, "mrr": 1 / 3, "coverage_error": 3, "ranking_loss": 1})
+    found = {
+        m: figure(m, y, proba, task="multilabel")
+        for m in ("lrap", "mrr", "coverage_error", "ranking_loss")
+    }
+    assert found == pytest.approx(
+        {"lrap": 1 / 3, "mrr": 1 / 3, "coverage_error": 3, "ranking_loss": 1}
+    )
     assert figure("one_error", y, proba, task="multilabel") == pytest.approx(2 / 3)
 
 
@@ -148,7 +172,9 @@ def test_the_first_of_the_k_most_probable_classes_is_the_answer():
 
 
 def test_the_ranked_probability_score_costs_a_near_miss_less_than_a_far_one():
-    near, far = (figure("rps", [1], [q], classes=[1, 2, 3]) for q in ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0]))
+    near, far = (
+        figure("rps", [1], [q], classes=[1, 2, 3]) for q in ([0.0, 1.0, 0.0], [0.0, 0.0, 1.0])
+    )
     assert (near, far) == (0.5, 1.0)
 
 
@@ -166,8 +192,16 @@ def test_the_score_of_two_ranked_classes_is_half_of_brier():
 def test_a_curve_counts_the_rows_on_each_side_of_a_score(reading, seed, n, share, dtype, threads):
     rng = np.random.default_rng(seed)
     positive = rng.random(n) < share
-    count = rank_scores if reading == "as imported" else getattr(rank_scores, "__wrapped__", rank_scores)
-    wild = rng.choice([-np.inf, -0.0, 0.0, 1e-300, np.inf], n) if dtype != "int64" else rng.integers(-3, 3, n)
+    count = (
+        rank_scores
+        if reading == "as imported"
+        else getattr(rank_scores, "__wrapped__", rank_scores)
+    )
+    wild = (
+        rng.choice([-np.inf, -0.0, 0.0, 1e-300, np.inf], n)
+        if dtype != "int64"
+        else rng.integers(-3, 3, n)
+    )
     for values in (rng.normal(size=n) * 100, np.exp(-30 * rng.random(n)), wild):
         score = values.astype(dtype)
         above, below = np.sort(score[positive]), np.sort(score[~positive])

@@ -42,7 +42,9 @@ def test_smape_counts_a_row_where_both_are_0_as_right():
     assert figure("smape", [0.0, 0.0], [0.0, 1.0]).value == 1.0
 
 
-@pytest.mark.parametrize("metric", ["r2", "explained_variance", "d2_absolute_error", "d2_tweedie", "pearson"])
+@pytest.mark.parametrize(
+    "metric", ["r2", "explained_variance", "d2_absolute_error", "d2_tweedie", "pearson"]
+)
 def test_a_single_row_has_no_variance_to_explain(metric):
     row = figure(metric, [2.0], [2.0])
     assert math.isnan(row.value)
@@ -58,14 +60,41 @@ def test_adjusted_r2_needs_more_rows_than_features():
 @pytest.mark.parametrize(
     ("metric", "y", "f", "message"),
     [
-        ("msle", [0.0, 1.0, 2.0], [0.0, -2.0, -1.0], "the value of model 'm' above -1; got -2 at row 1, 2 such rows"),
-        ("rmsle", [-1.0, 1.0, 2.0], [0.0, 2.0, 1.0], "truth above -1; got -1 at row 0, 1 such row in"),
-        ("poisson_deviance", [0.0, 1.0, 2.0], [0.0, 2.0, 1.0], "the value of model 'm' above 0; got 0 at row 0"),
-        ("gamma_deviance", [1.0, 0.0, 2.0], [1.0, 2.0, 1.0], r"gamma_deviance needs truth above 0; got 0 at row 1"),
-        ("tweedie_deviance", [1.0, 1.0, -2.0], [1.0, 2.0, 1.0], "truth at least 0; got -2 at row 2"),
+        (
+            "msle",
+            [0.0, 1.0, 2.0],
+            [0.0, -2.0, -1.0],
+            "the value of model 'm' above -1; got -2 at row 1, 2 such rows",
+        ),
+        (
+            "rmsle",
+            [-1.0, 1.0, 2.0],
+            [0.0, 2.0, 1.0],
+            "truth above -1; got -1 at row 0, 1 such row in",
+        ),
+        (
+            "poisson_deviance",
+            [0.0, 1.0, 2.0],
+            [0.0, 2.0, 1.0],
+            "the value of model 'm' above 0; got 0 at row 0",
+        ),
+        (
+            "gamma_deviance",
+            [1.0, 0.0, 2.0],
+            [1.0, 2.0, 1.0],
+            r"gamma_deviance needs truth above 0; got 0 at row 1",
+        ),
+        (
+            "tweedie_deviance",
+            [1.0, 1.0, -2.0],
+            [1.0, 2.0, 1.0],
+            "truth at least 0; got -2 at row 2",
+        ),
     ],
 )
-def test_amounts_out_of_the_domain_are_refused_with_the_first_row_and_their_number(metric, y, f, message):
+def test_amounts_out_of_the_domain_are_refused_with_the_first_row_and_their_number(
+    metric, y, f, message
+):
     with pytest.raises(UnsupportedError, match=message):
         figure(metric, y, f)
 
@@ -80,7 +109,10 @@ def test_a_refused_amount_is_named_by_its_id():
     [
         ("huber(delta=0)", "delta of huber must be above 0"),
         ("pinball(alpha=1)", "alpha of pinball must be between 0 and 1"),
-        ("tweedie_deviance(power=0.5)", "power of tweedie_deviance must be 0 or below, or 1 or above"),
+        (
+            "tweedie_deviance(power=0.5)",
+            "power of tweedie_deviance must be 0 or below, or 1 or above",
+        ),
         ("d2_tweedie(power=-1)", "must not be below 0"),
         ("within_tolerance(absolute=-1)", "absolute of within_tolerance must be at least 0"),
         ("adjusted_r2(features=-1)", "features of adjusted_r2 must be at least 0"),
@@ -122,7 +154,11 @@ def test_replicates_of_the_median_are_the_medians_of_the_drawn_rows():
     assert found.tolist() == pytest.approx([np.median(np.repeat(size, t[cell])) for t in times])
 
 
-@given(tables(tasks=("regression",)), st.lists(st.integers(0, 100), max_size=4), st.integers(0, 2**32 - 1))
+@given(
+    tables(tasks=("regression",)),
+    st.lists(st.integers(0, 100), max_size=4),
+    st.integers(0, 2**32 - 1),
+)
 def test_comoments_of_any_split_and_of_any_drawn_cells_are_those_of_the_rows(p, cuts, seed):
     state = CoMoments()
     ends = [0, *sorted(c % (p.n + 1) for c in cuts), p.n]
@@ -152,7 +188,9 @@ def test_an_interval_is_judged_by_its_width_and_by_how_far_the_truth_lies_outsid
 
 def test_an_interval_may_be_a_matrix_or_two_named_columns():
     low, high = zip(*ENDS, strict=True)
-    named = Predictions.from_arrays([1.0, 5.0, 3.0], {"m.interval.high": high, "m.interval.low": low})
+    named = Predictions.from_arrays(
+        [1.0, 5.0, 3.0], {"m.interval.high": high, "m.interval.low": low}
+    )
     assert named == Predictions.from_arrays([1.0, 5.0, 3.0], {"m.interval": np.array(ENDS)})
     assert named.task == "regression"
 
@@ -160,8 +198,14 @@ def test_an_interval_may_be_a_matrix_or_two_named_columns():
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"m.interval": [[2.0, 0.0], [1.0, 4.0], [3.0, 3.0]]}, "from 2 to 0 at row 0 .1 such rows.; the low end comes"),
-        ({"m.interval.low": [0.0, 1.0, 3.0]}, "has low; name its two columns <model>.interval.low and"),
+        (
+            {"m.interval": [[2.0, 0.0], [1.0, 4.0], [3.0, 3.0]]},
+            "from 2 to 0 at row 0 .1 such rows.; the low end comes",
+        ),
+        (
+            {"m.interval.low": [0.0, 1.0, 3.0]},
+            "has low; name its two columns <model>.interval.low and",
+        ),
         ({"m.interval": [1.0, 2.0, 3.0]}, r"has shape \(3,\); expected \(n, 2\)"),
         ({"m.interval": [[0.0, 2.0], [1.0, math.inf], [3.0, 3.0]]}, "is inf at row 1"),
     ],
@@ -185,6 +229,8 @@ def test_intervals_are_read_back_as_they_were_written(tmp_path, suffix):
 def test_the_right_quantiles_score_better_than_wider_or_narrower_ones():
     y = np.random.default_rng(0).normal(size=4000)
     half = 1.6449  # 90 % of a normal
-    models = {f"m{f}.interval": np.tile([-f * half, f * half], (len(y), 1)) for f in (0.8, 1.0, 1.25)}
+    models = {
+        f"m{f}.interval": np.tile([-f * half, f * half], (len(y), 1)) for f in (0.8, 1.0, 1.25)
+    }
     found = compare(Predictions.from_arrays(y, models), "interval_score(level=0.9)")
     assert list(found.tied) == ["m1.0"]

@@ -63,7 +63,9 @@ def test_the_python_and_the_commands_of_the_page_on_deciding_run(tmp_path, monke
     for command in commands:
         with suppress(SystemExit):
             main(shlex.split(command)[1:])
-        assert not [line for line in capsys.readouterr().err.splitlines() if "check failed" not in line], command
+        assert not [
+            line for line in capsys.readouterr().err.splitlines() if "check failed" not in line
+        ], command
 
 
 def test_every_command_is_in_the_readme_and_every_command_of_the_readme_exists():
@@ -104,9 +106,16 @@ def generate():
 
 def test_the_committed_pages_are_what_the_generator_writes(generate):
     found = generate.pages()
-    if f"scikit-learn {'.'.join(sklearn.__version__.split('.')[:2])}:" not in (DOCS / "gaps.md").read_text():
+    if (
+        f"scikit-learn {'.'.join(sklearn.__version__.split('.')[:2])}:"
+        not in (DOCS / "gaps.md").read_text()
+    ):
         del found["gaps.md"]  # the gaps are those of one version
-    stale = [path for path, text in found.items() if not (DOCS / path).exists() or (DOCS / path).read_text() != text]
+    stale = [
+        path
+        for path, text in found.items()
+        if not (DOCS / path).exists() or (DOCS / path).read_text() != text
+    ]
     assert not stale, "run 'make docs' and commit the pages"
     assert {path.name for path in (DOCS / "metrics").glob("*.md")} == {
         Path(path).name for path in found if path.startswith("metrics/")
@@ -120,17 +129,23 @@ def test_every_metric_has_a_page_with_an_example_and_is_in_the_index(generate):
         assert f"]({name}.md)" in index, name
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize(
+    "path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS))
+)
 def test_the_examples_of_a_page_are_right(path, monkeypatch):
     METRICS.load()
     monkeypatch.setattr(METRICS, "_classes", dict(METRICS._classes))
     code = "\n".join(block for block in blocks(path.read_text(), "python") if ">>>" in block)
     examples = doctest.DocTestParser().get_doctest(code, {}, path.name, str(path), 0)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, verbose=False)
+    runner = doctest.DocTestRunner(
+        optionflags=doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS, verbose=False
+    )
     assert runner.run(examples).failed == 0
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS)))
+@pytest.mark.parametrize(
+    "path", sorted(DOCS.rglob("*.md")), ids=lambda path: str(path.relative_to(DOCS))
+)
 def test_the_links_of_a_page_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#:]+)\)", re.sub(r"`[^`]*`", "", path.read_text())):
         assert (path.parent / target).exists(), target
@@ -142,7 +157,8 @@ def test_what_scikit_learn_has_is_covered_or_listed_as_missing(generate):
     assert all(
         f"`{name}`" in text
         for name in sklearn.metrics.__all__
-        if name.endswith(("_score", "_loss", "_error")) and name not in sklearn.metrics.cluster.__all__
+        if name.endswith(("_score", "_loss", "_error"))
+        and name not in sklearn.metrics.cluster.__all__
     )
 
 

@@ -48,7 +48,16 @@ def test_each_log_is_read_by_its_reader_with_its_own_epochs(file, reader, length
 
 
 def test_every_reader_is_listed_by_name():
-    expected = {"boosting", "csv", "huggingface", "json", "keras_csv", "keras_json", "lightning", "skorch"}
+    expected = {
+        "boosting",
+        "csv",
+        "huggingface",
+        "json",
+        "keras_csv",
+        "keras_json",
+        "lightning",
+        "skorch",
+    }
     assert expected <= set(READERS.names())
 
 
@@ -146,7 +155,9 @@ def test_steps_number_the_axis_where_there_are_no_epochs(tmp_path):
 
 
 def test_appended_run_that_starts_again_replaces_the_older_one(tmp_path):
-    history = only(written(tmp_path, "epoch,loss,val_loss\n0,9,9\n1,8,8\nepoch,loss,val_loss\n0,3,3\n1,2,2\n"))
+    history = only(
+        written(tmp_path, "epoch,loss,val_loss\n0,9,9\n1,8,8\nepoch,loss,val_loss\n0,3,3\n1,2,2\n")
+    )
     assert history.find("val", "loss").values == (3, 2)
     assert history.restarts == (0,)
 
@@ -172,7 +183,11 @@ def test_test_split_stands_in_where_there_is_no_validation(tmp_path):
         ("[1, 2]", SchemaError, "a list of 2 values"),
         ('{"name": "x", "size": 3}', SchemaError, "keys 'name', 'size'"),
         ('{"val_loss": [0.5, "high"]}', SchemaError, "holds 'high' at row 2"),
-        ('{"train_loss": [1, 2, 3], "val_loss": [1, 2]}', SchemaError, "val_loss has 2 values for 3 epochs"),
+        (
+            '{"train_loss": [1, 2, 3], "val_loss": [1, 2]}',
+            SchemaError,
+            "val_loss has 2 values for 3 epochs",
+        ),
         ('{"log_history": []}', SchemaError, "no columns"),
     ],
 )

@@ -38,12 +38,18 @@ def table(n: int = 400, k: int = 3, models: int = 3, **more: Any) -> Predictions
     """Models of growing skill on the same rows."""
     y = np.random.default_rng(0).integers(0, k, n)
     given = {f"m{i}.proba": softmax(n, k, y, 1.5 + 0.4 * i, i + 1) for i in range(models)}
-    return Predictions.from_arrays([f"c{c}" for c in y], given, classes=[f"c{c}" for c in range(k)], **more)
+    return Predictions.from_arrays(
+        [f"c{c}" for c in y], given, classes=[f"c{c}" for c in range(k)], **more
+    )
 
 
 def history(name: str = "net") -> History:
     return History.from_lists(
-        train_loss=TRAIN, val_loss=VAL, val_accuracy=[1 - v / 2 for v in VAL], name=name, n_classes=10
+        train_loss=TRAIN,
+        val_loss=VAL,
+        val_accuracy=[1 - v / 2 for v in VAL],
+        name=name,
+        n_classes=10,
     )
 
 
@@ -88,7 +94,9 @@ def full() -> Report:
     fused = fuse(p.slice(0, 400), "weighted")
     test = p.slice(400, 800)
     test = test.append(fused.name, **fused.fitted.apply(test))
-    return report(fused.predictions, histories=[history()], fused=fused, test=test, title="Cats & dogs")
+    return report(
+        fused.predictions, histories=[history()], fused=fused, test=test, title="Cats & dogs"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +150,13 @@ def test_every_chart_has_a_title_a_description_and_a_table(page: Page):
 
 
 def test_verdict_advice_and_remedies_are_on_the_page(full: Report, page: Page):
-    said = [*full.verdict, *full.next, *full.diagnosis.runs[0].remedies, *full.comparison.notes, full.fused.note]
+    said = [
+        *full.verdict,
+        *full.next,
+        *full.diagnosis.runs[0].remedies,
+        *full.comparison.notes,
+        full.fused.note,
+    ]
     assert all(" ".join(sentence.split()) in page.text for sentence in said)
 
 
@@ -176,7 +190,9 @@ def test_the_tied_set_is_that_of_the_comparison(full: Report, page: Page):
 
 def test_the_baseline_is_the_last_row_and_marked(full: Report, text: str):
     assert full.ranked[-1].model == full.baseline == "baseline"
-    assert '<tr class="baseline"><th scope="row">baseline <span class="badge">baseline</span>' in text
+    assert (
+        '<tr class="baseline"><th scope="row">baseline <span class="badge">baseline</span>' in text
+    )
 
 
 def test_a_model_named_baseline_keeps_its_name():
@@ -209,7 +225,10 @@ def test_the_json_is_strict_and_holds_the_rows_of_the_evaluation(full: Report):
     assert len(rows) == len(full.evaluation.rows)
     names = ("evaluation", "comparison", "against_baseline", "diagnosis", "fusion")
     schemas = [held[part]["schema"].split("/")[0] for part in names]
-    assert schemas == [f"assay.{kind}" for kind in ("evaluation", "comparison", "comparison", "diagnosis", "fusion")]
+    assert schemas == [
+        f"assay.{kind}"
+        for kind in ("evaluation", "comparison", "comparison", "diagnosis", "fusion")
+    ]
     assert held["comparison"]["tied"] == list(full.tied)
     assert held["test"]["comparison"]["schema"] == "assay.comparison/1"
 
@@ -242,7 +261,9 @@ def test_a_held_out_table_is_reported_apart(full: Report):
 
 
 def test_models_to_rank_by_an_undefined_metric_are_shown_with_a_dash_and_the_reason():
-    p = Predictions.from_arrays(["a"] * 30, {"m": np.tile([0.7, 0.3], (30, 1))}, classes=["a", "b"], positive="b")
+    p = Predictions.from_arrays(
+        ["a"] * 30, {"m": np.tile([0.7, 0.3], (30, 1))}, classes=["a", "b"], positive="b"
+    )
     made = report(p, metric="roc_auc")
     assert made.comparison is None
     assert "roc_auc is undefined for every model" in made.verdict[0]
@@ -251,7 +272,9 @@ def test_models_to_rank_by_an_undefined_metric_are_shown_with_a_dash_and_the_rea
 
 
 def test_an_undefined_figure_is_null_in_the_json():
-    p = Predictions.from_arrays(["a"] * 30, {"m": np.tile([0.7, 0.3], (30, 1))}, classes=["a", "b"], positive="b")
+    p = Predictions.from_arrays(
+        ["a"] * 30, {"m": np.tile([0.7, 0.3], (30, 1))}, classes=["a", "b"], positive="b"
+    )
     rows = json.loads(report(p, metrics=["accuracy", "roc_auc"]).to_json())["evaluation"]["rows"]
     row = next(row for row in rows if (row["model"], row["metric"]) == ("m", "roc_auc"))
     assert (row["value"], row["note"]) == (None, "single_class")
@@ -291,7 +314,8 @@ def test_every_task_and_size_has_a_report(task: str, n: int):
 def test_models_that_give_labels_only_have_no_curves():
     y = ["a", "b", "c"] * 30
     ids = [
-        attributes.get("id") for tag, attributes in Page(report(Predictions.from_arrays(y, {"m": y})).to_html()).tags
+        attributes.get("id")
+        for tag, attributes in Page(report(Predictions.from_arrays(y, {"m": y})).to_html()).tags
     ]
     assert "errors" in ids
     assert "thresholds" not in ids
@@ -299,7 +323,9 @@ def test_models_that_give_labels_only_have_no_curves():
 
 
 def test_regression_shows_residuals_and_no_confusion():
-    ids = [a.get("id") for _, a in Page(report(random_table("regression", 1, n=200)).to_html()).tags]
+    ids = [
+        a.get("id") for _, a in Page(report(random_table("regression", 1, n=200)).to_html()).tags
+    ]
     assert "residuals" in ids
     assert "errors" not in ids
 
@@ -313,7 +339,9 @@ def test_one_model_is_reported_without_a_comparison_section():
 def test_thirty_models_are_named_in_the_table_and_not_in_the_verdict():
     y = np.random.default_rng(0).integers(0, 2, 120)
     said = np.where(np.arange(120) % 9 == 0, 1 - y, y)
-    made = report(Predictions.from_arrays(y, {f"m{i:02}": said for i in range(30)}), metric="accuracy")
+    made = report(
+        Predictions.from_arrays(y, {f"m{i:02}": said for i in range(30)}), metric="accuracy"
+    )
     assert "cannot be told apart from 29 others" in made.verdict[0]
     text = made.to_html()
     assert all(f"m{i:02}" in text for i in range(30))

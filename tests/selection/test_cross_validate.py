@@ -15,7 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from joblib import parallel_config
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, make_multilabel_classification
+from sklearn.datasets import (
+    load_breast_cancer,
+    load_diabetes,
+    load_iris,
+    make_multilabel_classification,
+)
 from sklearn.dummy import DummyRegressor
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -55,7 +60,10 @@ def validated(models, X, y, **options):
 
 def test_out_of_fold_probabilities_equal_those_of_scikit_learn():
     X, y = IRIS
-    model, cv = make_pipeline(StandardScaler(), LogisticRegression()), StratifiedKFold(4, shuffle=True, random_state=1)
+    model, cv = (
+        make_pipeline(StandardScaler(), LogisticRegression()),
+        StratifiedKFold(4, shuffle=True, random_state=1),
+    )
     p = validated({"lr": model}, X, y, cv=cv)
     expected = cross_val_predict(model, X, y, cv=cv, method="predict_proba")
     np.testing.assert_allclose(p.rows("lr").proba, expected, rtol=1e-12)
@@ -64,7 +72,9 @@ def test_out_of_fold_probabilities_equal_those_of_scikit_learn():
 def test_rows_keep_the_order_of_the_data_and_know_their_fold():
     X, y = IRIS
     cv = StratifiedKFold(5, shuffle=True, random_state=0)
-    p = validated({"knn": KNeighborsClassifier()}, X, y, cv=cv, id=[f"flower {i}" for i in range(150)])
+    p = validated(
+        {"knn": KNeighborsClassifier()}, X, y, cv=cv, id=[f"flower {i}" for i in range(150)]
+    )
     fold, _ = p.group("fold")
     assert [p.classes[c] for c in p.truth] == y.tolist()
     assert p.columns["id"][17].as_py() == "flower 17"
@@ -94,7 +104,10 @@ def test_rows_of_one_group_are_held_out_together_and_become_clusters():
 def test_rows_held_out_several_times_are_kept_apart_by_fold_and_joined_as_clusters():
     X, y = IRIS
     p = validated(
-        {"knn": KNeighborsClassifier()}, X, y, cv=RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0)
+        {"knn": KNeighborsClassifier()},
+        X,
+        y,
+        cv=RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=0),
     )
     assert p.n == 300
     assert len(p.group("fold")[1]) == 6
@@ -103,7 +116,10 @@ def test_rows_held_out_several_times_are_kept_apart_by_fold_and_joined_as_cluste
 
 def test_splits_may_be_masks():
     first = np.arange(150) % 2 == 0
-    masks, places = [(first, ~first), (~first, first)], [np.flatnonzero(side) for side in (first, ~first)]
+    masks, places = (
+        [(first, ~first), (~first, first)],
+        [np.flatnonzero(side) for side in (first, ~first)],
+    )
     models = {"nb": GaussianNB()}
     assert validated(models, *IRIS, cv=masks) == validated(models, *IRIS, cv=[places, places[::-1]])
 
@@ -114,9 +130,18 @@ ALL = np.arange(150)
 @pytest.mark.parametrize(
     ("cv", "message"),
     [
-        ([(ALL[:100], ALL[90:]), (ALL[50:], ALL[:50])], "fold 0 holds out 10 rows that it also trains on, row 90"),
-        ([(ALL[:100], ALL[100:] + 1), (ALL[50:], ALL[:50])], r"fold 0 must hold .* positions from 0 to 149 or a mask"),
-        ([(ALL[:100], []), (ALL[50:], ALL[:50])], "fold 0 must hold rows to train on and rows to test"),
+        (
+            [(ALL[:100], ALL[90:]), (ALL[50:], ALL[:50])],
+            "fold 0 holds out 10 rows that it also trains on, row 90",
+        ),
+        (
+            [(ALL[:100], ALL[100:] + 1), (ALL[50:], ALL[:50])],
+            r"fold 0 must hold .* positions from 0 to 149 or a mask",
+        ),
+        (
+            [(ALL[:100], []), (ALL[50:], ALL[:50])],
+            "fold 0 must hold rows to train on and rows to test",
+        ),
         ([(ALL[:100], ALL[:50] < 9), (ALL[50:], ALL[:50])], "fold 0 must hold"),
         (KFold, r"cv must be a number of folds, a scikit-learn splitter such as KFold\(5\)"),
         ("5", "cv must be a number of folds"),
@@ -139,7 +164,13 @@ def test_a_splitter_of_ordered_rows_leaves_out_the_first_ones():
 def test_text_labels_and_string_classes_are_kept():
     X, y = load_breast_cancer(return_X_y=True)
     names = np.where(y == 1, "benign", "malignant")
-    p = validated({"lr": make_pipeline(StandardScaler(), LogisticRegression())}, X, names, cv=3, positive="malignant")
+    p = validated(
+        {"lr": make_pipeline(StandardScaler(), LogisticRegression())},
+        X,
+        names,
+        cv=3,
+        positive="malignant",
+    )
     assert p.classes == ("benign", "malignant")
     assert evaluate(p, "recall").value > 0.9
 
@@ -162,7 +193,10 @@ def test_an_estimator_without_probabilities_gives_its_margin_as_a_score_of_the_p
 
 def test_multilabel_probabilities_of_each_label_are_collected():
     X, y = make_multilabel_classification(120, n_classes=3, random_state=0)
-    models = {"rf": RandomForestClassifier(20, random_state=0), "lr": MultiOutputClassifier(LogisticRegression())}
+    models = {
+        "rf": RandomForestClassifier(20, random_state=0),
+        "lr": MultiOutputClassifier(LogisticRegression()),
+    }
     p = validated(models, X, y, cv=3)
     assert p.task == "multilabel"
     assert p.rows("rf").proba.shape == (120, 3)
@@ -172,7 +206,9 @@ def test_multilabel_probabilities_of_each_label_are_collected():
 def test_weights_reach_estimators_that_take_them_and_the_table():
     X, y = load_diabetes(return_X_y=True)
     weight = np.where(np.arange(442) < 221, 1.0, 1e-6)
-    plain, weighted = (validated({"ols": LinearRegression()}, X, y, cv=3, weight=w) for w in (None, weight))
+    plain, weighted = (
+        validated({"ols": LinearRegression()}, X, y, cv=3, weight=w) for w in (None, weight)
+    )
     assert not np.allclose(plain.rows("ols").value, weighted.rows("ols").value)
     np.testing.assert_array_equal(weighted.weight, weight)
 
@@ -194,7 +230,9 @@ class Broken(ClassifierMixin, BaseEstimator):
 
 
 def test_a_model_that_fails_is_named_with_its_fold_and_the_reason():
-    with pytest.raises(FitError, match=r"model 'bad' failed to fit in fold \d: RuntimeError: out of luck$"):
+    with pytest.raises(
+        FitError, match=r"model 'bad' failed to fit in fold \d: RuntimeError: out of luck$"
+    ):
         validated({"bad": Broken()}, *IRIS)
 
 
@@ -216,7 +254,10 @@ def test_bad_input_is_one_clear_error(change, message):
 
 def test_collect_puts_fitted_models_into_one_table():
     X, y = IRIS
-    models = {"knn": KNeighborsClassifier().fit(X, y), "rf": RandomForestClassifier(5, random_state=0).fit(X, y)}
+    models = {
+        "knn": KNeighborsClassifier().fit(X, y),
+        "rf": RandomForestClassifier(5, random_state=0).fit(X, y),
+    }
     p = collect(models, X, y, split=["train"] * 150)
     assert p.models == ["knn", "rf"]
     np.testing.assert_array_equal(p.rows("rf").proba, models["rf"].predict_proba(X))
@@ -263,17 +304,23 @@ def log(tmp_path):
 def test_a_second_run_with_a_store_fits_nothing_and_gives_the_same_table(tmp_path, log):
     models = {"a": Counted(str(log)), "rf": RandomForestClassifier(5, random_state=0)}
     plain, first, second = (
-        validated(models, *IRIS, cv=4, store=store) for store in (None, tmp_path / "s", tmp_path / "s")
+        validated(models, *IRIS, cv=4, store=store)
+        for store in (None, tmp_path / "s", tmp_path / "s")
     )
     assert fits(log) == 8
     for table in (first, second):
-        assert write(table, tmp_path / "b.parquet").read_bytes() == write(plain, tmp_path / "a.parquet").read_bytes()
+        assert (
+            write(table, tmp_path / "b.parquet").read_bytes()
+            == write(plain, tmp_path / "a.parquet").read_bytes()
+        )
 
 
 @pytest.mark.parametrize("y", [IRIS[1], np.array(["ant", "bee", "cat"])[IRIS[1]], IRIS[1] == 1])
 def test_labels_of_every_kind_come_back_from_the_store_as_they_were(tmp_path, y):
     models = {"knn": KNeighborsClassifier(), "svc": LinearSVC()}
-    plain, _, kept = (validated(models, *(IRIS[0], y), cv=3, store=s) for s in (None, tmp_path, tmp_path))
+    plain, _, kept = (
+        validated(models, *(IRIS[0], y), cv=3, store=s) for s in (None, tmp_path, tmp_path)
+    )
     assert plain == kept
 
 
@@ -283,7 +330,9 @@ def test_multilabel_and_regression_come_back_from_the_store_as_they_were(tmp_pat
         (RandomForestClassifier(3, random_state=0), X, y),
         (LinearRegression(), *load_diabetes(return_X_y=True)),
     ):
-        plain, _, kept = (validated({"m": model}, *data, cv=3, store=s) for s in (None, tmp_path, tmp_path))
+        plain, _, kept = (
+            validated({"m": model}, *data, cv=3, store=s) for s in (None, tmp_path, tmp_path)
+        )
         assert plain == kept
 
 
@@ -298,7 +347,9 @@ def test_a_changed_model_is_computed_again_and_the_others_are_not(tmp_path, log)
 
 def test_a_renamed_or_reordered_model_is_not_computed_again(tmp_path, log):
     validated({"a": Counted(str(log), 0), "b": Counted(str(log), 1)}, *IRIS, cv=3, store=tmp_path)
-    again = validated({"z": Counted(str(log), 1), "a": Counted(str(log), 0)}, *IRIS, cv=3, store=tmp_path)
+    again = validated(
+        {"z": Counted(str(log), 1), "a": Counted(str(log), 0)}, *IRIS, cv=3, store=tmp_path
+    )
     assert fits(log) == 6
     assert again.models == ["z", "a"]
 
@@ -324,7 +375,9 @@ def test_another_seed_weight_or_class_list_uses_no_stale_part(tmp_path, log):
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing", "sequential"])
-def test_every_backend_of_joblib_gives_the_same_table_and_keeps_parts_as_they_finish(tmp_path, backend):
+def test_every_backend_of_joblib_gives_the_same_table_and_keeps_parts_as_they_finish(
+    tmp_path, backend
+):
     models = {"nb": GaussianNB(), "knn": KNeighborsClassifier()}
     with parallel_config(backend=backend, n_jobs=2):
         found = validated(models, *IRIS, cv=3, n_jobs=None, store=tmp_path)
@@ -364,13 +417,20 @@ write(cross_validate(models, *load_iris(return_X_y=True), cv=5, store={store!r},
 
 
 def run(log, store, out):
-    told = {"estimator": inspect.getsource(Counted), "log": str(log), "store": str(store), "out": str(out)}
+    told = {
+        "estimator": inspect.getsource(Counted),
+        "log": str(log),
+        "store": str(store),
+        "out": str(out),
+    }
     script = log.with_name("run.py")
     script.write_text(RUN.format(**told))
     return subprocess.Popen([sys.executable, str(script)], start_new_session=True)
 
 
-def test_a_run_killed_in_the_middle_computes_only_what_is_missing_and_gives_the_same_bytes(tmp_path, log):
+def test_a_run_killed_in_the_middle_computes_only_what_is_missing_and_gives_the_same_bytes(
+    tmp_path, log
+):
     store, out = tmp_path / "store", tmp_path / "p.parquet"
     killed = run(log, store, out)
     deadline = time.monotonic() + 120
@@ -393,7 +453,9 @@ def test_timings_of_a_run_have_a_row_for_each_model_and_fold(tmp_path, log):
     for _ in range(2):
         validated(models, *IRIS, cv=3, store=tmp_path)
         found = timings(tmp_path)
-        assert [(r.model, r.fold, r.rows) for r in found.rows] == [(m, f, 50) for m in models for f in range(3)]
+        assert [(r.model, r.fold, r.rows) for r in found.rows] == [
+            (m, f, 50) for m in models for f in range(3)
+        ]
         assert found.fit["slow"] >= 0.05
         assert found.predict["knn"] > 0
     assert json.loads(found.to_json())["schema"] == "assay.timings/1"
@@ -424,7 +486,13 @@ def test_nested_cross_validation_equals_that_of_scikit_learn():
     X, y = IRIS
     cv, within = (StratifiedKFold(3, shuffle=True, random_state=s) for s in (0, 1))
     grid = {"n_neighbors": [1, 5, 25]}
-    p = validated({"knn": (KNeighborsClassifier(), grid), "nb": KNeighborsClassifier()}, X, y, cv=cv, inner=within)
+    p = validated(
+        {"knn": (KNeighborsClassifier(), grid), "nb": KNeighborsClassifier()},
+        X,
+        y,
+        cv=cv,
+        inner=within,
+    )
     search = GridSearchCV(KNeighborsClassifier(), grid, cv=within)
     expected = cross_val_predict(search, X, y, cv=cv, method="predict_proba")
     np.testing.assert_allclose(p.rows("knn").proba, expected)
@@ -436,11 +504,14 @@ def test_an_inner_search_aims_at_the_metric_it_is_given():
     X, y = load_diabetes(return_X_y=True)
     grid = {"strategy": ["mean", "median"]}
     chose = {
-        metric: validated({"d": (DummyRegressor(), grid)}, X, y, cv=3, inner=3, inner_metric=metric).notes[0]
+        metric: validated(
+            {"d": (DummyRegressor(), grid)}, X, y, cv=3, inner=3, inner_metric=metric
+        ).notes[0]
         for metric in ("mse", "mae")
     }
     assert chose == {
-        m: f"d: the inner search chose strategy={s} in 3 folds." for m, s in (("mse", "mean"), ("mae", "median"))
+        m: f"d: the inner search chose strategy={s} in 3 folds."
+        for m, s in (("mse", "mean"), ("mae", "median"))
     }
 
 
@@ -456,7 +527,9 @@ def test_an_inner_search_keeps_groups_together():
                 yield train, test
 
     grid = {"n_neighbors": [1, 5]}
-    validated({"knn": (KNeighborsClassifier(), grid)}, X, y, cv=3, groups=groups, inner=Watch(3), n_jobs=1)
+    validated(
+        {"knn": (KNeighborsClassifier(), grid)}, X, y, cv=3, groups=groups, inner=Watch(3), n_jobs=1
+    )
     assert len(seen) == 9
     assert not any(seen)
 
@@ -468,7 +541,10 @@ def test_an_inner_search_keeps_groups_together():
             {"models": {"a": (KNeighborsClassifier(), {"n_neighbors": [1]})}},
             "no inner folds to choose on; give inner=3",
         ),
-        ({"models": {"a": (KNeighborsClassifier(),)}, "inner": 3}, "expected \\(estimator, grid\\)"),
+        (
+            {"models": {"a": (KNeighborsClassifier(),)}, "inner": 3},
+            "expected \\(estimator, grid\\)",
+        ),
         ({"on_error": "ignore"}, "on_error must be 'raise' or 'skip'"),
         ({"models": {"a": FunctionTransformer}, "store": "x"}, "no adapter knows"),
     ],
@@ -494,7 +570,9 @@ def test_every_beginning_of_a_deal_is_like_the_whole(n, k, grouped, seed):
         assert (np.diff(groups[order]) != 0).sum() == len(np.unique(groups)) - 1
     else:
         for stop in range(len(np.unique(y)), n):
-            share = np.bincount(y[order[:stop]], minlength=k) - stop * np.bincount(y, minlength=k) / n
+            share = (
+                np.bincount(y[order[:stop]], minlength=k) - stop * np.bincount(y, minlength=k) / n
+            )
             assert np.abs(share).max() <= k
 
 
@@ -527,4 +605,6 @@ def test_fingerprints_tell_apart_what_differs():
     found = [fingerprint(thing) for thing in things]
     assert len(set(found)) == len(things)
     assert fingerprint("ab", "c") != fingerprint("a", "bc")
-    assert fingerprint(RandomForestClassifier(n_jobs=1)) == fingerprint(RandomForestClassifier(n_jobs=2, verbose=1))
+    assert fingerprint(RandomForestClassifier(n_jobs=1)) == fingerprint(
+        RandomForestClassifier(n_jobs=2, verbose=1)
+    )

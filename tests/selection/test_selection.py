@@ -83,7 +83,9 @@ def test_equally_good_models_are_seldom_dropped():
             def predict(self, X):
                 return (X[:, self.features] > 0).astype(int)
 
-        found = race({f"m{k}": One(k) for k in range(4)}, X, y, metric="accuracy", n_jobs=1, seed=seed)
+        found = race(
+            {f"m{k}": One(k) for k in range(4)}, X, y, metric="accuracy", n_jobs=1, seed=seed
+        )
         dropped.append(len(found.survivors) < 4)
     assert np.mean(dropped) <= 0.06 + 2 * math.sqrt(0.06 * 0.94 / 40)
 
@@ -170,14 +172,25 @@ def test_halving_ends_with_the_best_model_and_less_work():
 
 def test_halving_follows_the_direction_of_the_metric():
     X, y = load_iris(return_X_y=True)
-    models = {"none": DummyClassifier(), "nb": GaussianNB(), "stump": DecisionTreeClassifier(max_depth=1)}
+    models = {
+        "none": DummyClassifier(),
+        "nb": GaussianNB(),
+        "stump": DecisionTreeClassifier(max_depth=1),
+    }
     assert halve(models, X, y, metric="log_loss", minimum=50).best == "nb"
 
 
 def test_halving_takes_whole_groups_and_the_given_minimum():
     X, y = load_breast_cancer(return_X_y=True)
     groups = np.arange(569) // 4
-    found = halve({"nb": GaussianNB(), "none": DummyClassifier()}, X, y, groups=groups, minimum=60, metric="accuracy")
+    found = halve(
+        {"nb": GaussianNB(), "none": DummyClassifier()},
+        X,
+        y,
+        groups=groups,
+        minimum=60,
+        metric="accuracy",
+    )
     assert {row.rung: row.rows for row in found.rows} == {0: 64, 1: 190, 2: 569}
     assert found.best == "nb"
 
@@ -192,7 +205,9 @@ def test_one_model_is_run_on_all_rows():
 def tied_table(fold=None):
     y, row = np.arange(400) % 2, np.arange(400)
     wrong = {"big": row % 10 == 0, "small": row % 9 == 1, "poor": row % 3 == 0}
-    return Predictions.from_arrays(y, {name: np.where(w, 1 - y, y) for name, w in wrong.items()}, fold=fold)
+    return Predictions.from_arrays(
+        y, {name: np.where(w, 1 - y, y) for name, w in wrong.items()}, fold=fold
+    )
 
 
 COST = {"big": 10.0, "small": 2.0, "poor": 1.0}
@@ -215,7 +230,10 @@ def test_the_cheaper_of_two_tied_models_is_chosen_and_a_cheap_poor_one_is_not(fo
 def test_the_paired_error_is_that_of_the_comparison():
     p = tied_table()
     (pair,) = compare(p.select(["big", "poor"]), "accuracy").pairs
-    found = {row.model: row for row in one_standard_error(p.select(["big", "poor"]), "accuracy", cost=COST).rows}
+    found = {
+        row.model: row
+        for row in one_standard_error(p.select(["big", "poor"]), "accuracy", cost=COST).rows
+    }
     assert found["poor"].error == pytest.approx((pair.high - pair.low) / 2 / 1.96, rel=1e-3)
     assert found["poor"].behind == pytest.approx(pair.difference)
 
@@ -226,12 +244,17 @@ def test_an_evaluation_gives_the_rule_as_it_was_first_stated():
     row = e.get(found.best, "accuracy")
     assert [r.error for r in found.rows] == pytest.approx([(row.high - row.low) / 2 / 1.959964] * 3)
     with pytest.raises(UnsupportedError, match="no intervals"):
-        one_standard_error(evaluate(tied_table(), "accuracy", intervals=False), "accuracy", cost=COST)
+        one_standard_error(
+            evaluate(tied_table(), "accuracy", intervals=False), "accuracy", cost=COST
+        )
 
 
 def test_measured_prediction_times_are_a_cost(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
-    models = {"knn": make_pipeline(StandardScaler(), KNeighborsClassifier()), "none": DummyClassifier()}
+    models = {
+        "knn": make_pipeline(StandardScaler(), KNeighborsClassifier()),
+        "none": DummyClassifier(),
+    }
     p = cross_validate(models, X, y, store=tmp_path, progress=False)
     found = one_standard_error(p, "accuracy", cost=timings(tmp_path))
     assert found.chosen == "knn"
@@ -284,17 +307,27 @@ def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
 
 def test_more_rows_still_pay_where_the_curve_is_steep():
     y = np.random.default_rng(0).normal(size=4000)
-    options = {"metric": "mse", "sizes": [2, 4, 8, 16], "cv": ShuffleSplit(300, test_size=0.5, random_state=0)}
+    options = {
+        "metric": "mse",
+        "sizes": [2, 4, 8, 16],
+        "cv": ShuffleSplit(300, test_size=0.5, random_state=0),
+    }
     for worth, status, known in ((0.005, "pays", True), (0.0005, "pays", False)):
-        (outlook,) = learning_curve(DummyRegressor(), np.zeros((4000, 1)), y, worth=worth, **options).outlook
+        (outlook,) = learning_curve(
+            DummyRegressor(), np.zeros((4000, 1)), y, worth=worth, **options
+        ).outlook
         assert outlook.status == status
         assert math.isnan(outlook.rows) != known
-        assert "extrapolated" in outlook.told(16) or "more than 10 times the 16 rows" in outlook.told(16)
+        assert "extrapolated" in outlook.told(
+            16
+        ) or "more than 10 times the 16 rows" in outlook.told(16)
 
 
 def test_a_model_that_learns_nothing_has_an_unknown_outlook():
     X, y = load_iris(return_X_y=True)
-    found = learning_curve({"none": DummyClassifier(strategy="uniform", random_state=0)}, X, y, metric="accuracy")
+    found = learning_curve(
+        {"none": DummyClassifier(strategy="uniform", random_state=0)}, X, y, metric="accuracy"
+    )
     assert found.outlook[0].status == "unknown"
     assert "unknown whether more rows pay" in repr(found)
     assert json.loads(found.to_json())["outlook"][0]["rows"] is None
@@ -321,7 +354,10 @@ def test_sizes_beyond_the_training_side_are_refused():
 def rising(*values):
     """The rows of a model whose figures at 50, 100, 200 ... training rows these are."""
     gains = np.diff(values, prepend=np.nan)
-    return [LearningRow("m", 50 * 2**i, v, v, v, g, g, g) for i, (v, g) in enumerate(zip(values, gains, strict=True))]
+    return [
+        LearningRow("m", 50 * 2**i, v, v, v, g, g, g)
+        for i, (v, g) in enumerate(zip(values, gains, strict=True))
+    ]
 
 
 def test_more_rows_are_not_promised_to_pay_where_the_last_ones_did_not():
@@ -334,5 +370,11 @@ def test_more_rows_are_not_promised_to_pay_where_the_last_ones_did_not():
 
 def test_an_outlook_says_each_of_its_kinds():
     curve = PowerLaw(0.1, 1.0, 1.0, 0.99)
-    assert Outlook("m", "enough", 1234.0, curve).told(2000) == "m: more rows stopped paying at about 1,200."
-    assert Outlook("m", "pays", 5000.0, curve).told(2000) == "m: more rows still pay, up to about 5,000 (extrapolated)."
+    assert (
+        Outlook("m", "enough", 1234.0, curve).told(2000)
+        == "m: more rows stopped paying at about 1,200."
+    )
+    assert (
+        Outlook("m", "pays", 5000.0, curve).told(2000)
+        == "m: more rows still pay, up to about 5,000 (extrapolated)."
+    )

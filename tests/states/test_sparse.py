@@ -12,7 +12,15 @@ from assay.states import sparse
 from assay.states.sparse import SparseTable
 from assay.table.predictions import Predictions
 
-METRICS = ["accuracy", "f1", "f1(average=weighted)", "mcc", "cohen_kappa(weights=linear)", "confusion_matrix", "recall"]
+METRICS = [
+    "accuracy",
+    "f1",
+    "f1(average=weighted)",
+    "mcc",
+    "cohen_kappa(weights=linear)",
+    "confusion_matrix",
+    "recall",
+]
 
 
 def table(k: int = 12, weighted: bool = False, n: int = 400) -> Predictions:
@@ -20,7 +28,9 @@ def table(k: int = 12, weighted: bool = False, n: int = 400) -> Predictions:
     y, said = rng.integers(0, k, (2, n))
     weight = rng.gamma(1.0, size=n) if weighted else None
     groups = {"site": rng.choice(["a", "b", "c"], n)}
-    return Predictions.from_arrays(y, {"m": np.where(rng.random(n) < 0.5, y, said)}, weight=weight, groups=groups)
+    return Predictions.from_arrays(
+        y, {"m": np.where(rng.random(n) < 0.5, y, said)}, weight=weight, groups=groups
+    )
 
 
 def figures(p: Predictions, **options: object) -> list[float]:
@@ -56,7 +66,14 @@ def test_intervals_of_ten_thousand_classes_need_no_whole_table():
 
 
 def test_a_sparse_table_reads_as_a_whole_one():
-    pairs = SparseTable(3, 2, np.array([0, 2, 2]), np.array([1, 2, 2]), np.array([1, 0, 0]), np.array([0.5, 1.0, 2.0]))
+    pairs = SparseTable(
+        3,
+        2,
+        np.array([0, 2, 2]),
+        np.array([1, 2, 2]),
+        np.array([1, 0, 0]),
+        np.array([0.5, 1.0, 2.0]),
+    )
     whole = np.asarray(pairs)
     assert whole[0].tolist() == [[0, 0, 0], [0, 0, 0], [0, 0, 3]]
     assert whole[1].tolist() == [[0, 0.5, 0], [0, 0, 0], [0, 0, 0]]
@@ -65,6 +82,10 @@ def test_a_sparse_table_reads_as_a_whole_one():
 
 
 def test_clusters_of_very_many_classes_are_refused_with_a_remedy():
-    p = Predictions.from_arrays(range(2000), {"m": list(range(2000))}, cluster=[i // 20 for i in range(2000)])
-    with pytest.raises(assay.errors.UnsupportedError, match="2000 classes cannot be resampled by clusters"):
+    p = Predictions.from_arrays(
+        range(2000), {"m": list(range(2000))}, cluster=[i // 20 for i in range(2000)]
+    )
+    with pytest.raises(
+        assay.errors.UnsupportedError, match="2000 classes cannot be resampled by clusters"
+    ):
         assay.evaluate(p, "f1")

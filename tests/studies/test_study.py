@@ -51,7 +51,10 @@ params = { max_depth = 3 }
 def folder(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     named = np.array(["well", "ill"])[y]
-    lines = ["a,b,c,note,diagnosis", *(f"{a},{b},{c},x,{n}" for (a, b, c), n in zip(X[:, :3], named, strict=True))]
+    lines = [
+        "a,b,c,note,diagnosis",
+        *(f"{a},{b},{c},x,{n}" for (a, b, c), n in zip(X[:, :3], named, strict=True)),
+    ]
     (tmp_path / "cells.csv").write_text("\n".join(lines) + "\n")
     return tmp_path
 
@@ -83,7 +86,11 @@ def test_each_step_is_said(folder):
     (folder / "s.toml").write_text(STUDY)
     run_study(folder / "s.toml", output=folder / "elsewhere", say=said.append, progress=False)
     assert said[0] == f"cross-validating lr, tree on 569 rows, into {folder / 'elsewhere'}"
-    assert said[1:] == ["fusing: mean", "fusing: greedy", "evaluating, comparing, and writing the report"]
+    assert said[1:] == [
+        "fusing: mean",
+        "fusing: greedy",
+        "evaluating, comparing, and writing the report",
+    ]
     assert not (folder / "s").exists()
 
 
@@ -93,7 +100,9 @@ def test_a_study_run_twice_gives_the_same_bytes_and_fits_nothing_again(folder):
     parts = {p: p.stat().st_mtime_ns for p in (folder / "study" / "parts").glob("*.parquet")}
     study(folder)
     assert (folder / "study" / "predictions.parquet").read_bytes() == table
-    assert {p: p.stat().st_mtime_ns for p in (folder / "study" / "parts").glob("*.parquet")} == parts
+    assert {
+        p: p.stat().st_mtime_ns for p in (folder / "study" / "parts").glob("*.parquet")
+    } == parts
     assert len(parts) == 8
 
 
@@ -113,9 +122,15 @@ def written(folder, text):
 
 
 def test_a_grid_is_searched_by_the_metric_to_compare_by(folder):
-    text = STUDY + "grid = { min_samples_leaf = [1, 20] }\n[models.lr.grid]\nC = [0.1, 1.0]\n[inner]\nfolds = 2\n"
+    text = (
+        STUDY
+        + "grid = { min_samples_leaf = [1, 20] }\n[models.lr.grid]\nC = [0.1, 1.0]\n[inner]\nfolds = 2\n"
+    )
     found = study(folder, text.replace('fusions = ["mean", "greedy"]\n', ""))
-    assert [note.split(" chose ")[0] for note in found.notes] == ["lr: the inner search", "tree: the inner search"]
+    assert [note.split(" chose ")[0] for note in found.notes] == [
+        "lr: the inner search",
+        "tree: the inner search",
+    ]
     assert "model__C=" in found.notes[0]
     assert "min_samples_leaf=" in found.notes[1]
     assert found.fused == ()
@@ -132,15 +147,18 @@ def test_a_model_that_fails_is_a_row_with_the_error_in_every_result(folder):
         assert [row["metric"] for row in of_bad] == ["accuracy", "roc_auc"]
         assert all("InvalidParameterError" in row["note"] for row in of_bad)
         assert all(row["n"] == 0 for row in of_bad)
-    assert "failed to fit in fold 0: InvalidParameterError" in (folder / "study" / "report.html").read_text()
+    assert (
+        "failed to fit in fold 0: InvalidParameterError"
+        in (folder / "study" / "report.html").read_text()
+    )
     (line,) = [line for line in repr(found.report).splitlines() if line.strip().startswith("bad")]
     assert "-  (model 'bad' failed" in line
     failed = [row for row in timings(folder / "study" / "parts").rows if row.model == "bad"]
     assert [row.fold for row in failed] == [0, 1, 2, 3]
     assert all("InvalidParameterError" in row.error and np.isnan(row.fit_seconds) for row in failed)
-    assert [line.split()[:2] for line in repr(found.timings).splitlines() if line.startswith("bad")] == [
-        ["bad", "failed"]
-    ]
+    assert [
+        line.split()[:2] for line in repr(found.timings).splitlines() if line.startswith("bad")
+    ] == [["bad", "failed"]]
     assert found.timings.chart()
 
 
@@ -160,19 +178,28 @@ def test_a_fusion_that_cannot_be_made_is_left_out_and_said(folder):
     found = study(folder, text.replace('["mean", "greedy"]', '["mean"]'))
     assert found.fused == ()
     assert found.predictions.models == ["lr", "tree", "svc"]
-    assert any(note.startswith("fused_mean is left out: model 'svc' gives only label, score") for note in found.notes)
+    assert any(
+        note.startswith("fused_mean is left out: model 'svc' gives only label, score")
+        for note in found.notes
+    )
     with pytest.raises(AssayError, match=r"study.toml: fusions: model 'svc' gives only"):
         study(folder, 'on_error = "raise"\n' + text)
 
 
 def test_a_race_drops_the_poor_says_when_and_resumes(folder):
-    text = STUDY.replace("folds = 4", 'class = "RepeatedStratifiedKFold"\nparams = { n_splits = 5, n_repeats = 2 }')
+    text = STUDY.replace(
+        "folds = 4", 'class = "RepeatedStratifiedKFold"\nparams = { n_splits = 5, n_repeats = 2 }'
+    )
     text += '[models.lazy]\nclass = "sklearn.dummy.DummyClassifier"\n[race]\nminimum = 4\n' + BAD
     found = study(folder, text)
     assert found.race is not None
     assert "lazy" not in found.race.survivors
     assert found.predictions.models[: len(found.race.survivors)] == list(found.race.survivors)
-    (row,) = [row for row in found.report.records if row["model"] == "lazy" and row["metric"] == "accuracy"]
+    (row,) = [
+        row
+        for row in found.report.records
+        if row["model"] == "lazy" and row["metric"] == "accuracy"
+    ]
     assert row["note"].startswith("dropped from the race after 4 folds")
     assert "failed" in next(r["note"] for r in found.report.records if r["model"] == "bad")
     assert found.timings.models == ["lr", "tree", "lazy"]
@@ -186,7 +213,9 @@ def test_a_race_drops_the_poor_says_when_and_resumes(folder):
 
 def test_what_to_compare_and_which_advice_to_leave_out_are_said_in_the_file(folder):
     options = 'equivalence = 0.05\ncorrection = "benjamini_hochberg"\nignore = ["A003", "A006"]\n'
-    found = study(folder, options + STUDY.replace('["accuracy", "roc_auc"]', '["accuracy", "log_loss"]'))
+    found = study(
+        folder, options + STUDY.replace('["accuracy", "roc_auc"]', '["accuracy", "log_loss"]')
+    )
     told = found.report.comparison
     assert (told.equivalence, told.correction, told.unit) == (0.05, "benjamini_hochberg", "folds")
     assert told.pairs[0].p_equal is not None
@@ -197,7 +226,9 @@ def test_a_model_that_fails_is_left_out_and_said(folder):
     text = STUDY + BAD
     found = study(folder, text)
     assert "bad" not in found.predictions.models
-    assert found.notes[0].startswith("bad is left out: model 'bad' failed to fit in fold 0: InvalidParameterError")
+    assert found.notes[0].startswith(
+        "bad is left out: model 'bad' failed to fit in fold 0: InvalidParameterError"
+    )
     with pytest.raises(AssayError, match="model 'bad' failed to fit in fold"):
         study(folder, 'on_error = "raise"\n' + text)
 
@@ -244,9 +275,14 @@ transformers = [
 
 def test_groups_weights_and_ids_are_columns_of_the_file(folder):
     rows = (folder / "cells.csv").read_text().splitlines()
-    more = [f"{rows[0]},who,w,key", *(f"{r},p{i // 3},{1 + i % 2},k{i}" for i, r in enumerate(rows[1:]))]
+    more = [
+        f"{rows[0]},who,w,key",
+        *(f"{r},p{i // 3},{1 + i % 2},k{i}" for i, r in enumerate(rows[1:])),
+    ]
     (folder / "cells.csv").write_text("\n".join(more) + "\n")
-    text = STUDY.replace('drop = ["note"]', 'drop = ["note"]\ngroups = "who"\nweight = "w"\nid = "key"')
+    text = STUDY.replace(
+        'drop = ["note"]', 'drop = ["note"]\ngroups = "who"\nweight = "w"\nid = "key"'
+    )
     found = study(folder, text).predictions
     assert {"cluster", "fold", "id"} <= set(found.columns)
     assert set(found.weight) == {1.0, 2.0}
@@ -267,11 +303,15 @@ class Slow(DecisionTreeClassifier):
 def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     log = folder / "fits.txt"
     (folder / "slow_model.py").write_text(SLOW.format(log=str(log)))
-    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace("folds = 4", "folds = 8")
+    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace(
+        "folds = 4", "folds = 8"
+    )
     text = "n_jobs = 2\n" + text
     path = written(folder, text)
     script = f"from assay.study import run_study; run_study({str(path)!r})"
-    killed = subprocess.Popen([sys.executable, "-c", script], start_new_session=True, stdout=subprocess.DEVNULL)
+    killed = subprocess.Popen(
+        [sys.executable, "-c", script], start_new_session=True, stdout=subprocess.DEVNULL
+    )
     deadline = time.monotonic() + 120
     while (len(log.read_text().split()) if log.exists() else 0) < 2 and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -293,7 +333,9 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
 def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folder):
     log = folder / "fits.txt"
     (folder / "slow_model.py").write_text(SLOW.format(log=str(log)))
-    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace("folds = 4", "folds = 8")
+    text = STUDY.replace("sklearn.tree.DecisionTreeClassifier", "slow_model:Slow").replace(
+        "folds = 4", "folds = 8"
+    )
     path, out = written(folder, "n_jobs = 2\n" + text), folder / "cut"
     command = [sys.executable, "-m", "assay", "validate", str(path), "-o", str(out)]
     rng, kills = np.random.default_rng(0), 0
@@ -309,9 +351,15 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
     log.unlink(missing_ok=True)
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     # 8 of the slow model's parts and 8 of the other's; those that are there are not fitted again.
-    of_slow = [name for name in there if json.loads(pq.read_schema(name).metadata[b"assay.part"])["model"] == "tree"]
+    of_slow = [
+        name
+        for name in there
+        if json.loads(pq.read_schema(name).metadata[b"assay.part"])["model"] == "tree"
+    ]
     assert (len(log.read_text().split()) if log.exists() else 0) == 8 - len(of_slow)
-    whole = subprocess.run([*command[:-1], str(folder / "whole")], capture_output=True, text=True, check=True)
+    whole = subprocess.run(
+        [*command[:-1], str(folder / "whole")], capture_output=True, text=True, check=True
+    )
     for name in ("predictions.parquet", "report.json"):
         assert (out / name).read_bytes() == (folder / "whole" / name).read_bytes()
     assert done.stdout.splitlines()[:10] == whole.stdout.splitlines()[:10]
@@ -382,7 +430,11 @@ def test_a_file_that_cannot_be_used_is_one_error_naming_file_and_key(folder, old
         ("a = ", ReadError, "study.toml: is not TOML"),
         ("title = 'x'", SchemaError, "the key 'data' is missing"),
         ("[data]\nfile='x'\n[models]", SchemaError, "the key 'models' is missing"),
-        ("[data]\nfile='x'\n[models.a]\nparams={}", SchemaError, "models.a: the key 'class' is missing"),
+        (
+            "[data]\nfile='x'\n[models.a]\nparams={}",
+            SchemaError,
+            "models.a: the key 'class' is missing",
+        ),
         ("models = 3\n[data]", SchemaError, "models: expected a table"),
     ],
 )
@@ -427,7 +479,9 @@ def test_the_example_of_the_documentation_runs_as_it_stands(folder):
     rows = ["age,income,city,customer,churned"]
     for i in range(200):
         age, city = rng.integers(20, 60), rng.integers(0, 2)
-        rows.append(f"{age},{rng.normal()},{'ab'[city]},{i // 2},{'yes' if age + 9 * city > 40 else 'no'}")
+        rows.append(
+            f"{age},{rng.normal()},{'ab'[city]},{i // 2},{'yes' if age + 9 * city > 40 else 'no'}"
+        )
     (folder / "customers.csv").write_text("\n".join(rows) + "\n")
     pytest.importorskip("pandas")
     found = study(folder, text)

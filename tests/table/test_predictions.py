@@ -30,7 +30,9 @@ def truth(p):
 # Labels
 
 
-@pytest.mark.parametrize("values", [["ant", "bee", "cat"], ["ant", "bee", "cat", "dog"], ["bee", "ant", "cat"]])
+@pytest.mark.parametrize(
+    "values", [["ant", "bee", "cat"], ["ant", "bee", "cat", "dog"], ["bee", "ant", "cat"]]
+)
 def test_an_unknown_label_is_refused_wherever_it_stands_in_a_dictionary(values):
     codes = pa.array(list(range(len(values))) * 10, pa.int32())
     column = pa.DictionaryArray.from_arrays(codes, pa.array(values))
@@ -86,7 +88,12 @@ def test_whole_numbers_of_any_type_are_the_same_labels(y):
 
 def test_labels_of_one_and_two_are_classes_and_the_last_is_positive():
     p = table([1, 2, 2], {"a": [1, 2, 1]})
-    assert (p.task, p.classes, p.schema.positive, p.schema.positive_declared) == ("binary", (1, 2), 2, False)
+    assert (p.task, p.classes, p.schema.positive, p.schema.positive_declared) == (
+        "binary",
+        (1, 2),
+        2,
+        False,
+    )
 
 
 def test_labels_of_minus_one_and_one_are_classes():
@@ -101,12 +108,16 @@ def test_wide_ranges_and_small_types_of_whole_numbers_do_not_overflow():
 
 
 def test_numbers_beyond_64_bits_are_no_labels():
-    with pytest.raises(SchemaError, match="truth holds a whole number beyond 64 bits; give such labels as text"):
+    with pytest.raises(
+        SchemaError, match="truth holds a whole number beyond 64 bits; give such labels as text"
+    ):
         table([2**70, 1], {"a": [1, 1]})
 
 
 def test_whole_floats_that_float64_cannot_tell_apart_are_no_labels():
-    with pytest.raises(SchemaError, match=r"holds 1.8446744073709552e\+19 at row 1, which is no label"):
+    with pytest.raises(
+        SchemaError, match=r"holds 1.8446744073709552e\+19 at row 1, which is no label"
+    ):
         table([1.0, 2.0**64], {"a": [1.0, 1.0]}, classes=[1, 2])
 
 
@@ -134,13 +145,16 @@ def test_a_mask_is_a_label_column():
 
 def test_text_and_numbers_are_different_labels():
     with pytest.raises(
-        SchemaError, match=r"labels of model 'a' are str \('1'\) but the truth is int \(1\).*cast one column"
+        SchemaError,
+        match=r"labels of model 'a' are str \('1'\) but the truth is int \(1\).*cast one column",
     ):
         table([1, 2], {"a": ["1", "2"]})
 
 
 def test_text_and_numbers_are_different_from_declared_classes_too():
-    with pytest.raises(SchemaError, match="int 1 and str '1' are different labels; cast one column"):
+    with pytest.raises(
+        SchemaError, match="int 1 and str '1' are different labels; cast one column"
+    ):
         table([1, 2], {"a": [1, 2]}, classes=["1", "2"])
 
 
@@ -161,7 +175,9 @@ def test_text_and_numbers_are_different_from_declared_classes_too():
     ids=lambda y: type(y).__name__,
 )
 def test_a_missing_label_is_refused_with_its_row(y):
-    with pytest.raises(SchemaError, match=r"truth has no label at row 1 \(1 such rows\); fill it or drop the row"):
+    with pytest.raises(
+        SchemaError, match=r"truth has no label at row 1 \(1 such rows\); fill it or drop the row"
+    ):
         table(y, {"a": y})
 
 
@@ -203,7 +219,8 @@ def test_a_generator_is_read_once():
 
 def test_scores_given_as_labels_are_refused_with_the_names_to_use():
     with pytest.raises(
-        SchemaError, match=r"model 'a' gives fractional numbers .*a.proba .*a.logit, a.score .*regression"
+        SchemaError,
+        match=r"model 'a' gives fractional numbers .*a.proba .*a.logit, a.score .*regression",
     ):
         table(["cat", "dog"], {"a": [0.2, 0.7]})
 
@@ -232,7 +249,8 @@ def test_declared_classes_keep_their_order_and_need_not_be_seen():
 
 def test_a_label_outside_the_declared_classes_is_refused_with_its_row():
     with pytest.raises(
-        SchemaError, match=r"label of model 'a' has label 'fox' at row 1 \(id 8\), which is outside the declared"
+        SchemaError,
+        match=r"label of model 'a' has label 'fox' at row 1 \(id 8\), which is outside the declared",
     ):
         table(["cat", "cat"], {"a": ["cat", "fox"]}, classes=["cat", "dog"], id=[7, 8])
 
@@ -260,13 +278,16 @@ def test_classes_that_cannot_be_are_refused(classes, message):
 
 def test_the_positive_class_must_be_a_class():
     with pytest.raises(
-        SchemaError, match="positive class 'yes' is not among the classes; name one of them: positive='a' or 'b'"
+        SchemaError,
+        match="positive class 'yes' is not among the classes; name one of them: positive='a' or 'b'",
     ):
         table(["a", "b"], {"a": ["a", "b"]}, positive="yes")
 
 
 def test_a_positive_class_is_for_two_classes():
-    with pytest.raises(SchemaError, match="positive class 'a' is for a binary task; this one is multiclass"):
+    with pytest.raises(
+        SchemaError, match="positive class 'a' is for a binary task; this one is multiclass"
+    ):
         table(["a", "b", "c"], {"a": ["a", "b", "c"]}, positive="a")
 
 
@@ -276,13 +297,17 @@ def test_two_classes_are_binary_unless_declared_otherwise():
 
 
 def test_a_binary_task_needs_two_classes():
-    with pytest.raises(SchemaError, match=r"task 'binary' needs two classes; found 3.*classes=\[negative, positive\]"):
+    with pytest.raises(
+        SchemaError,
+        match=r"task 'binary' needs two classes; found 3.*classes=\[negative, positive\]",
+    ):
         table([0, 1, 2], {"a": [0, 1, 2]}, task="binary")
 
 
 def test_an_unknown_task_is_refused():
     with pytest.raises(
-        SchemaError, match="task must be one of binary, multiclass, multilabel, regression; got 'ranking'"
+        SchemaError,
+        match="task must be one of binary, multiclass, multilabel, regression; got 'ranking'",
     ):
         table([0, 1], {"a": [0, 1]}, task="ranking")
 
@@ -330,7 +355,11 @@ def test_a_frame_named_by_whole_numbers_is_aligned_with_classes_of_those_numbers
 
 def test_class_columns_named_by_position_are_not_taken_for_classes_of_other_names():
     with pytest.raises(SchemaError, match="no column for class 'cat'; the classes are cat, dog"):
-        table(["cat", "dog"], {"a.proba.0": [0.5, 0.5], "a.proba.1": [0.5, 0.5]}, classes=["cat", "dog"])
+        table(
+            ["cat", "dog"],
+            {"a.proba.0": [0.5, 0.5], "a.proba.1": [0.5, 0.5]},
+            classes=["cat", "dog"],
+        )
 
 
 def test_class_columns_of_bools_may_be_spelled_as_other_tools_do():
@@ -346,7 +375,11 @@ def test_a_missing_class_column_is_named():
 
 def test_a_class_column_of_an_unknown_class_is_named():
     with pytest.raises(SchemaError, match="a column for unknown class 'fox'"):
-        table(["cat"], {"a.proba.cat": [1], "a.proba.dog": [0], "a.proba.fox": [0]}, classes=["cat", "dog"])
+        table(
+            ["cat"],
+            {"a.proba.cat": [1], "a.proba.dog": [0], "a.proba.fox": [0]},
+            classes=["cat", "dog"],
+        )
 
 
 def test_class_columns_of_different_lengths_are_refused():
@@ -365,17 +398,25 @@ def test_one_named_probability_column_is_that_of_its_class():
 
 
 def test_one_probability_column_is_not_enough_for_three_classes():
-    with pytest.raises(SchemaError, match=r"proba of model 'a' is one column; expected one for each of the 3 classes"):
+    with pytest.raises(
+        SchemaError,
+        match=r"proba of model 'a' is one column; expected one for each of the 3 classes",
+    ):
         table([0, 1, 2], {"a.proba": [0.1, 0.2, 0.3]})
 
 
 def test_more_columns_than_classes_ask_for_the_classes():
-    with pytest.raises(SchemaError, match=r"model 'a' gives 3 columns but 2 classes were seen.*classes=\[...\]"):
+    with pytest.raises(
+        SchemaError, match=r"model 'a' gives 3 columns but 2 classes were seen.*classes=\[...\]"
+    ):
         table([0, 1], {"a": np.array([[0.5, 0.25, 0.25], [0.5, 0.25, 0.25]])})
 
 
 def test_probabilities_that_do_not_sum_to_one_are_refused_with_row_and_id():
-    with pytest.raises(SchemaError, match=r"proba of model 'a' sums to 0.8 at row 1 \(id 'q'\).* a.logit|multilabel"):
+    with pytest.raises(
+        SchemaError,
+        match=r"proba of model 'a' sums to 0.8 at row 1 \(id 'q'\).* a.logit|multilabel",
+    ):
         table([0, 1], {"a": np.array([[0.5, 0.5], [0.4, 0.4]])}, id=["p", "q"])
 
 
@@ -387,12 +428,15 @@ def test_probabilities_of_float16_may_be_rounded_and_are_widened():
 
 
 def test_probabilities_of_float32_are_kept():
-    assert table([0, 1], {"a": np.eye(2, dtype=np.float32)}).outputs["a"]["proba"].dtype == np.float32
+    assert (
+        table([0, 1], {"a": np.eye(2, dtype=np.float32)}).outputs["a"]["proba"].dtype == np.float32
+    )
 
 
 def test_a_probability_beyond_one_is_refused():
     with pytest.raises(
-        SchemaError, match=r"proba of model 'a' is 1.5 at row 1; probabilities lie in \[0, 1\].*a?.logit"
+        SchemaError,
+        match=r"proba of model 'a' is 1.5 at row 1; probabilities lie in \[0, 1\].*a?.logit",
     ):
         table([0, 1], {"a.proba": [0.5, 1.5]})
 
@@ -425,7 +469,9 @@ def test_none_among_numbers_is_refused():
 
 
 def test_text_among_numbers_is_refused():
-    with pytest.raises(SchemaError, match="score of model 'a' must hold numbers; got 'high' at row 1"):
+    with pytest.raises(
+        SchemaError, match="score of model 'a' must hold numbers; got 'high' at row 1"
+    ):
         table([0, 1], {"a.score": ["0.5", "high"]})
 
 
@@ -455,7 +501,9 @@ def test_lists_of_arrow_are_class_columns():
 
 
 def test_lists_of_different_lengths_are_refused():
-    with pytest.raises(SchemaError, match=r"must be a list of one length in every row; found lengths \[1, 2\]"):
+    with pytest.raises(
+        SchemaError, match=r"must be a list of one length in every row; found lengths \[1, 2\]"
+    ):
         table([0, 1], {"a.proba": pa.array([[0.75, 0.25], [1.0]])})
 
 
@@ -467,7 +515,9 @@ def test_rows_of_different_lengths_are_refused():
 def test_a_kind_given_twice_is_refused():
     with pytest.raises(SchemaError, match="proba of model 'a' is given twice, once by class"):
         table([0, 1], {"a.proba": [0.5, 0.5], "a.proba.1": [0.5, 0.5]})
-    with pytest.raises(SchemaError, match=r"label of model 'a' is given twice: as 'a' and as 'a.label'"):
+    with pytest.raises(
+        SchemaError, match=r"label of model 'a' is given twice: as 'a' and as 'a.label'"
+    ):
         table([0, 1], {"a": [0, 1], "a.label": [0, 1]})
 
 
@@ -481,18 +531,25 @@ def test_several_label_columns_are_for_multi_label_tasks():
 
 def test_a_truth_of_many_columns_is_multi_label():
     p = table([[1, 0], [1, 1]], {"a": np.array([[0.9, 0.8], [0.2, 0.6]]), "b": [[1, 1], [0, 1]]})
-    assert (p.task, p.classes, p.schema.models) == ("multilabel", (0, 1), {"a": ("proba",), "b": ("label",)})
+    assert (p.task, p.classes, p.schema.models) == (
+        "multilabel",
+        (0, 1),
+        {"a": ("proba",), "b": ("label",)},
+    )
 
 
 def test_multi_label_truth_may_be_a_frame_with_the_names_of_the_labels():
     p = table(
-        pd.DataFrame({"wet": [1, 1], "hot": [0, 1]}), {"a": pd.DataFrame({"hot": [0.5, 0.25], "wet": [1.0, 0.0]})}
+        pd.DataFrame({"wet": [1, 1], "hot": [0, 1]}),
+        {"a": pd.DataFrame({"hot": [0.5, 0.25], "wet": [1.0, 0.0]})},
     )
     assert (p.classes, p.rows("a").proba.tolist()) == (("wet", "hot"), [[1.0, 0.5], [0.0, 0.25]])
 
 
 def test_one_hot_truth_with_labels_is_refused_with_both_readings():
-    with pytest.raises(SchemaError, match=r"reads in two ways.*y.argmax\(axis=1\).*task='multilabel'"):
+    with pytest.raises(
+        SchemaError, match=r"reads in two ways.*y.argmax\(axis=1\).*task='multilabel'"
+    ):
         table(np.eye(3), {"a": [0, 1, 2]})
 
 
@@ -504,7 +561,8 @@ def test_one_hot_truth_with_probabilities_summing_to_one_is_refused_with_both_re
 
 def test_one_hot_truth_is_refused_where_one_label_a_row_was_declared():
     with pytest.raises(
-        SchemaError, match=r"truth has shape \(3, 3\), but task 'multiclass' takes one value a row; .*argmax"
+        SchemaError,
+        match=r"truth has shape \(3, 3\), but task 'multiclass' takes one value a row; .*argmax",
     ):
         table(np.eye(3), {"a": [0, 1, 2]}, task="multiclass")
 
@@ -520,7 +578,9 @@ def test_ragged_multi_label_truth_is_refused():
 
 
 def test_multi_label_probabilities_need_not_sum_to_one():
-    assert table([[1, 0]], {"a.proba": [[0.9, 0.9]]}, task="multilabel").rows("a").label.tolist() == [[1, 1]]
+    assert table([[1, 0]], {"a.proba": [[0.9, 0.9]]}, task="multilabel").rows(
+        "a"
+    ).label.tolist() == [[1, 1]]
 
 
 # Regression
@@ -539,12 +599,16 @@ def test_a_declared_value_is_regression():
 
 
 def test_small_numbers_are_widened_before_arithmetic():
-    p = table(np.array([100, -100], np.int8), {"a": np.array([1, 2], np.float16)}, task="regression")
+    p = table(
+        np.array([100, -100], np.int8), {"a": np.array([1, 2], np.float16)}, task="regression"
+    )
     assert (p.truth.dtype, p.rows("a").value.dtype) == (np.float64, np.float64)
 
 
 def test_several_targets_are_refused():
-    with pytest.raises(SchemaError, match=r"truth has shape \(2, 2\), but task 'regression' takes one value a row"):
+    with pytest.raises(
+        SchemaError, match=r"truth has shape \(2, 2\), but task 'regression' takes one value a row"
+    ):
         table(np.ones((2, 2)), {"a": [1.0, 2.0]}, task="regression")
 
 
@@ -564,7 +628,8 @@ def test_missing_truth_of_a_regression_is_refused():
 
 def test_sizes_that_differ_are_named():
     with pytest.raises(
-        SchemaError, match="label of model 'a' has 3 rows, the truth has 2; give one prediction a row, or join by id"
+        SchemaError,
+        match="label of model 'a' has 3 rows, the truth has 2; give one prediction a row, or join by id",
     ):
         table([0, 1], {"a": [0, 1, 1]})
 
@@ -588,12 +653,17 @@ def test_a_weight_that_cannot_be_is_refused(weight, message):
 
 def test_weights_may_be_counts_or_a_mask():
     assert table([0, 1], {"a": [0, 1]}, weight=[2, 0]).weight.tolist() == [2.0, 0.0]
-    assert table([0, 1], {"a": [0, 1]}, weight=np.array([True, False])).weight.tolist() == [1.0, 0.0]
+    assert table([0, 1], {"a": [0, 1]}, weight=np.array([True, False])).weight.tolist() == [
+        1.0,
+        0.0,
+    ]
 
 
 @pytest.mark.parametrize("ids", [["x", "y", "x"], [5, 9, 5], np.array([1.5, 2.0, 1.5])])
 def test_a_duplicate_id_is_refused_with_its_rows(ids):
-    with pytest.raises(SchemaError, match=r"occurs 2 times, the second at row 2; ids must be unique"):
+    with pytest.raises(
+        SchemaError, match=r"occurs 2 times, the second at row 2; ids must be unique"
+    ):
         table([0, 1, 1], {"a": [0, 1, 1]}, id=ids)
 
 
@@ -618,7 +688,9 @@ def test_a_group_column_of_lists_is_refused():
 
 
 def test_group_values_are_sorted_and_missing_ones_last():
-    p = table([0, 1, 1], {"a": [0, 1, 1]}, groups={"site": pd.Series(["S", None, "N"], dtype="category")})
+    p = table(
+        [0, 1, 1], {"a": [0, 1, 1]}, groups={"site": pd.Series(["S", None, "N"], dtype="category")}
+    )
     codes, values = p.group("site")
     assert (codes.tolist(), values) == ([1, 2, 0], ["N", "S", "(missing)"])
 
@@ -674,12 +746,17 @@ def test_append_checks_as_the_door_does():
         p.append("a", label=[0, 1])
     with pytest.raises(SchemaError, match="nothing is given for model 'b'"):
         p.append("b")
-    with pytest.raises(SchemaError, match="gives 'probs', which is no kind; the kinds are label, proba"):
+    with pytest.raises(
+        SchemaError, match="gives 'probs', which is no kind; the kinds are label, proba"
+    ):
         p.append("b", probs=np.eye(2))
 
 
 def test_append_takes_any_name():
-    assert table([0, 1], {"a": [0, 1]}).append("a.label.b", label=[0, 1]).models == ["a", "a.label.b"]
+    assert table([0, 1], {"a": [0, 1]}).append("a.label.b", label=[0, 1]).models == [
+        "a",
+        "a.label.b",
+    ]
 
 
 def test_select_orders_the_models():
@@ -689,7 +766,9 @@ def test_select_orders_the_models():
 
 
 def test_what_a_model_does_not_give_is_refused():
-    with pytest.raises(UnsupportedError, match="proba of model 'a' is needed, but it gives only: label"):
+    with pytest.raises(
+        UnsupportedError, match="proba of model 'a' is needed, but it gives only: label"
+    ):
         _ = table([0, 1], {"a": [0, 1]}).rows("a").proba
 
 

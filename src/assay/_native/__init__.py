@@ -36,11 +36,22 @@ if os.environ.get("ASSAY_KERNELS") != "numpy":
 
 
 def count_pairs(
-    first: Array, second: Array, k: int, weight: Array | None = None, cell: Array | None = None, cells: int = 1
+    first: Array,
+    second: Array,
+    k: int,
+    weight: Array | None = None,
+    cell: Array | None = None,
+    cells: int = 1,
 ) -> Array | None:
-    if first.dtype != second.dtype and first.dtype.kind in "iu" and k <= 1 << 8 * first.dtype.itemsize:
+    if (
+        first.dtype != second.dtype
+        and first.dtype.kind in "iu"
+        and k <= 1 << 8 * first.dtype.itemsize
+    ):
         second = second.astype(first.dtype)
-    table = np.zeros((k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64)
+    table = np.zeros(
+        (k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64
+    )
     given = _contiguous(first, second, cell, weight)
     return table if compiled.count_pairs(*given, table, k) else None
 
@@ -53,7 +64,9 @@ def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> 
     return None if found < 0 else codes if found else codes[:0]
 
 
-def pair_values(first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int) -> Array | None:
+def pair_values(
+    first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int
+) -> Array | None:
     if not _spans(first, low, tables[0]) or not _spans(second, low, tables[1]):
         return None
     found = np.zeros((k, k), np.int64)
@@ -70,23 +83,43 @@ def _spans(values: Array, low: int, table: Array) -> bool:
     return (-(1 << bits) if signed else 0) <= low <= low + len(table) < 1 << min(bits, 63)
 
 
-def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array] | None:
-    if positive.dtype != bool or score.ndim != 1 or positive.shape != score.shape or score.dtype.kind != "f":
+def rank_scores(
+    positive: Array, score: Array, threads: int = 1
+) -> tuple[Array, Array, Array, Array] | None:
+    if (
+        positive.dtype != bool
+        or score.ndim != 1
+        or positive.shape != score.shape
+        or score.dtype.kind != "f"
+    ):
         return None
     score, positive = np.ascontiguousarray(score), np.ascontiguousarray(positive)
     few = np.sort(score[:: max(1, len(score) // SAMPLE)])
     cuts = np.unique(few[len(few) * np.arange(1, threads) // threads]) if len(few) else few
     # How many positive and negative rows lie above each part, from the highest part down.
-    most = np.array([(0, 0), *(_above(positive, score, cut) for cut in cuts[::-1]), _above(positive, score, None)])
+    most = np.array(
+        [
+            (0, 0),
+            *(_above(positive, score, cut) for cut in cuts[::-1]),
+            _above(positive, score, None),
+        ]
+    )
     room = int(most[-1, 0])
-    found = np.empty(room, score.dtype), np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.int64)
+    found = (
+        np.empty(room, score.dtype),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+        np.empty(room, np.int64),
+    )
 
     def rank(part: int) -> tuple[int, int]:
         """Where the thresholds of one part are, the parts from the highest down."""
         start, end = most[part, 0], most[part + 1, 0]
         own = (array[start:end] for array in found)
         spare = np.empty(2 * int((most[part + 1] - most[part]).sum()) + 2, score.dtype)
-        return start, start + compiled.rank_scores(score, positive, cuts, most[part], *own, spare, len(cuts) - part)
+        return start, start + compiled.rank_scores(
+            score, positive, cuts, most[part], *own, spare, len(cuts) - part
+        )
 
     parts = range(len(cuts) + 1)
     if len(parts) == 1:
@@ -98,7 +131,9 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
         return None
     if sum(end - start for start, end in places) == room:
         return found
-    score, tp, fp, above = (np.concatenate([array[start:end] for start, end in places]) for array in found)
+    score, tp, fp, above = (
+        np.concatenate([array[start:end] for start, end in places]) for array in found
+    )
     return score, tp, fp, above
 
 
@@ -113,7 +148,13 @@ def _above(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
 
 
 def scan_curve(
-    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float = 1.0
+    what: str,
+    tp: Array,
+    fp: Array,
+    fp_above: Array,
+    positives: Any,
+    negatives: Any,
+    beta: float = 1.0,
 ) -> Array | None:
     if tp.ndim != 1 or tp.dtype != np.int64 or not positives or not negatives:
         return None
@@ -124,7 +165,11 @@ def scan_curve(
 
 def keep_between(values: Array, low: float, high: float) -> tuple[Array, int] | None:
     kept = np.empty(values.shape)
-    found = compiled.keep_between(*_contiguous(values), np.array([low, high]), kept) if values.ndim == 1 else None
+    found = (
+        compiled.keep_between(*_contiguous(values), np.array([low, high]), kept)
+        if values.ndim == 1
+        else None
+    )
     return None if found is None else (kept[: found[0]].copy(), found[1])
 
 
@@ -132,7 +177,9 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
         return None
     found = np.zeros((3, len(edges) - 1))
-    binned = compiled.bin_rows(*_contiguous(proba.astype(np.float64, copy=False), right, edges), found)
+    binned = compiled.bin_rows(
+        *_contiguous(proba.astype(np.float64, copy=False), right, edges), found
+    )
     return (found[0], found[1], found[2]) if binned else None
 
 
@@ -161,7 +208,9 @@ def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, A
     own, top, others = np.empty(n), np.empty(n), np.empty(n)
     before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
     found = n and proba.shape[:-1] == truth.shape
-    found = found and compiled.row_facts(*_contiguous(proba, truth), own, top, others, before, answer)
+    found = found and compiled.row_facts(
+        *_contiguous(proba, truth), own, top, others, before, answer
+    )
     return (own, top, others, before, answer) if found else None
 
 
@@ -197,4 +246,6 @@ ALL = (
     count_pairs, look_up, pair_values, sum_errors, row_facts, sum_facts, count_labels, count_sets, label_ranks,
     rank_scores, scan_curve, keep_between, bin_rows,
 )  # fmt: skip
-TWINS: Mapping[str, Callable[..., Any]] = {} if compiled is None else {twin.__name__: twin for twin in ALL}
+TWINS: Mapping[str, Callable[..., Any]] = (
+    {} if compiled is None else {twin.__name__: twin for twin in ALL}
+)

@@ -11,7 +11,9 @@ from assay.table.schema import Task
 __all__ = ["collect"]
 
 
-def collect(models: Mapping[str, Any], X: Any, y: Any, *, task: Task | None = None, **columns: Any) -> Predictions:
+def collect(
+    models: Mapping[str, Any], X: Any, y: Any, *, task: Task | None = None, **columns: Any
+) -> Predictions:
     """What each fitted model says of the rows `X`, beside their truth `y`, as one checked table.
 
     Further keywords (classes, positive, weight, id, split, groups, ...) are those of `Predictions.from_arrays`.

@@ -58,7 +58,9 @@ class Sklearn(Adapter):
         proba = model.predict_proba(X)
         if isinstance(proba, list):
             # Multi-label forests and trees give one (n, 2) array a label; the column of the label's 1 is what counts.
-            return np.stack([_of_one(p, known) for p, known in zip(proba, model.classes_, strict=True)], axis=1)
+            return np.stack(
+                [_of_one(p, known) for p, known in zip(proba, model.classes_, strict=True)], axis=1
+            )
         proba = np.asarray(proba)
         own = getattr(model, "classes_", None)
         if own is None or isinstance(own, list) or proba.shape[1] != len(own):

@@ -44,7 +44,9 @@ CHECKS: Mapping[str, Callable[[Seen], Iterable[Advice]]] = {
 }
 
 
-@np.errstate(over="ignore", invalid="ignore")  # numbers near the largest there is have no finite square
+@np.errstate(
+    over="ignore", invalid="ignore"
+)  # numbers near the largest there is have no finite square
 def advise(
     predictions: Predictions | Stream,
     counts: Mapping[str, Counts] | None = None,
@@ -62,9 +64,13 @@ def advise(
     """
     skip = set(ignore)
     if unknown := skip - CHECKS.keys():
-        raise UnsupportedError(f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(CHECKS)}")
+        raise UnsupportedError(
+            f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(CHECKS)}"
+        )
     seen = look(predictions, counts, thorough, costs, seed)
-    return tuple(advice for code, check in CHECKS.items() if code not in skip for advice in check(seen))
+    return tuple(
+        advice for code, check in CHECKS.items() if code not in skip for advice in check(seen)
+    )
 
 
 def look(
@@ -101,7 +107,10 @@ def _rows_of_classes(table: Predictions) -> Array:
     if k > FEW_CLASSES:
         return np.bincount(table.truth, minlength=k)
     half = table.n // 2  # narrow codes are counted as they are, two at a time
-    pairs, rest = count_pairs(table.truth[:half], table.truth[half : 2 * half], k), table.truth[2 * half :]
+    pairs, rest = (
+        count_pairs(table.truth[:half], table.truth[half : 2 * half], k),
+        table.truth[2 * half :],
+    )
     return np.asarray(pairs.sum(axis=0) + pairs.sum(axis=1) + np.bincount(rest, minlength=k))
 
 

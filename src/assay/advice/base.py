@@ -70,7 +70,11 @@ class Seen:
         if "cluster" in self.table.columns and not isinstance(self.table, Stream):
             return float(len(self.table.columns["cluster"].unique()))
         weight = None if isinstance(self.table, Stream) else self.table.weight
-        return float(self.table.n) if weight is None else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
+        return (
+            float(self.table.n)
+            if weight is None
+            else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
+        )
 
     @cached_property
     def sample(self) -> Predictions:

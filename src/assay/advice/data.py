@@ -18,7 +18,13 @@ def too_few_rows(seen: Seen) -> list[Advice]:
     n = seen.effective
     if not seen.table.n:
         return []
-    found = _of_accuracy(seen, n) if seen.counts else _of_error(seen, n) if seen.table.task == "regression" else None
+    found = (
+        _of_accuracy(seen, n)
+        if seen.counts
+        else _of_error(seen, n)
+        if seen.table.task == "regression"
+        else None
+    )
     if found is None:
         return []
     evidence, rows, width = found
@@ -27,21 +33,28 @@ def too_few_rows(seen: Seen) -> list[Advice]:
         Advice(
             "A008",
             "The figures are too uncertain to decide by.",
-            f"{evidence} on {seen.table.n} rows" + (f" in {n:.0f} clusters." if unit == "clusters" else "."),
+            f"{evidence} on {seen.table.n} rows"
+            + (f" in {n:.0f} clusters." if unit == "clusters" else "."),
             f"About {rows:,.0f} {unit} would give {width}; until then read the intervals, not the figures.",
         )
     ]
 
 
 def _of_accuracy(seen: Seen, n: float) -> tuple[str, float, str] | None:
-    right, model = max((float((c.right / c.total)[0]), m) for m, c in seen.counts.items() if c.total[0])
+    right, model = max(
+        (float((c.right / c.total)[0]), m) for m, c in seen.counts.items() if c.total[0]
+    )
     # Agresti & Coull: two successes and two failures more, so that a perfect score has a width.
     p = (right * n + Z**2 / 2) / (n + Z**2)
     half = Z * math.sqrt(p * (1 - p) / (n + Z**2))
     if half <= WIDE:
         return None
     wanted = Z**2 * p * (1 - p) / WANTED**2
-    return f"The accuracy {right:.3g} of {model!r} is known to within {half:.2g}", wanted, f"{WANTED} to either side"
+    return (
+        f"The accuracy {right:.3g} of {model!r} is known to within {half:.2g}",
+        wanted,
+        f"{WANTED} to either side",
+    )
 
 
 def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
@@ -56,7 +69,9 @@ def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
     half = Z * math.sqrt(best[1] / (n - 1)) / best[0]
     if half <= WIDE_LOSS or not math.isfinite(half):  # of squares that overflow nothing is known
         return None
-    told = f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
+    told = (
+        f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
+    )
     return told, n * (half / WANTED_LOSS) ** 2, f"{WANTED_LOSS:.0%} to either side"
 
 
@@ -64,7 +79,11 @@ def imbalance(seen: Seen) -> list[Advice]:
     """One class holds 80 % of the rows or more, or some class, not by chance, less than a tenth of the largest."""
     share = seen.shares
     present = share[share > 0]
-    uneven = len(present) > 1 and present.max() >= 10 * present.min() and _are_uneven(seen.rows[seen.rows > 0])
+    uneven = (
+        len(present) > 1
+        and present.max() >= 10 * present.min()
+        and _are_uneven(seen.rows[seen.rows > 0])
+    )
     if len(present) < 2 or (share.max() < 0.8 and not uneven):
         return []
     top = int(np.argmax(share))

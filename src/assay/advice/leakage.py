@@ -45,7 +45,9 @@ def odd_fold(seen: Seen) -> list[Advice]:
     return found
 
 
-def fold_distances(loss: Array, weight: Array | None, code: Array, folds: int) -> tuple[Array, Array]:
+def fold_distances(
+    loss: Array, weight: Array | None, code: Array, folds: int
+) -> tuple[Array, Array]:
     """Mean loss of each fold, and how many robust standard deviations it lies from the median of the others (folds,).
 
     The deviation is the larger of what the rows' spread gives by chance and of what the other folds vary by (their
@@ -59,13 +61,17 @@ def fold_distances(loss: Array, weight: Array | None, code: Array, folds: int) -
     variance = float(np.average((loss - centre) ** 2, weights=w))
     others = [np.delete(mean, f) for f in range(folds)]
     median = np.array([np.median(each) for each in others])
-    spread = np.array([1.4826 * np.median(np.abs(each - m)) for each, m in zip(others, median, strict=True)])
+    spread = np.array(
+        [1.4826 * np.median(np.abs(each - m)) for each, m in zip(others, median, strict=True)]
+    )
     # The median of several folds varies pi / 2 times as much as their mean.
     chance = np.sqrt(variance / n + np.pi / 2 * variance / np.maximum(n.sum() - n, 1))
     # Whole rows are right or wrong: half a row is no distance.
     step = 0.5 / n if loss.dtype == bool else 0.0
     scale = np.maximum(chance, spread)
-    return mean, np.divide(np.maximum(np.abs(mean - median) - step, 0), scale, out=np.zeros(folds), where=scale > 0)
+    return mean, np.divide(
+        np.maximum(np.abs(mean - median) - step, 0), scale, out=np.zeros(folds), where=scale > 0
+    )
 
 
 def _losses(rows: Rows) -> Array:
@@ -106,7 +112,11 @@ def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | N
     units, parts = columns[unit], columns[apart]
     if unit == "id" and len(units.unique()) == len(units):
         return None
-    pairs = pa.table({"unit": units, "part": parts}).group_by(["unit", "part"], use_threads=False).aggregate([])
+    pairs = (
+        pa.table({"unit": units, "part": parts})
+        .group_by(["unit", "part"], use_threads=False)
+        .aggregate([])
+    )
     counted = pairs["unit"].value_counts()
     several = counted.filter(pc.greater(counted.field("counts"), 1))
     if not len(several):

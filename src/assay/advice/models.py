@@ -28,7 +28,9 @@ def below_mean(seen: Seen) -> list[Advice]:
     found = []
     for model, rows in seen.views("value"):
         truth = np.asarray(rows.truth, np.float64)
-        flat = float(np.average((truth - np.average(truth, weights=rows.weight)) ** 2, weights=rows.weight))
+        flat = float(
+            np.average((truth - np.average(truth, weights=rows.weight)) ** 2, weights=rows.weight)
+        )
         error = float(np.average(rows.residual**2, weights=rows.weight))
         if math.inf > error >= flat > 0:
             found.append(
@@ -76,7 +78,9 @@ def permuted_columns(seen: Seen) -> list[Advice]:
     found = []
     classes = seen.table.classes
     for model, counts in seen.counts.items():
-        if not isinstance(counts.table, np.ndarray):  # of so many classes the best order is not to be had
+        if not isinstance(
+            counts.table, np.ndarray
+        ):  # of so many classes the best order is not to be had
             continue
         table, total = np.asarray(counts.table[0], np.float64), float(counts.total[0])
         order = _suspected(table, total, seen)
@@ -160,7 +164,9 @@ def _finds_classes(c: Counts) -> bool:
     there = c.support[0] > 0
     rows, recall = c.support[0][there], c.tp[0][there] / c.support[0][there]
     chance = 1 / len(rows)
-    error = np.sqrt((np.maximum(recall * (1 - recall), chance * (1 - chance)) / rows).sum()) / len(rows)
+    error = np.sqrt((np.maximum(recall * (1 - recall), chance * (1 - chance)) / rows).sum()) / len(
+        rows
+    )
     return float(recall.mean()) > chance + 2 * float(error)
 
 

@@ -123,7 +123,11 @@ def unequal_costs(seen: Seen) -> list[Advice]:
     k = len(seen.costs)
     if k == 1 or np.ptp((seen.costs - np.diag(seen.costs)[:, None])[np.eye(k) == 0]) == 0:
         return []
-    return [one for model, rows in seen.views("proba") for one in _cheaper(seen, model, rows, seen.costs)]
+    return [
+        one
+        for model, rows in seen.views("proba")
+        for one in _cheaper(seen, model, rows, seen.costs)
+    ]
 
 
 def _cheaper(seen: Seen, model: str, rows: Rows, costs: Array) -> list[Advice]:
@@ -139,7 +143,11 @@ def _cheaper(seen: Seen, model: str, rows: Rows, costs: Array) -> list[Advice]:
     if len(costs) == 2:
         code = seen.table.schema.positive_code
         alarm, miss = (costs[c, 1 - c] - costs[c, c] for c in (1 - code, code))
-        how = f"say {seen.table.schema.positive!r} from {alarm / (alarm + miss):.3g} on" if alarm + miss > 0 else how
+        how = (
+            f"say {seen.table.schema.positive!r} from {alarm / (alarm + miss):.3g} on"
+            if alarm + miss > 0
+            else how
+        )
     before, after = (float(np.average(each, weights=rows.weight)) for each in (now, then))
     return [
         Advice(

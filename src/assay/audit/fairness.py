@@ -121,7 +121,9 @@ class Fairness(Result):
             if gap.metric == str(metric) and model in (None, gap.model):
                 return gap
         there = ", ".join(dict.fromkeys(gap.metric for gap in self.gaps))
-        raise UnsupportedError(f"no gap of metric {str(metric)!r}, model {model!r}; metrics: {there}")
+        raise UnsupportedError(
+            f"no gap of metric {str(metric)!r}, model {model!r}; metrics: {there}"
+        )
 
     def __repr__(self) -> str:
         about = f"{self.n} rows, {len(self.groups)} groups, {self.confidence:.0%} intervals"
@@ -133,15 +135,34 @@ class Fairness(Result):
             ]
             for r in self.rows
         ]  # fmt: skip
-        named: list[tuple[str, str, Gap | Criterion, str]] = [(c.model, c.name, c, "") for c in self.criteria]
+        named: list[tuple[str, str, Gap | Criterion, str]] = [
+            (c.model, c.name, c, "") for c in self.criteria
+        ]
         plain = [(g.model, g.metric, g, format_number(g.chance)) for g in self.gaps]
         gaps = [
-            [m, name, _shown(g.difference, g.low, g.high), chance, _shown(g.ratio, g.ratio_low, g.ratio_high)]
+            [
+                m,
+                name,
+                _shown(g.difference, g.low, g.high),
+                chance,
+                _shown(g.ratio, g.ratio_low, g.ratio_high),
+            ]
             for m, name, g, chance in (*plain, *named)
         ]
         tables = [
-            text_table(["model", "metric", "group", "rows", "figure", "against", "difference"], figures),
-            text_table(["model", "between groups", "largest - smallest", "by chance", "smallest / largest"], gaps),
+            text_table(
+                ["model", "metric", "group", "rows", "figure", "against", "difference"], figures
+            ),
+            text_table(
+                [
+                    "model",
+                    "between groups",
+                    "largest - smallest",
+                    "by chance",
+                    "smallest / largest",
+                ],
+                gaps,
+            ),
         ]
         said = [f"{r.model}, {r.metric}, {r.group}: {r.note}" for r in self.rows if r.note][:8]
         return "\n".join([title, *tables, *said, *self.notes])
@@ -184,7 +205,9 @@ def fairness(
     grouping = grouping_of(table, names)
     groups = [key[0] if len(key) == 1 else key for key in grouping.keys]
     if len(groups) < 2:
-        raise UnsupportedError(f"column {', '.join(names)} has one group only, {groups}; fairness is between groups")
+        raise UnsupportedError(
+            f"column {', '.join(names)} has one group only, {groups}; fairness is between groups"
+        )
     if reference is not None and reference not in groups:
         raise UnsupportedError(
             f"no group is {reference!r} to be the reference; groups are {', '.join(map(str, groups))}"
@@ -200,19 +223,38 @@ def fairness(
     positive = table.schema.positive if table.task == "binary" else None
     notes = (*table.notes, *_notes(table, grouping))
     return Fairness(
-        names, tuple(groups), reference, positive, tuple(rows), tuple(gaps), tuple(criteria), table.n, confidence, notes
+        names,
+        tuple(groups),
+        reference,
+        positive,
+        tuple(rows),
+        tuple(gaps),
+        tuple(criteria),
+        table.n,
+        confidence,
+        notes,
     )
 
 
 def _asked(table: Predictions, metrics: Any) -> list[Metric]:
     """The metrics asked for, and in binary tasks those that the criteria need."""
-    texts = defaults(table) if metrics is None else [metrics] if isinstance(metrics, str | Metric) else metrics
-    if table.task == "binary" and any(table.schema.offers(model, "label") for model in table.models):
+    texts = (
+        defaults(table)
+        if metrics is None
+        else [metrics]
+        if isinstance(metrics, str | Metric)
+        else metrics
+    )
+    if table.task == "binary" and any(
+        table.schema.offers(model, "label") for model in table.models
+    ):
         texts = [*RATES, *texts]
     found = list(dict.fromkeys(map(METRICS.parse, texts)))
     wide = [str(m) for m in found if m.on(table.schema).axes]
     if wide:
-        raise UnsupportedError(f"{', '.join(wide)}: one figure a class; fairness takes metrics of one figure")
+        raise UnsupportedError(
+            f"{', '.join(wide)}: one figure a class; fairness takes metrics of one figure"
+        )
     return found
 
 
@@ -246,14 +288,29 @@ def _ranged(row: Row) -> Ranged:
 
 
 def _figure(row: Row, against: Any, other: Row | None) -> GroupFigure:
-    difference = Ranged(np.nan, np.nan, np.nan) if other is None else mover(_ranged(row), _ranged(other))
+    difference = (
+        Ranged(np.nan, np.nan, np.nan) if other is None else mover(_ranged(row), _ranged(other))
+    )
     return GroupFigure(
-        row.model, row.metric, row.group, row.value, row.low, row.high, row.n, against, *difference, row.note
+        row.model,
+        row.metric,
+        row.group,
+        row.value,
+        row.low,
+        row.high,
+        row.n,
+        against,
+        *difference,
+        row.note,
     )
 
 
 def _gaps(
-    own: dict[tuple[str, str, Any], Row], groups: list[Any], spans: dict[str, float], confidence: float, seed: int
+    own: dict[tuple[str, str, Any], Row],
+    groups: list[Any],
+    spans: dict[str, float],
+    confidence: float,
+    seed: int,
 ) -> list[Gap]:
     """The gap of every metric of every model."""
     found = []
@@ -265,7 +322,10 @@ def _gaps(
         smallest = min(figures, key=lambda g: figures[g].value)
         largest = max(figures, key=lambda g: figures[g].value)
         several = list(figures.values())
-        difference, ratio = spread(several, confidence, most=spans[metric]), quotient(several, confidence)
+        difference, ratio = (
+            spread(several, confidence, most=spans[metric]),
+            quotient(several, confidence),
+        )
         chance = by_chance(several, confidence, seed)
         found.append(Gap(model, metric, *difference, *ratio, smallest, largest, chance))
     return found
@@ -278,7 +338,9 @@ def _criteria(
     found = []
     for model in (m for m in table.models if table.schema.offers(m, "label")):
         of = {
-            metric: [f for f in (_ranged(own[model, metric, g]) for g in groups) if not np.isnan(f.value)]
+            metric: [
+                f for f in (_ranged(own[model, metric, g]) for g in groups) if not np.isnan(f.value)
+            ]
             for metric in RATES
         }
         plain = {"demographic_parity": "selection_rate", "equal_opportunity": "recall"}

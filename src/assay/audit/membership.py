@@ -80,7 +80,9 @@ class Membership(Result):
 
     def __repr__(self) -> str:
         counts = (
-            f"{self.rows[0].members} training rows against {self.rows[0].others} others" if self.rows else "no model"
+            f"{self.rows[0].members} training rows against {self.rows[0].others} others"
+            if self.rows
+            else "no model"
         )
         header = ["model", "loss", "training", "others", "auc", "advantage (held out)", "reading"]
         body = [
@@ -126,7 +128,9 @@ def membership(
     return Membership(rows, split, member, table.n, confidence, table.notes)
 
 
-def _row(table: Predictions, model: str, trained: Array, half: Array, confidence: float) -> MembershipRow:
+def _row(
+    table: Predictions, model: str, trained: Array, half: Array, confidence: float
+) -> MembershipRow:
     name, loss = _loss(table.rows(model))
     columns = {"cluster": table.columns["cluster"]} if "cluster" in table.columns else {}
     attack = Predictions.from_arrays(
@@ -186,4 +190,6 @@ def _reading(auc: float, low: float, high: float) -> str:
         return "gives nothing away that these rows show"
     if auc < 0.5:
         return "training rows have the higher losses: the splits hold other kinds of rows"
-    return f"gives away who was trained on: the training row has the lower loss in {auc:.0%} of pairs"
+    return (
+        f"gives away who was trained on: the training row has the lower loss in {auc:.0%} of pairs"
+    )

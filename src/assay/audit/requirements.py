@@ -44,7 +44,9 @@ class Requirement:
     @staticmethod
     def parse(text: str) -> "Requirement":
         """The requirement that a text such as "f1(average=macro) >= 0.9" or "bert: recall > 80%" states."""
-        found = re.fullmatch(rf"\s*(?:([^()]+?)\s*:\s+)?(.+?)\s*([<>=!≤≥]+)\s*{NUMBER}\s*(%?)\s*", text)
+        found = re.fullmatch(
+            rf"\s*(?:([^()]+?)\s*:\s+)?(.+?)\s*([<>=!≤≥]+)\s*{NUMBER}\s*(%?)\s*", text
+        )
         model, metric, sign, number, percent = found.groups() if found else (None, "", "", "", "")
         sign = {"≥": ">=", "≤": "<="}.get(sign, sign)
         if sign not in KEPT:
@@ -52,7 +54,9 @@ class Requirement:
                 f"cannot read the requirement {text!r}; expected a metric, one of {' '.join(KEPT)} and a number, as "
                 f"in 'f1 >= 0.9', or 'bert: f1 >= 0.9' for one model"
             )
-        return Requirement(str(METRICS.parse(metric)), sign, float(number) / (100 if percent else 1), model)
+        return Requirement(
+            str(METRICS.parse(metric)), sign, float(number) / (100 if percent else 1), model
+        )
 
     def failures(self, evaluation: Evaluation, *, point: bool = False) -> list[str]:
         """Why the requirement does not hold, a sentence a model; none where it does.
@@ -83,7 +87,9 @@ class Requirement:
         if math.isnan(row.value):
             said = f"undefined ({row.note})" if row.note else "undefined"
         elif math.isnan(end):
-            said = f"{value}, but has no interval to hold it by (check the figure itself with --point)"
+            said = (
+                f"{value}, but has no interval to hold it by (check the figure itself with --point)"
+            )
         elif kept(row.value, self.bound):
             reach = "down" if self.sign[0] == ">" else "up"
             said = f"{value}, but its interval reaches {reach} to {format_number(end)}"
@@ -92,7 +98,9 @@ class Requirement:
         return f"{row.model}: {row.metric}{about} is {said}; required: {self.sign} {self.bound:g}"
 
 
-def worse_than(comparison: Comparison, baseline: str, *, margin: float = 0.0, point: bool = False) -> list[str]:
+def worse_than(
+    comparison: Comparison, baseline: str, *, margin: float = 0.0, point: bool = False
+) -> list[str]:
     """Which models may be worse than `baseline` by more than `margin`, a sentence each.
 
     A model passes if the interval of its difference from the baseline stays above minus the margin (below plus the
@@ -100,7 +108,9 @@ def worse_than(comparison: Comparison, baseline: str, *, margin: float = 0.0, po
     could not be compared, never does. UnsupportedError where the baseline is not among those compared.
     """
     if not math.isfinite(margin):
-        raise UnsupportedError(f"margin must be a number, by how much a model may be worse; got {margin}")
+        raise UnsupportedError(
+            f"margin must be a number, by how much a model may be worse; got {margin}"
+        )
     if baseline not in comparison.values:
         why = comparison.left_out.get(baseline)
         raise UnsupportedError(
@@ -114,7 +124,9 @@ def worse_than(comparison: Comparison, baseline: str, *, margin: float = 0.0, po
             continue
         other, sign = (pair.a, 1) if pair.b == baseline else (pair.b, -1)
         ends = sorted((sign * pair.low, sign * pair.high))
-        least = (sign * pair.difference if point else ends[0 if higher else 1]) * (1 if higher else -1)
+        least = (sign * pair.difference if point else ends[0 if higher else 1]) * (
+            1 if higher else -1
+        )
         if least < -margin:
             be = "is" if point else "may be"
             said.append(

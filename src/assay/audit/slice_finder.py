@@ -96,7 +96,9 @@ def source_of(text: str, metric: Metric) -> Source:
     """What stands for the metric row by row."""
     assert metric.sign  # what is neither better higher nor lower has no weak slices
     state = metric.state
-    if isinstance(metric, RowMetric) or (isinstance(state, Moments) and cast(Any, state.of) == metric):
+    if isinstance(metric, RowMetric) or (
+        isinstance(state, Moments) and cast(Any, state.of) == metric
+    ):
         return Source(text, metric, metric.better, metric.bounds)
     if metric.name in AMONG and getattr(metric, "average", None) == "binary":
         return Source(text, _Right(), "higher", (0.0, 1.0), (), AMONG[metric.name])
@@ -112,7 +114,9 @@ def source_of(text: str, metric: Metric) -> Source:
         )
     whole = isinstance(metric, Accuracy)
     said = f"{text} is no mean over rows: slices are searched by which rows are right (accuracy)"
-    return Source(text if whole else "accuracy", _Right(), "higher", (0.0, 1.0), () if whole else (said,))
+    return Source(
+        text if whole else "accuracy", _Right(), "higher", (0.0, 1.0), () if whole else (said,)
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,7 +140,11 @@ class Search:
                 f"{self.source.name} of model {self.model!r} is {value[at]} at row {at}: no slice can be held against "
                 f"that; choose a metric whose value is finite on every row"
             )
-        cluster = self.lattice.table.group("cluster")[0] if "cluster" in self.lattice.table.columns else None
+        cluster = (
+            self.lattice.table.group("cluster")[0]
+            if "cluster" in self.lattice.table.columns
+            else None
+        )
         weight, cluster = (None if of is None else self.asked(of) for of in (rows.weight, cluster))
         return Contrast(self.asked(value), self.source.better == "higher", weight, cluster)
 
@@ -165,7 +173,11 @@ class Search:
         """Whether the rows of a slice are worse than the rest, both without the rows that are set aside."""
         code = self.asked(np.where(aside, 2, np.where(member, 0, 1)))
         left, rest = np.bincount(code, minlength=3)[:2]
-        return left >= self.lattice.min_rows and rest > 1 and bool(self.contrast.test(code, 1).p[0] <= alpha)
+        return (
+            left >= self.lattice.min_rows
+            and rest > 1
+            and bool(self.contrast.test(code, 1).p[0] <= alpha)
+        )
 
 
 class Found(NamedTuple):
@@ -192,7 +204,9 @@ class Found(NamedTuple):
         columns = self.search.lattice.columns
         picked = (
             codes == keys.index((v,))
-            for (codes, keys), v in ((columns[n], v) for n, v in zip(self.names, self.key, strict=True))
+            for (codes, keys), v in (
+                (columns[n], v) for n, v in zip(self.names, self.key, strict=True)
+            )
         )
         return np.asarray(np.logical_and.reduce(list(picked)))
 
@@ -204,7 +218,9 @@ class Found(NamedTuple):
         value, rest = (float(np.clip(of[at], *bounds)) for of in (o.value, o.rest))
         return Slice(
             search.model,
-            " & ".join(_term(name, value) for name, value in zip(self.names, self.key, strict=True)),
+            " & ".join(
+                _term(name, value) for name, value in zip(self.names, self.key, strict=True)
+            ),
             self.names,
             self.key,
             int(o.n[at]),

@@ -70,13 +70,19 @@ class WeakSlices(Result):
     def verdict(self) -> str:
         """The answer in one sentence or two."""
         overall = ", ".join(f"{m} {format_number(v)}" for m, v in self.overall.items())
-        overall = overall if len(self.overall) > 1 else format_number(next(iter(self.overall.values()), None))
+        overall = (
+            overall
+            if len(self.overall) > 1
+            else format_number(next(iter(self.overall.values()), None))
+        )
         about = f"{self.metric}, all rows: {overall}; Holm's correction at {self.alpha:.0%}"
         own = sum(row.own for row in self.rows)
         if own:
             return f"{own} of {self.tested} slices tested {'does' if own == 1 else 'do'} worse by itself ({about})."
         if self.closest is None:
-            return f"No slice has {self.min_rows} rows on either side: nothing was tested ({about})."
+            return (
+                f"No slice has {self.min_rows} rows on either side: nothing was tested ({about})."
+            )
         c = self.closest
         near = f"{c.slice} of {c.model}, {format_number(c.value)} against {format_number(c.rest)}"
         return f"None of {self.tested} slices tested is worse ({about}). Closest: {near}, p = {c.p_adjusted:.2g}."
@@ -95,7 +101,9 @@ class WeakSlices(Result):
         overlapping = len(self.rows) - len(own)
         said = f"{overlapping} more overlap with these and are not worse without them: see .rows"
         table = [text_table(header, body)] if body else []
-        return "\n".join([self.verdict, *table, *more, *([said] if overlapping else []), *self.notes])
+        return "\n".join(
+            [self.verdict, *table, *more, *([said] if overlapping else []), *self.notes]
+        )
 
 
 def _ends(row: Slice) -> str:
@@ -136,7 +144,11 @@ def weak_slices(
     default = "mse" if table.task == "regression" else "accuracy"
     text, settled = resolve(metric if metric is not None else default, table.schema)[0]
     source = source_of(text, settled)
-    models = [model] if model is not None else [m for m in table.models if table.schema.offers(m, settled.reads)]
+    models = (
+        [model]
+        if model is not None
+        else [m for m in table.models if table.schema.offers(m, settled.reads)]
+    )
     names, notes = _columns(table, columns)
     lattice = Lattice(table, names, min(depth, len(names)), min_rows)
     found = [Search(lattice, name, source, confidence) for name in models]

@@ -58,10 +58,14 @@ class Lattice:
         first, second = np.divmod(present, wide)
         inside = (first < len(keys)) & (second < len(others))
         rank = np.where(inside, np.cumsum(inside) - 1, inside.sum())
-        joined = [(*keys[i], *others[j]) for i, j in zip(first[inside], second[inside], strict=True)]
+        joined = [
+            (*keys[i], *others[j]) for i, j in zip(first[inside], second[inside], strict=True)
+        ]
         return self._enough(rank[codes], joined, len(joined))
 
-    def _enough(self, codes: Array, keys: list[tuple[Any, ...]], none: int) -> tuple[Array, list[tuple[Any, ...]]]:
+    def _enough(
+        self, codes: Array, keys: list[tuple[Any, ...]], none: int
+    ) -> tuple[Array, list[tuple[Any, ...]]]:
         """Only cells of `min_rows` rows; all other rows are in none, the code after the last."""
         size = np.bincount(codes, minlength=none + 1)[:none]
         kept = np.append(size >= self.min_rows, False)

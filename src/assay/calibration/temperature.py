@@ -34,7 +34,9 @@ def cool(predictions: Predictions, model: str, seed: int = 0) -> Cooled:
     fold, notes = assign_folds(predictions, seed=seed)
     table, fold = predictions.take(fold >= 0), fold[fold >= 0]
     rows = table.rows(model)
-    log_proba = np.maximum(rows.log_proba, math.log(FLOOR)) if "proba" in rows.given else rows.log_proba
+    log_proba = (
+        np.maximum(rows.log_proba, math.log(FLOOR)) if "proba" in rows.given else rows.log_proba
+    )
     weight = np.ones(table.n) if rows.weight is None else rows.weight
     code = np.unique(fold, return_inverse=True)[1]
     folds = int(code.max()) + 1

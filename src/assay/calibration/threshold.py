@@ -91,7 +91,9 @@ class Threshold(Result):
     @property
     def verdict(self) -> str:
         """The answer in one sentence or two."""
-        shown = f"{format_number(self.value)} [{format_number(self.low)}, {format_number(self.high)}]"
+        shown = (
+            f"{format_number(self.value)} [{format_number(self.low)}, {format_number(self.high)}]"
+        )
         said = f"{self.model}: say {self.positive!r} from {self.threshold:.4g} on: {self.metric} {shown}."
         if math.isnan(self.before):
             return said
@@ -115,18 +117,28 @@ class _Sweep:
     positive: Array
     weight: Array
     fold: Array
-    home: float | None  # the threshold that its own labels amount to, where the score is a probability
+    home: (
+        float | None
+    )  # the threshold that its own labels amount to, where the score is a probability
 
     def cuts(self, keep: Array) -> tuple[Array, Counts]:
         """Every threshold that decides those rows differently (m,), from "never" down, and the counts it gives."""
         score, weight, truth = self.score[keep], self.weight[keep], self.positive[keep]
-        last = np.flatnonzero(np.append(score[1:] < score[:-1], True)) if len(score) else np.zeros(0, np.int64)
+        last = (
+            np.flatnonzero(np.append(score[1:] < score[:-1], True))
+            if len(score)
+            else np.zeros(0, np.int64)
+        )
         tp, fp = (np.append(0.0, np.cumsum(weight * of)[last]) for of in (truth, ~truth))
         own = score[last]
         lower = np.append(own[1:], own[-1:])
         between = own / 2 + lower / 2
-        between = np.where(between > lower, between, own)  # neighbouring floats have nothing between them
-        return np.append(np.nextafter(own[:1], np.inf), between), self.counts(tp, fp, tp[-1], fp[-1])
+        between = np.where(
+            between > lower, between, own
+        )  # neighbouring floats have nothing between them
+        return np.append(np.nextafter(own[:1], np.inf), between), self.counts(
+            tp, fp, tp[-1], fp[-1]
+        )
 
     def counts(self, tp: Array, fp: Array, positives: float, negatives: float) -> Counts:
         """Counts (m,) from what is found and what is falsely found."""
@@ -134,7 +146,11 @@ class _Sweep:
         table[:, code, code], table[:, 1 - code, code] = tp, fp
         table[:, code, 1 - code], table[:, 1 - code, 1 - code] = positives - tp, negatives - fp
         right = np.diagonal(table, axis1=1, axis2=2)
-        truth, said, total = table.sum(axis=2), table.sum(axis=1), np.full(len(tp), positives + negatives)
+        truth, said, total = (
+            table.sum(axis=2),
+            table.sum(axis=1),
+            np.full(len(tp), positives + negatives),
+        )
         return Counts(right, truth, said, total, right.sum(axis=1), table, code)
 
     def best(self, metric: Metric, keep: Array) -> float:
@@ -142,7 +158,9 @@ class _Sweep:
         cuts, counts = self.cuts(keep)
         figures = np.asarray(metric.compute(counts), np.float64) * (metric.sign)
         if np.isnan(figures).all():
-            raise UnsupportedError(f"{metric} is undefined ({metric.undefined}) at every threshold; nothing to choose")
+            raise UnsupportedError(
+                f"{metric} is undefined ({metric.undefined}) at every threshold; nothing to choose"
+            )
         good = np.flatnonzero(figures >= np.nanmax(figures) - 1e-12)
         if self.home is None:
             return float(cuts[good[len(good) // 2]])
@@ -178,7 +196,9 @@ def threshold(
     Rows of split 'train' are left out.  UnsupportedError for other tasks, and for metrics that do not read labels.
     """
     if predictions.task != "binary":
-        raise UnsupportedError(f"a threshold is for binary tasks; this table's task is {predictions.task}")
+        raise UnsupportedError(
+            f"a threshold is for binary tasks; this table's task is {predictions.task}"
+        )
     schema = predictions.schema
     settled = _settled(metric, cost, schema)
     fold, notes = assign_folds(predictions, folds, seed)
@@ -247,7 +267,12 @@ class _Judge:
     seed: int
 
     def judged(
-        self, yes: Array, chosen: float, of_folds: tuple[float, ...], notes: tuple[str, ...], points: tuple[Point, ...]
+        self,
+        yes: Array,
+        chosen: float,
+        of_folds: tuple[float, ...],
+        notes: tuple[str, ...],
+        points: tuple[Point, ...],
     ) -> Threshold:
         """The result for decisions `yes` (n,)."""
         p = self.table
@@ -261,7 +286,14 @@ class _Judge:
 
     def figure(self, yes: Array) -> tuple[float, float, float]:
         """The figure of decisions `yes` and its interval."""
-        sample = Sample(Confusion(), self._table(self._codes(yes)), self.table.schema, True, self._clustered, self.seed)
+        sample = Sample(
+            Confusion(),
+            self._table(self._codes(yes)),
+            self.table.schema,
+            True,
+            self._clustered,
+            self.seed,
+        )
         low, high, _ = interval(self.metric, sample, CONFIDENCE)
         return float(self.metric.figures(sample.summary)[0]), float(low[0]), float(high[0])
 
@@ -270,7 +302,9 @@ class _Judge:
         schema = self.table.schema
         if not schema.offers(self.model, "label"):
             return math.nan, (math.nan, math.nan, math.nan)
-        values = [self._table(labels) for labels in (self._codes(yes), self.table.rows(self.model).label)]
+        values = [
+            self._table(labels) for labels in (self._codes(yes), self.table.rows(self.model).label)
+        ]
         times = resample_buckets(values[0], np.random.default_rng(self.seed))
         whole = np.ones((1, BUCKETS), np.int64)
         sign = self.metric.sign
@@ -297,7 +331,9 @@ class _Judge:
 
     def _compute(self, value: ConfusionTable, times: Array) -> Array:
         state = Confusion()
-        return np.asarray(self.metric.compute(state.summary(state.pool(value, times), self.table.schema)))
+        return np.asarray(
+            self.metric.compute(state.summary(state.pool(value, times), self.table.schema))
+        )
 
 
 def _by_cost(found: Threshold, judge: _Judge, score: Array, cost: Sequence[float]) -> Threshold:
@@ -329,4 +365,6 @@ def _points(sweep: _Sweep) -> tuple[Point, ...]:
     recall = of.tp / max(float(of.tp[-1]), 1e-300)
     place = np.searchsorted(recall, np.linspace(0, 1, POINTS))
     shown = np.unique(np.clip(np.concatenate([[1], place, [len(cuts) - 1]]), 1, len(cuts) - 1))
-    return tuple(Point(float(cuts[i]), *(float(f[i]) for f in figures)) for i in shown if len(cuts) > 1)
+    return tuple(
+        Point(float(cuts[i]), *(float(f[i]) for f in figures)) for i in shown if len(cuts) > 1
+    )

@@ -36,9 +36,7 @@ def weak_slices(found: WeakSlices) -> Chart:
         }
         for row in own
     ]  # fmt: skip
-    said = (
-        f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {found.alpha:.0%} Holm"
-    )
+    said = f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {found.alpha:.0%} Holm"
     return finished(_strips(marks, found.metric), title, said)
 
 
@@ -61,23 +59,40 @@ def fairness(found: Fairness) -> Chart:
         panels.append(_strips(marks, f"{metric} of {model}" if several else metric))
     against = "a tick: what the group is held against"
     chart = alt.vconcat(*panels) if panels else blank("no metric applies")
-    return finished(chart, f"Figures by {', '.join(found.by)}", f"{found.confidence:.0%} intervals; {against}")
+    return finished(
+        chart, f"Figures by {', '.join(found.by)}", f"{found.confidence:.0%} intervals; {against}"
+    )
 
 
 def membership(found: Membership) -> Chart:
     """How well the loss tells training rows from others, for each model; the tick at 0.5 gives nothing away."""
-    marks = [{"name": r.model, "value": r.auc, "low": r.low, "high": r.high, "other": 0.5} for r in found.rows]
+    marks = [
+        {"name": r.model, "value": r.auc, "low": r.low, "high": r.high, "other": 0.5}
+        for r in found.rows
+    ]
     said = f"{found.confidence:.0%} intervals; 0.5 gives nothing away"
-    return finished(_strips(marks, "chance that the training row has the lower loss"), "Membership inference", said)
+    return finished(
+        _strips(marks, "chance that the training row has the lower loss"),
+        "Membership inference",
+        said,
+    )
 
 
 def _strips(marks: Sequence[dict[str, Any]], title: str) -> Chart:
     """A dot and its interval for each name, in their order, and a tick for comparison."""
     import altair as alt
 
-    rows = [{**m, **({} if math.isfinite(m["low"]) else {"low": m["value"], "high": m["value"]})} for m in marks]
+    rows = [
+        {**m, **({} if math.isfinite(m["low"]) else {"low": m["value"], "high": m["value"]})}
+        for m in marks
+    ]
     base = alt.Chart(data(rows), width=400, height=24 * len(rows)).encode(
-        x=alt.X("value:Q", title=title, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True)),
+        x=alt.X(
+            "value:Q",
+            title=title,
+            axis=alt.Axis(tickCount=6),
+            scale=alt.Scale(zero=False, nice=True),
+        ),
         y=alt.Y("name:N", sort=[m["name"] for m in rows], title=None),
     )
     strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round", color=SERIES[0])

@@ -14,8 +14,15 @@ from assay.comparison.datasets import DatasetComparison
 
 __all__ = ["cliques", "ranks"]
 
-WIDTH, LEVEL, BAR = 420, 22, 9  # pixels: the axis, from one name to the next, from one bar to the next
-GAP, MARGIN = 12, 0.35  # pixels from the axis to the first bar; ranks beyond the first and last model
+WIDTH, LEVEL, BAR = (
+    420,
+    22,
+    9,
+)  # pixels: the axis, from one name to the next, from one bar to the next
+GAP, MARGIN = (
+    12,
+    0.35,
+)  # pixels from the axis to the first bar; ranks beyond the first and last model
 
 
 def ranks(comparison: DatasetComparison) -> Chart:
@@ -35,7 +42,9 @@ def ranks(comparison: DatasetComparison) -> Chart:
     height = max(row["level"] for row in names) + LEVEL
     ends = [1 - MARGIN, len(order) + MARGIN]
     scale = alt.Scale(domain=ends, nice=False, zero=False)
-    axis = alt.Axis(orient="top", values=list(range(1, len(order) + 1)), format="d", grid=False, domain=True)
+    axis = alt.Axis(
+        orient="top", values=list(range(1, len(order) + 1)), format="d", grid=False, domain=True
+    )
     y = alt.Y("level:Q", scale=alt.Scale(domain=[0, height], range=[0, height]), axis=None)
 
     def chart(rows: Sequence[dict[str, Any]], x: str) -> Chart:
@@ -47,19 +56,33 @@ def ranks(comparison: DatasetComparison) -> Chart:
     out = chart(names, "rank").mark_rule(strokeWidth=1.5).encode(x2="end:Q", color=colour)
     words = [
         chart([row for row in names if row["left"] is left], "end")
-        .mark_text(align="right" if left else "left", dx=-5 if left else 5, baseline="middle", color=INK)
+        .mark_text(
+            align="right" if left else "left", dx=-5 if left else 5, baseline="middle", color=INK
+        )
         .encode(text="text:N")
         for left in (True, False)
     ]
-    thick = chart(bars, "from").mark_rule(strokeWidth=4.5, strokeCap="round", color=INK).encode(x2="to:Q")
+    thick = (
+        chart(bars, "from")
+        .mark_rule(strokeWidth=4.5, strokeCap="round", color=INK)
+        .encode(x2="to:Q")
+    )
     title = f"Mean ranks by {comparison.metric}"
     many = f"{len(comparison.scores)} data sets; {comparison.better} is better"
-    said = f"{many}; joined: not distinguishable (Wilcoxon, Holm)" if bars else f"{many}; all pairs differ"
+    said = (
+        f"{many}; joined: not distinguishable (Wilcoxon, Holm)"
+        if bars
+        else f"{many}; all pairs differ"
+    )
     layers = [down, out, *words, *([thick] if bars else [])]
-    return finished(alt.layer(*layers), title, said, f"{title}, best first: {', '.join(order[:10])}")
+    return finished(
+        alt.layer(*layers), title, said, f"{title}, best first: {', '.join(order[:10])}"
+    )
 
 
-def _names(order: Sequence[str], comparison: DatasetComparison, first: float) -> list[dict[str, Any]]:
+def _names(
+    order: Sequence[str], comparison: DatasetComparison, first: float
+) -> list[dict[str, Any]]:
     """Where each model's line turns: the better half to the left, the best and the worst on top."""
     half = (len(order) + 1) // 2
     rows = []
@@ -98,6 +121,8 @@ def cliques(order: Sequence[str], comparison: DatasetComparison) -> list[list[st
 def _reach(order: Sequence[str], start: int, apart: Collection[frozenset[str]]) -> int:
     """Where the run from `start` ends: before the first model that is told from any in it."""
     stop = start + 1
-    while stop < len(order) and not any(frozenset((m, order[stop])) in apart for m in order[start:stop]):
+    while stop < len(order) and not any(
+        frozenset((m, order[stop])) in apart for m in order[start:stop]
+    ):
         stop += 1
     return stop

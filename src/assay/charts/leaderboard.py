@@ -22,14 +22,25 @@ from assay.fusions.fuse import Fused
 from assay.metrics.base import METRICS
 from assay.metrics.resolve import DEFAULT
 
-__all__ = ["by_value", "differences", "fusion", "headline", "leaderboard", "oriented", "ranked", "shown_pairs"]
+__all__ = [
+    "by_value",
+    "differences",
+    "fusion",
+    "headline",
+    "leaderboard",
+    "oriented",
+    "ranked",
+    "shown_pairs",
+]
 
 MOST_PAIRS = 15
 
 
 def headline(evaluation: Evaluation) -> str:
     """The metric that models are ranked by where none is named: f1 (mse in regression) if evaluated, else the first."""
-    whole = dict.fromkeys(row.metric for row in evaluation.rows if row.class_ is None and row.group is None)
+    whole = dict.fromkeys(
+        row.metric for row in evaluation.rows if row.class_ is None and row.group is None
+    )
     if not whole:
         raise UnsupportedError(
             f"no metric here gives one figure a model ({', '.join(evaluation.metrics) or 'none evaluated'}); "
@@ -43,7 +54,12 @@ def ranked(evaluation: Evaluation, metric: str, last: str | None = None) -> list
     sign = {"higher": -1, "lower": 1}.get(METRICS.parse(metric).better, 0)
     rows = [evaluation.get(model, metric) for model in evaluation.models]
     return sorted(
-        rows, key=lambda r: (r.model == last, math.isnan(r.value), 0 if math.isnan(r.value) else sign * r.value)
+        rows,
+        key=lambda r: (
+            r.model == last,
+            math.isnan(r.value),
+            0 if math.isnan(r.value) else sign * r.value,
+        ),
     )
 
 
@@ -61,7 +77,13 @@ def leaderboard(
     """
     import altair as alt
 
-    text = str(METRICS.parse(metric)) if metric else comparison.metric if comparison else headline(evaluation)
+    text = (
+        str(METRICS.parse(metric))
+        if metric
+        else comparison.metric
+        if comparison
+        else headline(evaluation)
+    )
     rows = ranked(evaluation, text, baseline)
     order = [row.model for row in rows]
     tied = comparison.tied if comparison is not None and len(comparison.tied) > 1 else ()
@@ -74,24 +96,39 @@ def leaderboard(
         return finished(blank(f"{text} is undefined for every model: {_reason(rows[0])}"), title)
     marks = [_mark(row, row.model in tied, row.model == baseline) for row in rows]
     _move_aside(marks)
-    x = alt.X("value:Q", title=text, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True))
+    x = alt.X(
+        "value:Q", title=text, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True)
+    )
     y = alt.Y("model:N", sort=order, title=None)
     base = alt.Chart(data(marks), width=400, height=26 * len(rows)).encode(x=x, y=y)
     shade = (
-        base.transform_filter("datum.tied").mark_bar(color=SHADE, height=26).encode(x=alt.value(0), x2=alt.value(400))
+        base.transform_filter("datum.tied")
+        .mark_bar(color=SHADE, height=26)
+        .encode(x=alt.value(0), x2=alt.value(400))
     )
     grey = alt.condition("datum.baseline", alt.value(MUTED), alt.value(SERIES[0]))
-    strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(x="low:Q", x2="high:Q", color=grey)
+    strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(
+        x="low:Q", x2="high:Q", color=grey
+    )
     dot = base.mark_circle(size=70, opacity=1).encode(color=grey)
     why = base.transform_filter("datum.value === null").mark_text(align="left", color=MUTED, dx=4)
     layers = [*([shade] if tied else []), strip, dot, why.encode(x=alt.value(0), text="why:N")]
-    return finished(alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}")
+    return finished(
+        alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}"
+    )
 
 
 def _mark(row: Row, tied: bool, baseline: bool) -> dict[str, Any]:
     known = math.isfinite(row.low) and math.isfinite(row.high)
     ends = {"low": row.low if known else row.value, "high": row.high if known else row.value}
-    return {"model": row.model, "value": row.value, **ends, "tied": tied, "baseline": baseline, "why": _reason(row)}
+    return {
+        "model": row.model,
+        "value": row.value,
+        **ends,
+        "tied": tied,
+        "baseline": baseline,
+        "why": _reason(row),
+    }
 
 
 def _move_aside(marks: list[dict[str, Any]]) -> None:
@@ -120,14 +157,18 @@ def oriented(pair: Difference, comparison: Comparison) -> tuple[str, str, float,
 def by_value(comparison: Comparison) -> list[str]:
     """The models compared, best first."""
     sign = -METRICS.parse(comparison.metric).sign
-    return sorted(comparison.values, key=lambda m: (m != comparison.best, sign * comparison.values[m]))
+    return sorted(
+        comparison.values, key=lambda m: (m != comparison.best, sign * comparison.values[m])
+    )
 
 
 def shown_pairs(comparison: Comparison) -> list[Difference]:
     """All pairs, best model and closest first; past fifteen, only those with the best."""
     order = by_value(comparison)
     pairs = sorted(comparison.pairs, key=lambda d: sorted((order.index(d.a), order.index(d.b))))
-    return pairs if len(pairs) <= MOST_PAIRS else [d for d in pairs if comparison.best in (d.a, d.b)]
+    return (
+        pairs if len(pairs) <= MOST_PAIRS else [d for d in pairs if comparison.best in (d.a, d.b)]
+    )
 
 
 def differences(comparison: Comparison) -> Chart:
@@ -142,21 +183,29 @@ def differences(comparison: Comparison) -> Chart:
         return finished(blank(f"{comparison.best} is the only model: nothing to compare"), title)
     pairs = shown_pairs(comparison)
     rows = [_pair(d, comparison) for d in pairs]
-    said = (
-        f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant after Holm's correction"
-    )
+    said = f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant after Holm's correction"
     left = len(comparison.pairs) - len(pairs)
     subtitle = said + (f"; {left} pairs without {comparison.best} are not drawn" if left else "")
-    x = alt.X("difference:Q", title=f"difference in {comparison.metric}", scale=alt.Scale(zero=True, nice=True))
-    y = alt.Y("pair:N", sort=[row["pair"] for row in rows], title=None, axis=alt.Axis(labelLimit=260))
+    x = alt.X(
+        "difference:Q",
+        title=f"difference in {comparison.metric}",
+        scale=alt.Scale(zero=True, nice=True),
+    )
+    y = alt.Y(
+        "pair:N", sort=[row["pair"] for row in rows], title=None, axis=alt.Axis(labelLimit=260)
+    )
     base = alt.Chart(data(rows), width=340, height=26 * len(rows)).encode(x=x, y=y)
     colour = alt.condition("datum.clear", alt.value(SERIES[0]), alt.value(MUTED))
     strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(
         x="low:Q", x2="high:Q", color=colour
     )
     fill = alt.condition("datum.clear", alt.value(SERIES[0]), alt.value(PAPER))
-    dot = base.mark_point(size=60, strokeWidth=2, opacity=1, filled=True).encode(fill=fill, stroke=colour)
-    zero = base.mark_rule(color=INK, strokeDash=[4, 4]).encode(x=alt.datum(0), y=alt.value(0), y2=alt.value("height"))
+    dot = base.mark_point(size=60, strokeWidth=2, opacity=1, filled=True).encode(
+        fill=fill, stroke=colour
+    )
+    zero = base.mark_rule(color=INK, strokeDash=[4, 4]).encode(
+        x=alt.datum(0), y=alt.value(0), y2=alt.value("height")
+    )
     return finished(alt.layer(zero, strip, dot), title, subtitle)
 
 
@@ -190,4 +239,8 @@ def fusion(fused: Fused) -> Chart:
     colour = alt.condition("datum.fused", alt.value(SERIES[1]), alt.value(SERIES[0]))
     words = base.mark_text(align="left", dx=9, color=MUTED).encode(text="weight:N")
     subtitle = f"Cross-fitted {LOSSES[fused.fitted.kind]}, lower is better; {fused.how}"
-    return finished(base.mark_circle(size=80, opacity=1).encode(color=colour) + words, "Fusing the models", subtitle)
+    return finished(
+        base.mark_circle(size=80, opacity=1).encode(color=colour) + words,
+        "Fusing the models",
+        subtitle,
+    )

@@ -35,11 +35,26 @@ def det(predictions: Predictions) -> Chart:
     if not curves:
         return finished(blank("every row is of one class: the curve is undefined"), "DET curves")
     turned = {m: Curve(_deviate(c.x), _deviate(1 - c.y), c.area) for m, c in curves.items()}
-    named = " : ".join(f"datum.value < {_deviate(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES)
+    named = " : ".join(
+        f"datum.value < {_deviate(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES
+    )
     ends = [float(_deviate(np.array(r))[()]) for r in (LEAST, 0.9)]
-    axis = alt.Axis(values=[float(_deviate(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''")
-    drawn = lines(turned, predictions.models, ("false positive rate", "false negative rate"), "linear", ends, axis)
-    return finished(guides(drawn), f"DET curves{of_what(predictions)}", f"Area under the ROC curve in the legend{said}")
+    axis = alt.Axis(
+        values=[float(_deviate(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''"
+    )
+    drawn = lines(
+        turned,
+        predictions.models,
+        ("false positive rate", "false negative rate"),
+        "linear",
+        ends,
+        axis,
+    )
+    return finished(
+        guides(drawn),
+        f"DET curves{of_what(predictions)}",
+        f"Area under the ROC curve in the legend{said}",
+    )
 
 
 def gain(predictions: Predictions) -> Chart:
@@ -48,10 +63,14 @@ def gain(predictions: Predictions) -> Chart:
     Cumulative gain: the diagonal is taking rows at random, the corner of the other line is ranking them perfectly.
     """
     if predictions.task != "binary":
-        raise UnsupportedError(f"a gain curve is of the positive class; this table's task is {predictions.task}")
+        raise UnsupportedError(
+            f"a gain curve is of the positive class; this table's task is {predictions.task}"
+        )
     curves, said = curves_of(predictions, "gain curve", roc_curve)
     if not curves:
-        return finished(blank("every row is of one class: the curve is undefined"), "Cumulative gain")
+        return finished(
+            blank("every row is of one class: the curve is undefined"), "Cumulative gain"
+        )
     share = prevalence(predictions)
     taken = {m: Curve(share * c.y + (1 - share) * c.x, c.y, c.area) for m, c in curves.items()}
     best = line([{"x": 0, "y": 0}, {"x": share, "y": 1}, {"x": 1, "y": 1}])
@@ -59,7 +78,9 @@ def gain(predictions: Predictions) -> Chart:
     drawn = lines(taken, predictions.models, axes, "linear")
     title = f"Cumulative gain{of_what(predictions)}"
     return finished(
-        guides(best, drawn), title, f"Area under the ROC curve in the legend{said}; dashed: a perfect ranking"
+        guides(best, drawn),
+        title,
+        f"Area under the ROC curve in the legend{said}; dashed: a perfect ranking",
     )
 
 

@@ -21,7 +21,20 @@ from assay.charts.points import (
     residual_bins,
     roc_curve,
 )
-from assay.charts.style import GRID, HEAT, INK, MUTED, SERIES, WARN, WHITE, Chart, blank, colours, data, finished
+from assay.charts.style import (
+    GRID,
+    HEAT,
+    INK,
+    MUTED,
+    SERIES,
+    WARN,
+    WHITE,
+    Chart,
+    blank,
+    colours,
+    data,
+    finished,
+)
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
@@ -49,15 +62,21 @@ def confusion(predictions: Predictions, model: str) -> Chart:
     if predictions.task == "multilabel":
         rows, names = _outcomes(predictions, model), class_texts(predictions.classes)
         said = "Rows of each label by outcome; colour is the share of all rows"
-        return finished(_heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said)
+        return finished(
+            _heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said
+        )
     if predictions.schema.k > MOST_CLASSES:
         return _top(predictions, model, title)
     names = class_texts(predictions.classes)
     said = "Rows by true and predicted class; colour is the share of the true class"
-    return finished(_heat(_cells(predictions, model), names, names, ("truth", "predicted")), title, said)
+    return finished(
+        _heat(_cells(predictions, model), names, names, ("truth", "predicted")), title, said
+    )
 
 
-def confusions(predictions: Predictions, model: str, top: int = TOP) -> list[tuple[str, str, float, float]]:
+def confusions(
+    predictions: Predictions, model: str, top: int = TOP
+) -> list[tuple[str, str, float, float]]:
     """The most frequent errors: truth, prediction, weight of the rows, share of the true class.
 
     >>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
@@ -69,7 +88,11 @@ def confusions(predictions: Predictions, model: str, top: int = TOP) -> list[tup
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind="stable")[:top]
     pairs = [divmod(int(at), len(names)) for at in order]
-    return [(names[t], names[p], float(table[t, p]), float(table[t, p] / total[t])) for t, p in pairs if table[t, p]]
+    return [
+        (names[t], names[p], float(table[t, p]), float(table[t, p] / total[t]))
+        for t, p in pairs
+        if table[t, p]
+    ]
 
 
 def roc(predictions: Predictions) -> Chart:
@@ -112,7 +135,9 @@ def trade_off(threshold: Threshold) -> Chart:
     import altair as alt
 
     rows = [{"x": p.recall, "y": p.precision, "f1": p.f1} for p in threshold.points]
-    chosen = min(threshold.points, key=lambda p: abs(p.threshold - threshold.threshold), default=None)
+    chosen = min(
+        threshold.points, key=lambda p: abs(p.threshold - threshold.threshold), default=None
+    )
     x = alt.X("x:Q", title="recall", scale=alt.Scale(domain=[0, 1]))
     y = alt.Y("y:Q", title="precision", scale=alt.Scale(domain=[0, 1]))
     line = alt.Chart(data(rows)).mark_line(color=SERIES[0], strokeWidth=2).encode(x=x, y=y)
@@ -135,8 +160,13 @@ def reliability(predictions: Predictions) -> Chart:
     title = "Reliability"
     if not rows:
         return finished(blank("no rows"), title)
-    what = {"binary": f"class {predictions.schema.positive}", "multiclass": "the most probable class"}
-    subtitle = f"Probability of {what.get(predictions.task, 'every label')}, ten bins of equally many rows"
+    what = {
+        "binary": f"class {predictions.schema.positive}",
+        "multiclass": "the most probable class",
+    }
+    subtitle = (
+        f"Probability of {what.get(predictions.task, 'every label')}, ten bins of equally many rows"
+    )
     return finished(_panels(_reliability_panel(rows, models), models), title, subtitle)
 
 
@@ -157,8 +187,14 @@ def residuals(predictions: Predictions) -> Chart:
 def _needs(predictions: Predictions, models: Sequence[str], reads: str, chart: str) -> None:
     lacking = [m for m in models if not predictions.schema.offers(m, reads)]
     if lacking or not models:
-        who = f"model {lacking[0]!r} does not give" if lacking else f"no model of this {predictions.task} table gives"
-        raise UnsupportedError(f"the {chart} chart needs {reads}, which {who}; the table: {predictions!r}")
+        who = (
+            f"model {lacking[0]!r} does not give"
+            if lacking
+            else f"no model of this {predictions.task} table gives"
+        )
+        raise UnsupportedError(
+            f"the {chart} chart needs {reads}, which {who}; the table: {predictions!r}"
+        )
 
 
 def _scored(predictions: Predictions, chart: str) -> list[str]:
@@ -187,7 +223,10 @@ def _average_of(predictions: Predictions) -> str:
 
 def _cells(predictions: Predictions, model: str) -> list[dict[str, Any]]:
     table = confusion_counts(predictions, model)
-    names, total = class_texts(predictions.classes), np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
+    names, total = (
+        class_texts(predictions.classes),
+        np.maximum(table.sum(axis=1, keepdims=True), 1e-300),
+    )
     return [
         {"row": t, "column": p, "n": float(table[i, j]), "share": float(table[i, j] / total[i, 0])}
         for i, t in enumerate(names)
@@ -206,7 +245,9 @@ def _outcomes(predictions: Predictions, model: str) -> list[dict[str, Any]]:
     return found
 
 
-def _heat(rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str], axes: tuple[str, str]) -> Chart:
+def _heat(
+    rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str], axes: tuple[str, str]
+) -> Chart:
     import altair as alt
 
     # Colour is ink of growing strength, so that one picture serves light pages and dark ones.
@@ -219,9 +260,13 @@ def _heat(rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str]
         axis=alt.Axis(labelAngle=_angle(across, size), labelLimit=110),
     )
     y = alt.Y("row:N", sort=list(down), title=axes[0], axis=alt.Axis(labelLimit=130))
-    base = alt.Chart(data(rows), width=width, height=size * len({r["row"] for r in rows})).encode(x=x, y=y)
+    base = alt.Chart(data(rows), width=width, height=size * len({r["row"] for r in rows})).encode(
+        x=x, y=y
+    )
     strength = alt.FillOpacity(
-        "share:Q", scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=[0, 1]), legend=None
+        "share:Q",
+        scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=[0, 1]),
+        legend=None,
     )
     cells = base.mark_rect(fill=HEAT, stroke=GRID, strokeWidth=0.5).encode(fillOpacity=strength)
     if len(down) > 20:
@@ -244,10 +289,16 @@ def _top(predictions: Predictions, model: str, title: str) -> Chart:
     rows = [{"pair": f"{t} → {p}", "n": n, "share": share} for t, p, n, share in found]
     order = [f"{t} → {p}" for t, p, _, _ in found]
     y = alt.Y("pair:N", sort=order, title="truth → predicted")
-    base = alt.Chart(data(rows), width=420, height=20 * len(rows)).encode(x=alt.X("n:Q", title="rows"), y=y)
+    base = alt.Chart(data(rows), width=420, height=20 * len(rows)).encode(
+        x=alt.X("n:Q", title="rows"), y=y
+    )
     bars = base.mark_bar(color=SERIES[0], height=12, cornerRadiusEnd=2)
-    shares = base.mark_text(align="left", dx=5, color=MUTED).encode(text=alt.Text("share:Q", format=".0%"))
-    return finished(bars + shares, title, f"The {len(rows)} most frequent errors; percent of the true class")
+    shares = base.mark_text(align="left", dx=5, color=MUTED).encode(
+        text=alt.Text("share:Q", format=".0%")
+    )
+    return finished(
+        bars + shares, title, f"The {len(rows)} most frequent errors; percent of the true class"
+    )
 
 
 def curves_of(
@@ -258,7 +309,9 @@ def curves_of(
 
 
 def _largest(
-    predictions: Predictions, models: Sequence[str], curve: Callable[[Predictions, str], Curve | None]
+    predictions: Predictions,
+    models: Sequence[str],
+    curve: Callable[[Predictions, str], Curve | None],
 ) -> tuple[dict[str, Curve], str]:
     """The curves to draw, largest area first, and a word where not all are."""
     found = {m: made for m in models if (made := curve(predictions, m)) is not None}
@@ -289,7 +342,9 @@ def lines(
         alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
     )
     legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
-    lines = alt.Chart(data(rows)).mark_line(interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True)
+    lines = alt.Chart(data(rows)).mark_line(
+        interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True
+    )
     return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
 
 
@@ -297,7 +352,11 @@ def line(rows: list[dict[str, Any]]) -> Chart:
     """A dashed line through the points, for comparison."""
     import altair as alt
 
-    return alt.Chart(data(rows)).mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1).encode(x="x:Q", y="y:Q")
+    return (
+        alt.Chart(data(rows))
+        .mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1)
+        .encode(x="x:Q", y="y:Q")
+    )
 
 
 def _equal_f1() -> Chart:
@@ -307,9 +366,14 @@ def _equal_f1() -> Chart:
     for f1 in (0.2, 0.4, 0.6, 0.8, 0.9):
         recall = np.geomspace(f1 / (2 - f1), 1, 49)  # closer where the line is steep
         precision = f1 * recall / (2 * recall - f1)
-        rows += [{"f1": f"F1 {f1}", "x": float(r), "y": float(p)} for r, p in zip(recall, precision, strict=True)]
+        rows += [
+            {"f1": f"F1 {f1}", "x": float(r), "y": float(p)}
+            for r, p in zip(recall, precision, strict=True)
+        ]
     base = alt.Chart(data(rows)).encode(x="x:Q", y="y:Q", detail="f1:N")
-    ends = alt.Chart(data([row for row in rows if row["x"] == 1])).encode(x="x:Q", y="y:Q", text="f1:N")
+    ends = alt.Chart(data([row for row in rows if row["x"] == 1])).encode(
+        x="x:Q", y="y:Q", text="f1:N"
+    )
     words = ends.mark_text(align="right", dx=-3, dy=-5, fontSize=9, color=MUTED)
     return base.mark_line(color=GRID, strokeWidth=1.2) + words
 
@@ -339,8 +403,12 @@ def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Cha
     y = alt.Y("observed:Q", title="share that came true", scale=scale)
     base = alt.Chart(data(kept), width=260, height=260).encode(x=x, y=y)
     bins = base.transform_filter("datum.kind == 'bin'")
-    ideal = base.transform_filter("datum.kind == 'ideal'").mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1)
-    bars = bins.mark_rule(color=SERIES[0], strokeWidth=1.5, opacity=0.55).encode(y=alt.Y("low:Q"), y2="high:Q")
+    ideal = base.transform_filter("datum.kind == 'ideal'").mark_line(
+        color=MUTED, strokeDash=[4, 4], strokeWidth=1
+    )
+    bars = bins.mark_rule(color=SERIES[0], strokeWidth=1.5, opacity=0.55).encode(
+        y=alt.Y("low:Q"), y2="high:Q"
+    )
     line = bins.mark_line(color=SERIES[0], strokeWidth=1.5)
     return alt.layer(ideal, bars, line, bins.mark_circle(color=SERIES[0], size=36, opacity=1))
 
@@ -350,8 +418,12 @@ def _residual_panel(rows: list[dict[str, Any]]) -> Chart:
 
     x = alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False))
     base = alt.Chart(data(rows), width=280, height=220).encode(x=x)
-    wide = base.mark_area(color=SERIES[0], opacity=0.16).encode(y=alt.Y("q05:Q", title="truth - predicted"), y2="q95:Q")
+    wide = base.mark_area(color=SERIES[0], opacity=0.16).encode(
+        y=alt.Y("q05:Q", title="truth - predicted"), y2="q95:Q"
+    )
     middle = base.mark_area(color=SERIES[0], opacity=0.28).encode(y="q25:Q", y2="q75:Q")
-    line = base.mark_line(color=SERIES[0], strokeWidth=1.8, point={"color": SERIES[0], "size": 20}).encode(y="median:Q")
+    line = base.mark_line(
+        color=SERIES[0], strokeWidth=1.8, point={"color": SERIES[0], "size": 20}
+    ).encode(y="median:Q")
     zero = base.mark_rule(color=MUTED, strokeDash=[4, 4]).encode(y=alt.datum(0))
     return alt.layer(wide, middle, zero, line)

@@ -162,7 +162,9 @@ def _curve(
     rows = predictions.rows(model)
     state = Ranked()
     found = state.summary(state.observe(rows), rows.schema).each(lambda problem: problem.curve)
-    curves = [trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)]
+    curves = [
+        trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)
+    ]
     if not curves:
         return None
     if len(curves) == 1:
@@ -183,7 +185,10 @@ def _roc(found: order.Curve) -> Curve:
 def _precision_recall(found: order.Curve) -> Curve:
     """Only thresholds at which recall grows: between them precision falls and no step is drawn."""
     grows = found.gained > 0
-    recall, precision = found.tp[grows] / found.positives, found.tp[grows] / (found.tp[grows] + found.fp[grows])
+    recall, precision = (
+        found.tp[grows] / found.positives,
+        found.tp[grows] / (found.tp[grows] + found.fp[grows]),
+    )
     area = float((np.diff(recall, prepend=0.0) * precision).sum())
     return Curve(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), area)
 

@@ -33,7 +33,9 @@ def race(found: Race) -> Chart:
         x=alt.X("folds:Q", title="folds run", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("model:N", sort=[r.model for r in found.rows], title=None),
         color=alt.Color(
-            "fate:N", scale=alt.Scale(domain=["finished", "dropped"], range=[SERIES[0], MUTED]), title=None
+            "fate:N",
+            scale=alt.Scale(domain=["finished", "dropped"], range=[SERIES[0], MUTED]),
+            title=None,
         ),
     )
     subtitle = f"{found.fits_saved} of {found.fits + found.fits_saved} fits saved"
@@ -42,7 +44,9 @@ def race(found: Race) -> Chart:
 
 def halving(found: Halving) -> Chart:
     """Each model's figure at every number of rows, until it was left behind."""
-    return finished(_lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}")
+    return finished(
+        _lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}"
+    )
 
 
 def learning_curve(found: LearningCurve) -> Chart:
@@ -78,7 +82,9 @@ def frugal(found: Frugal) -> Chart:
     dots = base.mark_circle(size=70, opacity=1).encode(color=near)
     ring = base.transform_filter("datum.chosen").mark_point(size=220, color=GOOD, stroke=INK)
     names = base.mark_text(align="left", dx=9).encode(text="model:N")
-    return finished(ring + dots + names, "What the best costs", f"chosen: {found.chosen}; best: {found.best}")
+    return finished(
+        ring + dots + names, "What the best costs", f"chosen: {found.chosen}; best: {found.best}"
+    )
 
 
 def timings(found: Timings) -> Chart:
@@ -88,7 +94,8 @@ def timings(found: Timings) -> Chart:
     rows = [r.__dict__ for r in found.rows if not r.error]
     models = list(dict.fromkeys(str(r["model"]) for r in rows))
     base = alt.Chart(data(rows), width=400, height=26 * max(len(models), 1)).encode(
-        x=alt.X("fit_seconds:Q", title="seconds a fold"), y=alt.Y("model:N", sort=models, title=None)
+        x=alt.X("fit_seconds:Q", title="seconds a fold"),
+        y=alt.Y("model:N", sort=models, title=None),
     )
     return finished(base.mark_tick(thickness=2, color=SERIES[0]), "Time to fit")
 
@@ -98,7 +105,11 @@ def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool =
     import altair as alt
 
     models = list(dict.fromkeys(str(row["model"]) for row in rows))
-    x = alt.X(f"{over}:Q", title=f"{'training ' if log else ''}rows", scale=alt.Scale(type="log" if log else "linear"))
+    x = alt.X(
+        f"{over}:Q",
+        title=f"{'training ' if log else ''}rows",
+        scale=alt.Scale(type="log" if log else "linear"),
+    )
     y = alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False))
     legend = alt.Legend(title=None)
     base = alt.Chart(data(rows), width=400, height=260).encode(

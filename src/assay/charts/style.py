@@ -54,7 +54,9 @@ def colours(texts: Mapping[str, str], models: Sequence[str], legend: Any = None)
     # More models than colours: by place among those drawn, so that no two drawn together share one.
     taken = places if len(models) <= len(SERIES) else {model: i for i, model in enumerate(texts)}
     drawn = [SERIES[taken[model] % len(SERIES)] for model in texts]
-    return alt.Color("model:N", scale=alt.Scale(domain=list(texts.values()), range=drawn), legend=legend)
+    return alt.Color(
+        "model:N", scale=alt.Scale(domain=list(texts.values()), range=drawn), legend=legend
+    )
 
 
 def data(rows: Sequence[Mapping[str, Any]]) -> Any:
@@ -84,16 +86,35 @@ def finished(chart: Chart, title: str, subtitle: str = "", description: str = ""
         "labelFontSize": 11,
         "titleFontSize": 12,
     }
-    words = {"anchor": "start", "color": INK, "fontSize": 14, "fontWeight": 600, "subtitleColor": MUTED, "offset": 12}
+    words = {
+        "anchor": "start",
+        "color": INK,
+        "fontSize": 14,
+        "fontWeight": 600,
+        "subtitleColor": MUTED,
+        "offset": 12,
+    }
     return (
-        chart.properties(title=heading, description=description or title, background="transparent", padding=4)
+        chart.properties(
+            title=heading, description=description or title, background="transparent", padding=4
+        )
         .configure(font=FONT, aria=False)
         .configure_view(stroke=None)
         .configure_axis(
-            **axis, domain=False, ticks=False, gridColor=GRID, labelPadding=6, titlePadding=10, labelLimit=220
+            **axis,
+            domain=False,
+            ticks=False,
+            gridColor=GRID,
+            labelPadding=6,
+            titlePadding=10,
+            labelLimit=220,
         )
-        .configure_header(labelColor=INK, labelFontSize=12, labelFontWeight=600, title=None, labelLimit=220)
-        .configure_legend(labelColor=INK, titleColor=MUTED, symbolType="stroke", labelFontSize=12, labelLimit=240)
+        .configure_header(
+            labelColor=INK, labelFontSize=12, labelFontWeight=600, title=None, labelLimit=220
+        )
+        .configure_legend(
+            labelColor=INK, titleColor=MUTED, symbolType="stroke", labelFontSize=12, labelLimit=240
+        )
         .configure_title(**words)
         .configure_text(color=INK, fontSize=11)
     )

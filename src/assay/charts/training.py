@@ -20,7 +20,12 @@ __all__ = ["loss_curve", "metric_curve", "shortened", "training_curves"]
 
 LIMIT = 200
 RATIO = 50  # losses that span more than this are drawn on a logarithmic axis
-SPLITS = {"train": "training", "train_eval": "training, evaluated", "val": "validation", "test": "test"}
+SPLITS = {
+    "train": "training",
+    "train_eval": "training, evaluated",
+    "val": "validation",
+    "test": "test",
+}
 WIDTH, HEIGHT = 380, 230
 
 
@@ -33,11 +38,14 @@ def training_curves(diagnosis: Diagnosis) -> Chart:
     import altair as alt
 
     rows = [
-        alt.hconcat(*(p for p in (_panel(run, True), _panel(run, False)) if p is not None)) for run in diagnosis.runs
+        alt.hconcat(*(p for p in (_panel(run, True), _panel(run, False)) if p is not None))
+        for run in diagnosis.runs
     ]
     chart = alt.vconcat(*rows) if len(rows) > 1 else rows[0]
     said = "Shaded: as good as the best epoch. Dashed: the best epoch; orange: where it goes wrong"
-    return finished(chart, "Training curves", said, "; ".join(run.summary for run in diagnosis.runs))
+    return finished(
+        chart, "Training curves", said, "; ".join(run.summary for run in diagnosis.runs)
+    )
 
 
 def loss_curve(run: RunDiagnosis) -> Chart:
@@ -77,7 +85,9 @@ def shortened(series: Series, limit: int = LIMIT) -> list[tuple[float, float]]:
 def _marks_in_words(run: RunDiagnosis) -> str:
     unit, said = run.history.unit, []
     if run.good_range is not None and run.good_range[0] < run.good_range[1]:
-        said.append(f"shaded: {unit}s {run.good_range[0]:g} to {run.good_range[1]:g}, as good as the best")
+        said.append(
+            f"shaded: {unit}s {run.good_range[0]:g} to {run.good_range[1]:g}, as good as the best"
+        )
     if run.best_epoch is not None:
         said.append(f"dashed: best {unit} {run.best_epoch:g}")
     if run.onset is not None:
@@ -86,7 +96,9 @@ def _marks_in_words(run: RunDiagnosis) -> str:
 
 
 def _onset_of(run: RunDiagnosis) -> str:
-    return {"overfit": "overfitting", "diverged": "divergence", "collapsed": "collapse"}.get(run.status, run.status)
+    return {"overfit": "overfitting", "diverged": "divergence", "collapsed": "collapse"}.get(
+        run.status, run.status
+    )
 
 
 def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
@@ -95,7 +107,9 @@ def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
 
     name = run.history.loss if loss else next(iter(run.history.metrics), None)
     curves = [s for s in run.history.series if s.metric == name]
-    rows = [{"split": SPLITS[s.split], "epoch": e, "value": v} for s in curves for e, v in shortened(s)]
+    rows = [
+        {"split": SPLITS[s.split], "epoch": e, "value": v} for s in curves for e, v in shortened(s)
+    ]
     finite = [v for s in curves for v in s.values if math.isfinite(v)]
     if not rows:
         return None
@@ -104,8 +118,13 @@ def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
     base = alt.Chart(data(rows), width=WIDTH, height=HEIGHT)
     dots = {"size": 18, "filled": True} if len(rows) <= 80 else False
     lines = base.mark_line(strokeWidth=2, strokeJoin="round", point=dots, clip=True)
-    layers = [*_marks(run, loss), lines.encode(x=x, y=y, color=_split_colours({row["split"] for row in rows}))]
-    lost = sorted({e for s in curves for e, v in zip(s.epochs, s.values, strict=True) if not math.isfinite(v)})
+    layers = [
+        *_marks(run, loss),
+        lines.encode(x=x, y=y, color=_split_colours({row["split"] for row in rows})),
+    ]
+    lost = sorted(
+        {e for s in curves for e, v in zip(s.epochs, s.values, strict=True) if not math.isfinite(v)}
+    )
     if lost:
         layers.append(_lost(lost[:LIMIT]))
     return alt.layer(*layers).properties(title=f"{run.name}: {name}")
@@ -114,10 +133,17 @@ def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
 def _split_colours(present: Collection[object]) -> Any:
     import altair as alt
 
-    shown = {"training": SERIES[0], "training, evaluated": SERIES[4], "validation": SERIES[1], "test": SERIES[2]}
+    shown = {
+        "training": SERIES[0],
+        "training, evaluated": SERIES[4],
+        "validation": SERIES[1],
+        "test": SERIES[2],
+    }
     shown = {name: colour for name, colour in shown.items() if name in present}
     legend = alt.Legend(title=None, orient="bottom", offset=10, symbolType="stroke")
-    return alt.Color("split:N", scale=alt.Scale(domain=list(shown), range=list(shown.values())), legend=legend)
+    return alt.Color(
+        "split:N", scale=alt.Scale(domain=list(shown), range=list(shown.values())), legend=legend
+    )
 
 
 def _scale(finite: Sequence[float], loss: bool) -> Any:
@@ -165,7 +191,13 @@ def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> Chart:
 def _lost(epochs: Sequence[float]) -> Chart:
     import altair as alt
 
-    ticks = alt.Chart(data([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(x="epoch:Q", y=alt.value(3))
-    first = alt.Chart(data([{"epoch": epochs[0], "word": "nan or inf"}])).encode(x="epoch:Q", y=alt.value(14))
+    ticks = alt.Chart(data([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(
+        x="epoch:Q", y=alt.value(3)
+    )
+    first = alt.Chart(data([{"epoch": epochs[0], "word": "nan or inf"}])).encode(
+        x="epoch:Q", y=alt.value(14)
+    )
     marks = ticks.mark_tick(orient="vertical", color=WARN, thickness=2.5, size=12)
-    return marks + first.mark_text(align="right", dx=-4, color=WARN, fontSize=10).encode(text="word:N")
+    return marks + first.mark_text(align="right", dx=-4, color=WARN, fontSize=10).encode(
+        text="word:N"
+    )

@@ -38,7 +38,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (AssayError, OSError) as error:
         _stop(str(error))
     except MemoryError:
-        _stop("not enough memory for this table; give fewer models, classes, clusters or groups at a time")
+        _stop(
+            "not enough memory for this table; give fewer models, classes, clusters or groups at a time"
+        )
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("assay: interrupted", err=True)
         sys.exit(130)
@@ -77,7 +79,9 @@ def _plugin(modules: Sequence[str]) -> None:
         except FileNotFoundError as error:
             raise click.BadParameter(f"{text}: no such file; check the path") from error
         except Exception as error:
-            raise click.BadParameter(f"{text} cannot be imported ({type(error).__name__}: {error})") from error
+            raise click.BadParameter(
+                f"{text} cannot be imported ({type(error).__name__}: {error})"
+            ) from error
 
 
 KEPT: list[Any] = []  # what plugins defined, which a class may refer to
@@ -104,5 +108,17 @@ def cli() -> None:
     """Which model is best, how sure are we, is it over- or under-fitting, and would fusing them be better?"""
 
 
-for command in (demo, evaluate, merge, slices, fairness, compare, fuse, validate, diagnose, report, list_):
+for command in (
+    demo,
+    evaluate,
+    merge,
+    slices,
+    fairness,
+    compare,
+    fuse,
+    validate,
+    diagnose,
+    report,
+    list_,
+):
     cli.add_command(command)

@@ -4,18 +4,35 @@ from typing import Any
 
 import click
 
-from assay.cli.options import CONFIDENCE, JSON, SEED, label, predictions_options, read_table, show, split
+from assay.cli.options import (
+    CONFIDENCE,
+    JSON,
+    SEED,
+    label,
+    predictions_options,
+    read_table,
+    show,
+    split,
+)
 
 __all__ = ["fairness", "slices"]
 
 
 @click.command()
 @predictions_options
-@click.option("--by-metric", metavar="M", help="Metric to search by (default: accuracy, or mse in regression).")
-@click.option("--by", multiple=True, metavar="COL", help="Column to slice by (repeatable; default: all).")
+@click.option(
+    "--by-metric",
+    metavar="M",
+    help="Metric to search by (default: accuracy, or mse in regression).",
+)
+@click.option(
+    "--by", multiple=True, metavar="COL", help="Column to slice by (repeatable; default: all)."
+)
 @click.option("--depth", default=2, show_default=True, help="Most columns to cross.")
 @click.option("--min-rows", default=30, show_default=True, help="Fewest rows of a slice.")
-@click.option("--alpha", default=0.05, show_default=True, help="Chance of reporting any slice without reason.")
+@click.option(
+    "--alpha", default=0.05, show_default=True, help="Chance of reporting any slice without reason."
+)
 @CONFIDENCE
 @JSON
 def slices(
@@ -34,9 +51,21 @@ def slices(
 
 @click.command()
 @predictions_options
-@click.option("--by", required=True, multiple=True, metavar="COL", help="Column of groups (repeatable: crosses).")
-@click.option("--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric to hold between groups.")
-@click.option("--reference", metavar="GROUP", help="Group to hold the others against (default: all other rows).")
+@click.option(
+    "--by",
+    required=True,
+    multiple=True,
+    metavar="COL",
+    help="Column of groups (repeatable: crosses).",
+)
+@click.option(
+    "--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric to hold between groups."
+)
+@click.option(
+    "--reference",
+    metavar="GROUP",
+    help="Group to hold the others against (default: all other rows).",
+)
 @CONFIDENCE
 @SEED
 @JSON

@@ -6,7 +6,9 @@ __all__ = ["list_"]
 
 
 @click.command(name="list")
-@click.argument("family", type=click.Choice(["metrics", "fusions", "adapters", "engines", "readers"]))
+@click.argument(
+    "family", type=click.Choice(["metrics", "fusions", "adapters", "engines", "readers"])
+)
 def list_(family: str) -> None:
     """Names of all metrics, fusions, adapters, engines or readers, with what each is."""
     import importlib

@@ -5,14 +5,26 @@ from typing import Any
 
 import click
 
-from assay.cli.options import CONFIDENCE, JSON, POINT, SEED, gate, only_with, predictions_options, read_table, show
+from assay.cli.options import (
+    CONFIDENCE,
+    JSON,
+    POINT,
+    SEED,
+    gate,
+    only_with,
+    predictions_options,
+    read_table,
+    show,
+)
 
 __all__ = ["compare"]
 
 
 @click.command()
 @predictions_options
-@click.option("--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression).")
+@click.option(
+    "--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression)."
+)
 @CONFIDENCE
 @click.option(
     "--unit",
@@ -22,7 +34,10 @@ __all__ = ["compare"]
     help="rows: which fitted model is better; folds: which algorithm, from cross-validation.",
 )
 @click.option(
-    "--equivalence", metavar="X", type=float, help="Difference that does not matter: which models are as good?"
+    "--equivalence",
+    metavar="X",
+    type=float,
+    help="Difference that does not matter: which models are as good?",
 )
 @click.option(
     "--correction",
@@ -31,10 +46,25 @@ __all__ = ["compare"]
     type=click.Choice(["holm", "benjamini_hochberg"]),
     help="Of the p-values, for all pairs.",
 )
-@click.option("--selected", is_flag=True, help="Also what the best is worth, freed of having been chosen for it.")
-@click.option("--datasets", is_flag=True, help="Each FILE is a data set of its own: which model is best over them?")
-@click.option("--not-worse-than", "baseline", metavar="MODEL", help="Exit 1 if a model may be worse than this one.")
-@click.option("--margin", type=float, metavar="X", help="By how much it may be worse.  [default: 0]")
+@click.option(
+    "--selected",
+    is_flag=True,
+    help="Also what the best is worth, freed of having been chosen for it.",
+)
+@click.option(
+    "--datasets",
+    is_flag=True,
+    help="Each FILE is a data set of its own: which model is best over them?",
+)
+@click.option(
+    "--not-worse-than",
+    "baseline",
+    metavar="MODEL",
+    help="Exit 1 if a model may be worse than this one.",
+)
+@click.option(
+    "--margin", type=float, metavar="X", help="By how much it may be worse.  [default: 0]"
+)
 @POINT
 @SEED
 @JSON
@@ -51,7 +81,9 @@ def compare(
     only_with("--point", point, "--not-worse-than", baseline)
     if datasets:
         if baseline or unit != "auto" or correction != "holm" or selected:
-            raise click.UsageError("--datasets goes with --by-metric, --equivalence, --confidence and --seed alone")
+            raise click.UsageError(
+                "--datasets goes with --by-metric, --equivalence, --confidence and --seed alone"
+            )
         show(_over_datasets(files, by_metric, equivalence, confidence, seed, reading), json_to)
         return
     found = assay.compare(
@@ -64,7 +96,12 @@ def compare(
 
 
 def _over_datasets(
-    files: Sequence[str], metric: str | None, rope: float | None, confidence: float, seed: int, reading: Any
+    files: Sequence[str],
+    metric: str | None,
+    rope: float | None,
+    confidence: float,
+    seed: int,
+    reading: Any,
 ) -> Any:
     """The models over the data sets, a file each, named by their paths."""
     import assay

@@ -34,7 +34,9 @@ def run(out: Path, *, seed: int = 0, say: Callable[[str], None] = print) -> str:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split
     except ImportError as error:
-        raise MissingDependencyError("the demo needs scikit-learn; run: pip install 'assay[sklearn]'") from error
+        raise MissingDependencyError(
+            "the demo needs scikit-learn; run: pip install 'assay[sklearn]'"
+        ) from error
 
     X, y = load_digits(return_X_y=True)
     ids = np.arange(len(y))
@@ -70,7 +72,10 @@ def run(out: Path, *, seed: int = 0, say: Callable[[str], None] = print) -> str:
     )
     made.save(out / "report.html")
     made.to_json(out / "report.json")
-    files = ", ".join(f"{out / name}" for name in ("report.html", "report.json", "predictions.parquet", "test.parquet"))
+    files = ", ".join(
+        f"{out / name}"
+        for name in ("report.html", "report.json", "predictions.parquet", "test.parquet")
+    )
     return f"{made.summary()}\n\n{verdict}\n\nWritten: {files}, {log}"
 
 
@@ -90,7 +95,9 @@ def candidates(seed: int) -> dict[str, Any]:
         "svm": make_pipeline(StandardScaler(), CalibratedClassifierCV(SVC(C=4.0), ensemble=False)),
         "mlp": make_pipeline(
             StandardScaler(),
-            MLPClassifier((64,), early_stopping=True, n_iter_no_change=8, max_iter=150, random_state=seed),
+            MLPClassifier(
+                (64,), early_stopping=True, n_iter_no_change=8, max_iter=150, random_state=seed
+            ),
         ),
     }
 
@@ -101,12 +108,16 @@ def train_mlp(X: Any, y: Any, seed: int) -> dict[str, list[float]]:
     from sklearn.neural_network import MLPClassifier
     from sklearn.preprocessing import StandardScaler
 
-    X_train, X_val, y_train, y_val = train_test_split(X, y, test_size=0.2, stratify=y, random_state=seed)
+    X_train, X_val, y_train, y_val = train_test_split(
+        X, y, test_size=0.2, stratify=y, random_state=seed
+    )
     scale = StandardScaler().fit(X_train)
     X_train, X_val = scale.transform(X_train), scale.transform(X_val)
     net = MLPClassifier((64,), learning_rate_init=5e-3, random_state=seed)
     log_loss, accuracy = METRICS.parse("log_loss"), METRICS.parse("accuracy")
-    columns: dict[str, list[float]] = {name: [] for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")}
+    columns: dict[str, list[float]] = {
+        name: [] for name in ("epoch", "loss", "accuracy", "val_loss", "val_accuracy")
+    }
     classes = sorted({int(label) for label in y})
     for epoch in range(1, EPOCHS + 1):
         net.partial_fit(X_train, y_train, classes=classes)
@@ -114,13 +125,18 @@ def train_mlp(X: Any, y: Any, seed: int) -> dict[str, list[float]]:
         for prefix, rows, truth in (("", X_train, y_train), ("val_", X_val, y_val)):
             proba = net.predict_proba(rows)
             columns[f"{prefix}loss"].append(float(log_loss(truth, proba, classes=classes)))
-            columns[f"{prefix}accuracy"].append(float(accuracy(truth, net.predict(rows), classes=classes)))
+            columns[f"{prefix}accuracy"].append(
+                float(accuracy(truth, net.predict(rows), classes=classes))
+            )
     return columns
 
 
 def to_csv(columns: dict[str, list[float]]) -> str:
     """A training log as the CSV that most frameworks write."""
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True))]
+    lines = [
+        ",".join(columns),
+        *(",".join(map(str, row)) for row in zip(*columns.values(), strict=True)),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -24,17 +24,34 @@ __all__ = ["evaluate", "merge"]
 @click.command()
 @predictions_options
 @click.option(
-    "--metric", "-m", "metrics", multiple=True, metavar="M", help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable)."
+    "--metric",
+    "-m",
+    "metrics",
+    multiple=True,
+    metavar="M",
+    help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable).",
 )
-@click.option("--by", multiple=True, metavar="COL", help="Also for each value of this column (repeatable: crosses).")
-@CONFIDENCE
-@click.option("--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure.")
 @click.option(
-    "--require", multiple=True, metavar="'M >= X'", help="Exit 1 unless the interval keeps the bound (repeatable)."
+    "--by",
+    multiple=True,
+    metavar="COL",
+    help="Also for each value of this column (repeatable: crosses).",
+)
+@CONFIDENCE
+@click.option(
+    "--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure."
+)
+@click.option(
+    "--require",
+    multiple=True,
+    metavar="'M >= X'",
+    help="Exit 1 unless the interval keeps the bound (repeatable).",
 )
 @POINT
 @click.option(
-    "--checkpoint", metavar="STATE", help="Keep the states here: goes on after an interruption, and can be merged."
+    "--checkpoint",
+    metavar="STATE",
+    help="Keep the states here: goes on after an interruption, and can be merged.",
 )
 @IGNORE
 @SEED
@@ -49,10 +66,15 @@ def evaluate(
     from assay.audit.requirements import Requirement
     from assay.metrics.resolve import defaults
 
-    required = [Requirement.parse(text) for text in split(require, "--require", "state a bound, as in 'f1 >= 0.9'")]
+    required = [
+        Requirement.parse(text)
+        for text in split(require, "--require", "state a bound, as in 'f1 >= 0.9'")
+    ]
     only_with("--point", point, "--require", required)
     if required and not (intervals or point):
-        raise click.UsageError("--require holds intervals to the bound: leave out --no-intervals, or give --point")
+        raise click.UsageError(
+            "--require holds intervals to the bound: leave out --no-intervals, or give --point"
+        )
     table = read_table(files, large=True, **reading)
     asked: list[str] | None = split(metrics)
     if required:

@@ -12,12 +12,27 @@ __all__ = ["fuse"]
 @click.command()
 @predictions_options
 @click.option(
-    "--how", default="auto", show_default=True, metavar="HOW", help="auto, or a fusion: see 'assay list fusions'."
+    "--how",
+    default="auto",
+    show_default=True,
+    metavar="HOW",
+    help="auto, or a fusion: see 'assay list fusions'.",
 )
 @click.option("--metric", metavar="M", help="Metric the fusion aims at, where it can choose.")
 @click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
-@click.option("--out", "-o", required=True, metavar="OUT", help="File for the table with the fused model in it.")
-@click.option("--folds", default=5, show_default=True, help="Folds of the cross-fitting, where the table has none.")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    metavar="OUT",
+    help="File for the table with the fused model in it.",
+)
+@click.option(
+    "--folds",
+    default=5,
+    show_default=True,
+    help="Folds of the cross-fitting, where the table has none.",
+)
 @SEED
 def fuse(
     files: tuple[str, ...],
@@ -32,7 +47,9 @@ def fuse(
     """Fuse the models in FILE... into one more; its column is cross-fitted, so its score is honest."""
     import assay
 
-    fused = assay.fuse(read_table(files, **reading), how, metric=metric, name=name, folds=folds, seed=seed)
+    fused = assay.fuse(
+        read_table(files, **reading), how, metric=metric, name=name, folds=folds, seed=seed
+    )
     assay.write(fused.predictions, out)
     click.echo(repr(fused))
     click.echo(f"written: {out}", err=True)

@@ -22,14 +22,30 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of every command that reads a predictions table."""
     options = (
         click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-        click.option("--truth", default="y", show_default=True, metavar="COL", help="Column that holds the truth."),
         click.option(
-            "--task", metavar="T", help="binary, multiclass, multilabel or regression; read off the data if not said."
+            "--truth",
+            default="y",
+            show_default=True,
+            metavar="COL",
+            help="Column that holds the truth.",
+        ),
+        click.option(
+            "--task",
+            metavar="T",
+            help="binary, multiclass, multilabel or regression; read off the data if not said.",
         ),
         click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
-        click.option("--classes", metavar="A,B,...", help="All classes, where the table may not show or name them."),
         click.option(
-            "--model", "models", multiple=True, metavar="COL", help="Bare column to read as a model (repeatable)."
+            "--classes",
+            metavar="A,B,...",
+            help="All classes, where the table may not show or name them.",
+        ),
+        click.option(
+            "--model",
+            "models",
+            multiple=True,
+            metavar="COL",
+            help="Bare column to read as a model (repeatable).",
         ),
     )
     for option in reversed(options):
@@ -37,17 +53,26 @@ def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-JSON = click.option("--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone.")
+JSON = click.option(
+    "--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone."
+)
 
-CONFIDENCE = click.option("--confidence", default=0.95, show_default=True, help="Level of the intervals.")
+CONFIDENCE = click.option(
+    "--confidence", default=0.95, show_default=True, help="Level of the intervals."
+)
 
 SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
 
 IGNORE = click.option(
-    "--ignore", multiple=True, metavar="CODE", help="Advice that is not wanted, as in A003 (repeatable)."
+    "--ignore",
+    multiple=True,
+    metavar="CODE",
+    help="Advice that is not wanted, as in A003 (repeatable).",
 )
 
-POINT = click.option("--point", is_flag=True, help="Check the figures themselves, not their intervals.")
+POINT = click.option(
+    "--point", is_flag=True, help="Check the figures themselves, not their intervals."
+)
 
 
 def read_table(
@@ -59,10 +84,18 @@ def read_table(
     from assay.io.stream import opened
 
     declared = None if classes is None else [label(text) for text in classes.split(",")]
-    reading = {"truth": truth, "task": task, "positive": positive, "classes": declared, "models": list(models) or None}
+    reading = {
+        "truth": truth,
+        "task": task,
+        "positive": positive,
+        "classes": declared,
+        "models": list(models) or None,
+    }
     table = opened(files, **reading) if large else read(*files, **reading)
     if not table.n:
-        raise SchemaError(f"{', '.join(files)}: the table has columns but no rows; give at least one row")
+        raise SchemaError(
+            f"{', '.join(files)}: the table has columns but no rows; give at least one row"
+        )
     return table
 
 

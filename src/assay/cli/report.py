@@ -11,7 +11,9 @@ __all__ = ["demo", "report"]
 
 
 @click.command()
-@click.option("--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path))
+@click.option(
+    "--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path)
+)
 @SEED
 def demo(out: Path, seed: int) -> None:
     """The main job on real data, end to end: handwritten digits, four models, one verdict."""
@@ -22,9 +24,17 @@ def demo(out: Path, seed: int) -> None:
 
 @click.command()
 @predictions_options
-@click.option("--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression).")
+@click.option(
+    "--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression)."
+)
 @click.option("--title", metavar="TEXT", help="Title of the report.")
-@click.option("--out", "-o", required=True, metavar="report.html", help="The report: one self-contained HTML file.")
+@click.option(
+    "--out",
+    "-o",
+    required=True,
+    metavar="report.html",
+    help="The report: one self-contained HTML file.",
+)
 @IGNORE
 @SEED
 @JSON

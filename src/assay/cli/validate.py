@@ -9,7 +9,9 @@ __all__ = ["validate"]
 
 @click.command()
 @click.argument("study", metavar="STUDY.toml")
-@click.option("--out", "-o", metavar="DIR", help="Folder for the results (default: named after the file).")
+@click.option(
+    "--out", "-o", metavar="DIR", help="Folder for the results (default: named after the file)."
+)
 @JSON
 def validate(study: str, out: str | None, json_to: str | None) -> None:
     """Cross-validate, compare, fuse, report: a whole study in one file; run again, it goes on where it stopped."""

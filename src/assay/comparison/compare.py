@@ -101,11 +101,20 @@ class Comparison(Result):
     @property
     def records(self) -> list[dict[str, Any]]:
         # The probabilities are there where a margin was given, or not at all.
-        return [{name: v for name, v in pair.__dict__.items() if v is not None} for pair in self.pairs]
+        return [
+            {name: v for name, v in pair.__dict__.items() if v is not None} for pair in self.pairs
+        ]
 
     def to_dict(self) -> dict[str, Any]:
-        told = {name: value for name, value in self.__dict__.items() if name not in ("pairs", "selected")}
-        return told | {"pairs": self.records, "selected": None if self.selected is None else self.selected.__dict__}
+        told = {
+            name: value
+            for name, value in self.__dict__.items()
+            if name not in ("pairs", "selected")
+        }
+        return told | {
+            "pairs": self.records,
+            "selected": None if self.selected is None else self.selected.__dict__,
+        }
 
     @property
     def verdict(self) -> str:
@@ -117,7 +126,9 @@ class Comparison(Result):
             return f"{self.best} is best by {self.metric} ({value}); every other model is significantly worse."
         equal = self.equivalent
         others = ", ".join(name for name in self.tied if name != self.best and name not in equal)
-        more = f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
+        more = (
+            f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
+        )
         where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
         lead = f"{self.best} has the best {self.metric} ({value})"
         same = f"{', '.join(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it within {self.equivalence}"
@@ -136,7 +147,13 @@ class Comparison(Result):
         return NAMES[self.correction]
 
     def __repr__(self) -> str:
-        header = ["difference", self.metric, f"{self.confidence:.0%} interval", f"p ({self.corrected_by})", "verdict"]
+        header = [
+            "difference",
+            self.metric,
+            f"{self.confidence:.0%} interval",
+            f"p ({self.corrected_by})",
+            "verdict",
+        ]
         chances = any(d.p_equal is not None for d in self.pairs)
         if chances:
             header.insert(-1, f"P(first | equal within {self.equivalence:g} | second)")
@@ -152,7 +169,9 @@ class Comparison(Result):
             for d in self.pairs
         ]
         worth = [] if self.selected is None else [repr(self.selected)]
-        return "\n".join([self.verdict, *worth, *([text_table(header, body)] if body else []), *self.notes])
+        return "\n".join(
+            [self.verdict, *worth, *([text_table(header, body)] if body else []), *self.notes]
+        )
 
 
 def compare(
@@ -187,9 +206,13 @@ def compare(
     """
     _check_options(unit, correction, equivalence, confidence)
     predictions = table_of(predictions)
-    text, on = resolve(metric if metric is not None else DEFAULT[predictions.task], predictions.schema)[0]
+    text, on = resolve(
+        metric if metric is not None else DEFAULT[predictions.task], predictions.schema
+    )[0]
     if on.axes:
-        raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
+        raise UnsupportedError(
+            f"{text} has one figure a class; compare by one figure, as in f1(average=macro)"
+        )
     models = [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
     question = _Question(predictions, on, models, unit, engine or Local(), seed)
     if unit == "auto":
@@ -200,12 +223,20 @@ def compare(
     worth, more = question.worth(text, list(values), confidence) if selected else (None, [])
     sign = on.sign
     best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
-    equal = question.equivalent(equivalence, 2 * confidence - 1) if equivalence is not None else frozenset()
+    equal = (
+        question.equivalent(equivalence, 2 * confidence - 1)
+        if equivalence is not None
+        else frozenset()
+    )
     pairs = _judged(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
     pairs = question.weighed(pairs, equivalence) if equivalence is not None else pairs
     tied = tuple(m for m in values if m == best or _said(pairs, best, m) in (OPEN, EQUIVALENT))
     open_ = [m for m in tied if _said(pairs, best, m) == OPEN]
-    rows = _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence) if question.unit == "rows" else None
+    rows = (
+        _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence)
+        if question.unit == "rows"
+        else None
+    )
     return Comparison(
         text, best, tied, rows, pairs, values, predictions.n, confidence,
         (*predictions.notes, *notes, *said, *more), question.unit, correction, equivalence, left, worth,
@@ -217,17 +248,27 @@ def _left_out(
 ) -> tuple[dict[str, str], list[str]]:
     """Why each model that is not among the `values` has none, and what to say of them."""
     able = [m for m in table.models if table.schema.offers(m, metric.reads)]
-    undefined, lacking = [m for m in able if m not in values], [m for m in table.models if m not in able]
+    undefined, lacking = (
+        [m for m in able if m not in values],
+        [m for m in table.models if m not in able],
+    )
     why = f"undefined ({metric.undefined})"
     said = [f"left out, their {text} being {why}: {', '.join(undefined)}"] if undefined else []
     said += [f"left out, giving no {metric.reads}: {', '.join(lacking)}"] if lacking else []
-    return dict.fromkeys(undefined, why) | dict.fromkeys(lacking, f"not given (it has no {metric.reads})"), said
+    return dict.fromkeys(undefined, why) | dict.fromkeys(
+        lacking, f"not given (it has no {metric.reads})"
+    ), said
 
 
-def _check_options(unit: str, correction: str, equivalence: float | None, confidence: float) -> None:
+def _check_options(
+    unit: str, correction: str, equivalence: float | None, confidence: float
+) -> None:
     if not 0 < confidence < 1:
         raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
-    for name, given, known in (("unit", unit, ("auto", "rows", "folds")), ("correction", correction, CORRECTIONS)):
+    for name, given, known in (
+        ("unit", unit, ("auto", "rows", "folds")),
+        ("correction", correction, CORRECTIONS),
+    ):
         if given not in known:
             raise UnsupportedError(f"{name} must be one of {', '.join(known)}; got {given!r}")
     if equivalence is not None and not 0 < equivalence < math.inf:
@@ -235,7 +276,9 @@ def _check_options(unit: str, correction: str, equivalence: float | None, confid
             f"equivalence must be above 0, the difference that does not matter in practice; got {equivalence}"
         )
     if equivalence is not None and confidence <= 0.5:
-        raise UnsupportedError(f"two one-sided tests of equivalence need a confidence above 0.5; got {confidence}")
+        raise UnsupportedError(
+            f"two one-sided tests of equivalence need a confidence above 0.5; got {confidence}"
+        )
 
 
 @dataclass(frozen=True)
@@ -265,16 +308,27 @@ class _Question:
     def ask(self, confidence: float) -> Answer:
         """Figure of each model, difference of every two, and what to say beside them."""
         if self.unit == "folds":
-            found = corrected_differences(self.table, self.metric, self.models, confidence, self.engine)
+            found = corrected_differences(
+                self.table, self.metric, self.models, confidence, self.engine
+            )
             return found.values, found.differences, [*found.notes]
-        values, raw = paired_differences(self.table, self.metric, self.models, confidence, self.engine, self.seed)
+        values, raw = paired_differences(
+            self.table, self.metric, self.models, confidence, self.engine, self.seed
+        )
         return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
 
-    def worth(self, text: str, models: Sequence[str], confidence: float) -> tuple[Selected | None, list[str]]:
+    def worth(
+        self, text: str, models: Sequence[str], confidence: float
+    ) -> tuple[Selected | None, list[str]]:
         """What the best of the models is worth on other rows, or why that cannot be said."""
         try:
             told = selected_best(
-                self.table, text, models=models, confidence=confidence, engine=self.engine, seed=self.seed
+                self.table,
+                text,
+                models=models,
+                confidence=confidence,
+                engine=self.engine,
+                seed=self.seed,
             )
         except UnsupportedError as error:
             return None, [f"what the best is worth cannot be said: {error}"]
@@ -282,7 +336,9 @@ class _Question:
 
     def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
         """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""
-        return frozenset((d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin)
+        return frozenset(
+            (d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin
+        )
 
     def weighed(self, pairs: tuple[Difference, ...], rope: float) -> tuple[Difference, ...]:
         """The pairs with the probabilities of what holds between them, where folds say so."""
@@ -298,12 +354,18 @@ class _Question:
 
 
 def _judged(
-    raw: Sequence[RawDifference], sign: int, alpha: float, corrected: Correction, equal: frozenset[tuple[str, str]]
+    raw: Sequence[RawDifference],
+    sign: int,
+    alpha: float,
+    corrected: Correction,
+    equal: frozenset[tuple[str, str]],
 ) -> tuple[Difference, ...]:
     """The differences with their corrected p-values and what each says."""
     adjusted = corrected([d.p for d in raw])
     return tuple(
-        Difference(*d[:6], p, d.method, EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha))
+        Difference(
+            *d[:6], p, d.method, EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha)
+        )
         for d, p in zip(raw, adjusted, strict=True)
     )
 
@@ -319,7 +381,9 @@ def _said(pairs: Sequence[Difference], a: str, b: str) -> str:
     return next((d.verdict for d in pairs if {d.a, d.b} == {a, b}), "")
 
 
-def _rows_to_decide(raw: Sequence[RawDifference], best: str, open_: Sequence[str], n: int, alpha: float) -> int | None:
+def _rows_to_decide(
+    raw: Sequence[RawDifference], best: str, open_: Sequence[str], n: int, alpha: float
+) -> int | None:
     """Rows at which the smallest difference from the best would show with power 0.8, were it the true one."""
     # The verdict is corrected for all pairs; the strictest of its levels is that of one pair among so many.
     z = NormalDist().inv_cdf(1 - alpha / 2 / max(len(raw), 1)) + NormalDist().inv_cdf(0.8)

@@ -118,15 +118,21 @@ class DatasetComparison(Result):
             ]
             for d in self.pairs
         ]
-        return "\n".join([self.verdict, ranks, *self._omnibus(), text_table(header, body), *self.notes])
+        return "\n".join(
+            [self.verdict, ranks, *self._omnibus(), text_table(header, body), *self.notes]
+        )
 
     def _omnibus(self) -> list[str]:
         if self.friedman is None:
             return []
         n, k = len(self.scores), len(self.ranks)
         f = f"F({k - 1}, {(k - 1) * (n - 1)}) = {format_number(self.friedman.f)}"
-        differ = "differ" if self.friedman.p < 1 - self.confidence else "cannot be told to differ at all"
-        return [f"Friedman's test (Iman-Davenport): {f}, p = {self.friedman.p:.2g}: the models {differ}."]
+        differ = (
+            "differ" if self.friedman.p < 1 - self.confidence else "cannot be told to differ at all"
+        )
+        return [
+            f"Friedman's test (Iman-Davenport): {f}, p = {self.friedman.p:.2g}: the models {differ}."
+        ]
 
 
 def compare_datasets(
@@ -172,7 +178,10 @@ def compare_datasets(
         friedman(table) if len(models) > 2 else None,
         critical_difference(len(models), len(values), confidence),
         pairs,
-        {name: dict(zip(models, map(float, row), strict=True)) for name, row in zip(values, table, strict=True)},
+        {
+            name: dict(zip(models, map(float, row), strict=True))
+            for name, row in zip(values, table, strict=True)
+        },
         rope,
         confidence,
         _reach(len(values), len(pairs), 1 - confidence),
@@ -191,7 +200,9 @@ def _direction(metric: str | Metric | None, better: Better | None) -> tuple[str,
         known = None
     if known is None:
         if better is None:
-            raise UnsupportedError("say which metric the scores are, as in 'accuracy', or better='higher' or 'lower'")
+            raise UnsupportedError(
+                "say which metric the scores are, as in 'accuracy', or better='higher' or 'lower'"
+            )
         return str(metric or "score"), better
     direction: Better = "higher" if known.sign > 0 else "lower"
     if better not in (None, direction):
@@ -222,12 +233,16 @@ def _matrix(values: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Array
                     f"the score of model {model!r} on data set {name!r} {what}; every model needs a score on every "
                     f"data set: leave out that model or that data set"
                 )
-    return models, np.array([[row[m] for m in models] for row in values.values()]).reshape(len(values), len(models))
+    return models, np.array([[row[m] for m in models] for row in values.values()]).reshape(
+        len(values), len(models)
+    )
 
 
 def _enough(datasets: int, models: Sequence[str]) -> None:
     if len(models) < 2:
-        raise UnsupportedError(f"comparing needs two models or more; the scores are of {', '.join(models) or 'none'}")
+        raise UnsupportedError(
+            f"comparing needs two models or more; the scores are of {', '.join(models) or 'none'}"
+        )
     if datasets < FEWEST:
         raise UnsupportedError(
             f"{datasets} data sets cannot show a difference: the smallest p-value that Wilcoxon's signed-rank test can "
@@ -251,11 +266,17 @@ def _pairs(
 ) -> tuple[RankedPair, ...]:
     """Every two models; `signed` scores (data sets, models) are such that higher is better."""
     weights = posterior_weights(len(signed), seed=seed)
-    apart = {(a, b): signed[:, i] - signed[:, j] for (i, a), (j, b) in combinations(enumerate(models), 2)}
+    apart = {
+        (a, b): signed[:, i] - signed[:, j] for (i, a), (j, b) in combinations(enumerate(models), 2)
+    }
     raw = [wilcoxon(d) for d in apart.values()]
     found = []
     for ((a, b), d), p, adjusted in zip(apart.items(), raw, holm(raw), strict=True):
-        verdict = "not distinguishable" if adjusted >= alpha else f"{a if leaning(d) > 0 else b} is better"
+        verdict = (
+            "not distinguishable"
+            if adjusted >= alpha
+            else f"{a if leaning(d) > 0 else b} is better"
+        )
         wins, ties, losses = (int(np.count_nonzero(which)) for which in (d > 0, d == 0, d < 0))
         median = sign * float(np.median(d)) + 0.0  # never -0
         chances = signed_rank(d, rope, weights)

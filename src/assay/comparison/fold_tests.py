@@ -101,9 +101,13 @@ class Folds:
         keys = tuple(key[0] for key in grouping.keys)
         if "(missing)" in keys:
             first = int(np.argmax(grouping.codes == keys.index("(missing)")))
-            raise SchemaError(f"row {first} has no fold; expected the fold in which each row was held out")
+            raise SchemaError(
+                f"row {first} has no fold; expected the fold in which each row was held out"
+            )
         if len(keys) < 2:
-            raise SchemaError(f"the fold column holds {len(keys)} fold; comparing algorithms needs 2 or more")
+            raise SchemaError(
+                f"the fold column holds {len(keys)} fold; comparing algorithms needs 2 or more"
+            )
         return Folds(grouping.codes, _row_codes(predictions, grouping.codes), keys)
 
     @property
@@ -130,7 +134,9 @@ class Folds:
         """
         train = self.distinct - self.test
         if not train.any():
-            raise SchemaError("every fold holds out every row, so nothing was left to train on; check the fold column")
+            raise SchemaError(
+                "every fold holds out every row, so nothing was left to train on; check the fold column"
+            )
         return float(self.test.mean() / train.mean())
 
 
@@ -158,7 +164,9 @@ def fold_figures(
     """
     text, on = resolve(metric, predictions.schema)[0]
     if on.axes:
-        raise UnsupportedError(f"{text} has one figure a class; compare by one figure, as in f1(average=macro)")
+        raise UnsupportedError(
+            f"{text} has one figure a class; compare by one figure, as in f1(average=macro)"
+        )
     grouping = grouping_of(predictions, ["fold"])
     jobs = {m: Job(on.state, (m,)) for m in models or _serving(predictions, on)}
     values = (engine or Local()).fold(predictions, list(jobs.values()), grouping)
@@ -167,7 +175,9 @@ def fold_figures(
         one = on.state.take(values[job], slice(place, place + 1))
         return float(on.figures(on.state.summary(one, predictions.schema))[0])
 
-    return {m: np.array([figure(job, i) for i in range(len(grouping.keys))]) for m, job in jobs.items()}
+    return {
+        m: np.array([figure(job, i) for i in range(len(grouping.keys))]) for m, job in jobs.items()
+    }
 
 
 def _serving(predictions: Predictions, metric: Metric) -> list[str]:
@@ -313,7 +323,9 @@ def correlated_t(differences: Sequence[float] | Array, ratio: float, rope: float
     if len(found) < 2:
         raise UnsupportedError(f"{len(found)} fold says nothing of how folds vary; give 2 or more")
     if rope < 0:
-        raise UnsupportedError(f"rope must be 0 or more, a difference of no practical importance; got {rope}")
+        raise UnsupportedError(
+            f"rope must be 0 or more, a difference of no practical importance; got {rope}"
+        )
     mean, scale = found.mean(), _spread(found, 0.0) * np.sqrt(1 / len(found) + ratio)
     if not scale:
         first, second = float(mean > rope), float(mean < -rope)
@@ -336,7 +348,10 @@ def practical_differences(
     folds, figures, _ = _defined(predictions, metric, names, engine)
     sign, ratio = on.sign, folds.ratio
     pairs = combinations(figures, 2)
-    return [Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope) for a, b in pairs]
+    return [
+        Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope)
+        for a, b in pairs
+    ]
 
 
 def combined_f(differences: Array) -> FTest:
@@ -350,7 +365,9 @@ def combined_f(differences: Array) -> FTest:
 
     d = np.asarray(differences, np.float64)
     if d.shape != (5, 2):
-        raise UnsupportedError(f"the 5x2cv F-test needs 5 repeats of 2 folds, an array (5, 2); got {d.shape}")
+        raise UnsupportedError(
+            f"the 5x2cv F-test needs 5 repeats of 2 folds, an array (5, 2); got {d.shape}"
+        )
     above, below = float((d**2).sum()), 2 * float(((d - d.mean(axis=1, keepdims=True)) ** 2).sum())
     if not above:
         return FTest(0.0, 1.0)
@@ -358,7 +375,9 @@ def combined_f(differences: Array) -> FTest:
     return FTest(f, float(fdtrc(10, 5, f)))
 
 
-def five_by_two(predictions: Predictions, metric: str | Metric, a: str, b: str, engine: Engine | None = None) -> FTest:
+def five_by_two(
+    predictions: Predictions, metric: str | Metric, a: str, b: str, engine: Engine | None = None
+) -> FTest:
     """`combined_f` of two models on a table of exactly five repeats of two folds that halve the rows.
 
     UnsupportedError for any other layout, and where a fold does not define the figure.
@@ -367,7 +386,9 @@ def five_by_two(predictions: Predictions, metric: str | Metric, a: str, b: str, 
     figures = fold_figures(predictions, metric, [a, b], engine)
     apart = (figures[a] - figures[b])[np.array(repeats)]
     if np.isnan(apart).any():
-        raise UnsupportedError(f"{metric} is undefined in some of the 10 folds; the 5x2cv F-test needs them all")
+        raise UnsupportedError(
+            f"{metric} is undefined in some of the 10 folds; the 5x2cv F-test needs them all"
+        )
     return combined_f(apart)
 
 
@@ -379,7 +400,9 @@ def _repeats(folds: Folds) -> list[tuple[int, int]]:
         held[folds.fold, folds.row] = True
         for i, j in combinations(range(10), 2):
             # Two repeats may split alike; a fold is in one pair all the same.
-            if (held[i] != held[j]).all() and not any(k in pair for pair in repeats for k in (i, j)):
+            if (held[i] != held[j]).all() and not any(
+                k in pair for pair in repeats for k in (i, j)
+            ):
                 repeats.append((i, j))
     if len(repeats) != 5:
         raise UnsupportedError(

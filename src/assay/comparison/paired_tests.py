@@ -64,7 +64,12 @@ class Outcome(NamedTuple):
 
 
 def paired_differences(
-    table: Predictions, metric: Metric, models: Sequence[str], confidence: float, engine: Engine, seed: int
+    table: Predictions,
+    metric: Metric,
+    models: Sequence[str],
+    confidence: float,
+    engine: Engine,
+    seed: int,
 ) -> tuple[dict[str, float], list[RawDifference]]:
     """The figure of each model that has one, and the difference of every two of them.
 
@@ -124,7 +129,11 @@ class _Question:
             return "mcnemar" if self.table.weight is None else "t"
         if pairing == "t":
             return pairing
-        return "joint" if isinstance(self.metric.state, Confusion) and schema.task != "multilabel" else "buckets"
+        return (
+            "joint"
+            if isinstance(self.metric.state, Confusion) and schema.task != "multilabel"
+            else "buckets"
+        )
 
     @property
     def z(self) -> float:
@@ -195,7 +204,9 @@ def mcnemar(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
     p = bdtr(fewer, both, 0.5) + (bdtr(fewer - 1, both, 0.5) if fewer else 0.0) if both else 1.0
     pa, pb = (only_a + 1) / (n + 2), (only_b + 1) / (n + 2)
     error = float(np.sqrt((pa + pb - (pa - pb) ** 2) / (n + 2)))
-    return Outcome(pa - pb - q.z * error, pa - pb + q.z * error, min(float(p), 1.0), "mcnemar mid-p", error)
+    return Outcome(
+        pa - pb - q.z * error, pa - pb + q.z * error, min(float(p), 1.0), "mcnemar mid-p", error
+    )
 
 
 def paired_t(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
@@ -231,7 +242,9 @@ def paired_delong(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     from scipy.special import stdtr
 
     half = t_quantile((1 + q.confidence) / 2, freedom) * error
-    return Outcome(gap - half, gap + half, float(2 * stdtr(freedom, -abs(gap) / error)), "paired delong", error)
+    return Outcome(
+        gap - half, gap + half, float(2 * stdtr(freedom, -abs(gap) / error)), "paired delong", error
+    )
 
 
 def _sign(gap: float, units: float) -> float:
@@ -251,7 +264,9 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     margins = a.summary._replace(table=np.empty((1, 0, 0)))
     whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.figures(margins)[0]))
     shrink = total / pair.squares if pair.squares else 1.0
-    cells = np.stack([pair.code // (k * k), (pair.code // k) % k, pair.code % k])  # truth, said by a, said by b
+    cells = np.stack(
+        [pair.code // (k * k), (pair.code // k) % k, pair.code % k]
+    )  # truth, said by a, said by b
     apart = np.flatnonzero(cells[1] != cells[2])
     count = np.maximum(np.rint(pair.weight[apart] * shrink), 1).astype(np.int64)
     either = np.concatenate([cells, cells[[0, 2, 1]][:, apart]], axis=1)
@@ -260,7 +275,9 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     shares = np.concatenate([pair.weight * shrink, np.full(2 * k, 0.5 / k)])
 
     def gap(weights: Array, of: Array) -> Array:
-        first, second = (q.metric.compute(counts_of(weights, of[0], said, schema, whole)) for said in of[1:])
+        first, second = (
+            q.metric.compute(counts_of(weights, of[0], said, schema, whole)) for said in of[1:]
+        )
         return np.asarray(first - second)
 
     swapped, drawn = [], []
@@ -312,7 +329,9 @@ def spread_of_draws(q: _Question, a: Sample, b: Sample, drawn: Array) -> Outcome
     return Outcome(gap - half, gap + half, p, kind, error)
 
 
-def _judge(q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float) -> Outcome:
+def _judge(
+    q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float
+) -> Outcome:
     """p-value from the exchanged gaps, interval from the resampled ones, widened to hold 0 where the test does."""
     drawn, swapped = (np.ravel(x)[~np.isnan(np.ravel(x))] for x in (drawn, swapped))
     gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
@@ -330,7 +349,9 @@ def _judge(q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, uni
     return Outcome(low, high, p, kind, error)
 
 
-def _ends(q: _Question, gap: float, drawn: Array, error: float, units: float) -> tuple[float, float]:
+def _ends(
+    q: _Question, gap: float, drawn: Array, error: float, units: float
+) -> tuple[float, float]:
     """Percentiles; for few clusters, whose draws are too narrow, Student's t on their spread."""
     tail = (1 - q.confidence) / 2
     if q.clustered and units > 1:

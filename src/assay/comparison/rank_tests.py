@@ -41,7 +41,9 @@ def average_ranks(scores: Array, better: Better = "higher") -> Array:
     >>> average_ranks(np.array([[0.9, 0.8, 0.7], [0.6, 0.6, 0.5]])).tolist()
     [1.25, 1.75, 3.0]
     """
-    return np.asarray(_ranked(np.asarray(scores, np.float64) * (-1 if better == "higher" else 1)).mean(axis=0))
+    return np.asarray(
+        _ranked(np.asarray(scores, np.float64) * (-1 if better == "higher" else 1)).mean(axis=0)
+    )
 
 
 def _ranked(values: Array) -> Array:
@@ -103,7 +105,9 @@ def friedman(scores: Array) -> Friedman:
 
     n, k = np.shape(scores)
     if k < 3:
-        raise UnsupportedError(f"Friedman's test needs three models or more; got {k}: compare two by wilcoxon")
+        raise UnsupportedError(
+            f"Friedman's test needs three models or more; got {k}: compare two by wilcoxon"
+        )
     apart = _ranked(np.asarray(scores, np.float64)) - (k + 1) / 2
     total = float((apart**2).sum())
     if not total:
@@ -130,7 +134,9 @@ def critical_difference(models: int, datasets: int, confidence: float = 0.95) ->
     return q * math.sqrt(models * (models + 1) / (6 * datasets))
 
 
-def signed_rank(differences: Sequence[float] | Array, rope: float = 0.0, weights: Array | None = None) -> Rope:
+def signed_rank(
+    differences: Sequence[float] | Array, rope: float = 0.0, weights: Array | None = None
+) -> Rope:
     """Bayesian signed-rank test: on a data set yet unseen, is the first better, are both equal within `rope`, or is
     the second better?  Positive differences (n,) speak for the first.
 
@@ -140,7 +146,9 @@ def signed_rank(differences: Sequence[float] | Array, rope: float = 0.0, weights
     Same value as baycomp.SignedRankTest, but for sampling. Source: Benavoli et al. (2014), ICML, 1026-1034.
     """
     if rope < 0:
-        raise UnsupportedError(f"rope must be 0 or more, a difference of no practical importance; got {rope}")
+        raise UnsupportedError(
+            f"rope must be 0 or more, a difference of no practical importance; got {rope}"
+        )
     d = np.append(0.0, np.asarray(differences, np.float64))
     weights = posterior_weights(len(d) - 1) if weights is None else weights
     sums = d[:, None] + d
@@ -151,7 +159,9 @@ def signed_rank(differences: Sequence[float] | Array, rope: float = 0.0, weights
 
     first = weight_above(sums)
     second = weight_above(-sums) if rope else 1 - first
-    each = np.stack([first, np.maximum(1 - first - second, 0) if rope else np.zeros_like(first), second])
+    each = np.stack(
+        [first, np.maximum(1 - first - second, 0) if rope else np.zeros_like(first), second]
+    )
     most = np.isclose(each, each.max(axis=0), rtol=0, atol=1e-12)
     shares = (most / most.sum(axis=0)).mean(axis=1)
     return Rope(*map(float, shares))

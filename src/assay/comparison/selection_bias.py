@@ -84,19 +84,27 @@ def selected_best(
     """
     text, on = resolve(metric, predictions.schema)[0]
     if on.axes:
-        raise UnsupportedError(f"{text} has one figure a class; select by one figure, as in f1(average=macro)")
-    names = list(models or [m for m in predictions.models if predictions.schema.offers(m, on.reads)])
+        raise UnsupportedError(
+            f"{text} has one figure a class; select by one figure, as in f1(average=macro)"
+        )
+    names = list(
+        models or [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
+    )
     draw = _Draw(predictions, on, names, engine or Local(), seed)
     sign = on.sign
     whole = draw.whole()
     if np.isnan(whole).all():
-        raise UnsupportedError(f"{text} is undefined ({on.undefined}) for every model: there is none to select")
+        raise UnsupportedError(
+            f"{text} is undefined ({on.undefined}) for every model: there is none to select"
+        )
     inside, outside = draw.figures()
     pick = np.where(np.isnan(inside), -np.inf, sign * inside).argmax(axis=1)
     scores = outside[np.arange(len(pick)), pick]
     known = ~np.isnan(scores) & ~np.isnan(inside).all(axis=1)
     if not known.any():
-        raise UnsupportedError(f"{text} is undefined ({on.undefined}) in every resample: these are too few rows")
+        raise UnsupportedError(
+            f"{text} is undefined ({on.undefined}) in every resample: these are too few rows"
+        )
     value = float(scores[known].mean())
     tail = (1 - confidence) / 2
     low, high = np.quantile(scores[known], [tail, 1 - tail])
@@ -104,7 +112,17 @@ def selected_best(
     shares = np.bincount(pick[known], minlength=len(names)) / known.sum()
     chosen = {m: float(s) for m, s in zip(names, shares, strict=True)}
     naive = float(whole[best])
-    return Selected(text, names[best], naive, value, float(low), float(high), chosen, int(known.sum()), confidence)
+    return Selected(
+        text,
+        names[best],
+        naive,
+        value,
+        float(low),
+        float(high),
+        chosen,
+        int(known.sum()),
+        confidence,
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -138,7 +156,9 @@ class _Draw:
         times = np.zeros((replicates, BUCKETS), np.int64)
         if len(filled):
             equal = np.full(len(filled), 1 / len(filled))
-            times[:, filled] = np.random.default_rng(self.seed).multinomial(len(filled), equal, size=replicates)
+            times[:, filled] = np.random.default_rng(self.seed).multinomial(
+                len(filled), equal, size=replicates
+            )
         return times
 
     def _pooled(self, times: Array, filled: Array) -> tuple[Array, Array]:
@@ -151,9 +171,13 @@ class _Draw:
         drawn = times.astype(np.float64)  # products of floats take the fast way
 
         def column(job: Job, times: Array) -> Array:
-            return np.ravel(self.metric.compute(state.summary(state.pool(values[job], times), schema)))
+            return np.ravel(
+                self.metric.compute(state.summary(state.pool(values[job], times), schema))
+            )
 
-        inside, outside = (np.stack([column(job, t) for job in jobs], axis=1) for t in (drawn, left_out))
+        inside, outside = (
+            np.stack([column(job, t) for job in jobs], axis=1) for t in (drawn, left_out)
+        )
         return inside, outside
 
     def _passes(self, times: Array, bucket: Array) -> tuple[Array, Array]:
@@ -167,4 +191,6 @@ class _Draw:
         state = self.metric.state
         jobs = [Job(state, (m,)) for m in self.models]
         values = self.engine.fold(table, jobs)
-        return np.array([self.metric.figures(state.summary(values[job], table.schema))[0] for job in jobs])
+        return np.array(
+            [self.metric.figures(state.summary(values[job], table.schema))[0] for job in jobs]
+        )

@@ -63,7 +63,9 @@ class Registry(Generic[T]):
         self.family = family
         self._classes: dict[str, type[T]] = {}
         self._made: dict[str, T] = {}  # by the text that names them; members are frozen
-        self._rest: list[str] | None = None  # modules not yet imported; None before the first, [] when all is
+        self._rest: list[str] | None = (
+            None  # modules not yet imported; None before the first, [] when all is
+        )
         self._complete = False  # whether entry points were read, too
 
     def add(self, member: type[T] | T) -> None:
@@ -77,7 +79,10 @@ class Registry(Generic[T]):
         """
         if self._rest is None and until not in self._classes:
             package = importlib.import_module(f"assay.{self.family}")
-            self._rest = [f"{package.__name__}.{module.name}" for module in pkgutil.iter_modules(package.__path__)]
+            self._rest = [
+                f"{package.__name__}.{module.name}"
+                for module in pkgutil.iter_modules(package.__path__)
+            ]
         while self._rest and until not in self._classes:
             importlib.import_module(self._rest.pop(_naming(until, self._rest)))
         if self._rest == [] and not self._complete and until not in self._classes:
@@ -98,15 +103,24 @@ class Registry(Generic[T]):
         if name not in self._classes:
             close = self._known_as(name) or alike(name, self._classes, 3)
             hint = (
-                f"Did you mean {' or '.join(close)}?" if close else f"Run 'assay list {self.family}' for all of them."
+                f"Did you mean {' or '.join(close)}?"
+                if close
+                else f"Run 'assay list {self.family}' for all of them."
             )
             raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
         return self._classes[name]
 
     def _known_as(self, name: str) -> list[str]:
         """The members that others know by this name: as in f1_score, as the oracle has it, or as "Also called" says."""
-        begun = sorted((known for known in self._classes if name.startswith(f"{known}_")), key=len)[-1:]
-        return begun or [known for known, cls in self._classes.items() if _plain(name) in _other_names(cls)][:3]
+        begun = sorted((known for known in self._classes if name.startswith(f"{known}_")), key=len)[
+            -1:
+        ]
+        return (
+            begun
+            or [known for known, cls in self._classes.items() if _plain(name) in _other_names(cls)][
+                :3
+            ]
+        )
 
     def parse(self, text: str | T) -> T:
         """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
@@ -131,7 +145,11 @@ class Registry(Generic[T]):
 def _other_names(cls: Any) -> set[str]:
     """What a member is also called, by its docstring, and the functions that its oracle calls."""
     text = " ".join((cls.__doc__ or "").split())
-    told = [name for said in re.findall(r"Also called ([^.]+)\.", text) for name in re.split(r",| or |;|:|[()]", said)]
+    told = [
+        name
+        for said in re.findall(r"Also called ([^.]+)\.", text)
+        for name in re.split(r",| or |;|:|[()]", said)
+    ]
     return {_plain(name) for name in (*told, *re.findall(r"\.(\w+)\(", getattr(cls, "oracle", "")))}
 
 
@@ -178,7 +196,9 @@ def _arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any]:
 def _hint(cls: Any, name: str) -> Any:
     """The type that a field declares; names in annotations that are text are looked up, which takes a while."""
     said = next(f.type for f in fields(cls) if f.name == name)
-    return said if isinstance(said, type) or typing.get_origin(said) is Literal else _hints(cls)[name]
+    return (
+        said if isinstance(said, type) or typing.get_origin(said) is Literal else _hints(cls)[name]
+    )
 
 
 @cache
@@ -201,7 +221,9 @@ def _convert(value: str, hint: Any, where: str) -> Any:
         return value
     if any(isinstance(k, type) and type(literal) is k for k in kinds) or Any in kinds:
         return literal
-    raise NameLookupError(f"{where} must be {' or '.join(getattr(k, '__name__', str(k)) for k in kinds)}; got {value}")
+    raise NameLookupError(
+        f"{where} must be {' or '.join(getattr(k, '__name__', str(k)) for k in kinds)}; got {value}"
+    )
 
 
 def _literal(value: str) -> Any:

@@ -44,7 +44,9 @@ class Result:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Versioned JSON text; written to `path` as a whole or not at all when one is given."""
-        text = json.dumps({"schema": self.schema_name, **to_plain(self.to_dict())}, indent=2, allow_nan=False)
+        text = json.dumps(
+            {"schema": self.schema_name, **to_plain(self.to_dict())}, indent=2, allow_nan=False
+        )
         if path is not None:
             write_whole(path, text + "\n")
         return text
@@ -105,4 +107,6 @@ def _require(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingDependencyError(f"{module} is not installed; run 'pip install {module}'") from error
+        raise MissingDependencyError(
+            f"{module} is not installed; run 'pip install {module}'"
+        ) from error

@@ -9,7 +9,10 @@ __all__ = ["format_number", "text_table"]
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns padded to their widest cell, two spaces apart."""
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
-    lines = ("  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True)) for line in [header, *rows])
+    lines = (
+        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True))
+        for line in [header, *rows]
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 

@@ -19,8 +19,20 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.core.result import Result
-from assay.diagnosis.explanations import explain_flags, explain_metric, headline, number, remedies_for
-from assay.diagnosis.measurements import Facts, MetricFacts, first_non_finite, judge_metrics, measure
+from assay.diagnosis.explanations import (
+    explain_flags,
+    explain_metric,
+    headline,
+    number,
+    remedies_for,
+)
+from assay.diagnosis.measurements import (
+    Facts,
+    MetricFacts,
+    first_non_finite,
+    judge_metrics,
+    measure,
+)
 from assay.diagnosis.rules import (
     STATUSES,
     Confidence,
@@ -136,11 +148,16 @@ def diagnose(
     stated = [_stated(h, n_val, n_classes, baseline) for h in runs]
     # Losses may be huge: overflow to inf compares as it should.
     with np.errstate(all="ignore"):
-        judged = (_judge(h, reference, _best_of_others(h, stated), better) for h in map(_without_empty, stated))
+        judged = (
+            _judge(h, reference, _best_of_others(h, stated), better)
+            for h in map(_without_empty, stated)
+        )
         return Diagnosis(tuple(judged))
 
 
-def _stated(history: History, n_val: int | None, n_classes: int | None, baseline: float | None) -> History:
+def _stated(
+    history: History, n_val: int | None, n_classes: int | None, baseline: float | None
+) -> History:
     """What the caller says about the data goes before what the log says."""
     return replace(
         history,
@@ -154,7 +171,9 @@ def _check(**given: float | None) -> None:
     for name, value in given.items():
         fewest = {"n_val": 1, "n_classes": 2}.get(name, -math.inf)
         if value is not None and not (math.isfinite(value) and value >= fewest):
-            needs = "a finite number" if math.isinf(fewest) else f"a whole number of at least {fewest}"
+            needs = (
+                "a finite number" if math.isinf(fewest) else f"a whole number of at least {fewest}"
+            )
             raise SchemaError(f"{name} must be {needs}; got {value}")
 
 
@@ -194,7 +213,9 @@ def _without_empty(history: History) -> History:
     train = history.find("train", history.loss or "")
     if train is None or not all(map(math.isfinite, train.values)):
         return history
-    kept = tuple(made for s in history.series if (made := s if s.split == "train" else _measured(s)).values)
+    kept = tuple(
+        made for s in history.series if (made := s if s.split == "train" else _measured(s)).values
+    )
     if kept == history.series:
         return history
     note = "nan in validation was read as not measured: training is finite, and it is nan throughout or at regular gaps"
@@ -204,16 +225,28 @@ def _without_empty(history: History) -> History:
 def _measured(series: Series) -> Series:
     at = [i for i, value in enumerate(series.values) if not math.isnan(value)]
     steps = set(np.diff(at).tolist())
-    regular = len(at) >= 2 and len(steps) == 1 and min(steps) >= 2 and len(series.values) - at[-1] <= min(steps)
+    regular = (
+        len(at) >= 2
+        and len(steps) == 1
+        and min(steps) >= 2
+        and len(series.values) - at[-1] <= min(steps)
+    )
     if at and not regular:
         return series
-    return replace(series, epochs=tuple(series.epochs[i] for i in at), values=tuple(series.values[i] for i in at))
+    return replace(
+        series,
+        epochs=tuple(series.epochs[i] for i in at),
+        values=tuple(series.values[i] for i in at),
+    )
 
 
 def _best_of_others(history: History, runs: Iterable[History]) -> float | None:
     """The lowest validation loss of the other runs that measured the same things."""
     alike = (
-        h for h in runs if h.name != history.name and (h.loss, set(h.metrics)) == (history.loss, set(history.metrics))
+        h
+        for h in runs
+        if h.name != history.name
+        and (h.loss, set(h.metrics)) == (history.loss, set(history.metrics))
     )
     return min((low for h in alike if (low := _credible(h)) is not None), default=None)
 
@@ -234,13 +267,19 @@ def _judge(
         return _diverged(history, better)
     if history.loss is None or history.find(history.validation_split, history.loss) is None:
         return _unvalidated(history, better)
-    f = measure(history, reference=given if given is not None else others, reference_given=given is not None)
+    f = measure(
+        history, reference=given if given is not None else others, reference_given=given is not None
+    )
     status = decide(f)
     metrics = judge_metrics(history, f.best_epoch, better=better)
     severity = severity_of(f) if status == "overfit" else None
     onset = f.onset if status == "overfit" else explosion(f) if status == "collapsed" else None
     flags = flags_of(status, f, metrics)
-    told = (explain_metric(m, status, f, history.unit) for m in metrics if status not in ("collapsed", "not_learning"))
+    told = (
+        explain_metric(m, status, f, history.unit)
+        for m in metrics
+        if status not in ("collapsed", "not_learning")
+    )
     remarks = [t for t in told if t] + explain_flags(flags, f, history) + list(history.notes)
     return RunDiagnosis(
         name=history.name,
@@ -261,7 +300,11 @@ def _judge(
 def _diverged(history: History, better: Mapping[str, Better] | None) -> RunDiagnosis:
     at = first_non_finite(history)
     val = history.find(history.validation_split, history.loss or "")
-    finite = [] if val is None else [(v, e) for e, v in zip(val.epochs, val.values, strict=True) if math.isfinite(v)]
+    finite = (
+        []
+        if val is None
+        else [(v, e) for e, v in zip(val.epochs, val.values, strict=True) if math.isfinite(v)]
+    )
     best = min(finite, default=None)
     metrics = judge_metrics(history, best[1] if best else None, better=better)
     finding = f"the loss is first nan or inf at {history.unit} {number(at or 0.0)}"
@@ -273,7 +316,9 @@ def _diverged(history: History, better: Mapping[str, Better] | None) -> RunDiagn
         best_epoch=_epoch(best[1]) if best else None,
         good_range=(_whole(best[1]), _whole(best[1])) if best else None,
         onset=_epoch(at),
-        loss=_plain_loss(history, best[0] if best else None, val.values[-1] if val else None, "non_finite"),
+        loss=_plain_loss(
+            history, best[0] if best else None, val.values[-1] if val else None, "non_finite"
+        ),
         metrics=_metric_rows(metrics),
         remedies=(*remedies_for("diverged", None, metrics, history.unit), *keep),
         confidence="high",
@@ -284,7 +329,11 @@ def _unvalidated(history: History, better: Mapping[str, Better] | None) -> RunDi
     """No validation loss: only the training loss, or only metrics, can be described."""
     metrics = judge_metrics(history, None, better=better)
     train = history.find("train", history.loss or "")
-    best = next((m.best_epoch for m in metrics if m.best_epoch is not None), None) if train is None else None
+    best = (
+        next((m.best_epoch for m in metrics if m.best_epoch is not None), None)
+        if train is None
+        else None
+    )
     finding = "the log holds no validation loss, so over- and underfitting cannot be told"
     if train is not None:
         falling = kendall_z(train.values[-max(5, len(train.values) // 3) :]) < -1.64
@@ -304,18 +353,28 @@ def _unvalidated(history: History, better: Mapping[str, Better] | None) -> RunDi
 def _bare(history: History, status: Status, finding: str, **given: Any) -> RunDiagnosis:
     empty = {"best_epoch": None, "good_range": None, "onset": None, "severity": None}
     evidence = {"finding": finding, "flags": [], "remarks": list(history.notes)}
-    return RunDiagnosis(name=history.name, status=status, evidence=evidence, history=history, **{**empty, **given})
+    return RunDiagnosis(
+        name=history.name, status=status, evidence=evidence, history=history, **{**empty, **given}
+    )
 
 
 def _loss(f: Facts, history: History) -> dict[str, Any]:
     """The loss at its best and at the end, and which way it went after the best epoch."""
     change = f.end - f.lowest if f.best < len(f.val) - 1 else 0.0
     recent = float(f.recent[0] - f.recent[-1])
-    verdict = "rising" if change > f.tolerance else "falling" if recent > f.tolerance and change <= 0 else "level"
+    verdict = (
+        "rising"
+        if change > f.tolerance
+        else "falling"
+        if recent > f.tolerance and change <= 0
+        else "level"
+    )
     return _plain_loss(history, f.lowest, float(f.val[-1]), verdict)
 
 
-def _plain_loss(history: History, best: float | None, final: float | None, verdict: str) -> dict[str, Any]:
+def _plain_loss(
+    history: History, best: float | None, final: float | None, verdict: str
+) -> dict[str, Any]:
     train = history.find("train", history.loss or "")
     return {
         "metric": history.loss,
@@ -328,7 +387,8 @@ def _plain_loss(history: History, best: float | None, final: float | None, verdi
 
 def _metric_rows(metrics: Iterable[MetricFacts]) -> tuple[dict[str, Any], ...]:
     return tuple(
-        {f.name: getattr(m, f.name) for f in fields(m)} | {"best_epoch": _epoch(m.best_epoch)} for m in metrics
+        {f.name: getattr(m, f.name) for f in fields(m)} | {"best_epoch": _epoch(m.best_epoch)}
+        for m in metrics
     )
 
 
@@ -351,7 +411,10 @@ def _evidence(finding: str, flags: Iterable[str], remarks: list[str], f: Facts) 
         "jitter": f.jitter,
         "trend_after_best": f.z_val_after_best,
     }
-    plain = {name: _number(value) if isinstance(value, float) else value for name, value in numbers.items()}
+    plain = {
+        name: _number(value) if isinstance(value, float) else value
+        for name, value in numbers.items()
+    }
     return {"finding": finding, "flags": list(flags), "remarks": remarks, **plain}
 
 
@@ -363,7 +426,11 @@ def _record(run: RunDiagnosis) -> dict[str, Any]:
 
 
 def _of_loss(run: RunDiagnosis) -> dict[str, Any]:
-    return {"loss": run.loss["metric"], "loss_best": run.loss["best"], "loss_final": run.loss["final"]}
+    return {
+        "loss": run.loss["metric"],
+        "loss_best": run.loss["best"],
+        "loss_final": run.loss["final"],
+    }
 
 
 def _whole(epoch: float) -> Epoch:

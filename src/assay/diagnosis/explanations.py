@@ -8,7 +8,16 @@
 from collections.abc import Sequence
 
 from assay.diagnosis.measurements import Facts, MetricFacts
-from assay.diagnosis.rules import Severity, Status, far_from_done, level_but_high, noisy, too_good, too_short, wide_gap
+from assay.diagnosis.rules import (
+    Severity,
+    Status,
+    far_from_done,
+    level_but_high,
+    noisy,
+    too_good,
+    too_short,
+    wide_gap,
+)
 from assay.diagnosis.trend import late
 from assay.readers.history import History
 from assay.readers.naming import is_regression
@@ -21,7 +30,9 @@ def number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def headline(status: Status, f: Facts, history: History, severity: Severity | None, onset: float | None) -> str:
+def headline(
+    status: Status, f: Facts, history: History, severity: Severity | None, onset: float | None
+) -> str:
     """The finding in one sentence."""
     unit, best, low = history.unit, number(f.best_epoch), number(f.lowest)
     lowest = f"validation loss is lowest at {unit} {best} ({low})"
@@ -56,14 +67,22 @@ def headline(status: Status, f: Facts, history: History, severity: Severity | No
 
 def _baseline(f: Facts) -> str:
     """The baseline loss with where it comes from."""
-    sources = {"given": "given", "n_classes": "log of the number of classes", "chance": "chance, as the accuracy tells"}
+    sources = {
+        "given": "given",
+        "n_classes": "log of the number of classes",
+        "chance": "chance, as the accuracy tells",
+    }
     return f"baseline {number(f.baseline)}, {sources.get(f.baseline_from, 'guessed from the first epoch')}"
 
 
 def _overfit(f: Facts, unit: str, severity: Severity | None, onset: float | None) -> str:
     percent = f" (+{f.generalisation_loss:.0f} %)" if f.lowest > 0 else ""
     since = f" since {unit} {number(onset)}" if onset is not None else ""
-    while_train = "while training loss kept falling" if f.train is not None else "(training loss was not logged)"
+    while_train = (
+        "while training loss kept falling"
+        if f.train is not None
+        else "(training loss was not logged)"
+    )
     return (
         f"{severity}{since}: validation loss rose from {number(f.lowest)} at {unit} {number(f.best_epoch)} to "
         f"{number(f.end)} at the end{percent} {while_train}"
@@ -74,9 +93,7 @@ def _underfit(f: Facts) -> str:
     if f.reference is not None and f.clean is not None and late(f.clean) > f.reference:
         whose = "the target" if f.reference_given else "the best other run, on validation rows,"
         return f"training loss levels off at {number(late(f.clean))}; {whose} reaches {number(f.reference)}"
-    learned = (
-        f"only {100 * f.learned_train:.0f} % of the baseline loss was learned on the training rows ({_baseline(f)})"
-    )
+    learned = f"only {100 * f.learned_train:.0f} % of the baseline loss was learned on the training rows ({_baseline(f)})"
     return f"{learned}, and validation loss {'is still falling' if f.best >= len(f.val) - 2 else 'is level'}"
 
 
@@ -90,7 +107,9 @@ def _good_fit(f: Facts, unit: str) -> str:
 
 def _why_inconclusive(f: Facts, unit: str) -> str:
     if too_short(f):
-        return f"{len(f.val)} {unit}s with a validation loss are too few to tell a trend; 5 are needed"
+        return (
+            f"{len(f.val)} {unit}s with a validation loss are too few to tell a trend; 5 are needed"
+        )
     if noisy(f):
         error = max(f.noise, f.standard_error)
         return (
@@ -104,14 +123,21 @@ def _why_inconclusive(f: Facts, unit: str) -> str:
 
 def explain_metric(metric: MetricFacts, status: Status, f: Facts, unit: str) -> str | None:
     """What became of a metric after the epoch of lowest loss; None where nothing can be said."""
-    if metric.at_best_loss is None or metric.final is None or metric.best is None or metric.best_epoch is None:
+    if (
+        metric.at_best_loss is None
+        or metric.final is None
+        or metric.best is None
+        or metric.best_epoch is None
+    ):
         return None
     values = f"{number(metric.at_best_loss)} at {unit} {number(f.best_epoch)}, {number(metric.final)} at the end"
     if status == "overfit":
         if metric.verdict == "worse":
             return f"{metric.metric} suffers too: {values}"
         confident = (
-            "" if is_regression(metric.metric) else ": the model grew over-confident, its decisions are no worse"
+            ""
+            if is_regression(metric.metric)
+            else ": the model grew over-confident, its decisions are no worse"
         )
         return f"{metric.metric} is not harmed ({values}){confident}"
     best = f"{metric.metric} is best at {unit} {number(metric.best_epoch)} ({number(metric.best)})"
@@ -158,7 +184,9 @@ def _easier(f: Facts, unit: str) -> str:
     below = int((f.val < f.train).sum())
     said = f"validation loss is below training loss in {below} of {len(f.val)} {unit}s"
     if f.evaluated and late(f.clean) >= late(f.val):
-        return f"{said}, measured with the same weights too: validation rows are easier or duplicated"
+        return (
+            f"{said}, measured with the same weights too: validation rows are easier or duplicated"
+        )
     if f.evaluated:
         return f"{said}; measured with the same weights, training loss is lower ({number(late(f.clean))}): no fault"
     return (
@@ -167,7 +195,9 @@ def _easier(f: Facts, unit: str) -> str:
     )
 
 
-def remedies_for(status: Status, f: Facts | None, metrics: Sequence[MetricFacts], unit: str) -> tuple[str, ...]:
+def remedies_for(
+    status: Status, f: Facts | None, metrics: Sequence[MetricFacts], unit: str
+) -> tuple[str, ...]:
     """What to do, the most promising first."""
     if status == "overfit" and f is not None:
         first, last = f.good_range
@@ -199,7 +229,10 @@ def _remedies_inconclusive(f: Facts | None) -> tuple[str, ...]:
     if too_short(f):
         return ("train or log at least 5 epochs",)
     if noisy(f):
-        return ("use more validation rows, or cross-validation", "average the weights or the losses of the last epochs")
+        return (
+            "use more validation rows, or cross-validation",
+            "average the weights or the losses of the last epochs",
+        )
     known = () if f.known else ("give n_classes or baseline",)
     return ("compare with another model: give its loss on the same rows as reference", *known)
 
@@ -224,8 +257,15 @@ REMEDIES: dict[Status, tuple[str, ...]] = {
         "check labels, and the join of features and labels",
         "check whether the features hold any signal with a simple model",
     ),
-    "unstable": ("lower the learning rate 3 to 10 times", "use larger batches or a warm-up", "clip gradients"),
-    "still_improving": ("train longer, then judge", "raise the learning rate or change its schedule"),
+    "unstable": (
+        "lower the learning rate 3 to 10 times",
+        "use larger batches or a warm-up",
+        "clip gradients",
+    ),
+    "still_improving": (
+        "train longer, then judge",
+        "raise the learning rate or change its schedule",
+    ),
     "underfit": (
         "train longer or raise the learning rate if the loss still falls",
         "use a larger model or better features",

@@ -194,7 +194,10 @@ class Facts:
         height = smooth - floor
         peak = int(np.argmax(height))
         before = int(np.argmin(smooth[: peak + 1]))
-        if not height[peak] > max(3 * self.noise, 0.03 * self.learnable) or not self.val[self.best] < floor[peak]:
+        if (
+            not height[peak] > max(3 * self.noise, 0.03 * self.learnable)
+            or not self.val[self.best] < floor[peak]
+        ):
             return None
         beaten = next((i for i in range(peak, self.best) if self.val[i] < floor[peak]), self.best)
         return float(self.epochs[before]), float(height[peak]), beaten - before
@@ -325,12 +328,20 @@ def _at_chance(history: History, loss: str) -> int | None:
 
 
 def judge_metrics(
-    history: History, at_epoch: float | None, *, n_val: int | None = None, better: Mapping[str, Better] | None = None
+    history: History,
+    at_epoch: float | None,
+    *,
+    n_val: int | None = None,
+    better: Mapping[str, Better] | None = None,
 ) -> tuple[MetricFacts, ...]:
     """Each validation metric besides the loss, compared between `at_epoch` and the end of the run."""
     found = (history.find(history.validation_split, name) for name in history.metrics)
-    series = (replace(s, better=(better or {}).get(s.metric, s.better)) for s in found if s is not None)
-    return tuple(_judge_metric(s, at_epoch, n_val if n_val is not None else history.n_val) for s in series)
+    series = (
+        replace(s, better=(better or {}).get(s.metric, s.better)) for s in found if s is not None
+    )
+    return tuple(
+        _judge_metric(s, at_epoch, n_val if n_val is not None else history.n_val) for s in series
+    )
 
 
 def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> MetricFacts:
@@ -340,14 +351,20 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
     values = np.array([v for _, v in finite])
     position = int(np.argmax(values) if series.better == "higher" else np.argmin(values))
     best_epoch, best = finite[position]
-    near = position if at_epoch is None else min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
+    near = (
+        position
+        if at_epoch is None
+        else min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
+    )
     start, final = finite[near][1], late(values[near:])
     tolerance = _metric_tolerance(values, start, rows)
     drop = start - final if series.better == "higher" else final - start
     verdict: Literal["improved", "unharmed", "worse"] = "unharmed"
     if abs(drop) > tolerance:
         verdict = "worse" if drop > 0 else "improved"
-    return MetricFacts(series.metric, series.better, best, best_epoch, start, final, tolerance, verdict)
+    return MetricFacts(
+        series.metric, series.better, best, best_epoch, start, final, tolerance, verdict
+    )
 
 
 def _metric_tolerance(values: Array, at: float, rows: int | None) -> float:

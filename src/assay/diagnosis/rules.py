@@ -19,7 +19,17 @@ import numpy as np
 from assay.diagnosis.measurements import Facts, MetricFacts
 from assay.diagnosis.trend import kendall_z, late
 
-__all__ = ["STATUSES", "Confidence", "Severity", "Status", "decide", "explosion", "flags_of", "severity_of", "sureness"]
+__all__ = [
+    "STATUSES",
+    "Confidence",
+    "Severity",
+    "Status",
+    "decide",
+    "explosion",
+    "flags_of",
+    "severity_of",
+    "sureness",
+]
 
 Status = Literal[
     "good_fit",
@@ -63,7 +73,9 @@ def collapsed(f: Facts) -> bool:
     exploded = bool(f.train_log.max() > (5 if f.known else 20) * f.baseline)
     at_baseline = late(f.train_log) >= 0.95 * f.baseline
     learned_once = len(f.train_log) >= FEWEST and f.train_log.min() < 0.85 * f.baseline
-    return (exploded and (at_baseline or f.learned_val < 0.05)) or bool(at_baseline and learned_once)
+    return (exploded and (at_baseline or f.learned_val < 0.05)) or bool(
+        at_baseline and learned_once
+    )
 
 
 def too_short(f: Facts) -> bool:
@@ -83,7 +95,9 @@ def memorising(f: Facts) -> bool:
 
 def unstable(f: Facts) -> bool:
     """Training loss goes up and down, or both losses end well above where they had been."""
-    return (f.learned_train < 0.95 and f.train_rises >= 0.35 and (_jumpy(f) or _wandering(f))) or _both_rose(f)
+    return (
+        f.learned_train < 0.95 and f.train_rises >= 0.35 and (_jumpy(f) or _wandering(f))
+    ) or _both_rose(f)
 
 
 def _jumpy(f: Facts) -> bool:
@@ -215,10 +229,18 @@ def wide_gap(f: Facts) -> bool:
 
 def disagrees(metric: MetricFacts, f: Facts) -> bool:
     """Whether a metric is best outside the good range of the loss, by more than its own tolerance."""
-    if metric.best is None or metric.best_epoch is None or metric.at_best_loss is None or metric.tolerance is None:
+    if (
+        metric.best is None
+        or metric.best_epoch is None
+        or metric.at_best_loss is None
+        or metric.tolerance is None
+    ):
         return False
     first, last = f.good_range
-    return not first <= metric.best_epoch <= last and abs(metric.best - metric.at_best_loss) > metric.tolerance
+    return (
+        not first <= metric.best_epoch <= last
+        and abs(metric.best - metric.at_best_loss) > metric.tolerance
+    )
 
 
 def gap_widening(f: Facts) -> bool:

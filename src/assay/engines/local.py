@@ -55,12 +55,17 @@ class Local(Engine):
     ) -> Mapping[Job, Any]:
         groups = 1 if grouping is None else len(grouping.keys)
         values: Mapping[Job, Any] = {
-            job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1)) for job in jobs
+            job: job.state.empty(predictions.schema, groups * (BUCKETS if job.bucketed else 1))
+            for job in jobs
         }
         done, values = begun or (0, values)
         parts = islice(self._parts(predictions, jobs, grouping), done, None)
         together = FEW if isinstance(predictions, Stream) else AHEAD
-        shown = isinstance(predictions, Stream) and sys.stderr.isatty() if self.progress is None else self.progress
+        shown = (
+            isinstance(predictions, Stream) and sys.stderr.isatty()
+            if self.progress is None
+            else self.progress
+        )
         opened = closing(predictions) if isinstance(predictions, Stream) else nullcontext()
         with bar(predictions, shown) as tell, opened:
             for seen in batched(in_order(parts, self.threads or os.cpu_count() or 1), together):
@@ -83,7 +88,9 @@ class Local(Engine):
             return
         size = self.batch or _fitting(table, jobs)
         for start in range(0, table.n, size):
-            yield partial(lambda start: _observe(table.slice(start, start + size), jobs, grouping), start)
+            yield partial(
+                lambda start: _observe(table.slice(start, start + size), jobs, grouping), start
+            )
 
     def _in_pieces(
         self, load: Callable[[], Predictions], jobs: Sequence[Job], grouping: Groups | None
@@ -98,7 +105,9 @@ class Local(Engine):
 
 
 def _joined(values: Mapping[Job, Any], seen: Sequence[Mapping[Job, Any]]) -> dict[Job, Any]:
-    return {job: job.state.join([value, *(part[job] for part in seen)]) for job, value in values.items()}
+    return {
+        job: job.state.join([value, *(part[job] for part in seen)]) for job, value in values.items()
+    }
 
 
 @contextmanager
@@ -111,14 +120,23 @@ def bar(table: Predictions | Stream, shown: bool) -> Iterator[Callable[[int], No
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     start, parts = time.perf_counter(), table.steps
-    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[told]}"), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[told]}"),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         line = progress.add_task("evaluating", total=parts, told="")
 
         def tell(done: int) -> None:
             rows = table.n * min(done, parts) / parts
             speed = rows / max(time.perf_counter() - start, 1e-9)
-            progress.update(line, completed=done, told=f"{rows:,.0f} of {table.n:,} rows, {speed / 1e6:,.1f} million/s")
+            progress.update(
+                line,
+                completed=done,
+                told=f"{rows:,.0f} of {table.n:,} rows, {speed / 1e6:,.1f} million/s",
+            )
 
         yield tell
 

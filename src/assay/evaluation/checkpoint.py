@@ -57,20 +57,28 @@ class Checkpoint:
     path: str
     table: Predictions | Stream
     question: Question
-    passes: dict[str, tuple[int, Mapping[Job, Any]]] = field(default_factory=dict)  # by name: parts done, values
+    passes: dict[str, tuple[int, Mapping[Job, Any]]] = field(
+        default_factory=dict
+    )  # by name: parts done, values
     keys: tuple[tuple[Any, ...], ...] = ()
     cuts: Mapping[str, list[float]] = field(default_factory=dict)
     saved_at: float = 0.0
 
     def __post_init__(self) -> None:
         self.saved_at = time.monotonic()
-        _refuse_unsaved(jobs_of(Frame.of(self.table), self.question, 1), self.question, self.table.schema)
+        _refuse_unsaved(
+            jobs_of(Frame.of(self.table), self.question, 1), self.question, self.table.schema
+        )
         _tidy(self.path)
         if not os.path.exists(self.path):
             return
         header, arrays = _read(self.path)
         frame = Frame.of(self.table)
-        if (header["of"], header["asked"], header["schema"]) != (self._of(), _asked(self.question), _told(frame)):
+        if (header["of"], header["asked"], header["schema"]) != (
+            self._of(),
+            _asked(self.question),
+            _told(frame),
+        ):
             raise ReadError(
                 f"{self.path}: holds the states of another table or other metrics; name another file, or remove it"
             )
@@ -87,7 +95,15 @@ class Checkpoint:
         """Save where a pass stands, at once or if the last save is a while ago."""
         self.passes[name] = done, values
         if now or time.monotonic() - self.saved_at > SECONDS:
-            save(self.path, Frame.of(self.table), self.question, self.passes, self.keys, self._of(), self.cuts)
+            save(
+                self.path,
+                Frame.of(self.table),
+                self.question,
+                self.passes,
+                self.keys,
+                self._of(),
+                self.cuts,
+            )
             self.saved_at = time.monotonic()
 
     def _of(self) -> list[Any]:
@@ -95,7 +111,9 @@ class Checkpoint:
         if isinstance(self.table, Stream):
             return [[os.path.basename(path), *_mark(path)] for path in self.table.footers]
         outputs = [array for kinds in self.table.outputs.values() for array in kinds.values()]
-        kept = [array for array in (self.table.truth, self.table.weight, *outputs) if array is not None]
+        kept = [
+            array for array in (self.table.truth, self.table.weight, *outputs) if array is not None
+        ]
         return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
 
 
@@ -141,7 +159,9 @@ def save(
         "cuts": cuts or {},
         "done": {name: done for name, (done, _) in passes.items()},
     }
-    arrays: dict[str, Array] = {"header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8)}
+    arrays: dict[str, Array] = {
+        "header": np.frombuffer(json.dumps(header, default=str).encode(), np.uint8)
+    }
     for name, (_, values) in passes.items():
         for i, job in enumerate(sorted(values, key=repr)):
             for part, array in job.state.dump(values[job]).items():
@@ -172,7 +192,9 @@ def write_merged(path: str | os.PathLike[str], folded: Folded, question: Questio
         raise UnsupportedError(
             "states by group cannot be written again once they are joined; merge all of them at once"
         )
-    save(path, folded.frame, question, {"whole": (0, folded.whole)}, (), [["merged", folded.frame.n]])
+    save(
+        path, folded.frame, question, {"whole": (0, folded.whole)}, (), [["merged", folded.frame.n]]
+    )
 
 
 def known_classes(path: str | os.PathLike[str]) -> tuple[Any, ...] | None:
@@ -202,16 +224,22 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
         _refuse_other_cuts(paths[0], path, first.get("cuts", {}), header.get("cuts", {}))
         for part in ("weighted", "clustered"):
             if getattr(folded.frame, part) != getattr(other.frame, part):
-                raise UnsupportedError(f"of {paths[0]} and {path} one table is {part} and the other is not")
+                raise UnsupportedError(
+                    f"of {paths[0]} and {path} one table is {part} and the other is not"
+                )
         folded = _joined(folded, other)
     return folded, question
 
 
-def _refuse_other_cuts(a: Any, b: Any, of_a: Mapping[str, list[float]], of_b: Mapping[str, list[float]]) -> None:
+def _refuse_other_cuts(
+    a: Any, b: Any, of_a: Mapping[str, list[float]], of_b: Mapping[str, list[float]]
+) -> None:
     """Slices of numbers join only if both jobs cut the column at the same places."""
     for name in {**of_a, **of_b}:
         if of_a.get(name) != of_b.get(name):
-            places = (", ".join(f"{x:.12g}" for x in of.get(name, [])) or "nowhere" for of in (of_a, of_b))
+            places = (
+                ", ".join(f"{x:.12g}" for x in of.get(name, [])) or "nowhere" for of in (of_a, of_b)
+            )
             raise UnsupportedError(
                 "{} and {} cut column {!r} at {} and at {}: each job cuts at the quartiles of its own rows. Write a "
                 "column of ranges before, and group by that".format(a, b, name, *places)
@@ -220,15 +248,26 @@ def _refuse_other_cuts(a: Any, b: Any, of_a: Mapping[str, list[float]], of_b: Ma
 
 def _joined(a: Folded, b: Folded) -> Folded:
     schema = a.frame.schema
-    long, notes = a.frame.long or b.frame.long, tuple(dict.fromkeys((*a.frame.notes, *b.frame.notes)))
-    clustered, weighted = a.frame.clustered or b.frame.clustered, a.frame.weighted or b.frame.weighted
+    long, notes = (
+        a.frame.long or b.frame.long,
+        tuple(dict.fromkeys((*a.frame.notes, *b.frame.notes))),
+    )
+    clustered, weighted = (
+        a.frame.clustered or b.frame.clustered,
+        a.frame.weighted or b.frame.weighted,
+    )
     frame = Frame(schema, a.frame.n + b.frame.n, clustered, notes, long, weighted)
     if a.grouped is None or b.grouped is None:
         return Folded(frame, _both(a.whole, b.whole, schema))
-    of_a, of_b = dict(zip(a.keys, a.grouped, strict=True)), dict(zip(b.keys, b.grouped, strict=True))
+    of_a, of_b = (
+        dict(zip(a.keys, a.grouped, strict=True)),
+        dict(zip(b.keys, b.grouped, strict=True)),
+    )
     keys = tuple(dict.fromkeys((*a.keys, *b.keys)))
     grouped = [
-        _both(of_a[key], of_b[key], schema) if key in of_a and key in of_b else of_a.get(key, of_b.get(key, {}))
+        _both(of_a[key], of_b[key], schema)
+        if key in of_a and key in of_b
+        else of_a.get(key, of_b.get(key, {}))
         for key in keys
     ]
     return Folded(frame, _both(a.whole, b.whole, schema), keys, grouped)
@@ -236,11 +275,15 @@ def _joined(a: Folded, b: Folded) -> Folded:
 
 def _both(a: Mapping[Job, Any], b: Mapping[Job, Any], schema: Schema) -> dict[Job, Any]:
     if a.keys() != b.keys():
-        raise UnsupportedError("the jobs kept different states of their rows; evaluate each with the same intervals")
+        raise UnsupportedError(
+            "the jobs kept different states of their rows; evaluate each with the same intervals"
+        )
     found = {}
     for job, value in a.items():
         pair = [value, b[job]]
-        found[job] = job.state.join(job.state.alike(pair, schema) if isinstance(job.state, Ranked) else pair)
+        found[job] = job.state.join(
+            job.state.alike(pair, schema) if isinstance(job.state, Ranked) else pair
+        )
     return found
 
 
@@ -248,10 +291,21 @@ def _loaded(path: str | os.PathLike[str]) -> tuple[Folded, Question, dict[str, A
     header, arrays = _read(path)
     told, about, asked = header["schema"], header["frame"], header["asked"]
     models = {model: tuple(kinds) for model, kinds in told["models"].items()}
-    schema = Schema(told["task"], tuple(told["classes"]), models, told["positive"], told["positive_declared"])
-    frame = Frame(schema, about["n"], about["clustered"], tuple(about["notes"]), about["long"], about["weighted"])
+    schema = Schema(
+        told["task"], tuple(told["classes"]), models, told["positive"], told["positive_declared"]
+    )
+    frame = Frame(
+        schema,
+        about["n"],
+        about["clustered"],
+        tuple(about["notes"]),
+        about["long"],
+        about["weighted"],
+    )
     metrics = tuple((text, METRICS.parse(text).on(schema)) for text in asked["metrics"])
-    question = Question(metrics, tuple(asked["by"]), asked["intervals"], asked["confidence"], asked["seed"], True)
+    question = Question(
+        metrics, tuple(asked["by"]), asked["intervals"], asked["confidence"], asked["seed"], True
+    )
     whole = _values(jobs_of(frame, question, 1), arrays, "whole", schema)
     if not question.by:
         return Folded(frame, whole), question, header
@@ -260,11 +314,17 @@ def _loaded(path: str | os.PathLike[str]) -> tuple[Folded, Question, dict[str, A
     return Folded.by_group(frame, whole, keys, grouped), question, header
 
 
-def _values(jobs: Sequence[Job], arrays: Mapping[str, Array], name: str, schema: Schema) -> dict[Job, Any]:
+def _values(
+    jobs: Sequence[Job], arrays: Mapping[str, Array], name: str, schema: Schema
+) -> dict[Job, Any]:
     found = {}
     for i, job in enumerate(sorted(jobs, key=repr)):
         prefix = f"{name}/{i}/"
-        parts = {key.removeprefix(prefix): array for key, array in arrays.items() if key.startswith(prefix)}
+        parts = {
+            key.removeprefix(prefix): array
+            for key, array in arrays.items()
+            if key.startswith(prefix)
+        }
         found[job] = job.state.load(parts, schema) if parts else job.state.empty(schema)
     return found
 
@@ -287,12 +347,26 @@ def _read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array
             arrays = dict(archive)
         header = json.loads(arrays.pop("header").tobytes())
         version = int(header["version"])
-        if not set(header) >= HEADER or any(not parts <= set(header[name]) for name, parts in WITHIN.items()):
+        if not set(header) >= HEADER or any(
+            not parts <= set(header[name]) for name, parts in WITHIN.items()
+        ):
             raise ValueError("an incomplete header")
     except FileNotFoundError as error:
         raise ReadError(f"{path}: no such file; check the path") from error
-    except (OSError, ValueError, KeyError, EOFError, TypeError, zipfile.BadZipFile, AttributeError) as error:
-        raise ReadError(f"{path}: is no state file of assay, or a damaged one; evaluate again") from error
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        EOFError,
+        TypeError,
+        zipfile.BadZipFile,
+        AttributeError,
+    ) as error:
+        raise ReadError(
+            f"{path}: is no state file of assay, or a damaged one; evaluate again"
+        ) from error
     if version > VERSION:
-        raise ReadError(f"{path}: written in version {version} of the format; this assay reads up to {VERSION}")
+        raise ReadError(
+            f"{path}: written in version {version} of the format; this assay reads up to {VERSION}"
+        )
     return header, arrays

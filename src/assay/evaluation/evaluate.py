@@ -103,7 +103,8 @@ class Evaluation(Result):
             by_figure.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
         header = ["metric", *self.models]
         body = [
-            [_figure_name(key), *(_cell(rows.get(model)) for model in self.models)] for key, rows in by_figure.items()
+            [_figure_name(key), *(_cell(rows.get(model)) for model in self.models)]
+            for key, rows in by_figure.items()
         ]
         told = f", {self.confidence:.0%} intervals" if any(row.method for row in self.rows) else ""
         title = f"Evaluation: {self.n} rows, {self.task}{told}"
@@ -113,7 +114,9 @@ class Evaluation(Result):
             if row.note and not row.note.startswith("gives_no")
         ]
         more = [f"... {len(said) - 8} more notes in .rows"] if len(said) > 8 else []
-        return "\n".join([title, text_table(header, body), *said[:8], *more, *map(str, self.advice), *self.notes])
+        return "\n".join(
+            [title, text_table(header, body), *said[:8], *more, *map(str, self.advice), *self.notes]
+        )
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is said in the figures
@@ -156,7 +159,9 @@ def evaluate(
         from assay.evaluation.checkpoint import known_classes
 
         table = table.declared(known_classes(checkpoint))
-    question = Question(tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable)
+    question = Question(
+        tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable
+    )
     try:
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
     except UnseenLabelError as unseen:
@@ -172,7 +177,9 @@ def evaluate(
             Path(checkpoint).unlink(missing_ok=True)
         folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
     seen = (table.head if isinstance(table, Stream) else table).weight
-    if seen is not None and not seen.any():  # of a stream whose first rows do not count; checks look at these
+    if (
+        seen is not None and not seen.any()
+    ):  # of a stream whose first rows do not count; checks look at these
         return answer(folded, question)
     costs = costs_of(question.asked)
     return answer(folded, question, advise(table, counts(folded, question), ignore, costs=costs))
@@ -182,10 +189,14 @@ def _refuse_unknown(procedure: str) -> None:
     from assay.intervals.procedures import PROCEDURES
 
     if procedure not in PROCEDURES:
-        raise UnsupportedError(f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {procedure!r}")
+        raise UnsupportedError(
+            f"intervals must be True, False or one of {', '.join(PROCEDURES)}; got {procedure!r}"
+        )
 
 
-def _keeper(path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question) -> Keeper | None:
+def _keeper(
+    path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question
+) -> Keeper | None:
     if path is None:
         return None
     from assay.evaluation.checkpoint import Checkpoint
@@ -200,7 +211,9 @@ def answer(folded: Folded, question: Question, advice: tuple[Advice, ...] = ()) 
     positive = schema.positive if schema.task == "binary" else None
     rows = tuple(read_rows(folded, question))
     by, confidence = question.by, question.confidence
-    return Evaluation(schema.task, schema.classes, frame.n, rows, advice, confidence, by, positive, frame.notes)
+    return Evaluation(
+        schema.task, schema.classes, frame.n, rows, advice, confidence, by, positive, frame.notes
+    )
 
 
 def _figure_name(key: tuple[Any, ...]) -> str:
@@ -214,4 +227,8 @@ def _cell(row: Row | None) -> str:
     if row is None:
         return ""
     value = format_number(row.value)
-    return value if np.isnan(row.low) else f"{value} [{format_number(row.low)}, {format_number(row.high)}]"
+    return (
+        value
+        if np.isnan(row.low)
+        else f"{value} [{format_number(row.low)}, {format_number(row.high)}]"
+    )

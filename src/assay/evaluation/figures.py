@@ -53,13 +53,18 @@ class Row(NamedTuple):
 
     def to_dict(self) -> dict[str, Any]:
         """The row under the names of the JSON contract."""
-        return {("class" if name == "class_" else name): value for name, value in self._asdict().items()}
+        return {
+            ("class" if name == "class_" else name): value for name, value in self._asdict().items()
+        }
 
 
 def counts(folded: Folded, question: Question) -> dict[str, Counts]:
     """The confusion counts of the models for which they were folded anyway."""
     jobs = [job for job in folded.whole if isinstance(job.state, Confusion)]
-    return {job.models[0]: _sample(job, folded.whole[job], folded.frame, question).summary for job in jobs}
+    return {
+        job.models[0]: _sample(job, folded.whole[job], folded.frame, question).summary
+        for job in jobs
+    }
 
 
 def read_rows(folded: Folded, question: Question) -> list[Row]:
@@ -72,14 +77,35 @@ def read_rows(folded: Folded, question: Question) -> list[Row]:
 
 def _read(values: Mapping[Job, Any], key: Any, frame: Frame, question: Question) -> list[Row]:
     rows: list[Row] = []
-    samples = {(job.state, job.models): _sample(job, value, frame, question) for job, value in values.items()}
-    rare = next((sample.summary[0] for (state, _), sample in samples.items() if isinstance(state, ClassRows)), None)
+    samples = {
+        (job.state, job.models): _sample(job, value, frame, question)
+        for job, value in values.items()
+    }
+    rare = next(
+        (
+            sample.summary[0]
+            for (state, _), sample in samples.items()
+            if isinstance(state, ClassRows)
+        ),
+        None,
+    )
     for text, metric in question.asked:
         state = metric.state
         for model in frame.schema.models:
             sample = samples.get((state, (model,)))
             if sample is None:
-                nothing = Row(model, text, None, key, np.nan, np.nan, np.nan, 0, "", f"gives_no_{metric.reads}")
+                nothing = Row(
+                    model,
+                    text,
+                    None,
+                    key,
+                    np.nan,
+                    np.nan,
+                    np.nan,
+                    0,
+                    "",
+                    f"gives_no_{metric.reads}",
+                )
                 rows.append(nothing)
             elif sample.n or key is None:
                 rows += _figures(model, text, metric, key, sample, question, frame, rare)
@@ -119,13 +145,21 @@ def _figures(
             trials = effective_trials(metric, sample)[1]
     said = metric.note(sample.summary, schema) if n and not sample.weightless else ""
     labels = _labels(metric, schema)
-    warned = [""] * len(labels) if of_class is None else cautions(metric, schema, of_class, method, trials)
+    warned = (
+        [""] * len(labels)
+        if of_class is None
+        else cautions(metric, schema, of_class, method, trials)
+    )
     result = []
     for label, value, a, b, caution in zip(labels, figures, low, high, warned, strict=True):
-        undefined = _reason(metric, sample) if isnan(value) else NO_INTERVAL if wanted and isnan(a) else ""
+        undefined = (
+            _reason(metric, sample) if isnan(value) else NO_INTERVAL if wanted and isnan(a) else ""
+        )
         few = f"only {n} rows" if question.intervals and 0 < n < 10 else caution if a < b else ""
         note = "; ".join(filter(None, (undefined, said, few))) if undefined or few else said
-        result.append(Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note))
+        result.append(
+            Row(model, text, label, key, value, a, b, n, "" if isnan(a) else method, note)
+        )
     return result
 
 

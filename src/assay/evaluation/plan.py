@@ -65,7 +65,10 @@ class Folded(NamedTuple):
 
     @staticmethod
     def by_group(
-        frame: Frame, whole: Mapping[Job, Any], keys: tuple[tuple[Any, ...], ...], grouped: Mapping[Job, Any]
+        frame: Frame,
+        whole: Mapping[Job, Any],
+        keys: tuple[tuple[Any, ...], ...],
+        grouped: Mapping[Job, Any],
     ) -> "Folded":
         """From states whose cells are groups, or buckets within groups."""
         return Folded(frame, whole, keys, [_of_group(grouped, i) for i in range(len(keys))])
@@ -73,7 +76,10 @@ class Folded(NamedTuple):
 
 def _of_group(values: Mapping[Job, Any], i: int) -> dict[Job, Any]:
     width = {job: BUCKETS if job.bucketed else 1 for job in values}
-    return {job: job.state.take(value, slice(i * width[job], (i + 1) * width[job])) for job, value in values.items()}
+    return {
+        job: job.state.take(value, slice(i * width[job], (i + 1) * width[job]))
+        for job, value in values.items()
+    }
 
 
 class Keeper(Protocol):
@@ -89,7 +95,9 @@ class Keeper(Protocol):
         """Take them, to be saved at once if `now`, else when it is time."""
 
 
-def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper: Keeper | None = None) -> Folded:
+def fold(
+    table: Predictions | Stream, question: Question, engine: Engine, keeper: Keeper | None = None
+) -> Folded:
     """One pass over the rows for all of them together, and one by group where groups are asked for."""
     frame = Frame.of(table)
     whole = _pass(table, frame, question, engine, None, keeper)
@@ -98,7 +106,11 @@ def fold(table: Predictions | Stream, question: Question, engine: Engine, keeper
     from assay.io.stream_groups import crossing_of
     from assay.table.groups import grouping_of
 
-    grouping = crossing_of(table, question.by) if isinstance(table, Stream) else grouping_of(table, question.by)
+    grouping = (
+        crossing_of(table, question.by)
+        if isinstance(table, Stream)
+        else grouping_of(table, question.by)
+    )
     if keeper is not None:
         keeper.keys = grouping.keys
         keeper.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
@@ -141,7 +153,11 @@ def jobs_of(frame: Frame, question: Question, groups: int) -> list[Job]:
     """The states to fold, for so many groups."""
     schema = frame.schema
     kept = _states(frame, question, groups)
-    jobs = {Job(m.state, (model,), kept[m.state]) for _, m in question.asked for model in _serving(m, schema)}
+    jobs = {
+        Job(m.state, (model,), kept[m.state])
+        for _, m in question.asked
+        for model in _serving(m, schema)
+    }
     if question.intervals and schema.models:
         jobs.add(Job(ClassRows(), (next(iter(schema.models)),)))
     return sorted(jobs, key=repr)
@@ -182,7 +198,11 @@ def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> 
     asked = question.intervals if isinstance(question.intervals, str) else suited
     if suited == "t" and asked in ("t", "bootstrap_t"):
         return (frame.n <= FEW * groups and not question.mergeable) or asked == "bootstrap_t"
-    return asked == "bootstrap" and suited != "delong" and not is_resampled_by_cell(metric.state, frame.schema)
+    return (
+        asked == "bootstrap"
+        and suited != "delong"
+        and not is_resampled_by_cell(metric.state, frame.schema)
+    )
 
 
 def _in_blocks(metric: Metric, frame: Frame, groups: int) -> bool:

@@ -27,7 +27,11 @@ from assay.table.schema import Schema, Task
 __all__ = ["LOSSES", "Fitted", "Gain", "Pool", "Pooled", "common_kind", "vote"]
 
 Pooled: TypeAlias = Literal["proba", "value", "label"]
-LOSSES: Mapping[Pooled, str] = {"proba": "log loss", "value": "squared error", "label": "error rate"}
+LOSSES: Mapping[Pooled, str] = {
+    "proba": "log loss",
+    "value": "squared error",
+    "label": "error rate",
+}
 BATCH = 1 << 16
 
 
@@ -84,7 +88,11 @@ class Fitted:
                 f"the fusion was fitted on a {self.task} table with classes {list(self.classes)[:10]}; this one is "
                 f"{schema.task} with {list(schema.classes)[:10]}. Apply it to the same classes, or fit it again."
             )
-        missing = [name for name, weight in self.weights.items() if weight > 0 and name not in schema.models]
+        missing = [
+            name
+            for name, weight in self.weights.items()
+            if weight > 0 and name not in schema.models
+        ]
         if missing:
             raise SchemaError(
                 f"the fusion needs model {missing[0]!r}, which the table lacks; it has {', '.join(schema.models)}. "
@@ -130,19 +138,29 @@ class Pool:
     cluster: Array | None
 
     @staticmethod
-    def of(predictions: Predictions, fold: Array | None = None, kind: Pooled | None = None) -> "Pool":
+    def of(
+        predictions: Predictions, fold: Array | None = None, kind: Pooled | None = None
+    ) -> "Pool":
         """The pool of a table, read in one pass; `fold` as `assign_folds` gives it."""
         kind = kind or common_kind(predictions)
         shape = (*predictions.truth.shape, len(predictions.models))
         terms = np.empty(shape, np.int64 if kind == "label" else np.float64)
         for batch in predictions.batches(BATCH):
-            at = slice(batch.offset - predictions.offset, batch.offset - predictions.offset + batch.n)
+            at = slice(
+                batch.offset - predictions.offset, batch.offset - predictions.offset + batch.n
+            )
             for j, model in enumerate(predictions.models):
                 terms[at, ..., j] = _terms(batch, model, kind)
         weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
         fold = np.zeros(predictions.n, np.int64) if fold is None else fold
         return Pool(
-            predictions.schema, kind, terms, predictions.truth, weight, fold, column_codes(predictions, "cluster")
+            predictions.schema,
+            kind,
+            terms,
+            predictions.truth,
+            weight,
+            fold,
+            column_codes(predictions, "cluster"),
         )
 
     def take(self, rows: Array) -> "Pool":
@@ -163,7 +181,9 @@ class Pool:
         -log of the fused probability of the truth (floored at 2.2e-16), squared error, or whether the vote is wrong.
         """
         if self.kind == "label":
-            losses = (vote(np.moveaxis(self.terms, -1, 0), weights, self.schema) != self.truth).astype(float)
+            losses = (
+                vote(np.moveaxis(self.terms, -1, 0), weights, self.schema) != self.truth
+            ).astype(float)
         elif self.kind == "value":
             losses = (self.terms @ np.asarray(weights)) ** 2
         else:
@@ -178,8 +198,12 @@ class Pool:
         moves = self.weight * (difference - mean) / (n or 1)
         # Rows of a cluster move together: their sum is one observation.
         moves = moves[self.weight > 0] if self.cluster is None else np.bincount(self.cluster, moves)
-        units = len(moves) if self.cluster is None else len(np.unique(self.cluster[self.weight > 0]))
-        error = float(np.sqrt((moves**2).sum() * units / (units - 1))) if units > 1 else float("nan")
+        units = (
+            len(moves) if self.cluster is None else len(np.unique(self.cluster[self.weight > 0]))
+        )
+        error = (
+            float(np.sqrt((moves**2).sum() * units / (units - 1))) if units > 1 else float("nan")
+        )
         return Gain(mean, error, units)
 
 
@@ -207,7 +231,9 @@ def common_kind(predictions: Predictions) -> Pooled:
     lacking = [model for model in schema.models if not schema.offers(model, "proba")]
     if not lacking:
         return "proba"
-    if len(lacking) == len(schema.models) and all(schema.offers(model, "label") for model in lacking):
+    if len(lacking) == len(schema.models) and all(
+        schema.offers(model, "label") for model in lacking
+    ):
         return "label"
     only = next((model for model in lacking if not schema.offers(model, "label")), lacking[0])
     raise UnsupportedError(
@@ -217,7 +243,9 @@ def common_kind(predictions: Predictions) -> Pooled:
     )
 
 
-def vote(outputs: Iterator[Array] | Array, weights: Sequence[float] | Array, schema: Schema) -> Array:
+def vote(
+    outputs: Iterator[Array] | Array, weights: Sequence[float] | Array, schema: Schema
+) -> Array:
     """Codes (n,) of most weighted votes; for multi-label 0/1 (n, labels) by more than half. Ties: the lowest code."""
     k = 2 if schema.task == "multilabel" else schema.k
     tally: Array = np.zeros(0)

@@ -77,7 +77,9 @@ class Fused(Result):
             return f"Too few rows to say whether fusing pays: {figures}."
         span = f"{figures} (difference {self.difference:+.4g}, 95% interval {self.low:+.4g} to {self.high:+.4g})"
         return (
-            f"Fusing pays: {span}." if self.pays else f"Fusing does not pay beyond noise, keep {self.best!r}: {span}."
+            f"Fusing pays: {span}."
+            if self.pays
+            else f"Fusing does not pay beyond noise, keep {self.best!r}: {span}."
         )
 
     @property
@@ -88,18 +90,27 @@ class Fused(Result):
     @property
     def records(self) -> list[dict[str, Any]]:
         what = LOSSES[self.fitted.kind]
-        rows = [{"model": m, "weight": w, "loss": self.losses[m], "loss_name": what} for m, w in self.weights.items()]
+        rows = [
+            {"model": m, "weight": w, "loss": self.losses[m], "loss_name": what}
+            for m, w in self.weights.items()
+        ]
         return [*rows, {"model": self.name, "weight": None, "loss": self.loss, "loss_name": what}]
 
     def to_dict(self) -> dict[str, Any]:
         """Name, method, verdict and rows."""
         told = ("name", "how", "best", "pays", "difference", "low", "high", "note")
-        return {**{key: getattr(self, key) for key in told}, "fitted": self.fitted, "rows": self.records}
+        return {
+            **{key: getattr(self, key) for key in told},
+            "fitted": self.fitted,
+            "rows": self.records,
+        }
 
     def __repr__(self) -> str:
         head = ["model", "weight", LOSSES[self.fitted.kind]]
         weight = {m: f"{w:.3f}" for m, w in self.weights.items()}
-        rows = [[r["model"], weight.get(r["model"], ""), format_number(r["loss"])] for r in self.records]
+        rows = [
+            [r["model"], weight.get(r["model"], ""), format_number(r["loss"])] for r in self.records
+        ]
         return f"{self.name}: {self.how} of {len(self.weights)} models. {self.note}\n{text_table(head, rows)}"
 
 
@@ -127,7 +138,9 @@ def fuse(
     at_least_two(predictions)
     name = name or "fused"
     if name in predictions.models:
-        raise SchemaError(f"a model is already named {name!r}; give the fused one another: fuse(..., name='...')")
+        raise SchemaError(
+            f"a model is already named {name!r}; give the fused one another: fuse(..., name='...')"
+        )
     fusion, notes = _aimed(FUSIONS.parse(how), metric)
     fold, told = assign_folds(predictions, folds, seed)
     if fusion.learns and fold.max() < 1:
@@ -158,7 +171,9 @@ def _aimed(fusion: Any, metric: str | Member | None) -> tuple[Fusion, list[str]]
         return fusion, []
     if any(f.name == "metric" for f in fields(fusion)):
         return cast(Fusion, replace(cast(Any, fusion), metric=str(metric))), []
-    return fusion, [f"{fusion.name} is judged by its own loss, not by {metric}; greedy(metric={metric}) searches that."]
+    return fusion, [
+        f"{fusion.name} is judged by its own loss, not by {metric}; greedy(metric={metric}) searches that."
+    ]
 
 
 def _cross_fit(fusion: Fusion, evidence: Any, fold: Array, fitted: Fitted) -> list[Fitted]:
@@ -178,7 +193,9 @@ def _column(predictions: Predictions, fold: Array, each: Sequence[Fitted]) -> Ar
         rows = np.flatnonzero(fold == f)
         needed = [name for name, weight in each[f].weights.items() if weight > 0]
         part = each[f].apply(predictions.select(needed).take(rows))[each[f].kind]
-        column = np.empty((predictions.n, *part.shape[1:]), part.dtype) if column is None else column
+        column = (
+            np.empty((predictions.n, *part.shape[1:]), part.dtype) if column is None else column
+        )
         column[rows] = part
     assert column is not None
     return column
@@ -186,7 +203,9 @@ def _column(predictions: Predictions, fold: Array, each: Sequence[Fitted]) -> Ar
 
 def _judge(pool: Pool, each: Sequence[Fitted]) -> dict[str, Any]:
     """Cross-fitted loss, each model's own, and the paired difference to the best of them."""
-    singles = dict(zip(pool.schema.models, map(pool.losses, np.eye(len(pool.schema.models))), strict=True))
+    singles = dict(
+        zip(pool.schema.models, map(pool.losses, np.eye(len(pool.schema.models))), strict=True)
+    )
     fused = cross_losses(pool, each)
     losses = {name: float(np.average(one, weights=pool.weight)) for name, one in singles.items()}
     best = min(losses, key=lambda name: (losses[name], name))

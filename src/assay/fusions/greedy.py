@@ -51,7 +51,9 @@ class Greedy(Fusion):
         """The counts of the best ensemble on the way, as weights."""
         kind = common_kind(evidence)
         metric = self._metric(evidence)
-        outputs: dict[str, Array] = {name: getattr(evidence.rows(name), kind) for name in evidence.models}
+        outputs: dict[str, Array] = {
+            name: getattr(evidence.rows(name), kind) for name in evidence.models
+        }
         counts = _select(evidence, metric, kind, outputs, self.steps)
         total = sum(counts.values())
         weights = {name: counts[name] / total for name in evidence.models}
@@ -76,7 +78,10 @@ def _select(
     best_counts, best = counts, -np.inf
     total = np.zeros_like(next(iter(outputs.values())), dtype=np.float64)
     for step in range(1, steps + 1):
-        scores = {n: _score(predictions, metric, kind, (total + outputs[n]) / step) for n in sorted(outputs)}
+        scores = {
+            n: _score(predictions, metric, kind, (total + outputs[n]) / step)
+            for n in sorted(outputs)
+        }
         added = max(scores, key=scores.__getitem__)
         total = total + outputs[added]
         counts = {**counts, added: counts[added] + 1}

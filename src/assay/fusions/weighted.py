@@ -67,7 +67,9 @@ class Weighted(Fusion):
         rows = int(np.count_nonzero(evidence.weight))
         if rows < LEAST_ROWS:
             return evidence.fitted(
-                str(self), np.full(m, 1 / m), note=f"Equal weights: {rows} rows are too few to fit any."
+                str(self),
+                np.full(m, 1 / m),
+                note=f"Equal weights: {rows} rows are too few to fit any.",
             )
         share = evidence.weight / evidence.weight.sum()
         prior = self.shrink * float(share @ share)  # shrink over the effective number of rows
@@ -77,7 +79,11 @@ class Weighted(Fusion):
         else:
             labels = len(terms) // len(share)
             solution = least_log_loss(terms, np.repeat(share / labels, labels), prior)
-        note = "" if solution.gap <= CERTIFIED else f"The weights may be {solution.gap:.1g} above the least loss."
+        note = (
+            ""
+            if solution.gap <= CERTIFIED
+            else f"The weights may be {solution.gap:.1g} above the least loss."
+        )
         return evidence.fitted(str(self), solution.weights, solution.gap, note)
 
 
@@ -110,7 +116,9 @@ def least_log_loss(q: Array, share: Array, prior: float = 0.0, tolerance: float 
     some = slice(None, None, max(len(q) // SAMPLE, 1))
     if len(q) <= 4 * SAMPLE or not share[some].any():
         return _descend(q, share, prior, equal, tolerance)
-    guess = _descend(np.ascontiguousarray(q[some]), share[some] / share[some].sum(), prior, equal, 1e-3).weights
+    guess = _descend(
+        np.ascontiguousarray(q[some]), share[some] / share[some].sum(), prior, equal, 1e-3
+    ).weights
     # Rows that the guess all but excludes would make the first step blind; a little of each model guards against it.
     if _look(q, share, prior, guess).gap > 1:
         guess = 0.9 * guess + 0.1 / m
@@ -171,9 +179,15 @@ def _newton(q: Array, share: Array, prior: float, weights: Array, here: _Look) -
     mass = prior / m / (1 + prior)
     with np.errstate(divide="ignore", invalid="ignore"):
         slack = 1 - here.slope + (mass / weights if prior else 0.0)
-        idle = np.where(slack > 0, mass / slack, np.inf) if prior else np.where(here.slope < 1, 0.0, np.inf)
+        idle = (
+            np.where(slack > 0, mass / slack, np.inf)
+            if prior
+            else np.where(here.slope < 1, 0.0, np.inf)
+        )
     play = np.flatnonzero((weights > 1e-3 / m) | (idle > 1e-3 / m))
-    curve = _gram(q, np.divide(share, here.fused**2, out=np.zeros_like(share), where=share > 0), play) / (1 + prior)
+    curve = _gram(
+        q, np.divide(share, here.fused**2, out=np.zeros_like(share), where=share > 0), play
+    ) / (1 + prior)
     w = weights[play]
     if prior:
         curve[np.diag_indices(len(play))] += mass / w**2
@@ -206,7 +220,9 @@ def _quadratic(square: Array, linear: Array) -> Array:
     for _ in range(8):
         try:
             upper = cholesky(square + ridge * np.eye(len(square)))
-            found = nnls(upper, solve_triangular(upper, linear, trans="T"), maxiter=30 * len(square))
+            found = nnls(
+                upper, solve_triangular(upper, linear, trans="T"), maxiter=30 * len(square)
+            )
             return np.asarray(found[0], np.float64)
         except (np.linalg.LinAlgError, RuntimeError):
             ridge *= 100

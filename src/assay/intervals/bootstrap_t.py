@@ -57,7 +57,9 @@ def ratio_ends(
     return min(ends), max(ends)
 
 
-def _one_more(above: Array, below: Array, bounds: tuple[float, float], margin: float) -> tuple[Array, Array]:
+def _one_more(
+    above: Array, below: Array, bounds: tuple[float, float], margin: float
+) -> tuple[Array, Array]:
     """The units and one like the farthest of them, farther."""
     ratio = above.sum() / below.sum()
     apart = above - ratio * below
@@ -65,7 +67,9 @@ def _one_more(above: Array, below: Array, bounds: tuple[float, float], margin: f
     size = below[far]
     value = ratio * size + apart[far] * (1 + REACH / len(above))
     least, most = (end * size if np.isfinite(end) else end for end in bounds)
-    value = max(value, least + margin * size) if apart[far] > 0 else min(value, most - margin * size)
+    value = (
+        max(value, least + margin * size) if apart[far] > 0 else min(value, most - margin * size)
+    )
     value = min(max(value, least), most)
     if (above >= 0).all():  # as sums of squares are
         value = max(value, 0.0)
@@ -79,7 +83,9 @@ def _deviations(above: Array, below: Array, side: float, seed: int) -> tuple[Arr
     times = _times(units, seed)
     total = times @ below
     shift = np.divide(times @ apart, total, out=np.zeros(len(total)), where=total > 0)
-    squares = times @ apart**2 - 2 * shift * (times @ (apart * below)) + shift**2 * (times @ below**2)
+    squares = (
+        times @ apart**2 - 2 * shift * (times @ (apart * below)) + shift**2 * (times @ below**2)
+    )
     scale = np.sqrt(units / (units - 1))
     error = scale * np.sqrt((apart**2).sum()) / below.sum()
     errors = scale * np.sqrt(np.maximum(squares, 0)) / np.where(total > 0, total, np.inf)
@@ -89,5 +95,7 @@ def _deviations(above: Array, below: Array, side: float, seed: int) -> tuple[Arr
 @lru_cache(maxsize=8)
 def _times(units: int, seed: int) -> Array:
     """How often each unit enters each replicate (REPLICATES, units); kept, for every figure on as many asks for it."""
-    draw = np.random.default_rng(seed).multinomial(units, np.full(units, 1 / units), size=REPLICATES)
+    draw = np.random.default_rng(seed).multinomial(
+        units, np.full(units, 1 / units), size=REPLICATES
+    )
     return draw.astype(np.float64)  # products of floats take the fast way

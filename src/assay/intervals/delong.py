@@ -26,7 +26,9 @@ FEW = 10
 MANY = 1000
 
 
-def _delong_of_curves(metric: OrderMetric, summary: Ranking, figures: Array, confidence: float) -> Interval:
+def _delong_of_curves(
+    metric: OrderMetric, summary: Ranking, figures: Array, confidence: float
+) -> Interval:
     """The same for many rows of each class, of which no single one matters, off the sorted scores."""
     spread_of = summary.each(lambda order: metric.variance_of(order.curve))
     quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread_of])
@@ -98,7 +100,9 @@ def _quantiles(p: float, spread_of: list[tuple[float, float]], surely: list[bool
     """
     z = NormalDist().inv_cdf(p)
     each = zip(spread_of, surely, strict=True)
-    return np.array([0.0 if not v else t_quantile(p, freedom) if t else z for (v, freedom), t in each])
+    return np.array(
+        [0.0 if not v else t_quantile(p, freedom) if t else z for (v, freedom), t in each]
+    )
 
 
 def _logit_ends(figures: Array, variance: Array, quantile: Array) -> tuple[Array, Array]:
@@ -106,10 +110,14 @@ def _logit_ends(figures: Array, variance: Array, quantile: Array) -> tuple[Array
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         logit = np.log(figures / (1 - figures))
         half = quantile * np.sqrt(variance) / (figures * (1 - figures))
-        return np.asarray(1 / (1 + np.exp(half - logit))), np.asarray(1 / (1 + np.exp(-half - logit)))
+        return np.asarray(1 / (1 + np.exp(half - logit))), np.asarray(
+            1 / (1 + np.exp(-half - logit))
+        )
 
 
-def _one_more(influence: Array, variance: float, pairs: list[int], summary: Ranking) -> tuple[float, float]:
+def _one_more(
+    influence: Array, variance: float, pairs: list[int], summary: Ranking
+) -> tuple[float, float]:
     """How far one more row would move a figure towards its farthest row, and what it would add to its variance."""
     if not 0 < variance < np.inf:
         return 0.0, 0.0

@@ -56,10 +56,14 @@ def mover_ratio(a: Ranged, b: Ranged, scale: float = 1.0) -> Ranged:
 def _scale(groups: int, confidence: float, families: int = 1) -> float:
     """How much further out the ends of one interval lie, for those of all pairs of groups to be right together."""
     normal, pairs = NormalDist(), families * groups * (groups - 1) / 2
-    return normal.inv_cdf(1 - (1 - confidence) / 2 / pairs) / normal.inv_cdf(1 - (1 - confidence) / 2)
+    return normal.inv_cdf(1 - (1 - confidence) / 2 / pairs) / normal.inv_cdf(
+        1 - (1 - confidence) / 2
+    )
 
 
-def spread(figures: Sequence[Ranged], confidence: float, families: int = 1, most: float = float("inf")) -> Ranged:
+def spread(
+    figures: Sequence[Ranged], confidence: float, families: int = 1, most: float = float("inf")
+) -> Ranged:
     """Largest figure less the smallest, and the interval of the true gap, which is at most `most`."""
     scale = _scale(len(figures), confidence, families)
     pairs = [mover(a, b, scale) for a, b in permutations(figures, 2)]

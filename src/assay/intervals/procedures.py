@@ -36,7 +36,9 @@ class OfSums(Protocol):
         """The other sum in each cell of `value` (cells,); `summary` is that of all rows."""
 
 
-def interval(metric: Metric, sample: Sample, confidence: float = 0.95, method: str | None = None) -> Interval:
+def interval(
+    metric: Metric, sample: Sample, confidence: float = 0.95, method: str | None = None
+) -> Interval:
     """The interval of every figure of `metric` on `sample`, by `method` or by the procedure that suits it.
 
     wilson for proportions of independent rows (or jeffreys, clopper_pearson); bootstrap_t for means over few rows and t
@@ -53,7 +55,9 @@ def interval(metric: Metric, sample: Sample, confidence: float = 0.95, method: s
     undefined = np.isnan(figures) | np.isnan(low) | np.isnan(high)
     # The point belongs to its interval; a posterior quantile may just miss a figure at the end of its range.
     low, high = np.fmin(low, figures), np.fmax(high, figures)
-    return Interval(np.where(undefined, np.nan, low), np.where(undefined, np.nan, high), found.method)
+    return Interval(
+        np.where(undefined, np.nan, low), np.where(undefined, np.nan, high), found.method
+    )
 
 
 def _with_a_width(
@@ -69,10 +73,16 @@ def _with_a_width(
         return np.where(flat, np.nan, low), np.where(flat, np.nan, high)
     sizes = sample.summary.sizes if isinstance(metric, CurveMetric) else []
     rows = [min((min(size) for size in sizes if min(size)), default=sample.n)]
-    rows += [int(np.count_nonzero(sample.value.rows))] if sample.clustered and sample.bucketed else []
-    ends = wilson((figures - least) / (most - least) * min(rows), np.array(float(min(rows))), confidence)
+    rows += (
+        [int(np.count_nonzero(sample.value.rows))] if sample.clustered and sample.bucketed else []
+    )
+    ends = wilson(
+        (figures - least) / (most - least) * min(rows), np.array(float(min(rows))), confidence
+    )
     first, last = (np.clip(least + end * (most - least), least, most) for end in ends)
-    return np.where(flat, np.minimum(first, figures), low), np.where(flat, np.maximum(last, figures), high)
+    return np.where(flat, np.minimum(first, figures), low), np.where(
+        flat, np.maximum(last, figures), high
+    )
 
 
 def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
@@ -89,7 +99,9 @@ def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
         can = ", ".join([*kin, *(["bootstrap"] if bootstrap and "bootstrap" not in kin else [])])
         raise UnsupportedError(f"no interval of {metric} by {method!r}; it can be had by {can}")
     if sample.clustered and method not in ("bootstrap", "delong"):
-        raise UnsupportedError(f"{method!r} takes rows as independent, but the table has clusters; use 'bootstrap'")
+        raise UnsupportedError(
+            f"{method!r} takes rows as independent, but the table has clusters; use 'bootstrap'"
+        )
     return method
 
 
@@ -100,13 +112,17 @@ def effective_trials(metric: Any, sample: Sample) -> tuple[Array, Array]:
     """
     successes, trials = (np.asarray(part, np.float64) for part in metric.trials(sample.summary))
     whole = sample.whole
-    squared = sample.state.summary(whole._replace(table=whole.squared, weight=whole.squares), sample.schema)
+    squared = sample.state.summary(
+        whole._replace(table=whole.squared, weight=whole.squares), sample.schema
+    )
     squares = np.asarray(metric.trials(squared)[1], np.float64)
     shrink = np.divide(trials, squares, out=np.zeros_like(trials), where=squares > 0)
     return successes * shrink, trials * shrink
 
 
-def _proportion(of: Callable[..., tuple[Array, Array]], name: str) -> Callable[[Any, Sample, float], Interval]:
+def _proportion(
+    of: Callable[..., tuple[Array, Array]], name: str
+) -> Callable[[Any, Sample, float], Interval]:
     """A procedure for metrics that are shares of rows."""
 
     def procedure(metric: Any, sample: Sample, confidence: float) -> Interval:
@@ -172,7 +188,9 @@ def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
     bounds = (-np.inf, np.inf) if isinstance(metric, OfSums) else metric.bounds
     # A divisor that varies from row to row makes the guarded end err as well.
     even = not np.array_equal(below, value.weight[filled])
-    low, high = ratio_ends(above, below, confidence, sample.seed, bounds, metric.margin(sample.schema), even)
+    low, high = ratio_ends(
+        above, below, confidence, sample.seed, bounds, metric.margin(sample.schema), even
+    )
     if np.isfinite(metric.bounds).all():
         most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
         low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))
@@ -215,10 +233,16 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
     else:
         # A replicate without, say, a single positive row defines no recall: quantiles are over those that do.
         pairs = zip(draws.T, defined.T, strict=True)
-        ends = [np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs]
+        ends = [
+            np.quantile(c[d], [tail, 1 - tail]) if d.any() else (np.nan, np.nan) for c, d in pairs
+        ]
         low, high = np.array(ends).T
     if isinstance(sample.replicates, Counts):
-        moved = 2 * max(1 - 2 / sample.replicates.tp.shape[-1], 0) * _curvature(metric, sample.replicates, draws)
+        moved = (
+            2
+            * max(1 - 2 / sample.replicates.tp.shape[-1], 0)
+            * _curvature(metric, sample.replicates, draws)
+        )
     else:
         moved = 2 * _off_centre(draws, metric.figures(sample.summary))
     return Interval(low - moved, high - moved, "bootstrap")
@@ -267,7 +291,9 @@ def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
     draws = np.asarray(metric.compute(sample.replicates), np.float64).reshape(sample.draws, -1)
     # Draws that do not define a figure say nothing of its spread; where none does, nothing is known of it.
     there = ~np.isnan(draws)
-    spread_of = np.array([c[t].var() if t.any() else np.nan for c, t in zip(draws.T, there.T, strict=True)])
+    spread_of = np.array(
+        [c[t].var() if t.any() else np.nan for c, t in zip(draws.T, there.T, strict=True)]
+    )
     error = np.sqrt(spread_of * clusters / (clusters - 1))
     half = t_quantile((1 + confidence) / 2, clusters - 1) * error
     return Interval(figures - half, figures + half, "cluster bootstrap")
@@ -284,4 +310,9 @@ PROCEDURES: Mapping[str, Callable[[Any, Sample, float], Interval]] = {
 }
 
 # Procedures that answer the same kind of metric.
-KINDRED = (("wilson", "jeffreys", "clopper_pearson"), ("t", "bootstrap_t"), ("delong",), ("bootstrap",))
+KINDRED = (
+    ("wilson", "jeffreys", "clopper_pearson"),
+    ("t", "bootstrap_t"),
+    ("delong",),
+    ("bootstrap",),
+)

@@ -36,7 +36,12 @@ REPLICATES = 1000
 def effective(value: Any) -> Array:
     """Effective number of rows (cells,): (sum w)^2 / sum w^2. Source: Kish (1965), Survey Sampling."""
     squares = np.asarray(value.squares, np.float64)
-    return np.divide(np.asarray(value.weight, np.float64) ** 2, squares, out=np.zeros_like(squares), where=squares > 0)
+    return np.divide(
+        np.asarray(value.weight, np.float64) ** 2,
+        squares,
+        out=np.zeros_like(squares),
+        where=squares > 0,
+    )
 
 
 def resample_buckets(value: Any, rng: "np.random.Generator", replicates: int = REPLICATES) -> Array:
@@ -44,7 +49,9 @@ def resample_buckets(value: Any, rng: "np.random.Generator", replicates: int = R
     filled = np.flatnonzero(value.rows)
     times = np.zeros((replicates, len(value.rows)), np.int64)
     if len(filled):
-        times[:, filled] = rng.multinomial(len(filled), np.full(len(filled), 1 / len(filled)), size=replicates)
+        times[:, filled] = rng.multinomial(
+            len(filled), np.full(len(filled), 1 / len(filled)), size=replicates
+        )
     return times
 
 
@@ -81,7 +88,14 @@ def resample_counts(
         if tables is not None:
             tables[block, cells] = drawn
         else:
-            _add_at_random(tp[block], support[block], named[block], loose * scale[:, None], np.unique(truth), rng)
+            _add_at_random(
+                tp[block],
+                support[block],
+                named[block],
+                loose * scale[:, None],
+                np.unique(truth),
+                rng,
+            )
     positive = schema.positive_code if schema.task == "binary" else None
     whole = np.empty((replicates, 0, 0)) if tables is None else tables.reshape(replicates, k, k)
     return Counts(
@@ -109,10 +123,14 @@ def _cells(value: ConfusionTable, scale: float) -> tuple[Array, Array, Array]:
     return truth, predicted, counts[truth, predicted]
 
 
-def _alone(value: ConfusionTable, schema: Schema, rng: "np.random.Generator", replicates: int) -> Counts:
+def _alone(
+    value: ConfusionTable, schema: Schema, rng: "np.random.Generator", replicates: int
+) -> Counts:
     """Replicates of a table of one class, beside one that it does not have."""
     beside = np.pad(np.asarray(value.table), ((0, 0), (0, 1), (0, 1)))
-    drawn = resample_counts(value._replace(table=beside), replace(schema, task="multiclass"), rng, replicates)
+    drawn = resample_counts(
+        value._replace(table=beside), replace(schema, task="multiclass"), rng, replicates
+    )
     return drawn._replace(
         tp=drawn.tp[:, :1],
         support=drawn.support[:, :1],
@@ -140,7 +158,9 @@ def _add_at_random(
 def averaged(replicates: Counts) -> Counts:
     """The mean of the replicates, as one cell."""
     names = ("tp", "support", "predicted", "total", "right", "table")
-    means: dict[str, Any] = {name: getattr(replicates, name).mean(axis=0, keepdims=True) for name in names}
+    means: dict[str, Any] = {
+        name: getattr(replicates, name).mean(axis=0, keepdims=True) for name in names
+    }
     return replicates._replace(**means)
 
 

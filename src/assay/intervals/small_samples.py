@@ -23,7 +23,9 @@ SHARES = frozenset({"wilson", "jeffreys"})
 SURE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
 
-def cautions(metric: Metric, schema: Schema, rows: Array, method: str, trials: Array | None = None) -> list[str]:
+def cautions(
+    metric: Metric, schema: Schema, rows: Array, method: str, trials: Array | None = None
+) -> list[str]:
     """What to say beside each figure of `metric`, whose interval is by `method`, on so many rows of each class (k,).
 
     trials: how many rows each figure is a share of (figures,), where it is one.
@@ -32,13 +34,25 @@ def cautions(metric: Metric, schema: Schema, rows: Array, method: str, trials: A
         bare = np.rint(np.ravel(trials)).astype(int)
         return [_narrow(f"a share of few rows ({n})") if n < FEW else "" for n in bare]
     few = rows < FEW if len(rows) == 2 else (rows > 0) & (rows < FEW)
-    if method in SURE or metric.axes == 2 or getattr(metric, "average", "") == "micro" or not few.any():
+    if (
+        method in SURE
+        or metric.axes == 2
+        or getattr(metric, "average", "") == "micro"
+        or not few.any()
+    ):
         return [""] * max(len(rows), 1) ** metric.axes
     if metric.axes == 1:
-        return [_narrow(f"few rows of this class ({n})") if out else "" for n, out in zip(rows, few, strict=True)]
+        return [
+            _narrow(f"few rows of this class ({n})") if out else ""
+            for n, out in zip(rows, few, strict=True)
+        ]
     if schema.task == "binary":
         rarer = int(rows.argmin())
-        return [_narrow(f"few {'positive' if rarer == schema.positive_code else 'negative'} rows ({rows[rarer]})")]
+        return [
+            _narrow(
+                f"few {'positive' if rarer == schema.positive_code else 'negative'} rows ({rows[rarer]})"
+            )
+        ]
     noun = "labels" if schema.task == "multilabel" else "classes"
     return [_narrow(f"few rows of {few.sum()} of {schema.k} {noun} (fewest: {rows[few].min()})")]
 

@@ -139,7 +139,9 @@ class Contrast:
             good = [side.n - of for side, of in zip((own, rest), good, strict=True)]
         return hypergeometric(good[0], own.n, good[0] + good[1], own.n + rest.n)
 
-    def _by_cluster(self, code: Array, cells: int, own: Side, rest: Side, cluster: Array) -> tuple[Array, Array, Array]:
+    def _by_cluster(
+        self, code: Array, cells: int, own: Side, rest: Side, cluster: Array
+    ) -> tuple[Array, Array, Array]:
         """Standard errors of the figure and of the difference, from what each cluster adds to them, and the degrees of
         freedom: clusters on the side that has fewer of them, less one."""
         asked = code <= cells
@@ -150,21 +152,32 @@ class Contrast:
         pair, place = np.unique(code * clusters + cluster, return_inverse=True)
         cell, of = np.divmod(pair, max(clusters, 1))
         w, v = np.bincount(place, weight), np.bincount(place, moved)
-        whole_w, whole_v = np.bincount(cluster, weight, clusters), np.bincount(cluster, moved, clusters)
+        whole_w, whole_v = (
+            np.bincount(cluster, weight, clusters),
+            np.bincount(cluster, moved, clusters),
+        )
         shared = whole_w[of] - w > 1e-12 * whole_w[of]
         inside = cell < cells
         cell, of, w, v, shared = cell[inside], of[inside], w[inside], v[inside], shared[inside]
         within = (v - own.mean[cell] * w) / own.weight[cell]
         outside = ((whole_v[of] - v) - rest.mean[cell] * (whole_w[of] - w)) / rest.weight[cell]
         # Clusters without a row in the cell: all clusters, less those that have one.
-        away = (whole_v**2).sum() - 2 * rest.mean * (whole_v * whole_w).sum() + rest.mean**2 * (whole_w**2).sum()
+        away = (
+            (whole_v**2).sum()
+            - 2 * rest.mean * (whole_v * whole_w).sum()
+            + rest.mean**2 * (whole_w**2).sum()
+        )
         away = away - np.bincount(cell, (whole_v[of] - rest.mean[cell] * whole_w[of]) ** 2, cells)
-        variance = np.bincount(cell, (within - outside) ** 2, cells) + np.maximum(away, 0) / rest.weight**2
+        variance = (
+            np.bincount(cell, (within - outside) ** 2, cells) + np.maximum(away, 0) / rest.weight**2
+        )
         here = np.bincount(cell, minlength=cells)
         there = clusters - here + np.bincount(cell, shared, cells)
         fewest = np.minimum(here, there)
         scale = fewest / np.where(fewest > 1, fewest - 1.0, np.nan)
-        error = np.sqrt(np.bincount(cell, within**2, cells) * here / np.where(here > 1, here - 1.0, np.nan))
+        error = np.sqrt(
+            np.bincount(cell, within**2, cells) * here / np.where(here > 1, here - 1.0, np.nan)
+        )
         return error, np.sqrt(variance * scale), np.where(fewest > 1, fewest - 1.0, np.nan)
 
 

@@ -20,7 +20,17 @@ from assay.core.atomic import beside
 from assay.errors import AssayError, ReadError, SchemaError, alike
 from assay.table.labels import Label
 
-__all__ = ["About", "File", "about_of", "expand", "is_text", "kind_of", "read_table", "refuse_twice", "write_table"]
+__all__ = [
+    "About",
+    "File",
+    "about_of",
+    "expand",
+    "is_text",
+    "kind_of",
+    "read_table",
+    "refuse_twice",
+    "write_table",
+]
 
 VERSION = 1
 SUFFIXES = {
@@ -71,7 +81,9 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
     found = Path(path)
     try:
         if found.is_dir():
-            files = sorted(f for f in found.iterdir() if f.is_file() and f.name[0] not in "._" and kind_of(f))
+            files = sorted(
+                f for f in found.iterdir() if f.is_file() and f.name[0] not in "._" and kind_of(f)
+            )
             if not files:
                 raise ReadError(f"{path}: no table in this folder; {KNOWN}")
             return files
@@ -86,9 +98,15 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
             return matches
         beside = os.listdir(found.parent) if found.parent.is_dir() else []
     except (OSError, ValueError) as error:
-        raise error if isinstance(error, AssayError) else ReadError(f"{path}: cannot be opened ({error})") from error
+        raise (
+            error
+            if isinstance(error, AssayError)
+            else ReadError(f"{path}: cannot be opened ({error})")
+        ) from error
     close = alike(found.name, beside)
-    raise ReadError(f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path"))
+    raise ReadError(
+        f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path")
+    )
 
 
 def kind_of(path: str | os.PathLike[str]) -> str | None:
@@ -103,7 +121,9 @@ def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type holds text, plain or as a dictionary."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(
+        pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    )
 
 
 def refuse_twice(path: str | os.PathLike[str], names: Sequence[str]) -> None:
@@ -127,7 +147,9 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         names = table.column_names
         about = about_of(path, (table.schema.metadata or {}).get(b"assay"))
     except UnicodeDecodeError as error:
-        raise ReadError(f"{path}: the column names are not UTF-8; save the file as UTF-8") from error
+        raise ReadError(
+            f"{path}: the column names are not UTF-8; save the file as UTF-8"
+        ) from error
     except AssayError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
@@ -184,7 +206,9 @@ def _read_csv(path: str, as_text: Sequence[str]) -> pa.Table:
     table = read(as_text)
     dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
     if dates:
-        table = read([*as_text, *dates])  # a date is a label or a group here, and keeps its spelling
+        table = read(
+            [*as_text, *dates]
+        )  # a date is a label or a group here, and keeps its spelling
     binary = [field.name for field in table.schema if _is_bytes(field.type)]
     if binary:
         raise ReadError(f"{path}: column {binary[0]!r} is not UTF-8 text; save the file as UTF-8")
@@ -216,7 +240,9 @@ def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
         classes = None if told.get("classes") is None else tuple(told["classes"])
         models = None if told.get("models") is None else tuple(map(str, told["models"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ReadError(f"{path}: its metadata 'assay' is not readable; remove it or write the file again") from error
+        raise ReadError(
+            f"{path}: its metadata 'assay' is not readable; remove it or write the file again"
+        ) from error
     if version > VERSION:
         raise ReadError(
             f"{path}: written in version {version} of the format; this assay reads up to {VERSION}. Update assay."
@@ -224,7 +250,9 @@ def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
     return About(told.get("task"), classes, told.get("positive"), models)
 
 
-def write_table(table: pa.Table, path: str | os.PathLike[str], by_dictionary: Sequence[str] = ()) -> None:
+def write_table(
+    table: pa.Table, path: str | os.PathLike[str], by_dictionary: Sequence[str] = ()
+) -> None:
     """Write a table in the format of the suffix; a reader sees the old file or the new one, never half of it."""
     kind = kind_of(path)
     if kind is None:
@@ -247,7 +275,9 @@ def _write_csv(table: pa.Table, place: str, name: str) -> None:
     delimiter = "\t" if ".tsv" in name[-8:] else ","
     packed = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}.get(os.path.splitext(name)[1])
     header = delimiter.join('"' + column.replace('"', '""') + '"' for column in table.column_names)
-    plain = [c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns]
+    plain = [
+        c.cast(c.type.value_type) if pa.types.is_dictionary(c.type) else c for c in table.columns
+    ]
     with pa.output_stream(place, compression=packed) as sink:
         sink.write(header.encode() + b"\n")
         options = csv.WriteOptions(include_header=False, delimiter=delimiter)

@@ -67,9 +67,13 @@ class Part(NamedTuple):
         """The given rows, by a view where they follow each other."""
         first = int(rows[0]) if len(rows) else 0
         if len(rows) and rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
-            return self._replace(columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()})
+            return self._replace(
+                columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()}
+            )
         index = from_numpy(rows)
-        return self._replace(columns={key: column.take(index) for key, column in self.columns.items()})
+        return self._replace(
+            columns={key: column.take(index) for key, column in self.columns.items()}
+        )
 
 
 def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
@@ -82,11 +86,17 @@ def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single"
     return "bare"
 
 
-def roles(names: Sequence[str], truth: str, about: About | None = None, model: str = "") -> dict[str, Key]:
+def roles(
+    names: Sequence[str], truth: str, about: About | None = None, model: str = ""
+) -> dict[str, Key]:
     """The key of every column; `model` names the one that kinds without a prefix belong to."""
     about = about or About()
     alone = layout(names, truth) in ("long", "single")
-    labels = None if about.classes is None else {text for label in about.classes for text in spellings(label)}
+    labels = (
+        None
+        if about.classes is None
+        else {text for label in about.classes for text in spellings(label)}
+    )
     found = {}
     for name in names:
         label = name.removeprefix(f"{truth}.")
@@ -137,8 +147,16 @@ def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -
     columns = {keys[name]: tidy(file.table.column(name), f"column {name!r}") for name in names}
     if not columns:
         raise SchemaError(f"{file.path} has no columns that can be used")
-    if file.about.classes is not None and classes is not None and not _same_labels(file.about.classes, classes):
-        columns = dict(pair for key, column in columns.items() for pair in _by_class(key, column, file.about.classes))
+    if (
+        file.about.classes is not None
+        and classes is not None
+        and not _same_labels(file.about.classes, classes)
+    ):
+        columns = dict(
+            pair
+            for key, column in columns.items()
+            for pair in _by_class(key, column, file.about.classes)
+        )
     part = Part(file.path, columns, tuple(notes))
     return _by_model(part) if layout(file.table.column_names, truth) == "long" else [part]
 
@@ -156,12 +174,20 @@ def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
     return [(type(x), x) for x in a] == [(type(x), x) for x in b]
 
 
-def _by_class(key: Key, column: pa.Array, classes: Sequence[Label]) -> Iterable[tuple[Key, pa.Array]]:
+def _by_class(
+    key: Key, column: pa.Array, classes: Sequence[Label]
+) -> Iterable[tuple[Key, pa.Array]]:
     """A list column as one column a class: the classes wanted are in another order than those of the file."""
-    if not pa.types.is_fixed_size_list(column.type) or column.type.list_size != len(classes) or column.null_count:
+    if (
+        not pa.types.is_fixed_size_list(column.type)
+        or column.type.list_size != len(classes)
+        or column.null_count
+    ):
         return [(key, column)]
     table = plain(column.flatten()).reshape(-1, len(classes))
-    return [(key._replace(label=str(label)), from_numpy(table[:, i])) for i, label in enumerate(classes)]
+    return [
+        (key._replace(label=str(label)), from_numpy(table[:, i])) for i, label in enumerate(classes)
+    ]
 
 
 def _by_model(part: Part) -> list[Part]:
@@ -173,9 +199,12 @@ def _by_model(part: Part) -> list[Part]:
         columns = {
             key._replace(name=str(model)) if key.role == "model" else key: column
             for key, column in rows.columns.items()
-            if key != Key("column", "model") and not (key.role == "model" and column.null_count == len(column))
+            if key != Key("column", "model")
+            and not (key.role == "model" and column.null_count == len(column))
         }
-        found.append(Part(f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ()))
+        found.append(
+            Part(f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ())
+        )
     return found
 
 
@@ -184,7 +213,9 @@ def stacked(shards: Sequence[Part]) -> Part:
     if len(shards) == 1:
         return shards[0]
     _refuse_twins(shards)
-    columns = {key: _stack(key, [(s.where, s.columns[key]) for s in shards]) for key in shards[0].columns}
+    columns = {
+        key: _stack(key, [(s.where, s.columns[key]) for s in shards]) for key in shards[0].columns
+    }
     if ID in columns:
         try:
             unique(columns[ID])
@@ -202,7 +233,10 @@ def _refuse_twins(shards: Sequence[Part]) -> None:
     first, second = shards[:2]
     if first.models or ID in first.columns or first.n != second.n or first.n < 2:
         return
-    if all(_first_difference(column, second.truth[label]) is None for label, column in first.truth.items()):
+    if all(
+        _first_difference(column, second.truth[label]) is None
+        for label, column in first.truth.items()
+    ):
         raise SchemaError(
             f"{first.where} and {second.where} have the same columns and the same truth. If each file is a model, "
             f"name its columns label, proba.<class>, score or value; if they are pieces of one table, add an id column."
@@ -210,12 +244,16 @@ def _refuse_twins(shards: Sequence[Part]) -> None:
 
 
 def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
-    columns = [column for _, column in pieces if not pa.types.is_null(column.type)] or [pieces[0][1]]
+    columns = [column for _, column in pieces if not pa.types.is_null(column.type)] or [
+        pieces[0][1]
+    ]
     kinds = {column.type for column in columns}
     try:
         if len(kinds) > 1 and all(map(is_text, kinds)):
             to = pa.string()
-        elif len(kinds) > 1 and all(pa.types.is_integer(k) or pa.types.is_floating(k) for k in kinds):
+        elif len(kinds) > 1 and all(
+            pa.types.is_integer(k) or pa.types.is_floating(k) for k in kinds
+        ):
             to = pa.int64() if all(map(pa.types.is_integer, kinds)) else pa.float64()
         else:
             to = columns[0].type
@@ -223,7 +261,9 @@ def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
         return tidy(pa.chunked_array(cast, to), "column")
     except (pa.ArrowException, ValueError) as error:
         shown = "; ".join(f"{column.type} in {where}" for where, column in pieces[:3])
-        raise SchemaError(f"{_named(key)} has different types: {shown}; write it as one type") from error
+        raise SchemaError(
+            f"{_named(key)} has different types: {shown}; write it as one type"
+        ) from error
 
 
 def joined(found: Sequence[Part]) -> Part:
@@ -250,12 +290,16 @@ def joined(found: Sequence[Part]) -> Part:
     for part in found:
         if part.n != found[0].n:
             sizes = f"{found[0].where} has {found[0].n} rows, {part.where} has {part.n}"
-            raise SchemaError(f"{sizes}; without ids rows cannot be matched. Give all files an id column.")
+            raise SchemaError(
+                f"{sizes}; without ids rows cannot be matched. Give all files an id column."
+            )
         if not part.truth:
             raise SchemaError(
                 f"{part.where} has neither truth nor ids, so its rows cannot be matched; give it an id column"
             )
-    return _merged(found, "without ids the rows cannot be matched otherwise: give all files an id column")
+    return _merged(
+        found, "without ids the rows cannot be matched otherwise: give all files an id column"
+    )
 
 
 def _by_id(found: Sequence[Part]) -> tuple[list[Part], str, tuple[str, ...]]:
@@ -290,7 +334,9 @@ def _by_id(found: Sequence[Part]) -> tuple[list[Part], str, tuple[str, ...]]:
 
 def _or_minus_one(places: pa.Array) -> Array:
     """Positions, -1 where there is none. (`fill_null` would import pandas where that is installed.)"""
-    known = pa.Array.from_buffers(places.type, len(places), [None, places.buffers()[1]], offset=places.offset)
+    known = pa.Array.from_buffers(
+        places.type, len(places), [None, places.buffers()[1]], offset=places.offset
+    )
     return np.where(plain(places.is_null()), -1, plain(known)).astype(np.int64)
 
 
@@ -331,7 +377,9 @@ def _merged(found: Sequence[Part], remedy: str, notes: tuple[str, ...] = ()) -> 
     for name in differing:
         del columns[Key("column", name)]
         notes += (f"Column {name!r} is left out: it differs between the models' tables.",)
-    return Part(found[0].where, columns, tuple(note for part in found for note in part.notes) + notes)
+    return Part(
+        found[0].where, columns, tuple(note for part in found for note in part.notes) + notes
+    )
 
 
 def _named(key: Key) -> str:
@@ -346,8 +394,15 @@ def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
     if a.equals(b):
         return None
     a, b = (c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in (a, b))
-    if a.null_count or b.null_count or is_text(a.type) != is_text(b.type) or pa.types.is_nested(a.type):
-        return next((i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x.as_py() != y.as_py()), None)
+    if (
+        a.null_count
+        or b.null_count
+        or is_text(a.type) != is_text(b.type)
+        or pa.types.is_nested(a.type)
+    ):
+        return next(
+            (i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x.as_py() != y.as_py()), None
+        )
     if is_text(a.type):
         differ: Array = plain(pa.chunked_array([a, b]).combine_chunks().dictionary_encode().indices)
         differ = differ[: len(a)] != differ[len(a) :]
@@ -357,4 +412,6 @@ def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
 
 
 def _number(column: pa.Array) -> Any:
-    return numbers(column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column, "column")
+    return numbers(
+        column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column, "column"
+    )

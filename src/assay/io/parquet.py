@@ -47,7 +47,9 @@ def opened_file(path: str, footer: Any) -> Any:
 
 def unlike(footers: Mapping[str, Any]) -> str:
     """How the columns of one file differ from those of the first, in what they are read as; "" where none does."""
-    first: dict[str, tuple[str, str]] = {}  # by column: the file that shows what it is read as, and that
+    first: dict[
+        str, tuple[str, str]
+    ] = {}  # by column: the file that shows what it is read as, and that
     for path, footer in footers.items():
         own = {field.name: _family(field.type) for field in footer.schema.to_arrow_schema()}
         first = first or {name: (path, family) for name, family in own.items()}
@@ -63,7 +65,9 @@ def unlike(footers: Mapping[str, Any]) -> str:
 def _alike(a: str, b: str) -> bool:
     """Whether columns of two files are read as one: one without values as what others hold, numbers as numbers."""
     either = {a, b}
-    return a == b or ("no" not in either and (NOTHING in either or either == {"an integer", "a real"}))
+    return a == b or (
+        "no" not in either and (NOTHING in either or either == {"an integer", "a real"})
+    )
 
 
 def _family(kind: pa.DataType) -> str:
@@ -107,4 +111,6 @@ def ends(column: Any) -> list[Any]:
     """The first and the last id of a row group in their order, where its file says; long text may be cut off there."""
     told = column.statistics if column.is_stats_set else None
     found = {told.min, told.max} if told is not None and told.has_min_max else set()
-    return sorted(end for end in found if isinstance(end, int) or (isinstance(end, str) and len(end) < SHORT))
+    return sorted(
+        end for end in found if isinstance(end, int) or (isinstance(end, str) and len(end) < SHORT)
+    )

@@ -65,7 +65,11 @@ def read(
     asked = asked_of(files, truth, task, classes, positive, models)
     try:
         files = _text_labels(files, asked)
-        found = [part for file, name in zip(files, _stems(files), strict=True) for part in _parts(file, name, asked)]
+        found = [
+            part
+            for file, name in zip(files, _stems(files), strict=True)
+            for part in _parts(file, name, asked)
+        ]
         shards: dict[frozenset[Key], list[Part]] = {}
         for part in found:
             shards.setdefault(frozenset(part.columns), []).append(part)
@@ -115,14 +119,21 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
     if not by_class:
         table = table.replace_schema_metadata({b"assay": about.to_json()})
     texts = [
-        name for name, column in zip(names, columns.values(), strict=True) if is_text(column.type) and name != "id"
+        name
+        for name, column in zip(names, columns.values(), strict=True)
+        if is_text(column.type) and name != "id"
     ]
     write_table(table, path, texts)
     return Path(path)
 
 
 def asked_of(
-    files: Sequence[File], truth: str, task: Task | None, classes: Any, positive: Any, models: Sequence[str] | None
+    files: Sequence[File],
+    truth: str,
+    task: Task | None,
+    classes: Any,
+    positive: Any,
+    models: Sequence[str] | None,
 ) -> Asked:
     """What the caller says of the files, and where that is nothing, what their metadata says."""
     about = next((file.about for file in files if file.about.task is not None), About())
@@ -143,7 +154,10 @@ def _stems(files: Sequence[File]) -> list[str]:
     stems = [_stem(file.path) for file in files]
     if len(set(stems)) == len(stems):
         return stems
-    return [f"{Path(file.path).absolute().parent.name}/{stem}" for file, stem in zip(files, stems, strict=True)]
+    return [
+        f"{Path(file.path).absolute().parent.name}/{stem}"
+        for file, stem in zip(files, stems, strict=True)
+    ]
 
 
 def _stem(path: str) -> str:
@@ -164,7 +178,11 @@ def _text_labels(files: Sequence[File], asked: Asked) -> list[File]:
     if asked.task in ("regression", "multilabel"):
         return list(files)
     names = [_label_columns(file, asked) for file in files]
-    kinds = [file.table.schema.field(name).type for file, labels in zip(files, names, strict=True) for name in labels]
+    kinds = [
+        file.table.schema.field(name).type
+        for file, labels in zip(files, names, strict=True)
+        for name in labels
+    ]
     if any(map(is_text, kinds)) or (asked.classes and isinstance(asked.classes[0], str)):
         files = [_as_text(file, labels, asked) for file, labels in zip(files, names, strict=True)]
     for file, labels in zip(files, names, strict=True):
@@ -201,8 +219,12 @@ def _as_text(file: File, labels: list[str], asked: Asked) -> File:
     again = read_table(file.path, [*wrong, *bare]).table
     known = set(distinct(again.column(asked.truth))) if bare else set()
     kept = {name: again.column(name) for name in wrong}
-    kept |= {name: again.column(name) for name in bare if set(distinct(again.column(name))) <= known}
-    return file._replace(table=pa.table({name: kept.get(name, file.table.column(name)) for name in names}))
+    kept |= {
+        name: again.column(name) for name in bare if set(distinct(again.column(name))) <= known
+    }
+    return file._replace(
+        table=pa.table({name: kept.get(name, file.table.column(name)) for name in names})
+    )
 
 
 def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
@@ -215,7 +237,11 @@ def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
         found = [text for text in distinct(column) if text in MISSING and text not in known]
         if found:
             row = next(i for i, cell in enumerate(column) if cell.as_py() == found[0])
-            at = f"row {row}" + (f" (id {file.table['id'][row].as_py()!r})" if "id" in file.table.column_names else "")
+            at = f"row {row}" + (
+                f" (id {file.table['id'][row].as_py()!r})"
+                if "id" in file.table.column_names
+                else ""
+            )
             raise SchemaError(
                 f"{file.path}: column {name!r} has no label at {at}: it holds {found[0]!r}. Fill it or drop the row; "
                 f"if this is a class, declare it: classes=[...]."
@@ -255,7 +281,11 @@ def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
     """Every column of the table to write, with what it is."""
     many = p.task == "multilabel"
     found = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
-    found += _spread(Key("truth"), p.truth, p.classes) if many else [(Key("truth"), _labelled(p, p.truth))]
+    found += (
+        _spread(Key("truth"), p.truth, p.classes)
+        if many
+        else [(Key("truth"), _labelled(p, p.truth))]
+    )
     for model, kinds in p.outputs.items():
         for kind, values in kinds.items():
             key = Key("model", model, kind)
@@ -266,15 +296,22 @@ def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
                 found.append((key, _labelled(p, values) if kind == "label" else from_numpy(values)))
     if p.weight is not None:
         found.append((Key("column", "weight"), from_numpy(p.weight)))
-    return found + [(Key("column", name), column) for name, column in p.columns.items() if name != "id"]
+    return found + [
+        (Key("column", name), column) for name, column in p.columns.items() if name != "id"
+    ]
 
 
 def _spread(key: Key, values: Array, classes: Sequence[Label]) -> list[tuple[Key, pa.Array]]:
-    return [(key._replace(label=str(label)), from_numpy(values[:, i])) for i, label in enumerate(classes)]
+    return [
+        (key._replace(label=str(label)), from_numpy(values[:, i]))
+        for i, label in enumerate(classes)
+    ]
 
 
 def _listing(values: Array) -> pa.Array:
-    return pa.FixedSizeListArray.from_arrays(from_numpy(np.ascontiguousarray(values).ravel()), values.shape[1])
+    return pa.FixedSizeListArray.from_arrays(
+        from_numpy(np.ascontiguousarray(values).ravel()), values.shape[1]
+    )
 
 
 def _labelled(p: Predictions, codes: Array) -> pa.Array:
@@ -284,6 +321,8 @@ def _labelled(p: Predictions, codes: Array) -> pa.Array:
     if isinstance(p.classes[0], str):
         encoded = [str(label).encode() for label in p.classes]
         ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-        texts = pa.StringArray.from_buffers(len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded)))
+        texts = pa.StringArray.from_buffers(
+            len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+        )
         return pa.DictionaryArray.from_arrays(from_numpy(codes.astype(np.int32)), texts)
     return from_numpy(np.array(p.classes)[codes])

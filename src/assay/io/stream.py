@@ -71,7 +71,9 @@ class Stream:
     asked: Asked
     head: Predictions
     assumed: bool  # whether the classes are those of the head, for want of a declaration
-    types: Mapping[str, pa.DataType]  # of columns that have another type, or no value, in some of the files
+    types: Mapping[
+        str, pa.DataType
+    ]  # of columns that have another type, or no value, in some of the files
     notes: tuple[str, ...] = ()  # what a reader of the figures must know
 
     @property
@@ -111,7 +113,12 @@ class Stream:
 
     def narrowed(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> "Stream":
         """With only the columns that serve what is read of each model, the truth, the weight, and further columns."""
-        return replace(self, keys={name: key for name, key in self.keys.items() if self._is_read(key, reads, columns)})
+        return replace(
+            self,
+            keys={
+                name: key for name, key in self.keys.items() if self._is_read(key, reads, columns)
+            },
+        )
 
     @once
     def steps(self) -> int:
@@ -142,7 +149,9 @@ class Stream:
 
     def widened(self) -> "Stream":
         """With the classes of all rows, which are read once for them, in place of those of the first."""
-        names = [name for name, key in self.keys.items() if key.role == "truth" or key.kind == "label"]
+        names = [
+            name for name, key in self.keys.items() if key.role == "truth" or key.kind == "label"
+        ]
         labels = dict.fromkeys(self.classes)
         for piece in self.pieces:
             with _named(piece):
@@ -157,11 +166,15 @@ class Stream:
         if key.role == "column":
             return key.name in columns
         given = self.schema.models[key.name]
-        serving = (next((k for k in SOURCES[read] if k in given), None) for read in reads.get(key.name, ()))
+        serving = (
+            next((k for k in SOURCES[read] if k in given), None) for read in reads.get(key.name, ())
+        )
         return key.kind in set(serving)
 
     def _read(self, piece: Piece, names: Sequence[str]) -> pa.Table:
-        return self._file_of(piece).read_row_group(piece.group, columns=list(names), use_threads=False)
+        return self._file_of(piece).read_row_group(
+            piece.group, columns=list(names), use_threads=False
+        )
 
     def _file_of(self, piece: Piece) -> Any:
         # A thread keeps the file it reads open: its next group is likely of the same.
@@ -179,13 +192,19 @@ class Stream:
         """What checks each slice of a long row group; they are read one after another, here."""
         start, names = 0, list(self.keys)
         with _named(piece), opened_file(piece.path, self.footers[piece.path]) as file:
-            for batch in file.iter_batches(SLICE, row_groups=[piece.group], columns=names, use_threads=False):
+            for batch in file.iter_batches(
+                SLICE, row_groups=[piece.group], columns=names, use_threads=False
+            ):
                 yield partial(self._rows, piece, start, pa.Table.from_batches([batch]))
                 start += batch.num_rows
 
     def _rows(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
         """The rows of a piece from `start` on, which are checked now, or, of labels alone, when they are read."""
-        return Labels(self, piece, start, table) if self._labels_alone else self._checked(piece, start, table)
+        return (
+            Labels(self, piece, start, table)
+            if self._labels_alone
+            else self._checked(piece, start, table)
+        )
 
     def _checked(self, piece: Piece, start: int, table: pa.Table) -> Predictions:
         with _named(piece, start):
@@ -239,13 +258,19 @@ class Labels(Predictions):
         return int(self.table.num_rows)
 
     def slice(self, start: int, stop: int) -> Predictions:
-        return Labels(self.stream, self.piece, self.start + start, self.table.slice(start, stop - start))
+        return Labels(
+            self.stream, self.piece, self.start + start, self.table.slice(start, stop - start)
+        )
 
     def pairs(self, rows: Rows) -> Array:
         keys = self.stream.keys
         truth = next(name for name, key in keys.items() if key.role == "truth")
-        said = next(name for name, key in keys.items() if key.role == "model" and key.name == rows.model)
-        found = pairs_of(_whole(self.table.column(truth)), _whole(self.table.column(said)), self.classes)
+        said = next(
+            name for name, key in keys.items() if key.role == "model" and key.name == rows.model
+        )
+        found = pairs_of(
+            _whole(self.table.column(truth)), _whole(self.table.column(said)), self.classes
+        )
         return super().pairs(rows) if found is None else found
 
     def row_bytes(self, models: Collection[str]) -> int:
@@ -265,11 +290,16 @@ def opened(source: "Source | Stream", **reading: Any) -> "Predictions | Stream":
     paths = [source] if isinstance(source, str | os.PathLike) else list(source)
     files = expand(paths)
     # A packed table is seldom more than 64 times smaller than an unpacked one.
-    if all(kind_of(path) == "parquet" for path in files) and sum(map(os.path.getsize, files)) > LARGE >> 6:
+    if (
+        all(kind_of(path) == "parquet" for path in files)
+        and sum(map(os.path.getsize, files)) > LARGE >> 6
+    ):
         footers = _footers(files)
         cells = sum(footer.num_rows * footer.num_columns for footer in footers.values())
         if cells * 8 > LARGE and not unlike(footers) and reading.get("models") is None:
-            return _scanned(footers, **{name: value for name, value in reading.items() if name != "models"})
+            return _scanned(
+                footers, **{name: value for name, value in reading.items() if name != "models"}
+            )
     return read(*paths, **reading)
 
 
@@ -293,7 +323,9 @@ def _footers(files: Sequence[Path]) -> dict[str, Any]:
     known = list(map(os.path.realpath, files))
     if len(set(known)) < len(files):
         twice = next(path for path, own in zip(files, known, strict=True) if known.count(own) > 1)
-        raise ReadError(f"{twice}: is named twice, and its rows would count twice; name each file once")
+        raise ReadError(
+            f"{twice}: is named twice, and its rows would count twice; name each file once"
+        )
     return footers
 
 
@@ -340,16 +372,22 @@ def _pieces(footers: Mapping[str, Any]) -> list[Piece]:
     return pieces
 
 
-def _keys(path: Path, schema: pa.Schema, asked: Asked, about: About) -> tuple[dict[str, Key], tuple[str, ...]]:
+def _keys(
+    path: Path, schema: pa.Schema, asked: Asked, about: About
+) -> tuple[dict[str, Key], tuple[str, ...]]:
     """What each column is, and a note on each that is left out, as in memory."""
     names = schema.names
     keys = roles(names, asked.truth, about)
-    if layout(names, asked.truth) != "wide" or not any(key.role == "truth" for key in keys.values()):
+    if layout(names, asked.truth) != "wide" or not any(
+        key.role == "truth" for key in keys.values()
+    ):
         raise SchemaError(
             f"{path}: only tables with a truth column {asked.truth!r} and columns <model>.<kind> can be streamed; "
             f"columns are {', '.join(names[:10])}"
         )
-    out = {field.name: note for field in schema if (note := left_out(path, field, keys[field.name]))}
+    out = {
+        field.name: note for field in schema if (note := left_out(path, field, keys[field.name]))
+    }
     return {name: key for name, key in keys.items() if name not in out}, tuple(out.values())
 
 
@@ -369,7 +407,11 @@ def _first(
         if rows <= 0 or len(read) == MOST_READ:
             break
         with _named(piece), opened_file(piece.path, footers[piece.path]) as file:
-            batch = next(file.iter_batches(rows, row_groups=[piece.group], columns=list(keys), use_threads=False))
+            batch = next(
+                file.iter_batches(
+                    rows, row_groups=[piece.group], columns=list(keys), use_threads=False
+                )
+            )
             table = _alike(pa.Table.from_batches([batch]), types)
         if read and table.schema.types != read[0][1].schema.types:
             break  # numbers of another width; what has been read will do
@@ -377,7 +419,9 @@ def _first(
     return _checked_head(read, keys, asked)
 
 
-def _checked_head(read: Sequence[tuple[Piece, pa.Table]], keys: Mapping[str, Key], asked: Asked) -> Predictions:
+def _checked_head(
+    read: Sequence[tuple[Piece, pa.Table]], keys: Mapping[str, Key], asked: Asked
+) -> Predictions:
     try:
         return _table(pa.concat_tables([table for _, table in read]), keys, asked)
     except AssayError as error:
@@ -417,7 +461,9 @@ def _refuse_repeated(pieces: Sequence[Piece], footers: Mapping[str, Any]) -> Non
 
 def _table(table: pa.Table, keys: Mapping[str, Key], asked: Asked) -> Predictions:
     # A nested column `m` is read, too, where one is named `m.label`.
-    columns = {keys[name]: _whole(table.column(name)) for name in table.column_names if name in keys}
+    columns = {
+        keys[name]: _whole(table.column(name)) for name in table.column_names if name in keys
+    }
     return checked(Part("", columns), asked)
 
 

@@ -32,7 +32,9 @@ def columns(stream: Stream, name: str) -> Iterator[pa.Array]:
             with parquet.ParquetFile(path, metadata=footer, read_dictionary=coded) as file:
                 yield from (batch.column(0) for batch in file.iter_batches(AT_ONCE, columns=[name]))
         except (pa.ArrowException, OSError) as error:
-            raise ReadError(f"{path}: column {name!r} cannot be read ({error}); write it again") from error
+            raise ReadError(
+                f"{path}: column {name!r} cannot be read ({error}); write it again"
+            ) from error
 
 
 def numbers(stream: Stream, name: str) -> Iterator[Array]:
@@ -47,7 +49,11 @@ def distinct(stream: Stream, name: str, most: int) -> list[Any] | None:
     seen: dict[Any, None] = {}
     for column in columns(stream, name):
         found = column.unique().to_pylist() if len(column) else []
-        seen.update(dict.fromkeys("(missing)" if value is None or value != value else value for value in found))
+        seen.update(
+            dict.fromkeys(
+                "(missing)" if value is None or value != value else value for value in found
+            )
+        )
         if len(seen) > most:
             return None
     return sorted(seen, key=lambda value: (value == "(missing)", value))
@@ -74,7 +80,11 @@ class Crossed:
         code = np.zeros(batch.n, np.int64)
         for name, among in zip(self.names, self.levels, strict=True):
             place = {value: i for i, value in enumerate(among)}
-            codes, values = _binned(_numbers(batch, name), self.cuts[name]) if name in self.cuts else batch.group(name)
+            codes, values = (
+                _binned(_numbers(batch, name), self.cuts[name])
+                if name in self.cuts
+                else batch.group(name)
+            )
             code = code * len(among) + np.array([place[value] for value in values], np.int64)[codes]
         return code
 
@@ -90,7 +100,9 @@ def _levels_of(stream: Stream, name: str) -> tuple[list[Any], Array | None]:
     """The levels of a column of a stream, and where it is cut, if it is."""
     if name not in stream.columns:
         known = ", ".join(stream.columns) or "none"
-        raise SchemaError(f"no column is named {name!r} to group by; the table's further columns are: {known}")
+        raise SchemaError(
+            f"no column is named {name!r} to group by; the table's further columns are: {known}"
+        )
     most = _most_values(stream.head, name)
     values = distinct(stream, name, MOST_GROUPS if most is None else most)
     if values is not None:

@@ -21,7 +21,18 @@ from assay.table.schema import SPECIAL, Schema, Task
 
 __all__ = ["Asked", "distinct", "with_bare_models"]
 
-NAMES_OF_TRUTH = ("y_true", "truth", "target", "label", "actual", "gold", "class", "Y", "labels", "true")
+NAMES_OF_TRUTH = (
+    "y_true",
+    "truth",
+    "target",
+    "label",
+    "actual",
+    "gold",
+    "class",
+    "Y",
+    "labels",
+    "true",
+)
 
 
 class Asked(NamedTuple):
@@ -49,17 +60,26 @@ def with_bare_models(table: Part, asked: Asked) -> Part:
             f"no column tells what a model said; columns are {_listed(table, asked)}. Name them <model>.label, "
             f"<model>.proba.<class>, <model>.score or <model>.value, or say which columns are models: models=[...]."
         )
-    columns = {found.get(key.name, key) if key.role == "column" else key: c for key, c in table.columns.items()}
-    read_as = f"Read as models for their values: {', '.join(found)}. Name them <model>.<kind> to be sure."
+    columns = {
+        found.get(key.name, key) if key.role == "column" else key: c
+        for key, c in table.columns.items()
+    }
+    read_as = (
+        f"Read as models for their values: {', '.join(found)}. Name them <model>.<kind> to be sure."
+    )
     return table._replace(columns=columns, notes=(*table.notes, read_as, *notes))
 
 
 def _refuse_no_truth(table: Part, asked: Asked) -> None:
     if table.truth:
         return
-    names = [key.name for key in table.columns if key.role == "column"] or [key.spelled() for key in table.columns]
+    names = [key.name for key in table.columns if key.role == "column"] or [
+        key.spelled() for key in table.columns
+    ]
     close = alike(asked.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
-    close = close or [name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)]
+    close = close or [
+        name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)
+    ]
     name, columns = close[0] if close else "COLUMN", _listed(table, asked)
     hint = f" Is it {close[0]!r}? Then name" if close else " Name"
     raise SchemaError(
@@ -77,11 +97,22 @@ def _chosen(table: Part, models: Sequence[str]) -> Part:
     columns = {key: column for key, column in table.columns.items() if key.role != "model"}
     for name in models:
         bare = Key("column", name)
-        of_model = {key: column for key, column in table.columns.items() if key.role == "model" and key.name == name}
+        of_model = {
+            key: column
+            for key, column in table.columns.items()
+            if key.role == "model" and key.name == name
+        }
         if not of_model and (bare not in columns or name in SPECIAL):
-            known = [*table.models, *(key.name for key in columns if key.role == "column" and key.name not in SPECIAL)]
+            known = [
+                *table.models,
+                *(key.name for key in columns if key.role == "column" and key.name not in SPECIAL),
+            ]
             close = alike(name, known)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are {', '.join(known) or 'none'}"
+            hint = (
+                f"did you mean {close[0]!r}?"
+                if close
+                else f"there are {', '.join(known) or 'none'}"
+            )
             raise SchemaError(f"no model or column is named {name!r}; {hint}")
         columns |= of_model or {Key("model", name): columns.pop(bare)}
     if not models:
@@ -123,7 +154,9 @@ def _labels(column: pa.Array) -> set[Label]:
 
 def _is_numeric(column: pa.Array) -> bool:
     return bool(
-        pa.types.is_integer(column.type) or pa.types.is_floating(column.type) or pa.types.is_decimal(column.type)
+        pa.types.is_integer(column.type)
+        or pa.types.is_floating(column.type)
+        or pa.types.is_decimal(column.type)
     )
 
 
@@ -151,4 +184,6 @@ def _is_number_text(text: str | None) -> bool:
 def distinct(column: pa.ChunkedArray) -> list[Any]:
     """The values that a column holds, each once."""
     values = column.unique()
-    return list((values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).to_pylist())
+    return list(
+        (values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).to_pylist()
+    )

@@ -14,12 +14,19 @@ from assay.kernels.dispatch import BLOCK, with_twin
 
 __all__ = ["count_labels", "count_pairs", "count_sets", "look_up", "pair_values"]
 
-MANY = 16 * BLOCK  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
+MANY = (
+    16 * BLOCK
+)  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
 
 
 @with_twin
 def count_pairs(
-    first: Array, second: Array, k: int, weight: Array | None = None, cell: Array | None = None, cells: int = 1
+    first: Array,
+    second: Array,
+    k: int,
+    weight: Array | None = None,
+    cell: Array | None = None,
+    cells: int = 1,
 ) -> Array:
     """How often (or with what weight) each pair of codes occurs: (k, k), or (cells, k, k) where `cell` is given.
 
@@ -90,7 +97,9 @@ def _less(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = Non
 
 
 @with_twin
-def pair_values(first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int) -> Array:
+def pair_values(
+    first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int
+) -> Array:
     """How often each pair of codes occurs (k, k), of integers that have theirs in a table each; see `look_up`.
 
     Empty where one has none. No code is kept: those of a few rows, still in cache, are counted at once.
@@ -126,7 +135,8 @@ def _sums_of_bits(table: Array) -> Array:
     wide = n // 255
     many = np.add.reduce(table[: 255 * wide].reshape(255, wide * k), axis=0, dtype=np.uint8)
     return np.asarray(
-        many.reshape(wide, k).sum(axis=0, dtype=np.int64) + table[255 * wide :].sum(axis=0, dtype=np.int64)
+        many.reshape(wide, k).sum(axis=0, dtype=np.int64)
+        + table[255 * wide :].sum(axis=0, dtype=np.int64)
     )
 
 

@@ -42,7 +42,9 @@ def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
 
 
 @with_twin
-def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array, Array, Array, Array]:
+def rank_scores(
+    positive: Array, score: Array, threads: int = 1
+) -> tuple[Array, Array, Array, Array]:
     """The distinct scores of rows where `positive` (n,), descending, and how many rows reach them, each (m,), int64.
 
     Positive rows that score at least as much, negative ones that do, and negative ones that score more.
@@ -58,13 +60,19 @@ def rank_scores(positive: Array, score: Array, threads: int = 1) -> tuple[Array,
         np.not_equal(above[1:], above[:-1], out=first[1:])
         start = np.arange(len(above)) if first.all() else np.flatnonzero(first)
         found = above[start]
-        passed = np.zeros((2, len(found)), np.int64)  # scores of other rows that lie below each, and up to it
+        passed = np.zeros(
+            (2, len(found)), np.int64
+        )  # scores of other rows that lie below each, and up to it
         if few:
             for part in pool.map(partial(_count_unranked, found), others):
                 passed += part
         else:
             at = np.linspace(0, len(found), threads + 1).astype(np.intp)
-            list(pool.map(lambda i, j: _count_ranked(found[i:j], others, passed[:, i:j]), at[:-1], at[1:]))
+            list(
+                pool.map(
+                    lambda i, j: _count_ranked(found[i:j], others, passed[:, i:j]), at[:-1], at[1:]
+                )
+            )
     above_them = np.subtract(len(score) - len(above), passed, out=passed)[:, ::-1]
     return found[::-1], len(above) - start[::-1], above_them[0], above_them[1]
 
@@ -132,7 +140,13 @@ def _sortable(values: Array) -> Array:
 
 @with_twin
 def scan_curve(
-    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float = 1.0
+    what: str,
+    tp: Array,
+    fp: Array,
+    fp_above: Array,
+    positives: Any,
+    negatives: Any,
+    beta: float = 1.0,
 ) -> Array:
     """A sum or a maximum over the thresholds of a curve (..., m), from the highest down: (...,).
 
@@ -151,20 +165,33 @@ def scan_curve(
 
 
 def _scan(
-    what: str, tp: Array, fp: Array, fp_above: Array, positives: Any, negatives: Any, beta: float, passed: Any = 0
+    what: str,
+    tp: Array,
+    fp: Array,
+    fp_above: Array,
+    positives: Any,
+    negatives: Any,
+    beta: float,
+    passed: Any = 0,
 ) -> Array:
     """As scan_curve, of the thresholds after those that `passed` positive rows reach."""
     p, q = np.expand_dims(positives, -1), np.expand_dims(negatives, -1)
     if what == "lead":
         return np.asarray((divide(tp, p) - divide(fp, q)).max(axis=-1, initial=0.0))
     if what == "f_beta":
-        return np.asarray(divide((1 + beta**2) * tp, beta**2 * p + tp + fp).max(axis=-1, initial=0.0))
+        return np.asarray(
+            divide((1 + beta**2) * tp, beta**2 * p + tp + fp).max(axis=-1, initial=0.0)
+        )
     each = 2 * q - fp - fp_above if what == "area" else divide(tp, tp + fp)
     return np.asarray((np.diff(tp, prepend=passed, axis=-1) * each).sum(axis=-1))
 
 
 def select_places(
-    pieces: Sequence[Callable[[], Array]], count: int, places: Array, sample: Array, threads: int = 1
+    pieces: Sequence[Callable[[], Array]],
+    count: int,
+    places: Array,
+    sample: Array,
+    threads: int = 1,
 ) -> Array:
     """The numbers that stand at `places` (m,) of the sorted list of all of them: (m,), nan where one of them is none.
 
@@ -174,7 +201,9 @@ def select_places(
     """
     low, high = _ends(sample.ravel(), places / max(count, 1))
     with ThreadPoolExecutor(threads) as pool:
-        parts = list(pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads))))
+        parts = list(
+            pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads)))
+        )
     kept, below = np.concatenate([held for held, _ in parts]), sum(under for _, under in parts)
     if np.isnan(kept).any():
         return np.full(len(places), np.nan)
@@ -189,10 +218,15 @@ def select_places(
 def _ends(sample: Array, shares: Array) -> tuple[float, float]:
     """Between which numbers those at some shares of the whole lie, as a sample (m,) has it, by five deviations."""
     reach = 2.5 * math.sqrt(len(sample))
-    first, last = shares.min(initial=1) * len(sample) - reach, shares.max(initial=0) * len(sample) + reach
+    first, last = (
+        shares.min(initial=1) * len(sample) - reach,
+        shares.max(initial=0) * len(sample) + reach,
+    )
     at = [place for place in (int(first), int(last)) if 0 <= place < len(sample)]
     ranked = np.partition(sample, at) if at else sample
-    return ranked[int(first)] if first > 0 else -np.inf, ranked[int(last)] if last < len(sample) else np.inf
+    return ranked[int(first)] if first > 0 else -np.inf, ranked[int(last)] if last < len(
+        sample
+    ) else np.inf
 
 
 def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, int]:
@@ -248,7 +282,10 @@ def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array]:
         row, at = np.nonzero(true)
         s = score[block]
         there = s[row] >= s[row, at][:, None]
-        everything, hits = np.count_nonzero(there, axis=1), np.count_nonzero(there & true[row], axis=1)
+        everything, hits = (
+            np.count_nonzero(there, axis=1),
+            np.count_nonzero(there & true[row], axis=1),
+        )
         real = np.count_nonzero(true, axis=1)
         some = real > 0
         sums = np.bincount(row, hits / everything, minlength=len(true))

@@ -33,7 +33,11 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     code[near] = np.searchsorted(edges, proba[near], "right") - 1
     np.minimum(code, bins - 1, out=code)
     sums = np.bincount(code, proba, bins).astype(np.float64)
-    missed, hit = np.bincount(code + bins * (right != 0), minlength=2 * bins).reshape(2, bins).astype(np.float64)
+    missed, hit = (
+        np.bincount(code + bins * (right != 0), minlength=2 * bins)
+        .reshape(2, bins)
+        .astype(np.float64)
+    )
     return missed + hit, sums, hit
 
 
@@ -98,7 +102,9 @@ def _facts_of_many(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
     mine = p[np.arange(len(t)), t]
     ahead = _count_rows(np.greater, p, mine)
     if np.count_nonzero(p == mine[:, None]) > len(t):
-        ahead += np.count_nonzero((p == mine[:, None]) & (np.arange(p.shape[1]) < t[:, None]), axis=1)
+        ahead += np.count_nonzero(
+            (p == mine[:, None]) & (np.arange(p.shape[1]) < t[:, None]), axis=1
+        )
     rest = p.astype(np.float64)
     rest[np.arange(len(t)), t] = 0.0
     return mine, p.max(axis=1), np.einsum("ij,ij->i", rest, rest), ahead
@@ -148,7 +154,11 @@ def sum_facts(
         missed += others
         mean = found.mean(axis=1)
         found -= mean[:, None]
-        parts.append((len(t), mean, np.einsum("ij,ij->i", found, found), np.count_nonzero(own < floor)))
-    weights, means, m2s, floored = (np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True))
+        parts.append(
+            (len(t), mean, np.einsum("ij,ij->i", found, found), np.count_nonzero(own < floor))
+        )
+    weights, means, m2s, floored = (
+        np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True)
+    )
     _, mean, m2 = join_moments(weights, means, m2s)
     return np.array([mean[0, 0], m2[0, 0], mean[0, 1], m2[0, 1], floored.sum()]), ranks, bins, table

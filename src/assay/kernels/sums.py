@@ -22,7 +22,9 @@ def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
     if cell is None:
         return np.asarray(values.sum(axis=0, keepdims=True))
     if values.ndim == 1:
-        return np.bincount(cell, values, minlength=cells).astype(np.float64, copy=False)  # of no rows it is int64
+        return np.bincount(cell, values, minlength=cells).astype(
+            np.float64, copy=False
+        )  # of no rows it is int64
     return np.stack([sum_by(cell, cells, column) for column in values.T], axis=1)
 
 
@@ -40,7 +42,9 @@ def moments(
     total = sum_by(cell, cells, np.ones(len(values)) if weight is None else weight)
     mean = divide(added(values), total[:, None])
     centre = np.where(np.isfinite(mean), mean, 0.0)
-    deviation = np.where(np.isfinite(values), values, np.nan) - (centre if cell is None else centre[cell])
+    deviation = np.where(np.isfinite(values), values, np.nan) - (
+        centre if cell is None else centre[cell]
+    )
     # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
     residual = added(deviation)
     m2 = added(deviation**2) - divide(residual**2, total[:, None])
@@ -91,4 +95,6 @@ def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
 
 def divide(a: Array, b: Array) -> Array:
     """a / b, and 0 where b is 0 (an empty cell has no mean to move)."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0)
+    return np.divide(
+        a, b, out=np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b))), where=np.asarray(b) != 0
+    )

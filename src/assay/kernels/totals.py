@@ -50,7 +50,9 @@ class ErrorTotals(NamedTuple):
 
 def of_proba(proba: Array, truth: Array, positive: int) -> ProbaTotals:
     """The totals of rows; bins are of the probability of the class `positive`, or, at -1, of the highest one."""
-    return ProbaTotals(len(truth), *sum_facts(proba, truth, np.linspace(0, 1, BINS + 1), FLOOR, positive))
+    return ProbaTotals(
+        len(truth), *sum_facts(proba, truth, np.linspace(0, 1, BINS + 1), FLOOR, positive)
+    )
 
 
 def of_errors(truth: Array, value: Array) -> ErrorTotals:

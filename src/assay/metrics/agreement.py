@@ -45,15 +45,22 @@ class Mcc(Metric):
     needs = Confusion()
     bounds = (-1.0, 1.0)
     undefined = "single_class"
-    oracle = "sklearn.metrics.matthews_corrcoef(y, label, sample_weight=w) if len(set(y)) > 1 else nan"
+    oracle = (
+        "sklearn.metrics.matthews_corrcoef(y, label, sample_weight=w) if len(set(y)) > 1 else nan"
+    )
 
     def compute(self, summary: Counts) -> Array:
         # Floats: products of counts overflow int64 from three billion rows on.
-        tp, truth, said = (np.asarray(x, np.float64) for x in (summary.tp, summary.support, summary.predicted))
+        tp, truth, said = (
+            np.asarray(x, np.float64) for x in (summary.tp, summary.support, summary.predicted)
+        )
         n = truth.sum(axis=-1)
         spread = (n**2 - (truth**2).sum(axis=-1)) * (n**2 - (said**2).sum(axis=-1))
         constant = _classes(summary.predicted) < 2
-        found = ratio(n * tp.sum(axis=-1) - (truth * said).sum(axis=-1), np.sqrt(np.where(constant, 1.0, spread)))
+        found = ratio(
+            n * tp.sum(axis=-1) - (truth * said).sum(axis=-1),
+            np.sqrt(np.where(constant, 1.0, spread)),
+        )
         return np.where(_classes(summary.support) < 2, np.nan, np.where(constant, 0.0, found))
 
     def note(self, summary: Counts, schema: Schema) -> str:
@@ -101,7 +108,9 @@ class CohenKappa(Metric):
         k = truth.shape[-1]
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(n.shape, np.nan)
-        apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (1.0 if self.weights == "linear" else 2.0)
+        apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (
+            1.0 if self.weights == "linear" else 2.0
+        )
         observed = (np.asarray(summary.table) * apart).sum(axis=(-1, -2))
         return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
 

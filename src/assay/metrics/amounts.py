@@ -166,7 +166,9 @@ class DevianceAndTruth:
     def per_row(self, rows: Rows) -> Array:
         """(deviance, y, y^(2-p); y log y where p is 1, log y where p is 2)."""
         y = np.asarray(rows.truth, np.float64)
-        return np.stack([TweedieDeviance(self.power).per_row(rows), y, potential(y, self.power)], axis=1)
+        return np.stack(
+            [TweedieDeviance(self.power).per_row(rows), y, potential(y, self.power)], axis=1
+        )
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,9 @@ def deviance(y: Array, f: Array, power: float) -> Array:
     of_truth = np.maximum(y, 0) ** (2 - power) / ((1 - power) * (2 - power))
     crossed = y * f ** (1 - power) / (1 - power)
     found = 2 * (of_truth - crossed + f ** (2 - power) / (2 - power))
-    return np.where(y == f, 0.0, np.maximum(found, 0))  # three powers do not cancel to the last place
+    return np.where(
+        y == f, 0.0, np.maximum(found, 0)
+    )  # three powers do not cancel to the last place
 
 
 def potential(y: Array, power: float) -> Array:
@@ -249,7 +253,9 @@ def log_ratio(a: Array, b: Array, gap: Array) -> Array:
 def check_power(name: str, power: float) -> None:
     """UnsupportedError where no distribution has that power."""
     if 0 < power < 1 or not np.isfinite(power):
-        raise UnsupportedError(f"power of {name} must be 0 or below, or 1 or above, and finite; got {power}")
+        raise UnsupportedError(
+            f"power of {name} must be 0 or below, or 1 or above, and finite; got {power}"
+        )
 
 
 def refuse(bad: Array, values: Array, rows: Rows, expected: str) -> None:

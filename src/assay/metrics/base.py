@@ -70,7 +70,9 @@ class Metric(Member):
     def sign(self) -> int:
         """1 where higher is better, -1 where lower is; UnsupportedError where neither is."""
         if self.better == "neither":
-            raise UnsupportedError(f"{self} is better neither higher nor lower; rank models by {self.instead}")
+            raise UnsupportedError(
+                f"{self} is better neither higher nor lower; rank models by {self.instead}"
+            )
         return 1 if self.better == "higher" else -1
 
     @property
@@ -94,7 +96,9 @@ class Metric(Member):
         """The figures of a summary of one cell, flat (figures,); a rounding error beyond the range is taken back."""
         low, high = self.bounds
         found = np.ravel(self.compute(summary)).astype(np.float64)
-        return np.minimum(np.maximum(found, low), high)  # np.clip takes several times as long for few figures
+        return np.minimum(
+            np.maximum(found, low), high
+        )  # np.clip takes several times as long for few figures
 
     def interval(self, schema: Schema) -> Interval:
         """The procedure for an interval that fits this metric best."""
@@ -125,7 +129,9 @@ class Metric(Member):
         """
         if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
-        rows = Predictions.from_arrays(y, {f"model.{self.reads}": prediction}, weight=weight, **declared).rows("model")
+        rows = Predictions.from_arrays(
+            y, {f"model.{self.reads}": prediction}, weight=weight, **declared
+        ).rows("model")
         metric = self.on(rows.schema)
         state = metric.state
         summary = state.summary(state.observe(rows), rows.schema)
@@ -147,8 +153,12 @@ class Ratio(Metric):
 
     needs = Confusion()
     average: Average = "auto"
-    only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)  # codes, once settled for a table
-    proportion: ClassVar[bool] = False  # whether `parts` are the successes and trials of independent rows
+    only: str | tuple[int, ...] = field(
+        default="", kw_only=True, repr=False
+    )  # codes, once settled for a table
+    proportion: ClassVar[bool] = (
+        False  # whether `parts` are the successes and trials of independent rows
+    )
 
     @abstractmethod
     def parts(self, c: Counts) -> tuple[Array, Array]:
@@ -178,7 +188,9 @@ class Ratio(Metric):
                 f"{self}: average=binary needs a binary task, this is {schema.task}; use macro or none"
             )
         if self.average == "samples" and schema.task != "multilabel":
-            raise UnsupportedError(f"{self}: average=samples needs a multilabel task, this is {schema.task}; use macro")
+            raise UnsupportedError(
+                f"{self}: average=samples needs a multilabel task, this is {schema.task}; use macro"
+            )
         return self
 
     def compute(self, summary: Any) -> Array:
@@ -195,12 +207,18 @@ class Ratio(Metric):
             each = np.where(np.isnan(ratio(*self.parts(c.sample))), np.nan, each)
         if self.average == "none":
             return each
-        return mean_of_defined(each, c.support if self.average == "weighted" else np.ones_like(each))
+        return mean_of_defined(
+            each, c.support if self.average == "weighted" else np.ones_like(each)
+        )
 
     def interval(self, schema: Schema) -> Interval:
         if self.average == "samples":
             return "t"
-        return "wilson" if self.proportion and self.average in ("binary", "none") else super().interval(schema)
+        return (
+            "wilson"
+            if self.proportion and self.average in ("binary", "none")
+            else super().interval(schema)
+        )
 
     def trials(self, c: Counts) -> tuple[Array, Array]:
         """Successes and trials (..., figures), for the interval of a proportion."""
@@ -228,13 +246,17 @@ class Ratio(Metric):
         table = rows.label_sets[1]
         there = np.flatnonzero(table)
         kinds = np.stack(np.unravel_index(there, table.shape), axis=1)
-        found = moments(self._of_sets(kinds, rows.schema.k)[:, None], table.ravel()[there].astype(np.float64))
+        found = moments(
+            self._of_sets(kinds, rows.schema.k)[:, None], table.ravel()[there].astype(np.float64)
+        )
         return found[1][0], found[2][0]
 
     def _of_sets(self, sizes: Array, k: int) -> Array:
         """The ratio (m,) of rows with so many hits, true and predicted labels (m, 3), of k."""
         tp, support, predicted = sizes.T
-        each = ratio(*self.parts(Counts(tp, support, predicted, np.full(len(tp), k), tp, tp, None, True)))
+        each = ratio(
+            *self.parts(Counts(tp, support, predicted, np.full(len(tp), k), tp, tp, None, True))
+        )
         return np.where(np.isnan(each), (support + predicted == 0).astype(float), each)
 
 
@@ -261,20 +283,26 @@ class RowMetric(Metric):
 def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
     """The codes of the classes named in `only`, between bars."""
     if metric.average not in ("macro", "micro", "weighted"):
-        raise UnsupportedError(f"{metric}: only=... is for average=macro, micro or weighted; got {metric.average}")
+        raise UnsupportedError(
+            f"{metric}: only=... is for average=macro, micro or weighted; got {metric.average}"
+        )
     known = {text: code for code, label in enumerate(schema.classes) for text in spellings(label)}
     names = [name.strip() for name in only.split("|")]
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None or len(set(names)) < len(names):
         shown = ", ".join(map(str, schema.classes[:10]))
-        raise UnsupportedError(f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}")
+        raise UnsupportedError(
+            f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}"
+        )
     return tuple(known[name] for name in names)
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
     """numerator / denominator, nan where the denominator is 0."""
     undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
-    found: Array = np.divide(numerator, denominator, out=undefined, where=np.not_equal(denominator, 0))
+    found: Array = np.divide(
+        numerator, denominator, out=undefined, where=np.not_equal(denominator, 0)
+    )
     return found
 
 

@@ -55,7 +55,9 @@ class CalibrationMetric(Metric):
 
     def __post_init__(self) -> None:
         if not 1 <= self.bins <= GRID:
-            raise UnsupportedError(f"bins of {self.name} must be between 1 and {GRID}; got {self.bins}")
+            raise UnsupportedError(
+                f"bins of {self.name} must be between 1 and {GRID}; got {self.bins}"
+            )
 
     @property
     def state(self) -> State[Any]:
@@ -64,8 +66,14 @@ class CalibrationMetric(Metric):
     def on(self, schema: Schema) -> Self:
         super().on(schema)
         if self.of == "positive" and schema.task != "binary":
-            raise UnsupportedError(f"{self}: of=positive needs a binary task, this is {schema.task}; use of=answer")
-        return replace(self, of="positive" if schema.task == "binary" else "answer") if self.of == "auto" else self
+            raise UnsupportedError(
+                f"{self}: of=positive needs a binary task, this is {schema.task}; use of=answer"
+            )
+        return (
+            replace(self, of="positive" if schema.task == "binary" else "answer")
+            if self.of == "auto"
+            else self
+        )
 
     def binned(self, summary: Binned) -> Binned:
         """The bins that the figure is read off."""
@@ -142,7 +150,10 @@ class MCE(CalibrationMetric):
         worst = int(np.nanargmax(np.abs(self._gaps(b)[0]))) if b.weight[0] else 0
         if not b.mass[0, worst]:
             return ""
-        stated_there, came = b.proba[0, worst] / b.mass[0, worst], b.right[0, worst] / b.mass[0, worst]
+        stated_there, came = (
+            b.proba[0, worst] / b.mass[0, worst],
+            b.right[0, worst] / b.mass[0, worst],
+        )
         of = f"{b.mass[0, worst] / b.weight[0]:.1%} of the weight"
         found = f"largest where {stated_there:.2f} is stated and {came:.2f} comes true, {of}"
         return f"{found}; {worst_bin_band(b)}"
@@ -191,7 +202,9 @@ class BrierResolution(CalibrationMetric):
     better = "higher"
     bounds = (0.0, 0.25)
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
-    oracle = f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - t.sum() / n.sum()) ** 2).sum() / n.sum())"
+    oracle = (
+        f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - t.sum() / n.sum()) ** 2).sum() / n.sum())"
+    )
 
     def compute(self, summary: Binned) -> Array:
         b = self.binned(summary)

@@ -187,7 +187,12 @@ class Precision(Ratio):
     name = "precision"
     proportion = True
     undefined = "no_predicted_positive"
-    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    cases = (
+        {"average": "micro"},
+        {"average": "weighted"},
+        {"average": "none"},
+        {"average": "macro"},
+    )
     oracle = "sklearn.metrics.precision_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
@@ -208,7 +213,12 @@ class Recall(Ratio):
     name = "recall"
     proportion = True
     undefined = "no_positive"
-    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    cases = (
+        {"average": "micro"},
+        {"average": "weighted"},
+        {"average": "none"},
+        {"average": "macro"},
+    )
     oracle = "sklearn.metrics.recall_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
@@ -261,7 +271,12 @@ class F1(Ratio):
 
     name = "f1"
     undefined = "no_positive"
-    cases = ({"average": "micro"}, {"average": "weighted"}, {"average": "none"}, {"average": "macro"})
+    cases = (
+        {"average": "micro"},
+        {"average": "weighted"},
+        {"average": "none"},
+        {"average": "macro"},
+    )
     oracle = "sklearn.metrics.f1_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:

@@ -46,13 +46,19 @@ class ClasswiseECE(Metric):
     average: Literal["macro", "none"] = "macro"
     reads = "proba"
     better = "lower"
-    cases: ClassVar[tuple[dict[str, Any], ...]] = ({"bins": 5}, {"average": "none"}, {"equal": "mass", "bins": 4})
+    cases: ClassVar[tuple[dict[str, Any], ...]] = (
+        {"bins": 5},
+        {"average": "none"},
+        {"equal": "mass", "bins": 4},
+    )
     oracle = "classwise_ece(proba)"
 
     def __post_init__(self) -> None:
         most = 256 if self.equal == "width" else GRID
         if not 1 <= self.bins <= most:
-            raise UnsupportedError(f"bins of {self.name} must be between 1 and {most}; got {self.bins}")
+            raise UnsupportedError(
+                f"bins of {self.name} must be between 1 and {most}; got {self.bins}"
+            )
 
     @property
     def state(self) -> State[Any]:
@@ -73,16 +79,23 @@ class ClasswiseECE(Metric):
         # Two classes are one question asked twice; of several the gaps hang together too little to matter.
         classes = 1 if schema.task == "binary" else schema.k
         mass, proba, right = (
-            np.concatenate([t[0] for t in part][:classes])[None] for part in zip(*self._tables(summary), strict=True)
+            np.concatenate([t[0] for t in part][:classes])[None]
+            for part in zip(*self._tables(summary), strict=True)
         )
-        squares = mass * (summary.squares[0] / summary.weight[0])  # as if weights had nothing to do with bins
-        return str(null_band(Binned(mass, squares, proba, right, summary.rows, summary.weight * classes)))
+        squares = mass * (
+            summary.squares[0] / summary.weight[0]
+        )  # as if weights had nothing to do with bins
+        return str(
+            null_band(Binned(mass, squares, proba, right, summary.rows, summary.weight * classes))
+        )
 
     def _tables(self, summary: ByClass) -> Any:
         """Weight, stated probability and rows that came true of each class, (cells, bins) each."""
         for mass, proba, right in zip(*(np.moveaxis(x, 1, 0) for x in summary[:3]), strict=True):
             if self.equal == "mass":
-                found = equal_mass(Binned(mass, mass, proba, right, summary.rows, summary.weight), self.bins)
+                found = equal_mass(
+                    Binned(mass, mass, proba, right, summary.rows, summary.weight), self.bins
+                )
                 yield found.mass, found.proba, found.right
             else:
                 yield mass, proba, right

@@ -37,7 +37,9 @@ class CoMoments(State[Joint]):
 
     def empty(self, schema: Schema, cells: int = 1) -> Joint:
         zero = np.zeros(cells)
-        return Joint(np.zeros((cells, 2)), np.zeros((cells, 3)), np.zeros(cells, np.int64), zero, zero)
+        return Joint(
+            np.zeros((cells, 2)), np.zeros((cells, 3)), np.zeros(cells, np.int64), zero, zero
+        )
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Joint:
         both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
@@ -47,7 +49,9 @@ class CoMoments(State[Joint]):
         apart = both - (mean if cell is None else mean[cell])
         # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
         left = sum_by(cell, cells, apart * w[:, None])
-        m2 = sum_by(cell, cells, products(apart) * w[:, None]) - np.nan_to_num(ratio(products(left), total[:, None]))
+        m2 = sum_by(cell, cells, products(apart) * w[:, None]) - np.nan_to_num(
+            ratio(products(left), total[:, None])
+        )
         count = np.array([len(both)]) if cell is None else np.bincount(cell, minlength=cells)
         mean = mean + np.nan_to_num(ratio(left, total[:, None]))
         return Joint(mean, floored(m2), count, total, sum_by(cell, cells, w**2))

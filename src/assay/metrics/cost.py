@@ -43,10 +43,10 @@ class ExpectedCost(Metric):
     tasks = SINGLE_LABEL
     better = "lower"
     needs = Confusion()
-    cases = ({"costs": "1 4"},)  # a matrix follows the class order, which the law of renaming changes
-    oracle = (
-        "np.average(m.matrix(len(classes))[tuple(np.searchsorted(classes, each) for each in (y, label))], weights=w)"
-    )
+    cases = (
+        {"costs": "1 4"},
+    )  # a matrix follows the class order, which the law of renaming changes
+    oracle = "np.average(m.matrix(len(classes))[tuple(np.searchsorted(classes, each) for each in (y, label))], weights=w)"
 
     def __post_init__(self) -> None:
         matrix = cost_matrix(self.costs)
@@ -111,7 +111,9 @@ class NetBenefit(RowMetric):
 
     def __post_init__(self) -> None:
         if not 0 < self.threshold < 1:
-            raise UnsupportedError(f"threshold of net_benefit must be between 0 and 1; got {self.threshold}")
+            raise UnsupportedError(
+                f"threshold of net_benefit must be between 0 and 1; got {self.threshold}"
+            )
 
     @property
     def odds(self) -> float:
@@ -127,7 +129,9 @@ class NetBenefit(RowMetric):
 
     def note(self, summary: Any, schema: Schema) -> str:
         share = float(summary.mean[0, 1])
-        return f"acting on every row has {format_number(share - (1 - share) * self.odds)}, on none 0"
+        return (
+            f"acting on every row has {format_number(share - (1 - share) * self.odds)}, on none 0"
+        )
 
 
 def cost_matrix(costs: str | Sequence[Sequence[float]] | Array) -> Array:
@@ -141,9 +145,13 @@ def cost_matrix(costs: str | Sequence[Sequence[float]] | Array) -> Array:
         rows = [row.split() for row in costs.split(";")] if isinstance(costs, str) else costs
         matrix = np.array([[float(cell) for cell in row] for row in rows])
     except (TypeError, ValueError):
-        raise UnsupportedError(f"costs {costs!r} are not rows of equally many numbers; {how}") from None
+        raise UnsupportedError(
+            f"costs {costs!r} are not rows of equally many numbers; {how}"
+        ) from None
     if matrix.ndim != 2 or not (matrix.shape[0] == matrix.shape[1] > 1 or matrix.shape == (1, 2)):
-        raise UnsupportedError(f"costs {costs!r} have shape {matrix.shape}, expected as many columns as rows; {how}")
+        raise UnsupportedError(
+            f"costs {costs!r} have shape {matrix.shape}, expected as many columns as rows; {how}"
+        )
     if not np.isfinite(matrix).all():
         raise UnsupportedError(f"costs {costs!r} are not all finite; {how}")
     return matrix

@@ -62,9 +62,17 @@ class ClassCount(Metric):
 
     def on(self, schema: Schema) -> Self:
         super().on(schema)
-        average = ("binary" if schema.task == "binary" else "none") if self.average == "auto" else self.average
-        if average not in ("none", "micro") and not (average == "binary" and schema.task == "binary"):
-            raise UnsupportedError(f"{self}: a count has average binary (binary tasks), micro or none")
+        average = (
+            ("binary" if schema.task == "binary" else "none")
+            if self.average == "auto"
+            else self.average
+        )
+        if average not in ("none", "micro") and not (
+            average == "binary" and schema.task == "binary"
+        ):
+            raise UnsupportedError(
+                f"{self}: a count has average binary (binary tasks), micro or none"
+            )
         return replace(self, average=average)
 
     def compute(self, summary: Any) -> Array:
@@ -75,7 +83,9 @@ class ClassCount(Metric):
         return np.asarray(getattr(summary, self.count))
 
 
-_CONFUSION_OF = "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
+_CONFUSION_OF = (
+    "sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w)"
+)
 
 
 class TruePositives(ClassCount):

@@ -42,8 +42,12 @@ class CurveMetric(Metric):
 
     def on(self, schema: Schema) -> Self:
         super().on(schema)
-        if self.average in ("samples", "micro") or (self.average == "binary" and schema.task != "binary"):
-            raise UnsupportedError(f"{self} has no such average for a {schema.task} task; use macro, weighted or none")
+        if self.average in ("samples", "micro") or (
+            self.average == "binary" and schema.task != "binary"
+        ):
+            raise UnsupportedError(
+                f"{self} has no such average for a {schema.task} task; use macro, weighted or none"
+            )
         if schema.task == "binary":
             return replace(self, average="binary")
         return replace(self, average="macro") if self.average == "auto" else self
@@ -56,7 +60,11 @@ class CurveMetric(Metric):
         each = summary.read(self.of_curve)
         if self.average == "none":
             return each
-        share = summary.read(lambda curve: curve.positives) if self.average == "weighted" else np.ones_like(each)
+        share = (
+            summary.read(lambda curve: curve.positives)
+            if self.average == "weighted"
+            else np.ones_like(each)
+        )
         return np.asarray(mean_of_defined(each, share))
 
     def within(self, curve: Curve) -> float:
@@ -67,7 +75,11 @@ class CurveMetric(Metric):
         said = ""
         if isinstance(summary, SketchedRanking):
             within = summary.read(self.within)
-            said = f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}" if not np.isnan(within).all() else ""
+            said = (
+                f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}"
+                if not np.isnan(within).all()
+                else ""
+            )
         if self.average not in ("macro", "weighted"):
             return said
         left_out = name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)

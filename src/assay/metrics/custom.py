@@ -71,12 +71,24 @@ def metric_from(
     name = name or found.name
     reads = reads or found.reads
     if not name.isidentifier():
-        raise UnsupportedError(f"the metric needs a name of letters, digits and _, as in name='mine'; got {name!r}")
+        raise UnsupportedError(
+            f"the metric needs a name of letters, digits and _, as in name='mine'; got {name!r}"
+        )
     if reads not in ("label", "proba", "score", "value"):
-        raise UnsupportedError(f"reads of {name} must be label, proba, score or value; got {reads!r}")
+        raise UnsupportedError(
+            f"reads of {name} must be label, proba, score or value; got {reads!r}"
+        )
     if name in METRICS.names() and not issubclass(METRICS[name], CallableMetric):
-        raise UnsupportedError(f"a metric is already named {name!r}; give another, as in name='my_{name}'")
-    options = {"reads": reads, "better": better, "bounds": bounds, "intervals": intervals, **parameters}
+        raise UnsupportedError(
+            f"a metric is already named {name!r}; give another, as in name='my_{name}'"
+        )
+    options = {
+        "reads": reads,
+        "better": better,
+        "bounds": bounds,
+        "intervals": intervals,
+        **parameters,
+    }
     facts = {
         "name": name,
         "reads": reads,
@@ -126,7 +138,11 @@ class Keep(State[Kept]):
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Kept:
         chunk = Chunk(getattr(rows, self.reads), rows.truth, rows.weight, cell, None)
         own = np.zeros(len(rows.truth), np.int64) if cell is None else cell
-        return Kept(np.bincount(own, minlength=cells), np.bincount(own, rows.weight, minlength=cells), (chunk,))
+        return Kept(
+            np.bincount(own, minlength=cells),
+            np.bincount(own, rows.weight, minlength=cells),
+            (chunk,),
+        )
 
     def merge(self, a: Kept, b: Kept) -> Kept:
         return Kept(a.rows + b.rows, a.weight + b.weight, a.chunks + b.chunks)
@@ -142,7 +158,9 @@ class Keep(State[Kept]):
         return Kept(value.rows[cells], value.weight[cells], tuple(within(c) for c in value.chunks))
 
     def pool(self, value: Kept, times: Array) -> Kept:
-        joined = (c._replace(times=times if c.times is None else times @ c.times) for c in value.chunks)
+        joined = (
+            c._replace(times=times if c.times is None else times @ c.times) for c in value.chunks
+        )
         return Kept(times @ value.rows, times @ value.weight, tuple(joined))
 
     def summary(self, value: Kept, schema: Schema) -> "Sheets":
@@ -203,7 +221,9 @@ def _chosen(chunk: Chunk, cell: int) -> Array:
     """Positions of the rows of a cell, each as often as it counts."""
     own = np.zeros(len(chunk.truth), np.int64) if chunk.cell is None else chunk.cell
     return (
-        np.flatnonzero(own == cell) if chunk.times is None else np.repeat(np.arange(len(own)), chunk.times[cell][own])
+        np.flatnonzero(own == cell)
+        if chunk.times is None
+        else np.repeat(np.arange(len(own)), chunk.times[cell][own])
     )
 
 
@@ -238,11 +258,16 @@ class CallableMetric(Metric):
 
     def pairing(self, schema: Schema) -> Pairing:
         if not self.drawn:
-            raise UnsupportedError(f"{self} was made with intervals=False, so that differences in it cannot be judged")
+            raise UnsupportedError(
+                f"{self} was made with intervals=False, so that differences in it cannot be judged"
+            )
         return "bootstrap"
 
     def note(self, summary: Sheets, schema: Schema) -> str:
-        ignored = any(c.weight is not None for c in summary.value.chunks) and "sample_weight" not in self.accepts
+        ignored = (
+            any(c.weight is not None for c in summary.value.chunks)
+            and "sample_weight" not in self.accepts
+        )
         said = f"{self} takes no weights: each row counts once" if ignored else ""
         return "; ".join(filter(None, (self._asked(summary, 0)[1], said)))
 
@@ -255,7 +280,9 @@ class CallableMetric(Metric):
             with warnings.catch_warnings():
                 # What it warns of, such as a class never predicted, comes back a thousand times from replicates.
                 warnings.simplefilter("ignore")
-                found = self.function(sheet.truth, sheet.prediction, **self._keywords(sheet, summary.schema))
+                found = self.function(
+                    sheet.truth, sheet.prediction, **self._keywords(sheet, summary.schema)
+                )
         except (ValueError, ArithmeticError) as error:
             return float("nan"), f"{type(error).__name__}: {' '.join(str(error).split())}"
         except Exception as error:
@@ -266,7 +293,9 @@ class CallableMetric(Metric):
         try:
             return float(found), ""
         except (TypeError, ValueError) as error:
-            raise UnsupportedError(f"{self} must give one number; got {type(found).__name__}: {found!r}") from error
+            raise UnsupportedError(
+                f"{self} must give one number; got {type(found).__name__}: {found!r}"
+            ) from error
 
     def _keywords(self, sheet: Sheet, schema: Schema) -> dict[str, Any]:
         known: dict[str, Any] = {"sample_weight": sheet.weight} if sheet.weight is not None else {}

@@ -49,7 +49,13 @@ def understood(call: Any, parameters: Mapping[str, Any]) -> Understood:
     if hasattr(call, "_score_func"):  # a scikit-learn scorer
         found = understood(call._score_func, {**call._kwargs, **parameters})
         response = getattr(call, "_response_method", "predict")
-        reads: Reads = found.reads if response == "predict" else "proba" if response == "predict_proba" else "score"
+        reads: Reads = (
+            found.reads
+            if response == "predict"
+            else "proba"
+            if response == "predict_proba"
+            else "score"
+        )
         return found._replace(reads=reads, better="higher" if call._sign > 0 else "lower")
     if not callable(call):
         raise UnsupportedError(
@@ -60,9 +66,13 @@ def understood(call: Any, parameters: Mapping[str, Any]) -> Understood:
     module = str(getattr(inner, "__module__", ""))
     if module.startswith("torchmetrics."):
         return _of_torchmetrics(functools.partial(call, **parameters), name, module)
-    reads, better = _known(name, module) if module.startswith("sklearn.metrics") else ("label", "higher")
+    reads, better = (
+        _known(name, module) if module.startswith("sklearn.metrics") else ("label", "higher")
+    )
     given = {*parameters, *getattr(call, "keywords", ())}
-    return Understood(name, reads, better, functools.partial(call, **parameters), _parameters(call) - given)
+    return Understood(
+        name, reads, better, functools.partial(call, **parameters), _parameters(call) - given
+    )
 
 
 def _known(name: str, module: str) -> tuple[Reads, Better]:
@@ -93,7 +103,9 @@ def _updated(metric: Any) -> Understood:
     better: Better = "lower" if getattr(metric, "higher_is_better", True) is False else "higher"
     kind = type(metric)
     kin = " ".join(cls.__name__ for cls in kind.__mro__)
-    return Understood(kind.__name__, _reads(kin, kind.__module__), better, function, frozenset(), codes=True)
+    return Understood(
+        kind.__name__, _reads(kin, kind.__module__), better, function, frozenset(), codes=True
+    )
 
 
 def _of_torchmetrics(call: Callable[..., Any], name: str, module: str) -> Understood:
@@ -101,7 +113,9 @@ def _of_torchmetrics(call: Callable[..., Any], name: str, module: str) -> Unders
 
     def function(truth: Array, prediction: Array) -> Any:
         torch: Any = sys.modules["torch"]  # there, since the function is
-        return call(*(torch.as_tensor(np.ascontiguousarray(values)) for values in (prediction, truth)))
+        return call(
+            *(torch.as_tensor(np.ascontiguousarray(values)) for values in (prediction, truth))
+        )
 
     return Understood(name, _reads(name, module), "higher", function, frozenset(), codes=True)
 

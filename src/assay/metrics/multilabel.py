@@ -21,7 +21,16 @@ from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
-__all__ = ["DCG", "LRAP", "MRR", "NDCG", "CoverageError", "MeanAveragePrecision", "OneError", "RankingLoss"]
+__all__ = [
+    "DCG",
+    "LRAP",
+    "MRR",
+    "NDCG",
+    "CoverageError",
+    "MeanAveragePrecision",
+    "OneError",
+    "RankingLoss",
+]
 
 MULTILABEL: frozenset[Task] = frozenset({"multilabel"})
 SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
@@ -201,7 +210,9 @@ class CutOff(Retrieval):
 
     def __post_init__(self) -> None:
         if self.k is not None and self.k < 1:
-            raise UnsupportedError(f"k of {self.name} must be at least 1, or none for the whole list; got {self.k}")
+            raise UnsupportedError(
+                f"k of {self.name} must be at least 1, or none for the whole list; got {self.k}"
+            )
 
     def within(self, o: Ordered) -> int:
         """How many places count."""

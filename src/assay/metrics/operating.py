@@ -32,7 +32,9 @@ class OperatingPoint(CurveMetric):
             return np.full(np.shape(curve.positives), np.nan)
         precision = np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
         recall = np.nan_to_num(ratio(curve.tp, np.expand_dims(curve.positives, -1)))
-        return np.where(np.asarray(curve.positives) > 0, self.of_point(precision, recall, curve), np.nan)
+        return np.where(
+            np.asarray(curve.positives) > 0, self.of_point(precision, recall, curve), np.nan
+        )
 
     def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         """The figure (...,), from precision and recall at every threshold (..., m), the highest first."""

@@ -49,7 +49,9 @@ class Size:
 
     def per_row(self, rows: Rows) -> Array:
         """|truth - prediction|."""
-        error = np.subtract(rows.truth, rows.value, dtype=np.float64)  # its own: `rows.residual` is shared
+        error = np.subtract(
+            rows.truth, rows.value, dtype=np.float64
+        )  # its own: `rows.residual` is shared
         return np.abs(error, out=error)
 
 
@@ -105,14 +107,18 @@ class MaxError(KeptMetric):
     oracle = "sklearn.metrics.max_error(y, value)"
 
     def compute(self, summary: Table) -> Array:
-        if summary.times is not None:  # the largest of resampled rows is never above the largest of the rows
+        if (
+            summary.times is not None
+        ):  # the largest of resampled rows is never above the largest of the rows
             return np.full(len(summary.times), np.nan)
         size = summary.values[:, 0]
         there = size if summary.weight is None else size[summary.weight > 0]
         return np.array([there.max() if len(there) else np.nan])
 
     def pairing(self, schema: Schema) -> Pairing:
-        raise UnsupportedError(f"{self} rests on a single row of each model; compare the models by mae or median_ae")
+        raise UnsupportedError(
+            f"{self} rests on a single row of each model; compare the models by mae or median_ae"
+        )
 
 
 @dataclass(frozen=True)
@@ -178,17 +184,22 @@ class Spearman(KeptMetric):
     bounds = (-1.0, 1.0)
     needs = Values(TruthAndValue(), width=2)
     undefined = "zero_variance"
-    oracle = "scipy.stats.spearmanr(y, value).statistic if w is None else weighted_spearman(y, value, w)"
+    oracle = (
+        "scipy.stats.spearmanr(y, value).statistic if w is None else weighted_spearman(y, value, w)"
+    )
 
     def compute(self, summary: Table) -> Array:
         ranks = [Ties.of(column) for column in summary.values.T]
 
         def correlation(weight: Array) -> Array:
             total = weight.sum(axis=1, keepdims=True)
-            a, b = (of.midranks(weight) - total / 2 for of in ranks)  # the weighted mean of mid-ranks is half the total
+            a, b = (
+                of.midranks(weight) - total / 2 for of in ranks
+            )  # the weighted mean of mid-ranks is half the total
             # Where all rows tie, the mid-ranks leave their mean by a rounding error alone.
             aa, bb = (
-                np.where(x > 1e-12 * total[:, 0] ** 3, x, 0.0) for x in ((weight * v**2).sum(axis=1) for v in (a, b))
+                np.where(x > 1e-12 * total[:, 0] ** 3, x, 0.0)
+                for x in ((weight * v**2).sum(axis=1) for v in (a, b))
             )
             return ratio(ratio((weight * a * b).sum(axis=1), np.sqrt(aa)), np.sqrt(bb))
 
@@ -219,7 +230,9 @@ class Ties(NamedTuple):
         >>> Ties.of(np.array([3.0, 1.0, 3.0])).midranks(np.ones((1, 3))).tolist()
         [[2.0, 0.5, 2.0]]
         """
-        upto = np.concatenate([np.zeros((len(weight), 1)), np.cumsum(weight[:, self.order], axis=1)], axis=1)
+        upto = np.concatenate(
+            [np.zeros((len(weight), 1)), np.cumsum(weight[:, self.order], axis=1)], axis=1
+        )
         ends = upto[:, np.append(0, self.end)]
         return np.asarray(((ends[:, 1:] + ends[:, :-1]) / 2)[:, self.run])
 

@@ -58,7 +58,9 @@ class LogLoss(RowMetric):
         if rows.schema.task == "multilabel":
             of_truth = self._labels(rows)
         elif logits:
-            of_truth = np.take_along_axis(rows.log_proba, rows.truth[:, None].astype(np.intp), axis=1)[:, 0]
+            of_truth = np.take_along_axis(
+                rows.log_proba, rows.truth[:, None].astype(np.intp), axis=1
+            )[:, 0]
         else:
             with np.errstate(divide="ignore"):
                 of_truth = np.log(rows.facts.own)
@@ -159,7 +161,9 @@ class LossAndClasses(State[Judged]):
     of: RowWise
 
     def empty(self, schema: Schema, cells: int = 1) -> Judged:
-        return Judged(np.zeros(cells), np.zeros(cells, np.int64), np.zeros(cells), np.zeros((cells, schema.k)))
+        return Judged(
+            np.zeros(cells), np.zeros(cells, np.int64), np.zeros(cells), np.zeros((cells, schema.k))
+        )
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Judged:
         n, k = len(rows.truth), rows.schema.k

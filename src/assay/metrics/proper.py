@@ -30,9 +30,7 @@ class Spherical(RowMetric):
 
     name = "spherical"
     reads, tasks = "proba", SINGLE_LABEL
-    oracle = (
-        "np.average(proba[np.arange(len(y)), np.searchsorted(classes, y)] / np.linalg.norm(proba, axis=1), weights=w)"
-    )
+    oracle = "np.average(proba[np.arange(len(y)), np.searchsorted(classes, y)] / np.linalg.norm(proba, axis=1), weights=w)"
 
     def per_row(self, rows: Rows) -> Array:
         """Score of each row (n,)."""

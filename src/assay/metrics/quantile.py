@@ -117,7 +117,9 @@ class IntervalScore(RowMetric):
 
     def __post_init__(self) -> None:
         if not 0 < self.level < 1:
-            raise UnsupportedError(f"level of interval_score must be between 0 and 1; got {self.level}")
+            raise UnsupportedError(
+                f"level of interval_score must be between 0 and 1; got {self.level}"
+            )
 
     def per_row(self, rows: Rows) -> Array:
         """Score of each row."""

@@ -51,7 +51,9 @@ class RocAuc(OrderMetric):
 
     def __post_init__(self) -> None:
         if not 0 < self.max_fpr <= 1:
-            raise UnsupportedError(f"max_fpr of roc_auc must be above 0 and at most 1; got {self.max_fpr}")
+            raise UnsupportedError(
+                f"max_fpr of roc_auc must be above 0 and at most 1; got {self.max_fpr}"
+            )
 
     def of_curve(self, curve: Curve) -> Array:
         return area(curve) if self.max_fpr == 1 else partial_area(curve, self.max_fpr)
@@ -83,10 +85,15 @@ class RocAuc(OrderMetric):
             return np.full(len(score), np.nan)
         w = np.ones(len(score)) if weight is None else weight
         of_positive = tie_counts(above, below, None if weight is None else w[~positive]) / mass[1]
-        of_negative = 1 - tie_counts(below, above, None if weight is None else w[positive]) / mass[0]
+        of_negative = (
+            1 - tie_counts(below, above, None if weight is None else w[positive]) / mass[0]
+        )
         area = (w[positive] * of_positive).sum() / mass[0]
         result = np.empty(len(score))
-        for rows, placed, total in ((positive, of_positive, mass[0]), (~positive, of_negative, mass[1])):
+        for rows, placed, total in (
+            (positive, of_positive, mass[0]),
+            (~positive, of_negative, mass[1]),
+        ):
             m = len(placed)
             result[rows] = w[rows] * (placed - area) / total * np.sqrt(m / max(m - 1, 1))
         return result
@@ -129,9 +136,7 @@ class AveragePrecision(CurveMetric):
     name = "average_precision"
     undefined = "no_positive"
     cases = ({"average": "weighted"}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
-    )
+    oracle = "ranked(score, lambda y, s, w: sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
 
     def of_curve(self, curve: Curve) -> Array:
         return ratio(scan_curve("precision", *curve[1:]), np.asarray(curve.positives))
@@ -143,7 +148,9 @@ class AveragePrecision(CurveMetric):
         best = float(self.of_curve(curve._replace(fp=curve.fp_above)))
         # At worst every positive row of a cell comes after its negative ones, and has the precision before the cell.
         before = curve.tp - curve.gained
-        worst = float((curve.gained * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives)
+        worst = float(
+            (curve.gained * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives
+        )
         return max(best - value, value - worst)
 
 
@@ -253,10 +260,14 @@ class RocAucOvo(Metric):
 
     def compute(self, summary: Ranking) -> Array:
         if type(summary) is not Ranking:
-            raise UnsupportedError(f"{self} needs the scores of all rows, and these are too many to keep; use roc_auc")
+            raise UnsupportedError(
+                f"{self} needs the scores of all rows, and these are too many to keep; use roc_auc"
+            )
         shape = (0,) if summary.times is None else (0, len(summary.times))
         pairs = list(self._pairs(summary))
-        areas, mass = (np.array([pair[i] for pair in pairs]).reshape(-1, *shape[1:]).T for i in (0, 1))
+        areas, mass = (
+            np.array([pair[i] for pair in pairs]).reshape(-1, *shape[1:]).T for i in (0, 1)
+        )
         found = mean_of_defined(areas, mass if self.average == "weighted" else np.ones_like(areas))
         return np.atleast_1d(found)
 
@@ -267,7 +278,9 @@ class RocAucOvo(Metric):
             if len(rows[a]) and len(rows[b]):
                 curves = [_curves(summary, rows[i], rows[j], i) for i, j in ((a, b), (b, a))]
                 areas = [np.concatenate([np.atleast_1d(area(c)) for c in of]) for of in curves]
-                mass = np.concatenate([np.atleast_1d(np.add(c.positives, c.negatives)) for c in curves[0]])
+                mass = np.concatenate(
+                    [np.atleast_1d(np.add(c.positives, c.negatives)) for c in curves[0]]
+                )
                 yield (areas[0] + areas[1]).squeeze() / 2, mass.squeeze()
 
 
@@ -280,7 +293,9 @@ def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> li
     if summary.times is None:
         return [order.curve]
     step = max(1, AT_ONCE // len(both))
-    return [order.resampled(summary.times[i : i + step]) for i in range(0, len(summary.times), step)]
+    return [
+        order.resampled(summary.times[i : i + step]) for i in range(0, len(summary.times), step)
+    ]
 
 
 def area(curve: Curve) -> Array:
@@ -307,7 +322,9 @@ def found_within(curve: Curve, share: float) -> Array:
     seen = np.nan_to_num(fpr) * negatives + np.nan_to_num(tpr) * positives
     room = share * (positives + negatives) - seen[..., :-1]
     part = np.clip(np.nan_to_num(ratio(room, np.diff(seen, axis=-1))), 0.0, 1.0)
-    return np.where(np.asarray(curve.positives) > 0, (np.diff(tpr, axis=-1) * part).sum(axis=-1), np.nan)
+    return np.where(
+        np.asarray(curve.positives) > 0, (np.diff(tpr, axis=-1) * part).sum(axis=-1), np.nan
+    )
 
 
 def check_share(name: str, share: float) -> None:
@@ -316,7 +333,13 @@ def check_share(name: str, share: float) -> None:
         raise UnsupportedError(f"share of {name} must be above 0 and at most 1; got {share}")
 
 
-def _split(positive: Array, score: Array, weight: Array | None) -> tuple[Array, Array, tuple[float, float]]:
+def _split(
+    positive: Array, score: Array, weight: Array | None
+) -> tuple[Array, Array, tuple[float, float]]:
     """Scores of positive and of negative rows, and the weight of each kind."""
-    w = (positive.sum(), (~positive).sum()) if weight is None else (weight[positive].sum(), weight[~positive].sum())
+    w = (
+        (positive.sum(), (~positive).sum())
+        if weight is None
+        else (weight[positive].sum(), weight[~positive].sum())
+    )
     return score[positive], score[~positive], (float(w[0]), float(w[1]))

@@ -58,7 +58,9 @@ class Recalibration(Metric):
         weight = np.ones(len(y)) if summary.weight is None else summary.weight
         fitted = self.fit(x[weight > 0], y[weight > 0], weight[weight > 0])
         if summary.times is None or summary.cell is None or np.isnan(fitted).any():
-            return np.full(1 if summary.times is None else len(summary.times), fitted[self.free][-1])
+            return np.full(
+                1 if summary.times is None else len(summary.times), fitted[self.free][-1]
+            )
         cells = summary.times.shape[1]
         parts = slopes(x, y, weight, fitted)
         by_cell = np.stack([np.bincount(summary.cell, part, cells) for part in parts], axis=1)
@@ -113,7 +115,9 @@ class CalibrationSlope(Recalibration):
         positive, negative = x[y > 0], x[y == 0]
         # Equal probabilities may differ in the last place; an overlap so small is none.
         least = 1e-12 * max(1.0, float(np.abs(x).max()))
-        return bool(negative.max() - positive.min() > least and positive.max() - negative.min() > least)
+        return bool(
+            negative.max() - positive.min() > least and positive.max() - negative.min() > least
+        )
 
 
 class CalibrationIntercept(Recalibration):

@@ -16,7 +16,17 @@ from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
 from assay.table.schema import Task
 
-__all__ = ["MAE", "MSE", "R2", "RMSE", "AdjustedR2", "Bias", "ExplainedVariance", "Huber", "WithinTolerance"]
+__all__ = [
+    "MAE",
+    "MSE",
+    "R2",
+    "RMSE",
+    "AdjustedR2",
+    "Bias",
+    "ExplainedVariance",
+    "Huber",
+    "WithinTolerance",
+]
 
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 
@@ -168,7 +178,9 @@ class WithinTolerance(RowMetric):
     def __post_init__(self) -> None:
         for name, given in (("absolute", self.absolute), ("relative", self.relative)):
             if not 0 <= given < float("inf"):
-                raise UnsupportedError(f"{name} of within_tolerance must be at least 0 and finite; got {given}")
+                raise UnsupportedError(
+                    f"{name} of within_tolerance must be at least 0 and finite; got {given}"
+                )
 
     def per_row(self, rows: Rows) -> Array:
         """Whether each row is close enough."""
@@ -210,7 +222,9 @@ class R2(Metric):
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """Squares about the mean of all rows in each cell (cells,): what the interval divides the squared errors by."""
-        return np.asarray(value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2)
+        return np.asarray(
+            value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2
+        )
 
 
 @dataclass(frozen=True)
@@ -238,7 +252,9 @@ class AdjustedR2(R2):
 
     def __post_init__(self) -> None:
         if self.features < 0:
-            raise UnsupportedError(f"features of adjusted_r2 must be at least 0; got {self.features}")
+            raise UnsupportedError(
+                f"features of adjusted_r2 must be at least 0; got {self.features}"
+            )
 
     def compute(self, summary: Sums) -> Array:
         n = np.asarray(summary.weight, np.float64)
@@ -270,7 +286,9 @@ class ExplainedVariance(Metric):
     bounds = (float("-inf"), 1.0)
     needs = Moments(SignedErrorAndTruth(), width=2)
     undefined = "zero_variance"
-    oracle = "sklearn.metrics.explained_variance_score(y, value, sample_weight=w, force_finite=False)"
+    oracle = (
+        "sklearn.metrics.explained_variance_score(y, value, sample_weight=w, force_finite=False)"
+    )
 
     def compute(self, summary: Sums) -> Array:
         return 1 - ratio(summary.m2[..., 0], spread(summary, 1))

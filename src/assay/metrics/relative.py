@@ -82,9 +82,7 @@ class SMAPE(RowMetric):
     reads, tasks = "value", REGRESSION
     better = "lower"
     bounds = (0.0, 2.0)
-    oracle = (
-        "np.average(np.where(y == value, 0, 2 * abs(y - value) / np.maximum(abs(y) + abs(value), 1e-300)), weights=w)"
-    )
+    oracle = "np.average(np.where(y == value, 0, 2 * abs(y - value) / np.maximum(abs(y) + abs(value), 1e-300)), weights=w)"
 
     def per_row(self, rows: Rows) -> Array:
         """Relative error of each row."""
@@ -99,7 +97,9 @@ class ErrorAndSize:
 
     def per_row(self, rows: Rows) -> Array:
         """(|error|, |truth|)."""
-        return np.asarray(np.abs(np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)))
+        return np.asarray(
+            np.abs(np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1))
+        )
 
 
 class WMAPE(Metric):

@@ -10,7 +10,12 @@ from assay.table.schema import Schema, Task
 
 __all__ = ["DEFAULTS", "defaults", "resolve"]
 
-DEFAULT: dict[Task, str] = {"binary": "f1", "multiclass": "f1", "multilabel": "f1", "regression": "mse"}
+DEFAULT: dict[Task, str] = {
+    "binary": "f1",
+    "multiclass": "f1",
+    "multilabel": "f1",
+    "regression": "mse",
+}
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
@@ -32,7 +37,11 @@ def defaults(predictions: Predictions) -> list[str]:
 
 def _defaults(schema: Schema) -> list[str]:
     reads = {text: METRICS.parse(text).reads for text in DEFAULTS[schema.task]}
-    return [text for text, read in reads.items() if any(schema.offers(model, read) for model in schema.models)]
+    return [
+        text
+        for text, read in reads.items()
+        if any(schema.offers(model, read) for model in schema.models)
+    ]
 
 
 def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
@@ -40,12 +49,20 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     if metrics is None:
         found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
-        given = list(metrics) if isinstance(metrics, Iterable) and not isinstance(metrics, str) else [metrics]
+        given = (
+            list(metrics)
+            if isinstance(metrics, Iterable) and not isinstance(metrics, str)
+            else [metrics]
+        )
         if not all(isinstance(m, str | Metric) for m in given):
-            raise UnsupportedError(f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}")
+            raise UnsupportedError(
+                f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}"
+            )
         found = [METRICS.parse(m) for m in given]
         for metric in found:
             if not any(schema.offers(model, metric.reads) for model in schema.models):
                 gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
-                raise UnsupportedError(f"metric {metric} needs {metric.reads}, which no model gives ({gives})")
+                raise UnsupportedError(
+                    f"metric {metric} needs {metric.reads}, which no model gives ({gives})"
+                )
     return [(str(m), m.on(schema)) for m in dict.fromkeys(found)]

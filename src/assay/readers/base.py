@@ -62,7 +62,10 @@ def read_history(path: str | Path) -> tuple[History, ...]:
     if not path.exists():
         raise ReadError(f"no such file: {path}. Give the log that the training run wrote.")
     READERS.load()
-    readers = sorted((READERS[name] for name in READERS.names()), key=lambda reader: (reader.general, reader.name))
+    readers = sorted(
+        (READERS[name] for name in READERS.names()),
+        key=lambda reader: (reader.general, reader.name),
+    )
     for reader in readers:
         if reader().matches(path):
             return tuple(reader().read(path))
@@ -124,7 +127,9 @@ def _text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
-        raise ReadError(f"{path} cannot be read as text ({error}); expected a CSV or JSON log") from None
+        raise ReadError(
+            f"{path} cannot be read as text ({error}); expected a CSV or JSON log"
+        ) from None
     if not text.strip():
         raise ReadError(f"{path} is empty; expected a CSV or JSON log with a loss for each epoch")
     return text
@@ -183,7 +188,9 @@ def _table(path: Path, _time: int, _size: int) -> tuple[list[str], dict[str, lis
     except csv.Error as error:
         raise ReadError(f"{path} is not a table ({error}); expected a header and rows") from None
     header = [column.strip() for column in header]
-    rows = [row for row in rows if [cell.strip() for cell in row] != header]  # appended runs repeat it
+    rows = [
+        row for row in rows if [cell.strip() for cell in row] != header
+    ]  # appended runs repeat it
     for number, row in enumerate(rows, start=1):
         if len(row) != len(header) and not _is_header(header):
             raise ReadError(
@@ -196,11 +203,15 @@ def _table(path: Path, _time: int, _size: int) -> tuple[list[str], dict[str, lis
             )
     if not rows:
         raise ReadError(f"{path} has a header and no rows; expected one row an epoch")
-    return header, {column: [_cell(row[i], mark) for row in rows] for i, column in enumerate(header)}
+    return header, {
+        column: [_cell(row[i], mark) for row in rows] for i, column in enumerate(header)
+    }
 
 
 def _is_header(columns: Sequence[str]) -> bool:
-    return any(axis_rank(c) is not None or better_of(split_and_metric(c)[1]) is not None for c in columns)
+    return any(
+        axis_rank(c) is not None or better_of(split_and_metric(c)[1]) is not None for c in columns
+    )
 
 
 def _cell(text: str, mark: str) -> str:

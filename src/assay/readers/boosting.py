@@ -29,24 +29,41 @@ class Boosting(Reader):
 
     def matches(self, path: Path) -> bool:
         value = load_json(path) if path.is_file() else None
-        return isinstance(value, Mapping) and bool(value) and all(_is_curves(inner) for inner in value.values())
+        return (
+            isinstance(value, Mapping)
+            and bool(value)
+            and all(_is_curves(inner) for inner in value.values())
+        )
 
     def read(self, path: Path) -> list[History]:
         sets: dict[str, dict[str, list[Any]]] = load_json(path)
         train, val = _training_set(sets), list(sets)[-1]
-        columns = {f"val_{metric}": curve for metric, curve in sets[val].items()} if val != train else {}
+        columns = (
+            {f"val_{metric}": curve for metric, curve in sets[val].items()} if val != train else {}
+        )
         if train is not None:
             columns |= {f"train_{metric}": curve for metric, curve in sets[train].items()}
         history = History.from_columns(
-            _padded(columns, path), name=path.stem, format=self.name, source=str(path), unit="round", train="point"
+            _padded(columns, path),
+            name=path.stem,
+            format=self.name,
+            source=str(path),
+            unit="round",
+            train="point",
         )
         if all("loss" in curves for curves in sets.values()):
-            history = replace(history, unit="epoch")  # boosting libraries name their losses; a loop says just loss
+            history = replace(
+                history, unit="epoch"
+            )  # boosting libraries name their losses; a loop says just loss
         return [replace(history, notes=history.notes + _notes(list(sets), train, val))]
 
 
 def _is_curves(value: Any) -> bool:
-    return isinstance(value, Mapping) and bool(value) and all(isinstance(v, list) for v in value.values())
+    return (
+        isinstance(value, Mapping)
+        and bool(value)
+        and all(isinstance(v, list) for v in value.values())
+    )
 
 
 def _training_set(sets: Mapping[str, Mapping[str, list[Any]]]) -> str | None:
@@ -56,7 +73,9 @@ def _training_set(sets: Mapping[str, Mapping[str, list[Any]]]) -> str | None:
     if named is not None or first == last:
         return named
     shared = [
-        m for m in sets[first] if m in sets[last] and better_of(m) == "lower" and sets[first][m] and sets[last][m]
+        m
+        for m in sets[first]
+        if m in sets[last] and better_of(m) == "lower" and sets[first][m] and sets[last][m]
     ]
     return first if shared and all(sets[first][m][-1] < sets[last][m][-1] for m in shared) else None
 
@@ -75,7 +94,9 @@ def _padded(columns: Mapping[str, list[Any]], path: Path) -> dict[str, list[Any]
 def _notes(sets: list[str], train: str | None, val: str) -> tuple[str, ...]:
     notes = []
     if train is not None and train.lower() not in TRAINING:
-        notes.append(f"{train} was taken for the training set: it comes first and ends lower than {val}")
+        notes.append(
+            f"{train} was taken for the training set: it comes first and ends lower than {val}"
+        )
     if len(sets) > 2:
         notes.append(f"of the sets {', '.join(sets)} the last, {val}, was taken for validation")
     return tuple(notes)

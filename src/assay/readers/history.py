@@ -13,7 +13,15 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from assay.errors import SchemaError
-from assay.readers.naming import Better, Split, better_of, is_axis, is_ignored, loss_rank, split_and_metric
+from assay.readers.naming import (
+    Better,
+    Split,
+    better_of,
+    is_axis,
+    is_ignored,
+    loss_rank,
+    split_and_metric,
+)
 
 __all__ = ["Aggregation", "Better", "Cell", "History", "Series", "Split", "parse_number"]
 
@@ -84,11 +92,15 @@ class History:
         """
         given = {"train_loss": train_loss, "val_loss": val_loss, **metrics}
         columns = {column: list(values) for column, values in given.items() if values is not None}
-        history = cls.from_columns(columns, epochs=None if epochs is None else list(epochs), name=name)
+        history = cls.from_columns(
+            columns, epochs=None if epochs is None else list(epochs), name=name
+        )
         return replace(history, n_val=n_val, n_classes=n_classes, baseline=baseline)
 
     @classmethod
-    def from_keras(cls, history: Any, *, name: str = "keras", source: str | None = None) -> "History":
+    def from_keras(
+        cls, history: Any, *, name: str = "keras", source: str | None = None
+    ) -> "History":
         """A history from what Keras `fit` returns, its `.history` dictionary, or {"epoch", "history"} of both.
 
         With `validation_freq=k` the validation curve is shorter; it is placed at every k-th epoch where its length
@@ -99,14 +111,18 @@ class History:
         (2.0, 4.0)
         """
         logs, epochs = _keras_parts(history)
-        length = len(epochs) if epochs is not None else max((len(v) for v in logs.values()), default=0)
+        length = (
+            len(epochs) if epochs is not None else max((len(v) for v in logs.values()), default=0)
+        )
         notes: list[str] = []
         columns = {
             column: _spread(f"{source or name}: {column}", list(values), length, notes)
             for column, values in logs.items()
         }
         train: Aggregation = "running_mean" if "loss" in logs else "unknown"
-        made = cls.from_columns(columns, epochs=epochs, name=name, format="keras_json", source=source, train=train)
+        made = cls.from_columns(
+            columns, epochs=epochs, name=name, format="keras_json", source=source, train=train
+        )
         return replace(made, notes=made.notes + tuple(dict.fromkeys(notes)))
 
     @classmethod
@@ -134,10 +150,19 @@ class History:
         for column, cells in columns.items():
             split, metric = split_and_metric(column)
             better = better_of(metric)
-            if is_axis(column) or is_ignored(metric) or (better is None and split != "val") or _is_text(cells, better):
+            if (
+                is_axis(column)
+                or is_ignored(metric)
+                or (better is None and split != "val")
+                or _is_text(cells, better)
+            ):
                 continue
-            values = [parse_number(cell, column, row, where) for row, cell in enumerate(cells, start=1)]
-            points = [(axis[i], v) for i in keep if (v := values[i]) is not None and axis[i] is not None]
+            values = [
+                parse_number(cell, column, row, where) for row, cell in enumerate(cells, start=1)
+            ]
+            points = [
+                (axis[i], v) for i in keep if (v := values[i]) is not None and axis[i] is not None
+            ]
             if points:
                 aggregation: Aggregation = "point" if split != "train" else train
                 series.append(_series(split, metric, points, better, aggregation))
@@ -147,7 +172,8 @@ class History:
                 f"and pass History.from_lists(train_loss=[...], val_loss=[...])"
             )
         notes = tuple(
-            f"{unit} goes back to {at:g}: the run was restarted and its newest values stand" for at in restarts
+            f"{unit} goes back to {at:g}: the run was restarted and its newest values stand"
+            for at in restarts
         )
         return cls(name, tuple(series), format, source, unit, epochs is None, restarts, notes)
 
@@ -158,19 +184,29 @@ class History:
     @property
     def validation_split(self) -> Split:
         """The split that stands for unseen data: `val`, or `test` where only that was logged."""
-        return "val" if any(s.split == "val" for s in self.series) or not self._has("test") else "test"
+        return (
+            "val" if any(s.split == "val" for s in self.series) or not self._has("test") else "test"
+        )
 
     @property
     def loss(self) -> str | None:
         """Name of the loss that is judged: `loss` itself, else the most loss-like lower-is-better metric, else None."""
         seen = [s for s in self.series if s.split == self.validation_split] or list(self.series)
-        ranked = [(rank, i, s.metric) for i, s in enumerate(seen) if (rank := loss_rank(s.metric)) is not None]
+        ranked = [
+            (rank, i, s.metric)
+            for i, s in enumerate(seen)
+            if (rank := loss_rank(s.metric)) is not None
+        ]
         return min(ranked)[2] if ranked else None
 
     @property
     def metrics(self) -> tuple[str, ...]:
         """Names of all validation metrics besides the loss, in the order of the log."""
-        return tuple(s.metric for s in self.series if s.split == self.validation_split and s.metric != self.loss)
+        return tuple(
+            s.metric
+            for s in self.series
+            if s.split == self.validation_split and s.metric != self.loss
+        )
 
     @property
     def epochs(self) -> tuple[float, ...]:
@@ -202,7 +238,11 @@ def _keras_parts(history: Any) -> tuple[Mapping[str, Sequence[Cell]], Sequence[C
     """(curves by name, epochs) of a Keras History object, {"history", "epoch"}, or a bare dictionary of lists."""
     if isinstance(history, Mapping):
         epochs = history.get("epoch", history.get("epochs"))
-        logs = history["history"] if "history" in history else {k: v for k, v in history.items() if not is_axis(k)}
+        logs = (
+            history["history"]
+            if "history" in history
+            else {k: v for k, v in history.items() if not is_axis(k)}
+        )
     else:
         logs, epochs = getattr(history, "history", None), getattr(history, "epoch", None)
     if not isinstance(logs, Mapping) or not all(
@@ -225,19 +265,25 @@ def _spread(column: str, values: list[Cell], length: int, notes: list[str]) -> l
             f"{column} has {len(values)} values for {length} epochs, so their epochs cannot be told. "
             f"Use a CSVLogger, or History.from_lists with None where nothing was measured."
         )
-    notes.append(f"validation was taken to run every {fits[0]} epochs, as the lengths of the curves say")
+    notes.append(
+        f"validation was taken to run every {fits[0]} epochs, as the lengths of the curves say"
+    )
     spread: list[Cell] = [None] * length
     spread[fits[0] - 1 :: fits[0]] = values
     return spread
 
 
-def _equal_length(columns: Mapping[str, Sequence[Cell]], epochs: Sequence[Cell] | None, where: str) -> int:
+def _equal_length(
+    columns: Mapping[str, Sequence[Cell]], epochs: Sequence[Cell] | None, where: str
+) -> int:
     lengths = {column: len(values) for column, values in columns.items()}
     if epochs is not None:
         lengths["epoch"] = len(epochs)
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{column} {n}" for column, n in lengths.items())
-        raise SchemaError(f"{where}: expected curves of one length, got {told}. Put None where nothing was measured.")
+        raise SchemaError(
+            f"{where}: expected curves of one length, got {told}. Put None where nothing was measured."
+        )
     return next(iter(lengths.values()), 0)
 
 
@@ -252,7 +298,9 @@ def _newest(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]
     """Row numbers that stand after restarts, in order, and the epochs at which restarts began."""
     placed = [(i, e) for i, e in enumerate(axis) if e is not None]
     if len(placed) > 2 and all(a[1] > b[1] for a, b in pairwise(placed)):
-        return [i for i, _ in reversed(placed)], ()  # written newest first, not restarted at every row
+        return [
+            i for i, _ in reversed(placed)
+        ], ()  # written newest first, not restarted at every row
     keep: list[int] = []
     restarts: list[float] = []
     limit, following = math.inf, math.inf
@@ -267,7 +315,11 @@ def _newest(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]
 
 
 def _series(
-    split: Split, metric: str, points: Iterable[tuple[float | None, float]], better: Better | None, how: Aggregation
+    split: Split,
+    metric: str,
+    points: Iterable[tuple[float | None, float]],
+    better: Better | None,
+    how: Aggregation,
 ) -> Series:
     """One value an epoch: the mean of repeated training values, the last of others."""
     grouped: dict[float, list[float]] = {}

@@ -30,9 +30,15 @@ class HuggingFace(Reader):
 
     def read(self, path: Path) -> list[History]:
         file = named_file(path, "trainer_state.json") or path
-        records = [r for r in load_json(file)["log_history"] if isinstance(r, Mapping) and "train_runtime" not in r]
+        records = [
+            r
+            for r in load_json(file)["log_history"]
+            if isinstance(r, Mapping) and "train_runtime" not in r
+        ]
         rows = _at_evaluations(records) if any("eval_loss" in r for r in records) else records
-        names = list(dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch")))
+        names = list(
+            dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch"))
+        )
         columns = {key: [row.get(key) for row in rows] for key in names}
         history = History.from_columns(
             columns,

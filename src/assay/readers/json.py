@@ -52,7 +52,14 @@ class Records(Reader):
 
 def _rows(value: Any) -> list[Mapping[str, Any]]:
     if isinstance(value, Mapping):
-        return next((rows for inner in value.values() if (rows := _rows(inner) if isinstance(inner, list) else [])), [])
+        return next(
+            (
+                rows
+                for inner in value.values()
+                if (rows := _rows(inner) if isinstance(inner, list) else [])
+            ),
+            [],
+        )
     if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):
         return []
     return [_flat(row) for row in value]
@@ -62,7 +69,11 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
     """{"val": {"loss": 1}} as {"val_loss": 1}."""
     flat: dict[str, Any] = {}
     for key, value in row.items():
-        flat |= {f"{key}_{inner}": v for inner, v in value.items()} if isinstance(value, Mapping) else {key: value}
+        flat |= (
+            {f"{key}_{inner}": v for inner, v in value.items()}
+            if isinstance(value, Mapping)
+            else {key: value}
+        )
     return flat
 
 
@@ -73,8 +84,18 @@ def _nested(rows: list[Mapping[str, Any]], key: str) -> bool:
 def _about_data(value: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if isinstance(value, Mapping):
-        config = next((c for k in ("cfg", "config", "args", "hparams") if isinstance(c := value.get(k), Mapping)), {})
-        wanted = {"n_val": ("n_val", "nv", "num_val"), "n_classes": ("n_classes", "num_classes", "num_labels")}
+        config = next(
+            (
+                c
+                for k in ("cfg", "config", "args", "hparams")
+                if isinstance(c := value.get(k), Mapping)
+            ),
+            {},
+        )
+        wanted = {
+            "n_val": ("n_val", "nv", "num_val"),
+            "n_classes": ("n_classes", "num_classes", "num_labels"),
+        }
         for field, keys in wanted.items():
             number = next((config[k] for k in keys if k in config), None)
             if isinstance(number, int) and number > 0:
@@ -86,5 +107,9 @@ def _about_data(value: Any) -> dict[str, Any]:
 
 def _shape(value: Any) -> str:
     if isinstance(value, Mapping):
-        return f"an object with keys {', '.join(map(repr, list(value)[:12]))}" if value else "an empty object"
+        return (
+            f"an object with keys {', '.join(map(repr, list(value)[:12]))}"
+            if value
+            else "an empty object"
+        )
     return f"a list of {len(value)} values" if isinstance(value, list) else type(value).__name__

@@ -24,7 +24,11 @@ class KerasCsv(Reader):
         if not path.is_file() or load_json(path) is not None:
             return False
         header, _ = load_table(path)
-        return header[0] == "epoch" and "loss" in header and not any(c.startswith("train") for c in header)
+        return (
+            header[0] == "epoch"
+            and "loss" in header
+            and not any(c.startswith("train") for c in header)
+        )
 
     def read(self, path: Path) -> list[History]:
         _, columns = load_table(path)

@@ -33,5 +33,8 @@ def _is_curves(value: Any) -> bool:
     return (
         isinstance(value, Mapping)
         and bool(value)
-        and all(isinstance(v, list) and not any(isinstance(x, (list, Mapping)) for x in v) for v in value.values())
+        and all(
+            isinstance(v, list) and not any(isinstance(x, (list, Mapping)) for x in v)
+            for v in value.values()
+        )
     )

@@ -29,12 +29,21 @@ class LightningCsv(Reader):
     def read(self, path: Path) -> list[History]:
         file = named_file(path, "metrics.csv") or path
         header, columns = load_table(file)
-        measured = {_plain(column): columns[column] for column in sorted(header, key=_preference) if column != "step"}
+        measured = {
+            _plain(column): columns[column]
+            for column in sorted(header, key=_preference)
+            if column != "step"
+        }
         epochs = measured.pop("epoch")
         name = path.name if path.is_dir() else path.stem
         return [
             History.from_columns(
-                measured, epochs=_filled(epochs), name=name, format=self.name, source=str(file), train="running_mean"
+                measured,
+                epochs=_filled(epochs),
+                name=name,
+                format=self.name,
+                source=str(file),
+                train="running_mean",
             )
         ]
 

@@ -34,7 +34,17 @@ SPLITS: dict[str, Split] = {
     **dict.fromkeys(("val", "valid", "validation", "eval", "dev", "holdout"), "val"),
     **dict.fromkeys(("test", "testing"), "test"),
 }
-AXES = ("epoch", "epochs", "ep", "round", "iter", "iteration", "step", "global_step", "trainer_global_step")
+AXES = (
+    "epoch",
+    "epochs",
+    "ep",
+    "round",
+    "iter",
+    "iteration",
+    "step",
+    "global_step",
+    "trainer_global_step",
+)
 ALIASES = {"acc": "accuracy", "accs": "accuracy", "accuracies": "accuracy", "losses": "loss"}
 LOWER = _set_of(
     "loss losses error err mse mae rmse msle rmsle mape smape logloss mlogloss nll perplexity ppl hamming merror "
@@ -89,7 +99,13 @@ def loss_rank(metric: str) -> int | None:
     if better_of(metric) != "lower":
         return None
     words = _words(metric)
-    return (metric == "loss", metric == "total_loss", bool(words & LOSSES), bool(words & SQUARED), True).index(True)
+    return (
+        metric == "loss",
+        metric == "total_loss",
+        bool(words & LOSSES),
+        bool(words & SQUARED),
+        True,
+    ).index(True)
 
 
 def is_regression(metric: str) -> bool:

@@ -23,7 +23,11 @@ class Skorch(Reader):
 
     def matches(self, path: Path) -> bool:
         value = load_json(path) if path.is_file() else None
-        return isinstance(value, list) and bool(value) and all(isinstance(e, Mapping) and "batches" in e for e in value)
+        return (
+            isinstance(value, list)
+            and bool(value)
+            and all(isinstance(e, Mapping) and "batches" in e for e in value)
+        )
 
     def read(self, path: Path) -> list[History]:
         rows = load_json(path)
@@ -36,5 +40,9 @@ class Skorch(Reader):
             source=str(path),
             train="running_mean",
         )
-        sizes = [batch.get("valid_batch_size", 0) for batch in rows[0]["batches"] if isinstance(batch, Mapping)]
+        sizes = [
+            batch.get("valid_batch_size", 0)
+            for batch in rows[0]["batches"]
+            if isinstance(batch, Mapping)
+        ]
         return [replace(history, n_val=sum(sizes) or None)]

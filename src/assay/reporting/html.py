@@ -89,7 +89,11 @@ def page(findings: Findings) -> str:
     loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
     # Names of models and classes come from anywhere: everything is escaped but what this library draws itself.
     environment = jinja2.Environment(
-        loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=loader,
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(
         title=findings.title,
@@ -128,26 +132,39 @@ def _sections(findings: Findings) -> Iterator[Section]:
             yield section
     if findings.diagnosis is not None:
         runs = tuple(_run(run, i) for i, run in enumerate(findings.diagnosis.runs))
-        yield Section("training", "Training", "Whether each run over- or underfits, and where it was best.", inner=runs)
+        yield Section(
+            "training",
+            "Training",
+            "Whether each run over- or underfits, and where it was best.",
+            inner=runs,
+        )
     yield _methods(findings)
 
 
 def _leaderboard(findings: Findings) -> Section:
-    table, notes = figures_table(findings.evaluation, findings.metric, findings.tied, findings.baseline)
-    chart = leaderboard(findings.evaluation, findings.metric, findings.comparison, baseline=findings.baseline)
+    table, notes = figures_table(
+        findings.evaluation, findings.metric, findings.tied, findings.baseline
+    )
+    chart = leaderboard(
+        findings.evaluation, findings.metric, findings.comparison, baseline=findings.baseline
+    )
     lead = (
         f"Best first by {findings.metric}; in grey, the {findings.confidence:.0%} interval of each figure. Intervals "
         "that overlap do not tell whether two models differ: the paired comparison does."
     )
     twin = twins.of_rows(findings.ranked)
-    return Section("leaderboard", "Leaderboard", lead, table, notes, [Figure(draw(chart, "leaderboard"), twin)])
+    return Section(
+        "leaderboard", "Leaderboard", lead, table, notes, [Figure(draw(chart, "leaderboard"), twin)]
+    )
 
 
 def figures_table(
     evaluation: Evaluation, metric: str, tied: Sequence[str] = (), baseline: str | None = None
 ) -> tuple[Table, list[str]]:
     """A row a model, best first; a column a metric, that of the ranking first; and notes on single figures."""
-    plain = list(dict.fromkeys(r.metric for r in evaluation.rows if r.class_ is None and r.group is None))
+    plain = list(
+        dict.fromkeys(r.metric for r in evaluation.rows if r.class_ is None and r.group is None)
+    )
     names = [metric, *(name for name in plain if name != metric)]
     rows, marks, notes = [], [], []
     for best in ranked(evaluation, metric, baseline):
@@ -156,7 +173,9 @@ def figures_table(
         badge = "tied for best" if badge == "best" and len(tied) > 1 else badge
         rows.append((Cell(best.model, badge), *map(twins.of_row, found)))
         marks.append({"": "", "baseline": "baseline"}.get(badge, "tied"))
-        notes += [f"{r.model}, {r.metric}: {r.note}" for r in found if r.note and not math.isnan(r.value)]
+        notes += [
+            f"{r.model}, {r.metric}: {r.note}" for r in found if r.note and not math.isnan(r.value)
+        ]
     header = (
         "model",
         *(f"{name}\N{NO-BREAK SPACE}{ARROWS[METRICS.parse(name).better]}" for name in names),
@@ -169,7 +188,11 @@ def _comparison(comparison: Comparison) -> Section:
     lead = (
         f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs "
         f"({comparison.corrected_by}). "
-        + (f"Tied for best: {', '.join(comparison.tied)}." if len(comparison.tied) > 1 else f"Best: {comparison.best}.")
+        + (
+            f"Tied for best: {', '.join(comparison.tied)}."
+            if len(comparison.tied) > 1
+            else f"Best: {comparison.best}."
+        )
     )
     figure = Figure(draw(differences(comparison), "differences"), pairs)
     return Section("comparison", "Comparison", lead, None, comparison.notes, [figure])
@@ -181,15 +204,27 @@ def _held(findings: Findings) -> Section:
     tied = found.comparison.tied if found.comparison is not None else ()
     table, notes = figures_table(found.evaluation, findings.metric, tied)
     n = found.evaluation.n
-    verdict = found.comparison.verdict if found.comparison is not None else "Nothing can be compared on these rows."
-    return Section("held-out", "On held-out rows", f"{n:,} rows that nothing was chosen on. {verdict}", table, notes)
+    verdict = (
+        found.comparison.verdict
+        if found.comparison is not None
+        else "Nothing can be compared on these rows."
+    )
+    return Section(
+        "held-out",
+        "On held-out rows",
+        f"{n:,} rows that nothing was chosen on. {verdict}",
+        table,
+        notes,
+    )
 
 
 def _fused(fused: Fused) -> Section:
     what = LOSSES[fused.fitted.kind]
     rows = [(Cell(r["model"]), _number(r["weight"]), _number(r["loss"])) for r in fused.records]
     table = Table(("model", "weight", what), tuple(rows))
-    return Section("fusion", "Fusion", fused.note, None, (), [Figure(draw(fusion(fused), "fusion"), table)])
+    return Section(
+        "fusion", "Fusion", fused.note, None, (), [Figure(draw(fusion(fused), "fusion"), table)]
+    )
 
 
 def _number(value: float | None) -> Cell:
@@ -199,7 +234,9 @@ def _number(value: float | None) -> Cell:
 def _best_models(findings: Findings, reads: str) -> list[str]:
     """The models that give what a chart reads, best first, as many as are drawn."""
     schema = findings.predictions.schema
-    models = [row.model for row in findings.ranked if row.model in schema.models]  # not the baseline, none that failed
+    models = [
+        row.model for row in findings.ranked if row.model in schema.models
+    ]  # not the baseline, none that failed
     return [m for m in models if schema.offers(m, reads)][:MOST_SHOWN]
 
 
@@ -208,11 +245,14 @@ def _errors(findings: Findings) -> Section | None:
     if p.task == "regression" or not models or not p.n:
         return None
     figures = [
-        _named(_figure(confusion(p, m), f"confusion-{i}", twins.of_confusion(p, m)), m) for i, m in enumerate(models)
+        _named(_figure(confusion(p, m), f"confusion-{i}", twins.of_confusion(p, m)), m)
+        for i, m in enumerate(models)
     ]
     lead = _what_errors(findings)
     columns = 2 if p.schema.k <= 12 and p.task != "multilabel" else 1
-    return Section("errors", "Errors", lead + _left_out(findings, "label"), None, (), figures, columns)
+    return Section(
+        "errors", "Errors", lead + _left_out(findings, "label"), None, (), figures, columns
+    )
 
 
 def _what_errors(findings: Findings) -> str:
@@ -233,7 +273,10 @@ def _ranking(findings: Findings) -> Section | None:
     p = findings.predictions
     if p.task == "regression" or not p.n or not any(p.schema.offers(m, "score") for m in p.models):
         return None
-    curves = [_figure(roc(p), "roc", twins.of_roc(p)), _figure(precision_recall(p), "pr", twins.of_precision_recall(p))]
+    curves = [
+        _figure(roc(p), "roc", twins.of_roc(p)),
+        _figure(precision_recall(p), "pr", twins.of_precision_recall(p)),
+    ]
     lead = "How well scores put positive rows first, whatever the threshold. Where positives are rare, read the second."
     return Section("thresholds", "ROC, precision and recall", lead, None, (), curves, 2)
 
@@ -243,14 +286,18 @@ def _trust(findings: Findings) -> Section | None:
     if p.task == "regression" or not models or not p.n:
         return None
     figures = [
-        _named(_figure(reliability(p.select([m])), f"reliability-{i}", twins.of_reliability(p, m)), m)
+        _named(
+            _figure(reliability(p.select([m])), f"reliability-{i}", twins.of_reliability(p, m)), m
+        )
         for i, m in enumerate(models)
     ]
     lead = (
         f"Whether probabilities of {_event(findings)} can be taken at their word: on the diagonal they can, below it "
         "the model is over-confident. At most ten bins of equally many rows; bars are 95 % Wilson intervals."
     )
-    return Section("reliability", "Reliability", lead + _left_out(findings, "proba"), None, (), figures, 3)
+    return Section(
+        "reliability", "Reliability", lead + _left_out(findings, "proba"), None, (), figures, 3
+    )
 
 
 def _event(findings: Findings) -> str:
@@ -272,7 +319,9 @@ def _residuals(findings: Findings) -> Section | None:
         "Truth minus prediction along the predicted value: the median, and the middle 50 % and 90 % of rows. A median "
         "away from zero is bias; bands that widen are errors that grow."
     )
-    return Section("residuals", "Residuals", lead + _left_out(findings, "value"), None, (), figures, 2)
+    return Section(
+        "residuals", "Residuals", lead + _left_out(findings, "value"), None, (), figures, 2
+    )
 
 
 def _figure(chart: Chart, name: str, table: Table) -> Figure:
@@ -292,7 +341,17 @@ def _run(run: RunDiagnosis, i: int) -> Section:
     badge = run.status.replace("_", " ")
     lead = f"{run.evidence['finding']}. Confidence: {run.confidence}."
     remarks = [str(remark) for remark in run.evidence["remarks"]]
-    return Section(f"run-{i}", run.name, lead[0].upper() + lead[1:], None, remarks, figures, 2, badge, run.remedies)
+    return Section(
+        f"run-{i}",
+        run.name,
+        lead[0].upper() + lead[1:],
+        None,
+        remarks,
+        figures,
+        2,
+        badge,
+        run.remedies,
+    )
 
 
 def _methods(findings: Findings) -> Section:
@@ -308,7 +367,10 @@ def _methods(findings: Findings) -> Section:
         if method
     ]
     return Section(
-        "methods", "How the numbers were made", _procedure(findings), Table(("figure", "interval by"), tuple(rows))
+        "methods",
+        "How the numbers were made",
+        _procedure(findings),
+        Table(("figure", "interval by"), tuple(rows)),
     )
 
 
@@ -317,7 +379,9 @@ def _procedure(findings: Findings) -> str:
     weighted = ", weighted by the weight column" if p.weight is not None else ""
     clustered = "; rows of a cluster are not taken as independent" if "cluster" in p.columns else ""
     flat = {"regression": "the mean of the truth", "multilabel": "the majority of each label"}
-    says = flat.get(p.task, "the most frequent class, with the shares of the classes as probabilities")
+    says = flat.get(
+        p.task, "the most frequent class, with the shares of the classes as probabilities"
+    )
     baseline = f" The baseline always says {says}." if findings.baseline else ""
     return (
         f"{p.n:,} rows{weighted}{clustered}. Intervals cover the true figure with {findings.confidence:.0%} "

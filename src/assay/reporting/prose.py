@@ -37,7 +37,11 @@ def verdict_on(findings: Findings) -> tuple[str, ...]:
     """Who is best; whether that beats the baseline; what held-out rows, fusion and training curves say."""
     said = [_best(findings), _against_baseline(findings), _on_held_rows(findings)]
     said += [_fusion(findings.fused)] if findings.fused is not None else []
-    said += [f"{run.summary}." for run in findings.diagnosis.runs] if findings.diagnosis is not None else []
+    said += (
+        [f"{run.summary}." for run in findings.diagnosis.runs]
+        if findings.diagnosis is not None
+        else []
+    )
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -66,7 +70,10 @@ def _against_baseline(findings: Findings) -> str:
         findings.comparison.best,
         format_number(findings.evaluation.get(findings.baseline or "", findings.metric).value),
     )
-    what = {"regression": "always says the mean", "multilabel": "always says the majority of each label"}
+    what = {
+        "regression": "always says the mean",
+        "multilabel": "always says the majority of each label",
+    }
     told = f"the baseline, which {what.get(findings.predictions.task, 'always says the most frequent class')}"
     if findings.against.tied == (best,):
         return f"It beats {told} ({value})."
@@ -78,7 +85,10 @@ def _on_held_rows(findings: Findings) -> str:
         return ""
     test, metric = findings.held.comparison, findings.metric
     chosen = findings.comparison.best if findings.comparison is not None else test.best
-    rows, best = f"On {test.n:,} held-out rows", f"{test.best} ({metric} {format_number(test.values[test.best])})"
+    rows, best = (
+        f"On {test.n:,} held-out rows",
+        f"{test.best} ({metric} {format_number(test.values[test.best])})",
+    )
     if chosen not in test.values:
         return f"{rows} {best} is best; {chosen} is not there."
     own = f"{chosen} ({metric} {format_number(test.values[chosen])})"
@@ -107,11 +117,17 @@ def _steps(findings: Findings) -> Iterator[str]:
     if any(a.code == "A005" for a in findings.evaluation.advice):
         yield "Report the rows of the test split alone: these figures hold training rows."
     comparison = findings.comparison
-    if comparison is not None and findings.against is not None and findings.against.tied != (comparison.best,):
+    if (
+        comparison is not None
+        and findings.against is not None
+        and findings.against.tied != (comparison.best,)
+    ):
         yield "Check labels and features before choosing: no model clearly beats the baseline."
     if comparison is not None and len(comparison.tied) > 1:
         rows = (
-            f", or collect about {comparison.rows_to_decide:,} rows to settle it" if comparison.rows_to_decide else ""
+            f", or collect about {comparison.rows_to_decide:,} rows to settle it"
+            if comparison.rows_to_decide
+            else ""
         )
         yield f"Choose among {_few(comparison.tied)} by cost, speed or simplicity{rows}."
     if (
@@ -134,4 +150,6 @@ def _remedy(run: RunDiagnosis) -> str:
 
 
 def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else "")
+    return ", ".join(names[:MOST_NAMED]) + (
+        f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    )

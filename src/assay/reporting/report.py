@@ -80,12 +80,24 @@ class Report(Findings, Result):
             name: getattr(self, name)
             for name in ("title", "metric", "baseline", "verdict", "next", "confidence", "seed")
         }
-        parts: dict[str, Result | None] = {"evaluation": self.evaluation, "comparison": self.comparison}
+        parts: dict[str, Result | None] = {
+            "evaluation": self.evaluation,
+            "comparison": self.comparison,
+        }
         parts["against_baseline"] = self.against
         parts |= {"diagnosis": self.diagnosis, "fusion": self.fused}
-        held = {"evaluation": self.held.evaluation, "comparison": self.held.comparison} if self.held else None
+        held = (
+            {"evaluation": self.held.evaluation, "comparison": self.held.comparison}
+            if self.held
+            else None
+        )
         test = None if held is None else {name: _with_schema(part) for name, part in held.items()}
-        return {**told, **{name: _with_schema(part) for name, part in parts.items()}, "test": test, "notes": self.notes}
+        return {
+            **told,
+            **{name: _with_schema(part) for name, part in parts.items()},
+            "test": test,
+            "notes": self.notes,
+        }
 
     def chart(self) -> Any:
         """The leaderboard by `metric`, models tied for best shaded."""
@@ -103,15 +115,27 @@ class Report(Findings, Result):
     def summary(self) -> str:
         """The report as read in ten seconds: verdict, leaderboard, the most important advice, what to do next."""
         p = self.predictions
-        classes = f", {len(p.classes)} {'labels' if p.task == 'multilabel' else 'classes'}" if p.classes else ""
-        parts = [f"{self.title}: {p.n:,} rows, {p.task}{classes}", "\n".join(self.verdict), self._leaderboard()]
+        classes = (
+            f", {len(p.classes)} {'labels' if p.task == 'multilabel' else 'classes'}"
+            if p.classes
+            else ""
+        )
+        parts = [
+            f"{self.title}: {p.n:,} rows, {p.task}{classes}",
+            "\n".join(self.verdict),
+            self._leaderboard(),
+        ]
         advice = [f"{a.title} {a.remedy}" for a in self.advice[:2]]
         parts += [_listed("Advice", advice), _listed("Next", self.next)]
         return "\n\n".join(part for part in parts if part)
 
     def _leaderboard(self) -> str:
         """The models by the metric, and by up to two more."""
-        more = [text for text in self.evaluation.metrics if text != self.metric and self._is_single(text)][:2]
+        more = [
+            text
+            for text in self.evaluation.metrics
+            if text != self.metric and self._is_single(text)
+        ][:2]
         header = ["", "model", f"{self.metric} ({self.confidence:.0%} interval)", *more]
         body = []
         for row in self.ranked:
@@ -160,20 +184,37 @@ def report(
     table = _table(predictions)
     name, asked = _asked(table, metrics, metric)
     evaluation = evaluate(table, asked, confidence=confidence, seed=seed)
-    told = advise(table, ignore=ignore, thorough=True, costs=costs_of(resolve(asked, table.schema)), seed=seed)
+    told = advise(
+        table, ignore=ignore, thorough=True, costs=costs_of(resolve(asked, table.schema)), seed=seed
+    )
     evaluation = replace(evaluation, advice=told)
-    options = {"equivalence": equivalence, "correction": correction, "confidence": confidence, "seed": seed}
+    options = {
+        "equivalence": equivalence,
+        "correction": correction,
+        "confidence": confidence,
+        "seed": seed,
+    }
     comparison, notes = _compared(table, evaluation, name, options)
     baseline = _free("baseline", table.models) if _has_weight(table) else None
     against = None
     if baseline is not None:
         flat = majority_baseline(table, baseline)
-        of_flat = evaluate(flat.select([baseline]), _served(flat, baseline, asked), confidence=confidence, seed=seed)
-        evaluation = replace(evaluation, rows=evaluation.rows + of_flat.rows + _lacking(evaluation, of_flat, baseline))
+        of_flat = evaluate(
+            flat.select([baseline]),
+            _served(flat, baseline, asked),
+            confidence=confidence,
+            seed=seed,
+        )
+        evaluation = replace(
+            evaluation,
+            rows=evaluation.rows + of_flat.rows + _lacking(evaluation, of_flat, baseline),
+        )
         if comparison is not None:
             pair = flat.select([comparison.best, baseline])
             against = _compared(pair, evaluation, name, {"confidence": confidence, "seed": seed})[0]
-    evaluation = replace(evaluation, rows=evaluation.rows + _without_figures(evaluation, failed or {}))
+    evaluation = replace(
+        evaluation, rows=evaluation.rows + _without_figures(evaluation, failed or {})
+    )
     return Report(
         title=title or "Model report",
         metric=name,
@@ -208,7 +249,9 @@ def _asked(table: Predictions, metrics: Any, metric: Any) -> tuple[str, list[str
         metric = default if not single or (given is None and default in single) else single[0]
     ((name, on),) = resolve(metric, table.schema)
     if on.axes:
-        raise UnsupportedError(f"{name} has one figure a class; rank by one figure, as in f1(average=macro)")
+        raise UnsupportedError(
+            f"{name} has one figure a class; rank by one figure, as in f1(average=macro)"
+        )
     return name, [metric, *(m for text, m in asked.items() if text != name)]
 
 
@@ -217,7 +260,11 @@ def _compared(
 ) -> tuple[Comparison | None, list[str]]:
     """The comparison of the models for which the metric is defined, and what to say of the others."""
     defined = [m for m in table.models if not np.isnan(evaluation.get(m, name).value)]
-    left = [f"{m} is left out of the comparison: its {name} is undefined" for m in table.models if m not in defined]
+    left = [
+        f"{m} is left out of the comparison: its {name} is undefined"
+        for m in table.models
+        if m not in defined
+    ]
     if not defined:
         return None, [f"{name} is undefined for every model, so nothing is compared"]
     try:
@@ -226,7 +273,9 @@ def _compared(
         return None, [*left, str(error)]
 
 
-def _held(table: Predictions, asked: list[str | Metric], name: str, options: Mapping[str, Any]) -> Held:
+def _held(
+    table: Predictions, asked: list[str | Metric], name: str, options: Mapping[str, Any]
+) -> Held:
     found = evaluate(table, asked, confidence=options["confidence"], seed=options["seed"])
     return Held(found, _compared(table, found, name, options)[0])
 
@@ -244,7 +293,9 @@ def _lacking(evaluation: Evaluation, of_one: Evaluation, model: str) -> tuple[Ro
     """Rows that say that a model has no figure, for the metrics it was not evaluated by."""
     nan = float("nan")
     missing = [text for text in evaluation.metrics if text not in of_one.metrics]
-    return tuple(Row(model, text, None, None, nan, nan, nan, 0, "", "not_applicable") for text in missing)
+    return tuple(
+        Row(model, text, None, None, nan, nan, nan, 0, "", "not_applicable") for text in missing
+    )
 
 
 def _without_figures(evaluation: Evaluation, failed: Mapping[str, str]) -> tuple[Row, ...]:
@@ -280,9 +331,15 @@ def _with_schema(part: Result | None) -> dict[str, Any] | None:
 def _figure(row: Row) -> str:
     if np.isnan(row.value):
         return f"-  ({shorten(row.note.replace('_', ' '), 40, placeholder=' ...')})"
-    span = f"  [{format_number(row.low)}, {format_number(row.high)}]" if not np.isnan(row.low) else ""
+    span = (
+        f"  [{format_number(row.low)}, {format_number(row.high)}]" if not np.isnan(row.low) else ""
+    )
     return f"{format_number(row.value)}{span}"
 
 
 def _listed(heading: str, lines: Sequence[str]) -> str:
-    return "\n".join([heading, *(f"  {i}. {line}" for i, line in enumerate(lines, start=1))]) if lines else ""
+    return (
+        "\n".join([heading, *(f"  {i}. {line}" for i, line in enumerate(lines, start=1))])
+        if lines
+        else ""
+    )

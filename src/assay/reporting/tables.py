@@ -58,14 +58,20 @@ def of_row(row: Row) -> Cell:
     """A figure with its interval; a dash and the reason where it is undefined."""
     if math.isnan(row.value):
         return Cell("–", row.note.replace("_", " "), True)
-    small = f"{format_number(row.low)} to {format_number(row.high)}" if math.isfinite(row.low + row.high) else ""
+    small = (
+        f"{format_number(row.low)} to {format_number(row.high)}"
+        if math.isfinite(row.low + row.high)
+        else ""
+    )
     return Cell(format_number(row.value), small, True)
 
 
 def of_rows(rows: Iterable[Row]) -> Table:
     """The figures of a leaderboard, an end of the interval a column."""
     header = ("model", "value", "low", "high", "rows")
-    return Table(header, tuple((Cell(r.model), *_numbers(r.value, r.low, r.high, r.n)) for r in rows))
+    return Table(
+        header, tuple((Cell(r.model), *_numbers(r.value, r.low, r.high, r.n)) for r in rows)
+    )
 
 
 def of_pairs(comparison: Comparison) -> Table:
@@ -101,12 +107,16 @@ def of_confusion(predictions: Predictions, model: str) -> Table:
     counts = confusion_counts(predictions, model)
     if predictions.task == "multilabel":
         cells = [
-            (Cell(name), *_numbers(t[1, 1], t[1, 0], t[0, 1], t[0, 0])) for name, t in zip(names, counts, strict=True)
+            (Cell(name), *_numbers(t[1, 1], t[1, 0], t[0, 1], t[0, 0]))
+            for name, t in zip(names, counts, strict=True)
         ]
         return Table(("label", *OUTCOMES), tuple(cells))
     if len(names) > MOST_CLASSES:
         found = confusions(predictions, model)
-        rows = [(Cell(t), Cell(p), *_numbers(n), Cell(f"{share:.1%}", number=True)) for t, p, n, share in found]
+        rows = [
+            (Cell(t), Cell(p), *_numbers(n), Cell(f"{share:.1%}", number=True))
+            for t, p, n, share in found
+        ]
         return Table(("truth", "predicted", "rows", "of the true class"), tuple(rows))
     rows = [(Cell(name), *_numbers(*line)) for name, line in zip(names, counts, strict=True)]
     return Table(("truth \\ predicted", *names), tuple(rows))
@@ -117,7 +127,9 @@ def of_roc(predictions: Predictions) -> Table:
     curves = _curves(predictions, roc_curve)
     rates = [[float(np.interp(rate, c.x, c.y)) for c in curves.values()] for rate in RATES]
     head = ("false positive rate", *curves)
-    return Table(head, tuple((*_numbers(r), *_numbers(*line)) for r, line in zip(RATES, rates, strict=True)))
+    return Table(
+        head, tuple((*_numbers(r), *_numbers(*line)) for r, line in zip(RATES, rates, strict=True))
+    )
 
 
 def of_precision_recall(predictions: Predictions) -> Table:
@@ -135,7 +147,9 @@ def of_reliability(predictions: Predictions, model: str) -> Table:
     """The bins of a reliability diagram."""
 
     def line(b: ReliabilityBin) -> tuple[Cell, ...]:
-        observed = Cell(format_number(b.observed), f"{format_number(b.low)} to {format_number(b.high)}", True)
+        observed = Cell(
+            format_number(b.observed), f"{format_number(b.low)} to {format_number(b.high)}", True
+        )
         return (*_numbers(b.predicted), observed, *_numbers(b.n))
 
     rows = [line(b) for b in reliability_bins(predictions, model)]
@@ -151,7 +165,9 @@ def of_residuals(predictions: Predictions, model: str) -> Table:
 def of_curves(run: RunDiagnosis, metric: str | None) -> Table:
     """The values of a loss or metric by epoch, a column a split; of many epochs, the lows and highs of each stretch."""
     curves = [s for s in run.history.series if s.metric == metric]
-    shown = sorted({epoch for s in curves for epoch, _ in shortened(s, MOST_EPOCHS // max(len(curves), 1))})
+    shown = sorted(
+        {epoch for s in curves for epoch, _ in shortened(s, MOST_EPOCHS // max(len(curves), 1))}
+    )
     values = [dict(zip(s.epochs, s.values, strict=True)) for s in curves]
     rows = [(Cell(f"{e:g}", number=True), *(_logged(v.get(e)) for v in values)) for e in shown]
     return Table((run.history.unit, *(s.split.replace("_", " ") for s in curves)), tuple(rows))
@@ -160,7 +176,9 @@ def of_curves(run: RunDiagnosis, metric: str | None) -> Table:
 def _curves(predictions: Predictions, curve: object) -> dict[str, Curve]:
     """The curves of the models that give scores, largest area first, as many as are drawn."""
     scored = [m for m in predictions.models if predictions.schema.offers(m, "score")]
-    found = {m: made for m in scored if callable(curve) and (made := curve(predictions, m)) is not None}
+    found = {
+        m: made for m in scored if callable(curve) and (made := curve(predictions, m)) is not None
+    }
     return {m: found[m] for m in sorted(found, key=lambda m: -found[m].area)[:MOST_MODELS]}
 
 
@@ -172,4 +190,7 @@ def _logged(value: float | None) -> Cell:
 
 
 def _numbers(*values: float) -> Sequence[Cell]:
-    return [Cell(str(int(v)) if float(v).is_integer() else format_number(float(v)), number=True) for v in values]
+    return [
+        Cell(str(int(v)) if float(v).is_integer() else format_number(float(v)), number=True)
+        for v in values
+    ]

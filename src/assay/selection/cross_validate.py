@@ -74,12 +74,16 @@ def cross_validate(
     )  # fmt: skip
     found = list(plan.run(plan.pairs, n_jobs=n_jobs, progress=progress, skip=on_error == "skip"))
     place = {pair: i for i, pair in enumerate(plan.pairs)}  # parts come as they finish
-    errors = sorted((e for e in found if isinstance(e, Failure)), key=lambda e: place[e.model, e.fold])
+    errors = sorted(
+        (e for e in found if isinstance(e, Failure)), key=lambda e: place[e.model, e.fold]
+    )
     parts = {(p.model, p.fold): p for p in found if isinstance(p, Part)}
     done = [pair for name in plan.models for fold in plan.folds if (pair := (name, fold)) in parts]
     times = Timings.of([parts[pair] for pair in done], errors)
     failed = times.failed
-    notes = [f"{name} is left out: {failed[name].rstrip('.')}." for name in plan.models if name in failed]
+    notes = [
+        f"{name} is left out: {failed[name].rstrip('.')}." for name in plan.models if name in failed
+    ]
     kept = [name for name in plan.models if name not in failed]
     if not kept:
         raise FitError(f"every model failed: {' '.join(notes)}")

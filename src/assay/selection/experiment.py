@@ -75,16 +75,27 @@ class Experiment:
         if (n := length(X)) != len(y):
             raise UnsupportedError(f"X has {n} rows and y has {len(y)}; give one truth a row")
         if not models:
-            raise UnsupportedError("no model is given; expected a mapping of name to scikit-learn estimator")
-        bare = {name: model[0] if isinstance(model, tuple) and model else model for name, model in models.items()}
+            raise UnsupportedError(
+                "no model is given; expected a mapping of name to scikit-learn estimator"
+            )
+        bare = {
+            name: model[0] if isinstance(model, tuple) and model else model
+            for name, model in models.items()
+        }
         adapters = {name: adapter_for(model) for name, model in bare.items()}
-        task = task or next((t for name, a in adapters.items() if (t := a.task(bare[name], y))), None)
+        task = task or next(
+            (t for name, a in adapters.items() if (t := a.task(bare[name], y))), None
+        )
         classes = class_list(y, task)
         within = splitter_for(inner, task, groups is not None, seed)
-        searched = searching(models, inner=within, metric=inner_metric, classes=classes, task=task, positive=positive)
+        searched = searching(
+            models, inner=within, metric=inner_metric, classes=classes, task=task, positive=positive
+        )
         splits = _splits(splitter_for(cv, task, groups is not None, seed), X, y, groups)
         kept = None if store is None else Store(store)
-        return Experiment(searched, adapters, X, y, splits, classes, task, positive, weight, groups, id, kept)
+        return Experiment(
+            searched, adapters, X, y, splits, classes, task, positive, weight, groups, id, kept
+        )
 
     @property
     def folds(self) -> range:
@@ -97,14 +108,21 @@ class Experiment:
         return [(name, fold) for fold in self.folds for name in self.models]
 
     def run(
-        self, pairs: Sequence[Pair], *, n_jobs: int | None = -1, progress: bool | None = False, skip: bool = False
+        self,
+        pairs: Sequence[Pair],
+        *,
+        n_jobs: int | None = -1,
+        progress: bool | None = False,
+        skip: bool = False,
     ) -> Iterator[Part | Failure]:
         """The parts of `pairs` as they finish, those that are kept first. With `skip`, a failure is one more item."""
         held = [(pair, part) for pair in pairs if (part := self._kept(pair)) is not None]
         yield from (part for _, part in held)
         done = {pair for pair, _ in held}
         todo = [pair for pair in pairs if pair not in done]
-        for found in _progressing(_parallel(self._attempt, todo, skip, n_jobs), len(done), len(pairs), progress):
+        for found in _progressing(
+            _parallel(self._attempt, todo, skip, n_jobs), len(done), len(pairs), progress
+        ):
             if self.store is not None and isinstance(found, Part):
                 self.store.put(self.key(found.model, found.fold), found)
             yield found
@@ -139,7 +157,9 @@ class Experiment:
 
         fresh = clone(self.models[name])
         search, extra = is_search(fresh), {}
-        if self.weight is not None and has_fit_parameter(fresh.estimator if search else fresh, "sample_weight"):
+        if self.weight is not None and has_fit_parameter(
+            fresh.estimator if search else fresh, "sample_weight"
+        ):
             extra["sample_weight"] = np.asarray(self.weight)[train]
         if self.groups is not None and search:
             extra["groups"] = np.asarray(self.groups)[train]
@@ -157,7 +177,9 @@ class Experiment:
             self.digests[name] = fingerprint(self.models[name], list(self.classes), self.task)
         if fold not in self.digests:
             train, test = self.splits[fold]
-            beside = [None if v is None else np.asarray(v)[train] for v in (self.weight, self.groups)]
+            beside = [
+                None if v is None else np.asarray(v)[train] for v in (self.weight, self.groups)
+            ]
             self.digests[fold] = fingerprint(
                 rows_of(self.X, train), rows_of(self.y, train), beside, rows_of(self.X, test)
             )
@@ -178,7 +200,9 @@ class Experiment:
             for name in models
             for kind in parts[name, folds[0]].outputs
         }
-        cluster = self.groups if self.groups is not None else None if once else np.arange(length(self.y))
+        cluster = (
+            self.groups if self.groups is not None else None if once else np.arange(length(self.y))
+        )
         return Predictions.from_arrays(
             rows_of(self.y, rows),
             given,
@@ -193,7 +217,9 @@ class Experiment:
         )
 
 
-def _parallel(one: Any, todo: Sequence[Pair], skip: bool, n_jobs: int | None) -> Iterator[Part | Failure]:
+def _parallel(
+    one: Any, todo: Sequence[Pair], skip: bool, n_jobs: int | None
+) -> Iterator[Part | Failure]:
     """The parts as they finish. Small fits lose several-fold to nested BLAS threads, so each gets one."""
     from joblib import Parallel, delayed
     from joblib.parallel import get_active_backend
@@ -224,7 +250,13 @@ def _progressing(
         yield from parts
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     shown = (
         TextColumn("cross-validating {task.description}"),

@@ -55,7 +55,9 @@ def _pieces(value: Any) -> Iterator[Any]:
         for item in value:
             yield from _pieces(item)
     elif isinstance(value, dict):
-        yield from _pieces(["dict", *sorted((fingerprint(k), fingerprint(v)) for k, v in value.items())])
+        yield from _pieces(
+            ["dict", *sorted((fingerprint(k), fingerprint(v)) for k, v in value.items())]
+        )
     elif isinstance(value, set | frozenset):
         yield from _pieces(["set", *sorted(map(fingerprint, value))])
     else:
@@ -77,7 +79,9 @@ def _object(value: Any) -> Iterator[Any]:
         rows = value.tocsr()
         yield from _pieces(["sparse", rows.shape, rows.data, rows.indices, rows.indptr])
     elif hasattr(value, "get_params") and not isinstance(value, type) and _is_its_parameters(value):
-        parameters = {name: v for name, v in value.get_params(deep=False).items() if name not in IDLE}
+        parameters = {
+            name: v for name, v in value.get_params(deep=False).items() if name not in IDLE
+        }
         yield from _pieces(["estimator", _about(type(value)), parameters])
     else:
         yield from _pieces(["pickled", _about(type(value)), _pickled(value)])
@@ -96,7 +100,10 @@ def _frame(frame: Any) -> list[Any]:
     """A frame or series of pandas or polars, without its index: rows are known by their position."""
     if not hasattr(frame, "columns"):
         return ["series", str(frame.dtype), np.asarray(frame)]
-    return ["frame", *((str(name), str(frame[name].dtype), np.asarray(frame[name])) for name in frame.columns)]
+    return [
+        "frame",
+        *((str(name), str(frame[name].dtype), np.asarray(frame[name])) for name in frame.columns),
+    ]
 
 
 def _is_its_parameters(model: Any) -> bool:

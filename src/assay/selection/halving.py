@@ -79,8 +79,14 @@ class Halving(Result):
     def __repr__(self) -> str:
         rungs = sorted({(row.rung, row.rows) for row in self.rows})
         figure = {(row.rung, row.model): row.value for row in self.rows}
-        names = sorted({row.model for row in self.rows}, key=lambda m: [-sum((r, m) in figure for r, _ in rungs), m])
-        body = [[m, *(format_number(figure[r, m]) if (r, m) in figure else "" for r, _ in rungs)] for m in names]
+        names = sorted(
+            {row.model for row in self.rows},
+            key=lambda m: [-sum((r, m) in figure for r, _ in rungs), m],
+        )
+        body = [
+            [m, *(format_number(figure[r, m]) if (r, m) in figure else "" for r, _ in rungs)]
+            for m in names
+        ]
         table = text_table(["model", *(f"{self.metric} on {rows} rows" for _, rows in rungs)], body)
         said = f"{self.best} is the last of {len(names)} models; {self.saved:.0%} of the work was saved."
         return "\n".join([said, table, *self.notes])
@@ -113,7 +119,9 @@ def halve(
     Source: Jamieson & Talwalkar (2016), AISTATS, PMLR 51:240-248.
     """
     if factor < 2:
-        raise UnsupportedError(f"factor must be 2 or more, the share of models that goes on is 1/factor; got {factor}")
+        raise UnsupportedError(
+            f"factor must be 2 or more, the share of models that goes on is 1/factor; got {factor}"
+        )
     first = Experiment.of(models, X, y, cv=cv, groups=groups, weight=weight, seed=seed, **options)
     order = dealt(y, groups, first.task, seed)
     alive, rungs, work = list(models), [], 0
@@ -134,7 +142,11 @@ def halve(
             n_jobs,
             progress,
         )
-        ranked = sorted(alive, key=lambda m: -math.inf if math.isnan(values[m]) else sign * values[m], reverse=True)
+        ranked = sorted(
+            alive,
+            key=lambda m: -math.inf if math.isnan(values[m]) else sign * values[m],
+            reverse=True,
+        )
         kept = ranked[: 1 if rung == len(sizes) - 1 else max(1, len(alive) // factor)]
         rungs += [Rung(rung, len(part), m, values[m], m in kept) for m in alive]
         work += len(part) * len(alive)
@@ -157,11 +169,18 @@ def _taken(values: Any, rows: Array) -> Any:
     return None if values is None else np.asarray(values)[rows]
 
 
-def _figures(plan: Experiment, metric: Any, n_jobs: int | None, progress: Any) -> tuple[dict[str, float], str, int]:
+def _figures(
+    plan: Experiment, metric: Any, n_jobs: int | None, progress: Any
+) -> tuple[dict[str, float], str, int]:
     """Mean figure of each model over the folds that define it, the metric's text, and the sign that is better."""
     found: Sequence[Any] = list(plan.run(plan.pairs, n_jobs=n_jobs, progress=progress))
-    table = plan.table({(p.model, p.fold): p for p in found if isinstance(p, Part)}, list(plan.models))
+    table = plan.table(
+        {(p.model, p.fold): p for p in found if isinstance(p, Part)}, list(plan.models)
+    )
     text, on = resolve(metric or DEFAULT[table.task], table.schema)[0]
     figures = fold_figures(table, text, table.models)
-    values = {m: float(f[~np.isnan(f)].mean()) if np.isfinite(f).any() else math.nan for m, f in figures.items()}
+    values = {
+        m: float(f[~np.isnan(f)].mean()) if np.isfinite(f).any() else math.nan
+        for m, f in figures.items()
+    }
     return values, text, on.sign

@@ -57,7 +57,9 @@ def searching(
 
     metric: what the search aims at; the estimator's own score where None.
     """
-    scorer = None if metric is None else Scorer(METRICS.parse(metric), tuple(classes), task, positive)
+    scorer = (
+        None if metric is None else Scorer(METRICS.parse(metric), tuple(classes), task, positive)
+    )
     return {name: _searched(name, model, inner, scorer) for name, model in models.items()}
 
 
@@ -97,7 +99,9 @@ def told_choices(parts: Iterable[Part]) -> list[str]:
             counts.setdefault(part.model, Counter())[_spelled(part.chosen)] += 1
     return [
         f"{name}: the inner search chose "
-        + ", ".join(f"{text} in {times} fold{'s'[: times != 1]}" for text, times in found.most_common())
+        + ", ".join(
+            f"{text} in {times} fold{'s'[: times != 1]}" for text, times in found.most_common()
+        )
         + "."
         for name, found in counts.items()
     ]

@@ -56,7 +56,8 @@ class PowerLaw:
         # The sum of squares may have several hollows: search each stretch of a grid.
         grid = np.geomspace(0.05, 3, 25)
         found = [
-            minimize_scalar(left, bounds=(a, b), method="bounded", options={"xatol": 1e-9}) for a, b in pairwise(grid)
+            minimize_scalar(left, bounds=(a, b), method="bounded", options={"xatol": 1e-9})
+            for a, b in pairwise(grid)
         ]
         exponent = float(min(found, key=lambda one: one.fun).x)
         limit, scale, _ = _linear(n, v, exponent)
@@ -112,7 +113,11 @@ class Outlook:
         if self.status == "enough":
             return f"{self.model}: more rows stopped paying at about {_count(self.rows)}."
         if self.status == "pays":
-            far = f"more than {FAR} times the {largest} rows measured" if math.isnan(self.rows) else ""
+            far = (
+                f"more than {FAR} times the {largest} rows measured"
+                if math.isnan(self.rows)
+                else ""
+            )
             return f"{self.model}: more rows still pay, up to {far or f'about {_count(self.rows)} (extrapolated)'}."
         return f"{self.model}: unknown whether more rows pay; {self.why}."
 
@@ -152,11 +157,18 @@ class LearningCurve(Result):
                 r.model,
                 str(r.size),
                 f"{format_number(r.value)} [{format_number(r.low)}, {format_number(r.high)}]",
-                "" if math.isnan(r.gain) else f"{r.gain:+.4f} [{r.gain_low:+.4f}, {r.gain_high:+.4f}]",
+                ""
+                if math.isnan(r.gain)
+                else f"{r.gain:+.4f} [{r.gain_low:+.4f}, {r.gain_high:+.4f}]",
             ]
             for r in self.rows
         ]
-        header = ["model", "rows", f"{self.metric} ({self.confidence:.0%} interval)", "gain over the size before"]
+        header = [
+            "model",
+            "rows",
+            f"{self.metric} ({self.confidence:.0%} interval)",
+            "gain over the size before",
+        ]
         return "\n".join([*(o.told(largest) for o in self.outlook), text_table(header, body)])
 
 
@@ -203,7 +215,9 @@ def learning_curve(
     found = list(plan.run(plan.pairs, n_jobs=n_jobs, progress=progress))
     parts = {(p.model, p.fold): p for p in found if isinstance(p, Part)}
     step = len(asked)
-    tables = [plan.table(parts, list(named), [f * step + i for f in whole.folds]) for i in range(step)]
+    tables = [
+        plan.table(parts, list(named), [f * step + i for f in whole.folds]) for i in range(step)
+    ]
     text, on = resolve(metric or DEFAULT[tables[0].task], tables[0].schema)[0]
     figures = [fold_figures(table, text, list(named)) for table in tables]
     ratio = float(np.mean([len(test) / len(train) for train, test in whole.splits]))

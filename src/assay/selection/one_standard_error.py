@@ -69,7 +69,9 @@ class Frugal(Result):
         if self.chosen == self.best:
             value = format_number(best.value)
             return f"{self.best} has the best {self.metric} ({value}), and no cheaper model is as good."
-        share = f" at {chosen.cost / best.cost:.0%} of its cost ({self.cost_name})" if best.cost else ""
+        share = (
+            f" at {chosen.cost / best.cost:.0%} of its cost ({self.cost_name})" if best.cost else ""
+        )
         return (
             f"Take {self.chosen} where cost counts: its {self.metric} ({format_number(chosen.value)}) is within one "
             f"standard error of {self.best}'s ({format_number(best.value)}){share}."
@@ -77,10 +79,21 @@ class Frugal(Result):
 
     def __repr__(self) -> str:
         body = [
-            [r.model, *map(format_number, (r.value, r.behind, r.error, r.cost)), "yes" if r.within else "no"]
+            [
+                r.model,
+                *map(format_number, (r.value, r.behind, r.error, r.cost)),
+                "yes" if r.within else "no",
+            ]
             for r in sorted(self.rows, key=lambda r: r.cost)
         ]
-        header = ["model", self.metric, "behind the best", "standard error", self.cost_name, "within"]
+        header = [
+            "model",
+            self.metric,
+            "behind the best",
+            "standard error",
+            self.cost_name,
+            "within",
+        ]
         return f"{self.verdict}\n{text_table(header, body)}"
 
 
@@ -111,10 +124,15 @@ def one_standard_error(
     costs, name = (cost.predict, "ms a row") if isinstance(cost, Timings) else (dict(cost), "cost")
     missing = [m for m in values if m not in costs]
     if missing:
-        raise UnsupportedError(f"no cost is given for {', '.join(missing)}; known: {', '.join(costs) or 'none'}")
+        raise UnsupportedError(
+            f"no cost is given for {', '.join(missing)}; known: {', '.join(costs) or 'none'}"
+        )
     sign = METRICS.parse(metric).sign
     behind = {m: sign * (values[best] - v) for m, v in values.items()}
-    rows = [FrugalRow(m, v, behind[m], errors[m], costs[m], behind[m] <= errors[m]) for m, v in values.items()]
+    rows = [
+        FrugalRow(m, v, behind[m], errors[m], costs[m], behind[m] <= errors[m])
+        for m, v in values.items()
+    ]
     chosen = min((row for row in rows if row.within), key=lambda row: (row.cost, row.behind)).model
     return Frugal(text, best, chosen, name, tuple(rows), method)
 
@@ -135,7 +153,12 @@ def _paired(table: Predictions, metric: str, seed: int) -> Found:
         values, method = found.values, "paired, over rows"
         errors = {(d.a, d.b): _half(d.low, d.high, found.confidence) for d in found.pairs}
     best = max(values, key=lambda m: sign * values[m])
-    return values, {m: errors.get((best, m), errors.get((m, best), 0.0)) for m in values}, best, method
+    return (
+        values,
+        {m: errors.get((best, m), errors.get((m, best), 0.0)) for m in values},
+        best,
+        method,
+    )
 
 
 def _unpaired(evaluation: Evaluation, metric: str) -> Found:
@@ -147,7 +170,9 @@ def _unpaired(evaluation: Evaluation, metric: str) -> Found:
     best = max(values, key=lambda m: sign * values[m])
     error = _half(rows[best].low, rows[best].high, evaluation.confidence)
     if math.isnan(error):
-        raise UnsupportedError("the evaluation has no intervals to take a standard error from; use intervals=True")
+        raise UnsupportedError(
+            "the evaluation has no intervals to take a standard error from; use intervals=True"
+        )
     return values, dict.fromkeys(values, error), best, "of the best's own figure"
 
 

@@ -87,11 +87,21 @@ class Race(Result):
             for r in sorted(self.rows, key=lambda r: (r.dropped_after is not None, -r.folds))
         ]
         table = text_table(["model", self.metric, "folds", "dropped"], body)
-        return "\n".join([f"{won or f'{self.best} won: every other model was dropped'}. {fits}", table, *self.notes])
+        return "\n".join(
+            [
+                f"{won or f'{self.best} won: every other model was dropped'}. {fits}",
+                table,
+                *self.notes,
+            ]
+        )
 
 
 def _dropped(runner: Runner) -> str:
-    return "" if runner.dropped_after is None else f"after {runner.dropped_after} folds (p {runner.p:.2g})"
+    return (
+        ""
+        if runner.dropped_after is None
+        else f"after {runner.dropped_after} folds (p {runner.p:.2g})"
+    )
 
 
 def race(
@@ -131,7 +141,12 @@ def race(
             f"minimum must be 2 folds or more, for one fold says nothing of the noise; got {minimum}"
         )
     plan = Experiment.of(models, X, y, cv=cv, **options)
-    run = _Run(plan, metric, confidence, lambda pairs: plan.run(pairs, n_jobs=n_jobs, progress=progress, skip=skip))
+    run = _Run(
+        plan,
+        metric,
+        confidence,
+        lambda pairs: plan.run(pairs, n_jobs=n_jobs, progress=progress, skip=skip),
+    )
     run.advance(range(min(minimum, len(plan.folds))))
     run.drop()
     for fold in plan.folds[minimum:]:
@@ -146,7 +161,11 @@ class _Run:
     """A race in progress."""
 
     def __init__(
-        self, plan: Experiment, metric: Any, confidence: float, compute: Callable[[Sequence[Pair]], Any]
+        self,
+        plan: Experiment,
+        metric: Any,
+        confidence: float,
+        compute: Callable[[Sequence[Pair]], Any],
     ) -> None:
         self.plan, self.metric, self.confidence, self.compute = plan, metric, confidence, compute
         self.alive = list(plan.models)
@@ -227,12 +246,20 @@ class _Run:
         """What the race found."""
         finished = list(range(self.done))
         rows = tuple(
-            Runner(name, _mean(found), int(np.isfinite(found).sum()), *self.dropped.get(name, (None, None)))
+            Runner(
+                name,
+                _mean(found),
+                int(np.isfinite(found).sum()),
+                *self.dropped.get(name, (None, None)),
+            )
             for name, found in self.figures.items()
         )
         kept = self.plan.table(self.parts, self.alive, finished)
         done = [pair for pair in self.plan.pairs if pair in self.parts]
-        lost = sum(name in self.figures and (name, fold) not in self.parts for name, fold in self.plan.pairs)
+        lost = sum(
+            name in self.figures and (name, fold) not in self.parts
+            for name, fold in self.plan.pairs
+        )
         if self.plan.store is not None:
             self.plan.store.finish(Timings.of([self.parts[pair] for pair in done], self.failures))
         return Race(

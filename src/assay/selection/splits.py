@@ -41,13 +41,17 @@ def _splits(cv: Any, X: Any, y: Any, groups: Any) -> list[Split]:
     try:
         found = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
     except (ValueError, TypeError) as error:
-        missing = "; give groups, one a row" if groups is None and "Group" in type(cv).__name__ else ""
+        missing = (
+            "; give groups, one a row" if groups is None and "Group" in type(cv).__name__ else ""
+        )
         told = " ".join(f"{cv}: {error}".split())  # scikit-learn breaks the lines of what it prints
         raise UnsupportedError(f"the rows cannot be split by {told}{missing}") from error
     if len(found) < 2:
         raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(found)}")
     n = length(X)
-    splits = [(_positions(i, train, n), _positions(i, test, n)) for i, (train, test) in enumerate(found)]
+    splits = [
+        (_positions(i, train, n), _positions(i, test, n)) for i, (train, test) in enumerate(found)
+    ]
     for i, (train, test) in enumerate(splits):
         if len(seen := np.intersect1d(train, test)):
             raise UnsupportedError(
@@ -62,7 +66,13 @@ def _positions(fold: int, rows: Any, n: int) -> Array:
     found = np.asarray(rows)
     if found.dtype == bool and found.shape == (n,):
         return np.flatnonzero(found)
-    if found.ndim != 1 or not len(found) or found.dtype.kind not in "iu" or found.min() < 0 or found.max() >= n:
+    if (
+        found.ndim != 1
+        or not len(found)
+        or found.dtype.kind not in "iu"
+        or found.min() < 0
+        or found.max() >= n
+    ):
         raise UnsupportedError(
             f"fold {fold} must hold rows to train on and rows to test, as positions from 0 to {n - 1} or a mask of {n} "
             f"rows; got {found!r}"

@@ -82,7 +82,9 @@ class Store:
             return None
         if about.pop("version") != VERSION or about.pop("key") != key:
             return None
-        outputs = {name: _decoded(table.column(name).combine_chunks()) for name in table.column_names}
+        outputs = {
+            name: _decoded(table.column(name).combine_chunks()) for name in table.column_names
+        }
         return Part(outputs=outputs, **about)
 
     def put(self, key: str, part: Part) -> None:
@@ -93,7 +95,9 @@ class Store:
         told = {"version": VERSION, "key": key, **about}
         table = pa.table({name: _encoded(values) for name, values in part.outputs.items()})
         file = pa.BufferOutputStream()
-        pq.write_table(table.replace_schema_metadata({b"assay.part": json.dumps(told).encode()}), file)
+        pq.write_table(
+            table.replace_schema_metadata({b"assay.part": json.dumps(told).encode()}), file
+        )
         write_whole(self.path(key), file.getvalue().to_pybytes())
 
     def finish(self, times: "Timings") -> None:
@@ -105,7 +109,9 @@ def _encoded(values: Array) -> pa.Array:
     """One Arrow column of an array (n,) or (n, k)."""
     if values.ndim == 1:
         return pa.array(values)
-    return pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1])
+    return pa.FixedSizeListArray.from_arrays(
+        pa.array(np.ascontiguousarray(values).reshape(-1)), values.shape[1]
+    )
 
 
 def _decoded(column: pa.Array) -> Array:
@@ -148,7 +154,9 @@ class Timings(Result):
     def of(parts: Iterable[Part], failures: Iterable[Failure] = ()) -> "Timings":
         """The times of parts, and what failed."""
         ran = [Timing(p.model, p.fold, p.fit_seconds, p.predict_seconds, p.rows) for p in parts]
-        return Timings((*ran, *(Timing(f.model, f.fold, math.nan, math.nan, 0, f.error) for f in failures)))
+        return Timings(
+            (*ran, *(Timing(f.model, f.fold, math.nan, math.nan, 0, f.error) for f in failures))
+        )
 
     @property
     def failed(self) -> dict[str, str]:
@@ -166,14 +174,18 @@ class Timings(Result):
     @property
     def fit(self) -> dict[str, float]:
         """Mean seconds to fit, of each model."""
-        return {m: float(np.mean([r.fit_seconds for r in self.rows if r.model == m])) for m in self.models}
+        return {
+            m: float(np.mean([r.fit_seconds for r in self.rows if r.model == m]))
+            for m in self.models
+        }
 
     @property
     def predict(self) -> dict[str, float]:
         """Seconds to predict a thousand rows, of each model."""
         of = {m: [r for r in self.rows if r.model == m] for m in self.models}
         return {
-            m: 1000 * sum(r.predict_seconds for r in rows) / max(sum(r.rows for r in rows), 1) for m, rows in of.items()
+            m: 1000 * sum(r.predict_seconds for r in rows) / max(sum(r.rows for r in rows), 1)
+            for m, rows in of.items()
         }
 
     @property
@@ -184,20 +196,26 @@ class Timings(Result):
         return {"rows": self.records}
 
     def __repr__(self) -> str:
-        body = [[m, format_number(self.fit[m]), format_number(self.predict[m])] for m in self.models]
+        body = [
+            [m, format_number(self.fit[m]), format_number(self.predict[m])] for m in self.models
+        ]
         body += [[m, "failed", error] for m, error in self.failed.items()]
         return text_table(["model", "seconds a fit", "seconds to predict 1,000 rows"], body)
 
 
 def _first_of(errors: Sequence[str]) -> str:
     """The first error, and how many more there are."""
-    more = f" (and in {len(errors) - 1} more fold{'s'[: len(errors) != 2]})" if len(errors) > 1 else ""
+    more = (
+        f" (and in {len(errors) - 1} more fold{'s'[: len(errors) != 2]})" if len(errors) > 1 else ""
+    )
     return f"{errors[0]}{more}"
 
 
 def _timing(told: dict[str, Any]) -> Timing:
     """A row as JSON told it, where nan is null."""
-    row: dict[str, Any] = {name: math.nan if value is None else value for name, value in told.items()}
+    row: dict[str, Any] = {
+        name: math.nan if value is None else value for name, value in told.items()
+    }
     return Timing(**row)
 
 

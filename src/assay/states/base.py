@@ -78,7 +78,9 @@ class State(ABC, Generic[V]):
             return {"value": value}
         named = value._asdict() if hasattr(value, "_asdict") else {}
         if not named or not all(isinstance(array, np.ndarray) for array in named.values()):
-            raise UnsupportedError(f"the state {self} cannot be saved; leave out the metrics that read it")
+            raise UnsupportedError(
+                f"the state {self} cannot be saved; leave out the metrics that read it"
+            )
         return named
 
     def load(self, arrays: Mapping[str, Array], schema: Schema) -> V:

@@ -28,7 +28,9 @@ class ClassRows(State[Array]):
             there = np.bincount(code * k + rows.truth, minlength=cells * k).reshape(cells, k)
         else:
             there = np.zeros((cells, 0), np.int64)
-        return np.stack([there, np.bincount(code, minlength=cells)[:, None] - there], axis=2).astype(np.int64)
+        return np.stack(
+            [there, np.bincount(code, minlength=cells)[:, None] - there], axis=2
+        ).astype(np.int64)
 
     def merge(self, a: Array, b: Array) -> Array:
         return np.asarray(a + b)

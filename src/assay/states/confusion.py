@@ -37,23 +37,38 @@ class Confusion(State[ConfusionTable]):
     """How often each class was predicted for each true class; for multi-label, a 2 x 2 table per label."""
 
     def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
-        shape = (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
+        shape = (
+            (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
+        )
         zero, none = np.zeros(cells, np.int64), np.zeros(0, np.int64)
-        table = _sparse(schema.k, cells, none, none) if _is_sparse(schema) else np.zeros(shape, np.int64)
+        table = (
+            _sparse(schema.k, cells, none, none)
+            if _is_sparse(schema)
+            else np.zeros(shape, np.int64)
+        )
         return ConfusionTable(table, table, zero, zero, zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
         weight = rows.weight
         count = np.bincount(cell, minlength=cells) if cell is not None else np.array([rows.n])
         table = _pairs(rows, weight, cell, cells)
-        if rows.schema.task == "multilabel" and weight is None and cell is None and rows.label_sets is not None:
+        if (
+            rows.schema.task == "multilabel"
+            and weight is None
+            and cell is None
+            and rows.label_sets is not None
+        ):
             right = np.einsum("iii->", rows.label_sets[1])[None]
         elif rows.schema.task == "multilabel":
             hit, true, said = rows.label_counts[1].T
             exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
-            hits = np.diagonal(table, axis1=1, axis2=2) if isinstance(table, np.ndarray) else table.margins[0]
+            hits = (
+                np.diagonal(table, axis1=1, axis2=2)
+                if isinstance(table, np.ndarray)
+                else table.margins[0]
+            )
             right = hits.sum(axis=1)
         if weight is None:
             return ConfusionTable(table, table, right.astype(np.int64), count, count, count)
@@ -69,13 +84,17 @@ class Confusion(State[ConfusionTable]):
         tables, squared, *rest = zip(*filled, strict=True)
         table = _together(tables)
         same = all(value.squared is value.table for value in filled)
-        return ConfusionTable(table, table if same else _together(squared), *(reduce(np.add, part) for part in rest))
+        return ConfusionTable(
+            table, table if same else _together(squared), *(reduce(np.add, part) for part in rest)
+        )
 
     def take(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
         return ConfusionTable(*(array[cells] for array in value))
 
     def pool(self, value: ConfusionTable, times: Array) -> ConfusionTable:
-        exact = len(times) == 1  # integers are slow to multiply: only the whole, which must be exact, is
+        exact = (
+            len(times) == 1
+        )  # integers are slow to multiply: only the whole, which must be exact, is
         return ConfusionTable(*(_join_cells(times, array, exact) for array in value))
 
     def dump(self, value: ConfusionTable) -> dict[str, Array]:
@@ -90,7 +109,9 @@ class Confusion(State[ConfusionTable]):
         from assay.states.sparse import SparseTable
 
         table, squared = (SparseTable.load(arrays, name, schema.k) for name in ("table", "squared"))
-        return ConfusionTable(table, squared, *(arrays[name] for name in ("right", "rows", "weight", "squares")))
+        return ConfusionTable(
+            table, squared, *(arrays[name] for name in ("right", "rows", "weight", "squares"))
+        )
 
     def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
         table = value.table
@@ -101,10 +122,14 @@ class Confusion(State[ConfusionTable]):
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         else:
             margins = table.margins
-        return Counts(*margins, value.weight, value.right, table, positive, schema.task == "multilabel")
+        return Counts(
+            *margins, value.weight, value.right, table, positive, schema.task == "multilabel"
+        )
 
 
-def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> "Array | SparseTable":
+def _pairs(
+    rows: Rows, weight: Array | None, cell: Array | None, cells: int
+) -> "Array | SparseTable":
     """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
     k = rows.schema.k
     if rows.schema.task != "multilabel":
@@ -116,8 +141,13 @@ def _pairs(rows: Rows, weight: Array | None, cell: Array | None, cells: int) -> 
     if weight is None and cell is None:
         hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]
         whole = len(rows.truth)
-        return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(1, k, 2, 2)
-    of_label = (count_pairs(t, p, 2, weight, cell, cells) for t, p in zip(rows.truth.T, rows.label.T, strict=True))
+        return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(
+            1, k, 2, 2
+        )
+    of_label = (
+        count_pairs(t, p, 2, weight, cell, cells)
+        for t, p in zip(rows.truth.T, rows.label.T, strict=True)
+    )
     return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
 
 
@@ -183,7 +213,9 @@ class Counts(NamedTuple):
     def of(self, code: int) -> "Counts":
         """The counts of one class alone, without the class axis."""
         return self._replace(
-            tp=self.tp[..., code], support=self.support[..., code], predicted=self.predicted[..., code]
+            tp=self.tp[..., code],
+            support=self.support[..., code],
+            predicted=self.predicted[..., code],
         )
 
     def among(self, codes: Any) -> "Counts":

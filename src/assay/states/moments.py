@@ -52,7 +52,9 @@ class Moments(State[Sums]):
         return self.join((a, b))
 
     def join(self, values: Sequence[Sums]) -> Sums:
-        means, m2s, rows, weights, squares = (np.stack(parts) for parts in zip(*values, strict=True))
+        means, m2s, rows, weights, squares = (
+            np.stack(parts) for parts in zip(*values, strict=True)
+        )
         weight, mean, m2 = join_moments(weights, means, m2s)
         return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
 
@@ -79,7 +81,8 @@ class Moments(State[Sums]):
     def summary(self, value: Sums, schema: Schema) -> Sums:
         empty = value.weight == 0
         return value._replace(
-            mean=np.where(empty[:, None], np.nan, value.mean), m2=np.where(empty[:, None], np.nan, value.m2)
+            mean=np.where(empty[:, None], np.nan, value.mean),
+            m2=np.where(empty[:, None], np.nan, value.m2),
         )
 
 
@@ -90,4 +93,8 @@ def _over_all(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
 
 def _widened(values: Array, width: int) -> Array:
     """Columns that a batch leaves out, since they are 0 in all its rows, put in."""
-    return values if values.shape[1] == width else np.pad(values, ((0, 0), (0, width - values.shape[1])))
+    return (
+        values
+        if values.shape[1] == width
+        else np.pad(values, ((0, 0), (0, width - values.shape[1])))
+    )

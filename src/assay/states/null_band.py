@@ -70,5 +70,7 @@ def worst_bin_band(b: Binned, confidence: float = 0.95) -> NullBand:
 
 def _stated(b: Binned) -> Array:
     """Mean stated probability in each bin of the first cell (bins,); 0 in an empty one."""
-    stated: Array = np.divide(b.proba[0], b.mass[0], out=np.zeros(len(b.mass[0])), where=b.mass[0] > 0)
+    stated: Array = np.divide(
+        b.proba[0], b.mass[0], out=np.zeros(len(b.mass[0])), where=b.mass[0] > 0
+    )
     return stated

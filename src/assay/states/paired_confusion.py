@@ -70,9 +70,14 @@ def counts_of(shares: Array, truth: Array, said: Array, schema: Schema, whole: b
     k = schema.k
     right = truth == said
     tp, support, predicted = (
-        _sums(shares[:, of], code[of], k) for of, code in ((right, truth), (..., truth), (..., said))
+        _sums(shares[:, of], code[of], k)
+        for of, code in ((right, truth), (..., truth), (..., said))
     )
-    tables = _sums(shares, truth * k + said, k * k).reshape(-1, k, k) if whole else np.empty((len(shares), 0, 0))
+    tables = (
+        _sums(shares, truth * k + said, k * k).reshape(-1, k, k)
+        if whole
+        else np.empty((len(shares), 0, 0))
+    )
     positive = schema.positive_code if schema.task == "binary" else None
     return Counts(tp, support, predicted, shares.sum(axis=1), tp.sum(axis=1), tables, positive)
 

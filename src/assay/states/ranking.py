@@ -62,7 +62,10 @@ class Curve(NamedTuple):
         tp = np.stack([before, self.tp], axis=-1).reshape(*self.tp.shape[:-1], -1)
         fp = np.stack([self.fp_above, self.fp], axis=-1).reshape(tp.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            fpr, tpr = fp / np.expand_dims(self.negatives, -1), tp / np.expand_dims(self.positives, -1)
+            fpr, tpr = (
+                fp / np.expand_dims(self.negatives, -1),
+                tp / np.expand_dims(self.positives, -1),
+            )
         return np.concatenate([zero, fpr, one], axis=-1), np.concatenate([zero, tpr, one], axis=-1)
 
 
@@ -82,7 +85,11 @@ class Order:
 
     @staticmethod
     def of(
-        positive: Array, score: Array, weight: Array | None = None, cell: Array | None = None, threads: int = 1
+        positive: Array,
+        score: Array,
+        weight: Array | None = None,
+        cell: Array | None = None,
+        threads: int = 1,
     ) -> "Order":
         """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
         if weight is None and cell is None:
@@ -92,7 +99,8 @@ class Order:
         above, below = score[positive], score[~positive]
         a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
         weights, cells = (
-            None if column is None else (column[positive][a], column[~positive][b]) for column in (weight, cell)
+            None if column is None else (column[positive][a], column[~positive][b])
+            for column in (weight, cell)
         )
         return Order(above[a], below[b], weights, cells)
 
@@ -100,7 +108,9 @@ class Order:
     def rows(self) -> tuple[int, int]:
         """Numbers of positive and of negative rows."""
         return (
-            (len(self.above), len(self.below)) if self.known is None else (self.known.positives, self.known.negatives)
+            (len(self.above), len(self.below))
+            if self.known is None
+            else (self.known.positives, self.known.negatives)
         )
 
     @once
@@ -146,14 +156,18 @@ def drawn_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: i
     Rows are drawn by Poisson's law, which for many rows is to draw them with replacement.
     """
     upto = np.asarray(curve.tp + curve.fp, np.float64)
-    ends = np.unique(np.searchsorted(upto, np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:]))
+    ends = np.unique(
+        np.searchsorted(upto, np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:])
+    )
     ends = ends[ends < len(upto)]
     gained, passed = np.diff(curve.tp[ends], prepend=0), np.diff(curve.fp[ends], prepend=0)
     gained, passed = (rng.poisson(each, (draws, len(ends))) for each in (gained, passed))
     rest = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1:]].sum()), draws)
     fp = np.cumsum(passed, axis=1)
     negatives = passed.sum(axis=1) + rest
-    return Curve(curve.score[ends], np.cumsum(gained, axis=1), fp, fp - passed, gained.sum(axis=1), negatives)
+    return Curve(
+        curve.score[ends], np.cumsum(gained, axis=1), fp, fp - passed, gained.sum(axis=1), negatives
+    )
 
 
 def _cumulated(weight: Array) -> Array:
@@ -202,14 +216,25 @@ class Ranking:
             return
         columns = np.empty((len(codes), len(self.score)), self.score.dtype)
         for start in range(0, len(self.score), ROWS):
-            columns[:, start : start + ROWS] = self.score[start : start + ROWS, codes.start : codes.stop].T
+            columns[:, start : start + ROWS] = self.score[
+                start : start + ROWS, codes.start : codes.stop
+            ].T
         for code, score in zip(codes, columns, strict=True):
-            yield (self.truth[:, code] != 0 if self.schema.task == "multilabel" else self.truth == code), score
+            yield (
+                (
+                    self.truth[:, code] != 0
+                    if self.schema.task == "multilabel"
+                    else self.truth == code
+                ),
+                score,
+            )
 
     def read(self, of_curve: Callable[[Curve], Any]) -> Array:
         """What `of_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
         if self.times is None:
-            return np.array(self.each(lambda order: of_curve(order.curve)), np.float64).reshape(self.count)
+            return np.array(self.each(lambda order: of_curve(order.curve)), np.float64).reshape(
+                self.count
+            )
         return np.stack(self.each(lambda order: self._replicates(order, of_curve)), axis=-1)
 
     def _replicates(self, order: Order, of_curve: Callable[[Curve], Any]) -> Array:
@@ -229,7 +254,11 @@ class Ranking:
         return self._each(lambda order: order)
 
     def _each(self, read: Callable[[Order], T]) -> list[T]:
-        blocks = _map(lambda codes: [read(self._order(p)) for p in self._of(codes)], self._blocks, self.score.size)
+        blocks = _map(
+            lambda codes: [read(self._order(p)) for p in self._of(codes)],
+            self._blocks,
+            self.score.size,
+        )
         return list(chain.from_iterable(blocks))
 
     def _order(self, problem: tuple[Array, Array]) -> Order:

@@ -20,7 +20,18 @@ from assay.states.base import State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
 
-__all__ = ["FAR", "GRID", "Binned", "Bins", "ByClass", "ClassBins", "Equal", "Of", "equal_mass", "stated"]
+__all__ = [
+    "FAR",
+    "GRID",
+    "Binned",
+    "Bins",
+    "ByClass",
+    "ClassBins",
+    "Equal",
+    "Of",
+    "equal_mass",
+    "stated",
+]
 
 Equal: TypeAlias = Literal["width", "mass"]
 Of: TypeAlias = Literal["auto", "positive", "answer"]
@@ -70,16 +81,24 @@ class Bins(State[Binned]):
         totals = self._totals(rows) if rows.weight is None and cell is None else None
         if totals is not None:
             mass, sums, hit = totals.bins[:, None]
-            return Binned(mass, mass, sums, hit, np.array([totals.rows]), np.array([float(totals.rows)]))
+            return Binned(
+                mass, mass, sums, hit, np.array([totals.rows]), np.array([float(totals.rows)])
+            )
         return self.count(*stated(rows, self.of), rows.weight, cell, cells)
 
     def _totals(self, rows: Rows) -> ProbaTotals | None:
         """The pass over the probabilities that metrics share, where it bins what is judged here."""
         binary = rows.schema.task == "binary"
-        judged = self.of in ("auto", "positive") if binary else self.of != "positive" and "label" not in rows.given
+        judged = (
+            self.of in ("auto", "positive")
+            if binary
+            else self.of != "positive" and "label" not in rows.given
+        )
         return rows.proba_totals if judged and self.bins == BINS else None
 
-    def count(self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int) -> Binned:
+    def count(
+        self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int
+    ) -> Binned:
         """The table of stated probabilities (n,) of what came true where `right` (n,)."""
         blocks = range(0, max(len(proba), 1), BLOCK)
 
@@ -87,17 +106,31 @@ class Bins(State[Binned]):
             return None if whole is None else whole[i : i + BLOCK]
 
         found = (
-            self._block(proba[i : i + BLOCK], right[i : i + BLOCK], within(i, weight), within(i, cell), cells)
+            self._block(
+                proba[i : i + BLOCK],
+                right[i : i + BLOCK],
+                within(i, weight),
+                within(i, cell),
+                cells,
+            )
             for i in blocks
         )
         return reduce(self.merge, found)
 
-    def _block(self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int) -> Binned:
+    def _block(
+        self, proba: Array, right: Array, weight: Array | None, cell: Array | None, cells: int
+    ) -> Binned:
         if self.bins and weight is None and cell is None:
             mass, sums, hit = (part[None] for part in bin_rows(proba, right, self.edges))
-            return Binned(mass, mass, sums, hit, np.array([len(proba)]), np.array([float(len(proba))]))
+            return Binned(
+                mass, mass, sums, hit, np.array([len(proba)]), np.array([float(len(proba))])
+            )
         proba, width = np.asarray(proba, np.float64), len(self.edges) - 1
-        code = np.searchsorted(self.edges[1:-1], proba, "right") if not self.bins else self._evenly(proba)
+        code = (
+            np.searchsorted(self.edges[1:-1], proba, "right")
+            if not self.bins
+            else self._evenly(proba)
+        )
         code = code if cell is None else code + cell * width
         size, shape = cells * width, (cells, width)
         hit = np.bincount(code[right], None if weight is None else weight[right], size)
@@ -136,9 +169,14 @@ def equal_mass(b: Binned, bins: int) -> Binned:
     total = np.where(b.weight > 0, b.weight, 1.0)[:, None]
     # Rounded: sums of weights differ in the last place with the order of rows.
     place = np.round((upto - b.mass / 2) / total, 9)
-    code = np.minimum((place * bins).astype(np.intp), bins - 1) + bins * np.arange(len(b.mass))[:, None]
+    code = (
+        np.minimum((place * bins).astype(np.intp), bins - 1)
+        + bins * np.arange(len(b.mass))[:, None]
+    )
     size = bins * len(b.mass)
-    mass, squares, proba, right = (np.bincount(code.ravel(), x.ravel(), size).reshape(-1, bins) for x in b[:4])
+    mass, squares, proba, right = (
+        np.bincount(code.ravel(), x.ravel(), size).reshape(-1, bins) for x in b[:4]
+    )
     return Binned(mass, squares, proba, right, b.rows, b.weight)
 
 
@@ -195,7 +233,10 @@ class ClassBins(State[ByClass]):
         for code in range(rows.schema.k):
             true = rows.truth[:, code] != 0 if rows.truth.ndim == 2 else rows.truth == code
             tables.append(self.of_class.count(proba[:, code], true, weight, cell, cells))
-        parts = (np.stack(part, axis=1) for part in zip(*((t.mass, t.proba, t.right) for t in tables), strict=True))
+        parts = (
+            np.stack(part, axis=1)
+            for part in zip(*((t.mass, t.proba, t.right) for t in tables), strict=True)
+        )
         squares = tables[0].weight if weight is None else sum_by(cell, cells, weight**2)
         mass, proba, right = parts
         return ByClass(mass, proba, right, tables[0].rows, tables[0].weight, squares)
@@ -208,7 +249,9 @@ class ClassBins(State[ByClass]):
 
     def pool(self, value: ByClass, times: Array) -> ByClass:
         often = times.astype(np.float64)
-        return ByClass(*(np.tensordot(times if x.dtype.kind == "i" else often, x, axes=1) for x in value))
+        return ByClass(
+            *(np.tensordot(times if x.dtype.kind == "i" else often, x, axes=1) for x in value)
+        )
 
     def summary(self, value: ByClass, schema: Schema) -> ByClass:
         return value

@@ -128,14 +128,24 @@ class Kept(State[Parts]):
         if value and isinstance(value[0], Sketch):
             return value[0].dump()
         one = _one(value)
-        named = {"values": _read(one.values), "truth": one.truth, "weight": one.weight, "cell": one.cell}
-        return {"merged": np.array(one.merged), **{k: array for k, array in named.items() if array is not None}}
+        named = {
+            "values": _read(one.values),
+            "truth": one.truth,
+            "weight": one.weight,
+            "cell": one.cell,
+        }
+        return {
+            "merged": np.array(one.merged),
+            **{k: array for k, array in named.items() if array is not None},
+        }
 
     def load(self, arrays: Mapping[str, Array], schema: Schema) -> Parts:
         if "place" in arrays:
             return Parts([Sketch.load(arrays)])
         weight, cell = arrays.get("weight"), arrays.get("cell")
-        return Parts([Chunk(arrays["values"], arrays["truth"], weight, cell, None, int(arrays["merged"]))])
+        return Parts(
+            [Chunk(arrays["values"], arrays["truth"], weight, cell, None, int(arrays["merged"]))]
+        )
 
 
 class Ranked(Kept):
@@ -152,7 +162,9 @@ class Ranked(Kept):
 
     def alike(self, values: Sequence[Parts], schema: Schema) -> list[Parts]:
         """Values of separate jobs, all of them sketches where one is."""
-        grid = next((part.grid for value in values for part in value if isinstance(part, Sketch)), None)
+        grid = next(
+            (part.grid for value in values for part in value if isinstance(part, Sketch)), None
+        )
         if grid is None:
             return list(values)
         return [Parts(_condensed(part, schema, grid) for part in value) for value in values]
@@ -177,7 +189,10 @@ class Ranked(Kept):
             return value[0].ranking(schema)
         empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
         score = _join([_read(c.values) for c in value], empty)
-        truth = _join([c.truth for c in value], np.zeros(0, np.uint8) if schema.task != "multilabel" else empty)
+        truth = _join(
+            [c.truth for c in value],
+            np.zeros(0, np.uint8) if schema.task != "multilabel" else empty,
+        )
         return Ranking(score, truth, _whole([c.weight for c in value]), schema, *_drawn(value))
 
 
@@ -197,12 +212,20 @@ class Values(Kept):
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
         if not rows.predictions.streamed and cell is None:
-            return Parts([Chunk(Unread(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None)])
+            return Parts(
+                [
+                    Chunk(
+                        Unread(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None
+                    )
+                ]
+            )
         read = np.asarray(self.of.per_row(rows), np.float64)
         if not is_long(rows):
             return Parts([Chunk(read, rows.truth, rows.weight, cell)])
         if not self.is_bounded(cells):
-            raise UnsupportedError("what is kept of every row has no bounded form over so many rows; ask for fewer")
+            raise UnsupportedError(
+                "what is kept of every row has no bounded form over so many rows; ask for fewer"
+            )
         values, count = _rounded(read, rows.weight)
         return Parts([Chunk(values, values, count, None, None, len(read))])
 
@@ -210,8 +233,12 @@ class Values(Kept):
         parts = super().join(values)
         if not any(part.merged for part in parts):
             return parts
-        weights = [np.ones(len(part.values)) if part.weight is None else part.weight for part in parts]
-        found, count = _rounded(np.concatenate([_read(part.values) for part in parts]), np.concatenate(weights))
+        weights = [
+            np.ones(len(part.values)) if part.weight is None else part.weight for part in parts
+        ]
+        found, count = _rounded(
+            np.concatenate([_read(part.values) for part in parts]), np.concatenate(weights)
+        )
         return Parts([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
 
     def summary(self, value: Parts, schema: Schema) -> "Table":
@@ -243,14 +270,18 @@ class Table:
     def some(self, enough: int) -> Array:
         """The values of about so many rows, evenly spread, or of all."""
         step = max(1, sum(map(len, self.parts)) // enough)
-        some = [part.every(step) if isinstance(part, Unread) else part[::step] for part in self.parts]
+        some = [
+            part.every(step) if isinstance(part, Unread) else part[::step] for part in self.parts
+        ]
         return _join(some, np.zeros(0))
 
     def read(self, of_values: Callable[[Array, Array | None], float]) -> Array:
         """What `of_values(values, weight)` makes of the rows (1,), or of the rows of each replicate (b,)."""
         if self.times is None or self.cell is None:
             return np.array([of_values(self.values, self.weight)], np.float64)
-        return np.array([of_values(*self._drawn(times[self.cell])) for times in self.times], np.float64)
+        return np.array(
+            [of_values(*self._drawn(times[self.cell])) for times in self.times], np.float64
+        )
 
     def _drawn(self, times: Array) -> tuple[Array, Array]:
         there = times > 0
@@ -265,22 +296,26 @@ def is_long(rows: Rows) -> bool:
 
 def _sketch(rows: Rows, cell: Array | None, cells: int) -> Sketch:
     unit = "score" not in rows.given and "logit" not in rows.given
-    return Sketch.of(*_problems(rows.score, rows.truth, rows.schema), rows.weight, cell, cells, unit)
+    return Sketch.of(
+        *_problems(rows.score, rows.truth, rows.schema), rows.weight, cell, cells, unit
+    )
 
 
 def _problems(score: Array, truth: Array, schema: Schema) -> tuple[Array, Array]:
     """Scores (n, problems), and whether each row is positive there."""
     if schema.task == "binary":
         return np.ascontiguousarray(score)[:, None], (truth == schema.positive_code)[:, None]
-    return np.ascontiguousarray(score), truth != 0 if schema.task == "multilabel" else truth[:, None] == np.arange(
-        schema.k
-    )
+    return np.ascontiguousarray(score), truth != 0 if schema.task == "multilabel" else truth[
+        :, None
+    ] == np.arange(schema.k)
 
 
 def _condensed(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
     if isinstance(part, Sketch):
         return part
-    return Sketch.of(*_problems(_read(part.values), part.truth, schema), part.weight, None, 1, grid.unit)
+    return Sketch.of(
+        *_problems(_read(part.values), part.truth, schema), part.weight, None, 1, grid.unit
+    )
 
 
 def _drawn(value: Parts) -> tuple[Array | None, Array | None]:

@@ -48,7 +48,9 @@ class Grid:
             s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
         bits = s.view(np.int32)
         if self.unit:
-            return ((s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64) + (bits >> FINE)) >> self.coarse
+            return (
+                (s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64) + (bits >> FINE)
+            ) >> self.coarse
         # Negative floats sort by falling bits.
         rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits).astype(np.int64)
         wide = s.astype(np.float64)
@@ -59,7 +61,10 @@ class Grid:
 
     def scores(self, cells: Array) -> Array:
         """The least float32 (n,) of each cell, or of the next one that holds any."""
-        low, high = np.full(len(cells), 0 if self.unit else -0x7F800000), np.full(len(cells), 0x7F800000)
+        low, high = (
+            np.full(len(cells), 0 if self.unit else -0x7F800000),
+            np.full(len(cells), 0x7F800000),
+        )
         while (low < high).any():
             middle = (low + high) // 2
             below = self.cells(_float_at(middle)) < cells
@@ -101,7 +106,14 @@ class Sketch(NamedTuple):
         return len(self.rows_each)
 
     @staticmethod
-    def of(score: Array, positive: Array, weight: Array | None, cell: Array | None, cells: int, unit: bool) -> "Sketch":
+    def of(
+        score: Array,
+        positive: Array,
+        weight: Array | None,
+        cell: Array | None,
+        cells: int,
+        unit: bool,
+    ) -> "Sketch":
         """The sketch of scores (n, k), where `positive` (n, k); `cell` (n,) is the group of each row."""
         n, k = score.shape
         # The grid does not depend on the groups, of which another job may have others.
@@ -144,7 +156,9 @@ class Sketch(NamedTuple):
     def load(arrays: Mapping[str, Array]) -> "Sketch":
         """The sketch that `dump` gave."""
         unit, coarse, each = map(int, arrays["about"])
-        return Sketch(Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"])
+        return Sketch(
+            Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"]
+        )
 
     def of_cells(self, start: int, stop: int) -> "Sketch":
         """Only the groups from `start` to `stop`."""
@@ -156,7 +170,9 @@ class Sketch(NamedTuple):
     def pooled(self, times: Array) -> "Sketch":
         """All groups as one."""
         if len(times) != 1 or not (times == 1).all():
-            raise UnsupportedError("sketched scores are not resampled; ask for intervals=False, or for fewer rows")
+            raise UnsupportedError(
+                "sketched scores are not resampled; ask for intervals=False, or for fewer rows"
+            )
         if self.groups == 1:
             return self
         width = self.problems_each * 2 * self.grid.size

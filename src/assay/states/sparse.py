@@ -47,7 +47,11 @@ class SparseTable:
     def margins(self) -> tuple[Array, Array, Array]:
         """How often both codes are the same, and each first and each second code: (cells, k)."""
         same = self.first == self.second
-        return self._sums(self.first, same), self._sums(self.first, None), self._sums(self.second, None)
+        return (
+            self._sums(self.first, same),
+            self._sums(self.first, None),
+            self._sums(self.second, None),
+        )
 
     @once
     def pairs(self) -> tuple[Array, Array, Array]:
@@ -61,9 +65,19 @@ class SparseTable:
     @staticmethod
     def joined(tables: Sequence["SparseTable"]) -> "SparseTable":
         """The counts of all tables together."""
-        first, second = (np.concatenate([getattr(t, side) for t in tables]) for side in ("first", "second"))
-        count = None if all(t.count is None for t in tables) else np.concatenate([t._counts() for t in tables])
-        cell = None if all(t.cell is None for t in tables) else np.concatenate([t._cells() for t in tables])
+        first, second = (
+            np.concatenate([getattr(t, side) for t in tables]) for side in ("first", "second")
+        )
+        count = (
+            None
+            if all(t.count is None for t in tables)
+            else np.concatenate([t._counts() for t in tables])
+        )
+        cell = (
+            None
+            if all(t.cell is None for t in tables)
+            else np.concatenate([t._cells() for t in tables])
+        )
         found = replace(tables[0], first=first, second=second, cell=cell, count=count)
         return found if len(first) <= MOST else found._compact()
 
@@ -74,7 +88,12 @@ class SparseTable:
         keep = (self._cells() >= start) & (self._cells() < stop)
         count = None if self.count is None else self.count[keep]
         return SparseTable(
-            self.k, stop - start, self.first[keep], self.second[keep], self._cells()[keep] - start, count
+            self.k,
+            stop - start,
+            self.first[keep],
+            self.second[keep],
+            self._cells()[keep] - start,
+            count,
         )
 
     def pooled(self, times: Array) -> "SparseTable":
@@ -89,8 +108,16 @@ class SparseTable:
     def dump(self, name: str) -> dict[str, Array]:
         """The table as named arrays, for a file."""
         joined = self._compact()
-        parts = {"first": joined.first, "second": joined.second, "cell": joined._cells(), "count": joined._counts()}
-        return {**{f"{name}_{part}": array for part, array in parts.items()}, f"{name}_cells": np.array(self.cells)}
+        parts = {
+            "first": joined.first,
+            "second": joined.second,
+            "cell": joined._cells(),
+            "count": joined._counts(),
+        }
+        return {
+            **{f"{name}_{part}": array for part, array in parts.items()},
+            f"{name}_cells": np.array(self.cells),
+        }
 
     @staticmethod
     def load(arrays: Mapping[str, Array], name: str, k: int) -> "SparseTable":
@@ -112,7 +139,13 @@ class SparseTable:
         count = count if self.count is None else count.astype(self.count.dtype)
         row, second = np.divmod(found, self.k)
         cell, first = np.divmod(row, self.k)
-        return replace(self, first=first, second=second, cell=cell if self.cell is not None else None, count=count)
+        return replace(
+            self,
+            first=first,
+            second=second,
+            cell=cell if self.cell is not None else None,
+            count=count,
+        )
 
     def _sums(self, code: Array, keep: Array | None) -> Array:
         place = code if self.cell is None else self.cell * self.k + code

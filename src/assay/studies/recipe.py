@@ -43,7 +43,14 @@ CHOICES: Mapping[str, Sequence[str]] = {
     "on_error": ("skip", "raise"),
     "correction": ("holm", "benjamini_hochberg"),
 }
-NAMES = {str: "text", int: "a whole number", bool: "true or false", list: "a list", dict: "a table", float: "a number"}
+NAMES = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    list: "a list",
+    dict: "a table",
+    float: "a number",
+}
 
 
 class Where(NamedTuple):
@@ -93,28 +100,43 @@ class Recipe:
 
     def estimators(self) -> dict[str, Any]:
         """The models, unfitted: an estimator or a pipeline each, beside its grid where it has one."""
-        return {name: self._estimator(self.where.at(f"models.{name}"), told) for name, told in self.models.items()}
+        return {
+            name: self._estimator(self.where.at(f"models.{name}"), told)
+            for name, told in self.models.items()
+        }
 
     def _estimator(self, where: Where, told: Mapping[str, Any]) -> Any:
         model = build(where, {key: told[key] for key in OBJECT if key in told})
         if not hasattr(model, "get_params"):
-            where.at("class").refuse(f"{told['class']} is no scikit-learn estimator: it has no get_params")
+            where.at("class").refuse(
+                f"{told['class']} is no scikit-learn estimator: it has no get_params"
+            )
         own, steps = model.get_params(), list(told.get("preprocess", self.preprocess))
         if steps:
             model = _pipeline(where, steps, model)
-        unset = [k for k, v in model.get_params().items() if k.rpartition("__")[2] == "random_state" and v is None]
+        unset = [
+            k
+            for k, v in model.get_params().items()
+            if k.rpartition("__")[2] == "random_state" and v is None
+        ]
         model.set_params(**dict.fromkeys(unset, self.seed))
         if "grid" not in told:
             return model
         known = model.get_params()
         for key in told["grid"]:
             if key not in known and key not in own:
-                where.at("grid").refuse(f"{told['class']} takes no {key!r}{_close(key, [*own, *known])}")
-        return model, {f"model__{k}" if steps and k in own else k: v for k, v in told["grid"].items()}
+                where.at("grid").refuse(
+                    f"{told['class']} takes no {key!r}{_close(key, [*own, *known])}"
+                )
+        return model, {
+            f"model__{k}" if steps and k in own else k: v for k, v in told["grid"].items()
+        }
 
     def splitter(self, within: bool = False) -> Any:
         """The outer splitter or the inner one: a number of folds, or a scikit-learn splitter; None where not asked."""
-        told, where = (self.inner, self.where.at("inner")) if within else (self.split, self.where.at("split"))
+        told, where = (
+            (self.inner, self.where.at("inner")) if within else (self.split, self.where.at("split"))
+        )
         if "class" not in told:
             return told.get("folds", None if within and not told else 3 if within else 5)
         if "folds" in told:
@@ -170,9 +192,15 @@ def _checked(where: Where, given: Any, spec: Spec, needed: Sequence[str] = ()) -
 
 def _check_names(where: Where, told: Mapping[str, Any]) -> None:
     """Metrics, fusions and choices, before any model is fitted."""
-    asked: list[tuple[str, Registry[Any], Any]] = [("metrics", METRICS, m) for m in told.get("metrics", [])]
+    asked: list[tuple[str, Registry[Any], Any]] = [
+        ("metrics", METRICS, m) for m in told.get("metrics", [])
+    ]
     asked += [("compare_by", METRICS, told["compare_by"])] if "compare_by" in told else []
-    asked += [("inner.metric", METRICS, told["inner"]["metric"])] if "metric" in told.get("inner", {}) else []
+    asked += (
+        [("inner.metric", METRICS, told["inner"]["metric"])]
+        if "metric" in told.get("inner", {})
+        else []
+    )
     asked += [("fusions", FUSIONS, f) for f in told.get("fusions", [])]
     for key, registry, text in asked:
         if not isinstance(text, str):
@@ -185,25 +213,35 @@ def _check_names(where: Where, told: Mapping[str, Any]) -> None:
         if told.get(key, known[0]) not in known:
             where.at(key).refuse(f"must be one of {', '.join(known)}; got {told[key]!r}")
     if not 0 < told.get("equivalence", 1.0) < float("inf"):
-        where.at("equivalence").refuse(f"must be above 0, a difference that does not matter; got {told['equivalence']}")
+        where.at("equivalence").refuse(
+            f"must be above 0, a difference that does not matter; got {told['equivalence']}"
+        )
     if not 0 <= told.get("seed", 0) < 1 << 32:
         where.at("seed").refuse(f"must be a whole number from 0 to 4294967295; got {told['seed']}")
     if not 0 < abs(told.get("n_jobs", -1)) < 1 << 16:
-        where.at("n_jobs").refuse(f"must be a number of fits at a time, or -1 for all cores; got {told['n_jobs']}")
+        where.at("n_jobs").refuse(
+            f"must be a number of fits at a time, or -1 for all cores; got {told['n_jobs']}"
+        )
     for key in ("split", "inner"):
         if told.get(key, {}).get("folds", 2) < 2:
             folds = told[key]["folds"]
-            where.at(f"{key}.folds").refuse(f"the rows cannot be split into {folds} folds; give 2 or more")
+            where.at(f"{key}.folds").refuse(
+                f"the rows cannot be split into {folds} folds; give 2 or more"
+            )
 
 
 def _check_models(where: Where, told: Mapping[str, Any]) -> None:
     for name, model in told["models"].items():
         _checked(where.at(f"models.{name}"), model, MODEL, ("class",))
         if "grid" in model and "inner" not in told:
-            where.at(f"models.{name}.grid").refuse("a grid needs folds to choose on; add [inner] with folds = 3")
+            where.at(f"models.{name}.grid").refuse(
+                "a grid needs folds to choose on; add [inner] with folds = 3"
+            )
         for key, values in model.get("grid", {}).items():
             if not isinstance(values, list) or not values:
-                where.at(f"models.{name}.grid.{key}").refuse(f"expected a list of values to try; got {values!r}")
+                where.at(f"models.{name}.grid.{key}").refuse(
+                    f"expected a list of values to try; got {values!r}"
+                )
 
 
 def build(where: Where, told: Any) -> Any:
@@ -236,7 +274,10 @@ def imported(where: Where, text: str) -> Any:
         with _beside(where, module):
             found: Any = importlib.import_module(module)
     except ImportError as error:
-        where.refuse(f"{module!r} cannot be imported ({error}); install it, or put it beside the study", ReadError)
+        where.refuse(
+            f"{module!r} cannot be imported ({error}); install it, or put it beside the study",
+            ReadError,
+        )
     for part in name.split("."):
         if not hasattr(found, part):
             where.refuse(f"{module} has no {part!r}{_close(part, dir(found))}", ReadError)
@@ -249,8 +290,14 @@ def _beside(where: Where, module: str) -> Iterator[None]:
     """Import from the study's folder first."""
     folder, root = Path(where.path).absolute().parent, module.partition(".")[0]
     known = getattr(sys.modules.get(root), "__file__", None)
-    if known and (folder / f"{root}.py").exists() and Path(known).absolute() != folder / f"{root}.py":
-        where.refuse(f"another module {root!r} is imported already, from {known}; rename the study's")
+    if (
+        known
+        and (folder / f"{root}.py").exists()
+        and Path(known).absolute() != folder / f"{root}.py"
+    ):
+        where.refuse(
+            f"another module {root!r} is imported already, from {known}; rename the study's"
+        )
     sys.path.insert(0, str(folder))
     try:
         importlib.invalidate_caches()

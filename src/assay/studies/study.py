@@ -36,7 +36,15 @@ from assay.table.predictions import Predictions
 __all__ = ["Study", "run_study"]
 
 # Names under which functions and scikit-learn's data sets give what a study needs.
-GIVEN = {"X": "X", "data": "X", "y": "y", "target": "y", "groups": "groups", "weight": "weight", "id": "id"}
+GIVEN = {
+    "X": "X",
+    "data": "X",
+    "y": "y",
+    "target": "y",
+    "groups": "groups",
+    "weight": "weight",
+    "id": "id",
+}
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -86,7 +94,9 @@ class Study(Result):
         said = "\n".join([*self.notes, *fused])
         cost = "" if self.frugal is None else self.frugal.verdict
         ran = "" if self.race is None else repr(self.race)
-        return "\n\n".join(filter(None, [self.report.summary(), said, ran, repr(self.timings), cost]))
+        return "\n\n".join(
+            filter(None, [self.report.summary(), said, ran, repr(self.timings), cost])
+        )
 
 
 def run_study(
@@ -109,11 +119,15 @@ def run_study(
     recipe = read_recipe(os.fspath(path), None if output is None else os.fspath(output))
     for code in recipe.ignore:
         if code not in tuple(CHECKS):
-            recipe.where.at("ignore").refuse(f"no advice has the code {code!r}; the codes are {', '.join(CHECKS)}")
+            recipe.where.at("ignore").refuse(
+                f"no advice has the code {code!r}; the codes are {', '.join(CHECKS)}"
+            )
     models, split, within = recipe.estimators(), recipe.splitter(), recipe.splitter(within=True)
     data = _data(recipe)
     _check_metrics(recipe, models, data["y"])
-    if recipe.positive is not None and recipe.positive not in (known := class_list(data["y"], recipe.task)):
+    if recipe.positive is not None and recipe.positive not in (
+        known := class_list(data["y"], recipe.task)
+    ):
         recipe.where.at("positive").refuse(
             f"{recipe.positive!r} is not among the classes, {', '.join(map(repr, known[:10])) or 'for there are none'}"
         )
@@ -123,14 +137,20 @@ def run_study(
         "task": recipe.task,
         "positive": recipe.positive,
         "inner": within,
-        "inner_metric": recipe.inner.get("metric", recipe.compare_by) if within is not None else None,
+        "inner_metric": recipe.inner.get("metric", recipe.compare_by)
+        if within is not None
+        else None,
         "store": recipe.output / "parts",
         "n_jobs": recipe.n_jobs,
         "progress": progress,
         "seed": recipe.seed,
     }
     raced = None if recipe.race is None else _raced(recipe, models, options)
-    table = cross_validate(models, on_error=recipe.on_error, **options) if raced is None else raced.predictions
+    table = (
+        cross_validate(models, on_error=recipe.on_error, **options)
+        if raced is None
+        else raced.predictions
+    )
     for note in table.notes:
         say(note)
     fused, table = _fused(recipe, table, say)
@@ -146,13 +166,26 @@ def run_study(
     made.save(recipe.output / "report.html")
     made.to_json(recipe.output / "report.json")
     frugal = _frugal(table, made.metric, took, recipe.seed)
-    return Study(recipe.title, recipe.path, recipe.output, table, fused, made, took, frugal, raced, table.notes)
+    return Study(
+        recipe.title,
+        recipe.path,
+        recipe.output,
+        table,
+        fused,
+        made,
+        took,
+        frugal,
+        raced,
+        table.notes,
+    )
 
 
 def _raced(recipe: Recipe, models: Mapping[str, Any], options: Mapping[str, Any]) -> Race:
     """The models cross-validated fold by fold, losers dropped on the way."""
     told = dict(recipe.race or {})
-    found = race(models, metric=recipe.compare_by, skip=recipe.on_error == "skip", **options, **told)
+    found = race(
+        models, metric=recipe.compare_by, skip=recipe.on_error == "skip", **options, **told
+    )
     return replace(found, predictions=replace(found.predictions, notes=found.notes))
 
 
@@ -160,12 +193,18 @@ def _frugal(table: Predictions, metric: str, took: Timings, seed: int) -> Frugal
     """The model to take for its speed, of those that were fitted; None where none is compared."""
     fitted = [m for m in table.models if m in took.models]
     try:
-        return one_standard_error(table.select(fitted), metric, cost=took, seed=seed) if len(fitted) > 1 else None
+        return (
+            one_standard_error(table.select(fitted), metric, cost=took, seed=seed)
+            if len(fitted) > 1
+            else None
+        )
     except UnsupportedError:
         return None
 
 
-def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tuple[tuple[Fused, ...], Predictions]:
+def _fused(
+    recipe: Recipe, table: Predictions, say: Callable[[str], None]
+) -> tuple[tuple[Fused, ...], Predictions]:
     """Each fusion of the study's models, and the table with all of them in it."""
     if recipe.fusions and len(table.models) < 2:
         say("nothing to fuse: only one model is left")
@@ -179,7 +218,9 @@ def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tu
         except AssayError as error:
             if recipe.on_error == "raise":
                 recipe.where.at("fusions").refuse(str(error), type(error))
-            whole = replace(whole, notes=(*whole.notes, f"{name} is left out: {str(error).rstrip('.')}."))
+            whole = replace(
+                whole, notes=(*whole.notes, f"{name} is left out: {str(error).rstrip('.')}.")
+            )
             say(whole.notes[-1])
             continue
         column: dict[str, Array] = dict(found[-1].predictions.outputs[name].items())
@@ -190,7 +231,9 @@ def _fused(recipe: Recipe, table: Predictions, say: Callable[[str], None]) -> tu
 def _aim(how: str, recipe: Recipe) -> str | None:
     """The metric for a fusion that searches one and was not told which."""
     fields = getattr(FUSIONS.parse(how), "__dataclass_fields__", {})
-    return recipe.compare_by if "metric" in fields and "metric=" not in how.replace(" ", "") else None
+    return (
+        recipe.compare_by if "metric" in fields and "metric=" not in how.replace(" ", "") else None
+    )
 
 
 def _free(name: str, taken: list[str]) -> str:
@@ -201,7 +244,9 @@ def _free(name: str, taken: list[str]) -> str:
 def _check_metrics(recipe: Recipe, models: Mapping[str, Any], y: Any) -> None:
     """Refuse metrics of another task before any model is fitted."""
     bare = [model[0] if isinstance(model, tuple) else model for model in models.values()]
-    told = recipe.task or next((task for model in bare if (task := adapter_for(model).task(model, y))), None)
+    told = recipe.task or next(
+        (task for model in bare if (task := adapter_for(model).task(model, y))), None
+    )
     task = told or ("binary" if len(class_list(y, None)) < 3 else "multiclass")
     asked = [("metrics", text) for text in recipe.metrics or ()]
     ranking = {"compare_by": recipe.compare_by, "inner.metric": recipe.inner.get("metric")}
@@ -210,23 +255,33 @@ def _check_metrics(recipe: Recipe, models: Mapping[str, Any], y: Any) -> None:
         metric = METRICS.parse(text)
         if task not in metric.tasks:
             able = ", ".join(sorted(metric.tasks))
-            recipe.where.at(key).refuse(f"{text} is for {able} tasks; the task of this study is {task}")
+            recipe.where.at(key).refuse(
+                f"{text} is for {able} tasks; the task of this study is {task}"
+            )
         if key != "metrics" and metric.better == "neither":
-            recipe.where.at(key).refuse(f"{text} is better neither higher nor lower, so that it ranks no models")
+            recipe.where.at(key).refuse(
+                f"{text} is better neither higher nor lower, so that it ranks no models"
+            )
 
 
 def _data(recipe: Recipe) -> dict[str, Any]:
     """X, y and what comes with them, from a file or a function."""
     told, where = recipe.data, recipe.where.at("data")
     if ("file" in told) == ("load" in told):
-        where.refuse("give one of file (a table with a target column) and load (an import path of a function)")
+        where.refuse(
+            "give one of file (a table with a target column) and load (an import path of a function)"
+        )
     if "load" in told:
         for key in told:
             if key not in ("load", "params"):
-                where.at(key).refuse("goes with file; a function of load returns what it has itself")
+                where.at(key).refuse(
+                    "goes with file; a function of load returns what it has itself"
+                )
         return _loaded(where, told)
     if "target" not in told:
-        where.refuse("the key 'target' is missing; name the column of the file that holds the truth")
+        where.refuse(
+            "the key 'target' is missing; name the column of the file that holds the truth"
+        )
     return _from_file(where, recipe.path.parent / told["file"], told)
 
 
@@ -239,7 +294,9 @@ def _loaded(where: Where, told: Mapping[str, Any]) -> dict[str, Any]:
         where.at("load").refuse(f"{told['load']} failed: {type(error).__name__}: {error}")
     if isinstance(found, tuple) and len(found) == 2:
         found = {"X": found[0], "y": found[1]}
-    given = {GIVEN[k]: v for k, v in found.items() if k in GIVEN} if isinstance(found, Mapping) else {}
+    given = (
+        {GIVEN[k]: v for k, v in found.items() if k in GIVEN} if isinstance(found, Mapping) else {}
+    )
     if not {"X", "y"} <= given.keys():
         where.at("load").refuse(
             f"{told['load']} returned {type(found).__name__}; expected (X, y), or a mapping with X and y (and groups, "
@@ -255,15 +312,22 @@ def _from_file(where: Where, path: Path, told: Mapping[str, Any]) -> dict[str, A
         where.at("file").refuse(str(error), type(error))
     named = {key: told[key] for key in ("target", "groups", "weight", "id") if key in told}
     dropped = told.get("drop", [])
-    features = told.get("features") or [n for n in table.column_names if n not in (*named.values(), *dropped)]
+    features = told.get("features") or [
+        n for n in table.column_names if n not in (*named.values(), *dropped)
+    ]
     asked: dict[str, list[str]] = {key: [name] for key, name in named.items()}
     for key, names in (asked | {"drop": dropped, "features": features}).items():
         for name in names:
             if name not in table.column_names:
-                where.at(key).refuse(f"{path} has no column {name!r}; its columns are {', '.join(table.column_names)}")
+                where.at(key).refuse(
+                    f"{path} has no column {name!r}; its columns are {', '.join(table.column_names)}"
+                )
     if not features:
         where.refuse(f"{path} has no column left to learn from beside {', '.join(named.values())}")
-    wanted = {"y" if key == "target" else key: _column(where.at(key), table, name) for key, name in named.items()}
+    wanted = {
+        "y" if key == "target" else key: _column(where.at(key), table, name)
+        for key, name in named.items()
+    }
     return {"X": _features(where, table.select(features), told.get("frame")), **wanted}
 
 
@@ -278,10 +342,15 @@ def _column(where: Where, table: pa.Table, name: str) -> Array:
 
 def _features(where: Where, table: pa.Table, frame: bool | None) -> Any:
     """A matrix (n, features) where all are numbers; a pandas frame otherwise, or where it is asked for."""
-    numeric = [pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_boolean(t) for t in table.schema.types]
+    numeric = [
+        pa.types.is_integer(t) or pa.types.is_floating(t) or pa.types.is_boolean(t)
+        for t in table.schema.types
+    ]
     texts = [name for name, plain in zip(table.column_names, numeric, strict=True) if not plain]
     if frame is False and texts:
-        where.at("frame").refuse(f"column {texts[0]!r} does not hold numbers; drop it, or set frame = true")
+        where.at("frame").refuse(
+            f"column {texts[0]!r} does not hold numbers; drop it, or set frame = true"
+        )
     if not texts and not frame:
         return np.column_stack([c.to_numpy().astype(np.float64) for c in table.columns])
     try:

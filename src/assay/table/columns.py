@@ -54,9 +54,15 @@ def tidy(values: Any, where: str) -> Any:
         return _numpy(values, where)
     if isinstance(values, Mapping):
         return _named(values.items(), where, Unnamed if isinstance(values, Unnamed) else dict)
-    if isinstance(values, pa.Table | pa.RecordBatch) or (hasattr(values, "columns") and np.ndim(values) == 2):
+    if isinstance(values, pa.Table | pa.RecordBatch) or (
+        hasattr(values, "columns") and np.ndim(values) == 2
+    ):
         return _frame(values, where)
-    if hasattr(values, "__array__") and not hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc"):
+    if (
+        hasattr(values, "__array__")
+        and not hasattr(values, "__arrow_c_stream__")
+        and not hasattr(values, "iloc")
+    ):
         return _tensor(values, where)
     return _sequence(values, where)
 
@@ -91,7 +97,9 @@ def one(values: Any, where: str) -> Column:
     if isinstance(values, Mapping):
         if len(values) == 1:
             return one(next(iter(values.values())), where)
-        raise SchemaError(f"{where} has {len(values)} columns ({', '.join(list(values)[:5])}); expected one")
+        raise SchemaError(
+            f"{where} has {len(values)} columns ({', '.join(list(values)[:5])}); expected one"
+        )
     if isinstance(values, np.ndarray) and values.ndim != 1:
         raise SchemaError(f"{where} has shape {values.shape}; expected one column (n,)")
     if isinstance(values, pa.Array) and pa.types.is_nested(values.type):
@@ -108,7 +116,11 @@ def width(values: Any) -> int | None:
     if pa.types.is_fixed_size_list(values.type):
         return int(values.type.list_size)
     if pa.types.is_nested(values.type):
-        return len(values[0]) if len(values) and values[0].is_valid and not pa.types.is_struct(values.type) else 0
+        return (
+            len(values[0])
+            if len(values) and values[0].is_valid and not pa.types.is_struct(values.type)
+            else 0
+        )
     return None
 
 
@@ -120,7 +132,12 @@ def plain(column: pa.Array) -> Array:
     if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         column = column.cast(pa.float64())
     if len(column) == 0:
-        return np.zeros(0, {"halffloat": "f2", "float": "f4", "double": "f8"}.get(str(column.type), str(column.type)))
+        return np.zeros(
+            0,
+            {"halffloat": "f2", "float": "f4", "double": "f8"}.get(
+                str(column.type), str(column.type)
+            ),
+        )
     return np.from_dlpack(column)
 
 
@@ -130,7 +147,9 @@ def from_numpy(values: Array) -> pa.Array:
         buffer = pa.py_buffer(np.packbits(values, bitorder="little"))
         return pa.Array.from_buffers(pa.bool_(), len(values), [None, buffer])
     values = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+    return pa.Array.from_buffers(
+        pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)]
+    )
 
 
 def first_null(column: pa.Array) -> int:
@@ -145,7 +164,11 @@ def _numpy(values: Array, where: str) -> Any:
         raise SchemaError(f"{where} has shape {values.shape}; expected (n,) or (n, k)")
     if isinstance(values, np.ma.MaskedArray):
         if values.mask.any():
-            return _sequence(values, where) if values.ndim == 1 else np.ma.filled(values.astype(np.float64), np.nan)
+            return (
+                _sequence(values, where)
+                if values.ndim == 1
+                else np.ma.filled(values.astype(np.float64), np.nan)
+            )
         values = values.data
     if values.dtype.kind in "biuf" and values.dtype.itemsize <= 8:
         return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
@@ -158,7 +181,11 @@ def _numeric(values: Any, where: str) -> Array:
     """Rows of several values as a 2-D array of numbers."""
     try:
         table = np.asarray(values)
-        return table if table.dtype.kind in "biuf" and table.dtype.itemsize <= 8 else table.astype(np.float64)
+        return (
+            table
+            if table.dtype.kind in "biuf" and table.dtype.itemsize <= 8
+            else table.astype(np.float64)
+        )
     except (TypeError, ValueError, OverflowError) as error:
         raise SchemaError(
             f"{where} is not a table of numbers with rows of one length ({_line(error)}). For multi-label data "
@@ -167,7 +194,9 @@ def _numeric(values: Any, where: str) -> Array:
 
 
 def _frame(values: Any, where: str) -> dict[str, Any]:
-    names = list(values.column_names if isinstance(values, pa.Table | pa.RecordBatch) else values.columns)
+    names = list(
+        values.column_names if isinstance(values, pa.Table | pa.RecordBatch) else values.columns
+    )
     texts = [str(name) for name in names]
     if len(set(texts)) < len(texts):
         twice = next(t for t in texts if texts.count(t) > 1)
@@ -177,12 +206,16 @@ def _frame(values: Any, where: str) -> dict[str, Any]:
     return _named(((name, values[name]) for name in names), where, kind)
 
 
-def _named(items: Iterable[tuple[Any, Any]], where: str, kind: type[dict[str, Any]]) -> dict[str, Any]:
+def _named(
+    items: Iterable[tuple[Any, Any]], where: str, kind: type[dict[str, Any]]
+) -> dict[str, Any]:
     named = kind()
     for name, column in items:
         if str(name) in named:
             raise SchemaError(f"{where} has two columns named {str(name)!r}; name each class once")
-        named[str(name)] = one(tidy(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}")
+        named[str(name)] = one(
+            tidy(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}"
+        )
     if not named:
         raise SchemaError(f"{where} has no columns")
     return named
@@ -192,22 +225,30 @@ def _tensor(values: Any, where: str) -> Any:
     try:
         return _numpy(np.asarray(values), where)
     except (TypeError, RuntimeError) as error:
-        raise SchemaError(f"{where} cannot be read as an array ({_line(error)}); convert it to NumPy first") from error
+        raise SchemaError(
+            f"{where} cannot be read as an array ({_line(error)}); convert it to NumPy first"
+        ) from error
 
 
 def _sequence(values: Any, where: str) -> Any:
     """A list, an array of objects, or a Series, by way of Arrow."""
     if isinstance(values, str | bytes | set | frozenset) or not isinstance(values, Iterable):
-        raise SchemaError(f"{where} is a {type(values).__name__}, not a column; give one value a row")
+        raise SchemaError(
+            f"{where} is a {type(values).__name__}, not a column; give one value a row"
+        )
     if not hasattr(values, "__len__"):
         values = list(values)
     if isinstance(values, Sequence) and len(values) and _is_row(values[0]):
         return _numpy(_numeric(values, where), where)
     try:
         stream = hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc")
-        return _standard(_whole(pa.chunked_array(values) if stream else pa.array(values, from_pandas=True)))
+        return _standard(
+            _whole(pa.chunked_array(values) if stream else pa.array(values, from_pandas=True))
+        )
     except OverflowError as error:
-        raise SchemaError(f"{where} holds a whole number beyond 64 bits; give such labels as text") from error
+        raise SchemaError(
+            f"{where} holds a whole number beyond 64 bits; give such labels as text"
+        ) from error
     except (pa.ArrowException, TypeError, ValueError) as error:
         kinds = sorted({type(v).__name__ for v, _ in zip(values, range(1000), strict=False)})
         raise SchemaError(
@@ -216,7 +257,11 @@ def _sequence(values: Any, where: str) -> Any:
 
 
 def _is_row(value: Any) -> bool:
-    return np.ndim(value) > 0 if not isinstance(value, str | bytes | Sequence) else not isinstance(value, str | bytes)
+    return (
+        np.ndim(value) > 0
+        if not isinstance(value, str | bytes | Sequence)
+        else not isinstance(value, str | bytes)
+    )
 
 
 def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -16,7 +16,9 @@ __all__ = ["assign_folds", "column_codes", "held_out"]
 MOST_FOLDS = 20
 
 
-def assign_folds(predictions: Predictions, folds: int = 5, seed: int = 0) -> tuple[Array, tuple[str, ...]]:
+def assign_folds(
+    predictions: Predictions, folds: int = 5, seed: int = 0
+) -> tuple[Array, tuple[str, ...]]:
     """The fold of each row (n,), -1 for training rows, and how that came: a note on the folds, then on rows left out.
 
     >>> assign_folds(Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]}), folds=2)[0].tolist() in (
@@ -29,9 +31,13 @@ def assign_folds(predictions: Predictions, folds: int = 5, seed: int = 0) -> tup
         )
     keep, left_out = held_out(predictions)
     if not keep.any() or (predictions.weight is not None and not predictions.weight[keep].any()):
-        raise UnsupportedError("no row of positive weight is left to fuse on; give rows that no model was trained on")
+        raise UnsupportedError(
+            "no row of positive weight is left to fuse on; give rows that no model was trained on"
+        )
     fold = np.full(predictions.n, -1, np.int64)
-    fold[keep], told = _declared_or_dealt(predictions if keep.all() else predictions.take(keep), folds, seed)
+    fold[keep], told = _declared_or_dealt(
+        predictions if keep.all() else predictions.take(keep), folds, seed
+    )
     return fold, (told, *left_out)
 
 
@@ -42,9 +48,13 @@ def held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
     codes, values = predictions.group("split")
     train = codes == values.index("train") if "train" in values else np.zeros(predictions.n, bool)
     if train.all() and len(train):
-        return train, ("Every row has split 'train': the score is optimistic; fuse on held-out rows.",)
+        return train, (
+            "Every row has split 'train': the score is optimistic; fuse on held-out rows.",
+        )
     if train.any():
-        return ~train, (f"{int(train.sum())} rows of split 'train' were left out of the fit and of the score.",)
+        return ~train, (
+            f"{int(train.sum())} rows of split 'train' were left out of the fit and of the score.",
+        )
     return ~train, ()
 
 
@@ -57,15 +67,23 @@ def _declared_or_dealt(predictions: Predictions, folds: int, seed: int) -> tuple
         number = min(int(declared.max()) + 1, MOST_FOLDS)
         if number >= 2 and (cluster is None or not _splits(declared, cluster)):
             return declared % number, f"Cross-fitted over {number} folds of the fold column."
-        why = " (the fold column splits clusters)" if number >= 2 else " (the fold column holds one fold)"
+        why = (
+            " (the fold column splits clusters)"
+            if number >= 2
+            else " (the fold column holds one fold)"
+        )
     unit = _row_ranks(predictions) if cluster is None else cluster
     units = int(unit.max(initial=-1)) + 1
     number = min(folds, units)
     if number < 2:
-        return np.zeros(predictions.n, np.int64), f"Too few {'rows' if cluster is None else 'clusters'} to cross-fit."
+        return np.zeros(
+            predictions.n, np.int64
+        ), f"Too few {'rows' if cluster is None else 'clusters'} to cross-fit."
     fewer = f", fewer than the {folds} asked for" if number < folds else ""
     of = "" if cluster is None else " of whole clusters"
-    return _deal(unit, predictions, number, seed), f"Cross-fitted over {number} random folds{of}{why}{fewer}."
+    return _deal(
+        unit, predictions, number, seed
+    ), f"Cross-fitted over {number} random folds{of}{why}{fewer}."
 
 
 def _splits(fold: Array, cluster: Array) -> bool:
@@ -81,7 +99,9 @@ def _row_ranks(predictions: Predictions) -> Array:
     import pyarrow.compute as pc
 
     rank = np.empty(predictions.n, np.int64)
-    rank[np.from_dlpack(pc.sort_indices(predictions.columns["id"])).astype(np.int64)] = np.arange(predictions.n)
+    rank[np.from_dlpack(pc.sort_indices(predictions.columns["id"])).astype(np.int64)] = np.arange(
+        predictions.n
+    )
     return rank
 
 

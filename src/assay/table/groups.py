@@ -25,7 +25,10 @@ from assay.table.schema import SPECIAL
 
 __all__ = ["MOST_VALUES", "Slices", "compact", "grouping_of", "levels"]
 
-MOST_VALUES = {"integer": 50, "real": 12}  # a column of more is cut; whole numbers may be codes of sites or hours
+MOST_VALUES = {
+    "integer": 50,
+    "real": 12,
+}  # a column of more is cut; whole numbers may be codes of sites or hours
 QUARTILES = (0.25, 0.5, 0.75)
 
 
@@ -116,7 +119,9 @@ def _edges(found: Landmarks | None) -> Array:
     least = found.least
     edges: Array = np.unique(found.at)
     edges = edges[edges > least]
-    if not len(edges):  # three quarters of the rows have the least value: they are one bin, the others another
+    if not len(
+        edges
+    ):  # three quarters of the rows have the least value: they are one bin, the others another
         return np.array([found.next_to_least])
     spread = float(edges[-1] - edges[0]) or abs(float(edges[0]))
     if not spread:

@@ -66,11 +66,15 @@ def _encode_integers(values: Array, low: int, high: int) -> tuple[Array, list[La
     """A small range of integers is its own dictionary: one counting pass, no hashing."""
     if values.dtype.kind == "b":
         seen = [v for v, here in ((False, not values.all()), (True, values.any())) if here]
-        return (values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)), list(seen)
+        return (
+            values.astype(np.uint8) if len(seen) == 2 else np.zeros(len(values), np.uint8)
+        ), list(seen)
     size = high - low + 1
     beyond = high >= 1 << 63  # what is looked up is signed
     least = 0 if beyond else low
-    codes = look_up(values - values.min() if beyond else values, least, _smallest(np.arange(size + 1), size + 1))
+    codes = look_up(
+        values - values.min() if beyond else values, least, _smallest(np.arange(size + 1), size + 1)
+    )
     seen_at = _used(codes, size)
     if len(seen_at) < size:
         table = np.zeros(size, np.int64)
@@ -95,7 +99,11 @@ def _encode_arrow(column: pa.Array, where: str, at: At) -> tuple[Array, list[Lab
     if None in distinct:
         value, rows = found[distinct.index(None)], codes == distinct.index(None)
         where_at = at(int(np.argmax(rows)))
-        raise _missing(where, where_at, int(rows.sum())) if value is None else _no_label(value, where, where_at)
+        raise (
+            _missing(where, where_at, int(rows.sum()))
+            if value is None
+            else _no_label(value, where, where_at)
+        )
     return codes, [label for label in distinct if label is not None]
 
 
@@ -139,7 +147,9 @@ def pairs_of(truth: Column, said: Column, classes: Sequence[Label]) -> Array | N
     first, second = _ciphered(truth, classes), _ciphered(said, classes)
     if first is None or second is None or first.low != second.low:
         return None
-    found = pair_values(first.values, second.values, first.low, (first.table, second.table), len(classes))
+    found = pair_values(
+        first.values, second.values, first.low, (first.table, second.table), len(classes)
+    )
     return found if len(found) else None
 
 
@@ -195,7 +205,9 @@ def _codes_for(size: int, classes: int) -> Array:
     No class and no place in the table has that number, so that a table of places in order holds no unknown label.
     """
     none = max(size, classes)
-    return np.full(size + 1, none, np.uint8 if none < 1 << 8 else np.uint16 if none < 1 << 16 else np.uint32)
+    return np.full(
+        size + 1, none, np.uint8 if none < 1 << 8 else np.uint16 if none < 1 << 16 else np.uint32
+    )
 
 
 def _looked_up(room: Array, column: Array, low: int, table: Array) -> bool:
@@ -205,16 +217,22 @@ def _looked_up(room: Array, column: Array, low: int, table: Array) -> bool:
     return len(found) == len(column)
 
 
-def recode(codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row) -> Array:
+def recode(
+    codes: Array, distinct: Sequence[Label], classes: Sequence[Label], where: str, at: At = at_row
+) -> Array:
     """Codes over `distinct` as codes over `classes`; a label outside the classes is an error naming its first row."""
     position = {label: i for i, label in enumerate(classes)}
     alike = set(classes) <= {0, 1}  # False and True are 0 and 1 where these are the classes
-    table = np.array([position.get(v, -1) if alike or _kin(v, classes) else -1 for v in distinct], dtype=np.int64)
+    table = np.array(
+        [position.get(v, -1) if alike or _kin(v, classes) else -1 for v in distinct], dtype=np.int64
+    )
     outside = np.flatnonzero(table < 0)
     if len(outside):
         row = min(int(np.argmax(codes == i)) for i in outside)
         label = distinct[int(codes[row])]
-        raise UnseenLabelError(f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}")
+        raise UnseenLabelError(
+            f"{where} has label {label!r} at {at(row)}, {_advise(label, classes)}"
+        )
     if codes.dtype == _smallest_type(len(classes)) and np.array_equal(table, np.arange(len(table))):
         return codes
     room = _room_for(len(codes), len(classes))
@@ -236,9 +254,13 @@ def declared(classes: Any) -> tuple[Label, ...]:
             raise SchemaError(f"class {value!r} is no label; expected str, int or bool")
         found.append(label)
     if not found:
-        raise SchemaError("classes is empty; name at least one class, or leave it out to take them from the data")
+        raise SchemaError(
+            "classes is empty; name at least one class, or leave it out to take them from the data"
+        )
     if len({type(label) for label in found}) > 1:
-        raise SchemaError(f"classes mix types: {found[:10]}; '1', 1 and True are different labels, use one type")
+        raise SchemaError(
+            f"classes mix types: {found[:10]}; '1', 1 and True are different labels, use one type"
+        )
     if len(set(map(str, found))) < len(found):
         raise SchemaError(f"classes must be distinct; got {found[:10]}")
     return tuple(found)
@@ -251,7 +273,9 @@ def spellings(label: Label) -> tuple[str, ...]:
     (('True', 'true', 'TRUE', '1'), ('3',))
     """
     text = str(label)
-    return (text, text.lower(), text.upper(), str(int(label))) if isinstance(label, bool) else (text,)
+    return (
+        (text, text.lower(), text.upper(), str(int(label))) if isinstance(label, bool) else (text,)
+    )
 
 
 def _kin(label: Label, classes: Sequence[Label]) -> bool:
@@ -270,11 +294,17 @@ def _advise(label: Label, classes: Sequence[Label]) -> str:
 def _label(value: Any) -> Label | None:
     if isinstance(value, str | bool | int):
         return value
-    return int(value) if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT else None
+    return (
+        int(value)
+        if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT
+        else None
+    )
 
 
 def _missing(where: str, row: str, count: int) -> SchemaError:
-    return SchemaError(f"{where} has no label at {row} ({count} such rows); fill it or drop the row.")
+    return SchemaError(
+        f"{where} has no label at {row} ({count} such rows); fill it or drop the row."
+    )
 
 
 def _no_label(value: Any, where: str, row: str) -> SchemaError:

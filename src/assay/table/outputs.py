@@ -18,7 +18,17 @@ from assay.table.columns import At, Unnamed, at_row, numbers, plain, tidy, width
 from assay.table.labels import coded, spellings
 from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
 
-__all__ = ["Given", "aligned", "by_model", "finite", "fractional", "gathered", "indicators", "typed", "unscored"]
+__all__ = [
+    "Given",
+    "aligned",
+    "by_model",
+    "finite",
+    "fractional",
+    "gathered",
+    "indicators",
+    "typed",
+    "unscored",
+]
 
 # A model's columns before they are typed: kind (None where none is declared) -> a tidy column, or one a class.
 Given: TypeAlias = dict[Kind | None, Any]
@@ -39,7 +49,9 @@ def by_model(models: Mapping[str, Any]) -> dict[str, Given]:
     return found
 
 
-def gathered(found: dict[str, Given], model: str, kind: Kind | None, label: str | None, values: Any) -> None:
+def gathered(
+    found: dict[str, Given], model: str, kind: Kind | None, label: str | None, values: Any
+) -> None:
     """Put one column where it belongs in `found`; a kind given twice is refused."""
     kinds = found.setdefault(model, {})
     where = f"{kind or 'predictions'} of model {model!r}"
@@ -47,7 +59,12 @@ def gathered(found: dict[str, Given], model: str, kind: Kind | None, label: str 
         if kind in kinds:
             raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
         column = tidy(values, where)
-        if kind is None and isinstance(column, Mapping) and len(column) == 1 and not fractional(*column.values()):
+        if (
+            kind is None
+            and isinstance(column, Mapping)
+            and len(column) == 1
+            and not fractional(*column.values())
+        ):
             column = next(iter(column.values()))  # a frame of one column of labels
         kinds[kind] = column
         return
@@ -64,9 +81,13 @@ def typed(model: str, kinds: Given, schema: Schema, n: int, at: At = at_row) -> 
         kind = named or _bare_kind(model, values, schema)
         where = f"{kind} of model {model!r}"
         if kind not in KINDS:
-            raise SchemaError(f"model {model!r} gives {kind!r}, which is no kind; the kinds are {', '.join(KINDS)}")
+            raise SchemaError(
+                f"model {model!r} gives {kind!r}, which is no kind; the kinds are {', '.join(KINDS)}"
+            )
         if kind in found:
-            raise SchemaError(f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two")
+            raise SchemaError(
+                f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two"
+            )
         array = _OF_KIND[kind](tidy(values, where), schema, where, at)
         if len(array) != n:
             raise SchemaError(
@@ -82,7 +103,11 @@ def _bare_kind(model: str, values: Any, schema: Schema) -> Kind:
         return "value"
     many = width(values) is not None
     if schema.task == "multilabel":
-        columns = values.values() if isinstance(values, Mapping) else [_matrix(values, f"model {model!r}").ravel()]
+        columns = (
+            values.values()
+            if isinstance(values, Mapping)
+            else [_matrix(values, f"model {model!r}").ravel()]
+        )
         return "proba" if any(fractional(c) for c in columns) else "label"
     if many:
         return "proba"
@@ -133,24 +158,40 @@ def aligned(values: Any, schema: Schema, where: str, at: At) -> Array:
         table = table[:, None]
     if table.ndim != 2 or table.shape[1] != schema.k:
         shown = ", ".join(repr(c) for c in schema.classes[:10]) + (", ..." if schema.k > 10 else "")
-        raise SchemaError(f"{where} has shape {table.shape}; expected (n, {schema.k}), one column for each of {shown}")
+        raise SchemaError(
+            f"{where} has shape {table.shape}; expected (n, {schema.k}), one column for each of {shown}"
+        )
     return table
 
 
 def _by_name(values: Mapping[str, Any], schema: Schema, where: str, at: At) -> Array:
-    named = [next((text for text in spellings(label) if text in values), None) for label in schema.classes]
+    named = [
+        next((text for text in spellings(label) if text in values), None)
+        for label in schema.classes
+    ]
     extra = [text for text in values if text not in named]
     if (None in named or extra) and isinstance(values, Unnamed) and len(values) == schema.k:
-        named, extra = list(values), []  # a frame without column names is in the declared order, as an array is
+        named, extra = (
+            list(values),
+            [],
+        )  # a frame without column names is in the declared order, as an array is
     if None in named or extra:
         missing = schema.classes[named.index(None)] if None in named else None
-        wrong = f"no column for class {missing!r}" if None in named else f"a column for unknown class {extra[0]!r}"
+        wrong = (
+            f"no column for class {missing!r}"
+            if None in named
+            else f"a column for unknown class {extra[0]!r}"
+        )
         classes = ", ".join(str(label) for label in schema.classes[:20])
-        raise SchemaError(f"{where} has {wrong}; the classes are {classes}. Name one column for each class.")
+        raise SchemaError(
+            f"{where} has {wrong}; the classes are {classes}. Name one column for each class."
+        )
     columns = [numbers(values[text or ""], f"{where}, class {text!r}", at) for text in named]
     if len({len(c) for c in columns}) > 1:
         sizes = ", ".join(f"{text!r}: {len(c)}" for text, c in zip(named, columns, strict=True))
-        raise SchemaError(f"{where} has class columns of different lengths ({sizes}); give one value a row")
+        raise SchemaError(
+            f"{where} has class columns of different lengths ({sizes}); give one value a row"
+        )
     return np.stack(columns, axis=1)
 
 
@@ -169,7 +210,9 @@ def _matrix(values: Any, where: str) -> Array:
     elif pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
         sizes = np.unique(np.diff(plain(values.offsets)))
         if len(sizes) > 1:
-            raise SchemaError(f"{where} must be a list of one length in every row; found lengths {sizes[:5].tolist()}")
+            raise SchemaError(
+                f"{where} must be a list of one length in every row; found lengths {sizes[:5].tolist()}"
+            )
         size = int(sizes[0]) if len(sizes) else 0
     else:
         raise SchemaError(f"{where} holds a {values.type} in each row; expected a list of numbers")
@@ -195,7 +238,9 @@ def _labels(values: Any, schema: Schema, where: str, at: At) -> Array:
 
 def _probabilities(values: Any, schema: Schema, where: str, at: At) -> Array:
     if schema.task == "regression":
-        raise SchemaError(f"{where}: a regression has no class probabilities; name the column <model>.value")
+        raise SchemaError(
+            f"{where}: a regression has no class probabilities; name the column <model>.value"
+        )
     column, code = _single(values, schema, where)
     if code is not None:
         p = _in_unit(numbers(column, where, at), where, at)
@@ -219,7 +264,9 @@ def _single(values: Any, schema: Schema, where: str) -> tuple[Any, int | None]:
     if isinstance(values, Mapping):
         if schema.task == "binary" and len(values) == 1 and not isinstance(values, Unnamed):
             text, column = next(iter(values.items()))
-            return column, next((c for c, label in enumerate(schema.classes) if text in spellings(label)), None)
+            return column, next(
+                (c for c, label in enumerate(schema.classes) if text in spellings(label)), None
+            )
         if len(values) > 1 or schema.k == 1 or not isinstance(values, Unnamed):
             return values, None
         values = next(iter(values.values()))
@@ -234,7 +281,9 @@ def _single(values: Any, schema: Schema, where: str) -> tuple[Any, int | None]:
 
 def _logits(values: Any, schema: Schema, where: str, at: At) -> Array:
     if schema.task == "regression":
-        raise SchemaError(f"{where}: a regression has no class logits; name the column <model>.value")
+        raise SchemaError(
+            f"{where}: a regression has no class logits; name the column <model>.value"
+        )
     column, code = _single(values, schema, where)
     if code is None:
         return finite(_wide(aligned(values, schema, where, at)), where, at)
@@ -254,14 +303,18 @@ def _scores(values: Any, schema: Schema, where: str, at: At) -> Array:
 
 def _values(values: Any, schema: Schema, where: str, at: At) -> Array:
     if schema.task != "regression":
-        raise SchemaError(f"{where}: a predicted number needs task='regression'; this task is {schema.task}")
+        raise SchemaError(
+            f"{where}: a predicted number needs task='regression'; this task is {schema.task}"
+        )
     return finite(numbers(values, where, at), where, at)
 
 
 def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
     """Low and high end (n, 2)."""
     if schema.task != "regression":
-        raise SchemaError(f"{where}: a predicted interval needs task='regression'; this task is {schema.task}")
+        raise SchemaError(
+            f"{where}: a predicted interval needs task='regression'; this task is {schema.task}"
+        )
     if isinstance(values, Mapping) and not isinstance(values, Unnamed):
         if set(values) != set(ENDS):
             shown = ", ".join(map(str, values))
@@ -271,7 +324,9 @@ def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
         values = np.stack([numbers(values[end], f"{where}, {end} end", at) for end in ENDS], axis=1)
     table = finite(np.asarray(_matrix(_joined(values), where), np.float64), where, at)
     if table.ndim != 2 or table.shape[1] != 2:
-        raise SchemaError(f"{where} has shape {table.shape}; expected (n, 2), the low and the high end of each row")
+        raise SchemaError(
+            f"{where} has shape {table.shape}; expected (n, 2), the low and the high end of each row"
+        )
     turned = table[:, 0] > table[:, 1]
     if turned.any():
         row = int(np.argmax(turned))
@@ -284,7 +339,11 @@ def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
 
 def _joined(values: Any) -> Any:
     """The columns of a frame without names, side by side."""
-    return np.stack([numbers(c, "column") for c in values.values()], axis=1) if isinstance(values, Mapping) else values
+    return (
+        np.stack([numbers(c, "column") for c in values.values()], axis=1)
+        if isinstance(values, Mapping)
+        else values
+    )
 
 
 _OF_KIND = {

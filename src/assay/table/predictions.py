@@ -16,7 +16,16 @@ import pyarrow as pa
 
 from assay.core.lazy import once
 from assay.errors import SchemaError, UnsupportedError
-from assay.kernels import FEW_CLASSES, Array, count_labels, count_pairs, count_sets, in_use, label_ranks, row_facts
+from assay.kernels import (
+    FEW_CLASSES,
+    Array,
+    count_labels,
+    count_pairs,
+    count_sets,
+    in_use,
+    label_ranks,
+    row_facts,
+)
 from assay.kernels.totals import ErrorTotals, ProbaTotals, of_errors, of_proba
 from assay.table.columns import arrow, from_numpy
 from assay.table.labels import Label
@@ -44,7 +53,9 @@ class Predictions:
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     offset: int = 0
-    streamed: int = 0  # rows of the stream that this is a batch of; 0 where the whole table is in memory
+    streamed: int = (
+        0  # rows of the stream that this is a batch of; 0 where the whole table is in memory
+    )
 
     @staticmethod
     def from_arrays(
@@ -75,11 +86,21 @@ class Predictions:
         """
         taken = [name for name in groups or {} if name in SPECIAL]
         if taken:
-            raise SchemaError(f"a group column cannot be named {taken[0]!r}; give it as {taken[0]}=... or rename it")
+            raise SchemaError(
+                f"a group column cannot be named {taken[0]!r}; give it as {taken[0]}=... or rename it"
+            )
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
         columns = {str(name): values for name, values in special.items() if values is not None}
         return counting(
-            assemble(y, by_model(models), columns, classes=classes, task=task, positive=positive, weight=weight)
+            assemble(
+                y,
+                by_model(models),
+                columns,
+                classes=classes,
+                task=task,
+                positive=positive,
+                weight=weight,
+            )
         )
 
     def __eq__(self, other: object) -> bool:
@@ -117,7 +138,9 @@ class Predictions:
     def rows(self, model: str) -> "Rows":
         """What one model said, as states read it."""
         if model not in self.schema.models:
-            raise SchemaError(f"no model is named {model!r}; the table has {', '.join(self.models)}")
+            raise SchemaError(
+                f"no model is named {model!r}; the table has {', '.join(self.models)}"
+            )
         return Rows(self, model)
 
     def batches(self, size: int = 1 << 20) -> Iterator["Predictions"]:
@@ -127,7 +150,9 @@ class Predictions:
 
     def slice(self, start: int, stop: int) -> "Predictions":
         """Rows start..stop as a table (a view)."""
-        return self._pick(slice(start, stop), lambda c: c.slice(start, stop - start), self.offset + start)
+        return self._pick(
+            slice(start, stop), lambda c: c.slice(start, stop - start), self.offset + start
+        )
 
     def every(self, step: int) -> "Predictions":
         """One row in `step`, evenly spread, as a table of their own (numbers are views)."""
@@ -138,7 +163,9 @@ class Predictions:
         """The rows of a mask (n,) or of positions, as a table of their own."""
         rows = np.asarray(rows)
         if rows.dtype == bool and len(rows) != self.n:
-            raise SchemaError(f"the mask has {len(rows)} rows, the table has {self.n}; give one value a row")
+            raise SchemaError(
+                f"the mask has {len(rows)} rows, the table has {self.n}; give one value a row"
+            )
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64, copy=False)
         return self._pick(rows, lambda c: c.take(from_numpy(rows)), 0)
 
@@ -151,10 +178,14 @@ class Predictions:
         return self.take(keep)
 
     def _pick(self, rows: Any, pick: Any, offset: int) -> "Predictions":
-        outputs = {m: {kind: a[rows] for kind, a in kinds.items()} for m, kinds in self.outputs.items()}
+        outputs = {
+            m: {kind: a[rows] for kind, a in kinds.items()} for m, kinds in self.outputs.items()
+        }
         columns = {name: pick(column) for name, column in self.columns.items()}
         weight = None if self.weight is None else self.weight[rows]
-        return self._but(truth=self.truth[rows], outputs=outputs, weight=weight, columns=columns, offset=offset)
+        return self._but(
+            truth=self.truth[rows], outputs=outputs, weight=weight, columns=columns, offset=offset
+        )
 
     def _but(self, **parts: Any) -> "Predictions":
         """The table with some parts in place of its own."""
@@ -173,7 +204,9 @@ class Predictions:
         """Codes (n,) and values of a group column, values in sorted order."""
         if name not in self.columns:
             known = ", ".join(self.columns) or "none"
-            raise SchemaError(f"no column is named {name!r} to group by; the table's further columns are: {known}")
+            raise SchemaError(
+                f"no column is named {name!r} to group by; the table's further columns are: {known}"
+            )
         column = _decoded(self.columns[name]).dictionary_encode(null_encoding="encode")
         values = ["(missing)" if v is None or v != v else v for v in column.dictionary.to_pylist()]
         levels = sorted(dict.fromkeys(values), key=lambda v: (v == "(missing)", v))
@@ -188,7 +221,9 @@ class Predictions:
         Kinds are label, proba (n, k), logit, score, value or interval (n, 2); class columns in the order of `classes`.
         """
         if name in self.schema.models:
-            raise SchemaError(f"a model is already named {name!r}; choose another name for the one to append")
+            raise SchemaError(
+                f"a model is already named {name!r}; choose another name for the one to append"
+            )
         if not kinds:
             raise SchemaError(
                 f"nothing is given for model {name!r}; expected label, proba, logit, score, value or interval"
@@ -210,9 +245,7 @@ class Predictions:
         positive = f"; positive: {s.positive}" if s.task == "binary" else ""
         classes = f" ({shown}{positive})" if s.classes else ""
         models = ", ".join(f"{m} ({', '.join(kinds)})" for m, kinds in s.models.items())
-        return (
-            f"Predictions: {self.n} rows, {s.task}{classes}, {len(s.models)} model{'s'[: len(s.models) != 1]}: {models}"
-        )
+        return f"Predictions: {self.n} rows, {s.task}{classes}, {len(s.models)} model{'s'[: len(s.models) != 1]}: {models}"
 
 
 def assemble(
@@ -235,7 +268,14 @@ def assemble(
     if "id" in kept:
         kept["id"] = _decoded(kept["id"])
     schema, truth, outputs, weight = admit(
-        y, given, classes=classes, task=task, positive=positive, weight=weight, columns=kept, like=like
+        y,
+        given,
+        classes=classes,
+        task=task,
+        positive=positive,
+        weight=weight,
+        columns=kept,
+        like=like,
     )
     return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
 
@@ -250,15 +290,23 @@ def counting(table: Predictions) -> Predictions:
 def _same(a: Predictions, b: Predictions) -> bool:
     if a.schema != b.schema or list(map(type, a.classes)) != list(map(type, b.classes)):
         return False
-    if a.models != b.models or a.columns.keys() != b.columns.keys() or (a.weight is None) != (b.weight is None):
+    if (
+        a.models != b.models
+        or a.columns.keys() != b.columns.keys()
+        or (a.weight is None) != (b.weight is None)
+    ):
         return False
     pairs = [(a.truth, b.truth)]
-    pairs += [(x, b.outputs[m][kind]) for m, kinds in a.outputs.items() for kind, x in kinds.items()]
+    pairs += [
+        (x, b.outputs[m][kind]) for m, kinds in a.outputs.items() for kind, x in kinds.items()
+    ]
     if a.weight is not None and b.weight is not None:
         pairs.append((a.weight, b.weight))
     if not all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs):
         return False
-    return all(_decoded(column).equals(_decoded(b.columns[name])) for name, column in a.columns.items())
+    return all(
+        _decoded(column).equals(_decoded(b.columns[name])) for name, column in a.columns.items()
+    )
 
 
 def _decoded(column: pa.Array) -> pa.Array:
@@ -311,7 +359,9 @@ class Rows:
         """How often each class was predicted for each true class (k, k), each row once (binary and multi-class)."""
         few = "label" not in self.schema.models[self.model] and self.schema.k <= FEW_CLASSES
         totals = self.proba_totals if few else None
-        return self.predictions.pairs(self) if totals is None or totals.table is None else totals.table
+        return (
+            self.predictions.pairs(self) if totals is None or totals.table is None else totals.table
+        )
 
     @once
     def label(self) -> Array:
@@ -338,7 +388,9 @@ class Rows:
         proba = self.given.get("proba")
         if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
             return None
-        return of_proba(proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1)
+        return of_proba(
+            proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1
+        )
 
     @once
     def error_totals(self) -> ErrorTotals | None:
@@ -416,7 +468,9 @@ class Rows:
         others = logit.copy()
         others[rows, top] = -np.inf
         most = others.max(axis=1)
-        odds[rows, top] = logit[rows, top] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
+        odds[rows, top] = (
+            logit[rows, top] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
+        )
         return odds
 
     @property
@@ -434,4 +488,6 @@ class Rows:
             if kind in self.given:
                 return self.given[kind]
         gives = ", ".join(self.given)
-        raise UnsupportedError(f"{wanted} of model {self.model!r} is needed, but it gives only: {gives}")
+        raise UnsupportedError(
+            f"{wanted} of model {self.model!r} is needed, but it gives only: {gives}"
+        )

@@ -54,13 +54,18 @@ def _lowest(values: Array) -> Array:
 
 def _at(batches: Callable[[], Iterator[Array]], places: Sequence[int]) -> tuple[float, ...]:
     """The finite values at the places of their order."""
-    begun, left = [0] * len(places), list(places)  # the leading bits found, and the place among those that have them
+    begun, left = (
+        [0] * len(places),
+        list(places),
+    )  # the leading bits found, and the place among those that have them
     for shift in range(64 - BITS, -1, -BITS):
         count = {head: np.zeros(1 << BITS, np.int64) for head in begun}
         for values in batches():
             keys = _rising(values[np.isfinite(values)])
             for head, table in count.items():
-                alike = keys if shift + BITS == 64 else keys[keys >> np.uint64(shift + BITS) == head]
+                alike = (
+                    keys if shift + BITS == 64 else keys[keys >> np.uint64(shift + BITS) == head]
+                )
                 table += np.bincount(_bits(alike, shift), minlength=1 << BITS)
         for i, head in enumerate(begun):
             upto = np.cumsum(count[head])

@@ -10,7 +10,18 @@ from typing import Literal, TypeAlias, get_args
 
 from assay.table.labels import Label
 
-__all__ = ["BY_PART", "DENSE", "ENDS", "KINDS", "SPECIAL", "TASKS", "Kind", "Schema", "Task", "parse_column"]
+__all__ = [
+    "BY_PART",
+    "DENSE",
+    "ENDS",
+    "KINDS",
+    "SPECIAL",
+    "TASKS",
+    "Kind",
+    "Schema",
+    "Task",
+    "parse_column",
+]
 
 Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
 Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval"]

@@ -56,7 +56,9 @@ def admit(
     n = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
     for name, column in (columns or {}).items():
         if len(column) != n:
-            raise SchemaError(f"column {name!r} has {len(column)} rows, the truth has {n}; give one value a row")
+            raise SchemaError(
+                f"column {name!r} has {len(column)} rows, the truth has {n}; give one value a row"
+            )
     ids = (columns or {}).get("id")
     if ids is not None:
         unique(ids)
@@ -82,7 +84,9 @@ def _settled(
     """The schema, but for the kinds of the models, and the truth."""
     settled, encoded = task or _task(y, given, at), None
     if settled == "multilabel":
-        schema = Schema(settled, declared(classes) if classes is not None else _label_names(y, given), {})
+        schema = Schema(
+            settled, declared(classes) if classes is not None else _label_names(y, given), {}
+        )
     elif settled == "regression":
         schema = Schema(settled, (), {})
     elif classes is not None:
@@ -90,9 +94,13 @@ def _settled(
     else:
         encoded = encode(_target(y, settled), "truth", at)
         schema = _classification(task, _classes(encoded[1], given, at), positive, given)
-    truth = _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
+    truth = (
+        _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
+    )
     if positive is not None and schema.task != "binary":
-        raise SchemaError(f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out.")
+        raise SchemaError(
+            f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out."
+        )
     return schema, truth
 
 
@@ -162,15 +170,25 @@ def _task(y: Any, given: Mapping[str, Given], at: At) -> Task:
     column = one(y, "truth")
     if fractional(column):
         return "regression"
-    bare = [of_model[None] for of_model in given.values() if None in of_model and width(of_model[None]) is None]
-    if kinds == {None} and any(fractional(c) for c in bare) and len(encode(column, "truth", at)[1]) > 2:
+    bare = [
+        of_model[None]
+        for of_model in given.values()
+        if None in of_model and width(of_model[None]) is None
+    ]
+    if (
+        kinds == {None}
+        and any(fractional(c) for c in bare)
+        and len(encode(column, "truth", at)[1]) > 2
+    ):
         return "regression"
     return "multiclass"
 
 
 def _one_reading(y: Any, given: Mapping[str, Given]) -> None:
     """Refuse a truth of many columns that may as well be one-hot classes; the task must then be declared."""
-    table = np.stack([numbers(c, "truth") for c in y.values()], axis=1) if isinstance(y, Mapping) else y
+    table = (
+        np.stack([numbers(c, "truth") for c in y.values()], axis=1) if isinstance(y, Mapping) else y
+    )
     outputs = [values for kinds in given.values() for values in kinds.values()]
     if _is_list(y) or not _is_one_hot(table):
         return
@@ -185,7 +203,10 @@ def _one_reading(y: Any, given: Mapping[str, Given]) -> None:
 
 def _is_one_hot(table: Array) -> bool:
     return bool(
-        len(table) and table.shape[1] > 1 and (table.sum(axis=1) == 1).all() and ((table == 0) | (table == 1)).all()
+        len(table)
+        and table.shape[1] > 1
+        and (table.sum(axis=1) == 1).all()
+        and ((table == 0) | (table == 1)).all()
     )
 
 
@@ -193,7 +214,9 @@ def _sums_to_one(values: Any) -> bool:
     if isinstance(values, Mapping):
         columns = [numbers(c, "predictions") for c in values.values()]
         return len({len(c) for c in columns}) == 1 and _sums_to_one(np.stack(columns, axis=1))
-    return isinstance(values, np.ndarray) and bool((np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all())
+    return isinstance(values, np.ndarray) and bool(
+        (np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all()
+    )
 
 
 def _is_list(values: Any) -> bool:
@@ -206,27 +229,47 @@ def _target(y: Any, task: str) -> Any:
         shape = (len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y), width(y))
         one_hot = "if it is one-hot, give y.argmax(axis=1) with classes=[...]"
         labels = "if each column is a label, use task='multilabel'."
-        remedy = "evaluate one target at a time." if task == "regression" else f"{one_hot}; {labels}"
-        raise SchemaError(f"truth has shape {shape}, but task {task!r} takes one value a row; {remedy}")
+        remedy = (
+            "evaluate one target at a time." if task == "regression" else f"{one_hot}; {labels}"
+        )
+        raise SchemaError(
+            f"truth has shape {shape}, but task {task!r} takes one value a row; {remedy}"
+        )
     return y
 
 
-def _classification(task: str | None, classes: tuple[Label, ...], positive: Any, given: Mapping[str, Given]) -> Schema:
+def _classification(
+    task: str | None, classes: tuple[Label, ...], positive: Any, given: Mapping[str, Given]
+) -> Schema:
     scored = any("score" in kinds for kinds in given.values())
     binary = task == "binary" or scored or (len(classes) == 2 and task != "multiclass")
     if binary and len(classes) != 2:
-        kind = "a rank score is for two classes" if scored and task != "binary" else "task 'binary' needs two classes"
-        raise SchemaError(f"{kind}; found {len(classes)}: {list(classes)[:10]}. Declare classes=[negative, positive].")
+        kind = (
+            "a rank score is for two classes"
+            if scored and task != "binary"
+            else "task 'binary' needs two classes"
+        )
+        raise SchemaError(
+            f"{kind}; found {len(classes)}: {list(classes)[:10]}. Declare classes=[negative, positive]."
+        )
     if binary and positive is not None:
         # A class is named by its text in column names and on the command line; so may the positive one be.
-        named = [label for label in classes if label == positive] or [c for c in classes if str(c) == positive]
+        named = [label for label in classes if label == positive] or [
+            c for c in classes if str(c) == positive
+        ]
         if not named:
             shown = " or ".join(map(repr, classes))
             raise SchemaError(
                 f"positive class {positive!r} is not among the classes; name one of them: positive={shown}"
             )
         positive = named[0]
-    return Schema("binary" if binary else "multiclass", classes, {}, positive if binary else None, positive is not None)
+    return Schema(
+        "binary" if binary else "multiclass",
+        classes,
+        {},
+        positive if binary else None,
+        positive is not None,
+    )
 
 
 def _classes(distinct: Sequence[Label], given: Mapping[str, Given], at: At) -> tuple[Label, ...]:
@@ -238,7 +281,9 @@ def _classes(distinct: Sequence[Label], given: Mapping[str, Given], at: At) -> t
     widths = {}
     for model, kinds in given.items():
         for kind, values in kinds.items():
-            if isinstance(values, Mapping) and not (isinstance(values, Unnamed) and like is not int):
+            if isinstance(values, Mapping) and not (
+                isinstance(values, Unnamed) and like is not int
+            ):
                 named.update(dict.fromkeys(values))
             elif (columns := width(values)) is not None:
                 widths[model] = columns
@@ -307,7 +352,9 @@ def _weight(weight: Any, n: int, at: At) -> Array | None:
         return None
     values = numbers(weight, "weight", at).astype(np.float64, copy=False)
     if len(values) != n:
-        raise SchemaError(f"weight has {len(values)} rows, the truth has {n}; give one weight a row")
+        raise SchemaError(
+            f"weight has {len(values)} rows, the truth has {n}; give one weight a row"
+        )
     finite(values, "weight", at)
     if (values < 0).any():
         row = int(np.argmax(values < 0))
