@@ -1,0 +1,50 @@
+"""A bar is shown on standard error where it was asked for, or where a terminal waits for long work."""
+
+import sys
+
+import pytest
+
+from assay.core import progress
+from assay.core.progress import show_progress
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """Standard error says that it is a terminal."""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+
+
+def run(show, steps=3):
+    with show_progress("counting", steps, show) as update:
+        for step in range(steps):
+            update(step + 1, "sheep")
+
+
+def test_a_bar_that_was_asked_for_is_shown_without_a_terminal(capsys):
+    run(True)
+    out, err = capsys.readouterr()
+    assert "counting" in err
+    assert not out
+
+
+@pytest.mark.parametrize("show", [None, False])
+def test_no_bar_is_shown_without_a_terminal(show, capsys):
+    run(show)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_short_work_shows_no_bar_on_a_terminal(terminal, capsys):
+    run(None)
+    assert not capsys.readouterr().err
+
+
+def test_long_work_shows_a_bar_on_a_terminal(terminal, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    run(None)
+    assert "counting" in capsys.readouterr().err
+
+
+def test_a_bar_that_is_not_wanted_is_not_shown_on_a_terminal(terminal, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "PATIENCE", -1.0)
+    run(False)
+    assert not capsys.readouterr().err
