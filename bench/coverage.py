@@ -384,7 +384,7 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
     )
     chance = np.exp(gammaln(n + 1) - gammaln(cells + 1).sum(axis=1) + cells @ np.log(shares))
     schema = Schema("binary", (0, 1), {}, 1)
-    metrics = [METRICS.parse(name).on(schema) for name in COUNTED]
+    metrics = [METRICS.parse(name).bind(schema) for name in COUNTED]
 
     def sample(cell: Any) -> Sample:
         table, rows = cell.reshape(1, 2, 2), np.array([cell.sum()])
@@ -392,7 +392,7 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
         return Sample(Confusion(), value, schema, bucketed=False, clustered=False, seed=0)
 
     truth = [
-        float(metric.figures(sample(np.rint(shares * 1e12).astype(np.int64)).summary)[0])
+        float(metric.estimate(sample(np.rint(shares * 1e12).astype(np.int64)).summary)[0])
         for metric in metrics
     ]
     held, defined = np.zeros(len(metrics)), np.zeros(len(metrics))

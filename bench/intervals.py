@@ -39,7 +39,7 @@ def count_metrics(table: Predictions) -> list[str]:
         )
         for text in (name, *(f"{name}(average={average})" for average in averages)):
             try:
-                metric = METRICS.parse(text).on(table.schema)
+                metric = METRICS.parse(text).bind(table.schema)
             except AssayError:  # of another task, or without that average
                 continue
             found += [text] if isinstance(metric.state, Confusion) else []

@@ -1,12 +1,15 @@
 """Every registered metric, the parameters it declares, and the tables it is for."""
 
+import math
 from dataclasses import replace
 from functools import cache
 
 import numpy as np
+import pytest
 from hypothesis import strategies as st
 
 from assay.errors import UnsupportedError
+from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from tables import TASKS
 from tables import tables as of_any_sign
@@ -27,7 +30,7 @@ def instances():
     ]
 
 
-def positive(p):
+def make_positive(p):
     """A regression table with truth and values above 0: their sizes, and a little."""
     outputs = {
         m: {kind: np.abs(a) + 0.1 if kind == "value" else a for kind, a in kinds.items()}
@@ -39,15 +42,39 @@ def positive(p):
 def fits(metric, p):
     """Whether a metric is for the task of a table, and for its numbers."""
     try:
-        metric.on(p.schema)
+        metric.bind(p.schema)
     except UnsupportedError:
         return False
     amounts = (p.truth, *(kinds["value"] for kinds in p.outputs.values() if "value" in kinds))
     return metric.name not in POSITIVE or all((a > 0).all() for a in amounts)
 
 
+def list_fitting(p):
+    """The metrics that apply to a table."""
+    return [metric for metric in instances() if fits(metric, p)]
+
+
+def read_values(p, metrics=None, **options):
+    """Value of every model, metric and class: by default of all metrics that fit the table."""
+    options.setdefault("intervals", False)
+    return {
+        (r.model, r.metric, r.class_): r.value
+        for r in evaluate(p, metrics or list_fitting(p), **options).rows
+    }
+
+
+def assert_same(a, b, rel=1e-12):
+    """Equal keys and values up to `rel`, nan where nan."""
+    assert a.keys() == b.keys()
+    for key, value in a.items():
+        if math.isnan(value):
+            assert math.isnan(b[key]), key
+        else:
+            assert b[key] == pytest.approx(value, rel=rel, abs=1e-12), key
+
+
 @st.composite
 def tables(draw, tasks=TASKS):
     """Any table; one of regression may be of amounts, above 0."""
     p = draw(of_any_sign(tasks))
-    return positive(p) if p.task == "regression" and draw(st.booleans()) else p
+    return make_positive(p) if p.task == "regression" and draw(st.booleans()) else p

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
     from assay.audit.membership import membership as membership
     from assay.audit.slices import WeakSlices as WeakSlices
     from assay.audit.slices import weak_slices as weak_slices
-    from assay.calibration.threshold import threshold as threshold
+    from assay.calibration.threshold import tune_threshold as tune_threshold
     from assay.comparison.compare import Comparison as Comparison
     from assay.comparison.compare import compare as compare
     from assay.comparison.datasets import DatasetComparison as DatasetComparison
     from assay.comparison.datasets import compare_datasets as compare_datasets
-    from assay.comparison.fold_tests import five_by_two as five_by_two
-    from assay.comparison.fold_tests import practical_differences as practical_differences
-    from assay.comparison.selection_bias import selected_best as selected_best
+    from assay.comparison.fold_tests import five_by_two_f_test as five_by_two_f_test
+    from assay.comparison.fold_tests import bayesian_fold_test as bayesian_fold_test
+    from assay.comparison.selection_bias import selection_bias as selection_bias
     from assay.diagnosis.diagnose import Diagnosis as Diagnosis
     from assay.diagnosis.diagnose import diagnose as diagnose
     from assay.errors import AssayError as AssayError
@@ -41,12 +41,12 @@ if TYPE_CHECKING:
     from assay.io.stream import Stream as Stream
     from assay.io.stream import scan as scan
     from assay.metrics.base import Metric as Metric
-    from assay.metrics.custom import metric_from as metric_from
+    from assay.metrics.custom import make_metric as make_metric
     from assay.readers.history import History as History
     from assay.reporting.report import Report as Report
     from assay.reporting.report import report as report
     from assay.selection.cross_validate import cross_validate as cross_validate
-    from assay.selection.halving import halve as halve
+    from assay.selection.halving import successive_halving as successive_halving
     from assay.selection.learning_curve import learning_curve as learning_curve
     from assay.selection.one_standard_error import one_standard_error as one_standard_error
     from assay.selection.race import race as race
@@ -79,21 +79,21 @@ ROOMS = {
     "diagnose": "diagnosis.diagnose",
     "evaluate": "evaluation.evaluate",
     "fairness": "audit.fairness",
-    "five_by_two": "comparison.fold_tests",
+    "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",
-    "halve": "selection.halving",
+    "successive_halving": "selection.halving",
     "learning_curve": "selection.learning_curve",
     "membership": "audit.membership",
-    "metric_from": "metrics.custom",
+    "make_metric": "metrics.custom",
     "one_standard_error": "selection.one_standard_error",
-    "practical_differences": "comparison.fold_tests",
+    "bayesian_fold_test": "comparison.fold_tests",
     "race": "selection.race",
     "read": "io.read_write",
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",
-    "selected_best": "comparison.selection_bias",
-    "threshold": "calibration.threshold",
+    "selection_bias": "comparison.selection_bias",
+    "tune_threshold": "calibration.threshold",
     "timings": "selection.store",
     "weak_slices": "audit.slices",
     "write": "io.read_write",

@@ -11,7 +11,7 @@ from assay.charts import audit as groups
 from assay.charts.style import spec_of
 from assay.cli import main
 from assay.errors import UnsupportedError
-from assay.intervals.differences import Ranged, mover, mover_ratio, quotient, spread
+from assay.intervals.differences import Estimate, mover_difference, mover_ratio, min_max_ratio, max_min_difference
 from assay.intervals.proportions import wilson
 from assay.metrics.rates import FalsePositiveRate, SelectionRate
 from assay.table.predictions import Predictions
@@ -100,17 +100,17 @@ def test_the_difference_of_two_proportions_is_newcombes():
         [float(x) for x in wilson(np.array(k), np.array(n), 0.95)]
         for k, n in ((56.0, 70.0), (48.0, 80.0))
     ]
-    found = mover(Ranged(56 / 70, *ends[0]), Ranged(48 / 80, *ends[1]))
+    found = mover_difference(Estimate(56 / 70, *ends[0]), Estimate(48 / 80, *ends[1]))
     assert (found.low, found.high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
 def test_a_ratio_is_the_difference_of_logarithms():
-    a, b = Ranged(0.4, 0.3, 0.5), Ranged(0.8, 0.7, 0.9)
+    a, b = Estimate(0.4, 0.3, 0.5), Estimate(0.8, 0.7, 0.9)
     found = mover_ratio(a, b)
-    logs = mover(Ranged(*np.log(a)), Ranged(*np.log(b)))
+    logs = mover_difference(Estimate(*np.log(a)), Estimate(*np.log(b)))
     assert tuple(found) == pytest.approx(tuple(np.exp(logs)))
-    assert mover_ratio(Ranged(0.0, 0.0, 0.1), b).low == 0
-    assert np.isnan(mover_ratio(a, Ranged(0.0, 0.0, 0.1)).value)
+    assert mover_ratio(Estimate(0.0, 0.0, 0.1), b).low == 0
+    assert np.isnan(mover_ratio(a, Estimate(0.0, 0.0, 0.1)).value)
 
 
 @pytest.mark.parametrize("rates", [[0.8, 0.7], [0.8] * 5, [0.95, 0.9, 0.5]], ids=str)
@@ -119,8 +119,8 @@ def test_the_interval_of_a_gap_holds_the_true_gap_in_about_95_of_100_tables_or_m
     for _ in range(300):
         k = rng.binomial(n, rates).astype(float)
         low, high = wilson(k, np.full(len(rates), float(n)), 0.95)
-        figures = [Ranged(*map(float, one)) for one in zip(k / n, low, high, strict=True)]
-        gap, ratio = spread(figures, 0.95), quotient(figures, 0.95)
+        figures = [Estimate(*map(float, one)) for one in zip(k / n, low, high, strict=True)]
+        gap, ratio = max_min_difference(figures, 0.95), min_max_ratio(figures, 0.95)
         held += (
             gap.low <= max(rates) - min(rates) <= gap.high,
             ratio.low <= min(rates) / max(rates) <= ratio.high,

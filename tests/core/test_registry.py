@@ -36,7 +36,7 @@ def test_a_metric_of_ones_own_is_registered_by_defining_it(clean_shelf):
         reads = "value"
         tasks = frozenset({"regression"})
 
-        def per_row(self, rows):
+        def compute_rows(self, rows):
             return np.abs(rows.truth - rows.value) <= self.tolerance
 
     p = Predictions.from_arrays([1.0, 2.0, 3.0], {"m": [1.2, 2.6, 3.1]}, task="regression")
@@ -125,10 +125,10 @@ class Above(State):
     def merge(self, a, b):
         return a + b
 
-    def take(self, value, cells):
+    def select(self, value, cells):
         return value[cells]
 
-    def pool(self, value, times):
+    def resample(self, value, times):
         return times @ value
 
     def summary(self, value, schema):

@@ -8,7 +8,7 @@ import pytest
 
 from assay.errors import NameLookupError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.kernels import row_facts
+from assay.kernels import proba_stats
 from assay.metrics.base import METRICS
 from assay.metrics.classification import F1, FBeta, Recall
 from assay.metrics.probability import LogLoss
@@ -126,7 +126,7 @@ def test_texts_and_instances_ask_for_the_same_metric():
 def test_metrics_of_one_state_share_one_pass():
     p = table(["a", "b"], m=["a", "b"])
     wanted = [
-        METRICS.parse(m).on(p.schema)
+        METRICS.parse(m).bind(p.schema)
         for m in ("accuracy", "f1", "precision(average=none)", "balanced_accuracy")
     ]
     assert {m.state for m in wanted} == {Confusion()}
@@ -308,7 +308,7 @@ def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypat
 def test_probabilities_are_left_as_they_were_given(rows, order):
     given = np.array(np.random.default_rng(0).dirichlet(np.ones(3), rows), order=order)
     before, truth = given.copy(), np.arange(rows) % 3
-    own = getattr(row_facts, "__wrapped__", row_facts)(given, truth)[0]
+    own = getattr(proba_stats, "__wrapped__", proba_stats)(given, truth)[0]
     np.testing.assert_array_equal(given, before)
     assert own.tolist() == before[np.arange(rows), truth].tolist()
 

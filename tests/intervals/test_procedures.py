@@ -463,7 +463,7 @@ COUNTED = (
 def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_all_tables(right):
     """Balanced classes and symmetric errors: no simulation, but the law of the table itself."""
     schema = Schema("binary", (0, 1), {}, 1)
-    metrics = {name: METRICS.parse(name).on(schema) for name in COUNTED}
+    metrics = {name: METRICS.parse(name).bind(schema) for name in COUNTED}
     truth = dict.fromkeys(COUNTED, right) | {"mcc": 2 * right - 1, "cohen_kappa": 2 * right - 1}
     found, p = tables(30, np.array([right, 1 - right, 1 - right, right]) / 2)
     held, defined = dict.fromkeys(COUNTED, 0.0), dict.fromkeys(COUNTED, 0.0)

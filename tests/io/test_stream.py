@@ -13,12 +13,12 @@ import assay
 from assay.cli import cli
 from assay.engines.local import Local
 from assay.errors import ReadError, SchemaError, UnseenLabelError, UnsupportedError
-from assay.evaluation.checkpoint import merged
-from assay.evaluation.evaluate import answer
-from assay.evaluation.plan import Frame
+from assay.evaluation.checkpoint import merge_states
+from assay.evaluation.evaluate import build_evaluation
+from assay.evaluation.plan import TableInfo
 from assay.io import stream
 from assay.table.predictions import Predictions
-from shelf import fits, instances, positive
+from shelf import fits, instances, make_positive
 from tables import TASKS, random_table
 
 N = 5000
@@ -280,7 +280,7 @@ def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_
     tmp_path, task, by, seed
 ):
     p = random_table(task, seed, n=160, weighted=bool(seed % 2), ties=True)
-    p = positive(p) if task == "regression" else p
+    p = make_positive(p) if task == "regression" else p
     p = replace(p, columns={"g": pa.array(np.arange(p.n) % 3)})
     asked = [metric for metric in instances() if fits(metric, p)]
     table = parquet.read_table(assay.write(p, tmp_path / "all.parquet"))
@@ -293,7 +293,7 @@ def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_
         assay.evaluate(
             assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state
         )
-    joined = figures(answer(*merged(states)))
+    joined = figures(build_evaluation(*merge_states(states)))
     assert streamed.keys() == joined.keys() == expected.keys()
     for found in (streamed, joined):
         for key, value in expected.items():
@@ -501,7 +501,7 @@ def test_a_state_file_whose_header_lacks_a_part_is_one_clear_error(tmp_path, par
 
 def test_memory_and_stream_have_the_same_frame(tmp_path):
     path = written(tmp_path, columns())
-    assert Frame.of(assay.read(path)) == Frame.of(assay.scan(path))
+    assert TableInfo.of(assay.read(path)) == TableInfo.of(assay.scan(path))
 
 
 def test_a_table_in_memory_can_keep_its_states_too(tmp_path):
@@ -712,7 +712,7 @@ def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_
     path = written(tmp_path, binary())
     table, mine = (
         assay.scan(path),
-        assay.metric_from(lambda y, p: float((y == p).mean()), "mine_of_rows"),
+        assay.make_metric(lambda y, p: float((y == p).mean()), "mine_of_rows"),
     )
     monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
     with pytest.raises(UnsupportedError, match="the state of mine_of_rows cannot be saved"):

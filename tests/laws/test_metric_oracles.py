@@ -12,7 +12,7 @@ import sklearn.metrics
 
 from assay.metrics.base import METRICS
 from oracles import HELPERS
-from shelf import POSITIVE, instances, positive
+from shelf import POSITIVE, instances, make_positive
 from tables import TASKS, random_table
 
 # Found by iteration, in both: equal as far as it converges.
@@ -21,7 +21,7 @@ FITTED = {"calibration_slope", "calibration_intercept"}
 warnings.filterwarnings("ignore", category=UserWarning)
 
 
-def fitting():
+def pair_with_tasks():
     """Every metric with every task it is for."""
     for metric in instances():
         for task in TASKS:
@@ -40,21 +40,21 @@ def views(task, amounts):
         p = random_table(
             task, seed, labels=labels, weighted=bool(seed // 3 % 2), ties=bool(seed // 6 % 2)
         )
-        p = positive(p) if amounts else p
+        p = make_positive(p) if amounts else p
         if p.task == task:
             found.append((p, p.rows(p.models[seed % 2])))
     return found
 
 
-def figures(metric, rows):
+def read_metric(metric, rows):
     """What the metric makes of the rows, without the loop of the engine."""
-    settled = metric.on(rows.schema)
-    return settled.figures(settled.state.summary(settled.state.observe(rows), rows.schema))
+    settled = metric.bind(rows.schema)
+    return settled.estimate(settled.state.summary(settled.state.observe(rows), rows.schema))
 
 
 def expected(metric, p, rows):
     """The oracle's value(s); nan where it does not define one."""
-    settled = metric.on(p.schema)
+    settled = metric.bind(p.schema)
     average = getattr(settled, "average", None)
     names = {
         "m": settled,
@@ -100,7 +100,7 @@ def keywords(p, average):
     )
 
 
-@pytest.mark.parametrize(("metric", "task"), list(fitting()), ids=str)
+@pytest.mark.parametrize(("metric", "task"), list(pair_with_tasks()), ids=str)
 def test_equals_its_oracle_on_random_tables(metric, task):
     compared = 0
     for p, rows in views(task, metric.name in POSITIVE)[:: 1 if metric == type(metric)() else 2]:
@@ -109,7 +109,7 @@ def test_equals_its_oracle_on_random_tables(metric, task):
         theirs = expected(metric, p, rows)
         defined = ~np.isnan(theirs)
         compared += int(defined.sum())
-        ours = figures(metric, rows)
+        ours = read_metric(metric, rows)
         rtol, atol = (1e-8, 1e-10) if metric.name in FITTED else (1e-12, atol)
         np.testing.assert_allclose(
             ours[defined], theirs[defined], rtol=rtol, atol=atol, err_msg=str(p)

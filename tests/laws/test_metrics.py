@@ -13,7 +13,16 @@ from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
-from shelf import ORDERED, POSITIVE, fits, instances, positive, tables
+from shelf import (
+    ORDERED,
+    POSITIVE,
+    assert_same,
+    instances,
+    list_fitting,
+    make_positive,
+    read_values,
+    tables,
+)
 from tables import TASKS, random_table
 
 ALL = instances()
@@ -21,48 +30,26 @@ ALL = instances()
 OF_THE_DATA = {"tp", "tn", "gain", "brier_resolution", "brier_uncertainty"}
 
 
-def fitting(p):
-    """The metrics that apply to a table."""
-    return [metric for metric in ALL if fits(metric, p)]
-
-
-def figures(p, metrics=None, **options):
-    options.setdefault("intervals", False)
-    return {
-        (r.model, r.metric, r.class_): r.value
-        for r in evaluate(p, metrics or fitting(p), **options).rows
-    }
-
-
-def assert_same(a, b, rel=1e-12):
-    assert a.keys() == b.keys()
-    for key, value in a.items():
-        if math.isnan(value):
-            assert math.isnan(b[key]), key
-        else:
-            assert b[key] == pytest.approx(value, rel=rel, abs=1e-12), key
-
-
 @given(tables(), st.integers(1, 50))
 def test_any_split_into_batches_gives_the_same_figures(p, size):
-    assert_same(figures(p), figures(p, engine=Local(batch=size)))
+    assert_same(read_values(p), read_values(p, engine=Local(batch=size)))
 
 
 @given(tables(), st.integers(1, 50))
 def test_any_split_into_batches_gives_counts_that_are_exactly_the_same(p, size):
     counts = [
-        m for m in fitting(p) if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")
+        m for m in list_fitting(p) if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")
     ]
     p = replace(p, weight=None)
     if counts:
-        assert figures(p, counts) == figures(p, counts, engine=Local(batch=size))
+        assert read_values(p, counts) == read_values(p, counts, engine=Local(batch=size))
 
 
 @given(tables(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(p, random):
     order = list(range(p.n))
     random.shuffle(order)
-    assert_same(figures(p), figures(p.take(np.array(order))), rel=1e-10)
+    assert_same(read_values(p), read_values(p.take(np.array(order))), rel=1e-10)
 
 
 @given(tables(), st.integers(0, 2**32 - 1))
@@ -70,12 +57,12 @@ def test_an_integer_weight_equals_repeating_the_row(p, seed):
     times = np.random.default_rng(seed).integers(0, 4, p.n)
     times[0] += not times.any()
     repeated = replace(p, weight=None).take(np.repeat(np.arange(p.n), times))
-    metrics = fitting(
+    metrics = list_fitting(
         p
     )  # rows that are left out of `repeated` may be all that a metric has no figure for
     assert_same(
-        figures(replace(p, weight=times.astype(float)), metrics),
-        figures(repeated, metrics),
+        read_values(replace(p, weight=times.astype(float)), metrics),
+        read_values(repeated, metrics),
         rel=1e-10,
     )
 
@@ -83,7 +70,7 @@ def test_an_integer_weight_equals_repeating_the_row(p, seed):
 @given(tables())
 def test_weights_that_are_all_one_equal_no_weights(p):
     assert_same(
-        figures(replace(p, weight=None)), figures(replace(p, weight=np.ones(p.n))), rel=1e-10
+        read_values(replace(p, weight=None)), read_values(replace(p, weight=np.ones(p.n))), rel=1e-10
     )
 
 
@@ -134,18 +121,18 @@ def test_renaming_the_classes_renames_the_results(p, random):
 
     # Some go by the order of the classes, which a renaming may change.
     free = [
-        m for m in fitting(p) if getattr(m, "weights", "none") == "none" and m.name not in ORDERED
+        m for m in list_fitting(p) if getattr(m, "weights", "none") == "none" and m.name not in ORDERED
     ]
-    found = figures(before, free)
+    found = read_values(before, free)
     expected = {
         (model, metric, named(class_)): value for (model, metric, class_), value in found.items()
     }
-    assert_same(expected, figures(renamed, free), rel=1e-10)
+    assert_same(expected, read_values(renamed, free), rel=1e-10)
 
 
 @given(tables(tasks=("binary",)))
 def test_a_monotone_map_of_the_scores_leaves_rank_metrics_as_they_are(p):
-    ranks = [m for m in fitting(p) if m.reads == "score" and m.name != "best_f_beta_threshold"]
+    ranks = [m for m in list_fitting(p) if m.reads == "score" and m.name != "best_f_beta_threshold"]
     score = {m: p.rows(m).score for m in p.models}
     truth = [p.classes[code] for code in p.truth]
     raw = Predictions.from_arrays(
@@ -157,12 +144,12 @@ def test_a_monotone_map_of_the_scores_leaves_rank_metrics_as_they_are(p):
         classes=p.classes,
         weight=p.weight,
     )
-    assert_same(figures(raw, ranks), figures(mapped, ranks))
+    assert_same(read_values(raw, ranks), read_values(mapped, ranks))
 
 
 @given(tables(tasks=("binary", "multiclass", "multilabel")))
 def test_the_macro_average_is_the_mean_of_the_figures_shown_for_each_class(p):
-    for metric in fitting(p):
+    for metric in list_fitting(p):
         if getattr(metric, "average", None) != "macro":
             continue
         each = [
@@ -184,7 +171,7 @@ def test_an_interval_holds_its_point_and_stays_in_the_range_of_the_metric(p, clu
 
     if clustered:
         p = replace(p, columns={"cluster": pa.array(np.arange(p.n) // 3)})
-    for row in evaluate(p, fitting(p)[part::5]).rows:  # a fifth of them: replicates take their time
+    for row in evaluate(p, list_fitting(p)[part::5]).rows:  # a fifth of them: replicates take their time
         low, high = METRICS.parse(row.metric).bounds
         if math.isnan(row.value):
             assert row.note
@@ -209,12 +196,12 @@ def test_the_canonical_text_of_a_metric_reads_back_as_the_metric(metric):
     assert METRICS.parse(str(metric)) == metric
 
 
-@pytest.mark.parametrize("metric", [m for m in ALL if m.axes == 0], ids=str)
+@pytest.mark.parametrize("metric", [m for m in ALL if m.granularity == "table"], ids=str)
 def test_a_table_without_rows_is_undefined_never_zero(metric):
     for task in TASKS:
         if task in metric.tasks:
             p = random_table(task, 1, n=5)
-            p = positive(p) if metric.name in POSITIVE else p
+            p = make_positive(p) if metric.name in POSITIVE else p
             empty = p.take(np.zeros(5, bool)).select(["a"])
             try:
                 row = evaluate(empty, metric).rows[0]
@@ -229,7 +216,7 @@ def test_a_table_without_rows_is_undefined_never_zero(metric):
 
 @pytest.mark.parametrize("metric", ALL, ids=str)
 def test_a_perfect_model_reaches_the_good_end_of_the_range(metric):
-    if isinstance(metric.bounds[1 if metric.better == "higher" else 0], float) and metric.axes == 0:
+    if isinstance(metric.bounds[1 if metric.better == "higher" else 0], float) and metric.granularity == "table":
         good = metric.bounds[1 if metric.better == "higher" else 0]
         if math.isinf(good) or metric.name in OF_THE_DATA or metric.better == "neither":
             return

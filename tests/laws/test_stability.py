@@ -12,7 +12,7 @@ from assay.engines.local import Local
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
-from shelf import fits, instances, positive
+from shelf import fits, instances, make_positive
 from tables import TASKS, random_table
 
 
@@ -143,7 +143,7 @@ OF_SIZE = {"tp", "fp", "fn", "tn", "confusion_matrix", "adjusted_r2"}
 @pytest.mark.parametrize("amounts", [False, True])
 def test_a_billion_equal_rows_of_each_kind_give_every_figure_of_one(task, amounts):
     p = random_table(task, 11, n=40, ties=True)
-    p = positive(p) if amounts and task == "regression" else p
+    p = make_positive(p) if amounts and task == "regression" else p
     metrics = [metric for metric in fitting(p) if metric.name not in OF_SIZE]
     once, often = (figures(replace(p, weight=np.full(p.n, w)), metrics) for w in (1.0, 1e9))
     assert_near(often, once, rel=1e-9 if task == "binary" else 1e-12)  # two are fitted by iteration
@@ -182,7 +182,7 @@ def in_precision(p, dtype):
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_figure_of_single_and_half_precision_is_judged_in_double(task, dtype, weighted):
     p = random_table(task, 5, n=60, weighted=weighted)
-    narrow, double = in_precision(positive(p) if task == "regression" else p, dtype)
+    narrow, double = in_precision(make_positive(p) if task == "regression" else p, dtype)
     metrics = fitting(double)
     assert_near(figures(narrow, metrics), figures(double, metrics), rel=1e-12)
 

@@ -8,16 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_metric_laws import assert_same, figures
 
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.calibration import ECE, MCE
 from assay.metrics.recalibration import CalibrationIntercept, CalibrationSlope
 from assay.states.null_band import null_band, worst_bin_band
-from assay.states.reliability import FAR, GRID, Bins, ClassBins, stated
+from assay.states.reliability import FAR, GRID, Bins, ClassBins, select_judged
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
+from shelf import assert_same, read_values
 from tables import tables
 
 CASES = [
@@ -48,12 +48,12 @@ def test_every_variant_is_free_of_the_order_of_rows_and_counts_weights_as_repeat
 ):
     order = list(range(p.n))
     random.shuffle(order)
-    assert_same(figures(p, [metric]), figures(p.take(np.array(order)), [metric]), rel=1e-9)
+    assert_same(read_values(p, [metric]), read_values(p.take(np.array(order)), [metric]), rel=1e-9)
     times = np.random.default_rng(p.n).integers(1, 4, p.n)
     repeated = replace(p, weight=None).take(np.repeat(np.arange(p.n), times))
     weighted = replace(p, weight=times.astype(float))
     if not getattr(metric, "debiased", False):  # repeated rows have less noise than rows of weight
-        assert_same(figures(weighted, [metric]), figures(repeated, [metric]), rel=1e-9)
+        assert_same(read_values(weighted, [metric]), read_values(repeated, [metric]), rel=1e-9)
 
 
 @given(
@@ -75,16 +75,16 @@ def test_bins_pooled_by_how_often_each_cell_occurs_equal_the_repeated_rows(p, se
     rng = np.random.default_rng(seed)
     cell, times = rng.integers(0, 4, p.n), rng.integers(0, 3, (2, 4))
     for state in (Bins(), Bins(0)):
-        pooled = state.pool(state.observe(p.rows("a"), cell, 4), times)
+        pooled = state.resample(state.observe(p.rows("a"), cell, 4), times)
         for i in range(2):
             again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
-            for x, y in zip(state.take(pooled, slice(i, i + 1)), again, strict=True):
+            for x, y in zip(state.select(pooled, slice(i, i + 1)), again, strict=True):
                 np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
 
 
 def slow(p, edges):
     """ECE and MCE row by row."""
-    proba, right = stated(p.rows("m"))
+    proba, right = select_judged(p.rows("m"))
     gaps, sizes = [], []
     for low, high in pairwise(edges):
         held = (proba >= low) & ((proba < high) | (high == 1))
@@ -268,7 +268,7 @@ def test_one_step_from_the_fit_lands_where_fitting_the_drawn_rows_does(metric):
     cell, times = np.arange(p.n) % 200, rng.multinomial(200, np.full(200, 1 / 200), size=40)
     state = metric.state
     value = state.observe(p.rows("m"), cell, 200)
-    stepped = metric.compute(state.summary(state.pool(value, times), p.schema))
+    stepped = metric.compute(state.summary(state.resample(value, times), p.schema))
     drawn = (p.take(np.repeat(np.arange(p.n), t[cell])).rows("m") for t in times)
     fitted = [
         float(metric.compute(state.summary(state.observe(rows), p.schema))[0]) for rows in drawn
@@ -319,8 +319,8 @@ def test_bins_of_every_class_merge_and_pool_as_their_rows_do(p, seed):
         halves = [state.observe(p.slice(a, b).rows("a")) for a, b in ((0, cut), (cut, p.n))]
         for x, y in zip(state.merge(*halves), whole, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
-        pooled = state.pool(state.observe(p.rows("a"), cell, 3), times)
+        pooled = state.resample(state.observe(p.rows("a"), cell, 3), times)
         for i in range(2):
             again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
-            for x, y in zip(state.take(pooled, slice(i, i + 1)), again, strict=True):
+            for x, y in zip(state.select(pooled, slice(i, i + 1)), again, strict=True):
                 np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)

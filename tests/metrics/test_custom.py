@@ -13,7 +13,7 @@ import assay
 from assay.cli import cli, main
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS
-from assay.metrics.custom import metric_from
+from assay.metrics.custom import make_metric
 from assay.table.predictions import Predictions
 from tables import random_table
 
@@ -51,7 +51,7 @@ def test_a_function_or_scorer_of_scikit_learn_gives_the_figure_that_ours_gives(
     call, ours, parameters, weighted
 ):
     p = table(weight=np.random.default_rng(2).gamma(2.0, size=120) if weighted else None)
-    mine = metric_from(call, "mine", **parameters)
+    mine = make_metric(call, "mine", **parameters)
     found = assay.evaluate(p, [mine, ours], by="site", intervals=False)
     for row in found.rows:
         if row.metric == "mine":
@@ -67,7 +67,7 @@ def test_a_function_or_scorer_of_scikit_learn_gives_the_figure_that_ours_gives(
 )
 def test_a_regression_function_is_known_to_read_values_and_that_lower_is_better(call, ours):
     p = random_table("regression", 1, n=30)
-    mine = metric_from(call, "mine")
+    mine = make_metric(call, "mine")
     assert (mine.reads, mine.better) == ("value", "lower")
     assert assay.evaluate(p, mine, intervals=False).rows[0].value == pytest.approx(
         assay.evaluate(p, ours, intervals=False).rows[0].value
@@ -77,13 +77,13 @@ def test_a_regression_function_is_known_to_read_values_and_that_lower_is_better(
 def test_the_hinge_loss_of_scikit_learn_is_given_scores():
     y, score = [0, 1, 1, 0], [-2.0, 0.5, -1.0, 0.1]
     p = Predictions.from_arrays(y, {"m.score": score}, positive=1)
-    row = assay.evaluate(p, metric_from(sk.hinge_loss), intervals=False).rows[0]
+    row = assay.evaluate(p, make_metric(sk.hinge_loss), intervals=False).rows[0]
     assert row.value == pytest.approx(sk.hinge_loss(y, score))
 
 
 def test_a_scorer_of_probabilities_serves_a_multiclass_table():
     p = random_table("multiclass", 5, n=60)
-    mine = metric_from(sk.get_scorer("roc_auc_ovr"), "mine")
+    mine = make_metric(sk.get_scorer("roc_auc_ovr"), "mine")
     assert mine.reads == "proba"
     assert assay.evaluate(p, mine, intervals=False).rows[0].value == pytest.approx(
         assay.evaluate(p, "roc_auc", intervals=False).rows[0].value
@@ -92,7 +92,7 @@ def test_a_scorer_of_probabilities_serves_a_multiclass_table():
 
 def test_the_interval_is_the_bootstraps_and_near_that_of_our_own_metric():
     p = table(300).select(["m"])
-    mine = metric_from(lambda truth, label: float(np.mean(truth == label)), "hits", bounds=(0, 1))
+    mine = make_metric(lambda truth, label: float(np.mean(truth == label)), "hits", bounds=(0, 1))
     row, ours = assay.evaluate(p, [mine, "accuracy"]).rows
     assert row.method == "bootstrap"
     assert (row.value, row.low, row.high) == pytest.approx(
@@ -102,7 +102,7 @@ def test_the_interval_is_the_bootstraps_and_near_that_of_our_own_metric():
 
 def test_models_are_compared_by_a_callable_as_by_our_own_metric():
     p = table(60)
-    mine = metric_from(lambda truth, label: float(np.mean(truth == label)), "hits", bounds=(0, 1))
+    mine = make_metric(lambda truth, label: float(np.mean(truth == label)), "hits", bounds=(0, 1))
     found, ours = assay.compare(p, mine), assay.compare(p, "accuracy")
     assert found.pairs[0].difference == pytest.approx(ours.pairs[0].difference)
     assert found.pairs[0].verdict == ours.pairs[0].verdict
@@ -110,7 +110,7 @@ def test_models_are_compared_by_a_callable_as_by_our_own_metric():
 
 def test_a_callable_is_given_labels_in_the_users_own_terms():
     seen = []
-    mine = metric_from(
+    mine = make_metric(
         lambda truth, label: seen.append((truth.tolist(), label.tolist())) or 1.0, "mine"
     )
     assay.evaluate(Predictions.from_arrays(["b", "a"], {"m": ["a", "a"]}), mine, intervals=False)
@@ -140,14 +140,14 @@ class Share:
 def test_an_object_that_is_updated_is_given_codes_and_starts_afresh_each_time():
     own = Share()
     p = random_table("multiclass", 4, n=40).select(["a"])
-    mine, right = assay.evaluate(p, [metric_from(own, "wrong"), "accuracy"]).rows
+    mine, right = assay.evaluate(p, [make_metric(own, "wrong"), "accuracy"]).rows
     assert mine.value == pytest.approx(1 - right.value, rel=1e-6)
     assert METRICS.parse("wrong").better == "lower"
     assert own.n == 99
 
 
 def test_the_name_reads_back_as_the_metric_and_survives_pickling():
-    mine = metric_from(sk.fbeta_score, "f2", beta=2)
+    mine = make_metric(sk.fbeta_score, "f2", beta=2)
     assert METRICS.parse("f2") == mine
     again = pickle.loads(pickle.dumps(mine))
     assert again == mine
@@ -158,21 +158,21 @@ def test_where_the_callable_refuses_the_figure_is_nan_and_the_note_says_why():
     def picky(truth, label):
         raise ValueError("one class only")
 
-    row = assay.evaluate(table(20).select(["m"]), metric_from(picky)).rows[0]
+    row = assay.evaluate(table(20).select(["m"]), make_metric(picky)).rows[0]
     assert np.isnan(row.value)
     assert row.note == "undefined_by_callable; ValueError: one class only"
     assert json.loads(assay.evaluate(table(20), "picky").to_json())["rows"][0]["value"] is None
 
 
 def test_weights_that_a_callable_cannot_take_are_noted():
-    mine = metric_from(lambda truth, label: 1.0, "mine")
+    mine = make_metric(lambda truth, label: 1.0, "mine")
     row = assay.evaluate(table(20, np.arange(20.0)), mine, intervals=False).rows[0]
     assert row.note == "mine takes no weights: each row counts once"
 
 
 def test_without_intervals_there_is_one_call_and_no_comparison():
     calls = []
-    mine = metric_from(lambda truth, label: calls.append(1) or 0.5, "mine", intervals=False)
+    mine = make_metric(lambda truth, label: calls.append(1) or 0.5, "mine", intervals=False)
     row = assay.evaluate(table(20).select(["m"]), mine).rows[0]
     assert np.isnan(row.low)
     assert len(calls) < 5
@@ -181,7 +181,7 @@ def test_without_intervals_there_is_one_call_and_no_comparison():
 
 
 def test_without_rows_a_callable_is_not_asked():
-    mine = metric_from(lambda truth, label: 1.0, "mine")
+    mine = make_metric(lambda truth, label: 1.0, "mine")
     row = assay.evaluate(table(20).take(np.zeros(20, bool)), mine).rows[0]
     assert np.isnan(row.value)
     assert row.note == "no_samples"
@@ -197,7 +197,7 @@ def test_without_rows_a_callable_is_not_asked():
 )
 def test_a_callable_that_cannot_be_a_metric_is_refused(arguments, message):
     with pytest.raises(UnsupportedError, match=message):
-        metric_from(*arguments)
+        make_metric(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -206,11 +206,11 @@ def test_a_callable_that_cannot_be_a_metric_is_refused(arguments, message):
 )
 def test_a_callable_that_is_no_metric_is_named(call, message):
     with pytest.raises(UnsupportedError, match=message):
-        assay.evaluate(table(20), metric_from(call, "mine"), intervals=False)
+        assay.evaluate(table(20), make_metric(call, "mine"), intervals=False)
 
 
 def test_parameters_bound_beforehand_are_kept():
-    mine = metric_from(functools.partial(sk.fbeta_score, beta=2), "mine")
+    mine = make_metric(functools.partial(sk.fbeta_score, beta=2), "mine")
     assert mine([0, 1, 1, 0], [1, 1, 0, 0]) == METRICS.parse("f_beta(beta=2)")(
         [0, 1, 1, 0], [1, 1, 0, 0]
     )
@@ -228,9 +228,9 @@ class CareerScore(Share):
 
 
 def test_what_torchmetrics_has_for_scores_is_given_probabilities():
-    assert metric_from(BinaryAUROC(), "area").reads == "proba"
-    assert metric_from(Share(), "share").reads == "label"
-    assert metric_from(CareerScore(), "career").reads == "label"
+    assert make_metric(BinaryAUROC(), "area").reads == "proba"
+    assert make_metric(Share(), "share").reads == "label"
+    assert make_metric(CareerScore(), "career").reads == "label"
 
 
 def test_the_metrics_and_functions_of_torchmetrics_give_the_figures_that_ours_give():
@@ -246,7 +246,7 @@ def test_the_metrics_and_functions_of_torchmetrics_give_the_figures_that_ours_gi
     p = table()
     for i, (theirs, ours) in enumerate(pairs):
         mine, own = assay.evaluate(
-            p.select(["m"]), [metric_from(theirs, f"theirs_{i}"), ours], intervals=False
+            p.select(["m"]), [make_metric(theirs, f"theirs_{i}"), ours], intervals=False
         ).rows
         assert mine.value == pytest.approx(own.value, abs=1e-6), ours
 
@@ -254,7 +254,7 @@ def test_the_metrics_and_functions_of_torchmetrics_give_the_figures_that_ours_gi
 def test_a_callable_is_asked_less_often_where_rows_are_many(monkeypatch):
     monkeypatch.setattr("assay.intervals.replicates.WORK", 60 * 120 * 2)
     calls = []
-    mine = metric_from(
+    mine = make_metric(
         lambda truth, label: calls.append(1) or float(np.mean(truth == label)),
         "hits",
         bounds=(0, 1),
@@ -265,7 +265,7 @@ def test_a_callable_is_asked_less_often_where_rows_are_many(monkeypatch):
 
 
 def test_an_entry_point_may_name_a_metric_made_from_a_callable(monkeypatch):
-    made = metric_from(lambda truth, label: 1.0, "always_one")
+    made = make_metric(lambda truth, label: 1.0, "always_one")
     METRICS._classes.pop("always_one")
 
     class Point:
@@ -288,8 +288,8 @@ from sklearn.metrics import fbeta_score
 def hits(truth, label):
     return float((truth == label).mean())
 
-assay.metric_from(fbeta_score, "my_f2", beta=2, bounds=(0, 1))
-assay.metric_from(hits, bounds=(0, 1))
+assay.make_metric(fbeta_score, "my_f2", beta=2, bounds=(0, 1))
+assay.make_metric(hits, bounds=(0, 1))
 """
 
 

@@ -19,12 +19,12 @@ from assay.core.result import Result
 from assay.core.text import format_number, text_table
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.evaluation.figures import Row
-from assay.intervals.differences import Ranged, by_chance, mover, quotient, spread
+from assay.evaluation.values import Row
+from assay.intervals.differences import Estimate, mean_chance_gap, mover_difference, min_max_ratio, max_min_difference
 from assay.io.read_write import Source, table_of
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import defaults
-from assay.table.groups import Slices, grouping_of
+from assay.table.groups import Slices, group_rows
 from assay.table.predictions import Predictions
 
 __all__ = ["Criterion", "Fairness", "Gap", "GroupFigure", "fairness"]
@@ -202,7 +202,7 @@ def fairness(
     table = table_of(predictions)
     names = (by,) if isinstance(by, str) else tuple(by)
     asked = _asked(table, metrics)
-    grouping = grouping_of(table, names)
+    grouping = group_rows(table, names)
     groups = [key[0] if len(key) == 1 else key for key in grouping.keys]
     if len(groups) < 2:
         raise UnsupportedError(
@@ -250,7 +250,7 @@ def _asked(table: Predictions, metrics: Any) -> list[Metric]:
     ):
         texts = [*RATES, *texts]
     found = list(dict.fromkeys(map(METRICS.parse, texts)))
-    wide = [str(m) for m in found if m.on(table.schema).axes]
+    wide = [str(m) for m in found if m.bind(table.schema).granularity != "table"]
     if wide:
         raise UnsupportedError(
             f"{', '.join(wide)}: one figure a class; fairness takes metrics of one figure"
@@ -283,13 +283,13 @@ def _against(
     return found
 
 
-def _ranged(row: Row) -> Ranged:
-    return Ranged(row.value, row.low, row.high)
+def _ranged(row: Row) -> Estimate:
+    return Estimate(row.value, row.low, row.high)
 
 
 def _figure(row: Row, against: Any, other: Row | None) -> GroupFigure:
     difference = (
-        Ranged(np.nan, np.nan, np.nan) if other is None else mover(_ranged(row), _ranged(other))
+        Estimate(np.nan, np.nan, np.nan) if other is None else mover_difference(_ranged(row), _ranged(other))
     )
     return GroupFigure(
         row.model,
@@ -323,10 +323,10 @@ def _gaps(
         largest = max(figures, key=lambda g: figures[g].value)
         several = list(figures.values())
         difference, ratio = (
-            spread(several, confidence, most=spans[metric]),
-            quotient(several, confidence),
+            max_min_difference(several, confidence, most=spans[metric]),
+            min_max_ratio(several, confidence),
         )
-        chance = by_chance(several, confidence, seed)
+        chance = mean_chance_gap(several, confidence, seed)
         found.append(Gap(model, metric, *difference, *ratio, smallest, largest, chance))
     return found
 
@@ -346,14 +346,14 @@ def _criteria(
         plain = {"demographic_parity": "selection_rate", "equal_opportunity": "recall"}
         for name, metric in plain.items():
             if len(of[metric]) > 1:
-                both = spread(of[metric], confidence, most=1.0), quotient(of[metric], confidence)
+                both = max_min_difference(of[metric], confidence, most=1.0), min_max_ratio(of[metric], confidence)
                 found.append(Criterion(model, name, *both[0], *both[1]))
         rates = [of["recall"], of["false_positive_rate"]]
         if all(len(rate) > 1 for rate in rates):
-            gaps = [spread(rate, confidence, 2, most=1.0) for rate in rates]
-            ratios = [quotient(rate, confidence, 2) for rate in rates]
-            worst = Ranged(*(float(np.max([g[i] for g in gaps])) for i in range(3)))
-            least = Ranged(*(float(np.min([r[i] for r in ratios])) for i in range(3)))
+            gaps = [max_min_difference(rate, confidence, 2, most=1.0) for rate in rates]
+            ratios = [min_max_ratio(rate, confidence, 2) for rate in rates]
+            worst = Estimate(*(float(np.max([g[i] for g in gaps])) for i in range(3)))
+            least = Estimate(*(float(np.min([r[i] for r in ratios])) for i in range(3)))
             found.append(Criterion(model, "equalized_odds", *worst, *least))
     return found
 

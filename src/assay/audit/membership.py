@@ -18,12 +18,12 @@ from assay.core.result import Result
 from assay.core.text import format_number, text_table
 from assay.errors import SchemaError
 from assay.evaluation.evaluate import evaluate
-from assay.intervals.differences import Ranged, mover
+from assay.intervals.differences import Estimate, mover_difference
 from assay.intervals.proportions import wilson
 from assay.io.read_write import Source, table_of
 from assay.kernels import Array
 from assay.metrics.base import METRICS
-from assay.table.buckets import buckets
+from assay.table.buckets import assign_buckets
 from assay.table.predictions import Predictions, Rows
 
 __all__ = ["Membership", "MembershipRow", "membership"]
@@ -123,7 +123,7 @@ def membership(
             f"Name the column with split=..., the value with member=..."
         )
     trained = codes == values.index(member)
-    half = buckets(table) % 2 == 0
+    half = assign_buckets(table) % 2 == 0
     rows = tuple(_row(table, model, trained, half, confidence) for model in table.models)
     return Membership(rows, split, member, table.n, confidence, table.notes)
 
@@ -152,7 +152,7 @@ def _loss(rows: Rows) -> tuple[str, Array]:
     for kind, name in LOSSES:
         if rows.schema.offers(rows.model, kind):
             metric: Any = METRICS.parse(name)
-            values = np.asarray(metric.on(rows.schema).per_row(rows), np.float64)
+            values = np.asarray(metric.bind(rows.schema).compute_rows(rows), np.float64)
             return name, np.nan_to_num(values[:, 0] if values.ndim == 2 else values)
     raise SchemaError(
         f"model {rows.model!r} gives scores only, which have no loss; give its probabilities or labels as well"
@@ -168,21 +168,21 @@ def _advantages(loss: Array, trained: Array) -> tuple[Array, Array]:
     return loss[order][last], rates[0] - rates[1]
 
 
-def _held_out(loss: Array, trained: Array, half: Array, confidence: float) -> Ranged:
+def _held_out(loss: Array, trained: Array, half: Array, confidence: float) -> Estimate:
     """The advantage of each half of the rows by the threshold of the other, pooled; Newcombe's interval."""
     said = np.zeros(len(loss), bool)
     for own in (half, ~half):
         if not (trained[~own].any() and (~trained)[~own].any()):
-            return Ranged(np.nan, np.nan, np.nan)
+            return Estimate(np.nan, np.nan, np.nan)
         thresholds, gained = _advantages(loss[~own], trained[~own])
         said[own] = loss[own] <= thresholds[np.argmax(gained)]
     rates = [_rate(said[of], confidence) for of in (trained, ~trained)]
-    return mover(rates[0], rates[1])
+    return mover_difference(rates[0], rates[1])
 
 
-def _rate(said: Array, confidence: float) -> Ranged:
+def _rate(said: Array, confidence: float) -> Estimate:
     low, high = wilson(np.array(float(said.sum())), np.array(float(len(said))), confidence)
-    return Ranged(float(said.mean()), float(low), float(high))
+    return Estimate(float(said.mean()), float(low), float(high))
 
 
 def _reading(auc: float, low: float, high: float) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from assay.audit.subgroups import Lattice
 from assay.comparison.corrections import holm
 from assay.errors import UnsupportedError
-from assay.intervals.subgroup_tests import Contrast, Outcomes
+from assay.intervals.subgroup_tests import Contrast, CellTests
 from assay.kernels import Array
 from assay.metrics.base import Metric, RowMetric
 from assay.metrics.classification import Accuracy, HammingLoss
@@ -86,7 +86,7 @@ class Source:
 class _Right:
     """Whether a row is right, in full for multi-label."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """1 or 0 for each row (n,)."""
         right = rows.truth == rows.label
         return np.asarray(right.all(axis=1) if right.ndim == 2 else right)
@@ -132,7 +132,7 @@ class Search:
     def contrast(self) -> Contrast:
         """The value of each row."""
         rows = self.lattice.table.rows(self.model)
-        value = np.asarray(self.source.of.per_row(rows), np.float64)
+        value = np.asarray(self.source.of.compute_rows(rows), np.float64)
         value = value[:, 0] if value.ndim == 2 else value
         if not np.isfinite(value).all():
             at = int(np.flatnonzero(~np.isfinite(value))[0])
@@ -186,7 +186,7 @@ class Found(NamedTuple):
     search: Search
     names: tuple[str, ...]
     key: tuple[Any, ...]
-    outcomes: Outcomes
+    outcomes: CellTests
     at: int
 
     @property

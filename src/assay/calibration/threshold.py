@@ -2,8 +2,8 @@
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1)
->>> found = threshold(p, "m", "f1")
->>> round(found.threshold, 3), found.value, found.before
+>>> found = tune_threshold(p, "m", "f1")
+>>> round(found.tune_threshold, 3), found.value, found.before
 (0.325, 1.0, 0.0)
 """
 
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError
 from assay.intervals.procedures import interval
 from assay.intervals.replicates import Sample
@@ -27,12 +27,12 @@ from assay.metrics.cost import ExpectedCost, cost_text
 from assay.states.confusion import Confusion, ConfusionTable, Counts
 from assay.states.null_band import null_band
 from assay.states.reliability import Bins
-from assay.table.buckets import BUCKETS, buckets
+from assay.table.buckets import BUCKETS, assign_buckets
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
-__all__ = ["Point", "Threshold", "closed_form", "threshold"]
+__all__ = ["Point", "Threshold", "closed_form", "tune_threshold"]
 
 CONFIDENCE = 0.95
 POINTS = 200
@@ -40,7 +40,7 @@ POINTS = 200
 
 @dataclass(frozen=True)
 class Point:
-    """What the model does if it says yes from `threshold` on, over the rows the threshold was chosen on."""
+    """What the model does if it says yes from `tune_threshold` on, over the rows the threshold was chosen on."""
 
     threshold: float
     precision: float
@@ -60,7 +60,6 @@ class Threshold(Result):
     """
 
     schema_name: ClassVar[str] = "assay.threshold/1"
-    drawn_by: ClassVar[str] = "trade_off"
 
     model: str
     metric: str
@@ -82,11 +81,9 @@ class Threshold(Result):
     notes: tuple[str, ...] = ()
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(point.__dict__) for point in self.points]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "points": self.records}
+    def rows(self) -> tuple[Point, ...]:
+        """The points of the trade-off: one tidy row each."""
+        return self.points
 
     @property
     def verdict(self) -> str:
@@ -100,11 +97,17 @@ class Threshold(Result):
         gain = f"{self.gain:+.4f} [{self.gain_low:+.4f}, {self.gain_high:+.4f}]"
         return f"{said} Its own labels have {format_number(self.before)}; better by {gain}."
 
-    def __repr__(self) -> str:
+    @property
+    def details(self) -> list[str]:
+        """How the threshold was chosen and judged."""
+        return [f"Method: {self.method}."]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """Some points of the trade-off, evenly spread."""
         shown = self.points[:: max(1, len(self.points) // 8)]
         body = [[format_number(float(x)) for x in point.__dict__.values()] for point in shown]
-        table = text_table(["threshold", "precision", "recall", "f1"], body)
-        return "\n".join([self.verdict, f"Method: {self.method}.", table, *self.notes])
+        return [TextTable(["threshold", "precision", "recall", "f1"], body)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,19 +180,19 @@ class _Decided:
     weight: Array | None
 
 
-def threshold(
+def tune_threshold(
     predictions: Predictions,
     model: str,
     metric: str | Metric = "f1",
     *,
-    cost: Sequence[float] | None = None,
+    costs: Sequence[float] | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> Threshold:
     """The threshold of a binary model that is best by `metric`, chosen and judged by inner cross-validation.
 
     Each fold (those of the fold column, or `folds` dealt at random, whole clusters together) is decided by the
-    threshold that is best on the others, so the figure given was never chosen on the rows it is of.  cost: what a false
+    threshold that is best on the others, so the figure given was never chosen on the rows it is of.  costs: what a false
     positive and what a false negative cost, as in (1, 5); `metric` is then the expected cost.  If the probabilities are
     calibrated (their ECE lies in its null band) the closed form c_fp / (c_fp + c_fn) is used, else the empirical one.
 
@@ -200,7 +203,7 @@ def threshold(
             f"a threshold is for binary tasks; this table's task is {predictions.task}"
         )
     schema = predictions.schema
-    settled = _settled(metric, cost, schema)
+    settled = _resolve_metric(metric, costs, schema)
     fold, notes = assign_folds(predictions, folds, seed)
     table, fold = predictions.take(fold >= 0), fold[fold >= 0]
     sweep, ids = _sweep(table, model, fold), np.unique(fold)
@@ -211,11 +214,11 @@ def threshold(
     cut = np.array(of_folds)[np.searchsorted(ids, fold)] if of_folds else chosen
     judge = _Judge(table, model, settled, seed)
     found = judge.judged(score >= cut, chosen, of_folds, notes, _points(sweep))
-    found = replace(found, metric=str(METRICS.parse(metric) if cost is None else settled))
-    return found if cost is None else _by_cost(found, judge, score, cost)
+    found = replace(found, metric=str(METRICS.parse(metric) if costs is None else settled))
+    return found if costs is None else _apply_costs(found, judge, score, costs)
 
 
-def closed_form(cost: Sequence[float]) -> float:
+def closed_form(costs: Sequence[float]) -> float:
     """The threshold on a calibrated probability under the costs of a false positive and of a false negative.
 
     c_fp / (c_fp + c_fn): where both decisions cost the same. Source: Elkan (2001), IJCAI, 973-978.
@@ -223,22 +226,22 @@ def closed_form(cost: Sequence[float]) -> float:
     >>> closed_form((1, 4))
     0.2
     """
-    if len(cost) != 2 or not all(math.isfinite(c) and c >= 0 for c in cost) or not sum(cost):
+    if len(costs) != 2 or not all(math.isfinite(c) and c >= 0 for c in costs) or not sum(costs):
         raise UnsupportedError(
-            f"cost must be two numbers of at least 0, of a false positive and a false negative, not both 0; got {cost}"
+            f"costs must be two numbers of at least 0, of a false positive and a false negative, not both 0; got {costs}"
         )
-    return float(cost[0] / (cost[0] + cost[1]))
+    return float(costs[0] / (costs[0] + costs[1]))
 
 
-def _settled(metric: str | Metric, cost: Sequence[float] | None, schema: Schema) -> Metric:
-    if cost is not None:
-        closed_form(cost)
+def _resolve_metric(metric: str | Metric, costs: Sequence[float] | None, schema: Schema) -> Metric:
+    if costs is not None:
+        closed_form(costs)
         matrix = np.zeros((2, 2))
         code = schema.positive_code
-        matrix[1 - code, code], matrix[code, 1 - code] = cost
-        return ExpectedCost(cost_text(matrix)).on(schema)
-    found = METRICS.parse(metric).on(schema)
-    if found.state != Confusion() or found.axes:
+        matrix[1 - code, code], matrix[code, 1 - code] = costs
+        return ExpectedCost(cost_text(matrix)).bind(schema)
+    found = METRICS.parse(metric).bind(schema)
+    if found.state != Confusion() or found.granularity != "table":
         raise UnsupportedError(
             f"a threshold decides labels: choose it by one figure of labels, such as f1; got {found}"
         )
@@ -295,7 +298,7 @@ class _Judge:
             self.seed,
         )
         low, high, _ = interval(self.metric, sample, CONFIDENCE)
-        return float(self.metric.figures(sample.summary)[0]), float(low[0]), float(high[0])
+        return float(self.metric.estimate(sample.summary)[0]), float(low[0]), float(high[0])
 
     def gain(self, yes: Array) -> tuple[float, tuple[float, float, float]]:
         """The figure of the model's own labels, and by how much `yes` is better, with an interval."""
@@ -327,20 +330,20 @@ class _Judge:
     def _table(self, label: Array) -> ConfusionTable:
         p = self.table
         decided: Any = _Decided(p.schema, p.truth, label, p.weight)
-        return Confusion().observe(decided, buckets(p), BUCKETS)
+        return Confusion().observe(decided, assign_buckets(p), BUCKETS)
 
     def _compute(self, value: ConfusionTable, times: Array) -> Array:
         state = Confusion()
         return np.asarray(
-            self.metric.compute(state.summary(state.pool(value, times), self.table.schema))
+            self.metric.compute(state.summary(state.resample(value, times), self.table.schema))
         )
 
 
-def _by_cost(found: Threshold, judge: _Judge, score: Array, cost: Sequence[float]) -> Threshold:
+def _apply_costs(found: Threshold, judge: _Judge, score: Array, costs: Sequence[float]) -> Threshold:
     """The closed form beside the empirical threshold, and in its place where the probabilities are calibrated."""
     if not judge.table.schema.offers(judge.model, "proba"):
         return found
-    at = closed_form(cost)
+    at = closed_form(costs)
     value, low, high = judge.figure(score >= at)
     found = replace(found, closed_form=at, closed_form_value=value)
     binned = Bins().observe(judge.table.rows(judge.model))
@@ -361,7 +364,7 @@ def _points(sweep: _Sweep) -> tuple[Point, ...]:
     cuts, counts = sweep.cuts(np.ones(len(sweep.score), bool))
     of = counts.of(sweep.schema.positive_code)
     names = ("precision", "recall", "f1")
-    figures = [np.asarray(METRICS.parse(name).on(sweep.schema).compute(counts)) for name in names]
+    figures = [np.asarray(METRICS.parse(name).bind(sweep.schema).compute(counts)) for name in names]
     recall = of.tp / max(float(of.tp[-1]), 1e-300)
     place = np.searchsorted(recall, np.linspace(0, 1, POINTS))
     shown = np.unique(np.clip(np.concatenate([[1], place, [len(cuts) - 1]]), 1, len(cuts) - 1))

@@ -57,9 +57,9 @@ def _stop(message: str) -> None:
 def _version(asked: bool) -> None:
     if not asked:
         return
-    from assay.kernels import in_use
+    from assay.kernels import get_backend
 
-    click.echo(f"assay, version {__version__} ({in_use()} kernels)")
+    click.echo(f"assay, version {__version__} ({get_backend()} kernels)")
     raise click.exceptions.Exit(0)
 
 
@@ -94,7 +94,7 @@ KEPT: list[Any] = []  # what plugins defined, which a class may refer to
     metavar="FILE.py|MODULE",
     callback=lambda *given: _plugin(given[-1]),
     expose_value=False,
-    help="Import your own metrics (assay.metric_from, or a subclass) before the command (repeatable).",
+    help="Import your own metrics (assay.make_metric, or a subclass) before the command (repeatable).",
 )
 @click.option(
     "--version",

@@ -10,20 +10,20 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from assay.comparison.corrections import CORRECTIONS, Correction
-from assay.comparison.fold_tests import Rope, corrected_differences, practical_differences
+from assay.comparison.fold_tests import FoldsError, OutcomeProbabilities, corrected_differences, bayesian_fold_test
 from assay.comparison.paired_tests import RawDifference, paired_differences
-from assay.comparison.selection_bias import Selected, selected_best
-from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.comparison.selection_bias import SelectionBias, selection_bias
+from assay.core.arguments import check_share
+from assay.core.result import Result, to_plain
+from assay.core.text import TextTable, format_number
 from assay.engines.base import Engine
 from assay.engines.local import Local
-from assay.errors import AssayError, UnsupportedError
+from assay.errors import UnsupportedError
 from assay.io.read_write import Source, table_of
 from assay.metrics.base import Metric
 from assay.metrics.resolve import DEFAULT, resolve
@@ -76,7 +76,6 @@ class Comparison(Result):
     """
 
     schema_name: ClassVar[str] = "assay.comparison/1"
-    drawn_by: ClassVar[str] = "differences"
 
     metric: str
     best: str
@@ -91,7 +90,7 @@ class Comparison(Result):
     correction: str = "holm"
     equivalence: float | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
-    selected: Selected | None = None
+    selected: SelectionBias | None = None
 
     @property
     def rows(self) -> tuple[Difference, ...]:
@@ -106,15 +105,7 @@ class Comparison(Result):
         ]
 
     def to_dict(self) -> dict[str, Any]:
-        told = {
-            name: value
-            for name, value in self.__dict__.items()
-            if name not in ("pairs", "selected")
-        }
-        return told | {
-            "pairs": self.records,
-            "selected": None if self.selected is None else self.selected.__dict__,
-        }
+        return super().to_dict() | {"pairs": to_plain(self.records)}
 
     @property
     def verdict(self) -> str:
@@ -139,19 +130,26 @@ class Comparison(Result):
     @property
     def equivalent(self) -> tuple[str, ...]:
         """The models that differ from the best by less than the margin of equivalence, for sure."""
-        return tuple(name for name in self.tied if _said(self.pairs, self.best, name) == EQUIVALENT)
+        return tuple(name for name in self.tied if _find_verdict(self.pairs, self.best, name) == EQUIVALENT)
 
     @property
-    def corrected_by(self) -> str:
+    def correction_name(self) -> str:
         """Name of the correction of the p-values."""
         return NAMES[self.correction]
 
-    def __repr__(self) -> str:
+    @property
+    def details(self) -> list[str]:
+        """What the best is worth, freed of having been chosen."""
+        return [] if self.selected is None else [repr(self.selected)]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """The pairs of models."""
         header = [
             "difference",
             self.metric,
             f"{self.confidence:.0%} interval",
-            f"p ({self.corrected_by})",
+            f"p ({self.correction_name})",
             "verdict",
         ]
         chances = any(d.p_equal is not None for d in self.pairs)
@@ -168,10 +166,7 @@ class Comparison(Result):
             ]
             for d in self.pairs
         ]
-        worth = [] if self.selected is None else [repr(self.selected)]
-        return "\n".join(
-            [self.verdict, *worth, *([text_table(header, body)] if body else []), *self.notes]
-        )
+        return [TextTable(header, body)] if body else []
 
 
 def compare(
@@ -200,7 +195,7 @@ def compare(
     difference that does not matter. Two models whose difference lies within +- this margin, by two one-sided tests
     (Schuirmann, 1987), are called equivalent; by folds each pair also gets the probabilities that the first is better
     by more, that they are equal for practical purposes, and that the second is better (Corani & Benavoli, 2015).
-    selected: also say what the best is worth, once it is known that it was chosen for looking best (`selected_best`).
+    selected: also say what the best is worth, once it is known that it was chosen for looking best (`selection_bias`).
     A model whose figure is undefined, or that does not give what the metric reads, is left out, and `left_out` says
     why; UnsupportedError where the figure of every model is undefined.
     """
@@ -209,17 +204,17 @@ def compare(
     text, on = resolve(
         metric if metric is not None else DEFAULT[predictions.task], predictions.schema
     )[0]
-    if on.axes:
+    if on.granularity != "table":
         raise UnsupportedError(
             f"{text} has one figure a class; compare by one figure, as in f1(average=macro)"
         )
     models = [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
-    question = _Question(predictions, on, models, unit, engine or Local(), seed)
+    question = _Comparer(predictions, on, models, unit, engine or Local(), seed)
     if unit == "auto":
         question, (values, raw, notes) = question.of_itself(confidence)
     else:
         values, raw, notes = question.ask(confidence)
-    left, said = _left_out(predictions, text, on, values)
+    left, said = _explain_missing(predictions, text, on, values)
     worth, more = question.worth(text, list(values), confidence) if selected else (None, [])
     sign = on.sign
     best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
@@ -228,10 +223,10 @@ def compare(
         if equivalence is not None
         else frozenset()
     )
-    pairs = _judged(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
+    pairs = _add_verdicts(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
     pairs = question.weighed(pairs, equivalence) if equivalence is not None else pairs
-    tied = tuple(m for m in values if m == best or _said(pairs, best, m) in (OPEN, EQUIVALENT))
-    open_ = [m for m in tied if _said(pairs, best, m) == OPEN]
+    tied = tuple(m for m in values if m == best or _find_verdict(pairs, best, m) in (OPEN, EQUIVALENT))
+    open_ = [m for m in tied if _find_verdict(pairs, best, m) == OPEN]
     rows = (
         _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence)
         if question.unit == "rows"
@@ -243,7 +238,7 @@ def compare(
     )  # fmt: skip
 
 
-def _left_out(
+def _explain_missing(
     table: Predictions, text: str, metric: Metric, values: Mapping[str, float]
 ) -> tuple[dict[str, str], list[str]]:
     """Why each model that is not among the `values` has none, and what to say of them."""
@@ -263,8 +258,7 @@ def _left_out(
 def _check_options(
     unit: str, correction: str, equivalence: float | None, confidence: float
 ) -> None:
-    if not 0 < confidence < 1:
-        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    check_share("confidence", confidence)
     for name, given, known in (
         ("unit", unit, ("auto", "rows", "folds")),
         ("correction", correction, CORRECTIONS),
@@ -282,7 +276,7 @@ def _check_options(
 
 
 @dataclass(frozen=True)
-class _Question:
+class _Comparer:
     """What is compared, on what, by which unit."""
 
     table: Predictions
@@ -292,7 +286,7 @@ class _Question:
     engine: Engine
     seed: int
 
-    def of_itself(self, confidence: float) -> tuple["_Question", Answer]:
+    def of_itself(self, confidence: float) -> tuple["_Comparer", Answer]:
         """The question that the table asks for, and its answer.
 
         Folds, where the table comes from cross-validation, for rows held out of different fits share training rows;
@@ -301,8 +295,11 @@ class _Question:
         rows = replace(self, unit="rows")
         if "fold" in self.table.columns and len(self.table.group("fold")[1]) > 1:
             folds = replace(self, unit="folds")
-            with suppress(AssayError):
+            try:
                 return folds, folds.ask(confidence)
+            except FoldsError as error:
+                values, raw, notes = rows.ask(confidence)
+                return rows, (values, raw, [*notes, f"compared by rows, not by folds: {error}"])
         return rows, rows.ask(confidence)
 
     def ask(self, confidence: float) -> Answer:
@@ -319,10 +316,10 @@ class _Question:
 
     def worth(
         self, text: str, models: Sequence[str], confidence: float
-    ) -> tuple[Selected | None, list[str]]:
+    ) -> tuple[SelectionBias | None, list[str]]:
         """What the best of the models is worth on other rows, or why that cannot be said."""
         try:
-            told = selected_best(
+            told = selection_bias(
                 self.table,
                 text,
                 models=models,
@@ -340,12 +337,12 @@ class _Question:
             (d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin
         )
 
-    def weighed(self, pairs: tuple[Difference, ...], rope: float) -> tuple[Difference, ...]:
+    def weighed(self, pairs: tuple[Difference, ...], equivalence: float) -> tuple[Difference, ...]:
         """The pairs with the probabilities of what holds between them, where folds say so."""
         if self.unit != "folds":
             return pairs
-        found = practical_differences(self.table, self.metric, rope, self.models, self.engine)
-        of: dict[tuple[str, str], Rope] = {(one.a, one.b): one.probability for one in found}
+        found = bayesian_fold_test(self.table, self.metric, equivalence, self.models, self.engine)
+        of: dict[tuple[str, str], OutcomeProbabilities] = {(one.a, one.b): one.probability for one in found}
         return tuple(
             replace(d, p_a=chance.first, p_equal=chance.equal, p_b=chance.second)
             for d in pairs
@@ -353,7 +350,7 @@ class _Question:
         )
 
 
-def _judged(
+def _add_verdicts(
     raw: Sequence[RawDifference],
     sign: int,
     alpha: float,
@@ -376,7 +373,7 @@ def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
     return f"{d.a if sign * d.difference > 0 else d.b} is better"
 
 
-def _said(pairs: Sequence[Difference], a: str, b: str) -> str:
+def _find_verdict(pairs: Sequence[Difference], a: str, b: str) -> str:
     """The verdict on two models."""
     return next((d.verdict for d in pairs if {d.a, d.b} == {a, b}), "")
 

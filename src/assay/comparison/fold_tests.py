@@ -22,18 +22,22 @@ from assay.intervals.proportions import t_quantile
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.resolve import resolve
-from assay.table.groups import grouping_of
+from assay.table.groups import group_rows
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "Estimate", "FTest", "Folds", "Practical", "Resampled", "Rope", "combined_f", "corrected_differences",
-    "corrected_t", "correlated_t", "five_by_two", "fold_figures", "naive_t", "practical_differences",
+    "MeanDifference", "FTest", "Folds", "Practical", "FoldDifferences", "OutcomeProbabilities", "combined_f", "corrected_differences",
+    "corrected_t", "correlated_t", "five_by_two_f_test", "fold_values", "naive_t", "bayesian_fold_test",
 ]  # fmt: skip
 
 METHOD = "corrected resampled t"
 
 
-class Estimate(NamedTuple):
+class FoldsError(SchemaError, UnsupportedError):
+    """The folds of this table cannot say which algorithm is better; the message says why."""
+
+
+class MeanDifference(NamedTuple):
     """Mean difference over the folds, its interval, p-value and standard error."""
 
     difference: float
@@ -43,7 +47,7 @@ class Estimate(NamedTuple):
     error: float
 
 
-class Rope(NamedTuple):
+class OutcomeProbabilities(NamedTuple):
     """Probability that the first is better by more than the region of practical equivalence (ROPE), that the two are
     equal for practical purposes, and that the second is better; they sum to 1."""
 
@@ -57,8 +61,8 @@ class Practical(NamedTuple):
 
     a: str
     b: str
-    probability: Rope
-    rope: float
+    probability: OutcomeProbabilities
+    equivalence: float
 
 
 class FTest(NamedTuple):
@@ -68,7 +72,7 @@ class FTest(NamedTuple):
     p: float
 
 
-class Resampled(NamedTuple):
+class FoldDifferences(NamedTuple):
     """Mean over folds of each model's figure, the difference of every two, distinct rows, and what to say of them."""
 
     values: dict[str, float]
@@ -97,11 +101,11 @@ class Folds:
                 "algorithms are compared by the folds of cross-validation, and the table has no 'fold' column; give "
                 "one, as validate does, or compare the fitted models on these rows with compare(...)"
             )
-        grouping = grouping_of(predictions, ["fold"])
+        grouping = group_rows(predictions, ["fold"])
         keys = tuple(key[0] for key in grouping.keys)
         if "(missing)" in keys:
             first = int(np.argmax(grouping.codes == keys.index("(missing)")))
-            raise SchemaError(
+            raise FoldsError(
                 f"row {first} has no fold; expected the fold in which each row was held out"
             )
         if len(keys) < 2:
@@ -134,7 +138,7 @@ class Folds:
         """
         train = self.distinct - self.test
         if not train.any():
-            raise SchemaError(
+            raise FoldsError(
                 "every fold holds out every row, so nothing was left to train on; check the fold column"
             )
         return float(self.test.mean() / train.mean())
@@ -150,7 +154,7 @@ def _row_codes(predictions: Predictions, fold: Array) -> Array:
     return np.arange(predictions.n)
 
 
-def fold_figures(
+def fold_values(
     predictions: Predictions,
     metric: str | Metric,
     models: Sequence[str] | None = None,
@@ -159,28 +163,28 @@ def fold_figures(
     """The figure of each model in each fold (folds,), folds in sorted order; nan where a fold does not define it.
 
     >>> p = Predictions.from_arrays([0, 1, 0, 1], {"a": [0, 1, 1, 1]}, fold=[0, 0, 1, 1])
-    >>> fold_figures(p, "accuracy")["a"].tolist()
+    >>> fold_values(p, "accuracy")["a"].tolist()
     [1.0, 0.5]
     """
     text, on = resolve(metric, predictions.schema)[0]
-    if on.axes:
+    if on.granularity != "table":
         raise UnsupportedError(
             f"{text} has one figure a class; compare by one figure, as in f1(average=macro)"
         )
-    grouping = grouping_of(predictions, ["fold"])
-    jobs = {m: Job(on.state, (m,)) for m in models or _serving(predictions, on)}
+    grouping = group_rows(predictions, ["fold"])
+    jobs = {m: Job(on.state, (m,)) for m in models or select_models(predictions, on)}
     values = (engine or Local()).fold(predictions, list(jobs.values()), grouping)
 
     def figure(job: Job, place: int) -> float:
-        one = on.state.take(values[job], slice(place, place + 1))
-        return float(on.figures(on.state.summary(one, predictions.schema))[0])
+        one = on.state.select(values[job], slice(place, place + 1))
+        return float(on.estimate(on.state.summary(one, predictions.schema))[0])
 
     return {
         m: np.array([figure(job, i) for i in range(len(grouping.keys))]) for m, job in jobs.items()
     }
 
 
-def _serving(predictions: Predictions, metric: Metric) -> list[str]:
+def select_models(predictions: Predictions, metric: Metric) -> list[str]:
     return [m for m in predictions.models if predictions.schema.offers(m, metric.reads)]
 
 
@@ -190,7 +194,7 @@ def corrected_t(
     confidence: float = 0.95,
     step: float = 0.0,
     freedom: float | None = None,
-) -> Estimate:
+) -> MeanDifference:
     """Corrected resampled t-test of the mean of paired differences (folds,), for k-fold and repeated k-fold alike.
 
     t = mean / sqrt(variance * (1/J + ratio)) with J - 1 degrees of freedom, J folds, ratio = n_test / n_train: folds
@@ -211,12 +215,12 @@ def corrected_t(
     found = np.asarray(differences, np.float64)
     mean, folds = float(found.mean()), len(found)
     if folds < 2:
-        return Estimate(mean, -np.inf, np.inf, 1.0, np.inf)
+        return MeanDifference(mean, -np.inf, np.inf, 1.0, np.inf)
     error = _spread(found, step) * np.sqrt(1 / folds + ratio)
     freedom = folds - 1 if freedom is None else freedom
     half = t_quantile((1 + confidence) / 2, freedom) * error
     p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
-    return Estimate(mean, float(mean - half), float(mean + half), p, float(error))
+    return MeanDifference(mean, float(mean - half), float(mean + half), p, float(error))
 
 
 def _spread(differences: Array, step: float) -> float:
@@ -240,7 +244,7 @@ def corrected_differences(
     models: Sequence[str],
     confidence: float = 0.95,
     engine: Engine | None = None,
-) -> Resampled:
+) -> FoldDifferences:
     """Every two models compared by `corrected_t` on their figures fold by fold; p-values are not yet corrected for
     the number of pairs.  Where rows of data recur, as in repeated cross-validation or in random splits, with the
     degrees of freedom of as many folds as hold each row out once, which the method names.
@@ -256,7 +260,7 @@ def corrected_differences(
     (1.0, 0.133, 0.003)
     """
     _, on = resolve(metric, predictions.schema)[0]
-    folds, figures, notes = _defined(predictions, metric, models, engine)
+    folds, figures, notes = _drop_undefined_folds(predictions, metric, models, engine)
     span = on.bounds[1] - on.bounds[0]
     values = {m: float(f.mean()) for m, f in figures.items()}
     freedom, method = _freedom(folds, len(next(iter(figures.values()))))
@@ -267,7 +271,7 @@ def corrected_differences(
         e = corrected_t(apart, folds.ratio, confidence, float(step), freedom)
         low, high = max(e.low, -span), min(e.high, span)
         found.append(RawDifference(a, b, e.difference, low, high, e.p, method, e.error))
-    return Resampled(values, found, folds.distinct, notes)
+    return FoldDifferences(values, found, folds.distinct, notes)
 
 
 def _freedom(folds: Folds, defined: int) -> tuple[float, str]:
@@ -279,12 +283,12 @@ def _freedom(folds: Folds, defined: int) -> tuple[float, str]:
     return freedom, f"{METHOD}, {freedom:.0f} d.f. of one repeat"
 
 
-def _defined(
+def _drop_undefined_folds(
     predictions: Predictions, metric: str | Metric, models: Sequence[str], engine: Engine | None
 ) -> tuple[Folds, dict[str, Array], tuple[str, ...]]:
     """The folds, the figures of those where every model's is defined, and what to say of the others."""
     folds = Folds.of(predictions)
-    figures = _able(fold_figures(predictions, metric, models, engine))
+    figures = _drop_undefined_models(fold_values(predictions, metric, models, engine))
     lost = np.isnan(np.array(list(figures.values()))).any(axis=0)
     if not lost.any():
         return folds, figures, ()
@@ -292,7 +296,7 @@ def _defined(
     names = ", ".join(str(key) for key, out in zip(folds.keys, lost, strict=True) if out)
     kept = len(lost) - int(lost.sum())
     if kept < 2:
-        raise UnsupportedError(
+        raise FoldsError(
             f"{text} is undefined ({on.undefined}) in {lost.sum()} of {len(lost)} folds ({names}); comparing "
             f"algorithms needs 2 folds that define it: cross-validate with fewer, larger folds"
         )
@@ -300,21 +304,21 @@ def _defined(
     return folds, {m: f[~lost] for m, f in figures.items()}, (note,)
 
 
-def _able(figures: dict[str, Array]) -> dict[str, Array]:
+def _drop_undefined_models(figures: dict[str, Array]) -> dict[str, Array]:
     """The models with two figures or more; all of them where there is none."""
     return {m: f for m, f in figures.items() if np.isfinite(f).sum() > 1} or figures
 
 
-def correlated_t(differences: Sequence[float] | Array, ratio: float, rope: float = 0.0) -> Rope:
+def correlated_t(differences: Sequence[float] | Array, ratio: float, equivalence: float = 0.0) -> OutcomeProbabilities:
     """Bayesian correlated t-test: what the folds say of the mean of paired differences (folds,), first minus second.
 
     The posterior is Student's t with J - 1 degrees of freedom about the mean, with scale
-    sqrt(variance * (1/J + ratio)); `rope` is the difference up to which two models are equal for practical purposes.
+    sqrt(variance * (1/J + ratio)); `equivalence` is the difference up to which two models are equal for practical purposes.
     Positive differences speak for the first.  Needs two folds or more.
-    Same value as baycomp.CorrelatedTTest(second, first, rope, runs).probs(), read from right to left.
+    Same value as baycomp.CorrelatedTTest(second, first, equivalence, runs).probs(), read from right to left.
     Source: Corani & Benavoli (2015), Machine Learning 100:285-304.
 
-    >>> [round(p, 3) for p in correlated_t([0.02, 0.01, 0.03, 0.02, 0.02], ratio=1 / 4, rope=0.01)]
+    >>> [round(p, 3) for p in correlated_t([0.02, 0.01, 0.03, 0.02, 0.02], ratio=1 / 4, equivalence=0.01)]
     [0.949, 0.05, 0.002]
     """
     from scipy.special import stdtr
@@ -322,34 +326,34 @@ def correlated_t(differences: Sequence[float] | Array, ratio: float, rope: float
     found = np.asarray(differences, np.float64)
     if len(found) < 2:
         raise UnsupportedError(f"{len(found)} fold says nothing of how folds vary; give 2 or more")
-    if rope < 0:
+    if equivalence < 0:
         raise UnsupportedError(
-            f"rope must be 0 or more, a difference of no practical importance; got {rope}"
+            f"equivalence must be 0 or more, a difference of no practical importance; got {equivalence}"
         )
     mean, scale = found.mean(), _spread(found, 0.0) * np.sqrt(1 / len(found) + ratio)
     if not scale:
-        first, second = float(mean > rope), float(mean < -rope)
-        return Rope(0.5, 0.0, 0.5) if rope == mean == 0 else Rope(first, 1 - first - second, second)
-    first, second = (float(stdtr(len(found) - 1, z / scale)) for z in (mean - rope, -mean - rope))
-    return Rope(first, max(0.0, 1 - first - second), second)
+        first, second = float(mean > equivalence), float(mean < -equivalence)
+        return OutcomeProbabilities(0.5, 0.0, 0.5) if equivalence == mean == 0 else OutcomeProbabilities(first, 1 - first - second, second)
+    first, second = (float(stdtr(len(found) - 1, z / scale)) for z in (mean - equivalence, -mean - equivalence))
+    return OutcomeProbabilities(first, max(0.0, 1 - first - second), second)
 
 
-def practical_differences(
+def bayesian_fold_test(
     predictions: Predictions,
     metric: str | Metric,
-    rope: float,
+    equivalence: float,
     models: Sequence[str] | None = None,
     engine: Engine | None = None,
 ) -> list[Practical]:
-    """For every two models, the probabilities that the first is better by more than `rope` (in units of the metric),
+    """For every two models, the probabilities that the first is better by more than `equivalence` (in units of the metric),
     that they are equal for practical purposes, and that the second is better: `correlated_t` on their folds."""
     _, on = resolve(metric, predictions.schema)[0]
-    names = list(models or _serving(predictions, on))
-    folds, figures, _ = _defined(predictions, metric, names, engine)
+    names = list(models or select_models(predictions, on))
+    folds, figures, _ = _drop_undefined_folds(predictions, metric, names, engine)
     sign, ratio = on.sign, folds.ratio
     pairs = combinations(figures, 2)
     return [
-        Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, rope), rope)
+        Practical(a, b, correlated_t(sign * (figures[a] - figures[b]), ratio, equivalence), equivalence)
         for a, b in pairs
     ]
 
@@ -375,15 +379,15 @@ def combined_f(differences: Array) -> FTest:
     return FTest(f, float(fdtrc(10, 5, f)))
 
 
-def five_by_two(
+def five_by_two_f_test(
     predictions: Predictions, metric: str | Metric, a: str, b: str, engine: Engine | None = None
 ) -> FTest:
     """`combined_f` of two models on a table of exactly five repeats of two folds that halve the rows.
 
     UnsupportedError for any other layout, and where a fold does not define the figure.
     """
-    repeats = _repeats(Folds.of(predictions))
-    figures = fold_figures(predictions, metric, [a, b], engine)
+    repeats = _pair_folds(Folds.of(predictions))
+    figures = fold_values(predictions, metric, [a, b], engine)
     apart = (figures[a] - figures[b])[np.array(repeats)]
     if np.isnan(apart).any():
         raise UnsupportedError(
@@ -392,7 +396,7 @@ def five_by_two(
     return combined_f(apart)
 
 
-def _repeats(folds: Folds) -> list[tuple[int, int]]:
+def _pair_folds(folds: Folds) -> list[tuple[int, int]]:
     """The folds two by two, each pair halving the rows."""
     repeats: list[tuple[int, int]] = []
     if len(folds.keys) == 10:

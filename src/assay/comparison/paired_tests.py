@@ -4,7 +4,7 @@
 >>> from assay.metrics.base import METRICS
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1, 0, 1], {"a": [0, 1, 1, 0, 1], "b": [0, 1, 0, 0, 1]})
->>> values, (d,) = paired_differences(p, METRICS.parse("accuracy").on(p.schema), ["a", "b"], 0.95, Local(), 0)
+>>> values, (d,) = paired_differences(p, METRICS.parse("accuracy").bind(p.schema), ["a", "b"], 0.95, Local(), 0)
 >>> round(d.difference, 2), d.p, d.method
 (0.2, 0.5, 'mcnemar mid-p')
 """
@@ -19,17 +19,17 @@ import numpy as np
 
 from assay.engines.base import Engine, Job
 from assay.errors import UnsupportedError
-from assay.intervals.delong import spread
+from assay.intervals.delong import influence_variance
 from assay.intervals.proportions import t_quantile
 from assay.intervals.replicates import Sample
-from assay.intervals.resampling import effective, resample_buckets
+from assay.intervals.resampling import effective_rows, resample_buckets
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.curve import OrderMetric
 from assay.states.base import MOST_CLASSES, Pair
 from assay.states.confusion import Confusion
 from assay.states.moments import Moments, Sums
-from assay.states.paired_confusion import Joint, JointTable, counts_of
+from assay.states.paired_confusion import PairedConfusion, PairedTable, compute_counts
 from assay.table.predictions import Predictions
 
 __all__ = ["RawDifference", "paired_differences"]
@@ -75,7 +75,7 @@ def paired_differences(
 
     `metric` is settled for the table's schema. UnsupportedError where it is undefined for every model.
     """
-    question = _Question(table, metric, confidence, seed)
+    question = PairedPlan(table, metric, confidence, seed)
     values = dict(engine.fold(table, question.jobs(models)))
     samples = {m: question.sample(values[question.single(m)], question.single(m)) for m in models}
     figures = question.figures(samples)
@@ -83,7 +83,7 @@ def paired_differences(
     found = []
     for a, b in combinations(figures, 2):
         if drawn is not None:
-            outcome = spread_of_draws(question, samples[a], samples[b], drawn[a] - drawn[b])
+            outcome = resampled_t(question, samples[a], samples[b], drawn[a] - drawn[b])
         else:
             pair = values.get(question.pair(a, b))
             outcome = PROCEDURES[question.procedure](question, samples[a], samples[b], pair)
@@ -99,14 +99,14 @@ class PerRow:
 
     metric: Any
 
-    def per_row(self, pair: Pair) -> Array:
+    def compute_rows(self, pair: Pair) -> Array:
         """Difference of each row."""
-        a, b = (np.asarray(self.metric.per_row(rows), np.float64) for rows in (pair.a, pair.b))
+        a, b = (np.asarray(self.metric.compute_rows(rows), np.float64) for rows in (pair.a, pair.b))
         return np.asarray((a if a.ndim == 1 else a[:, 0]) - (b if b.ndim == 1 else b[:, 0]))
 
 
 @dataclass(frozen=True)
-class _Question:
+class PairedPlan:
     """A metric on a table: which states answer it, and by which procedure."""
 
     table: Predictions
@@ -143,7 +143,7 @@ class _Question:
         return Job(self.metric.state, (model,), self.clustered or self.procedure == "buckets")
 
     def pair(self, a: str, b: str) -> Job:
-        return Job(Joint() if self.procedure == "joint" else Moments(PerRow(self.metric)), (a, b))
+        return Job(PairedConfusion() if self.procedure == "joint" else Moments(PerRow(self.metric)), (a, b))
 
     def jobs(self, models: Sequence[str]) -> list[Job]:
         singles = [self.single(m) for m in models]
@@ -165,7 +165,7 @@ class _Question:
         """The figure on few replicates (b,), the same for every model."""
         replicates = int(np.clip(WEIGHED // max(self.scores, 1), FEW, MANY))
         times = resample_buckets(sample.value, np.random.default_rng(self.seed), replicates)
-        pooled = sample.state.pool(sample.value, times)
+        pooled = sample.state.resample(sample.value, times)
         return np.ravel(self.metric.compute(sample.state.summary(pooled, sample.schema)))
 
     def sample(self, value: Any, job: Job) -> Sample:
@@ -173,7 +173,7 @@ class _Question:
 
     def figures(self, samples: Mapping[str, Sample]) -> dict[str, float]:
         """The figure of each model that has one."""
-        found = {m: float(self.metric.figures(sample.summary)[0]) for m, sample in samples.items()}
+        found = {m: float(self.metric.estimate(sample.summary)[0]) for m, sample in samples.items()}
         defined = {m: figure for m, figure in found.items() if not np.isnan(figure)}
         if not defined:
             raise UnsupportedError(
@@ -188,7 +188,7 @@ class _Question:
         return self.metric.undefined if self.table.n else "no_samples"
 
 
-def mcnemar(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
+def mcnemar(q: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
     """McNemar's mid-p on the rows where one model is right and the other wrong; interval by Bonett & Price.
 
     Sources: Fagerland et al. (2013), BMC Med. Res. Methodol. 13:91; Bonett & Price (2012), JEBS 37:479-488.
@@ -209,20 +209,20 @@ def mcnemar(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
     )
 
 
-def paired_t(q: _Question, a: Sample, b: Sample, pair: Sums) -> Outcome:
+def paired_t(q: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
     """Student's t on the differences of the rows."""
     from scipy.special import stdtr
 
-    mean, n = float(pair.mean[0, 0]), float(effective(pair)[0])
+    mean, n = float(pair.mean[0, 0]), float(effective_rows(pair)[0])
     if n <= 1 or not np.isfinite(mean):
         return Outcome(-np.inf, np.inf, 1.0, "paired t", 0.0)
     error = float(np.sqrt(pair.m2[0, 0] / pair.weight[0] / (n - 1)))
     half = t_quantile((1 + q.confidence) / 2, n - 1) * error
-    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else _sign(mean, n)
+    p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else _sign_test(mean, n)
     return Outcome(mean - half, mean + half, p, "paired t", error)
 
 
-def paired_delong(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
+def paired_delong(q: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
     """DeLong's test: variance of the difference from the influence of each row under both models.
 
     Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal distribution otherwise.
@@ -230,12 +230,12 @@ def paired_delong(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     """
     assert isinstance(q.metric, OrderMetric)
     of_a, of_b = (next(iter(q.metric.influence(sample.summary))) for sample in (a, b))
-    variance, freedom = spread(of_a - of_b, a.summary, q.clustered)
+    variance, freedom = influence_variance(of_a - of_b, a.summary, q.clustered)
     error = float(np.sqrt(variance))
-    gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
+    gap = float(q.metric.estimate(a.summary)[0] - q.metric.estimate(b.summary)[0])
     fewest = min(min(size) for size in a.summary.sizes)
     if not error:
-        return Outcome(gap, gap, _sign(gap, fewest), "paired delong", error)
+        return Outcome(gap, gap, _sign_test(gap, fewest), "paired delong", error)
     if fewest >= 10 and not q.clustered:
         p = 2 * NormalDist().cdf(-abs(gap) / error)
         return Outcome(gap - q.z * error, gap + q.z * error, p, "paired delong", error)
@@ -247,12 +247,12 @@ def paired_delong(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     )
 
 
-def _sign(gap: float, units: float) -> float:
+def _sign_test(gap: float, units: float) -> float:
     """The p-value where units that differ all do by as much: no surer than the sign test on so many."""
     return min(1.0, 2.0 ** (1 - min(units, 1000))) if gap else 1.0
 
 
-def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Outcome:
+def joint_bootstrap(q: PairedPlan, a: Sample, b: Sample, pair: PairedTable) -> Outcome:
     """Test by exchange of the two models' predictions; interval by the bootstrap; both of their joint table.
 
     Under the null hypothesis the two predictions of a row may change places: so many of each cell's rows as a fair coin
@@ -262,7 +262,7 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     rng, schema = np.random.default_rng(q.seed), q.table.schema
     k, total = schema.k, pair.weight.sum()
     margins = a.summary._replace(table=np.empty((1, 0, 0)))
-    whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.figures(margins)[0]))
+    whole = k <= MOST_CLASSES or bool(np.isnan(q.metric.estimate(margins)[0]))
     shrink = total / pair.squares if pair.squares else 1.0
     cells = np.stack(
         [pair.code // (k * k), (pair.code // k) % k, pair.code % k]
@@ -276,7 +276,7 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
 
     def gap(weights: Array, of: Array) -> Array:
         first, second = (
-            q.metric.compute(counts_of(weights, of[0], said, schema, whole)) for said in of[1:]
+            q.metric.compute(compute_counts(weights, of[0], said, schema, whole)) for said in of[1:]
         )
         return np.asarray(first - second)
 
@@ -293,7 +293,7 @@ def joint_bootstrap(q: _Question, a: Sample, b: Sample, pair: JointTable) -> Out
     return _judge(q, a, b, np.concatenate(drawn), np.concatenate(swapped), float(count.sum()))
 
 
-def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
+def bucket_bootstrap(q: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
     """Test by exchange, interval by bootstrap, of buckets of rows (of clusters, where given); the same for both models.
 
     Source: Yeh (2000), COLING, 947-953 (exchange of what two models said of the same unit).
@@ -309,48 +309,48 @@ def bucket_bootstrap(q: _Question, a: Sample, b: Sample, pair: Any) -> Outcome:
     def figure(value: Any) -> Array:
         return np.ravel(q.metric.compute(a.state.summary(value, a.schema)))
 
-    pool, merge = a.state.pool, a.state.merge
+    pool, merge = a.state.resample, a.state.merge
     drawn = figure(pool(a.value, times)) - figure(pool(b.value, times))
     first = merge(pool(a.value, keep), pool(b.value, swap))
     second = merge(pool(b.value, keep), pool(a.value, swap))
     return _judge(q, a, b, drawn, figure(first) - figure(second), float(len(filled)))
 
 
-def spread_of_draws(q: _Question, a: Sample, b: Sample, drawn: Array) -> Outcome:
+def resampled_t(q: PairedPlan, a: Sample, b: Sample, drawn: Array) -> Outcome:
     """Student's t on the spread of the difference over resampled buckets of very many rows."""
     from scipy.special import stdtr
 
     drawn, units = drawn[~np.isnan(drawn)], float(np.count_nonzero(a.value.rows))
-    gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
+    gap = float(q.metric.estimate(a.summary)[0] - q.metric.estimate(b.summary)[0])
     error = float(drawn.std() * np.sqrt(units / (units - 1))) if len(drawn) else np.inf
     half = t_quantile((1 + q.confidence) / 2, units - 1) * error
-    p = 2 * float(stdtr(units - 1, -abs(gap) / error)) if error else _sign(gap, units)
+    p = 2 * float(stdtr(units - 1, -abs(gap) / error)) if error else _sign_test(gap, units)
     kind = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
     return Outcome(gap - half, gap + half, p, kind, error)
 
 
 def _judge(
-    q: _Question, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float
+    q: PairedPlan, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float
 ) -> Outcome:
     """p-value from the exchanged gaps, interval from the resampled ones, widened to hold 0 where the test does."""
     drawn, swapped = (np.ravel(x)[~np.isnan(np.ravel(x))] for x in (drawn, swapped))
-    gap = float(q.metric.figures(a.summary)[0] - q.metric.figures(b.summary)[0])
+    gap = float(q.metric.estimate(a.summary)[0] - q.metric.estimate(b.summary)[0])
     error = float(drawn.std()) if len(drawn) else 0.0
     extreme = np.count_nonzero(np.abs(swapped) >= abs(gap) - 1e-12)
     p = float((1 + extreme) / (1 + len(swapped)))
     if extreme < 10 and swapped.std() > 0:
         # So far out the draws are too few to count; their spread still says how far.
         p = min(p, 2 * NormalDist().cdf(-abs(gap) / float(swapped.std())))
-    p = max(p, _sign(gap, units)) if gap else 1.0
-    low, high = _ends(q, gap, drawn, error, units)
+    p = max(p, _sign_test(gap, units)) if gap else 1.0
+    low, high = _interval(q, gap, drawn, error, units)
     if p >= 1 - q.confidence:
         low, high = min(low, 0.0), max(high, 0.0)
     kind = "paired cluster bootstrap" if q.clustered else "paired bootstrap"
     return Outcome(low, high, p, kind, error)
 
 
-def _ends(
-    q: _Question, gap: float, drawn: Array, error: float, units: float
+def _interval(
+    q: PairedPlan, gap: float, drawn: Array, error: float, units: float
 ) -> tuple[float, float]:
     """Percentiles; for few clusters, whose draws are too narrow, Student's t on their spread."""
     tail = (1 - q.confidence) / 2

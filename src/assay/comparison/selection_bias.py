@@ -4,7 +4,7 @@
 >>> rng = np.random.default_rng(0)
 >>> y = np.arange(200) % 2
 >>> models = {f"m{i}": np.where(rng.random(200) < 0.7, y, 1 - y) for i in range(10)}
->>> found = selected_best(Predictions.from_arrays(y, models), "accuracy")
+>>> found = selection_bias(Predictions.from_arrays(y, models), "accuracy")
 >>> found.naive, round(found.value, 2)
 (0.775, 0.74)
 """
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay.core.arguments import check_share
 from assay.core.text import format_number
 from assay.engines.base import Engine, Job
 from assay.engines.local import Local
@@ -22,10 +23,10 @@ from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.resolve import resolve
 from assay.states.confusion import Confusion
-from assay.table.buckets import BUCKETS, buckets
+from assay.table.buckets import BUCKETS, assign_buckets
 from assay.table.predictions import Predictions
 
-__all__ = ["Selected", "selected_best"]
+__all__ = ["SelectionBias", "selection_bias"]
 
 REPLICATES = 1000
 FEWER = 200  # replicates where each needs a pass over the rows, or over very many scores
@@ -34,7 +35,7 @@ MOST_CLASSES = 64  # beyond which a confusion table per bucket does not fit
 
 
 @dataclass(frozen=True, repr=False)
-class Selected:
+class SelectionBias:
     """The best model, its figure as it looks (`naive`) and as it will be elsewhere (`value` in [`low`, `high`]).
 
     `chosen`: how often each model was the best of a resample; `replicates`: how many of them had a figure.
@@ -63,7 +64,7 @@ class Selected:
         )
 
 
-def selected_best(
+def selection_bias(
     predictions: Predictions,
     metric: str | Metric,
     *,
@@ -71,7 +72,7 @@ def selected_best(
     confidence: float = 0.95,
     engine: Engine | None = None,
     seed: int = 0,
-) -> Selected:
+) -> SelectionBias:
     """The score to expect of the best of these models, free of the winner's curse.
 
     The best of M models owes part of its score to luck on these rows. Here the rows are drawn with replacement, the
@@ -82,15 +83,16 @@ def selected_best(
     Works for every metric with one figure.  Undefined replicates are left out and counted; UnsupportedError where none
     is defined.  Source: Tsamardinos, Greasidou & Borboudakis (2018), Machine Learning 107:1895-1922 (BBC-CV).
     """
+    check_share("confidence", confidence)
     text, on = resolve(metric, predictions.schema)[0]
-    if on.axes:
+    if on.granularity != "table":
         raise UnsupportedError(
             f"{text} has one figure a class; select by one figure, as in f1(average=macro)"
         )
     names = list(
         models or [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
     )
-    draw = _Draw(predictions, on, names, engine or Local(), seed)
+    draw = _Resampler(predictions, on, names, engine or Local(), seed)
     sign = on.sign
     whole = draw.whole()
     if np.isnan(whole).all():
@@ -112,7 +114,7 @@ def selected_best(
     shares = np.bincount(pick[known], minlength=len(names)) / known.sum()
     chosen = {m: float(s) for m, s in zip(names, shares, strict=True)}
     naive = float(whole[best])
-    return Selected(
+    return SelectionBias(
         text,
         names[best],
         naive,
@@ -126,7 +128,7 @@ def selected_best(
 
 
 @dataclass(frozen=True, eq=False)
-class _Draw:
+class _Resampler:
     """Figures of all models on the same draws of buckets of rows, and on the buckets that each draw leaves out."""
 
     table: Predictions
@@ -141,7 +143,7 @@ class _Draw:
 
     def figures(self) -> tuple[Array, Array]:
         """Figures on the rows drawn and on those left out, each (replicates, models)."""
-        bucket = buckets(self.table)
+        bucket = assign_buckets(self.table)
         filled = np.unique(bucket)
         wide = isinstance(self.metric.state, Confusion) and self.table.schema.k > MOST_CLASSES
         replicates = FEWER if self.metric.state.keeps and self.table.n > LONG else REPLICATES
@@ -172,7 +174,7 @@ class _Draw:
 
         def column(job: Job, times: Array) -> Array:
             return np.ravel(
-                self.metric.compute(state.summary(state.pool(values[job], times), schema))
+                self.metric.compute(state.summary(state.resample(values[job], times), schema))
             )
 
         inside, outside = (
@@ -192,5 +194,5 @@ class _Draw:
         jobs = [Job(state, (m,)) for m in self.models]
         values = self.engine.fold(table, jobs)
         return np.array(
-            [self.metric.figures(state.summary(values[job], table.schema))[0] for job in jobs]
+            [self.metric.estimate(state.summary(values[job], table.schema))[0] for job in jobs]
         )

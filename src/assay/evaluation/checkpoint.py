@@ -10,7 +10,7 @@ which table. It is written whole or not at all.
 >>> for i in range(2):
 ...     p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, i]})
 ...     _ = evaluate(p, "accuracy", checkpoint=folder / f"{i}.state")
->>> folded, question = merged([folder / "0.state", folder / "1.state"])
+>>> folded, question = merge_states([folder / "0.state", folder / "1.state"])
 >>> folded.frame.n
 6
 """
@@ -26,10 +26,10 @@ from zlib import crc32
 
 import numpy as np
 
-from assay.core.atomic import beside
+from assay.core.atomic import stage_file
 from assay.engines.base import Job
 from assay.errors import ReadError, UnsupportedError
-from assay.evaluation.plan import Folded, Frame, Question, jobs_of
+from assay.evaluation.plan import FoldedStates, TableInfo, Plan, list_jobs
 from assay.io.stream import Stream
 from assay.kernels import Array
 from assay.metrics.base import METRICS
@@ -37,7 +37,7 @@ from assay.states.row_values import Ranked
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
-__all__ = ["Checkpoint", "known_classes", "merged", "save", "write_merged"]
+__all__ = ["Checkpoint", "read_classes", "merge_states", "save_states", "write_merged"]
 
 VERSION = 1
 SECONDS = 10.0  # between two saves while rows are read
@@ -56,7 +56,7 @@ class Checkpoint:
 
     path: str
     table: Predictions | Stream
-    question: Question
+    question: Plan
     passes: dict[str, tuple[int, Mapping[Job, Any]]] = field(
         default_factory=dict
     )  # by name: parts done, values
@@ -67,25 +67,25 @@ class Checkpoint:
     def __post_init__(self) -> None:
         self.saved_at = time.monotonic()
         _refuse_unsaved(
-            jobs_of(Frame.of(self.table), self.question, 1), self.question, self.table.schema
+            list_jobs(TableInfo.of(self.table), self.question, 1), self.question, self.table.schema
         )
         _tidy(self.path)
         if not os.path.exists(self.path):
             return
         header, arrays = _read(self.path)
-        frame = Frame.of(self.table)
+        frame = TableInfo.of(self.table)
         if (header["of"], header["asked"], header["schema"]) != (
             self._of(),
-            _asked(self.question),
-            _told(frame),
+            _describe_plan(self.question),
+            _describe_schema(frame),
         ):
             raise ReadError(
                 f"{self.path}: holds the states of another table or other metrics; name another file, or remove it"
             )
         self.keys, self.cuts = tuple(map(tuple, header["keys"])), header.get("cuts", {})
         for name, done in header["done"].items():
-            jobs = jobs_of(frame, self.question, max(len(self.keys), 1) if name == "grouped" else 1)
-            self.passes[name] = done, _values(jobs, arrays, name, frame.schema)
+            jobs = list_jobs(frame, self.question, max(len(self.keys), 1) if name == "grouped" else 1)
+            self.passes[name] = done, _load_values(jobs, arrays, name, frame.schema)
 
     def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None:
         """How many parts the pass has done, and its values; None where it has not begun."""
@@ -95,9 +95,9 @@ class Checkpoint:
         """Save where a pass stands, at once or if the last save is a while ago."""
         self.passes[name] = done, values
         if now or time.monotonic() - self.saved_at > SECONDS:
-            save(
+            save_states(
                 self.path,
-                Frame.of(self.table),
+                TableInfo.of(self.table),
                 self.question,
                 self.passes,
                 self.keys,
@@ -117,7 +117,7 @@ class Checkpoint:
         return [["", self.table.n, [crc32(np.ascontiguousarray(array).data) for array in kept]]]
 
 
-def _refuse_unsaved(jobs: Sequence[Job], question: Question, schema: Schema) -> None:
+def _refuse_unsaved(jobs: Sequence[Job], question: Plan, schema: Schema) -> None:
     """Refuse metrics whose states cannot be saved, before a row is read."""
     for job in jobs:
         try:
@@ -137,10 +137,10 @@ def _tidy(path: str) -> None:
         os.unlink(left)
 
 
-def save(
+def save_states(
     path: str | os.PathLike[str],
-    frame: Frame,
-    question: Question,
+    frame: TableInfo,
+    question: Plan,
     passes: Mapping[str, tuple[int, Mapping[Job, Any]]],
     keys: Sequence[tuple[Any, ...]] = (),
     of: Sequence[Any] = (),
@@ -152,8 +152,8 @@ def save(
         "format": "assay.state",
         "version": VERSION,
         "of": of,
-        "asked": _asked(question),
-        "schema": _told(frame),
+        "asked": _describe_plan(question),
+        "schema": _describe_schema(frame),
         "frame": {**about, "weighted": frame.weighted},
         "keys": keys,
         "cuts": cuts or {},
@@ -166,11 +166,11 @@ def save(
         for i, job in enumerate(sorted(values, key=repr)):
             for part, array in job.state.dump(values[job]).items():
                 arrays[f"{name}/{i}/{part}"] = array
-    with beside(path) as place, open(place, "wb") as file:
+    with stage_file(path) as place, open(place, "wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
 
 
-def _told(frame: Frame) -> dict[str, Any]:
+def _describe_schema(frame: TableInfo) -> dict[str, Any]:
     """The schema, as JSON gives it back."""
     s = frame.schema
     models = {model: list(kinds) for model, kinds in s.models.items()}
@@ -186,25 +186,25 @@ def _mark(path: str) -> list[int]:
         return [size, crc32(file.read())]
 
 
-def write_merged(path: str | os.PathLike[str], folded: Folded, question: Question) -> None:
+def write_merged(path: str | os.PathLike[str], folded: FoldedStates, question: Plan) -> None:
     """Write joined states as a file that can be merged again (groups are not kept)."""
     if folded.grouped is not None:
         raise UnsupportedError(
             "states by group cannot be written again once they are joined; merge all of them at once"
         )
-    save(
+    save_states(
         path, folded.frame, question, {"whole": (0, folded.whole)}, (), [["merged", folded.frame.n]]
     )
 
 
-def known_classes(path: str | os.PathLike[str]) -> tuple[Any, ...] | None:
+def read_classes(path: str | os.PathLike[str]) -> tuple[Any, ...] | None:
     """The classes that an existing state file has settled on."""
     if not os.path.exists(path):
         return None
     return tuple(_read(path)[0]["schema"]["classes"]) or None
 
 
-def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
+def merge_states(paths: Sequence[str | os.PathLike[str]]) -> tuple[FoldedStates, Plan]:
     """The states of separate jobs as those of one, over the rows of all of them.
 
     The jobs must have been asked the same of tables with the same classes and models. ReadError where a file is none,
@@ -212,7 +212,7 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
     """
     if len({os.path.realpath(path) for path in paths}) < len(paths):
         raise UnsupportedError("a state file is named twice; its rows would count twice")
-    loaded = [_loaded(path) for path in paths]
+    loaded = [_load(path) for path in paths]
     folded, question, first = loaded[0]
     for path, (other, _, header) in zip(paths[1:], loaded[1:], strict=True):
         for part in ("asked", "schema"):
@@ -227,7 +227,7 @@ def merged(paths: Sequence[str | os.PathLike[str]]) -> tuple[Folded, Question]:
                 raise UnsupportedError(
                     f"of {paths[0]} and {path} one table is {part} and the other is not"
                 )
-        folded = _joined(folded, other)
+        folded = _join(folded, other)
     return folded, question
 
 
@@ -246,7 +246,7 @@ def _refuse_other_cuts(
             )
 
 
-def _joined(a: Folded, b: Folded) -> Folded:
+def _join(a: FoldedStates, b: FoldedStates) -> FoldedStates:
     schema = a.frame.schema
     long, notes = (
         a.frame.long or b.frame.long,
@@ -256,24 +256,24 @@ def _joined(a: Folded, b: Folded) -> Folded:
         a.frame.clustered or b.frame.clustered,
         a.frame.weighted or b.frame.weighted,
     )
-    frame = Frame(schema, a.frame.n + b.frame.n, clustered, notes, long, weighted)
+    frame = TableInfo(schema, a.frame.n + b.frame.n, clustered, notes, long, weighted)
     if a.grouped is None or b.grouped is None:
-        return Folded(frame, _both(a.whole, b.whole, schema))
+        return FoldedStates(frame, _join_values(a.whole, b.whole, schema))
     of_a, of_b = (
         dict(zip(a.keys, a.grouped, strict=True)),
         dict(zip(b.keys, b.grouped, strict=True)),
     )
     keys = tuple(dict.fromkeys((*a.keys, *b.keys)))
     grouped = [
-        _both(of_a[key], of_b[key], schema)
+        _join_values(of_a[key], of_b[key], schema)
         if key in of_a and key in of_b
         else of_a.get(key, of_b.get(key, {}))
         for key in keys
     ]
-    return Folded(frame, _both(a.whole, b.whole, schema), keys, grouped)
+    return FoldedStates(frame, _join_values(a.whole, b.whole, schema), keys, grouped)
 
 
-def _both(a: Mapping[Job, Any], b: Mapping[Job, Any], schema: Schema) -> dict[Job, Any]:
+def _join_values(a: Mapping[Job, Any], b: Mapping[Job, Any], schema: Schema) -> dict[Job, Any]:
     if a.keys() != b.keys():
         raise UnsupportedError(
             "the jobs kept different states of their rows; evaluate each with the same intervals"
@@ -287,14 +287,14 @@ def _both(a: Mapping[Job, Any], b: Mapping[Job, Any], schema: Schema) -> dict[Jo
     return found
 
 
-def _loaded(path: str | os.PathLike[str]) -> tuple[Folded, Question, dict[str, Any]]:
+def _load(path: str | os.PathLike[str]) -> tuple[FoldedStates, Plan, dict[str, Any]]:
     header, arrays = _read(path)
     told, about, asked = header["schema"], header["frame"], header["asked"]
     models = {model: tuple(kinds) for model, kinds in told["models"].items()}
     schema = Schema(
         told["task"], tuple(told["classes"]), models, told["positive"], told["positive_declared"]
     )
-    frame = Frame(
+    frame = TableInfo(
         schema,
         about["n"],
         about["clustered"],
@@ -302,19 +302,19 @@ def _loaded(path: str | os.PathLike[str]) -> tuple[Folded, Question, dict[str, A
         about["long"],
         about["weighted"],
     )
-    metrics = tuple((text, METRICS.parse(text).on(schema)) for text in asked["metrics"])
-    question = Question(
+    metrics = tuple((text, METRICS.parse(text).bind(schema)) for text in asked["metrics"])
+    question = Plan(
         metrics, tuple(asked["by"]), asked["intervals"], asked["confidence"], asked["seed"], True
     )
-    whole = _values(jobs_of(frame, question, 1), arrays, "whole", schema)
+    whole = _load_values(list_jobs(frame, question, 1), arrays, "whole", schema)
     if not question.by:
-        return Folded(frame, whole), question, header
+        return FoldedStates(frame, whole), question, header
     keys = tuple(map(tuple, header["keys"]))
-    grouped = _values(jobs_of(frame, question, len(keys)), arrays, "grouped", schema)
-    return Folded.by_group(frame, whole, keys, grouped), question, header
+    grouped = _load_values(list_jobs(frame, question, len(keys)), arrays, "grouped", schema)
+    return FoldedStates.by_group(frame, whole, keys, grouped), question, header
 
 
-def _values(
+def _load_values(
     jobs: Sequence[Job], arrays: Mapping[str, Array], name: str, schema: Schema
 ) -> dict[Job, Any]:
     found = {}
@@ -329,7 +329,7 @@ def _values(
     return found
 
 
-def _asked(question: Question) -> dict[str, Any]:
+def _describe_plan(question: Plan) -> dict[str, Any]:
     return {
         "metrics": [text for text, _ in question.asked],
         "by": list(question.by),

@@ -16,13 +16,14 @@ import numpy as np
 
 from assay.advice.advise import advise, costs_of
 from assay.advice.base import Advice
+from assay.core.arguments import check_share
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_number
 from assay.engines.base import Engine
 from assay.engines.local import Local
 from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
-from assay.evaluation.figures import Row, counts, read_rows
-from assay.evaluation.plan import Folded, Keeper, Question, fold
+from assay.evaluation.values import Row, read_counts, read_rows
+from assay.evaluation.plan import FoldedStates, Checkpointer, Plan, fold
 from assay.io.read_write import Source
 from assay.io.stream import Stream, opened
 from assay.metrics.base import METRICS, Metric
@@ -30,7 +31,7 @@ from assay.metrics.resolve import Metrics, resolve
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
 
-__all__ = ["Evaluation", "answer", "evaluate"]
+__all__ = ["Evaluation", "build_evaluation", "evaluate"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,7 +39,9 @@ class Evaluation(Result):
     """The figures of several models on one table; `rows` is the tidy truth, the rest are ways to read it."""
 
     schema_name: ClassVar[str] = "assay.evaluation/1"
-    drawn_by: ClassVar[str] = "leaderboard"
+    json_keys: ClassVar[tuple[str, ...]] = (
+        "task", "classes", "positive", "n", "confidence", "by", "rows", "advice", "notes",
+    )  # fmt: skip
 
     task: Task
     classes: tuple[Any, ...]
@@ -49,23 +52,6 @@ class Evaluation(Result):
     by: tuple[str, ...] = ()
     positive: Any = None
     notes: tuple[str, ...] = field(default=())
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [row.to_dict() for row in self.rows]
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "task": self.task,
-            "classes": self.classes,
-            "positive": self.positive,
-            "n": self.n,
-            "confidence": self.confidence,
-            "by": self.by,
-            "rows": self.records,
-            "advice": [advice._asdict() for advice in self.advice],
-            "notes": self.notes,
-        }
 
     @property
     def models(self) -> list[str]:
@@ -97,26 +83,35 @@ class Evaluation(Result):
             f"{', '.join(self.models)}; metrics: {', '.join(self.metrics)}"
         )
 
-    def __repr__(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """What was evaluated: rows, task, and the level of the intervals."""
+        about = f", {self.confidence:.0%} intervals" if any(r.method for r in self.rows) else ""
+        return f"Evaluation: {self.n} rows, {self.task}{about}"
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """A line for each metric, class and group, a column for each model."""
         by_figure: dict[tuple[Any, ...], dict[str, Row]] = {}
         for row in self.rows:
             by_figure.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
         header = ["metric", *self.models]
         body = [
-            [_figure_name(key), *(_cell(rows.get(model)) for model in self.models)]
+            [_name_estimate(key), *(_format_cell(rows.get(model)) for model in self.models)]
             for key, rows in by_figure.items()
         ]
-        told = f", {self.confidence:.0%} intervals" if any(row.method for row in self.rows) else ""
-        title = f"Evaluation: {self.n} rows, {self.task}{told}"
-        said = [
-            f"{row.model}, {_figure_name((row.metric, row.class_, row.group))}: {row.note}"
+        return [TextTable(header, body)]
+
+    @property
+    def footnotes(self) -> list[str]:
+        """Reasons of undefined values (eight at most), advice, and notes."""
+        reasons = [
+            f"{row.model}, {_name_estimate((row.metric, row.class_, row.group))}: {row.note}"
             for row in self.rows
             if row.note and not row.note.startswith("gives_no")
         ]
-        more = [f"... {len(said) - 8} more notes in .rows"] if len(said) > 8 else []
-        return "\n".join(
-            [title, text_table(header, body), *said[:8], *more, *map(str, self.advice), *self.notes]
-        )
+        more = [f"... {len(reasons) - 8} more notes in .rows"] if len(reasons) > 8 else []
+        return [*reasons[:8], *more, *map(str, self.advice), *self.notes]
 
 
 @np.errstate(over="ignore", invalid="ignore")  # what overflows is said in the figures
@@ -148,18 +143,17 @@ def evaluate(
     A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
     where no model can, UnsupportedError. Undefined figures are nan with a reason code.
     """
-    if not 0 < confidence < 1:
-        raise UnsupportedError(f"confidence must be between 0 and 1; got {confidence}")
+    check_share("confidence", confidence)
     if isinstance(intervals, str):
         _refuse_unknown(intervals)
     table = opened(predictions)
     names = (by,) if isinstance(by, str) else tuple(by or ())
     mergeable = checkpoint is not None
     if isinstance(table, Stream) and table.assumed and checkpoint is not None:
-        from assay.evaluation.checkpoint import known_classes
+        from assay.evaluation.checkpoint import read_classes
 
-        table = table.declared(known_classes(checkpoint))
-    question = Question(
+        table = table.declared(read_classes(checkpoint))
+    question = Plan(
         tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable
     )
     try:
@@ -180,9 +174,9 @@ def evaluate(
     if (
         seen is not None and not seen.any()
     ):  # of a stream whose first rows do not count; checks look at these
-        return answer(folded, question)
+        return build_evaluation(folded, question)
     costs = costs_of(question.asked)
-    return answer(folded, question, advise(table, counts(folded, question), ignore, costs=costs))
+    return build_evaluation(folded, question, advise(table, read_counts(folded, question), ignore, costs=costs))
 
 
 def _refuse_unknown(procedure: str) -> None:
@@ -195,8 +189,8 @@ def _refuse_unknown(procedure: str) -> None:
 
 
 def _keeper(
-    path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Question
-) -> Keeper | None:
+    path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Plan
+) -> Checkpointer | None:
     if path is None:
         return None
     from assay.evaluation.checkpoint import Checkpoint
@@ -204,7 +198,7 @@ def _keeper(
     return Checkpoint(os.fspath(path), table, question)
 
 
-def answer(folded: Folded, question: Question, advice: tuple[Advice, ...] = ()) -> Evaluation:
+def build_evaluation(folded: FoldedStates, question: Plan, advice: tuple[Advice, ...] = ()) -> Evaluation:
     """The evaluation that folded states give, wherever they were folded."""
     frame = folded.frame
     schema = frame.schema
@@ -216,14 +210,14 @@ def answer(folded: Folded, question: Question, advice: tuple[Advice, ...] = ()) 
     )
 
 
-def _figure_name(key: tuple[Any, ...]) -> str:
+def _name_estimate(key: tuple[Any, ...]) -> str:
     metric, class_, group = key
     about = " -> ".join(map(str, class_)) if isinstance(class_, tuple) else class_
     name = metric if class_ is None else f"{metric} [{about}]"
     return name if group is None else f"{name} | {group}"
 
 
-def _cell(row: Row | None) -> str:
+def _format_cell(row: Row | None) -> str:
     if row is None:
         return ""
     value = format_number(row.value)

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from assay.io.stream_groups import Crossed
     from assay.table.groups import Slices
 
-__all__ = ["Folded", "Frame", "Keeper", "Question", "fold", "jobs_of"]
+__all__ = ["FoldedStates", "TableInfo", "Checkpointer", "Plan", "fold", "list_jobs"]
 
 # Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
 ROWS_IN_BLOCKS = 1 << 16
 
 
-class Question(NamedTuple):
+class Plan(NamedTuple):
     """What is asked of a table: metrics with their canonical texts, group columns, and how sure to be."""
 
     asked: tuple[tuple[str, Metric], ...]
@@ -37,7 +37,7 @@ class Question(NamedTuple):
     mergeable: bool = False  # whether states are to be joined with those of other jobs, however many rows each has
 
 
-class Frame(NamedTuple):
+class TableInfo(NamedTuple):
     """What is known of a table besides its rows."""
 
     schema: Schema
@@ -48,41 +48,41 @@ class Frame(NamedTuple):
     weighted: bool = False
 
     @staticmethod
-    def of(table: Predictions | Stream) -> "Frame":
+    def of(table: Predictions | Stream) -> "TableInfo":
         """The frame of a table."""
         long = isinstance(table, Stream) and is_beyond(table.n, table.schema)
         weighted = (table.head if isinstance(table, Stream) else table).weight is not None
-        return Frame(table.schema, table.n, "cluster" in table.columns, table.notes, long, weighted)
+        return TableInfo(table.schema, table.n, "cluster" in table.columns, table.notes, long, weighted)
 
 
-class Folded(NamedTuple):
+class FoldedStates(NamedTuple):
     """The states of a question, over all rows and, where asked, of each group: all that an answer needs."""
 
-    frame: Frame
+    frame: TableInfo
     whole: Mapping[Job, Any]
     keys: tuple[tuple[Any, ...], ...] = ()
     grouped: Sequence[Mapping[Job, Any]] | None = None
 
     @staticmethod
     def by_group(
-        frame: Frame,
+        frame: TableInfo,
         whole: Mapping[Job, Any],
         keys: tuple[tuple[Any, ...], ...],
         grouped: Mapping[Job, Any],
-    ) -> "Folded":
+    ) -> "FoldedStates":
         """From states whose cells are groups, or buckets within groups."""
-        return Folded(frame, whole, keys, [_of_group(grouped, i) for i in range(len(keys))])
+        return FoldedStates(frame, whole, keys, [_select_group(grouped, i) for i in range(len(keys))])
 
 
-def _of_group(values: Mapping[Job, Any], i: int) -> dict[Job, Any]:
+def _select_group(values: Mapping[Job, Any], i: int) -> dict[Job, Any]:
     width = {job: BUCKETS if job.bucketed else 1 for job in values}
     return {
-        job: job.state.take(value, slice(i * width[job], (i + 1) * width[job]))
+        job: job.state.select(value, slice(i * width[job], (i + 1) * width[job]))
         for job, value in values.items()
     }
 
 
-class Keeper(Protocol):
+class Checkpointer(Protocol):
     """Where an interrupted pass over the rows goes on from."""
 
     keys: tuple[tuple[Any, ...], ...]
@@ -96,39 +96,39 @@ class Keeper(Protocol):
 
 
 def fold(
-    table: Predictions | Stream, question: Question, engine: Engine, keeper: Keeper | None = None
-) -> Folded:
+    table: Predictions | Stream, question: Plan, engine: Engine, keeper: Checkpointer | None = None
+) -> FoldedStates:
     """One pass over the rows for all of them together, and one by group where groups are asked for."""
-    frame = Frame.of(table)
-    whole = _pass(table, frame, question, engine, None, keeper)
+    frame = TableInfo.of(table)
+    whole = _fold_pass(table, frame, question, engine, None, keeper)
     if not question.by:
-        return Folded(frame, whole)
+        return FoldedStates(frame, whole)
     from assay.io.stream_groups import crossing_of
-    from assay.table.groups import grouping_of
+    from assay.table.groups import group_rows
 
     grouping = (
         crossing_of(table, question.by)
         if isinstance(table, Stream)
-        else grouping_of(table, question.by)
+        else group_rows(table, question.by)
     )
     if keeper is not None:
         keeper.keys = grouping.keys
         keeper.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
-    grouped = _pass(table, frame, question, engine, grouping, keeper)
-    return Folded.by_group(frame, whole, grouping.keys, grouped)
+    grouped = _fold_pass(table, frame, question, engine, grouping, keeper)
+    return FoldedStates.by_group(frame, whole, grouping.keys, grouped)
 
 
-def _pass(
+def _fold_pass(
     table: Predictions | Stream,
-    frame: Frame,
-    question: Question,
+    frame: TableInfo,
+    question: Plan,
     engine: Engine,
     grouping: "Slices | Crossed | None",
-    keeper: Keeper | None,
+    keeper: Checkpointer | None,
 ) -> Mapping[Job, Any]:
     groups = 1 if grouping is None else len(grouping.keys)
     _refuse_unbounded(frame, question, groups)
-    jobs = jobs_of(frame, question, groups)
+    jobs = list_jobs(frame, question, groups)
     if isinstance(table, Stream):
         table = _narrowed(table, question, jobs)
     name = "whole" if grouping is None else "grouped"
@@ -138,7 +138,7 @@ def _pass(
     return engine.fold(table, jobs, grouping, begun=begun, keep=partial(keeper.keep, name))
 
 
-def _refuse_unbounded(frame: Frame, question: Question, groups: int) -> None:
+def _refuse_unbounded(frame: TableInfo, question: Plan, groups: int) -> None:
     """Refuse metrics that would keep something of every row of a long stream, before a row is read."""
     for text, metric in question.asked:
         if frame.long and not metric.state.is_bounded(groups):
@@ -149,50 +149,50 @@ def _refuse_unbounded(frame: Frame, question: Question, groups: int) -> None:
             )
 
 
-def jobs_of(frame: Frame, question: Question, groups: int) -> list[Job]:
+def list_jobs(frame: TableInfo, question: Plan, groups: int) -> list[Job]:
     """The states to fold, for so many groups."""
     schema = frame.schema
-    kept = _states(frame, question, groups)
+    kept = _list_states(frame, question, groups)
     jobs = {
         Job(m.state, (model,), kept[m.state])
         for _, m in question.asked
-        for model in _serving(m, schema)
+        for model in _list_serving(m, schema)
     }
     if question.intervals and schema.models:
         jobs.add(Job(ClassRows(), (next(iter(schema.models)),)))
     return sorted(jobs, key=repr)
 
 
-def _narrowed(table: Stream, question: Question, jobs: Sequence[Job]) -> Stream:
+def _narrowed(table: Stream, question: Plan, jobs: Sequence[Job]) -> Stream:
     """Only the columns that the jobs read."""
     reads: dict[str, set[str]] = {}
     for _, metric in question.asked:
-        for model in _serving(metric, table.schema):
+        for model in _list_serving(metric, table.schema):
             reads.setdefault(model, set()).add(metric.reads)
     hashed = ("id",) if any(job.bucketed for job in jobs) else ()
     return table.narrowed(reads, (*question.by, "cluster", *hashed))
 
 
-def _serving(metric: Metric, schema: Schema) -> list[str]:
+def _list_serving(metric: Metric, schema: Schema) -> list[str]:
     return [model for model in schema.models if schema.offers(model, metric.reads)]
 
 
-def _states(frame: Frame, question: Question, groups: int) -> dict[State[Any], bool]:
+def _list_states(frame: TableInfo, question: Plan, groups: int) -> dict[State[Any], bool]:
     """The states that the metrics read, and whether they are kept by buckets of rows."""
     found: dict[State[Any], bool] = {}
     for _, metric in question.asked:
-        resampled = bool(question.intervals) and _bucketed(metric, frame, question, groups)
+        resampled = bool(question.intervals) and _is_bucketed(metric, frame, question, groups)
         found[metric.state] = found.get(metric.state, False) or resampled
     return found
 
 
-def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> bool:
+def _is_bucketed(metric: Metric, frame: TableInfo, question: Plan, groups: int) -> bool:
     """Whether an interval of the metric resamples buckets of rows."""
     if metric.state.keeps and frame.long:
         return False
     if frame.clustered:
         return True
-    if _apart(metric, frame) and (question.mergeable or _in_blocks(metric, frame, groups)):
+    if is_one_ranking(metric, frame) and (question.mergeable or _is_ranked_in_blocks(metric, frame, groups)):
         return False
     suited = metric.interval(frame.schema)
     asked = question.intervals if isinstance(question.intervals, str) else suited
@@ -205,15 +205,15 @@ def _bucketed(metric: Metric, frame: Frame, question: Question, groups: int) -> 
     )
 
 
-def _in_blocks(metric: Metric, frame: Frame, groups: int) -> bool:
+def _is_ranked_in_blocks(metric: Metric, frame: TableInfo, groups: int) -> bool:
     """Whether an interval of a metric of order can do with blocks of rows by score: many rows, one problem a figure."""
-    return _apart(metric, frame) and frame.n > ROWS_IN_BLOCKS * groups
+    return is_one_ranking(metric, frame) and frame.n > ROWS_IN_BLOCKS * groups
 
 
-def _apart(metric: Metric, frame: Frame) -> bool:
+def is_one_ranking(metric: Metric, frame: TableInfo) -> bool:
     """Whether each figure is of one ranking problem, of rows that are independent and count alike."""
     if not metric.state.keeps or frame.clustered or frame.weighted:
         return False
     from assay.metrics.curve import CurveMetric  # known only where a metric of order is
 
-    return isinstance(metric, CurveMetric) and (frame.schema.task == "binary" or metric.axes == 1)
+    return isinstance(metric, CurveMetric) and (frame.schema.task == "binary" or metric.granularity == "class")

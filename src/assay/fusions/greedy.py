@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.fusions.base import Fusion, refuse_labels
-from assay.fusions.convex import Fitted, common_kind
+from assay.fusions.convex import Weights, common_kind
 from assay.kernels import Array
 from assay.metrics.base import METRICS, Metric
 from assay.table.predictions import Predictions
@@ -23,7 +23,7 @@ __all__ = ["Greedy"]
 
 
 @dataclass(frozen=True)
-class Greedy(Fusion):
+class Greedy(Fusion[Predictions]):
     """Weights as counts: `steps` times, add the model whose addition to the plain mean so far scores best.
 
     Models may be added again; the best of the ensembles on the way is kept (the earliest where tied), and ties between
@@ -42,12 +42,12 @@ class Greedy(Fusion):
         if self.steps < 1:
             raise UnsupportedError(f"steps of greedy must be 1 or more; got {self.steps}")
 
-    def reduce(self, predictions: Predictions, fold: Array | None = None) -> Predictions:
+    def evidence(self, table: Predictions, fold: Array | None = None) -> Predictions:
         """The table itself: an arbitrary metric may read anything of it."""
-        refuse_labels(predictions, self)
-        return predictions
+        refuse_labels(table, self)
+        return table
 
-    def solve(self, evidence: Predictions) -> Fitted:
+    def solve(self, evidence: Predictions, *, seed: int = 0) -> Weights:
         """The counts of the best ensemble on the way, as weights."""
         kind = common_kind(evidence)
         metric = self._metric(evidence)
@@ -56,14 +56,19 @@ class Greedy(Fusion):
         }
         counts = _select(evidence, metric, kind, outputs, self.steps)
         total = sum(counts.values())
-        weights = {name: counts[name] / total for name in evidence.models}
         note = f"Models were chosen by {metric}; 'compare' says whether that paid in {metric}."
-        return Fitted(str(self), weights, kind, evidence.task, evidence.classes, note=note)
+        return Weights(
+            how=str(self),
+            kind=kind,
+            schema=evidence.schema,
+            notes=(note,),
+            weights={name: counts[name] / total for name in evidence.models},
+        )
 
     def _metric(self, predictions: Predictions) -> Metric:
         text = self.metric or ("mse" if predictions.task == "regression" else "log_loss")
-        metric = METRICS.parse(text).on(predictions.schema)
-        if metric.axes:
+        metric = METRICS.parse(text).bind(predictions.schema)
+        if metric.granularity != "table":
             raise UnsupportedError(
                 f"greedy needs a metric of one figure; {metric} gives one a class: use average=macro"
             )

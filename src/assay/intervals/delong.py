@@ -15,7 +15,7 @@ from assay.kernels import Array
 from assay.metrics.curve import OrderMetric
 from assay.states.ranking import Ranking
 
-__all__ = ["delong", "spread"]
+__all__ = ["delong_interval", "influence_variance"]
 
 # Share of the variance of an area under a curve from which on one row more matters to it; how far from the area it lies
 # at least; and the share of the error left to the other end, which that row does not guard: by bench/coverage.py.
@@ -44,7 +44,7 @@ def _delong_of_curves(
     return Interval(low, high, "delong")
 
 
-def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
+def delong_interval(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     """Interval on the logit scale, with DeLong's variance from the influence of each row.
 
     Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal distribution otherwise.
@@ -56,12 +56,12 @@ def delong(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
     Munzel (2000).
     """
     summary: Ranking = sample.summary
-    figures = metric.figures(summary)
+    figures = metric.estimate(summary)
     alike = not sample.clustered and summary.weight is None and len(figures) == summary.count
     if sample.sketched or (alike and min(map(min, summary.sizes)) >= MANY):
         return _delong_of_curves(metric, summary, figures, confidence) if alike else NONE
     influences = list(metric.influence(summary))
-    spread_of = [spread(one, summary, sample.clustered) for one in influences]
+    spread_of = [influence_variance(one, summary, sample.clustered) for one in influences]
     variance = np.array([v for v, _ in spread_of])
     pairs = [_fewest(summary, i, len(figures)) for i in range(len(figures))]
     tail = (1 - confidence) / 2
@@ -135,7 +135,7 @@ def _one_more(
     return side * reach * alike / (alike + 1), reach**2
 
 
-def spread(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
+def influence_variance(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
     """Variance of a figure, from the influence of rows (or clusters), and its degrees of freedom.
 
     Infinite where a class has a single row or the table a single cluster: nothing then shows how much they vary.

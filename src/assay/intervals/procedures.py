@@ -12,16 +12,16 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.intervals.bootstrap_t import ratio_ends
-from assay.intervals.delong import delong
+from assay.intervals.delong import delong_interval
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.intervals.replicates import FEW, NONE, Interval, Sample
-from assay.intervals.resampling import REPLICATES, averaged, effective
+from assay.intervals.resampling import REPLICATES, average_replicates, effective_rows
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.curve import CurveMetric
 from assay.states.confusion import Confusion, Counts
 from assay.states.moments import Sums
-from assay.states.ranking import Curve, drawn_curves
+from assay.states.ranking import Curve, draw_curves
 
 __all__ = ["PROCEDURES", "effective_trials", "interval"]
 
@@ -29,7 +29,7 @@ BLOCK_DRAWS = 400
 
 
 @runtime_checkable
-class OfSums(Protocol):
+class RatioOfSums(Protocol):
     """A metric of moments that grows or falls with the ratio of the sum of the first column to another sum."""
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
@@ -47,8 +47,8 @@ def interval(
     rows.  With a cluster column every procedure resamples or sums by cluster.  UnsupportedError where the method does
     not fit the metric.
     """
-    method = chosen(metric, sample, method)
-    figures = metric.figures(sample.summary)
+    method = choose_procedure(metric, sample, method)
+    figures = metric.estimate(sample.summary)
     found = PROCEDURES[method](metric, sample, confidence)
     low, high = (np.clip(np.ravel(end), *metric.bounds) for end in found[:2])
     low, high = _with_a_width(metric, sample, figures, low, high, confidence)
@@ -85,14 +85,14 @@ def _with_a_width(
     )
 
 
-def chosen(metric: Metric, sample: Sample, method: str | None) -> str:
+def choose_procedure(metric: Metric, sample: Sample, method: str | None) -> str:
     """The procedure asked for, if it fits; else the one that suits the metric and the rows."""
     suited: str = metric.interval(sample.schema)
     if method is None:
         if sample.clustered:
             return suited if suited == "delong" else "bootstrap"
         few = suited == "t" and sample.n <= FEW
-        return "bootstrap_t" if sample.bucketed and (few or isinstance(metric, OfSums)) else suited
+        return "bootstrap_t" if sample.bucketed and (few or isinstance(metric, RatioOfSums)) else suited
     kin = next((kin for kin in KINDRED if suited in kin), (suited,))
     bootstrap = sample.bucketed or isinstance(sample.state, Confusion)
     if method not in kin and not (method == "bootstrap" and bootstrap):
@@ -131,10 +131,10 @@ def _proportion(
     return procedure
 
 
-def student(metric: Metric, sample: Sample, confidence: float) -> Interval:
+def student_t(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Mean of the rows +- t standard errors."""
     summary: Sums = sample.summary
-    n = effective(summary)
+    n = effective_rows(summary)
     if n[0] <= 1:
         return NONE
     if not _spreads(summary):
@@ -151,7 +151,7 @@ def _alike(metric: Metric, sample: Sample, n: float, confidence: float) -> Inter
     """
     if np.isfinite(metric.bounds).all():
         return Interval(*_in_range(metric, sample.summary, n, confidence), "wilson")
-    value = metric.figures(sample.summary)
+    value = metric.estimate(sample.summary)
     other = metric.otherwise(float(value[0]), sample.schema)
     if not np.isfinite(other):
         return NONE
@@ -171,28 +171,28 @@ def _in_range(metric: Metric, summary: Sums, n: float, confidence: float) -> tup
     return low + first * (high - low), low + last * (high - low)
 
 
-def studentised(metric: Metric, sample: Sample, confidence: float) -> Interval:
+def bootstrap_t(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Bootstrap of the t statistic over buckets of rows: right where losses are skewed and rows few.
 
-    For means, and for what divides a sum by another (`OfSums`); a mean in a range never leaves Wilson's interval, which
+    For means, and for what divides a sum by another (`RatioOfSums`); a mean in a range never leaves Wilson's interval, which
     is that of the most that values in a range can vary.  See `ratio_ends`.
     """
     value, summary = sample.value, sample.summary
     filled = value.rows > 0
     above = (value.mean[:, 0] * value.weight)[filled]
-    below = (metric.divisor(value, summary) if isinstance(metric, OfSums) else value.weight)[filled]
+    below = (metric.divisor(value, summary) if isinstance(metric, RatioOfSums) else value.weight)[filled]
     if len(above) <= 1 or not np.isfinite(above).all() or not below.sum() > 0:
         return NONE
     if not _spreads(summary) or not (above * below.sum() - above.sum() * below).any():
-        return _alike(metric, sample, float(effective(summary)[0]), confidence)
-    bounds = (-np.inf, np.inf) if isinstance(metric, OfSums) else metric.bounds
+        return _alike(metric, sample, float(effective_rows(summary)[0]), confidence)
+    bounds = (-np.inf, np.inf) if isinstance(metric, RatioOfSums) else metric.bounds
     # A divisor that varies from row to row makes the guarded end err as well.
     even = not np.array_equal(below, value.weight[filled])
     low, high = ratio_ends(
         above, below, confidence, sample.seed, bounds, metric.margin(sample.schema), even
     )
     if np.isfinite(metric.bounds).all():
-        most = _in_range(metric, summary, float(effective(summary)[0]), confidence)
+        most = _in_range(metric, summary, float(effective_rows(summary)[0]), confidence)
         low, high = max(low, float(most[0][0])), min(high, float(most[1][0]))
     # A sum of squares is not below 0.
     low = max(low, 0.0) if (above >= 0).all() else low
@@ -224,7 +224,7 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         return NONE
     if sample.draws < REPLICATES:  # too few for percentiles
         half = t_quantile((1 + confidence) / 2, sample.draws - 1) * np.nanstd(draws, axis=0, ddof=1)
-        figures = metric.figures(sample.summary)
+        figures = metric.estimate(sample.summary)
         return Interval(figures - half, figures + half, "bootstrap")
     tail = (1 - confidence) / 2
     defined = ~np.isnan(draws)
@@ -244,7 +244,7 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
             * _curvature(metric, sample.replicates, draws)
         )
     else:
-        moved = 2 * _off_centre(draws, metric.figures(sample.summary))
+        moved = 2 * _off_centre(draws, metric.estimate(sample.summary))
     return Interval(low - moved, high - moved, "bootstrap")
 
 
@@ -260,7 +260,7 @@ def _by_blocks(metric: CurveMetric, sample: Sample, confidence: float) -> Interv
 
     Blocks are runs of rows by score, too fine to matter for the spread of a figure of many rows.
     """
-    figures = metric.figures(sample.summary)
+    figures = metric.estimate(sample.summary)
     spread = np.ravel(sample.summary.each(lambda order: _spread(metric, order.curve, sample.seed)))
     half = t_quantile((1 + confidence) / 2, BLOCK_DRAWS - 1) * spread
     return Interval(figures - half, figures + half, "bootstrap")
@@ -271,20 +271,20 @@ def _spread(metric: CurveMetric, curve: Curve, seed: int) -> float:
 
     Problems are read on several threads, so each has random numbers of its own.
     """
-    drawn = metric.of_curve(drawn_curves(curve, np.random.default_rng(seed), BLOCK_DRAWS))
+    drawn = metric.compute_curve(draw_curves(curve, np.random.default_rng(seed), BLOCK_DRAWS))
     defined = drawn[~np.isnan(drawn)]
     return float(defined.std(ddof=1)) if len(defined) > 1 else float("nan")
 
 
 def _curvature(metric: Metric, replicates: Counts, draws: Array) -> Array:
     """Mean of the figures of the replicates (REPLICATES, figures), less the figures of their mean (figures,)."""
-    return _off_centre(draws, np.ravel(metric.compute(averaged(replicates))))
+    return _off_centre(draws, np.ravel(metric.compute(average_replicates(replicates))))
 
 
 def _by_cluster(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Percentiles are too narrow for few clusters; t with as many degrees of freedom, less one, is not."""
     clusters = int(np.count_nonzero(sample.value.rows))
-    figures = metric.figures(sample.summary)
+    figures = metric.estimate(sample.summary)
     if clusters < 2:
         nothing = np.full(len(figures), np.nan)
         return Interval(nothing, nothing, "")
@@ -303,9 +303,9 @@ PROCEDURES: Mapping[str, Callable[[Any, Sample, float], Interval]] = {
     "wilson": _proportion(wilson, "wilson"),
     "jeffreys": _proportion(jeffreys, "jeffreys"),
     "clopper_pearson": _proportion(clopper_pearson, "clopper-pearson"),
-    "t": student,
-    "bootstrap_t": studentised,
-    "delong": delong,
+    "t": student_t,
+    "bootstrap_t": bootstrap_t,
+    "delong": delong_interval,
     "bootstrap": bootstrap,
 }
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.intervals.resampling import REPLICATES, resample_buckets, resample_counts, smoothed
+from assay.intervals.resampling import REPLICATES, add_prior_rows, resample_buckets, resample_counts
 from assay.kernels import Array
 from assay.states.base import State
 from assay.states.confusion import ConfusionTable, Counts
@@ -56,7 +56,7 @@ class Sample:
         """The value over all rows, one cell."""
         if not self.bucketed:
             return self.value
-        return self.state.pool(self.value, np.ones((1, BUCKETS), np.int64))
+        return self.state.resample(self.value, np.ones((1, BUCKETS), np.int64))
 
     @cached_property
     def summary(self) -> Any:
@@ -92,9 +92,9 @@ class Sample:
         """The summary of bootstrap replicates, leading axis `draws`."""
         rng = np.random.default_rng(self.seed)
         if self.bucketed:
-            drawn = self.state.pool(self.value, resample_buckets(self.value, rng, self.draws))
+            drawn = self.state.resample(self.value, resample_buckets(self.value, rng, self.draws))
             if isinstance(drawn, ConfusionTable):
-                drawn = smoothed(drawn, np.asarray(self.whole.table[0]), rng)
+                drawn = add_prior_rows(drawn, np.asarray(self.whole.table[0]), rng)
             found = self.state.summary(drawn, self.schema)
             return found._replace(sample=self.summary) if isinstance(found, Counts) else found
         return resample_counts(self.value, self.schema, rng)

@@ -22,18 +22,18 @@ from assay.table.schema import Schema
 
 __all__ = [
     "REPLICATES",
-    "averaged",
-    "effective",
+    "average_replicates",
+    "effective_rows",
     "is_resampled_by_cell",
     "resample_buckets",
     "resample_counts",
-    "smoothed",
+    "add_prior_rows",
 ]
 
 REPLICATES = 1000
 
 
-def effective(value: Any) -> Array:
+def effective_rows(value: Any) -> Array:
     """Effective number of rows (cells,): (sum w)^2 / sum w^2. Source: Kish (1965), Survey Sampling."""
     squares = np.asarray(value.squares, np.float64)
     return np.divide(
@@ -69,7 +69,7 @@ def resample_counts(
     if value.table.shape[-1] == 1:
         return _alone(value, schema, rng, replicates)
     total, k = float(value.weight[0]), value.table.shape[-1]
-    truth, predicted, mass = _cells(value, effective(value)[0] / total if total else 0.0)
+    truth, predicted, mass = _cells(value, effective_rows(value)[0] / total if total else 0.0)
     cells = truth.astype(np.int64) * k + predicted
     column = np.argsort(predicted, kind="stable")
     tp, support, named = (np.zeros((replicates, k)) for _ in range(3))
@@ -155,7 +155,7 @@ def _add_at_random(
     named[each, (wrong + rng.integers(1, k, size=b)) % k] += weight[:, 1]
 
 
-def averaged(replicates: Counts) -> Counts:
+def average_replicates(replicates: Counts) -> Counts:
     """The mean of the replicates, as one cell."""
     names = ("tp", "support", "predicted", "total", "right", "table")
     means: dict[str, Any] = {
@@ -170,7 +170,7 @@ def _add_runs(into: Array, code: Array, values: Array) -> None:
     into[:, code[starts]] = np.add.reduceat(values, starts, axis=1)
 
 
-def smoothed(drawn: ConfusionTable, seen: Array, rng: "np.random.Generator") -> ConfusionTable:
+def add_prior_rows(drawn: ConfusionTable, seen: Array, rng: "np.random.Generator") -> ConfusionTable:
     """Resampled tables with the prior's two rows added to each: a perfect sample has an interval with a width.
 
     `seen` is the table (..., k, k) of all rows.

@@ -4,17 +4,19 @@
 >>> from assay.metrics.base import METRICS
 >>> from assay.table.schema import Schema
 >>> schema = Schema("binary", ("no", "yes"), {})
->>> cautions(METRICS.parse("log_loss").on(schema), schema, rare, "bootstrap-t")
+>>> note_small_samples(METRICS.parse("log_loss").bind(schema), schema, rare, "bootstrap-t")
 ['few positive rows (3): the interval may be too narrow']
 """
+
+import math
 
 import numpy as np
 
 from assay.kernels import Array
-from assay.metrics.base import Metric
+from assay.metrics.base import Metric, value_shape
 from assay.table.schema import Schema
 
-__all__ = ["SHARES", "cautions"]
+__all__ = ["SHARES", "note_small_samples"]
 
 # Fewer rows of a class than this are few: the least at which bench/coverage.py finds every interval right.
 FEW = 10
@@ -23,7 +25,7 @@ SHARES = frozenset({"wilson", "jeffreys"})
 SURE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
 
-def cautions(
+def note_small_samples(
     metric: Metric, schema: Schema, rows: Array, method: str, trials: Array | None = None
 ) -> list[str]:
     """What to say beside each figure of `metric`, whose interval is by `method`, on so many rows of each class (k,).
@@ -36,12 +38,12 @@ def cautions(
     few = rows < FEW if len(rows) == 2 else (rows > 0) & (rows < FEW)
     if (
         method in SURE
-        or metric.axes == 2
+        or metric.granularity == "class_pair"
         or getattr(metric, "average", "") == "micro"
         or not few.any()
     ):
-        return [""] * max(len(rows), 1) ** metric.axes
-    if metric.axes == 1:
+        return [""] * math.prod(value_shape(metric.granularity, max(len(rows), 1)))
+    if metric.granularity == "class":
         return [
             _narrow(f"few rows of this class ({n})") if out else ""
             for n, out in zip(rows, few, strict=True)

@@ -15,10 +15,10 @@ import numpy as np
 from assay.intervals.proportions import t_quantile, wilson
 from assay.kernels import Array
 
-__all__ = ["Contrast", "Outcomes"]
+__all__ = ["Contrast", "CellTests"]
 
 
-class Outcomes(NamedTuple):
+class CellTests(NamedTuple):
     """Of each cell (cells,): rows, figure, figure of all other rows, by how much it is worse, the same in standard
     errors and in standard deviations of a row, p-value; and the figure's standard error with its degrees of freedom."""
 
@@ -77,7 +77,7 @@ class Contrast:
         """Values less the figure of all rows: sums of their squares do not cancel."""
         return np.asarray(self.value - self.overall)
 
-    def test(self, code: Array, cells: int) -> Outcomes:
+    def test(self, code: Array, cells: int) -> CellTests:
         """Each cell against all other rows: `code` (n,) is the cell of a row, `cells` where it is in none, and beyond
         where the row is to be left out of the question."""
         from scipy.special import stdtr
@@ -101,7 +101,7 @@ class Contrast:
             effect = worse / np.sqrt((self.apart**2).mean())
         p = np.where(np.isnan(p), 1.0, p)
         value, others = (self._figure(side) for side in (own, rest))
-        return Outcomes(own.n, value, others, worse, strength, effect, p, error, freedom)
+        return CellTests(own.n, value, others, worse, strength, effect, p, error, freedom)
 
     def _figure(self, side: Side) -> Array:
         """Means back where they were; counts of right rows whole again."""
@@ -109,7 +109,7 @@ class Contrast:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.rint(mean * side.n) / side.n + 0.0 if self.exact else mean
 
-    def interval(self, found: Outcomes, at: int, confidence: float) -> tuple[float, float]:
+    def interval(self, found: CellTests, at: int, confidence: float) -> tuple[float, float]:
         """The interval of the figure of cell `at`: Wilson's for shares of rows, else Student's t."""
         value, n = float(found.value[at]), float(found.n[at])
         if self.exact:

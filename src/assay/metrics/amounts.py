@@ -39,7 +39,7 @@ class MSLE(RowMetric):
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_squared_log_error(y, value, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Squared error of the logarithm of each row."""
         y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
         for what, values in (("truth", y), (f"the value of model {rows.model!r}", f)):
@@ -84,7 +84,7 @@ class Deviance(RowMetric):
     def exponent(self) -> float:
         """How the spread of the truth grows with its mean: variance ~ mean^exponent."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Deviance of each row."""
         y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
         power = self.exponent
@@ -163,11 +163,11 @@ class DevianceAndTruth:
 
     power: float
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(deviance, y, y^(2-p); y log y where p is 1, log y where p is 2)."""
         y = np.asarray(rows.truth, np.float64)
         return np.stack(
-            [TweedieDeviance(self.power).per_row(rows), y, potential(y, self.power)], axis=1
+            [TweedieDeviance(self.power).compute_rows(rows), y, potential(y, self.power)], axis=1
         )
 
 

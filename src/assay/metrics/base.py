@@ -13,27 +13,38 @@ import numpy as np
 
 from assay.core.registry import Member, Registry
 from assay.errors import UnsupportedError
-from assay.kernels import Array, moments
+from assay.kernels import Array, compute_moments
 from assay.states.base import State
 from assay.states.confusion import Confusion, Counts
 from assay.states.moments import Moments, Sums
-from assay.table.labels import spellings
+from assay.table.labels import list_spellings
 from assay.table.predictions import Predictions, Rows
 from assay.table.schema import Schema, Task
 
-__all__ = ["METRICS", "Average", "Figure", "Metric", "Ratio", "RowMetric"]
+__all__ = [
+    "METRICS",
+    "Average",
+    "Granularity",
+    "Metric",
+    "MetricValue",
+    "Ratio",
+    "RowMetric",
+    "value_shape",
+]
 
 METRICS: "Registry[Metric]" = Registry("metrics")
 
 Average: TypeAlias = Literal["auto", "binary", "macro", "micro", "weighted", "samples", "none"]
-Interval: TypeAlias = Literal["wilson", "t", "delong", "bootstrap"]
+IntervalMethod: TypeAlias = Literal["wilson", "t", "delong", "bootstrap"]
 
-Pairing: TypeAlias = Literal["mcnemar", "t", "delong", "bootstrap"]
+Granularity: TypeAlias = Literal["table", "class", "class_pair"]
+
+PairedMethod: TypeAlias = Literal["mcnemar", "t", "delong", "bootstrap"]
 
 CLASSIFICATION: frozenset[Task] = frozenset({"binary", "multiclass", "multilabel"})
 
 
-class Figure(float):
+class MetricValue(float):
     """A float that shows four significant places; undefined is nan."""
 
     def __repr__(self) -> str:
@@ -45,7 +56,7 @@ class Metric(Member):
     """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
 
     reads: which output of a model it looks at (label, proba, score, value or interval); tasks: where it makes sense;
-    better: "higher", "lower", or "neither", and then what to rank models by `instead`; bounds: its range; undefined:
+    better: "higher", "lower", or "neither", and then what to rank models by `rank_by`; bounds: its range; undefined:
     the reason code where the value is nan; cases: parameters away from the default that the laws are run on; oracle:
     one expression in another library with the same value.
     """
@@ -54,7 +65,7 @@ class Metric(Member):
     reads: ClassVar[str] = "label"
     tasks: ClassVar[frozenset[Task]] = CLASSIFICATION
     better: ClassVar[Literal["higher", "lower", "neither"]] = "higher"
-    instead: ClassVar[str] = ""
+    rank_by: ClassVar[str] = ""
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
     undefined: ClassVar[str] = "no_samples"
     cases: ClassVar[tuple[dict[str, Any], ...]] = ()
@@ -71,16 +82,16 @@ class Metric(Member):
         """1 where higher is better, -1 where lower is; UnsupportedError where neither is."""
         if self.better == "neither":
             raise UnsupportedError(
-                f"{self} is better neither higher nor lower; rank models by {self.instead}"
+                f"{self} is better neither higher nor lower; rank models by {self.rank_by}"
             )
         return 1 if self.better == "higher" else -1
 
     @property
-    def axes(self) -> int:
-        """0 for one figure, 1 for one a class, 2 for one a pair of classes (truth, prediction)."""
-        return 0
+    def granularity(self) -> Granularity:
+        """What there is one value for: the table, each class, or each (truth, prediction) pair."""
+        return "table"
 
-    def on(self, schema: Schema) -> Self:
+    def bind(self, schema: Schema) -> Self:
         """The metric as it applies to a table: the default average settled, the fit to the task checked."""
         if schema.task not in self.tasks:
             raise UnsupportedError(
@@ -92,7 +103,7 @@ class Metric(Member):
     def compute(self, summary: Any) -> Array:
         """The figure(s), with the leading axes of the summary; nan where undefined."""
 
-    def figures(self, summary: Any) -> Array:
+    def estimate(self, summary: Any) -> Array:
         """The figures of a summary of one cell, flat (figures,); a rounding error beyond the range is taken back."""
         low, high = self.bounds
         found = np.ravel(self.compute(summary)).astype(np.float64)
@@ -100,11 +111,11 @@ class Metric(Member):
             np.maximum(found, low), high
         )  # np.clip takes several times as long for few figures
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         """The procedure for an interval that fits this metric best."""
         return "bootstrap"
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         """The procedure for the difference between two models on the same rows."""
         assert self.sign
         found = self.interval(schema)
@@ -132,12 +143,12 @@ class Metric(Member):
         rows = Predictions.from_arrays(
             y, {f"model.{self.reads}": prediction}, weight=weight, **declared
         ).rows("model")
-        metric = self.on(rows.schema)
+        metric = self.bind(rows.schema)
         state = metric.state
         summary = state.summary(state.observe(rows), rows.schema)
-        if metric.axes == 0:
-            return Figure(metric.figures(summary)[0])
-        return np.reshape(metric.compute(summary), (rows.schema.k,) * metric.axes)
+        if metric.granularity == "table":
+            return MetricValue(metric.estimate(summary)[0])
+        return np.reshape(metric.compute(summary), value_shape(metric.granularity, rows.schema.k))
 
 
 @dataclass(frozen=True)
@@ -169,18 +180,18 @@ class Ratio(Metric):
         return Moments(self) if self.average == "samples" else self.needs
 
     @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
+    def granularity(self) -> Granularity:
+        return "class" if self.average == "none" else "table"
 
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
+    def bind(self, schema: Schema) -> Self:
+        super().bind(schema)
         if self.average not in get_args(Average):
             raise UnsupportedError(
                 f"{self}: average must be one of {', '.join(get_args(Average))}; got {self.average!r}"
             )
         if self.average == "auto":
             over: Average = "binary" if schema.task == "binary" and not self.only else "macro"
-            return replace(self, average=over).on(schema)
+            return replace(self, average=over).bind(schema)
         if isinstance(self.only, str) and self.only:
             return replace(self, only=_codes(self, self.only, schema))
         if self.average == "binary" and schema.task != "binary":
@@ -211,7 +222,7 @@ class Ratio(Metric):
             each, c.support if self.average == "weighted" else np.ones_like(each)
         )
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         if self.average == "samples":
             return "t"
         return (
@@ -235,18 +246,18 @@ class Ratio(Metric):
             left_out &= summary.support[0] > 0
         return name_left_out(left_out, schema, self.undefined)
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """The ratio of each row's own labels (n,), for average=samples."""
         return self._of_sets(rows.label_counts[1], rows.schema.k)
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment of the rows' ratios, each kind of row once."""
         if rows.label_sets is None:
             return None
         table = rows.label_sets[1]
         there = np.flatnonzero(table)
         kinds = np.stack(np.unravel_index(there, table.shape), axis=1)
-        found = moments(
+        found = compute_moments(
             self._of_sets(kinds, rows.schema.k)[:, None], table.ravel()[there].astype(np.float64)
         )
         return found[1][0], found[2][0]
@@ -261,22 +272,22 @@ class Ratio(Metric):
 
 
 class RowMetric(Metric):
-    """A weighted mean over rows; subclasses write only `per_row`, (n,) or (n, 2) with a flag of the rows to note."""
+    """A weighted mean over rows; subclasses write only `compute_rows`, (n,) or (n, 2) with a flag of the rows to note."""
 
-    width: ClassVar[int] = 1  # values that `per_row` gives for a row
+    width: ClassVar[int] = 1  # values that `compute_rows` gives for a row
 
     @property
     def state(self) -> State[Any]:
         return Moments(self, self.width)
 
     @abstractmethod
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """The value of each row (n,); a second column, where there is one, flags rows that the note counts."""
 
     def compute(self, summary: Sums) -> Array:
         return np.asarray(summary.mean[..., 0])
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "t"
 
 
@@ -286,7 +297,7 @@ def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
         raise UnsupportedError(
             f"{metric}: only=... is for average=macro, micro or weighted; got {metric.average}"
         )
-    known = {text: code for code, label in enumerate(schema.classes) for text in spellings(label)}
+    known = {text: code for code, label in enumerate(schema.classes) for text in list_spellings(label)}
     names = [name.strip() for name in only.split("|")]
     unknown = next((name for name in names if name not in known), None)
     if unknown is not None or len(set(names)) < len(names):
@@ -295,6 +306,15 @@ def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
             f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}"
         )
     return tuple(known[name] for name in names)
+
+
+def value_shape(granularity: Granularity, k: int) -> tuple[int, ...]:
+    """Shape of the values of one summary of `k` classes, by `granularity`: (), (k,) or (k, k).
+
+    >>> value_shape("class_pair", 3)
+    (3, 3)
+    """
+    return (k,) * ("table", "class", "class_pair").index(granularity)
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:

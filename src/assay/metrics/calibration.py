@@ -17,7 +17,7 @@ from assay.kernels import Array
 from assay.metrics.base import Metric, ratio
 from assay.states.base import State
 from assay.states.null_band import NullBand, null_band, worst_bin_band
-from assay.states.reliability import GRID, Binned, Bins, Equal, Of, equal_mass
+from assay.states.reliability import GRID, Binned, Bins, BinRule, Judged, merge_to_equal_mass
 from assay.table.schema import Schema, Task
 
 __all__ = [
@@ -47,8 +47,8 @@ class CalibrationMetric(Metric):
     """Base of what is read off bins: how far the frequency in a bin lies from the mean probability stated there."""
 
     bins: int = 15
-    equal: Equal = "width"
-    of: Of = "auto"
+    equal: BinRule = "width"
+    of: Judged = "auto"
     reads = "proba"
     tasks = SINGLE_LABEL
     better: ClassVar[Literal["higher", "lower", "neither"]] = "lower"
@@ -63,8 +63,8 @@ class CalibrationMetric(Metric):
     def state(self) -> State[Any]:
         return Bins(self.bins if self.equal == "width" else 0, self.of)
 
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
+    def bind(self, schema: Schema) -> Self:
+        super().bind(schema)
         if self.of == "positive" and schema.task != "binary":
             raise UnsupportedError(
                 f"{self}: of=positive needs a binary task, this is {schema.task}; use of=answer"
@@ -77,7 +77,7 @@ class CalibrationMetric(Metric):
 
     def binned(self, summary: Binned) -> Binned:
         """The bins that the figure is read off."""
-        return summary if self.equal == "width" else equal_mass(summary, self.bins)
+        return summary if self.equal == "width" else merge_to_equal_mass(summary, self.bins)
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,8 @@ class BrierUncertainty(CalibrationMetric):
     0.25
     """
 
-    better, instead = "neither", "brier"
+    better = "neither"
+    rank_by = "brier"
     name = "brier_uncertainty"
     bounds = (0.0, 0.25)
     cases = ({"of": "answer"},)

@@ -12,9 +12,9 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import (
     Average,
-    Interval,
+    IntervalMethod,
     Metric,
-    Pairing,
+    PairedMethod,
     Ratio,
     RowMetric,
     mean_of_defined,
@@ -63,15 +63,15 @@ class Accuracy(Metric):
         """Rows that are right, of all."""
         return c.right, c.total
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether each row is right (n,)."""
         right = rows.truth == rows.label
         return np.asarray(right.all(axis=1) if right.ndim == 2 else right)
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "wilson"
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         return "mcnemar"
 
 
@@ -106,9 +106,9 @@ class ZeroOneLoss(Accuracy):
         """Rows that are wrong, of all."""
         return c.total - c.right, c.total
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether each row is wrong (n,)."""
-        return ~super().per_row(rows)
+        return ~super().compute_rows(rows)
 
 
 @dataclass(frozen=True)
@@ -137,11 +137,11 @@ class TopKAccuracy(RowMetric):
         if self.k < 1:
             raise UnsupportedError(f"k of top_k_accuracy must be at least 1; got {self.k}")
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether the true class of each row is among the first k (n,)."""
         return rows.facts.before < self.k
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Share of the rows, and its second moment."""
         if rows.proba_totals is None:
             return None
@@ -308,13 +308,13 @@ class HammingLoss(Metric):
         """Rows that are wrong, of all (one label a row)."""
         return c.total - c.right, c.total
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Share of each row's labels that is wrong (n,)."""
         wrong = rows.truth != rows.label
         return np.asarray(wrong.mean(axis=1) if wrong.ndim == 2 else wrong)
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "bootstrap" if schema.task == "multilabel" else "wilson"
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         return "t" if schema.task == "multilabel" else "mcnemar"

@@ -11,10 +11,10 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Metric, ratio
+from assay.metrics.base import Granularity, Metric, ratio
 from assay.states.base import State
 from assay.states.null_band import null_band
-from assay.states.reliability import Binned, ByClass, ClassBins, Equal, equal_mass
+from assay.states.reliability import Binned, BinnedByClass, ClassBins, BinRule, merge_to_equal_mass
 from assay.table.schema import Schema
 
 __all__ = ["ACE", "ClasswiseECE"]
@@ -42,7 +42,7 @@ class ClasswiseECE(Metric):
 
     name = "classwise_ece"
     bins: int = 15
-    equal: Equal = "width"
+    equal: BinRule = "width"
     average: Literal["macro", "none"] = "macro"
     reads = "proba"
     better = "lower"
@@ -65,15 +65,15 @@ class ClasswiseECE(Metric):
         return ClassBins(self.bins if self.equal == "width" else 0, GRID)
 
     @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
+    def granularity(self) -> Granularity:
+        return "class" if self.average == "none" else "table"
 
-    def compute(self, summary: ByClass) -> Array:
+    def compute(self, summary: BinnedByClass) -> Array:
         gap = (np.abs(right - proba).sum(axis=-1) for _, proba, right in self._tables(summary))
         each = ratio(np.stack(list(gap), axis=-1), summary.weight[:, None])
         return each if self.average == "none" else each.mean(axis=-1)
 
-    def note(self, summary: ByClass, schema: Schema) -> str:
+    def note(self, summary: BinnedByClass, schema: Schema) -> str:
         if self.average == "none" or not summary.weight[0]:
             return ""
         # Two classes are one question asked twice; of several the gaps hang together too little to matter.
@@ -89,11 +89,11 @@ class ClasswiseECE(Metric):
             null_band(Binned(mass, squares, proba, right, summary.rows, summary.weight * classes))
         )
 
-    def _tables(self, summary: ByClass) -> Any:
+    def _tables(self, summary: BinnedByClass) -> Any:
         """Weight, stated probability and rows that came true of each class, (cells, bins) each."""
         for mass, proba, right in zip(*(np.moveaxis(x, 1, 0) for x in summary[:3]), strict=True):
             if self.equal == "mass":
-                found = equal_mass(
+                found = merge_to_equal_mass(
                     Binned(mass, mass, proba, right, summary.rows, summary.weight), self.bins
                 )
                 yield found.mass, found.proba, found.right
@@ -115,5 +115,5 @@ class ACE(ClasswiseECE):
     """
 
     name = "ace"
-    equal: Equal = "mass"
+    equal: BinRule = "mass"
     cases = ({"bins": 5}, {"average": "none"})

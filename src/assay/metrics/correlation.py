@@ -15,13 +15,13 @@ from assay.states.base import State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
-__all__ = ["CoMoments", "ConcordanceCorrelation", "Joint", "Pearson"]
+__all__ = ["CoMoments", "ConcordanceCorrelation", "PairMoments", "Pearson"]
 
 REGRESSION: frozenset[Task] = frozenset({"regression"})
 ROUNDING = 8 * np.finfo(np.float64).eps
 
 
-class Joint(NamedTuple):
+class PairMoments(NamedTuple):
     """Weighted means of truth and prediction (cells, 2), centred second moments yy, ff, yf (cells, 3); rows, weight."""
 
     mean: Array
@@ -32,16 +32,16 @@ class Joint(NamedTuple):
 
 
 @dataclass(frozen=True)
-class CoMoments(State[Joint]):
+class CoMoments(State[PairMoments]):
     """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al., 1983)."""
 
-    def empty(self, schema: Schema, cells: int = 1) -> Joint:
+    def empty(self, schema: Schema, cells: int = 1) -> PairMoments:
         zero = np.zeros(cells)
-        return Joint(
+        return PairMoments(
             np.zeros((cells, 2)), np.zeros((cells, 3)), np.zeros(cells, np.int64), zero, zero
         )
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Joint:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> PairMoments:
         both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
         w = np.ones(len(both)) if rows.weight is None else rows.weight
         total = sum_by(cell, cells, w)
@@ -54,19 +54,19 @@ class CoMoments(State[Joint]):
         )
         count = np.array([len(both)]) if cell is None else np.bincount(cell, minlength=cells)
         mean = mean + np.nan_to_num(ratio(left, total[:, None]))
-        return Joint(mean, floored(m2), count, total, sum_by(cell, cells, w**2))
+        return PairMoments(mean, clip_spreads(m2), count, total, sum_by(cell, cells, w**2))
 
-    def merge(self, a: Joint, b: Joint) -> Joint:
+    def merge(self, a: PairMoments, b: PairMoments) -> PairMoments:
         weight = a.weight + b.weight
         share = np.nan_to_num(ratio(b.weight, weight))[:, None]
         delta = b.mean - a.mean
         m2 = a.m2 + b.m2 + products(delta) * a.weight[:, None] * share
-        return Joint(a.mean + delta * share, m2, a.rows + b.rows, weight, a.squares + b.squares)
+        return PairMoments(a.mean + delta * share, m2, a.rows + b.rows, weight, a.squares + b.squares)
 
-    def take(self, value: Joint, cells: slice) -> Joint:
-        return Joint(*(array[cells] for array in value))
+    def select(self, value: PairMoments, cells: slice) -> PairMoments:
+        return PairMoments(*(array[cells] for array in value))
 
-    def pool(self, value: Joint, times: Array) -> Joint:
+    def resample(self, value: PairMoments, times: Array) -> PairMoments:
         often = times.astype(np.float64)
         weight, each = often @ value.weight, value.weight[:, None]
         centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
@@ -74,9 +74,9 @@ class CoMoments(State[Joint]):
         mean = np.nan_to_num(ratio(often @ (each * shifted), weight[:, None]))
         m2 = often @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
         mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
-        return Joint(mean, floored(m2), times @ value.rows, weight, often @ value.squares)
+        return PairMoments(mean, clip_spreads(m2), times @ value.rows, weight, often @ value.squares)
 
-    def summary(self, value: Joint, schema: Schema) -> Joint:
+    def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
         """The moments, spreads no larger than the rounding of their means taken for 0."""
         rounding = value.weight[:, None] * (ROUNDING * value.mean) ** 2
         spread = np.where(value.m2[:, :2] > rounding, value.m2[:, :2], 0.0)
@@ -105,7 +105,7 @@ class Pearson(Metric):
         "(np.cov(y, value, ddof=0, aweights=w))"
     )
 
-    def compute(self, summary: Joint) -> Array:
+    def compute(self, summary: PairMoments) -> Array:
         return correlation(summary.m2)
 
 
@@ -132,7 +132,7 @@ class ConcordanceCorrelation(Metric):
         "(np.cov(y, value, ddof=0, aweights=w), np.average(y - value, weights=w))"
     )
 
-    def compute(self, summary: Joint) -> Array:
+    def compute(self, summary: PairMoments) -> Array:
         yy, ff, yf = np.moveaxis(summary.m2, -1, 0)
         gap = summary.mean[..., 0] - summary.mean[..., 1]
         return ratio(2 * yf, yy + ff + summary.weight * gap**2)
@@ -158,6 +158,6 @@ def correlation(m2: Array) -> Array:
     return ratio(ratio(yf, np.sqrt(yy)), np.sqrt(ff))
 
 
-def floored(m2: Array) -> Array:
+def clip_spreads(m2: Array) -> Array:
     """Second moments whose squares are not below 0 for a rounding error."""
     return np.concatenate([np.maximum(m2[:, :2], 0), m2[:, 2:]], axis=1)

@@ -62,8 +62,8 @@ class ExpectedCost(Metric):
         np.fill_diagonal(full, given[0, 0])
         return full
 
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
+    def bind(self, schema: Schema) -> Self:
+        super().bind(schema)
         k = len(cost_matrix(self.costs))
         if k not in (1, schema.k):
             raise UnsupportedError(
@@ -120,7 +120,7 @@ class NetBenefit(RowMetric):
         """How many hits one false alarm costs."""
         return self.threshold / (1 - self.threshold)
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Benefit of each row, and whether it is positive (n, 2)."""
         code = rows.schema.positive_code
         positive = rows.truth == code

@@ -11,7 +11,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Average, Metric
+from assay.metrics.base import Average, Granularity, Metric
 from assay.states.confusion import Confusion, Counts
 from assay.table.schema import Schema, Task
 
@@ -32,7 +32,8 @@ class ConfusionMatrix(Metric):
            [1, 1]])
     """
 
-    better, instead = "neither", "accuracy or f1"
+    better = "neither"
+    rank_by = "accuracy or f1"
     name = "confusion_matrix"
     tasks = SINGLE_LABEL
     needs = Confusion()
@@ -40,8 +41,8 @@ class ConfusionMatrix(Metric):
     oracle = "sklearn.metrics.confusion_matrix(y, label, labels=classes, sample_weight=w)"
 
     @property
-    def axes(self) -> int:
-        return 2
+    def granularity(self) -> Granularity:
+        return "class_pair"
 
     def compute(self, summary: Counts) -> Array:
         return np.asarray(summary.table)
@@ -57,11 +58,11 @@ class ClassCount(Metric):
     count: ClassVar[str]
 
     @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
+    def granularity(self) -> Granularity:
+        return "class" if self.average == "none" else "table"
 
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
+    def bind(self, schema: Schema) -> Self:
+        super().bind(schema)
         average = (
             ("binary" if schema.task == "binary" else "none")
             if self.average == "auto"

@@ -14,10 +14,17 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Average, Interval, Metric, mean_of_defined, name_left_out
+from assay.metrics.base import (
+    Average,
+    Granularity,
+    IntervalMethod,
+    Metric,
+    mean_of_defined,
+    name_left_out,
+)
 from assay.states.ranking import Curve, Ranking
 from assay.states.row_values import Ranked
-from assay.states.sketch import SketchedRanking, bound
+from assay.states.sketch import SketchedRanking, bound_error
 from assay.table.schema import Schema
 
 __all__ = ["CurveMetric", "OrderMetric"]
@@ -25,7 +32,7 @@ __all__ = ["CurveMetric", "OrderMetric"]
 
 @dataclass(frozen=True)
 class CurveMetric(Metric):
-    """How scores order the rows, one ranking problem a class; subclasses write only `of_curve`.
+    """How scores order the rows, one ranking problem a class; subclasses write only `compute_curve`.
 
     average: `binary` (the positive class) for binary tasks; otherwise one class against the rest: `macro` (mean over
     the classes where it is defined; the default), `weighted` (by true rows), or `none` (one a class).
@@ -37,11 +44,11 @@ class CurveMetric(Metric):
     undefined = "single_class"
 
     @property
-    def axes(self) -> int:
-        return 1 if self.average == "none" else 0
+    def granularity(self) -> Granularity:
+        return "class" if self.average == "none" else "table"
 
-    def on(self, schema: Schema) -> Self:
-        super().on(schema)
+    def bind(self, schema: Schema) -> Self:
+        super().bind(schema)
         if self.average in ("samples", "micro") or (
             self.average == "binary" and schema.task != "binary"
         ):
@@ -53,11 +60,11 @@ class CurveMetric(Metric):
         return replace(self, average="macro") if self.average == "auto" else self
 
     @abstractmethod
-    def of_curve(self, curve: Curve) -> Any:
+    def compute_curve(self, curve: Curve) -> Any:
         """The figure of one ranking problem, with the leading axes of the curve; nan where undefined."""
 
     def compute(self, summary: Ranking) -> Array:
-        each = summary.read(self.of_curve)
+        each = summary.read(self.compute_curve)
         if self.average == "none":
             return each
         share = (
@@ -67,14 +74,14 @@ class CurveMetric(Metric):
         )
         return np.asarray(mean_of_defined(each, share))
 
-    def within(self, curve: Curve) -> float:
-        """How far the figure can lie from that of the rows, where they were sketched: see `assay.sketch.bound`."""
-        return bound(self.of_curve, curve)
+    def error_bound(self, curve: Curve) -> float:
+        """How far the figure can lie from that of the rows, where they were sketched: see `assay.sketch.bound_error`."""
+        return bound_error(self.compute_curve, curve)
 
     def note(self, summary: Ranking, schema: Schema) -> str:
         said = ""
         if isinstance(summary, SketchedRanking):
-            within = summary.read(self.within)
+            within = summary.read(self.error_bound)
             said = (
                 f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}"
                 if not np.isnan(within).all()
@@ -82,7 +89,7 @@ class CurveMetric(Metric):
             )
         if self.average not in ("macro", "weighted"):
             return said
-        left_out = name_left_out(np.isnan(summary.read(self.of_curve)), schema, self.undefined)
+        left_out = name_left_out(np.isnan(summary.read(self.compute_curve)), schema, self.undefined)
         return "; ".join(filter(None, (said, left_out)))
 
 
@@ -112,5 +119,5 @@ class OrderMetric(CurveMetric):
                 mass += share
         yield total / mass if mass else np.full(len(total), np.nan)
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "delong"

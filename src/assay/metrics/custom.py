@@ -6,7 +6,7 @@
 ...         run = run + 1 if right else 0
 ...         best = max(best, run)
 ...     return best
->>> streak = metric_from(most_in_a_row, "streak", bounds=(0, float("inf")))
+>>> streak = make_metric(most_in_a_row, "streak", bounds=(0, float("inf")))
 >>> streak(["a", "b", "b", "a"], ["a", "b", "b", "b"]), str(streak)
 (3, 'streak')
 """
@@ -22,16 +22,16 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import CLASSIFICATION, METRICS, Metric, Pairing
-from assay.metrics.introspection import Better, Reads, understood
+from assay.metrics.base import CLASSIFICATION, METRICS, Metric, PairedMethod
+from assay.metrics.introspection import Better, Reads, introspect
 from assay.states.base import State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
 
-__all__ = ["CallableMetric", "metric_from"]
+__all__ = ["CallableMetric", "make_metric"]
 
 
-def metric_from(
+def make_metric(
     call: Any,
     name: str | None = None,
     *,
@@ -61,13 +61,13 @@ def metric_from(
     Where the callable raises ValueError the figure is nan, with its words in the note.
 
     >>> from sklearn.metrics import fbeta_score, get_scorer
-    >>> metric_from(fbeta_score, "f2", beta=2, bounds=(0, 1))([0, 1, 1, 0], [1, 1, 0, 0])
+    >>> make_metric(fbeta_score, "f2", beta=2, bounds=(0, 1))([0, 1, 1, 0], [1, 1, 0, 0])
     0.5
-    >>> scorer = metric_from(get_scorer("neg_median_absolute_error"), "median_error")
+    >>> scorer = make_metric(get_scorer("neg_median_absolute_error"), "median_error")
     >>> scorer([1.0, 2.0, 4.0], [1.5, 2.0, 3.0]), scorer.better, scorer.reads
     (0.5, 'lower', 'value')
     """
-    found = understood(call, parameters)
+    found = introspect(call, parameters)
     name = name or found.name
     reads = reads or found.reads
     if not name.isidentifier():
@@ -100,14 +100,14 @@ def metric_from(
         "accepts": found.accepts,
         "codes": found.codes,
         "drawn": intervals,
-        "made": staticmethod(functools.partial(metric_from, call, name, **options)),
+        "made": staticmethod(functools.partial(make_metric, call, name, **options)),
         "__doc__": f"What {found.name} says of truth and {reads}.",
     }
     made: CallableMetric = type(name, (CallableMetric,), facts)()
     return made
 
 
-class Chunk(NamedTuple):
+class HeldBatch(NamedTuple):
     """Rows kept: what was read (n,) or (n, k), truth, weight or None, cell or None, and how often each cell counts."""
 
     given: Array
@@ -117,57 +117,57 @@ class Chunk(NamedTuple):
     times: Array | None
 
 
-class Kept(NamedTuple):
+class HeldRows(NamedTuple):
     """Rows and weight per cell (cells,), and the rows themselves."""
 
     rows: Array
     weight: Array
-    chunks: tuple[Chunk, ...]
+    chunks: tuple[HeldBatch, ...]
 
 
 @dataclass(frozen=True)
-class Keep(State[Kept]):
+class AllRows(State[HeldRows]):
     """The rows themselves, for callables that want all of them at once; resampled by the cells that they are in."""
 
     reads: str
     costly: ClassVar[bool] = True  # a replicate is a call on as many rows
 
-    def empty(self, schema: Schema, cells: int = 1) -> Kept:
-        return Kept(np.zeros(cells, np.int64), np.zeros(cells), ())
+    def empty(self, schema: Schema, cells: int = 1) -> HeldRows:
+        return HeldRows(np.zeros(cells, np.int64), np.zeros(cells), ())
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Kept:
-        chunk = Chunk(getattr(rows, self.reads), rows.truth, rows.weight, cell, None)
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> HeldRows:
+        chunk = HeldBatch(getattr(rows, self.reads), rows.truth, rows.weight, cell, None)
         own = np.zeros(len(rows.truth), np.int64) if cell is None else cell
-        return Kept(
+        return HeldRows(
             np.bincount(own, minlength=cells),
             np.bincount(own, rows.weight, minlength=cells),
             (chunk,),
         )
 
-    def merge(self, a: Kept, b: Kept) -> Kept:
-        return Kept(a.rows + b.rows, a.weight + b.weight, a.chunks + b.chunks)
+    def merge(self, a: HeldRows, b: HeldRows) -> HeldRows:
+        return HeldRows(a.rows + b.rows, a.weight + b.weight, a.chunks + b.chunks)
 
-    def take(self, value: Kept, cells: slice) -> Kept:
-        def within(c: Chunk) -> Chunk:
+    def select(self, value: HeldRows, cells: slice) -> HeldRows:
+        def within(c: HeldBatch) -> HeldBatch:
             if c.cell is None:
                 return c
             keep = (c.cell >= cells.start) & (c.cell < cells.stop)
             weight = None if c.weight is None else c.weight[keep]
-            return Chunk(c.given[keep], c.truth[keep], weight, c.cell[keep] - cells.start, c.times)
+            return HeldBatch(c.given[keep], c.truth[keep], weight, c.cell[keep] - cells.start, c.times)
 
-        return Kept(value.rows[cells], value.weight[cells], tuple(within(c) for c in value.chunks))
+        return HeldRows(value.rows[cells], value.weight[cells], tuple(within(c) for c in value.chunks))
 
-    def pool(self, value: Kept, times: Array) -> Kept:
+    def resample(self, value: HeldRows, times: Array) -> HeldRows:
         joined = (
             c._replace(times=times if c.times is None else times @ c.times) for c in value.chunks
         )
-        return Kept(times @ value.rows, times @ value.weight, tuple(joined))
+        return HeldRows(times @ value.rows, times @ value.weight, tuple(joined))
 
-    def summary(self, value: Kept, schema: Schema) -> "Sheets":
-        return Sheets(value, schema, self.reads)
+    def summary(self, value: HeldRows, schema: Schema) -> "RowsByCell":
+        return RowsByCell(value, schema, self.reads)
 
 
-class Sheet(NamedTuple):
+class CellRows(NamedTuple):
     """The rows of one cell as a callable is given them."""
 
     truth: Array
@@ -176,10 +176,10 @@ class Sheet(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Sheets:
+class RowsByCell:
     """The rows of each cell, as codes or in the user's labels."""
 
-    value: Kept
+    value: HeldRows
     schema: Schema
     reads: str
 
@@ -191,14 +191,14 @@ class Sheets:
         """The classes, to be looked up by code."""
         return np.array(list(self.schema.classes))
 
-    def of(self, cell: int, codes: bool) -> Sheet:
+    def of(self, cell: int, codes: bool) -> CellRows:
         """The rows of one cell (of one replicate: each as often as it was drawn)."""
         chosen = [(c, _chosen(c, cell)) for c in self.value.chunks]
         truth = np.concatenate([c.truth[rows] for c, rows in chosen])
         prediction = np.concatenate([c.given[rows] for c, rows in chosen])
         weights = [c.weight[rows] for c, rows in chosen if c.weight is not None]
         spelled = self._spelled(truth, codes), self._predicted(prediction, codes)
-        return Sheet(*spelled, np.concatenate(weights) if weights else None)
+        return CellRows(*spelled, np.concatenate(weights) if weights else None)
 
     def _spelled(self, truth: Array, codes: bool) -> Array:
         """Truth or labels in the user's terms, or as codes: in binary tasks whether each is positive."""
@@ -217,7 +217,7 @@ class Sheets:
         return given
 
 
-def _chosen(chunk: Chunk, cell: int) -> Array:
+def _chosen(chunk: HeldBatch, cell: int) -> Array:
     """Positions of the rows of a cell, each as often as it counts."""
     own = np.zeros(len(chunk.truth), np.int64) if chunk.cell is None else chunk.cell
     return (
@@ -228,7 +228,7 @@ def _chosen(chunk: Chunk, cell: int) -> Array:
 
 
 class CallableMetric(Metric):
-    """What a callable says of the rows: made by `metric_from`, usable wherever a metric is."""
+    """What a callable says of the rows: made by `make_metric`, usable wherever a metric is."""
 
     undefined = "undefined_by_callable"
     function: ClassVar[Callable[..., Any]]
@@ -239,7 +239,7 @@ class CallableMetric(Metric):
 
     @property
     def state(self) -> State[Any]:
-        return Keep(self.reads)
+        return AllRows(self.reads)
 
     def __reduce__(self) -> Any:
         # Its class was made on the way, so another process must make it again.
@@ -251,19 +251,19 @@ class CallableMetric(Metric):
     def __hash__(self) -> int:
         return hash(self.name)
 
-    def compute(self, summary: Sheets) -> Array:
+    def compute(self, summary: RowsByCell) -> Array:
         if len(summary) > 1 and not self.drawn:
             return np.full(len(summary), np.nan)
         return np.array([self._asked(summary, cell)[0] for cell in range(len(summary))])
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         if not self.drawn:
             raise UnsupportedError(
                 f"{self} was made with intervals=False, so that differences in it cannot be judged"
             )
         return "bootstrap"
 
-    def note(self, summary: Sheets, schema: Schema) -> str:
+    def note(self, summary: RowsByCell, schema: Schema) -> str:
         ignored = (
             any(c.weight is not None for c in summary.value.chunks)
             and "sample_weight" not in self.accepts
@@ -271,7 +271,7 @@ class CallableMetric(Metric):
         said = f"{self} takes no weights: each row counts once" if ignored else ""
         return "; ".join(filter(None, (self._asked(summary, 0)[1], said)))
 
-    def _asked(self, summary: Sheets, cell: int) -> tuple[float, str]:
+    def _asked(self, summary: RowsByCell, cell: int) -> tuple[float, str]:
         """The figure of one cell, and why it is nan where the callable would not give one."""
         if not summary.value.rows[cell]:
             return float("nan"), ""
@@ -297,7 +297,7 @@ class CallableMetric(Metric):
                 f"{self} must give one number; got {type(found).__name__}: {found!r}"
             ) from error
 
-    def _keywords(self, sheet: Sheet, schema: Schema) -> dict[str, Any]:
+    def _keywords(self, sheet: CellRows, schema: Schema) -> dict[str, Any]:
         known: dict[str, Any] = {"sample_weight": sheet.weight} if sheet.weight is not None else {}
         if schema.task == "binary":
             known["pos_label"] = schema.positive

@@ -1,7 +1,7 @@
 """understood: what is known of a callable before it is asked - its name, what it reads, its direction, how to call it.
 
 >>> from sklearn.metrics import log_loss
->>> found = understood(log_loss, {})
+>>> found = introspect(log_loss, {})
 >>> found.name, found.reads, found.better
 ('log_loss', 'proba', 'lower')
 """
@@ -18,7 +18,7 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 
-__all__ = ["Better", "Reads", "Understood", "understood"]
+__all__ = ["Better", "Reads", "CallableInfo", "introspect"]
 
 Reads: TypeAlias = Literal["label", "proba", "score", "value"]
 Better: TypeAlias = Literal["higher", "lower"]
@@ -31,7 +31,7 @@ OF_SCORES = (
 )  # fmt: skip
 
 
-class Understood(NamedTuple):
+class CallableInfo(NamedTuple):
     """What is known of a callable before it is asked: its name, what it reads, and how to call it."""
 
     name: str
@@ -42,12 +42,12 @@ class Understood(NamedTuple):
     codes: bool = False
 
 
-def understood(call: Any, parameters: Mapping[str, Any]) -> Understood:
+def introspect(call: Any, parameters: Mapping[str, Any]) -> CallableInfo:
     """What a callable, a scikit-learn scorer or a torchmetrics metric reads, says and accepts."""
     if all(hasattr(call, part) for part in ("reset", "update", "compute")):
         return _updated(call)
     if hasattr(call, "_score_func"):  # a scikit-learn scorer
-        found = understood(call._score_func, {**call._kwargs, **parameters})
+        found = introspect(call._score_func, {**call._kwargs, **parameters})
         response = getattr(call, "_response_method", "predict")
         reads: Reads = (
             found.reads
@@ -70,7 +70,7 @@ def understood(call: Any, parameters: Mapping[str, Any]) -> Understood:
         _known(name, module) if module.startswith("sklearn.metrics") else ("label", "higher")
     )
     given = {*parameters, *getattr(call, "keywords", ())}
-    return Understood(
+    return CallableInfo(
         name, reads, better, functools.partial(call, **parameters), _parameters(call) - given
     )
 
@@ -91,7 +91,7 @@ def _parameters(call: Any) -> frozenset[str]:
         return frozenset()
 
 
-def _updated(metric: Any) -> Understood:
+def _updated(metric: Any) -> CallableInfo:
     """An object that is updated with (prediction, truth) and then computed, as of torchmetrics."""
     own = copy.deepcopy(metric)
 
@@ -103,12 +103,12 @@ def _updated(metric: Any) -> Understood:
     better: Better = "lower" if getattr(metric, "higher_is_better", True) is False else "higher"
     kind = type(metric)
     kin = " ".join(cls.__name__ for cls in kind.__mro__)
-    return Understood(
+    return CallableInfo(
         kind.__name__, _reads(kin, kind.__module__), better, function, frozenset(), codes=True
     )
 
 
-def _of_torchmetrics(call: Callable[..., Any], name: str, module: str) -> Understood:
+def _of_torchmetrics(call: Callable[..., Any], name: str, module: str) -> CallableInfo:
     """A function of torchmetrics: it takes tensors, and the prediction before the truth."""
 
     def function(truth: Array, prediction: Array) -> Any:
@@ -117,7 +117,7 @@ def _of_torchmetrics(call: Callable[..., Any], name: str, module: str) -> Unders
             *(torch.as_tensor(np.ascontiguousarray(values)) for values in (prediction, truth))
         )
 
-    return Understood(name, _reads(name, module), "higher", function, frozenset(), codes=True)
+    return CallableInfo(name, _reads(name, module), "higher", function, frozenset(), codes=True)
 
 
 def _reads(name: str, module: str) -> Reads:

@@ -15,7 +15,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Interval, Metric, Pairing, RowMetric, ratio
+from assay.metrics.base import IntervalMethod, Metric, PairedMethod, RowMetric, ratio
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
@@ -53,7 +53,7 @@ class LRAP(RowMetric):
     reads, tasks = "proba", MULTILABEL
     oracle = "sklearn.metrics.label_ranking_average_precision_score(y, proba, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Average precision of each row's labels."""
         return rows.label_order[0]
 
@@ -75,7 +75,7 @@ class CoverageError(RowMetric):
     reads, tasks = "proba", MULTILABEL
     oracle = "sklearn.metrics.coverage_error(y, proba, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Rank of the lowest true label of each row."""
         return np.asarray(rows.label_order[2], np.float64)
 
@@ -96,12 +96,12 @@ class RankingLoss(RowMetric):
     reads, tasks = "proba", MULTILABEL
     oracle = "sklearn.metrics.label_ranking_loss(y, proba, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Share of each row's pairs."""
         return rows.label_order[1]
 
 
-class Ordered(NamedTuple):
+class LabelOrder(NamedTuple):
     """Labels of a block of rows from the highest score down (b, k): what is true, and where runs of ties lie."""
 
     true: Array  # whether the label there is true
@@ -112,7 +112,7 @@ class Ordered(NamedTuple):
 
 
 class LabelRanking(Metric):
-    """Base of means over rows of how each row's labels are ranked; subclasses write only `of_rows`.
+    """Base of means over rows of how each row's labels are ranked; subclasses write only `score_lists`.
 
     Rows for which the figure is not defined are left out of the mean, and the note says how many.
     """
@@ -122,30 +122,30 @@ class LabelRanking(Metric):
     undefined = "no_positive"
 
     @abstractmethod
-    def of_rows(self, o: Ordered) -> Array:
+    def score_lists(self, o: LabelOrder) -> Array:
         """The figure of each row of a block (b,)."""
 
     @property
     def state(self) -> State[Any]:
         return Moments(self, width=2)
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """The figure of each row, and whether it counts (n, 2)."""
         if not len(rows.truth):
             return np.zeros((0, 2))
         return np.concatenate([self._block(ordered) for ordered in blocks(rows)])
 
-    def _block(self, o: Ordered) -> Array:
+    def _block(self, o: LabelOrder) -> Array:
         counts = o.relevant > 0 if self.left_out else np.ones(len(o.relevant), bool)
-        return np.stack([np.where(counts, self.of_rows(o), 0.0), counts], axis=1)
+        return np.stack([np.where(counts, self.score_lists(o), 0.0), counts], axis=1)
 
     def compute(self, summary: Sums) -> Array:
         return ratio(summary.mean[..., 0], summary.mean[..., 1])
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "bootstrap" if self.left_out and schema.task == "multilabel" else "t"
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         return "bootstrap" if self.interval(schema) == "bootstrap" else "t"
 
     def note(self, summary: Sums, schema: Schema) -> str:
@@ -173,7 +173,7 @@ class OneError(LabelRanking):
         "(proba == proba.max(axis=1, keepdims=True))"
     )
 
-    def of_rows(self, o: Ordered) -> Array:
+    def score_lists(self, o: LabelOrder) -> Array:
         return np.asarray(1 - o.hits[:, 0] / o.end[:, 0])
 
 
@@ -199,7 +199,7 @@ class MRR(Retrieval):
     name = "mrr"
     oracle = "over_rows(lambda y, s: 1 / (s >= s[y == 1].max()).sum())"
 
-    def of_rows(self, o: Ordered) -> Array:
+    def score_lists(self, o: LabelOrder) -> Array:
         return np.asarray(1 / np.where(o.true > 0, o.end, o.true.shape[1]).min(axis=1))
 
 
@@ -214,7 +214,7 @@ class CutOff(Retrieval):
                 f"k of {self.name} must be at least 1, or none for the whole list; got {self.k}"
             )
 
-    def within(self, o: Ordered) -> int:
+    def count_places(self, o: LabelOrder) -> int:
         """How many places count."""
         labels: int = o.true.shape[1]
         return labels if self.k is None else min(self.k, labels)
@@ -243,8 +243,8 @@ class MeanAveragePrecision(CutOff):
         "((s >= s[:, None]).sum(axis=1)) / min(m.k, y.sum()))"
     )
 
-    def of_rows(self, o: Ordered) -> Array:
-        places = self.within(o)
+    def score_lists(self, o: LabelOrder) -> Array:
+        places = self.count_places(o)
         found = (o.true * (o.end <= places) * o.hits / o.end).sum(axis=1)
         return np.asarray(found / np.clip(o.relevant, 1, places))
 
@@ -268,8 +268,8 @@ class NDCG(CutOff):
     cases = ({"k": 1}, {"k": 3})
     oracle = "sklearn.metrics.ndcg_score(**relevant, k=m.k)"
 
-    def of_rows(self, o: Ordered) -> Array:
-        gain, discount = discounted(o, self.within(o))
+    def score_lists(self, o: LabelOrder) -> Array:
+        gain, discount = discount_gain(o, self.count_places(o))
         return np.asarray(gain / np.cumsum(discount)[np.maximum(o.relevant, 1) - 1])
 
 
@@ -293,11 +293,11 @@ class DCG(CutOff):
     cases = ({"k": 1}, {"k": 3})
     oracle = "sklearn.metrics.dcg_score(**relevant, k=m.k)"
 
-    def of_rows(self, o: Ordered) -> Array:
-        return discounted(o, self.within(o))[0]
+    def score_lists(self, o: LabelOrder) -> Array:
+        return discount_gain(o, self.count_places(o))[0]
 
 
-def discounted(o: Ordered, places: int) -> tuple[Array, Array]:
+def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
     """Discounted gain of each row over the first places (b,), and what each place counts (k,)."""
     discount = 1 / np.log2(np.arange(2, o.true.shape[1] + 2))
     discount[places:] = 0.0
@@ -306,7 +306,7 @@ def discounted(o: Ordered, places: int) -> tuple[Array, Array]:
     return np.asarray(gain @ discount), discount
 
 
-def blocks(rows: Rows) -> Iterator[Ordered]:
+def blocks(rows: Rows) -> Iterator[LabelOrder]:
     """The labels of all rows in order of their scores, so many rows at a time that their buffers stay small."""
     score = rows.given["proba"] if "proba" in rows.given else rows.given["logit"]
     step = max(1, AT_ONCE // max(score.shape[1], 1))
@@ -314,13 +314,13 @@ def blocks(rows: Rows) -> Iterator[Ordered]:
         truth = rows.truth[begin : begin + step]
         if truth.ndim == 1:
             truth = truth[:, None] == np.arange(score.shape[1])
-        yield ordered(truth, np.asarray(score[begin : begin + step]))
+        yield order_labels(truth, np.asarray(score[begin : begin + step]))
 
 
-def ordered(truth: Array, score: Array) -> Ordered:
+def order_labels(truth: Array, score: Array) -> LabelOrder:
     """Labels (b, k) from the highest score down.
 
-    >>> ordered(np.array([[1, 0, 1]]), np.array([[0.5, 0.9, 0.5]])).end.tolist()
+    >>> order_labels(np.array([[1, 0, 1]]), np.array([[0.5, 0.9, 0.5]])).end.tolist()
     [[1, 3, 3]]
     """
     k = score.shape[1]
@@ -334,4 +334,4 @@ def ordered(truth: Array, score: Array) -> Ordered:
     ends = np.where(np.concatenate([apart, edge], axis=1), place + 1, k)
     end = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
     hits = np.take_along_axis(np.cumsum(true, axis=1), end - 1, axis=1)
-    return Ordered(true, start, end, hits, true.sum(axis=1))
+    return LabelOrder(true, start, end, hits, true.sum(axis=1))

@@ -27,16 +27,16 @@ class OperatingPoint(CurveMetric):
 
     undefined = "no_positive"
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         if not curve.tp.shape[-1]:
             return np.full(np.shape(curve.positives), np.nan)
         precision = np.nan_to_num(ratio(curve.tp, curve.tp + curve.fp))
         recall = np.nan_to_num(ratio(curve.tp, np.expand_dims(curve.positives, -1)))
         return np.where(
-            np.asarray(curve.positives) > 0, self.of_point(precision, recall, curve), np.nan
+            np.asarray(curve.positives) > 0, self.compute_point(precision, recall, curve), np.nan
         )
 
-    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+    def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         """The figure (...,), from precision and recall at every threshold (..., m), the highest first."""
         raise NotImplementedError
 
@@ -65,7 +65,7 @@ class PrecisionAtRecall(OperatingPoint):
     def __post_init__(self) -> None:
         check_rate(self.name, "recall", self.recall)
 
-    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+    def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         return np.asarray(np.where(recall >= self.recall * REACHED, precision, 0.0).max(axis=-1))
 
 
@@ -93,7 +93,7 @@ class RecallAtPrecision(OperatingPoint):
     def __post_init__(self) -> None:
         check_rate(self.name, "precision", self.precision)
 
-    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+    def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         return np.asarray(np.where(precision >= self.precision * REACHED, recall, 0.0).max(axis=-1))
 
 
@@ -122,7 +122,7 @@ class BestFBeta(CurveMetric):
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         found = np.asarray(curve.positives) > 0
         return np.where(found, scan_curve("f_beta", *curve[1:], self.beta), np.nan)
 
@@ -139,7 +139,8 @@ class BestFBetaThreshold(OperatingPoint):
     0.35
     """
 
-    better, instead = "neither", "best_f_beta"
+    better = "neither"
+    rank_by = "best_f_beta"
     name = "best_f_beta_threshold"
     beta: float = 1.0
     average: Average = field(default="auto", kw_only=True)
@@ -154,11 +155,11 @@ class BestFBetaThreshold(OperatingPoint):
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
-    def within(self, curve: Curve) -> float:
+    def error_bound(self, curve: Curve) -> float:
         """Unknown: thresholds far apart may serve nearly alike."""
         return float("nan")
 
-    def of_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
+    def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         # Rounded: sums of weights differ in the last place with the order of rows.
         best = np.round(f_beta(curve, self.beta), 12).argmax(axis=-1)
         return np.asarray(np.asarray(curve.score, np.float64)[best])

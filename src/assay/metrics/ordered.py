@@ -12,9 +12,9 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array, select_places
-from assay.metrics.base import Metric, Pairing, ratio
-from assay.states.ranking import threads_for
-from assay.states.row_values import Table, Values
+from assay.metrics.base import Metric, PairedMethod, ratio
+from assay.states.ranking import count_threads
+from assay.states.row_values import ValueTable, Values
 from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
 
@@ -29,7 +29,7 @@ AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
 class TruthAndError:
     """Truth, and truth less prediction, of each row (n, 2)."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(truth, error)."""
         return np.stack([np.asarray(rows.truth, np.float64), rows.residual], axis=1)
 
@@ -38,7 +38,7 @@ class TruthAndError:
 class TruthAndValue:
     """Truth and prediction of each row (n, 2)."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(truth, prediction)."""
         return np.stack([np.asarray(each, np.float64) for each in (rows.truth, rows.value)], axis=1)
 
@@ -47,7 +47,7 @@ class TruthAndValue:
 class Size:
     """Absolute error of each row (n,)."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """|truth - prediction|."""
         error = np.subtract(
             rows.truth, rows.value, dtype=np.float64
@@ -79,11 +79,11 @@ class MedianAE(KeptMetric):
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.median_absolute_error(y, value, sample_weight=w)"
 
-    def compute(self, summary: Table) -> Array:
+    def compute(self, summary: ValueTable) -> Array:
         if summary.weight is None and summary.times is None:
             n = sum(map(len, summary.parts))
             middle = np.array([(n - 1) // 2, n // 2] if n else [], np.int64)
-            found = select_places(summary.pieces, n, middle, summary.some(ENOUGH), threads_for(n))
+            found = select_places(summary.pieces, n, middle, summary.some(ENOUGH), count_threads(n))
             return found.mean(keepdims=True) if n else np.array([np.nan])
         size = summary.values[:, 0]
         order = np.argsort(size, kind="stable")
@@ -106,7 +106,7 @@ class MaxError(KeptMetric):
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.max_error(y, value)"
 
-    def compute(self, summary: Table) -> Array:
+    def compute(self, summary: ValueTable) -> Array:
         if (
             summary.times is not None
         ):  # the largest of resampled rows is never above the largest of the rows
@@ -115,7 +115,7 @@ class MaxError(KeptMetric):
         there = size if summary.weight is None else size[summary.weight > 0]
         return np.array([there.max() if len(there) else np.nan])
 
-    def pairing(self, schema: Schema) -> Pairing:
+    def pairing(self, schema: Schema) -> PairedMethod:
         raise UnsupportedError(
             f"{self} rests on a single row of each model; compare the models by mae or median_ae"
         )
@@ -144,8 +144,8 @@ class D2Pinball(KeptMetric):
         if not 0 < self.alpha < 1:
             raise UnsupportedError(f"alpha of d2_pinball must be between 0 and 1; got {self.alpha}")
 
-    def compute(self, summary: Table) -> Array:
-        return explained(summary, self.alpha)
+    def compute(self, summary: ValueTable) -> Array:
+        return explained_share(summary, self.alpha)
 
 
 class D2AbsoluteError(KeptMetric):
@@ -164,8 +164,8 @@ class D2AbsoluteError(KeptMetric):
     undefined = "zero_variance"
     oracle = "sklearn.metrics.d2_absolute_error_score(y, value, sample_weight=w)"
 
-    def compute(self, summary: Table) -> Array:
-        return explained(summary, 0.5)
+    def compute(self, summary: ValueTable) -> Array:
+        return explained_share(summary, 0.5)
 
 
 class Spearman(KeptMetric):
@@ -188,7 +188,7 @@ class Spearman(KeptMetric):
         "scipy.stats.spearmanr(y, value).statistic if w is None else weighted_spearman(y, value, w)"
     )
 
-    def compute(self, summary: Table) -> Array:
+    def compute(self, summary: ValueTable) -> Array:
         ranks = [Ties.of(column) for column in summary.values.T]
 
         def correlation(weight: Array) -> Array:
@@ -246,12 +246,12 @@ def pinball(gap: Array, alpha: float) -> Array:
     return np.asarray(np.maximum(alpha * gap, (alpha - 1) * gap))
 
 
-def blockwise(table: Table, read: Callable[[Array], Array]) -> Array:
+def blockwise(table: ValueTable, read: Callable[[Array], Array]) -> Array:
     """What `read` makes of the weights of the rows: (1,), or (b,) for replicates, weighed in blocks (b', n)."""
     return np.concatenate([read(weight) for weight in weights(table)])
 
 
-def weights(table: Table) -> Iterator[Array]:
+def weights(table: ValueTable) -> Iterator[Array]:
     """The weight of each row (1, n), or of each row in each replicate (b', n) in blocks, float64."""
     own = np.ones(len(table.values)) if table.weight is None else table.weight
     if table.times is None or table.cell is None:
@@ -280,7 +280,7 @@ def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
     return np.where(total[:, 0] > 0, found, np.nan)
 
 
-def explained(table: Table, alpha: float) -> Array:
+def explained_share(table: ValueTable, alpha: float) -> Array:
     """Share of the pinball loss of the best constant that the predictions are spared (1,) or (b,)."""
     order = np.argsort(table.values[:, 0], kind="stable")
     y, loss = table.values[order, 0], pinball(table.values[order, 1], alpha)

@@ -51,7 +51,7 @@ class LogLoss(RowMetric):
         if not 0 <= self.floor < 0.5:
             raise UnsupportedError(f"floor of log_loss must be in [0, 0.5); got {self.floor}")
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Loss of each row, and, where it is anywhere, whether the floor was used."""
         least = np.log(self.floor) if self.floor else -np.inf
         logits = "proba" not in rows.given
@@ -70,7 +70,7 @@ class LogLoss(RowMetric):
         loss = np.maximum(of_truth, least).reshape(floored.shape)
         return np.stack([-loss.mean(axis=1), floored.any(axis=1)]).T
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment of the loss, and of the use of the floor, of all rows."""
         if self.floor != FLOOR or rows.proba_totals is None:
             return None
@@ -130,14 +130,14 @@ class Brier(RowMetric):
     cases = ({"scale_by_half": True},)
     oracle = "brier_of(proba) * (0.5 if m.scale_by_half else 1)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Squared distance of each row (n,)."""
         scale = 0.5 if self.scale_by_half else 1.0
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
         return np.asarray(scale * (rows.facts.others + (1 - rows.facts.own) ** 2))
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment of the squared distance of all rows."""
         if rows.proba_totals is None:
             return None
@@ -145,7 +145,7 @@ class Brier(RowMetric):
         return scale * rows.proba_totals.sums[2:3], scale**2 * rows.proba_totals.sums[3:4]
 
 
-class Judged(NamedTuple):
+class LossSums(NamedTuple):
     """Sum of a loss and number of rows of each cell (cells,), and the weight that each class has in it (cells, k)."""
 
     loss: Array
@@ -155,35 +155,35 @@ class Judged(NamedTuple):
 
 
 @dataclass(frozen=True)
-class LossAndClasses(State[Judged]):
+class LossAndClassWeights(State[LossSums]):
     """The sum of a loss of the rows, and the weight of each class among them."""
 
     of: RowWise
 
-    def empty(self, schema: Schema, cells: int = 1) -> Judged:
-        return Judged(
+    def empty(self, schema: Schema, cells: int = 1) -> LossSums:
+        return LossSums(
             np.zeros(cells), np.zeros(cells, np.int64), np.zeros(cells), np.zeros((cells, schema.k))
         )
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Judged:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> LossSums:
         n, k = len(rows.truth), rows.schema.k
-        loss = np.reshape(self.of.per_row(rows), (n, -1))[:, 0]
+        loss = np.reshape(self.of.compute_rows(rows), (n, -1))[:, 0]
         weight = np.ones(n) if rows.weight is None else rows.weight
         code = rows.truth.astype(np.intp) if cell is None else rows.truth + cell.astype(np.intp) * k
         classes = np.bincount(code, weight, cells * k).reshape(cells, k).astype(np.float64)
         count = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
-        return Judged(sum_by(cell, cells, loss * weight), count, classes.sum(axis=1), classes)
+        return LossSums(sum_by(cell, cells, loss * weight), count, classes.sum(axis=1), classes)
 
-    def merge(self, a: Judged, b: Judged) -> Judged:
-        return Judged(*(x + y for x, y in zip(a, b, strict=True)))
+    def merge(self, a: LossSums, b: LossSums) -> LossSums:
+        return LossSums(*(x + y for x, y in zip(a, b, strict=True)))
 
-    def take(self, value: Judged, cells: slice) -> Judged:
-        return Judged(*(array[cells] for array in value))
+    def select(self, value: LossSums, cells: slice) -> LossSums:
+        return LossSums(*(array[cells] for array in value))
 
-    def pool(self, value: Judged, times: Array) -> Judged:
-        return Judged(*(times @ array for array in value))
+    def resample(self, value: LossSums, times: Array) -> LossSums:
+        return LossSums(*(times @ array for array in value))
 
-    def summary(self, value: Judged, schema: Schema) -> Judged:
+    def summary(self, value: LossSums, schema: Schema) -> LossSums:
         return value
 
 
@@ -195,12 +195,12 @@ class Skill(Metric):
     undefined = "single_class"
 
     @abstractmethod
-    def of_shares(self, share: Array) -> Array:
+    def constant_loss(self, share: Array) -> Array:
         """The mean loss (cells,) of stating the shares of the classes (cells, k) of every row."""
 
-    def compute(self, summary: Judged) -> Array:
+    def compute(self, summary: LossSums) -> Array:
         total = summary.classes.sum(axis=-1)
-        constant = self.of_shares(np.nan_to_num(ratio(summary.classes, total[..., None])))
+        constant = self.constant_loss(np.nan_to_num(ratio(summary.classes, total[..., None])))
         return 1 - ratio(ratio(summary.loss, total), constant)
 
 
@@ -217,10 +217,10 @@ class D2LogLoss(Skill):
     """
 
     name = "d2_log_loss"
-    needs = LossAndClasses(LogLoss())
+    needs = LossAndClassWeights(LogLoss())
     oracle = "sklearn.metrics.d2_log_loss_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
 
-    def of_shares(self, share: Array) -> Array:
+    def constant_loss(self, share: Array) -> Array:
         return np.asarray(-(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=-1))
 
 
@@ -237,8 +237,8 @@ class D2Brier(Skill):
     """
 
     name = "d2_brier"
-    needs = LossAndClasses(Brier())
+    needs = LossAndClassWeights(Brier())
     oracle = "sklearn.metrics.d2_brier_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
 
-    def of_shares(self, share: Array) -> Array:
+    def constant_loss(self, share: Array) -> Array:
         return np.asarray(1 - (share**2).sum(axis=-1))

@@ -32,7 +32,7 @@ class Spherical(RowMetric):
     reads, tasks = "proba", SINGLE_LABEL
     oracle = "np.average(proba[np.arange(len(y)), np.searchsorted(classes, y)] / np.linalg.norm(proba, axis=1), weights=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Score of each row (n,)."""
         own = rows.facts.own
         return np.asarray(own / np.hypot(own, np.sqrt(rows.facts.others)))
@@ -58,7 +58,7 @@ class RPS(RowMetric):
         "[:, :-1] ** 2).mean(axis=1), weights=w)"
     )
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Score of each row (n,)."""
         k = rows.schema.k
         given = rows.given.get("proba")

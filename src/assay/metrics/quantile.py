@@ -10,7 +10,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.kernels.totals import OVER, UNDER
+from assay.kernels.totals import POSITIVE_PART, NEGATIVE_PART
 from assay.metrics.base import RowMetric
 from assay.table.predictions import Rows
 from assay.table.schema import Schema, Task
@@ -43,17 +43,17 @@ class Pinball(RowMetric):
     def __post_init__(self) -> None:
         check_alpha(self.name, self.alpha)
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Loss of each row."""
         gap = rows.residual
         return np.maximum(self.alpha * gap, (self.alpha - 1) * gap)
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows: of errors above 0 and below, of which each row has one."""
         totals = rows.error_totals
         if totals is None:
             return None
-        mean, m2 = totals.of(OVER, UNDER)
+        mean, m2 = totals.of(POSITIVE_PART, NEGATIVE_PART)
         share = np.array([self.alpha, 1 - self.alpha])
         together = (share**2 * m2).sum() - 2 * totals.rows * np.prod(share * mean)
         return np.array([(share * mean).sum()]), np.array([max(together, 0.0)])
@@ -71,7 +71,8 @@ class QuantileCoverage(RowMetric):
     0.75
     """
 
-    better, instead = "neither", "pinball"
+    better = "neither"
+    rank_by = "pinball"
     name = "quantile_coverage"
     alpha: float = 0.5
     reads, tasks = "value", REGRESSION
@@ -81,7 +82,7 @@ class QuantileCoverage(RowMetric):
     def __post_init__(self) -> None:
         check_alpha(self.name, self.alpha)
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether each truth is at or below the prediction."""
         return np.asarray(rows.truth <= rows.value, np.float64)
 
@@ -121,7 +122,7 @@ class IntervalScore(RowMetric):
                 f"level of interval_score must be between 0 and 1; got {self.level}"
             )
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Score of each row."""
         low, high = rows.interval.T
         outside = np.maximum(low - rows.truth, 0.0) + np.maximum(rows.truth - high, 0.0)
@@ -140,12 +141,13 @@ class IntervalCoverage(RowMetric):
     0.5
     """
 
-    better, instead = "neither", "interval_score"
+    better = "neither"
+    rank_by = "interval_score"
     name = "interval_coverage"
     reads, tasks = "interval", REGRESSION
     oracle = "np.average((interval[:, 0] <= y) & (y <= interval[:, 1]), weights=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether each truth is inside."""
         low, high = rows.interval.T
         return np.asarray((low <= rows.truth) & (rows.truth <= high), np.float64)
@@ -163,13 +165,14 @@ class IntervalWidth(RowMetric):
     2.5
     """
 
-    better, instead = "neither", "interval_score"
+    better = "neither"
+    rank_by = "interval_score"
     name = "interval_width"
     reads, tasks = "interval", REGRESSION
     bounds = (0.0, float("inf"))
     oracle = "np.average(interval[:, 1] - interval[:, 0], weights=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Width of each row's interval."""
         low, high = rows.interval.T
         return np.asarray(high - low)

@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import Array, scan_curve, tie_counts
-from assay.metrics.base import Average, Interval, Metric, mean_of_defined, ratio
+from assay.kernels import Array, scan_curve, count_ties
+from assay.metrics.base import Average, IntervalMethod, Metric, mean_of_defined, ratio
 from assay.metrics.curve import CurveMetric, OrderMetric
-from assay.states.ranking import Curve, Order, Ranking
+from assay.states.ranking import Curve, RankingProblem, Ranking
 from assay.states.row_values import Ranked
 from assay.table.schema import Schema
 
@@ -55,10 +55,10 @@ class RocAuc(OrderMetric):
                 f"max_fpr of roc_auc must be above 0 and at most 1; got {self.max_fpr}"
             )
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         return area(curve) if self.max_fpr == 1 else partial_area(curve, self.max_fpr)
 
-    def interval(self, schema: Schema) -> Interval:
+    def interval(self, schema: Schema) -> IntervalMethod:
         return "delong" if self.max_fpr == 1 else "bootstrap"
 
     def variance_of(self, curve: Curve) -> tuple[float, float]:
@@ -66,7 +66,7 @@ class RocAuc(OrderMetric):
         p, q = float(curve.positives), float(curve.negatives)
         if min(p, q) < 2:  # a single row shows nothing of how much rows vary
             return float("inf"), 1.0
-        value = float(self.of_curve(curve))
+        value = float(self.compute_curve(curve))
         of_positive = 1 - (curve.fp + curve.fp_above) / (2 * q)
         above = (curve.gained * (of_positive - value) ** 2).sum() / (p - 1) / p
         # Negatives that tie with a threshold, and those between two of them.
@@ -84,9 +84,9 @@ class RocAuc(OrderMetric):
         if not mass[0] or not mass[1]:
             return np.full(len(score), np.nan)
         w = np.ones(len(score)) if weight is None else weight
-        of_positive = tie_counts(above, below, None if weight is None else w[~positive]) / mass[1]
+        of_positive = count_ties(above, below, None if weight is None else w[~positive]) / mass[1]
         of_negative = (
-            1 - tie_counts(below, above, None if weight is None else w[positive]) / mass[0]
+            1 - count_ties(below, above, None if weight is None else w[positive]) / mass[0]
         )
         area = (w[positive] * of_positive).sum() / mass[0]
         result = np.empty(len(score))
@@ -115,7 +115,7 @@ class Gini(CurveMetric):
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = "ranked(score, lambda y, s, w: 2 * sklearn.metrics.roc_auc_score(y, s, sample_weight=w) - 1)"
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         return 2 * area(curve) - 1
 
 
@@ -138,14 +138,14 @@ class AveragePrecision(CurveMetric):
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = "ranked(score, lambda y, s, w: sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         return ratio(scan_curve("precision", *curve[1:]), np.asarray(curve.positives))
 
-    def within(self, curve: Curve) -> float:
+    def error_bound(self, curve: Curve) -> float:
         if not curve.positives:
             return 0.0
-        value = float(self.of_curve(curve))
-        best = float(self.of_curve(curve._replace(fp=curve.fp_above)))
+        value = float(self.compute_curve(curve))
+        best = float(self.compute_curve(curve._replace(fp=curve.fp_above)))
         # At worst every positive row of a cell comes after its negative ones, and has the precision before the cell.
         before = curve.tp - curve.gained
         worst = float(
@@ -174,7 +174,7 @@ class KS(CurveMetric):
         "(*sklearn.metrics.roc_curve(y, s, sample_weight=w)))"
     )
 
-    def of_curve(self, curve: Curve) -> Array:
+    def compute_curve(self, curve: Curve) -> Array:
         both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
         return np.where(both, scan_curve("lead", *curve[1:]), np.nan)
 
@@ -202,8 +202,8 @@ class Gain(CurveMetric):
     def __post_init__(self) -> None:
         check_share(self.name, self.share)
 
-    def of_curve(self, curve: Curve) -> Array:
-        return found_within(curve, self.share)
+    def compute_curve(self, curve: Curve) -> Array:
+        return capture_share(curve, self.share)
 
 
 @dataclass(frozen=True)
@@ -229,8 +229,8 @@ class Lift(CurveMetric):
     def __post_init__(self) -> None:
         check_share(self.name, self.share)
 
-    def of_curve(self, curve: Curve) -> Array:
-        return found_within(curve, self.share) / self.share
+    def compute_curve(self, curve: Curve) -> Array:
+        return capture_share(curve, self.share) / self.share
 
 
 @dataclass(frozen=True)
@@ -289,7 +289,7 @@ def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> li
     both = np.concatenate([positive, negative])
     weight, cell = (None if x is None else x[both] for x in (summary.weight, summary.cell))
     cell = cell if summary.times is not None else None
-    order = Order.of(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
+    order = RankingProblem.of(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
     if summary.times is None:
         return [order.curve]
     step = max(1, AT_ONCE // len(both))
@@ -315,7 +315,7 @@ def partial_area(curve: Curve, most: float) -> Array:
     return np.where(both, (1 + (part - least) / (most - least)) / 2, np.nan)
 
 
-def found_within(curve: Curve, share: float) -> Array:
+def capture_share(curve: Curve, share: float) -> Array:
     """Share of the positive rows among the `share` of all rows of highest score; ties at the cut enter in part."""
     fpr, tpr = curve.roc
     positives, negatives = (np.expand_dims(n, -1) for n in (curve.positives, curve.negatives))

@@ -28,7 +28,8 @@ class SelectionRate(Ratio):
     0.75
     """
 
-    better, instead = "neither", "precision or recall"
+    better = "neither"
+    rank_by = "precision or recall"
     name = "selection_rate"
     proportion = True
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})

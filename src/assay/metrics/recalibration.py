@@ -11,7 +11,7 @@ import numpy as np
 
 from assay.kernels import Array
 from assay.metrics.base import Metric
-from assay.states.row_values import Table, Values
+from assay.states.row_values import ValueTable, Values
 from assay.table.predictions import Rows
 from assay.table.schema import Task
 
@@ -26,7 +26,7 @@ STEPS = 60
 class LogOddsAndTruth:
     """Log-odds stated of the positive class, exact from logits, and whether it is true (n, 2)."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(log-odds, truth)."""
         code = rows.schema.positive_code
         if "proba" in rows.given:
@@ -50,10 +50,10 @@ class Recalibration(Metric):
     needs = Values(LogOddsAndTruth(), width=2)
     undefined = "single_class_or_separated"
     better = "neither"
-    instead = "log_loss or ece"
+    rank_by = "log_loss or ece"
     free: slice  # which of (intercept, slope) are fitted
 
-    def compute(self, summary: Table) -> Array:
+    def compute(self, summary: ValueTable) -> Array:
         x, y = summary.values.T
         weight = np.ones(len(y)) if summary.weight is None else summary.weight
         fitted = self.fit(x[weight > 0], y[weight > 0], weight[weight > 0])
@@ -68,7 +68,7 @@ class Recalibration(Metric):
 
     def fit(self, x: Array, y: Array, weight: Array) -> Array:
         """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none."""
-        if not self.identified(x, y):
+        if not self.has_solution(x, y):
             return np.array([np.nan, np.nan])
         found, worth = np.array([0.0, 1.0]), -np.inf
         ahead = found
@@ -86,7 +86,7 @@ class Recalibration(Metric):
                 break
         return found
 
-    def identified(self, x: Array, y: Array) -> bool:
+    def has_solution(self, x: Array, y: Array) -> bool:
         """Whether there is a largest likelihood."""
         return bool(len(y) and y.min() < y.max())
 
@@ -109,8 +109,8 @@ class CalibrationSlope(Recalibration):
     free = slice(0, 2)
     oracle = "logistic(score)[1]"
 
-    def identified(self, x: Array, y: Array) -> bool:
-        if not super().identified(x, y):
+    def has_solution(self, x: Array, y: Array) -> bool:
+        if not super().has_solution(x, y):
             return False
         positive, negative = x[y > 0], x[y == 0]
         # Equal probabilities may differ in the last place; an overlap so small is none.

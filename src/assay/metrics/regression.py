@@ -46,11 +46,11 @@ class MSE(RowMetric):
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_squared_error(y, value, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Squared error of each row."""
         return rows.residual**2
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows."""
         return None if rows.error_totals is None else rows.error_totals.of(SQUARE)
 
@@ -94,11 +94,11 @@ class MAE(RowMetric):
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Absolute error of each row."""
         return np.abs(rows.residual)
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows."""
         return None if rows.error_totals is None else rows.error_totals.of(SIZE)
 
@@ -127,7 +127,7 @@ class Huber(RowMetric):
         if not 0 < self.delta < float("inf"):
             raise UnsupportedError(f"delta of huber must be above 0 and finite; got {self.delta}")
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Loss of each row."""
         size = np.abs(rows.residual)
         return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
@@ -144,13 +144,14 @@ class Bias(RowMetric):
     0.25
     """
 
-    better, instead = "neither", "mae or rmse"
+    better = "neither"
+    rank_by = "mae or rmse"
     name = "bias"
     reads, tasks = "value", REGRESSION
     bounds = (float("-inf"), float("inf"))
     oracle = "np.average(value - y, weights=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Error of each row."""
         return -rows.residual
 
@@ -182,7 +183,7 @@ class WithinTolerance(RowMetric):
                     f"{name} of within_tolerance must be at least 0 and finite; got {given}"
                 )
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Whether each row is close enough."""
         return np.abs(rows.residual) <= self.absolute + self.relative * np.abs(rows.truth)
 
@@ -191,11 +192,11 @@ class WithinTolerance(RowMetric):
 class ErrorAndTruth:
     """Squared error and truth of each row (n, 2): what R2 needs together."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(squared error, truth)."""
-        return np.stack([MSE().per_row(rows), np.asarray(rows.truth, np.float64)]).T
+        return np.stack([MSE().compute_rows(rows), np.asarray(rows.truth, np.float64)]).T
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Means and second moments over all rows."""
         return None if rows.error_totals is None else rows.error_totals.of(SQUARE, TRUTH)
 
@@ -218,7 +219,7 @@ class R2(Metric):
     oracle = "sklearn.metrics.r2_score(y, value, sample_weight=w)"
 
     def compute(self, summary: Sums) -> Array:
-        return 1 - ratio(summary.mean[..., 0] * summary.weight, spread(summary, 1))
+        return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """Squares about the mean of all rows in each cell (cells,): what the interval divides the squared errors by."""
@@ -266,7 +267,7 @@ class AdjustedR2(R2):
 class SignedErrorAndTruth:
     """Error and truth of each row (n, 2): what the explained variance needs together."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(error, truth)."""
         return np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)
 
@@ -291,10 +292,10 @@ class ExplainedVariance(Metric):
     )
 
     def compute(self, summary: Sums) -> Array:
-        return 1 - ratio(summary.m2[..., 0], spread(summary, 1))
+        return 1 - ratio(summary.m2[..., 0], centred_squares(summary, 1))
 
 
-def spread(summary: Sums, column: int) -> Array:
+def centred_squares(summary: Sums, column: int) -> Array:
     """Centred second moment of a column (...,), and exactly 0 where it is no more than the rounding of the mean."""
     m2, mean = summary.m2[..., column], summary.mean[..., column]
     return np.where(m2 > summary.weight * (8 * np.finfo(np.float64).eps * mean) ** 2, m2, 0.0)

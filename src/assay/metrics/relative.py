@@ -40,7 +40,7 @@ class MAPE(RowMetric):
     undefined = "zero_target"
     oracle = "sklearn.metrics.mean_absolute_percentage_error(y, value, sample_weight=w) if np.all(y) else nan"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Relative error of each row, and whether its truth is 0, where any is."""
         y = np.asarray(rows.truth, np.float64)
         if np.count_nonzero(y) == len(y):
@@ -49,7 +49,7 @@ class MAPE(RowMetric):
         share = np.abs(rows.residual / np.where(zero, 1.0, y))
         return np.stack([np.where(zero, 0.0, share), zero]).T
 
-    def over_all(self, rows: Rows) -> tuple[Array, Array] | None:
+    def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows, of the relative error and of having a truth of 0."""
         totals = rows.error_totals
         if totals is None:
@@ -84,7 +84,7 @@ class SMAPE(RowMetric):
     bounds = (0.0, 2.0)
     oracle = "np.average(np.where(y == value, 0, 2 * abs(y - value) / np.maximum(abs(y) + abs(value), 1e-300)), weights=w)"
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """Relative error of each row."""
         y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
         # Halved before they are added: two numbers near the largest there is have no sum.
@@ -95,7 +95,7 @@ class SMAPE(RowMetric):
 class ErrorAndSize:
     """Absolute error and absolute truth of each row (n, 2): what WMAPE needs together."""
 
-    def per_row(self, rows: Rows) -> Array:
+    def compute_rows(self, rows: Rows) -> Array:
         """(|error|, |truth|)."""
         return np.asarray(
             np.abs(np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1))

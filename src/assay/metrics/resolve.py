@@ -65,4 +65,4 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
                 raise UnsupportedError(
                     f"metric {metric} needs {metric.reads}, which no model gives ({gives})"
                 )
-    return [(str(m), m.on(schema)) for m in dict.fromkeys(found)]
+    return [(str(m), m.bind(schema)) for m in dict.fromkeys(found)]

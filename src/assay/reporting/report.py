@@ -3,7 +3,7 @@
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays(["a", "b", "b", "a"] * 25, {"good": ["a", "b", "b", "a"] * 25, "poor": ["a"] * 100})
 >>> made = report(p, metric="accuracy")
->>> made.verdict[0]
+>>> made.conclusions[0]
 'good is best by accuracy (1.0000); every other model is significantly worse.'
 """
 
@@ -22,11 +22,11 @@ from assay.charts import leaderboard
 from assay.comparison.compare import Comparison, compare
 from assay.core.atomic import write_whole
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_estimate, format_number
 from assay.diagnosis.diagnose import Diagnosis, diagnose
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
-from assay.evaluation.figures import Row
+from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import DEFAULT, resolve
@@ -49,7 +49,9 @@ class Report(Findings, Result):
     """
 
     schema_name: ClassVar[str] = "assay.report/1"
-    drawn_by: ClassVar[str] = "leaderboard"
+    json_keys: ClassVar[tuple[str, ...]] = (
+        "title", "metric", "baseline", "verdict", "next", "confidence", "seed",
+    )  # fmt: skip
 
     @property
     def advice(self) -> tuple[Advice, ...]:
@@ -57,9 +59,14 @@ class Report(Findings, Result):
         return important(self.evaluation.advice)
 
     @property
-    def verdict(self) -> tuple[str, ...]:
-        """The answer in plain words: who is best, against the baseline, on held-out rows, fusion, training."""
+    def conclusions(self) -> tuple[str, ...]:
+        """The answer, a sentence each: who is best, baseline, held-out rows, fusion, training."""
         return verdict_on(self)
+
+    @property
+    def verdict(self) -> str:
+        """The conclusions as one text."""
+        return " ".join(self.conclusions)
 
     @property
     def next(self) -> tuple[str, ...]:
@@ -71,36 +78,27 @@ class Report(Findings, Result):
         """Every figure, the baseline's at the end."""
         return self.evaluation.rows
 
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return self.evaluation.records
-
     def to_dict(self) -> dict[str, Any]:
-        told = {
-            name: getattr(self, name)
-            for name in ("title", "metric", "baseline", "verdict", "next", "confidence", "seed")
-        }
         parts: dict[str, Result | None] = {
             "evaluation": self.evaluation,
             "comparison": self.comparison,
+            "against_baseline": self.against,
+            "diagnosis": self.diagnosis,
+            "fusion": self.fused,
         }
-        parts["against_baseline"] = self.against
-        parts |= {"diagnosis": self.diagnosis, "fusion": self.fused}
-        held = (
-            {"evaluation": self.held.evaluation, "comparison": self.held.comparison}
-            if self.held
-            else None
-        )
-        test = None if held is None else {name: _with_schema(part) for name, part in held.items()}
-        return {
-            **told,
-            **{name: _with_schema(part) for name, part in parts.items()},
-            "test": test,
-            "notes": self.notes,
-        }
+        test = None if self.held is None else _documents(self.held.__dict__)
+        head = super().to_dict() | {"verdict": list(self.conclusions)}
+        return head | _documents(parts) | {"test": test, "notes": list(self.notes)}
 
-    def chart(self) -> Any:
-        """The leaderboard by `metric`, models tied for best shaded."""
+    def chart(self, name: str | None = None, **options: Any) -> Any:
+        """The leaderboard by `metric`, models tied for best shaded.
+
+        Parameters:
+            name: Another chart of an evaluation, see `assay list charts`; default: the leaderboard.
+            options: What that chart takes besides the evaluation.
+        """
+        if name is not None:
+            return self.evaluation.chart(name, **options)
         return leaderboard(self.evaluation, self.metric, self.comparison, baseline=self.baseline)
 
     def to_html(self) -> str:
@@ -113,36 +111,47 @@ class Report(Findings, Result):
         return Path(path)
 
     def summary(self) -> str:
-        """The report as read in ten seconds: verdict, leaderboard, the most important advice, what to do next."""
-        p = self.predictions
-        classes = (
-            f", {len(p.classes)} {'labels' if p.task == 'multilabel' else 'classes'}"
-            if p.classes
-            else ""
-        )
-        parts = [
-            f"{self.title}: {p.n:,} rows, {p.task}{classes}",
-            "\n".join(self.verdict),
-            self._leaderboard(),
-        ]
-        advice = [f"{a.title} {a.remedy}" for a in self.advice[:2]]
-        parts += [_listed("Advice", advice), _listed("Next", self.next)]
+        """The report as read in ten seconds: verdict, leaderboard, advice, what to do next."""
+        board = "\n".join([*map(str, self.tables), *self._legend])
+        parts = [*self.details, "\n".join(self.conclusions), board]
+        parts += [_list_lines("Advice", self._most_important), _list_lines("Next", self.next)]
         return "\n\n".join(part for part in parts if part)
 
-    def _leaderboard(self) -> str:
-        """The models by the metric, and by up to two more."""
-        more = [
-            text
-            for text in self.evaluation.metrics
-            if text != self.metric and self._is_single(text)
-        ][:2]
+    @property
+    def details(self) -> list[str]:
+        """Title, rows, task and classes."""
+        table = self.predictions
+        kind = "labels" if table.task == "multilabel" else "classes"
+        classes = f", {len(table.classes)} {kind}" if table.classes else ""
+        return [f"{self.title}: {table.n:,} rows, {table.task}{classes}"]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """The models by the metric, best first, and by up to two more."""
+        others = [text for text in self.evaluation.metrics if text != self.metric]
+        more = [text for text in others if self._is_single(text)][:2]
         header = ["", "model", f"{self.metric} ({self.confidence:.0%} interval)", *more]
         body = []
         for row in self.ranked:
-            others = (format_number(self.evaluation.get(row.model, text).value) for text in more)
-            body.append(["*" if row.model in self.tied else "", row.model, _figure(row), *others])
-        said = "* tied for best" if len(self.tied) > 1 else "* best" if self.tied else ""
-        return "\n".join(filter(None, [text_table(header, body), said]))
+            values = [format_number(self.evaluation.get(row.model, text).value) for text in more]
+            mark = "*" if row.model in self.tied else ""
+            body.append([mark, row.model, _format_row(row), *values])
+        return [TextTable(header, body)]
+
+    @property
+    def footnotes(self) -> list[str]:
+        """What the star means, the most important advice, and what to do next."""
+        return [*self._legend, *self._most_important, *self.next]
+
+    @property
+    def _legend(self) -> list[str]:
+        if not self.tied:
+            return []
+        return ["* tied for best" if len(self.tied) > 1 else "* best"]
+
+    @property
+    def _most_important(self) -> list[str]:
+        return [f"{advice.title} {advice.remedy}" for advice in self.advice[:2]]
 
     def _is_single(self, text: str) -> bool:
         return any(r.metric == text and r.class_ is None for r in self.evaluation.rows)
@@ -243,12 +252,12 @@ def _asked(table: Predictions, metrics: Any, metric: Any) -> tuple[str, list[str
     asked: dict[str, str | Metric] = (
         {t: t for t, _ in found} if given is None else {str(METRICS.parse(m)): m for m in given}
     )
-    single = [text for text, on in found if not on.axes]
+    single = [text for text, on in found if on.granularity == "table"]
     default = DEFAULT[table.task]
     if metric is None:
         metric = default if not single or (given is None and default in single) else single[0]
     ((name, on),) = resolve(metric, table.schema)
-    if on.axes:
+    if on.granularity != "table":
         raise UnsupportedError(
             f"{name} has one figure a class; rank by one figure, as in f1(average=macro)"
         )
@@ -324,22 +333,19 @@ def _free(name: str, taken: Sequence[str]) -> str:
     return name if name not in taken else _free(f"{name}_", taken)
 
 
-def _with_schema(part: Result | None) -> dict[str, Any] | None:
-    return None if part is None else {"schema": part.schema_name, **part.to_dict()}
+def _documents(parts: Mapping[str, Result | None]) -> dict[str, Any]:
+    """Each part as its own JSON document, None where there is none."""
+    return {name: None if part is None else part.document for name, part in parts.items()}
 
 
-def _figure(row: Row) -> str:
+def _format_row(row: Row) -> str:
+    """Value and interval; of an undefined value the reason."""
     if np.isnan(row.value):
         return f"-  ({shorten(row.note.replace('_', ' '), 40, placeholder=' ...')})"
-    span = (
-        f"  [{format_number(row.low)}, {format_number(row.high)}]" if not np.isnan(row.low) else ""
-    )
-    return f"{format_number(row.value)}{span}"
+    return format_estimate(row.value, row.low, row.high)
 
 
-def _listed(heading: str, lines: Sequence[str]) -> str:
-    return (
-        "\n".join([heading, *(f"  {i}. {line}" for i, line in enumerate(lines, start=1))])
-        if lines
-        else ""
-    )
+def _list_lines(heading: str, lines: Sequence[str]) -> str:
+    """A heading and numbered lines; nothing where there is no line."""
+    numbered = [f"  {i}. {line}" for i, line in enumerate(lines, start=1)]
+    return "\n".join([heading, *numbered]) if lines else ""

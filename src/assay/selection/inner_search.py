@@ -1,7 +1,7 @@
 """search: parameters chosen by cross-validation inside the training rows, so that the held-out rows stay unseen.
 
 >>> from sklearn.svm import SVC
->>> wrapped = searching({"svm": (SVC(), {"C": [1, 10]})}, inner=3)
+>>> wrapped = wrap_searches({"svm": (SVC(), {"C": [1, 10]})}, inner=3)
 >>> type(wrapped["svm"]).__name__, wrapped["svm"].param_grid
 ('GridSearchCV', {'C': [1, 10]})
 """
@@ -15,12 +15,12 @@ from typing import Any
 from assay.adapters.base import adapter_for
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS, Metric
-from assay.selection.store import Part
+from assay.selection.store import FoldOutput
 from assay.table.labels import Label
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
 
-__all__ = ["Scorer", "chosen", "is_search", "searching", "told_choices"]
+__all__ = ["Scorer", "find_parameters", "is_search", "wrap_searches", "describe_choices"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Scorer:
         rows = Predictions.from_arrays(
             y, given, classes=self.classes or None, task=self.task, positive=self.positive
         ).rows("model")
-        metric = self.metric.on(rows.schema)
-        figure = metric.figures(metric.state.summary(metric.state.observe(rows), rows.schema))[0]
+        metric = self.metric.bind(rows.schema)
+        figure = metric.estimate(metric.state.summary(metric.state.observe(rows), rows.schema))[0]
         return metric.sign * float(figure)
 
 
-def searching(
+def wrap_searches(
     models: Mapping[str, Any],
     *,
     inner: Any = None,
@@ -60,10 +60,10 @@ def searching(
     scorer = (
         None if metric is None else Scorer(METRICS.parse(metric), tuple(classes), task, positive)
     )
-    return {name: _searched(name, model, inner, scorer) for name, model in models.items()}
+    return {name: _wrap_search(name, model, inner, scorer) for name, model in models.items()}
 
 
-def _searched(name: str, model: Any, inner: Any, scorer: Scorer | None) -> Any:
+def _wrap_search(name: str, model: Any, inner: Any, scorer: Scorer | None) -> Any:
     if not isinstance(model, tuple):
         return model
     from sklearn.model_selection import GridSearchCV
@@ -85,18 +85,18 @@ def is_search(model: Any) -> bool:
     return all(hasattr(model, name) for name in ("estimator", "cv", "refit", "scoring"))
 
 
-def chosen(model: Any) -> str:
+def find_parameters(model: Any) -> str:
     """The parameters a fitted search settled on, as JSON; "" for any other model."""
     found = getattr(model, "best_params_", None)
     return json.dumps(found, sort_keys=True, default=str) if isinstance(found, Mapping) else ""
 
 
-def told_choices(parts: Iterable[Part]) -> list[str]:
+def describe_choices(parts: Iterable[FoldOutput]) -> list[str]:
     """A sentence for each model whose parameters were searched: what was chosen in how many folds."""
     counts: dict[str, Counter[str]] = {}
     for part in parts:
         if part.chosen:
-            counts.setdefault(part.model, Counter())[_spelled(part.chosen)] += 1
+            counts.setdefault(part.model, Counter())[_format_choice(part.chosen)] += 1
     return [
         f"{name}: the inner search chose "
         + ", ".join(
@@ -107,5 +107,5 @@ def told_choices(parts: Iterable[Part]) -> list[str]:
     ]
 
 
-def _spelled(choice: str) -> str:
+def _format_choice(choice: str) -> str:
     return " ".join(f"{name}={value}" for name, value in json.loads(choice).items())

@@ -57,11 +57,11 @@ class State(ABC, Generic[V]):
         return reduce(self.merge, values)
 
     @abstractmethod
-    def take(self, value: V, cells: slice) -> V:
+    def select(self, value: V, cells: slice) -> V:
         """Only those cells."""
 
     @abstractmethod
-    def pool(self, value: V, times: Array) -> V:
+    def resample(self, value: V, times: Array) -> V:
         """Cells joined into new ones: `times` (b, cells) says how often each cell enters each of the b new cells."""
 
     @abstractmethod
@@ -114,11 +114,11 @@ class Pair(NamedTuple):
 class RowWise(Protocol):
     """Whatever gives one value (n,), or several (n, d), for each row; last columns that are 0 may be left out.
 
-    It may also have `over_all(rows)`: mean and centred second moment, each (d,), of rows that count alike, from a pass
+    It may also have `batch_moments(rows)`: mean and centred second moment, each (d,), of rows that count alike, from a pass
     over them that other metrics share; or None.
     """
 
-    def per_row(self, rows: Any) -> Array: ...
+    def compute_rows(self, rows: Any) -> Array: ...
 
 
 def is_beyond(rows: int, schema: Schema) -> bool:

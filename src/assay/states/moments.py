@@ -6,7 +6,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from assay.kernels import Array, divide, join_moments, moments, sum_by
+from assay.kernels import Array, divide, merge_moments, compute_moments, sum_by
 from assay.states.base import RowWise, State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
@@ -36,15 +36,15 @@ class Moments(State[Sums]):
         return Sums(wide, wide, np.zeros(cells, np.int64), zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
-        known = None if rows.weight is not None or cell is not None else _over_all(self.of, rows)
+        known = None if rows.weight is not None or cell is not None else _batch_moments(self.of, rows)
         if known is not None:
             count, total = np.array([len(rows.truth)]), np.array([float(len(rows.truth))])
             return Sums(known[0][None], known[1][None], count, total, total)
-        values = np.asarray(self.of.per_row(rows), np.float64)
+        values = np.asarray(self.of.compute_rows(rows), np.float64)
         values = values[:, None] if values.ndim == 1 else values
         count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
-        found = moments(values, rows.weight, cell, cells)
-        total, mean, m2 = found[0], _widened(found[1], self.width), _widened(found[2], self.width)
+        found = compute_moments(values, rows.weight, cell, cells)
+        total, mean, m2 = found[0], _pad_columns(found[1], self.width), _pad_columns(found[2], self.width)
         squares = total if rows.weight is None else sum_by(cell, cells, rows.weight**2)
         return Sums(mean, m2, count, total, squares)
 
@@ -55,13 +55,13 @@ class Moments(State[Sums]):
         means, m2s, rows, weights, squares = (
             np.stack(parts) for parts in zip(*values, strict=True)
         )
-        weight, mean, m2 = join_moments(weights, means, m2s)
+        weight, mean, m2 = merge_moments(weights, means, m2s)
         return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
 
-    def take(self, value: Sums, cells: slice) -> Sums:
+    def select(self, value: Sums, cells: slice) -> Sums:
         return Sums(*(array[cells] for array in value))
 
-    def pool(self, value: Sums, times: Array) -> Sums:
+    def resample(self, value: Sums, times: Array) -> Sums:
         weight = times @ value.weight
         infinite = ~np.isfinite(value.mean)
         finite = np.where(infinite, 0.0, value.mean)
@@ -86,12 +86,12 @@ class Moments(State[Sums]):
         )
 
 
-def _over_all(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
-    read = getattr(of, "over_all", None)
+def _batch_moments(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
+    read = getattr(of, "batch_moments", None)
     return None if read is None else cast("tuple[Array, Array] | None", read(rows))
 
 
-def _widened(values: Array, width: int) -> Array:
+def _pad_columns(values: Array, width: int) -> Array:
     """Columns that a batch leaves out, since they are 0 in all its rows, put in."""
     return (
         values

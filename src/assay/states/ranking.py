@@ -18,11 +18,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from assay.core.lazy import once
+from assay.core.lazy import lazy_property
 from assay.kernels import Array, count_below, rank_scores
 from assay.table.schema import Schema
 
-__all__ = ["Curve", "Order", "Ranking", "drawn_curves", "threads_for"]
+__all__ = ["Curve", "RankingProblem", "Ranking", "draw_curves", "count_threads"]
 
 T = TypeVar("T")
 
@@ -70,7 +70,7 @@ class Curve(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Order:
+class RankingProblem:
     """One ranking problem, sorted: scores of positive rows (p,) and of negative rows (q,), ascending.
 
     Beside them, where there are any, their weights, and the cells they belong to. Of rows that count alike and are not
@@ -90,19 +90,19 @@ class Order:
         weight: Array | None = None,
         cell: Array | None = None,
         threads: int = 1,
-    ) -> "Order":
+    ) -> "RankingProblem":
         """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
         if weight is None and cell is None:
             p = int(np.count_nonzero(positive))
             curve = Curve(*rank_scores(positive, score, threads), p, len(score) - p)
-            return Order(score[:0], score[:0], known=curve)
+            return RankingProblem(score[:0], score[:0], known=curve)
         above, below = score[positive], score[~positive]
         a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
         weights, cells = (
             None if column is None else (column[positive][a], column[~positive][b])
             for column in (weight, cell)
         )
-        return Order(above[a], below[b], weights, cells)
+        return RankingProblem(above[a], below[b], weights, cells)
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -113,7 +113,7 @@ class Order:
             else (self.known.positives, self.known.negatives)
         )
 
-    @once
+    @lazy_property
     def places(self) -> tuple[Array, Array, Array, Array]:
         """Distinct scores of positive rows (m,), the first row of each, and how many negatives lie below, and up to."""
         first = np.ones(len(self.above), bool)
@@ -122,7 +122,7 @@ class Order:
         score = self.above if len(start) == len(self.above) else self.above[start]
         return (score, start, *count_below(self.below, score))
 
-    @once
+    @lazy_property
     def curve(self) -> Curve:
         """The curve of the problem."""
         if self.known is not None:
@@ -143,14 +143,14 @@ class Order:
 
     def _curve(self, of_above: Array, of_below: Array) -> Curve:
         score, start, less, upto = self.places
-        mass, other = _cumulated(of_above), _cumulated(of_below)
+        mass, other = _accumulate(of_above), _accumulate(of_below)
         positives, negatives = mass[..., -1:], other[..., -1:]
         tp = positives - mass[..., start[::-1]]
         fp, fp_above = (negatives - other[..., place[::-1]] for place in (less, upto))
         return Curve(score[::-1], tp, fp, fp_above, positives[..., 0], negatives[..., 0])
 
 
-def drawn_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:
+def draw_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:
     """Curves (draws, blocks) of samples like the one at hand, of rows that count alike, in blocks of rows by score.
 
     Rows are drawn by Poisson's law, which for many rows is to draw them with replacement.
@@ -170,7 +170,7 @@ def drawn_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: i
     )
 
 
-def _cumulated(weight: Array) -> Array:
+def _accumulate(weight: Array) -> Array:
     return np.concatenate([np.zeros((*weight.shape[:-1], 1)), np.cumsum(weight, axis=-1)], axis=-1)
 
 
@@ -205,7 +205,7 @@ class Ranking:
 
         Every thread has as many of them as the others.
         """
-        k, threads = self.count, threads_for(self.score.size)
+        k, threads = self.count, count_threads(self.score.size)
         wide = int(np.clip(AT_ONCE // max(len(self.score), 1), 4, COLUMNS))
         wide = max(1, -(-k // (threads * max(1, round(k / (threads * wide))))))
         return [range(start, min(start + wide, k)) for start in range(0, k, wide)]
@@ -230,30 +230,30 @@ class Ranking:
             )
 
     def read(self, of_curve: Callable[[Curve], Any]) -> Array:
-        """What `of_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
+        """What `compute_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
         if self.times is None:
             return np.array(self.each(lambda order: of_curve(order.curve)), np.float64).reshape(
                 self.count
             )
         return np.stack(self.each(lambda order: self._replicates(order, of_curve)), axis=-1)
 
-    def _replicates(self, order: Order, of_curve: Callable[[Curve], Any]) -> Array:
+    def _replicates(self, order: RankingProblem, of_curve: Callable[[Curve], Any]) -> Array:
         assert self.times is not None
         step = max(1, AT_ONCE // max(len(self.truth), 1))
         blocks = (self.times[start : start + step] for start in range(0, len(self.times), step))
         return np.concatenate([np.atleast_1d(of_curve(order.resampled(block))) for block in blocks])
 
-    def each(self, read: Callable[[Order], T]) -> list[T]:
+    def each(self, read: Callable[[RankingProblem], T]) -> list[T]:
         """What `read` makes of every problem, on as many threads as pay."""
         if self.score.size <= KEPT:
             return _map(read, self._orders, self.score.size)
         return self._each(read)
 
-    @once
-    def _orders(self) -> list[Order]:
+    @lazy_property
+    def _orders(self) -> list[RankingProblem]:
         return self._each(lambda order: order)
 
-    def _each(self, read: Callable[[Order], T]) -> list[T]:
+    def _each(self, read: Callable[[RankingProblem], T]) -> list[T]:
         blocks = _map(
             lambda codes: [read(self._order(p)) for p in self._of(codes)],
             self._blocks,
@@ -261,24 +261,24 @@ class Ranking:
         )
         return list(chain.from_iterable(blocks))
 
-    def _order(self, problem: tuple[Array, Array]) -> Order:
-        threads = threads_for(self.score.size) if self.count == 1 else 1
-        return Order.of(*problem, self.weight, None if self.times is None else self.cell, threads)
+    def _order(self, problem: tuple[Array, Array]) -> RankingProblem:
+        threads = count_threads(self.score.size) if self.count == 1 else 1
+        return RankingProblem.of(*problem, self.weight, None if self.times is None else self.cell, threads)
 
-    @once
+    @lazy_property
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of positive and of negative rows of every problem."""
         return self.each(lambda order: order.rows)
 
 
 def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:
-    threads = threads_for(size)
+    threads = count_threads(size)
     if threads == 1:
         return list(map(read, items))
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(read, items))
 
 
-def threads_for(size: int) -> int:
+def count_threads(size: int) -> int:
     """How many threads pay for so many scores."""
     return min(os.cpu_count() or 1, 8) if size >= 1 << 16 else 1

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.core.lazy import once
+from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.states.base import RowWise, State, is_beyond
@@ -23,14 +23,14 @@ from assay.states.sketch import Grid, Sketch
 from assay.table.predictions import Predictions, Rows
 from assay.table.schema import Schema
 
-__all__ = ["Chunk", "Kept", "Ranked", "Table", "Values", "is_long"]
+__all__ = ["Chunk", "RowState", "Ranked", "ValueTable", "Values", "is_long"]
 
 # Rows of a table in memory whose values are computed at a time.
 READ = 1 << 17
 
 
 @dataclass(frozen=True, eq=False)
-class Unread:
+class LazyValues:
     """What `of` gives for each row of a batch of a table in memory, computed when it is read, a few rows at a time."""
 
     of: RowWise
@@ -54,7 +54,7 @@ class Unread:
 
     def _of(self, batch: Predictions) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # as where batches are observed
-            return np.asarray(self.of.per_row(batch.rows(self.model)), np.float64)
+            return np.asarray(self.of.compute_rows(batch.rows(self.model)), np.float64)
 
 
 class Chunk(NamedTuple):
@@ -63,7 +63,7 @@ class Chunk(NamedTuple):
     `times` (b, cells), where given, makes them b replicates: how often each cell enters each of them.
     """
 
-    values: Array | Unread
+    values: Array | LazyValues
     truth: Array
     weight: Array | None
     cell: Array | None
@@ -76,7 +76,7 @@ class Chunk(NamedTuple):
         return self.merged or len(self.values)
 
 
-class Parts(tuple[Any, ...]):
+class Chunks(tuple[Any, ...]):
     """Chunks (or one sketch), in the order of the rows."""
 
     __slots__ = ()
@@ -92,7 +92,7 @@ class Parts(tuple[Any, ...]):
 
 
 @dataclass(frozen=True)
-class Kept(State[Parts]):
+class RowState(State[Chunks]):
     """Base of states that keep something of every row, as chunks in row order; in memory they are views.
 
     Of a stream of more than MOST values they keep what a bounded sketch can: see `Ranked` and `Values`.
@@ -100,16 +100,16 @@ class Kept(State[Parts]):
 
     keeps = True
 
-    def empty(self, schema: Schema, cells: int = 1) -> Parts:
-        return Parts()
+    def empty(self, schema: Schema, cells: int = 1) -> Chunks:
+        return Chunks()
 
-    def merge(self, a: Parts, b: Parts) -> Parts:
+    def merge(self, a: Chunks, b: Chunks) -> Chunks:
         return self.join((a, b))
 
-    def join(self, values: Sequence[Parts]) -> Parts:
-        return Parts(chunk for value in values for chunk in value)
+    def join(self, values: Sequence[Chunks]) -> Chunks:
+        return Chunks(chunk for value in values for chunk in value)
 
-    def take(self, value: Parts, cells: slice) -> Parts:
+    def select(self, value: Chunks, cells: slice) -> Chunks:
         def within(c: Chunk) -> Chunk:
             if c.cell is None:
                 return c
@@ -117,17 +117,17 @@ class Kept(State[Parts]):
             weight = None if c.weight is None else c.weight[keep]
             return Chunk(_read(c.values)[keep], c.truth[keep], weight, c.cell[keep] - cells.start)
 
-        return Parts(within(c) for c in value)
+        return Chunks(within(c) for c in value)
 
-    def pool(self, value: Parts, times: Array) -> Parts:
+    def resample(self, value: Chunks, times: Array) -> Chunks:
         if len(times) == 1 and (times == 1).all():
             return value
-        return Parts(c._replace(times=times) for c in value)
+        return Chunks(c._replace(times=times) for c in value)
 
-    def dump(self, value: Parts) -> dict[str, Array]:
+    def dump(self, value: Chunks) -> dict[str, Array]:
         if value and isinstance(value[0], Sketch):
             return value[0].dump()
-        one = _one(value)
+        one = _join_chunks(value)
         named = {
             "values": _read(one.values),
             "truth": one.truth,
@@ -139,52 +139,52 @@ class Kept(State[Parts]):
             **{k: array for k, array in named.items() if array is not None},
         }
 
-    def load(self, arrays: Mapping[str, Array], schema: Schema) -> Parts:
+    def load(self, arrays: Mapping[str, Array], schema: Schema) -> Chunks:
         if "place" in arrays:
-            return Parts([Sketch.load(arrays)])
+            return Chunks([Sketch.load(arrays)])
         weight, cell = arrays.get("weight"), arrays.get("cell")
-        return Parts(
+        return Chunks(
             [Chunk(arrays["values"], arrays["truth"], weight, cell, None, int(arrays["merged"]))]
         )
 
 
-class Ranked(Kept):
+class Ranked(RowState):
     """The scores themselves, for metrics of order: exact, and as large as the score columns; of a long stream a sketch.
 
     A sketch counts the rows in a million cells of score, and the figures read off it come with a bound of their error.
     """
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Chunks:
         if is_long(rows):
-            return Parts([_sketch(rows, cell, cells)])
+            return Chunks([_sketch(rows, cell, cells)])
         score = np.ascontiguousarray(rows.score) if rows.predictions.streamed else rows.score
-        return Parts([Chunk(score, rows.truth, rows.weight, cell)])
+        return Chunks([Chunk(score, rows.truth, rows.weight, cell)])
 
-    def alike(self, values: Sequence[Parts], schema: Schema) -> list[Parts]:
+    def alike(self, values: Sequence[Chunks], schema: Schema) -> list[Chunks]:
         """Values of separate jobs, all of them sketches where one is."""
         grid = next(
             (part.grid for value in values for part in value if isinstance(part, Sketch)), None
         )
         if grid is None:
             return list(values)
-        return [Parts(_condensed(part, schema, grid) for part in value) for value in values]
+        return [Chunks(_condense(part, schema, grid) for part in value) for value in values]
 
-    def join(self, values: Sequence[Parts]) -> Parts:
+    def join(self, values: Sequence[Chunks]) -> Chunks:
         parts = super().join(values)
         sketches = [part for part in parts if isinstance(part, Sketch)]
-        return Parts([Sketch.joined(sketches)]) if sketches else parts
+        return Chunks([Sketch.joined(sketches)]) if sketches else parts
 
-    def take(self, value: Parts, cells: slice) -> Parts:
+    def select(self, value: Chunks, cells: slice) -> Chunks:
         if value and isinstance(value[0], Sketch):
-            return Parts([value[0].of_cells(cells.start, cells.stop)])
-        return super().take(value, cells)
+            return Chunks([value[0].of_cells(cells.start, cells.stop)])
+        return super().select(value, cells)
 
-    def pool(self, value: Parts, times: Array) -> Parts:
+    def resample(self, value: Chunks, times: Array) -> Chunks:
         if value and isinstance(value[0], Sketch):
-            return Parts([value[0].pooled(times)])
-        return super().pool(value, times)
+            return Chunks([value[0].pooled(times)])
+        return super().resample(value, times)
 
-    def summary(self, value: Parts, schema: Schema) -> Ranking:
+    def summary(self, value: Chunks, schema: Schema) -> Ranking:
         if value and isinstance(value[0], Sketch):
             return value[0].ranking(schema)
         empty = np.zeros((0,) if schema.task == "binary" else (0, schema.k))
@@ -193,11 +193,11 @@ class Ranked(Kept):
             [c.truth for c in value],
             np.zeros(0, np.uint8) if schema.task != "multilabel" else empty,
         )
-        return Ranking(score, truth, _whole([c.weight for c in value]), schema, *_drawn(value))
+        return Ranking(score, truth, _concatenate([c.weight for c in value]), schema, *_join_draws(value))
 
 
 @dataclass(frozen=True)
-class Values(Kept):
+class Values(RowState):
     """What `of` gives for every row, (n,) or (n, width): for quantiles, extremes and ranks.
 
     Of a long stream single values are kept to 20 binary places (a relative error of 5e-7), with how many rows have
@@ -210,54 +210,54 @@ class Values(Kept):
     def is_bounded(self, cells: int = 1) -> bool:
         return self.width == 1 and cells == 1
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Parts:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Chunks:
         if not rows.predictions.streamed and cell is None:
-            return Parts(
+            return Chunks(
                 [
                     Chunk(
-                        Unread(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None
+                        LazyValues(self.of, rows.predictions, rows.model), rows.truth, rows.weight, None
                     )
                 ]
             )
-        read = np.asarray(self.of.per_row(rows), np.float64)
+        read = np.asarray(self.of.compute_rows(rows), np.float64)
         if not is_long(rows):
-            return Parts([Chunk(read, rows.truth, rows.weight, cell)])
+            return Chunks([Chunk(read, rows.truth, rows.weight, cell)])
         if not self.is_bounded(cells):
             raise UnsupportedError(
                 "what is kept of every row has no bounded form over so many rows; ask for fewer"
             )
-        values, count = _rounded(read, rows.weight)
-        return Parts([Chunk(values, values, count, None, None, len(read))])
+        values, count = _round_values(read, rows.weight)
+        return Chunks([Chunk(values, values, count, None, None, len(read))])
 
-    def join(self, values: Sequence[Parts]) -> Parts:
+    def join(self, values: Sequence[Chunks]) -> Chunks:
         parts = super().join(values)
         if not any(part.merged for part in parts):
             return parts
         weights = [
             np.ones(len(part.values)) if part.weight is None else part.weight for part in parts
         ]
-        found, count = _rounded(
+        found, count = _round_values(
             np.concatenate([_read(part.values) for part in parts]), np.concatenate(weights)
         )
-        return Parts([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
+        return Chunks([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
 
-    def summary(self, value: Parts, schema: Schema) -> "Table":
-        merged, weight = any(c.merged for c in value), _whole([c.weight for c in value])
-        return Table([c.values for c in value], self.width, weight, *_drawn(value), merged)
+    def summary(self, value: Chunks, schema: Schema) -> "ValueTable":
+        merged, weight = any(c.merged for c in value), _concatenate([c.weight for c in value])
+        return ValueTable([c.values for c in value], self.width, weight, *_join_draws(value), merged)
 
 
 @dataclass(frozen=True, eq=False)
-class Table:
+class ValueTable:
     """Values (n, width) and weights of all rows, in parts; with `times` (b, cells), b replicates of them."""
 
-    parts: Sequence[Array | Unread]
+    parts: Sequence[Array | LazyValues]
     width: int
     weight: Array | None
     cell: Array | None = None
     times: Array | None = None
     rounded: bool = False
 
-    @once
+    @lazy_property
     def values(self) -> Array:
         """The values of all rows (n, width)."""
         return _join([piece() for piece in self.pieces], np.zeros(0)).reshape(-1, self.width)
@@ -265,13 +265,13 @@ class Table:
     @property
     def pieces(self) -> list[Callable[[], Array]]:
         """What gives the values, (m,) or (m, width), of consecutive rows."""
-        return [piece for part in self.parts for piece in _pieces(part)]
+        return [piece for part in self.parts for piece in _list_pieces(part)]
 
     def some(self, enough: int) -> Array:
         """The values of about so many rows, evenly spread, or of all."""
         step = max(1, sum(map(len, self.parts)) // enough)
         some = [
-            part.every(step) if isinstance(part, Unread) else part[::step] for part in self.parts
+            part.every(step) if isinstance(part, LazyValues) else part[::step] for part in self.parts
         ]
         return _join(some, np.zeros(0))
 
@@ -310,7 +310,7 @@ def _problems(score: Array, truth: Array, schema: Schema) -> tuple[Array, Array]
     ] == np.arange(schema.k)
 
 
-def _condensed(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
+def _condense(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
     if isinstance(part, Sketch):
         return part
     return Sketch.of(
@@ -318,34 +318,34 @@ def _condensed(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
     )
 
 
-def _drawn(value: Parts) -> tuple[Array | None, Array | None]:
+def _join_draws(value: Chunks) -> tuple[Array | None, Array | None]:
     """The cell of each row (n,), and how often each enters each replicate; cells that were drawn apart are apart."""
     drawn = {id(c.times): c.times for c in value if c.times is not None}
     if len(drawn) < 2:
-        return _whole([c.cell for c in value]), next(iter(drawn.values()), None)
+        return _concatenate([c.cell for c in value]), next(iter(drawn.values()), None)
     ends = np.cumsum([0, *(times.shape[1] for times in drawn.values())])
     start = dict(zip(drawn, ends.tolist(), strict=False))
     cell = np.concatenate([c.cell + start[id(c.times)] for c in value if c.cell is not None])
     return cell, np.concatenate(list(drawn.values()), axis=1)
 
 
-def _one(parts: Parts) -> Chunk:
+def _join_chunks(parts: Chunks) -> Chunk:
     """All chunks as one."""
     nothing = np.zeros(0)
     values = _join([_read(c.values) for c in parts], nothing)
     truth = _join([c.truth for c in parts], nothing)
-    return Chunk(values, truth, _whole([c.weight for c in parts]), _whole([c.cell for c in parts]))
+    return Chunk(values, truth, _concatenate([c.weight for c in parts]), _concatenate([c.cell for c in parts]))
 
 
-def _pieces(values: Array | Unread) -> list[Callable[[], Array]]:
-    return values.pieces if isinstance(values, Unread) else [lambda: values]
+def _list_pieces(values: Array | LazyValues) -> list[Callable[[], Array]]:
+    return values.pieces if isinstance(values, LazyValues) else [lambda: values]
 
 
-def _read(values: Array | Unread) -> Array:
-    return _join([piece() for piece in _pieces(values)], np.zeros(0))
+def _read(values: Array | LazyValues) -> Array:
+    return _join([piece() for piece in _list_pieces(values)], np.zeros(0))
 
 
-def _rounded(values: Array, weight: Array | None) -> tuple[Array, Array]:
+def _round_values(values: Array, weight: Array | None) -> tuple[Array, Array]:
     """Distinct values to 20 binary places, ascending, and the weight of each."""
     bits = np.ascontiguousarray(values).view(np.int64)
     near = ((bits + (1 << 31)) >> 32 << 32).view(np.float64)
@@ -357,6 +357,6 @@ def _join(parts: Sequence[Array], empty: Array) -> Array:
     return parts[0] if len(parts) == 1 else np.concatenate(parts) if parts else empty
 
 
-def _whole(parts: Sequence[Array | None]) -> Array | None:
+def _concatenate(parts: Sequence[Array | None]) -> Array | None:
     there = [part for part in parts if part is not None]
     return np.concatenate(there) if there else None
