@@ -8,9 +8,8 @@ from assay.core import progress
 from assay.core.progress import show_progress
 
 
-@pytest.fixture
-def terminal(monkeypatch, capsys):
-    """Standard error says that it is a terminal."""
+def pretend_terminal(monkeypatch):
+    """Standard error says that it is a terminal, for the rest of the test."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
 
@@ -34,18 +33,21 @@ def test_no_bar_is_shown_without_a_terminal(show, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_short_work_shows_no_bar_on_a_terminal(terminal, capsys):
+def test_short_work_shows_no_bar_on_a_terminal(monkeypatch, capsys):
+    pretend_terminal(monkeypatch)
     run(None)
     assert not capsys.readouterr().err
 
 
-def test_long_work_shows_a_bar_on_a_terminal(terminal, monkeypatch, capsys):
+def test_long_work_shows_a_bar_on_a_terminal(monkeypatch, capsys):
+    pretend_terminal(monkeypatch)
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
     run(None)
     assert "counting" in capsys.readouterr().err
 
 
-def test_a_bar_that_is_not_wanted_is_not_shown_on_a_terminal(terminal, monkeypatch, capsys):
+def test_a_bar_that_is_not_wanted_is_not_shown_on_a_terminal(monkeypatch, capsys):
+    pretend_terminal(monkeypatch)
     monkeypatch.setattr(progress, "PATIENCE", -1.0)
     run(False)
     assert not capsys.readouterr().err
