@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
-    "UnsupportedError", "alike",
+    "UnsupportedError", "suggest",
 ]  # fmt: skip
 
 
@@ -43,10 +43,10 @@ class MissingDependencyError(AssayError, ImportError):
     """An optional dependency is needed for this; the message names the extra to install."""
 
 
-def alike(word: str, known: Iterable[str], most: int = 1) -> list[str]:
+def suggest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     """Which of the known words the given one may have been meant for, the likeliest first.
 
-    >>> alike("acuracy", ["accuracy", "recall"])
+    >>> suggest("acuracy", ["accuracy", "recall"])
     ['accuracy']
     """
     import difflib  # of use where something went wrong alone

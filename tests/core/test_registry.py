@@ -2,11 +2,15 @@
 
 import subprocess
 import sys
+import zipfile
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import assay
+from assay.core.members import MEMBERS
 from assay.errors import NameLookupError
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS, Average, Ratio, RowMetric
@@ -14,19 +18,7 @@ from assay.states.base import State
 from assay.table.predictions import Predictions
 
 
-@pytest.fixture
-def clean_shelf():
-    before = dict(METRICS._classes)
-    METRICS.load()
-    yield
-    METRICS._classes = {
-        name: cls
-        for name, cls in METRICS._classes.items()
-        if name in before or cls.__module__ != __name__
-    }
-
-
-def test_a_metric_of_ones_own_is_registered_by_defining_it(clean_shelf):
+def test_a_metric_of_ones_own_is_registered_by_defining_it():
     @dataclass(frozen=True)
     class Within(RowMetric):
         """Share of predictions within a tolerance of the truth."""
@@ -40,12 +32,16 @@ def test_a_metric_of_ones_own_is_registered_by_defining_it(clean_shelf):
             return np.abs(rows.truth - rows.value) <= self.tolerance
 
     p = Predictions.from_arrays([1.0, 2.0, 3.0], {"m": [1.2, 2.6, 3.1]}, task="regression")
-    found = evaluate(p, "within(tolerance=0.5)")
-    assert found.value == pytest.approx(2 / 3)
-    assert found.metrics == ["within(tolerance=0.5)"]
+    result = evaluate(p, "within(tolerance=0.5)")
+    assert result.value == pytest.approx(2 / 3)
+    assert result.metrics == ["within(tolerance=0.5)"]
 
 
-def test_a_ratio_of_ones_own_gets_averages_and_intervals_for_nothing(clean_shelf):
+def test_a_metric_that_one_test_registers_is_unknown_to_the_next():
+    assert "within" not in METRICS.names()
+
+
+def test_a_ratio_of_ones_own_gets_averages_and_intervals_for_nothing():
     @dataclass(frozen=True)
     class Jaccard(Ratio):
         """Overlap of the true and the predicted rows of a class."""
@@ -95,8 +91,68 @@ def test_only_the_modules_that_have_the_metrics_asked_for_are_imported():
         "import sys; from assay.metrics.base import METRICS; METRICS['mcc'], METRICS['log_loss']; "
         "print(sorted(m for m in sys.modules if m.startswith('assay.metrics.') and m != 'assay.metrics.base'))"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['assay.metrics.agreement', 'assay.metrics.probability']"
+    assert run_python(code) == "['assay.metrics.agreement', 'assay.metrics.probability']"
+
+
+def run_python(code):
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
+
+
+def test_the_index_of_members_is_what_the_modules_define(registries):
+    for registry in registries:
+        if registry.family in MEMBERS:
+            assert registry.index() == MEMBERS[registry.family], "run `make docs`"
+
+
+@pytest.mark.parametrize("listed", ["{}", "{'metrics': {'mcc': 'probability', 'f1': 'gone'}}"])
+def test_a_member_is_found_where_the_index_is_empty_or_stale(listed):
+    code = (
+        f"import assay.core.members as index; index.MEMBERS = {listed}; "
+        "from assay.metrics.base import METRICS; print(METRICS['mcc'].name, METRICS['f1'].name)"
+    )
+    assert run_python(code) == "mcc f1"
+
+
+def test_members_are_found_in_a_zipped_install(tmp_path):
+    package = Path(assay.__file__).parent
+    archive = tmp_path / "assay.zip"
+    with zipfile.ZipFile(archive, "w") as zipped:
+        for path in package.rglob("*.py"):
+            zipped.write(path, path.relative_to(package.parent))
+    code = (
+        f"import sys; sys.path.insert(0, {str(archive)!r}); import assay; "
+        "from assay.metrics.base import METRICS; METRICS['mcc']; "
+        "print('assay.zip' in assay.__file__, 'assay.metrics.probability' in sys.modules)"
+    )
+    assert run_python(code) == "True False"
+
+
+def test_what_is_registered_in_isolation_is_gone_afterwards():
+    recall = METRICS["recall"]
+    with METRICS.isolate():
+
+        class Other(Ratio):
+            name = "other"
+
+        class Another(Ratio):
+            name = "recall"
+
+        assert METRICS["other"] is Other
+        assert METRICS["recall"] is Another
+    assert METRICS["recall"] is recall
+    with pytest.raises(NameLookupError, match="other"):
+        METRICS.parse("other")
+
+
+def test_members_that_were_not_imported_before_an_isolation_stay_after_it():
+    code = (
+        "from assay.metrics.base import METRICS\n"
+        "with METRICS.isolate(): from assay.metrics.agreement import Mcc\n"
+        "print(METRICS['mcc'] is Mcc)"
+    )
+    assert run_python(code) == "True"
 
 
 def test_members_without_parameters_are_equal_by_their_class_alone():

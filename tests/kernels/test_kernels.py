@@ -19,11 +19,11 @@ from hypothesis import strategies as st
 
 import assay
 from assay import kernels
-from assay._native import TWINS
+from assay._native import COMPILED
 from assay.cli import main
 from tables import TASKS, random_table
 
-pytestmark = pytest.mark.skipif(not TWINS, reason="the kernels were not compiled")
+pytestmark = pytest.mark.skipif(not COMPILED, reason="the kernels were not compiled")
 
 SEEDS = st.integers(0, 2**32 - 1)
 CODES = ("uint8", "uint16", "uint32", "int64")
@@ -36,7 +36,7 @@ def reference(name, *args):
 
 def agree(name, *args, rel=0.0):
     """Fails unless the twin takes these inputs and finds what the reference finds, in the same types."""
-    found = TWINS[name](*args)
+    found = COMPILED[name](*args)
     assert found is not None
     wanted = reference(name, *args)
     pairs = zip(found, wanted, strict=True) if isinstance(wanted, tuple) else [(found, wanted)]
@@ -51,7 +51,7 @@ def agree(name, *args, rel=0.0):
 
 def left_to_numpy(name, *args):
     """Fails unless the twin leaves these inputs alone; what the kernel then finds."""
-    assert TWINS[name](*args) is None
+    assert COMPILED[name](*args) is None
     return getattr(kernels, name)(*args)
 
 
@@ -89,7 +89,7 @@ def test_pairs_of_a_long_table_of_few_classes_are_counted(n, k):
     rng = np.random.default_rng(n)
     first, second = codes(rng, n, k, "uint8"), rng.integers(0, k, n).astype("uint8")
     wanted = np.bincount(first.astype(np.int64) * k + second, minlength=k * k).reshape(k, k)
-    for kernel in (TWINS["count_pairs"], kernels.count_pairs.__wrapped__):
+    for kernel in (COMPILED["count_pairs"], kernels.count_pairs.__wrapped__):
         np.testing.assert_array_equal(kernel(first, second, k), wanted)
 
 
@@ -134,7 +134,7 @@ def test_codes_that_are_not_aligned_are_left_to_numpy():
 
 def test_a_code_that_no_class_has_is_not_handed_out():
     table = np.array([0, 1, 2, 2], np.uint8)  # two classes in order, and a label of no class
-    for kernel in (TWINS["look_up"], kernels.look_up.__wrapped__):
+    for kernel in (COMPILED["map_codes"], kernels.map_codes.__wrapped__):
         assert len(kernel(np.array([0, 1, 2, 0], np.int32), 0, table)) == 0
         assert kernel(np.array([0, 1, 0], np.int32), 0, table).tolist() == [0, 1, 0]
 
@@ -158,17 +158,17 @@ def test_labels_are_looked_up_as_in_numpy(seed, of_values, of_codes, span):
     table = np.full(span + 1, len(held), of_codes)
     table[held] = rng.permutation(len(held)) if rng.random() < 0.5 else np.arange(len(held))
     inside = low + rng.choice(held, 50) if len(held) else np.empty(0)
-    agree("look_up", inside.astype(of_values), low, table)
-    agree("look_up", (low + rng.integers(0, span, 20)).astype(of_values), low, table)
+    agree("map_codes", inside.astype(of_values), low, table)
+    agree("map_codes", (low + rng.integers(0, span, 20)).astype(of_values), low, table)
     for outside in (low - 1, low + span, low + span + 40):
         if outside >= 0 or of_values != "uint8":
-            agree("look_up", np.append(inside, outside).astype(of_values), low, table)
+            agree("map_codes", np.append(inside, outside).astype(of_values), low, table)
 
 
 @pytest.mark.parametrize("table", [[0, 1, 2, 3], [2, 0, 1, 3]])
 def test_codes_are_put_where_there_is_room(table):
     values, table = np.array([7, 5, 6, 7], np.int32), np.array(table, np.uint8)
-    for kernel in (TWINS["look_up"], kernels.look_up.__wrapped__):
+    for kernel in (COMPILED["map_codes"], kernels.map_codes.__wrapped__):
         room = np.full(4, 9, np.uint8)
         assert kernel(values, 5, table, room) is room
         assert room.tolist() == table[values - 5].tolist()
@@ -179,13 +179,13 @@ def test_a_table_of_more_places_than_its_codes_have_bits_for_is_left_to_numpy():
         np.append(np.arange(1000) % 7, 255).astype(np.uint8),
         np.arange(1000, dtype=np.int32),
     )
-    assert left_to_numpy("look_up", values, 0, table).tolist() == table[:-1].tolist()
+    assert left_to_numpy("map_codes", values, 0, table).tolist() == table[:-1].tolist()
 
 
 def test_labels_beyond_64_signed_bits_are_left_to_numpy():
     values = np.array([2**63 + 1, 2**63 + 3], np.uint64)
     assert left_to_numpy(
-        "look_up", values, 2**63 + 1, np.array([0, 1, 2, 3], np.uint8)
+        "map_codes", values, 2**63 + 1, np.array([0, 1, 2, 3], np.uint8)
     ).tolist() == [0, 2]
 
 
@@ -193,10 +193,10 @@ def test_labels_beyond_64_signed_bits_are_left_to_numpy():
 def test_labels_at_both_ends_of_their_type_are_looked_up(dtype):
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     table = np.array([0, 1, 2], np.uint8)
-    agree("look_up", np.array([low, low + 1], dtype), low, table)
-    agree("look_up", np.array([low, low + 2], dtype), low, table)
-    agree("look_up", np.array([low, high], dtype), low, table)
-    agree("look_up", np.array([high - 4, high - 3, high], dtype), high - 4, table)
+    agree("map_codes", np.array([low, low + 1], dtype), low, table)
+    agree("map_codes", np.array([low, low + 2], dtype), low, table)
+    agree("map_codes", np.array([low, high], dtype), low, table)
+    agree("map_codes", np.array([high - 4, high - 3, high], dtype), high - 4, table)
 
 
 @pytest.mark.parametrize("dtype", ["int8", "uint16", "uint64"])
@@ -204,7 +204,7 @@ def test_labels_of_other_types_are_left_to_numpy(dtype):
     high = np.iinfo(dtype).max
     values = np.array([high, high - 1, high], dtype)
     assert left_to_numpy(
-        "look_up", values, int(high) - 1, np.array([0, 1, 2], np.uint8)
+        "map_codes", values, int(high) - 1, np.array([0, 1, 2], np.uint8)
     ).tolist() == [1, 0, 1]
 
 
@@ -234,7 +234,7 @@ def test_pairs_of_labels_are_counted_as_in_numpy(seed, n, k, dtype):
     second = rng.permutation(first)
     agree("pair_values", first, second, low, (table, other), k)
     wanted = kernels.count_pairs(
-        kernels.look_up(first, low, table), kernels.look_up(second, low, other), k
+        kernels.map_codes(first, low, table), kernels.map_codes(second, low, other), k
     )
     np.testing.assert_array_equal(
         kernels.pair_values(first, second, low, (table, other), k), wanted
@@ -247,7 +247,7 @@ def test_pairs_of_labels_with_one_of_no_class_are_not_counted(at, side):
     first, low, table = labels_of(np.random.default_rng(at), 20_000, 3, 9, "int32")
     both = [first, first.copy()]
     both[side][at] = low + int(np.flatnonzero(table[:-1] >= 3)[0])
-    for kernel in (TWINS["pair_values"], kernels.pair_values.__wrapped__):
+    for kernel in (COMPILED["pair_values"], kernels.pair_values.__wrapped__):
         assert len(kernel(*both, low, (table, table), 3)) == 0
 
 
@@ -278,7 +278,7 @@ def test_moments_are_those_of_each_cell_alone(seed, n, cells, weighted, offset):
     values = offset + rng.normal(size=(n, 2))
     weight = rng.gamma(1.0, size=n) * (rng.random(n) < 0.8) if weighted else np.ones(n)
     cell = np.zeros(n, np.int64) if cells is None else rng.integers(0, cells, n)
-    found = kernels.moments(
+    found = kernels.compute_moments(
         values, weight if weighted else None, None if cells is None else cell, cells or 1
     )
     for c in range(cells or 1):
@@ -295,12 +295,12 @@ def test_the_second_moment_of_numbers_far_from_zero_keeps_its_digits():
     values = 1e9 + np.arange(10_001.0)[:, None] % 11
     exact = np.sum((values - 1e9 - np.mean(values - 1e9)) ** 2)
     for cell in (None, np.zeros(len(values), np.int64)):
-        assert kernels.moments(values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
+        assert kernels.compute_moments(values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
 
 
 def test_numbers_that_are_all_alike_have_no_second_moment():
     for weight in (None, np.full(9999, 0.3)):
-        assert 0 <= kernels.moments(np.full((9999, 1), 0.1), weight)[2][0, 0] < 1e-24
+        assert 0 <= kernels.compute_moments(np.full((9999, 1), 0.1), weight)[2][0, 0] < 1e-24
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_numbers_that_are_all_alike_have_no_second_moment():
 )
 def test_numbers_that_are_not_finite_have_no_second_moment(values):
     with np.errstate(all="ignore"):
-        assert not np.isfinite(kernels.moments(np.array(values)[:, None])[2]).any()
+        assert not np.isfinite(kernels.compute_moments(np.array(values)[:, None])[2]).any()
 
 
 def scores(rng, n, dtype):
@@ -392,7 +392,7 @@ def test_sums_of_errors_are_those_of_numpy(seed, n, dtype, offset):
     rng = np.random.default_rng(seed)
     truth = ((rng.normal(size=n) + offset) * (rng.random(n) < 0.9)).astype(dtype)
     value = (truth + rng.normal(size=n) * (rng.random(n) < 0.8)).astype(dtype)
-    found, wanted = TWINS["sum_errors"](truth, value), reference("sum_errors", truth, value)
+    found, wanted = COMPILED["sum_errors"](truth, value), reference("sum_errors", truth, value)
     np.testing.assert_allclose(found[0][0], wanted[0][0], rtol=1e-12, atol=1e-300)
     # What is left of a spread that is all but none depends on the order of the sum.
     np.testing.assert_allclose(
@@ -426,7 +426,7 @@ def test_sums_of_facts_are_those_of_numpy(seed, n, k, of_proba, of_truth, positi
     proba = rng.dirichlet(np.ones(k) * rng.choice([0.02, 1.0]), n).astype(of_proba)
     truth = rng.integers(0, k, n).astype(of_truth)
     args = (proba, truth, np.linspace(0, 1, 16), np.finfo(float).eps, positive)
-    found, wanted = TWINS["sum_facts"](*args), reference("sum_facts", *args)
+    found, wanted = COMPILED["sum_proba_stats"](*args), reference("sum_proba_stats", *args)
     np.testing.assert_allclose(found[0], wanted[0], rtol=1e-11, atol=1e-24 * n)
     for a, b in zip(found[1:3], wanted[1:3], strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=0)
@@ -436,8 +436,8 @@ def test_sums_of_facts_are_those_of_numpy(seed, n, k, of_proba, of_truth, positi
 
 def test_sums_of_facts_are_those_of_the_rows():
     proba, truth = np.random.default_rng(7).dirichlet(np.ones(4), 3000), np.arange(3000) % 4
-    own, top, others, before, answer = kernels.row_facts(proba, truth)
-    sums, ranks, bins, table = kernels.sum_facts(proba, truth, np.linspace(0, 1, 16), 1e-9, -1)
+    own, top, others, before, answer = kernels.proba_stats(proba, truth)
+    sums, ranks, bins, table = kernels.sum_proba_stats(proba, truth, np.linspace(0, 1, 16), 1e-9, -1)
     loss, miss = -np.log(own), others + (1 - own) ** 2
     wanted = [loss.mean(), loss.var() * 3000, miss.mean(), miss.var() * 3000, 0]
     np.testing.assert_allclose(sums, wanted, rtol=1e-12)
@@ -453,7 +453,7 @@ def test_sums_of_facts_with_a_value_that_is_no_probability_are_left_to_numpy(wro
     proba = np.full((300, 3), 1 / 3)
     proba[299] = wrong
     assert (
-        TWINS["sum_facts"](proba, np.zeros(300, np.int64), np.linspace(0, 1, 16), 1e-9, -1) is None
+        COMPILED["sum_proba_stats"](proba, np.zeros(300, np.int64), np.linspace(0, 1, 16), 1e-9, -1) is None
     )
 
 
@@ -468,7 +468,7 @@ def test_facts_of_rows_are_those_of_numpy(seed, n, k, of_proba, of_truth):
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.ones(k), n) if rng.random() < 0.5 else np.round(rng.random((n, k)), 1)
     truth = rng.integers(0, k, n).astype(of_truth)
-    agree("row_facts", proba.astype(of_proba), truth, rel=1e-12)
+    agree("proba_stats", proba.astype(of_proba), truth, rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 64, 65, 130])
@@ -482,14 +482,14 @@ def test_facts_of_rows_that_tie_are_those_of_numpy(k, dtype):
         np.where(signs == 0, np.inf, 0).astype(dtype),
         -1 - signs,
     ):
-        agree("row_facts", proba, truth)
+        agree("proba_stats", proba, truth)
 
 
 @pytest.mark.parametrize("k", [3, 70])
 def test_facts_of_rows_that_do_not_lie_side_by_side_are_found(k):
     table = np.random.default_rng(6).random((2 * k, 600))
     truth = np.arange(900)[::3] % k
-    agree("row_facts", table.T[::2, ::2], truth, rel=1e-12)
+    agree("proba_stats", table.T[::2, ::2], truth, rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [3, 70])
@@ -497,7 +497,7 @@ def test_rows_with_a_value_that_is_no_number_are_left_to_numpy(k):
     for column in (0, 1, k - 1):
         proba = np.full((300, k), 0.1)
         proba[299, column] = np.nan
-        found = left_to_numpy("row_facts", proba, np.ones(300, np.uint8))
+        found = left_to_numpy("proba_stats", proba, np.ones(300, np.uint8))
         assert found[4][299] == column
 
 
@@ -542,13 +542,13 @@ def test_labels_that_do_not_lie_side_by_side_are_counted():
 def test_ranks_of_labels_are_those_of_numpy(seed, n, k, dtype, share):
     rng = np.random.default_rng(seed)
     truth = (rng.random((n, k)) < share).astype(np.uint8)
-    agree("label_ranks", truth, scores(rng, (n, k), dtype), rel=1e-12)
+    agree("rank_labels", truth, scores(rng, (n, k), dtype), rel=1e-12)
 
 
 def test_ranks_of_labels_that_tie_are_those_of_numpy():
     truth = np.random.default_rng(8).integers(0, 2, (50, 2050)).astype(bool)
-    agree("label_ranks", truth, np.zeros(truth.shape), rel=1e-12)
-    agree("label_ranks", truth[:, ::2], np.where(truth[:, 1::2], 0.0, -0.0), rel=1e-12)
+    agree("rank_labels", truth, np.zeros(truth.shape), rel=1e-12)
+    agree("rank_labels", truth[:, ::2], np.where(truth[:, 1::2], 0.0, -0.0), rel=1e-12)
 
 
 ONES, HALVES = np.ones(8, np.int64), np.full((8, 2), 0.5)
@@ -572,17 +572,17 @@ ORDER = np.array([0, 1, 2], np.uint8)
         ("pair_values", (ONES[:5], ONES, 0, (ORDER, ORDER), 2)),
         ("pair_values", (ONES, ONES, 0, (ORDER, ORDER), 1)),
         ("sum_errors", (np.ones(3), np.ones(4))),
-        ("sum_facts", (HALVES, ONES * 2, np.linspace(0, 1, 16), 1e-9, -1)),
-        ("sum_facts", (HALVES[:5], ONES, np.linspace(0, 1, 16), 1e-9, -1)),
-        ("row_facts", (HALVES, ONES * 2)),
-        ("row_facts", (HALVES, -ONES * 3)),
-        ("row_facts", (HALVES, ONES << 32)),
-        ("row_facts", (HALVES[:5], ONES)),
-        ("row_facts", (HALVES, np.ones((8, 8), np.uint8))),
+        ("sum_proba_stats", (HALVES, ONES * 2, np.linspace(0, 1, 16), 1e-9, -1)),
+        ("sum_proba_stats", (HALVES[:5], ONES, np.linspace(0, 1, 16), 1e-9, -1)),
+        ("proba_stats", (HALVES, ONES * 2)),
+        ("proba_stats", (HALVES, -ONES * 3)),
+        ("proba_stats", (HALVES, ONES << 32)),
+        ("proba_stats", (HALVES[:5], ONES)),
+        ("proba_stats", (HALVES, np.ones((8, 8), np.uint8))),
         ("count_labels", (BITS, BITS[:5])),
         ("count_labels", (BITS, BITS.T)),
-        ("label_ranks", (BITS, HALVES[:5])),
-        ("label_ranks", (BITS, HALVES.T)),
+        ("rank_labels", (BITS, HALVES[:5])),
+        ("rank_labels", (BITS, HALVES.T)),
     ],
 )
 def test_inputs_that_disagree_are_an_error_and_touch_no_memory(name, args):
@@ -592,13 +592,13 @@ def test_inputs_that_disagree_are_an_error_and_touch_no_memory(name, args):
 
 def test_a_table_without_entries_is_an_error():
     with pytest.raises(IndexError):
-        left_to_numpy("look_up", ONES, 0, np.empty(0, np.uint8))
+        left_to_numpy("map_codes", ONES, 0, np.empty(0, np.uint8))
 
 
 def test_a_compiled_kernel_refuses_another_number_of_arguments():
-    from assay._native import compiled
+    from assay._native import extension
 
-    for kernel in vars(compiled).values():
+    for kernel in vars(extension).values():
         if callable(kernel):
             with pytest.raises(TypeError, match="arguments expected"):
                 kernel()
@@ -650,7 +650,7 @@ def test_scores_that_do_not_lie_side_by_side_are_ranked():
 
 @pytest.mark.parametrize("values", [[0.5, np.nan, 0.1], [1, 2, 3], [[0.1, 0.2, 0.3]] * 3])
 def test_scores_that_are_no_list_of_floats_are_left_to_numpy(values):
-    assert TWINS["rank_scores"](np.array([True, False, True]), np.array(values)) is None
+    assert COMPILED["rank_scores"](np.array([True, False, True]), np.array(values)) is None
 
 
 def test_a_truth_of_other_numbers_is_left_to_numpy():
@@ -668,7 +668,7 @@ def test_figures_of_a_curve_are_those_of_numpy(seed, n, share, beta):
     curve = reference("rank_scores", positive, scores(rng, n, "float64"))[1:]
     p = int(positive.sum())
     for what in ("area", "precision", "lead", "f_beta"):
-        found = TWINS["scan_curve"](what, *curve, p, n - p, beta)
+        found = COMPILED["scan_curve"](what, *curve, p, n - p, beta)
         assert found == pytest.approx(
             float(reference("scan_curve", what, *curve, p, n - p, beta)), rel=1e-12, abs=1e-15
         )
@@ -697,9 +697,9 @@ def test_probabilities_are_binned_as_in_numpy(seed, n, bins, dtype):
 
 def test_uneven_bins_and_what_is_no_probability_are_left_to_numpy():
     right = np.array([True, False])
-    assert TWINS["bin_rows"](np.array([0.2, 0.9]), right, np.array([0, 0.1, 1])) is None
+    assert COMPILED["bin_rows"](np.array([0.2, 0.9]), right, np.array([0, 0.1, 1])) is None
     for wrong in (np.nan, -0.1, 1.1):
-        assert TWINS["bin_rows"](np.array([0.2, wrong]), right, np.linspace(0, 1, 4)) is None
+        assert COMPILED["bin_rows"](np.array([0.2, wrong]), right, np.linspace(0, 1, 4)) is None
 
 
 def test_threads_count_the_same():
@@ -715,8 +715,8 @@ SCRIPT = """
 import sys
 import types
 from assay.cli import main
-from assay.kernels import in_use
-print(in_use())
+from assay.kernels import get_backend
+print(get_backend())
 for path in sys.argv[1:]:
     main(["evaluate", path, "--json", path + ".json"])
 """
@@ -737,7 +737,7 @@ def test_without_the_compiled_kernels_the_figures_are_the_same(tmp_path):
         env={**os.environ, "ASSAY_KERNELS": "numpy"}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert bare.stdout.startswith("numpy\n")
-    assert kernels.in_use() == "compiled"
+    assert kernels.get_backend() == "compiled"
     for path in paths:
         main(["evaluate", str(path), "--json", str(path) + "2"])
         ours, theirs = (
@@ -757,7 +757,7 @@ def test_kernels_built_from_an_older_source_are_left_aside(monkeypatch):
     spec = importlib.util.find_spec("assay._native")
     fresh = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(fresh)
-    assert fresh.TWINS == {}
+    assert fresh.COMPILED == {}
 
 
 @pytest.mark.skipif(sys.platform != "linux" or not shutil.which("gcc"), reason="needs GCC")

@@ -14,7 +14,7 @@ from assay.metrics.regression import MSE, ErrorAndTruth
 from assay.states.base import Pair
 from assay.states.confusion import Confusion
 from assay.states.moments import Moments
-from assay.states.paired_confusion import Joint
+from assay.states.paired_confusion import PairedConfusion
 from assay.states.row_values import Ranked
 from assay.table.predictions import Predictions
 from tables import tables
@@ -89,16 +89,16 @@ def test_cells_pooled_with_how_often_each_occurs_equal_the_repeated_rows(p, seed
     for state in states(p):
         if isinstance(state, Ranked):
             continue
-        pooled = state.pool(state.observe(p.rows("a"), cell, 4), times)
+        pooled = state.resample(state.observe(p.rows("a"), cell, 4), times)
         for i in range(2):
             again = p.take(np.repeat(np.arange(p.n), times[i][cell]))
-            assert_equal(state, state.take(pooled, slice(i, i + 1)), state.observe(again.rows("a")))
+            assert_equal(state, state.select(pooled, slice(i, i + 1)), state.observe(again.rows("a")))
 
 
 @given(tables(tasks=("binary", "multiclass")), st.integers(0, 40))
 def test_the_joint_table_of_two_models_merges_to_the_whole(p, cut):
     cut = min(cut, p.n)
-    state = Joint()
+    state = PairedConfusion()
     pair = [Pair(q.rows("a"), q.rows("b")) for q in (p, p.slice(0, cut), p.slice(cut, p.n))]
     whole, first, second = map(state.observe, pair)
     merged = state.merge(first, second)
@@ -108,7 +108,7 @@ def test_the_joint_table_of_two_models_merges_to_the_whole(p, cut):
 
 def test_the_joint_table_has_the_confusions_of_both_models_as_margins():
     p = Predictions.from_arrays([0, 1, 1, 0, 2], {"a": [0, 1, 0, 0, 2], "b": [1, 1, 1, 0, 0]})
-    joint = Joint().observe(Pair(p.rows("a"), p.rows("b")))
+    joint = PairedConfusion().observe(Pair(p.rows("a"), p.rows("b")))
     cube = np.zeros(27)
     cube[joint.code] = joint.weight
     for axis, model in ((2, "a"), (1, "b")):

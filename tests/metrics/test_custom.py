@@ -18,12 +18,6 @@ from assay.table.predictions import Predictions
 from tables import random_table
 
 
-@pytest.fixture(autouse=True)
-def _registry_as_it_was(monkeypatch):
-    METRICS.load()
-    monkeypatch.setattr(METRICS, "_classes", dict(METRICS._classes))
-
-
 def table(n=120, weight=None):
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, n)
@@ -265,8 +259,8 @@ def test_a_callable_is_asked_less_often_where_rows_are_many(monkeypatch):
 
 
 def test_an_entry_point_may_name_a_metric_made_from_a_callable(monkeypatch):
-    made = make_metric(lambda truth, label: 1.0, "always_one")
-    METRICS._classes.pop("always_one")
+    with METRICS.isolate():
+        made = make_metric(lambda truth, label: 1.0, "always_one")
 
     class Point:
         def load(self):
@@ -277,7 +271,7 @@ def test_an_entry_point_may_name_a_metric_made_from_a_callable(monkeypatch):
         lambda group: [Point()] if group == "assay.metrics" else [],
     )
     METRICS.load()
-    monkeypatch.setattr(METRICS, "_complete", False)
+    monkeypatch.setattr(METRICS, "_has_entry_points", False)
     assert assay.evaluate(table(20), "always_one", intervals=False).rows[0].value == 1.0
 
 

@@ -5,10 +5,9 @@ import pytest
 
 import assay
 from assay.engines.local import Local
-from assay.evaluation.checkpoint import merged
-from assay.evaluation.figures import read_rows
-from assay.states import base as state
-from assay.states import sparse
+from assay.evaluation.checkpoint import merge_states
+from assay.evaluation.values import read_rows
+from assay.states import confusion, sparse
 from assay.states.sparse import SparseTable
 from assay.table.predictions import Predictions
 
@@ -43,18 +42,18 @@ def figures(p: Predictions, **options: object) -> list[float]:
 def test_sparse_tables_have_the_figures_of_whole_ones(monkeypatch, weighted, by, most):
     p = table(weighted=weighted)
     whole = figures(p, by=by)
-    monkeypatch.setattr(state, "DENSE", 4)
+    monkeypatch.setattr(confusion, "DENSE", 4)
     monkeypatch.setattr(sparse, "MOST", most)
     np.testing.assert_allclose(figures(p, by=by, engine=Local(batch=30)), whole, rtol=1e-12)
 
 
 def test_sparse_tables_go_through_a_state_file(monkeypatch, tmp_path):
-    monkeypatch.setattr(state, "DENSE", 4)
+    monkeypatch.setattr(confusion, "DENSE", 4)
     p = table(weighted=True)
     files = [tmp_path / "a.state", tmp_path / "b.state"]
     for half, file in zip((p.slice(0, 150), p.slice(150, 400)), files, strict=True):
         assay.evaluate(half, METRICS, intervals=False, checkpoint=file)
-    rows = read_rows(*merged(files))
+    rows = read_rows(*merge_states(files))
     np.testing.assert_allclose([row.value for row in rows], figures(p), rtol=1e-12)
 
 

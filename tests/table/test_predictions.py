@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
-from assay.table.labels import coded, encode, recode
+from assay.table.labels import encode_declared, encode, recode
 from assay.table.predictions import Predictions
 from assay.table.schema import parse_column
 
@@ -37,7 +37,7 @@ def test_an_unknown_label_is_refused_wherever_it_stands_in_a_dictionary(values):
     codes = pa.array(list(range(len(values))) * 10, pa.int32())
     column = pa.DictionaryArray.from_arrays(codes, pa.array(values))
     with pytest.raises(UnseenLabelError, match="label 'cat' at row 2"):
-        coded(column, ("ant", "bee"), "column 'y'")
+        encode_declared(column, ("ant", "bee"), "column 'y'")
 
 
 @pytest.mark.parametrize(

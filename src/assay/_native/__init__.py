@@ -4,8 +4,8 @@ A twin returns None for inputs it does not take (another dtype, lengths that dis
 that is not finite), and NumPy does the work or says what is wrong.
 ASSAY_KERNELS=numpy in the environment leaves them aside.
 
->>> from assay.kernels import in_use
->>> in_use() in ("compiled", "numpy")
+>>> from assay.kernels import get_backend
+>>> get_backend() in ("compiled", "numpy")
 True
 """
 
@@ -18,21 +18,21 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["FEW_CLASSES", "TWINS", "Array"]
+__all__ = ["FEW_CLASSES", "COMPILED", "Array"]
 
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 
 SCANS = ("area", "precision", "lead", "f_beta")
 FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-MADE_FOR = "Compiled kernels 6;"  # what those that fit these functions say of themselves
+ABI = "Compiled kernels 6;"  # what those that fit these functions say of themselves
 SAMPLE = 4096  # scores that the parts of a long list are read off
 
-compiled: Any = None
+extension: Any = None
 if os.environ.get("ASSAY_KERNELS") != "numpy":
     with suppress(ImportError):
-        compiled = import_module("assay._native.kernels")
-        if not (compiled.__doc__ or "").startswith(MADE_FOR):  # built from an older source
-            compiled = None
+        extension = import_module("assay._native.kernels")
+        if not (extension.__doc__ or "").startswith(ABI):  # built from an older source
+            extension = None
 
 
 def count_pairs(
@@ -53,14 +53,14 @@ def count_pairs(
         (k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64
     )
     given = _contiguous(first, second, cell, weight)
-    return table if compiled.count_pairs(*given, table, k) else None
+    return table if extension.count_pairs(*given, table, k) else None
 
 
-def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
+def map_codes(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
     if not _spans(values, low, table):
         return None
     codes = np.empty(len(values), table.dtype) if out is None else out
-    found = compiled.look_up(*_contiguous(values, table), codes, low)
+    found = extension.look_up(*_contiguous(values, table), codes, low)
     return None if found < 0 else codes if found else codes[:0]
 
 
@@ -70,7 +70,7 @@ def pair_values(
     if not _spans(first, low, tables[0]) or not _spans(second, low, tables[1]):
         return None
     found = np.zeros((k, k), np.int64)
-    counted = compiled.pair_values(*_contiguous(first, second, *tables), found, low)
+    counted = extension.pair_values(*_contiguous(first, second, *tables), found, low)
     return None if counted < 0 else found if counted else found[:0]
 
 
@@ -100,8 +100,8 @@ def rank_scores(
     most = np.array(
         [
             (0, 0),
-            *(_above(positive, score, cut) for cut in cuts[::-1]),
-            _above(positive, score, None),
+            *(_count_reaching(positive, score, cut) for cut in cuts[::-1]),
+            _count_reaching(positive, score, None),
         ]
     )
     room = int(most[-1, 0])
@@ -117,7 +117,7 @@ def rank_scores(
         start, end = most[part, 0], most[part + 1, 0]
         own = (array[start:end] for array in found)
         spare = np.empty(2 * int((most[part + 1] - most[part]).sum()) + 2, score.dtype)
-        return start, start + compiled.rank_scores(
+        return start, start + extension.rank_scores(
             score, positive, cuts, most[part], *own, spare, len(cuts) - part
         )
 
@@ -137,7 +137,7 @@ def rank_scores(
     return score, tp, fp, above
 
 
-def _above(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
+def _count_reaching(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
     """Positive and negative rows that score at least as much."""
     if cut is None:
         hits, rows = int(np.count_nonzero(positive)), len(score)
@@ -159,14 +159,14 @@ def scan_curve(
     if tp.ndim != 1 or tp.dtype != np.int64 or not positives or not negatives:
         return None
     given, found = np.array([positives, negatives, beta], np.float64), np.empty(1)
-    scanned = compiled.scan_curve(*_contiguous(tp, fp, fp_above), given, found, SCANS.index(what))
+    scanned = extension.scan_curve(*_contiguous(tp, fp, fp_above), given, found, SCANS.index(what))
     return found[0] if scanned else None
 
 
 def keep_between(values: Array, low: float, high: float) -> tuple[Array, int] | None:
     kept = np.empty(values.shape)
     found = (
-        compiled.keep_between(*_contiguous(values), np.array([low, high]), kept)
+        extension.keep_between(*_contiguous(values), np.array([low, high]), kept)
         if values.ndim == 1
         else None
     )
@@ -177,7 +177,7 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
         return None
     found = np.zeros((3, len(edges) - 1))
-    binned = compiled.bin_rows(
+    binned = extension.bin_rows(
         *_contiguous(proba.astype(np.float64, copy=False), right, edges), found
     )
     return (found[0], found[1], found[2]) if binned else None
@@ -187,11 +187,11 @@ def sum_errors(truth: Array, value: Array) -> tuple[Array, Array] | None:
     if truth.dtype != value.dtype and {truth.dtype.kind, value.dtype.kind} <= set("fiu"):
         truth, value = truth.astype(np.float64), value.astype(np.float64)
     found, zeros = np.empty((2, 6)), np.zeros(1, np.int64)
-    known = len(truth) and compiled.sum_errors(*_contiguous(truth, value), found, zeros)
+    known = len(truth) and extension.sum_errors(*_contiguous(truth, value), found, zeros)
     return (found, zeros) if known else None
 
 
-def sum_facts(
+def sum_proba_stats(
     proba: Array, truth: Array, edges: Array, floor: float, positive: int
 ) -> tuple[Array, Array, Array, Array | None] | None:
     k = proba.shape[1]
@@ -199,16 +199,16 @@ def sum_facts(
     table = np.zeros((k, k), np.int64) if k <= FEW_CLASSES else None
     known = len(truth) and proba.shape[:-1] == truth.shape
     given = _contiguous(proba, truth, edges, np.array([floor]))
-    known = known and compiled.sum_facts(*given, sums, ranks, bins, table, positive)
+    known = known and extension.sum_facts(*given, sums, ranks, bins, table, positive)
     return (sums, ranks, bins, table) if known else None
 
 
-def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array] | None:
+def proba_stats(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array] | None:
     n = len(truth)
     own, top, others = np.empty(n), np.empty(n), np.empty(n)
     before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
     found = n and proba.shape[:-1] == truth.shape
-    found = found and compiled.row_facts(
+    found = found and extension.row_facts(
         *_contiguous(proba, truth), own, top, others, before, answer
     )
     return (own, top, others, before, answer) if found else None
@@ -218,7 +218,7 @@ def count_labels(truth: Array, said: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
     by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
     found = n and truth.shape == said.shape
-    found = found and compiled.count_labels(*_contiguous(truth, said), by_label, by_row)
+    found = found and extension.count_labels(*_contiguous(truth, said), by_label, by_row)
     return (by_label, by_row) if found else None
 
 
@@ -226,15 +226,15 @@ def count_sets(truth: Array, said: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
     by_label, table = np.zeros((3, k), np.int64), np.zeros((k + 1,) * 3, np.int64)
     found = n and truth.shape == said.shape
-    found = found and compiled.count_labels(*_contiguous(truth, said), by_label, table)
+    found = found and extension.count_labels(*_contiguous(truth, said), by_label, table)
     return (by_label, table) if found else None
 
 
-def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array] | None:
+def rank_labels(truth: Array, score: Array) -> tuple[Array, Array, Array] | None:
     n = len(truth)
     precision, loss, depth = np.empty(n), np.empty(n), np.empty(n, np.int32)
     found = n and truth.shape == score.shape
-    found = found and compiled.label_ranks(*_contiguous(truth, score), precision, loss, depth)
+    found = found and extension.label_ranks(*_contiguous(truth, score), precision, loss, depth)
     return (precision, loss, depth) if found else None
 
 
@@ -243,9 +243,9 @@ def _contiguous(*arrays: Array | None) -> list[Array | None]:
 
 
 ALL = (
-    count_pairs, look_up, pair_values, sum_errors, row_facts, sum_facts, count_labels, count_sets, label_ranks,
+    count_pairs, map_codes, pair_values, sum_errors, proba_stats, sum_proba_stats, count_labels, count_sets, rank_labels,
     rank_scores, scan_curve, keep_between, bin_rows,
 )  # fmt: skip
-TWINS: Mapping[str, Callable[..., Any]] = (
-    {} if compiled is None else {twin.__name__: twin for twin in ALL}
+COMPILED: Mapping[str, Callable[..., Any]] = (
+    {} if extension is None else {twin.__name__: twin for twin in ALL}
 )

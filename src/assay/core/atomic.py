@@ -7,17 +7,17 @@ from pathlib import Path
 
 from assay.errors import ReadError
 
-__all__ = ["beside", "write_whole"]
+__all__ = ["stage_file", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file as a whole or not at all; see `beside`."""
-    with beside(path) as place:
+    """Write a file as a whole or not at all; see `stage_file`."""
+    with stage_file(path) as place:
         Path(place).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
-def beside(path: str | os.PathLike[str]) -> Iterator[str]:
+def stage_file(path: str | os.PathLike[str]) -> Iterator[str]:
     """A name beside `path` to write to, flushed and renamed to it when all went well, removed otherwise.
 
     A reader sees the old file or the new one, never half of it. What a link points to is replaced, not the link; a

@@ -1,10 +1,10 @@
-"""once: an attribute computed when first asked for and kept, free of locks, so that threads do not wait for each other.
+"""lazy_property: an attribute computed when first asked for and kept, free of locks, so that threads do not wait for each other.
 
 functools.cached_property holds one lock for all instances of a class until Python 3.12.
 
 >>> class Circle:
 ...     radius = 2
-...     @once
+...     @lazy_property
 ...     def area(self) -> float:
 ...         return 3.14 * self.radius**2
 >>> Circle().area
@@ -14,12 +14,12 @@ functools.cached_property holds one lock for all instances of a class until Pyth
 from collections.abc import Callable
 from typing import Any, Generic, Self, TypeVar, overload
 
-__all__ = ["once"]
+__all__ = ["lazy_property"]
 
 T = TypeVar("T")
 
 
-class once(Generic[T]):  # noqa: N801 - reads as the built-in `property` does
+class lazy_property(Generic[T]):  # noqa: N801 - reads as the built-in `property` does
     """Decorator of a method without arguments; two threads at once may both compute the value, and agree."""
 
     def __init__(self, compute: Callable[[Any], T]) -> None:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 
 from assay._native import Array
-from assay.kernels.dispatch import BLOCK, with_twin
+from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 
-__all__ = ["count_labels", "count_pairs", "count_sets", "look_up", "pair_values"]
+__all__ = ["count_labels", "count_pairs", "count_sets", "map_codes", "pair_values"]
 
 MANY = (
     16 * BLOCK
 )  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
 
 
-@with_twin
+@compiled_or_numpy
 def count_pairs(
     first: Array,
     second: Array,
@@ -73,8 +73,8 @@ def _pairs_of_two(first: Array, second: Array) -> Array:
     return np.array([[len(first) - one - other + both, other - both], [one - both, both]])
 
 
-@with_twin
-def look_up(values: Array, low: int, table: Array, out: Array | None = None) -> Array:
+@compiled_or_numpy
+def map_codes(values: Array, low: int, table: Array, out: Array | None = None) -> Array:
     """The code (n,) that a table gives each integer from `low` on; empty where one has none.
 
     The last entry of the table stands for what it does not hold. out: (n,) where to put the codes, if given.
@@ -96,11 +96,11 @@ def _less(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = Non
     return less
 
 
-@with_twin
+@compiled_or_numpy
 def pair_values(
     first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int
 ) -> Array:
-    """How often each pair of codes occurs (k, k), of integers that have theirs in a table each; see `look_up`.
+    """How often each pair of codes occurs (k, k), of integers that have theirs in a table each; see `map_codes`.
 
     Empty where one has none. No code is kept: those of a few rows, still in cache, are counted at once.
     """
@@ -109,14 +109,14 @@ def pair_values(
     for start in range(0, max(len(first), len(second)), MANY):
         parts = [values[start : start + MANY] for values in (first, second)]
         given = zip(parts, tables, rooms, strict=True)
-        codes = [look_up(part, low, table, room[: len(part)]) for part, table, room in given]
+        codes = [map_codes(part, low, table, room[: len(part)]) for part, table, room in given]
         if any(len(code) < len(part) for code, part in zip(codes, parts, strict=True)):
             return found[:0]
         found += count_pairs(codes[0], codes[1], k)
     return found
 
 
-@with_twin
+@compiled_or_numpy
 def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
     """Hits, true and predicted labels of 0/1 tables (n, k): per label (3, k) int64, and per row (n, 3) int32."""
     n, k = truth.shape
@@ -140,7 +140,7 @@ def _sums_of_bits(table: Array) -> Array:
     )
 
 
-@with_twin
+@compiled_or_numpy
 def count_sets(truth: Array, said: Array) -> tuple[Array, Array]:
     """As count_labels, but for how many rows have so many hits, true and predicted labels: (k + 1, k + 1, k + 1)."""
     by_label, by_row = count_labels(truth, said)

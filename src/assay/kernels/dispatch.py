@@ -9,23 +9,23 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from assay._native import TWINS, Array
+from assay._native import COMPILED, Array
 
-__all__ = ["BLOCK", "Array", "in_use", "with_twin"]
+__all__ = ["BLOCK", "Array", "get_backend", "compiled_or_numpy"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 BLOCK = 32_768  # rows that are looked at a few times, and stay in cache
 
 
-def in_use() -> str:
+def get_backend() -> str:
     """Which kernels run: "compiled" or "numpy"."""
-    return "compiled" if TWINS else "numpy"
+    return "compiled" if COMPILED else "numpy"
 
 
-def with_twin(reference: F) -> F:
+def compiled_or_numpy(reference: F) -> F:
     """The compiled twin of a kernel, with the kernel itself for inputs that the twin does not take."""
-    twin = TWINS.get(reference.__name__)
+    twin = COMPILED.get(reference.__name__)
     if twin is None:
         return reference
 

@@ -16,17 +16,17 @@ from typing import Any
 import numpy as np
 
 from assay._native import Array
-from assay.kernels.dispatch import BLOCK, with_twin
+from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 from assay.kernels.sums import divide
 
 __all__ = [
     "count_below",
     "keep_between",
-    "label_ranks",
+    "rank_labels",
     "rank_scores",
     "scan_curve",
     "select_places",
-    "tie_counts",
+    "count_ties",
 ]
 
 
@@ -41,7 +41,7 @@ def count_below(ranked: Array, at: Array) -> tuple[Array, Array]:
     return np.searchsorted(ranked, at, "left"), np.searchsorted(ranked, at, "right")
 
 
-@with_twin
+@compiled_or_numpy
 def rank_scores(
     positive: Array, score: Array, threads: int = 1
 ) -> tuple[Array, Array, Array, Array]:
@@ -55,7 +55,7 @@ def rank_scores(
     with ThreadPoolExecutor(threads) as pool:
         sides = pool.map(lambda share: _sides(positive[share] != 0, score[share], few), shares)
         positives, others = zip(*sides, strict=True)
-        above = _merged(positives)
+        above = _merge_runs(positives)
         first = np.ones(len(above), bool)
         np.not_equal(above[1:], above[:-1], out=first[1:])
         start = np.arange(len(above)) if first.all() else np.flatnonzero(first)
@@ -86,7 +86,7 @@ def _sides(positive: Array, score: Array, few: bool) -> tuple[Array, Array]:
     return above, below
 
 
-def _merged(runs: Sequence[Array]) -> Array:
+def _merge_runs(runs: Sequence[Array]) -> Array:
     """Ascending lists as one; a stable sort finds and merges them."""
     if len(runs) == 1:
         return runs[0]
@@ -138,7 +138,7 @@ def _sortable(values: Array) -> Array:
     return keys.view(f"u{values.itemsize}")
 
 
-@with_twin
+@compiled_or_numpy
 def scan_curve(
     what: str,
     tp: Array,
@@ -202,7 +202,7 @@ def select_places(
     low, high = _ends(sample.ravel(), places / max(count, 1))
     with ThreadPoolExecutor(threads) as pool:
         parts = list(
-            pool.map(partial(_between, low, high), (pieces[i::threads] for i in range(threads)))
+            pool.map(partial(_keep_pieces, low, high), (pieces[i::threads] for i in range(threads)))
         )
     kept, below = np.concatenate([held for held, _ in parts]), sum(under for _, under in parts)
     if np.isnan(kept).any():
@@ -229,7 +229,7 @@ def _ends(sample: Array, shares: Array) -> tuple[float, float]:
     ) else np.inf
 
 
-def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, int]:
+def _keep_pieces(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> tuple[Array, int]:
     """As keep_between, of all pieces together."""
     held, below = [np.empty(0)], 0
     for piece in pieces:
@@ -239,7 +239,7 @@ def _between(low: float, high: float, pieces: Sequence[Callable[[], Array]]) -> 
     return np.concatenate(held), below
 
 
-@with_twin
+@compiled_or_numpy
 def keep_between(values: Array, low: float, high: float) -> tuple[Array, int]:
     """The numbers (n,) from `low` to `high`, and those that are none, in their order; and how many lie below."""
     outside = values < low
@@ -248,7 +248,7 @@ def keep_between(values: Array, low: float, high: float) -> tuple[Array, int]:
     return values[np.logical_not(outside, out=outside)], below
 
 
-def tie_counts(positive: Array, negative: Array, weight: Array | None = None) -> Array:
+def count_ties(positive: Array, negative: Array, weight: Array | None = None) -> Array:
     """For each of `positive` (m,): the weight of `negative` (n,) below it plus half of that at its score: (m,).
 
     Divided by the total weight of `negative` this is the placement of DeLong (1988).
@@ -266,8 +266,8 @@ def tie_counts(positive: Array, negative: Array, weight: Array | None = None) ->
     return np.asarray(mass[below] + mass[upto]) * 0.5
 
 
-@with_twin
-def label_ranks(truth: Array, score: Array) -> tuple[Array, Array, Array]:
+@compiled_or_numpy
+def rank_labels(truth: Array, score: Array) -> tuple[Array, Array, Array]:
     """How the labels of each row are ordered by score (n, k): average precision, ranking loss, coverage, each (n,).
 
     Average precision of the true labels (1 where there is none), share of pairs of a true and a false label with the

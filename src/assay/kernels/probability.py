@@ -1,7 +1,7 @@
 """Probabilities: what rows of class probabilities say of the truth, row by row or added up.
 
 >>> import numpy as np
->>> own, top, others, before, answer = row_facts(np.array([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1]))
+>>> own, top, others, before, answer = proba_stats(np.array([[0.2, 0.8], [0.6, 0.4]]), np.array([1, 1]))
 >>> own.tolist(), before.tolist(), answer.tolist()
 ([0.8, 0.4], [0, 1], [1, 0])
 """
@@ -12,13 +12,13 @@ import numpy as np
 
 from assay._native import FEW_CLASSES, Array
 from assay.kernels.counts import count_pairs
-from assay.kernels.dispatch import BLOCK, with_twin
-from assay.kernels.sums import join_moments
+from assay.kernels.dispatch import BLOCK, compiled_or_numpy
+from assay.kernels.sums import merge_moments
 
-__all__ = ["FEW_CLASSES", "bin_rows", "row_facts", "sum_facts"]
+__all__ = ["FEW_CLASSES", "bin_rows", "proba_stats", "sum_proba_stats"]
 
 
-@with_twin
+@compiled_or_numpy
 def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array]:
     """Rows, the sum of their probabilities, and rows that were `right` (n,), per bin of equal width: (bins,), float64.
 
@@ -41,8 +41,8 @@ def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Ar
     return missed + hit, sums, hit
 
 
-@with_twin
-def row_facts(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array]:
+@compiled_or_numpy
+def proba_stats(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array]:
     """What rows of class probabilities (n, k) say, in one pass, each (n,).
 
     The probability of the true class, the highest one, the sum of the squares of all but the true one, how many classes
@@ -74,7 +74,7 @@ def _blocks(proba: Array, truth: Array) -> Iterator[tuple[int, int]]:
 
 
 def _facts_of_two(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
-    """As row_facts but for the answer: all but the truth is one number."""
+    """As proba_stats but for the answer: all but the truth is one number."""
     if t.max(initial=0) > 1 or t.min(initial=0) < 0:
         raise IndexError("a code is not below 2")
     a, b, second = p[:, 0], p[:, 1], t != 0
@@ -84,7 +84,7 @@ def _facts_of_two(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _facts_of_few(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
-    """As row_facts but for the answer, class by class."""
+    """As proba_stats but for the answer, class by class."""
     columns, classes = p.T.copy(), np.arange(p.shape[1])[:, None]  # written to below
     at = (t, np.arange(len(t)))
     mine = columns[at]
@@ -98,7 +98,7 @@ def _facts_of_few(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def _facts_of_many(p: Array, t: Array) -> tuple[Array, Array, Array, Array]:
-    """As row_facts but for the answer, row by row."""
+    """As proba_stats but for the answer, row by row."""
     mine = p[np.arange(len(t)), t]
     ahead = _count_rows(np.greater, p, mine)
     if np.count_nonzero(p == mine[:, None]) > len(t):
@@ -123,8 +123,8 @@ def _count_rows(compare: np.ufunc, p: Array, bar: Array) -> Array:
     return counts
 
 
-@with_twin
-def sum_facts(
+@compiled_or_numpy
+def sum_proba_stats(
     proba: Array, truth: Array, edges: Array, floor: float, positive: int
 ) -> tuple[Array, Array, Array, Array | None]:
     """What is added up of rows of class probabilities (n, k), in one pass: sums (5,), ranks (k,), bins (3, b), table.
@@ -139,7 +139,7 @@ def sum_facts(
     table = np.zeros((k, k), np.int64) if k <= FEW_CLASSES else None
     for start, stop in _blocks(proba, truth):
         p, t = proba[start:stop], truth[start:stop]
-        own, top, others, before, answer = row_facts(p, t)
+        own, top, others, before, answer = proba_stats(p, t)
         behind = before[before > 0]  # of a good model few
         ranks += np.bincount(behind, minlength=k)
         ranks[0] += len(before) - len(behind)
@@ -160,5 +160,5 @@ def sum_facts(
     weights, means, m2s, floored = (
         np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True)
     )
-    _, mean, m2 = join_moments(weights, means, m2s)
+    _, mean, m2 = merge_moments(weights, means, m2s)
     return np.array([mean[0, 0], m2[0, 0], mean[0, 1], m2[0, 1], floored.sum()]), ranks, bins, table

@@ -1,7 +1,7 @@
 """Sums: totals, means and spreads of the rows, whole or by cell.
 
 >>> import numpy as np
->>> total, mean, m2 = moments(np.array([[1.0], [3.0]]))
+>>> total, mean, m2 = compute_moments(np.array([[1.0], [3.0]]))
 >>> total.tolist(), mean.tolist(), m2.tolist()
 ([2.0], [[2.0]], [[2.0]])
 """
@@ -9,9 +9,9 @@
 import numpy as np
 
 from assay._native import Array
-from assay.kernels.dispatch import with_twin
+from assay.kernels.dispatch import compiled_or_numpy
 
-__all__ = ["divide", "join_moments", "moments", "sum_by", "sum_errors"]
+__all__ = ["divide", "merge_moments", "compute_moments", "sum_by", "sum_errors"]
 
 ROWS = 32_768  # numbers that are looked at several times
 
@@ -28,7 +28,7 @@ def sum_by(cell: Array | None, cells: int, values: Array) -> Array:
     return np.stack([sum_by(cell, cells, column) for column in values.T], axis=1)
 
 
-def moments(
+def compute_moments(
     values: Array, weight: Array | None = None, cell: Array | None = None, cells: int = 1
 ) -> tuple[Array, Array, Array]:
     """Weight (cells,), mean and centred second moment (cells, d) of the rows of `values` (n, d), per cell.
@@ -52,7 +52,7 @@ def moments(
     return total, mean, np.maximum(m2, 0)
 
 
-def join_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Array, Array]:
+def merge_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Array, Array]:
     """Weight (cells,), mean and second moment (cells, d) of parts (p, cells) and (p, cells, d): Chan et al. (1983)."""
     weight = weights.sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -65,7 +65,7 @@ def join_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Array
     return weight, np.where(infinite, means.sum(axis=0), mean), m2
 
 
-@with_twin
+@compiled_or_numpy
 def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
     """Means and centred second moments of what metrics of error are means of: (2, 6), and rows of truth 0: (1,).
 
@@ -89,7 +89,7 @@ def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
         of -= mean[:, None]
         parts.append((len(y), mean, np.einsum("ij,ij->i", of, of)))
     weights, means, m2s = (np.array(part, np.float64)[:, None] for part in zip(*parts, strict=True))
-    _, mean, m2 = join_moments(weights, means, m2s)
+    _, mean, m2 = merge_moments(weights, means, m2s)
     return np.concatenate([mean, m2]), zeros
 
 

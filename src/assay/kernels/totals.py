@@ -3,7 +3,7 @@
 Each row counts once here; rows that are weighted, or belong to cells, are added up metric by metric.
 
 >>> import numpy as np
->>> found = of_errors(np.array([1.0, 0.0]), np.array([0.5, 0.5]))
+>>> found = compute_error_totals(np.array([1.0, 0.0]), np.array([0.5, 0.5]))
 >>> found.of(SIZE, SQUARE)[0].tolist(), int(found.zeros)
 ([0.5, 0.25], 1)
 """
@@ -12,22 +12,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.kernels import Array, sum_errors, sum_facts
+from assay.kernels import Array, sum_errors, sum_proba_stats
 
 __all__ = [
-    "BINS", "FLOOR", "OVER", "SHARE", "SIZE", "SQUARE", "TRUTH", "UNDER", "ErrorTotals", "ProbaTotals", "of_errors",
-    "of_proba",
+    "BINS", "FLOOR", "POSITIVE_PART", "SHARE", "SIZE", "SQUARE", "TRUTH", "NEGATIVE_PART", "ErrorTotals", "ProbaTotals", "compute_error_totals",
+    "compute_proba_totals",
 ]  # fmt: skip
 
 FLOOR = float(np.finfo(np.float64).eps)  # the least probability whose log is taken
 BINS = 15  # of stated probability
 
 # The columns of ErrorTotals: the part of the error above 0 and below, its square and size, the truth, size / truth.
-OVER, UNDER, SQUARE, SIZE, TRUTH, SHARE = range(6)
+POSITIVE_PART, NEGATIVE_PART, SQUARE, SIZE, TRUTH, SHARE = range(6)
 
 
 class ProbaTotals(NamedTuple):
-    """Of class probabilities (n, k); see `assay.kernels.sum_facts`."""
+    """Of class probabilities (n, k); see `assay.kernels.sum_proba_stats`."""
 
     rows: int
     sums: Array  # (5,) mean and second moment of the log loss, of the Brier score; rows under the floor
@@ -48,14 +48,14 @@ class ErrorTotals(NamedTuple):
         return self.moments[0, list(columns)], self.moments[1, list(columns)]
 
 
-def of_proba(proba: Array, truth: Array, positive: int) -> ProbaTotals:
+def compute_proba_totals(proba: Array, truth: Array, positive: int) -> ProbaTotals:
     """The totals of rows; bins are of the probability of the class `positive`, or, at -1, of the highest one."""
     return ProbaTotals(
-        len(truth), *sum_facts(proba, truth, np.linspace(0, 1, BINS + 1), FLOOR, positive)
+        len(truth), *sum_proba_stats(proba, truth, np.linspace(0, 1, BINS + 1), FLOOR, positive)
     )
 
 
-def of_errors(truth: Array, value: Array) -> ErrorTotals:
+def compute_error_totals(truth: Array, value: Array) -> ErrorTotals:
     """The totals of the errors truth - value."""
     moments, zeros = sum_errors(truth, value)
     return ErrorTotals(len(truth), moments, zeros[0])

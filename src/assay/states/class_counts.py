@@ -35,10 +35,10 @@ class ClassRows(State[Array]):
     def merge(self, a: Array, b: Array) -> Array:
         return np.asarray(a + b)
 
-    def take(self, value: Array, cells: slice) -> Array:
+    def select(self, value: Array, cells: slice) -> Array:
         return value[cells]
 
-    def pool(self, value: Array, times: Array) -> Array:
+    def resample(self, value: Array, times: Array) -> Array:
         return np.asarray(np.tensordot(times, value, axes=1))
 
     def summary(self, value: Array, schema: Schema) -> Array:

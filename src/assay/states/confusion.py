@@ -88,10 +88,10 @@ class Confusion(State[ConfusionTable]):
             table, table if same else _together(squared), *(reduce(np.add, part) for part in rest)
         )
 
-    def take(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
+    def select(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
         return ConfusionTable(*(array[cells] for array in value))
 
-    def pool(self, value: ConfusionTable, times: Array) -> ConfusionTable:
+    def resample(self, value: ConfusionTable, times: Array) -> ConfusionTable:
         exact = (
             len(times) == 1
         )  # integers are slow to multiply: only the whole, which must be exact, is

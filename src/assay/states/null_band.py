@@ -40,7 +40,7 @@ def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None
     (Cornish-Fisher).
     """
     if variance is None:
-        p = _stated(b)
+        p = _compute_mean_proba(b)
         variance = b.squares[0] * np.clip(p * (1 - p), 0, None)
     sigma = np.sqrt(variance) / max(float(b.weight[0]), 1e-300)
     mean = float(np.sqrt(2 / np.pi) * sigma.sum())
@@ -62,13 +62,13 @@ def worst_bin_band(b: Binned, confidence: float = 0.95) -> NullBand:
     if not there.any():
         return NullBand(np.nan, np.nan, np.nan)
     rows = np.maximum(np.rint(b.mass[0][there] ** 2 / b.squares[0][there]), 1).astype(np.int64)
-    p = np.clip(_stated(b)[there], 0.0, 1.0)
+    p = np.clip(_compute_mean_proba(b)[there], 0.0, 1.0)
     drawn = np.random.default_rng(0).binomial(rows, p, (DRAWS, len(p))) / rows
     worst = np.abs(drawn - p).max(axis=1)
     return NullBand(float(worst.mean()), float(worst.std()), float(np.quantile(worst, confidence)))
 
 
-def _stated(b: Binned) -> Array:
+def _compute_mean_proba(b: Binned) -> Array:
     """Mean stated probability in each bin of the first cell (bins,); 0 in an empty one."""
     stated: Array = np.divide(
         b.proba[0], b.mass[0], out=np.zeros(len(b.mass[0])), where=b.mass[0] > 0

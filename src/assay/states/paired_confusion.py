@@ -4,7 +4,7 @@
 >>> from assay.table.schema import Schema
 >>> truth, said = np.array([0, 0, 1]), np.array([0, 1, 1])
 >>> schema = Schema("multiclass", (0, 1), {"m": ("label",)})
->>> counts_of(np.array([[5.0, 1.0, 4.0]]), truth, said, schema, whole=True).tp.tolist()
+>>> compute_counts(np.array([[5.0, 1.0, 4.0]]), truth, said, schema, whole=True).tp.tolist()
 [[5.0, 4.0]]
 """
 
@@ -18,10 +18,10 @@ from assay.states.base import MOST_CLASSES, State
 from assay.states.confusion import Counts
 from assay.table.schema import Schema
 
-__all__ = ["Joint", "JointTable", "counts_of"]
+__all__ = ["PairedConfusion", "PairedTable", "compute_counts"]
 
 
-class JointTable(NamedTuple):
+class PairedTable(NamedTuple):
     """Cells (truth, prediction of a, prediction of b) that occur, as one code each, with their weight."""
 
     code: Array
@@ -30,39 +30,39 @@ class JointTable(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Joint(State[JointTable]):
+class PairedConfusion(State[PairedTable]):
     """How often each truth met each pair of predictions: all that a paired comparison of count metrics needs."""
 
-    def empty(self, schema: Schema, cells: int = 1) -> JointTable:
-        return JointTable(np.zeros(0, np.int64), np.zeros(0), 0.0)
+    def empty(self, schema: Schema, cells: int = 1) -> PairedTable:
+        return PairedTable(np.zeros(0, np.int64), np.zeros(0), 0.0)
 
-    def observe(self, rows: Any, cell: Array | None = None, cells: int = 1) -> JointTable:
+    def observe(self, rows: Any, cell: Array | None = None, cells: int = 1) -> PairedTable:
         k, weight = rows.schema.k, rows.weight
         code = (rows.truth.astype(np.int64) * k + rows.a.label) * k + rows.b.label
         squares = float(len(code) if weight is None else (weight**2).sum())
         if k**3 <= 1 << 22:
             table = np.bincount(code, weight, minlength=1)
             occurring = np.flatnonzero(table)
-            return JointTable(occurring, table[occurring].astype(np.float64), squares)
+            return PairedTable(occurring, table[occurring].astype(np.float64), squares)
         occurring, back = np.unique(code, return_inverse=True)
-        return JointTable(occurring, np.bincount(back, weight).astype(np.float64), squares)
+        return PairedTable(occurring, np.bincount(back, weight).astype(np.float64), squares)
 
-    def merge(self, a: JointTable, b: JointTable) -> JointTable:
+    def merge(self, a: PairedTable, b: PairedTable) -> PairedTable:
         code, back = np.unique(np.concatenate([a.code, b.code]), return_inverse=True)
         weight = np.bincount(back, np.concatenate([a.weight, b.weight]), minlength=len(code))
-        return JointTable(code, weight, a.squares + b.squares)
+        return PairedTable(code, weight, a.squares + b.squares)
 
-    def take(self, value: JointTable, cells: slice) -> JointTable:
+    def select(self, value: PairedTable, cells: slice) -> PairedTable:
         return value
 
-    def pool(self, value: JointTable, times: Array) -> JointTable:
+    def resample(self, value: PairedTable, times: Array) -> PairedTable:
         return value
 
-    def summary(self, value: JointTable, schema: Schema) -> JointTable:
+    def summary(self, value: PairedTable, schema: Schema) -> PairedTable:
         return value
 
 
-def counts_of(shares: Array, truth: Array, said: Array, schema: Schema, whole: bool) -> Counts:
+def compute_counts(shares: Array, truth: Array, said: Array, schema: Schema, whole: bool) -> Counts:
     """Counts of one model, from weights (b, c) of cells with their truth and its prediction; `whole`: with the table.
 
     Of very many classes most metrics need the margins alone, and tables of all replicates would fill the memory.

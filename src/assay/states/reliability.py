@@ -25,16 +25,16 @@ __all__ = [
     "GRID",
     "Binned",
     "Bins",
-    "ByClass",
+    "BinnedByClass",
     "ClassBins",
-    "Equal",
-    "Of",
-    "equal_mass",
-    "stated",
+    "BinRule",
+    "Judged",
+    "merge_to_equal_mass",
+    "select_judged",
 ]
 
-Equal: TypeAlias = Literal["width", "mass"]
-Of: TypeAlias = Literal["auto", "positive", "answer"]
+BinRule: TypeAlias = Literal["width", "mass"]
+Judged: TypeAlias = Literal["auto", "positive", "answer"]
 
 BLOCK = 1 << 16
 GRID = 256  # cells, evenly spaced in log-odds, that bins of equal mass are joined from
@@ -62,7 +62,7 @@ class Bins(State[Binned]):
     """
 
     bins: int = 15
-    of: Of = "auto"
+    of: Judged = "auto"
     grid: int = GRID
 
     @cached_property
@@ -84,7 +84,7 @@ class Bins(State[Binned]):
             return Binned(
                 mass, mass, sums, hit, np.array([totals.rows]), np.array([float(totals.rows)])
             )
-        return self.count(*stated(rows, self.of), rows.weight, cell, cells)
+        return self.count(*select_judged(rows, self.of), rows.weight, cell, cells)
 
     def _totals(self, rows: Rows) -> ProbaTotals | None:
         """The pass over the probabilities that metrics share, where it bins what is judged here."""
@@ -152,10 +152,10 @@ class Bins(State[Binned]):
     def merge(self, a: Binned, b: Binned) -> Binned:
         return Binned(*(x + y for x, y in zip(a, b, strict=True)))
 
-    def take(self, value: Binned, cells: slice) -> Binned:
+    def select(self, value: Binned, cells: slice) -> Binned:
         return Binned(*(array[cells] for array in value))
 
-    def pool(self, value: Binned, times: Array) -> Binned:
+    def resample(self, value: Binned, times: Array) -> Binned:
         often = times.astype(np.float64)
         return Binned(*((times if array.dtype.kind == "i" else often) @ array for array in value))
 
@@ -163,7 +163,7 @@ class Bins(State[Binned]):
         return value
 
 
-def equal_mass(b: Binned, bins: int) -> Binned:
+def merge_to_equal_mass(b: Binned, bins: int) -> Binned:
     """Adjacent cells of the grid joined to `bins` of about equal weight: a cell goes where its middle row belongs."""
     upto = np.cumsum(b.mass, axis=-1)
     total = np.where(b.weight > 0, b.weight, 1.0)[:, None]
@@ -180,7 +180,7 @@ def equal_mass(b: Binned, bins: int) -> Binned:
     return Binned(mass, squares, proba, right, b.rows, b.weight)
 
 
-def stated(rows: Rows, of: Of = "auto") -> tuple[Array, Array]:
+def select_judged(rows: Rows, of: Judged = "auto") -> tuple[Array, Array]:
     """The probability that is judged (n,) and whether it came true (n,): of the positive class, or of the answer."""
     schema = rows.schema
     given = rows.given.get("proba")
@@ -193,7 +193,7 @@ def stated(rows: Rows, of: Of = "auto") -> tuple[Array, Array]:
     return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label
 
 
-class ByClass(NamedTuple):
+class BinnedByClass(NamedTuple):
     """Weight, stated probability and rows that came true per class and bin (cells, k, bins); the rest (cells,)."""
 
     mass: Array
@@ -205,7 +205,7 @@ class ByClass(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ClassBins(State[ByClass]):
+class ClassBins(State[BinnedByClass]):
     """What was stated of each class (or label) and how often it was true; `bins` and `grid` as of Bins."""
 
     bins: int = 15
@@ -216,7 +216,7 @@ class ClassBins(State[ByClass]):
         """The bins of one class."""
         return Bins(self.bins, grid=self.grid)
 
-    def empty(self, schema: Schema, cells: int = 1) -> ByClass:
+    def empty(self, schema: Schema, cells: int = 1) -> BinnedByClass:
         shape = (cells, schema.k, len(self.of_class.edges) - 1)
         if np.prod(shape) > MOST:
             raise UnsupportedError(
@@ -224,9 +224,9 @@ class ClassBins(State[ByClass]):
                 "take fewer bins, leave out intervals (intervals=False) or groups, or judge the answer alone (ece)"
             )
         bins, zero = np.zeros(shape), np.zeros(cells)
-        return ByClass(bins, bins, bins, np.zeros(cells, np.int64), zero, zero)
+        return BinnedByClass(bins, bins, bins, np.zeros(cells, np.int64), zero, zero)
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ByClass:
+    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> BinnedByClass:
         proba, weight = rows.given.get("proba", None), rows.weight
         proba = rows.proba if proba is None else proba
         tables = []
@@ -239,19 +239,19 @@ class ClassBins(State[ByClass]):
         )
         squares = tables[0].weight if weight is None else sum_by(cell, cells, weight**2)
         mass, proba, right = parts
-        return ByClass(mass, proba, right, tables[0].rows, tables[0].weight, squares)
+        return BinnedByClass(mass, proba, right, tables[0].rows, tables[0].weight, squares)
 
-    def merge(self, a: ByClass, b: ByClass) -> ByClass:
-        return ByClass(*(x + y for x, y in zip(a, b, strict=True)))
+    def merge(self, a: BinnedByClass, b: BinnedByClass) -> BinnedByClass:
+        return BinnedByClass(*(x + y for x, y in zip(a, b, strict=True)))
 
-    def take(self, value: ByClass, cells: slice) -> ByClass:
-        return ByClass(*(array[cells] for array in value))
+    def select(self, value: BinnedByClass, cells: slice) -> BinnedByClass:
+        return BinnedByClass(*(array[cells] for array in value))
 
-    def pool(self, value: ByClass, times: Array) -> ByClass:
+    def resample(self, value: BinnedByClass, times: Array) -> BinnedByClass:
         often = times.astype(np.float64)
-        return ByClass(
+        return BinnedByClass(
             *(np.tensordot(times if x.dtype.kind == "i" else often, x, axes=1) for x in value)
         )
 
-    def summary(self, value: ByClass, schema: Schema) -> ByClass:
+    def summary(self, value: BinnedByClass, schema: Schema) -> BinnedByClass:
         return value

@@ -1,7 +1,7 @@
 """Sketch: how many rows of either kind score within each of a million narrow cells, for scores beyond memory.
 
 Which cell a score falls in depends on the score alone, so that sketches of separate jobs join. Within a cell the order
-is lost and nothing else: the best and the worst order there can be bound every figure of order (see `bound`).
+is lost and nothing else: the best and the worst order there can be bound every figure of order (see `bound_error`).
 
 >>> grid = Grid(unit=True)
 >>> bool((np.diff(grid.cells(np.array([0.1, 0.1000001, 0.2, 1.0], np.float32))) >= 0).all())
@@ -14,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.core.lazy import once
+from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.states.ranking import Curve, Order, Ranking
+from assay.states.ranking import Curve, RankingProblem, Ranking
 from assay.table.schema import Schema
 
-__all__ = ["Grid", "Sketch", "SketchedRanking", "bound"]
+__all__ = ["Grid", "Sketch", "SketchedRanking", "bound_error"]
 
 EVEN = 1 << 20  # cells of even width
 FINE = 13  # bits dropped of a float32, so that scores near 0 keep cells of their own
@@ -186,14 +186,14 @@ class Sketch(NamedTuple):
         nothing = np.zeros(0)
         return SketchedRanking(nothing, nothing, None, schema, sketch=self)
 
-    def problem(self, number: int) -> Order:
+    def problem(self, number: int) -> RankingProblem:
         """One ranking problem, as scores with weights."""
         width = 2 * self.grid.size
         low, high = np.searchsorted(self.place, [number * width, (number + 1) * width])
         place, count = self.place[low:high] - number * width, self.mass[low:high].astype(np.float64)
         positive = place % 2 == 1
         score = self.grid.scores(place // 2)
-        return Order(score[positive], score[~positive], (count[positive], count[~positive]))
+        return RankingProblem(score[positive], score[~positive], (count[positive], count[~positive]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -206,11 +206,11 @@ class SketchedRanking(Ranking):
     def problems(self) -> Iterator[tuple[Array, Array]]:
         raise NotImplementedError("a sketch keeps no rows")
 
-    def each(self, read: Callable[[Order], Any]) -> list[Any]:
+    def each(self, read: Callable[[RankingProblem], Any]) -> list[Any]:
         return [read(order) for order in self.orders]
 
-    @once
-    def orders(self) -> list[Order]:
+    @lazy_property
+    def orders(self) -> list[RankingProblem]:
         """The problems, in the order of the classes."""
         return [self.sketch.problem(i) for i in range(self.count)]
 
@@ -219,7 +219,7 @@ class SketchedRanking(Ranking):
         return 1 if self.schema.task == "binary" else self.schema.k
 
 
-def bound(of_curve: Callable[[Curve], Any], curve: Curve) -> float:
+def bound_error(of_curve: Callable[[Curve], Any], curve: Curve) -> float:
     """How far a figure can lie from that of the rows themselves: by the best and the worst order within the cells.
 
     In the best order the positive rows of a cell come before its negative ones, in the worst after them; figures of

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.core.lazy import once
+from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import DENSE
@@ -43,7 +43,7 @@ class SparseTable:
         """The shape of the whole table."""
         return self.cells, self.k, self.k
 
-    @once
+    @lazy_property
     def margins(self) -> tuple[Array, Array, Array]:
         """How often both codes are the same, and each first and each second code: (cells, k)."""
         same = self.first == self.second
@@ -53,7 +53,7 @@ class SparseTable:
             self._sums(self.second, None),
         )
 
-    @once
+    @lazy_property
     def pairs(self) -> tuple[Array, Array, Array]:
         """First and second code of each pair that occurs in any cell, sorted, and how often it does: (c,)."""
         joined = replace(self, cells=1, cell=None)._compact()

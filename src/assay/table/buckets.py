@@ -8,12 +8,12 @@ import numpy as np
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
-__all__ = ["BUCKETS", "buckets"]
+__all__ = ["BUCKETS", "assign_buckets"]
 
 BUCKETS = 1024
 
 
-def buckets(batch: Predictions) -> Array:
+def assign_buckets(batch: Predictions) -> Array:
     """The bucket of each row (n,), by a hash of its cluster, else of its id, else of its number in the table.
 
     Rows of one cluster share a bucket, so resampling buckets resamples clusters; the same rows share a bucket in every
@@ -23,11 +23,11 @@ def buckets(batch: Predictions) -> Array:
         codes, names = batch.group("cluster")
         return _mix(_checksums(names))[codes]
     if "id" in batch.columns:
-        return _mix(_of_ids(batch.columns["id"]))
+        return _mix(_number_ids(batch.columns["id"]))
     return _mix(np.arange(batch.offset, batch.offset + batch.n, dtype=np.uint64))
 
 
-def _of_ids(column: Any) -> Array:
+def _number_ids(column: Any) -> Array:
     """A number for each id (n,), a function of the id alone; text by its checksum."""
     if str(column.type).startswith(("int", "uint")) and not column.null_count:
         return np.from_dlpack(column).astype(np.uint64)

@@ -1,8 +1,8 @@
 """Columns of any framework (lists, NumPy, Arrow, pandas, polars, tensors) as NumPy or Arrow, none of them imported.
 
->>> tidy([1, 2, None], "column 'y'").null_count
+>>> normalise([1, 2, None], "column 'y'").null_count
 1
->>> numbers([1, 2, 3], "weight").dtype
+>>> convert_to_numbers([1, 2, 3], "weight").dtype
 dtype('float64')
 """
 
@@ -17,33 +17,33 @@ from assay.kernels import Array
 
 __all__ = [
     "Array",
-    "At",
+    "RowNamer",
     "Column",
     "Unnamed",
-    "arrow",
-    "at_row",
-    "from_numpy",
-    "numbers",
-    "one",
-    "plain",
-    "tidy",
-    "width",
+    "convert_to_arrow",
+    "name_by_position",
+    "numpy_to_arrow",
+    "convert_to_numbers",
+    "require_one",
+    "arrow_to_numpy",
+    "normalise",
+    "count_columns",
 ]
 
 Column: TypeAlias = Array | pa.Array
-At: TypeAlias = Callable[[int], str]
+RowNamer: TypeAlias = Callable[[int], str]
 
 
 class Unnamed(dict[str, Any]):
     """Columns of a data frame whose names are only their positions: 0, 1, ... or column_0, column_1, ..."""
 
 
-def at_row(row: int) -> str:
+def name_by_position(row: int) -> str:
     """How a message names a row where no id is known."""
     return f"row {row}"
 
 
-def tidy(values: Any, where: str) -> Any:
+def normalise(values: Any, where: str) -> Any:
     """`values` as NumPy of numbers (n,) or (n, k), as an Arrow array (n,), or as named columns {text: one of these}.
 
     Missing values (None, NaN among objects, masks) become Arrow nulls. A (n, 1) array becomes (n,).
@@ -53,7 +53,7 @@ def tidy(values: Any, where: str) -> Any:
     if isinstance(values, np.ndarray):
         return _numpy(values, where)
     if isinstance(values, Mapping):
-        return _named(values.items(), where, Unnamed if isinstance(values, Unnamed) else dict)
+        return _collect_named(values.items(), where, Unnamed if isinstance(values, Unnamed) else dict)
     if isinstance(values, pa.Table | pa.RecordBatch) or (
         hasattr(values, "columns") and np.ndim(values) == 2
     ):
@@ -67,15 +67,15 @@ def tidy(values: Any, where: str) -> Any:
     return _sequence(values, where)
 
 
-def arrow(values: Any, where: str) -> pa.Array:
+def convert_to_arrow(values: Any, where: str) -> pa.Array:
     """One column as an Arrow array."""
-    values = one(tidy(values, where), where)
-    return from_numpy(values) if isinstance(values, np.ndarray) else values
+    values = require_one(normalise(values, where), where)
+    return numpy_to_arrow(values) if isinstance(values, np.ndarray) else values
 
 
-def numbers(values: Any, where: str, at: At = at_row) -> Array:
+def convert_to_numbers(values: Any, where: str, at: RowNamer = name_by_position) -> Array:
     """One column of numbers as NumPy (n,): float32 and float64 kept, the rest as float64; text or gaps are refused."""
-    values = one(tidy(values, where), where)
+    values = require_one(normalise(values, where), where)
     if isinstance(values, np.ndarray):
         return _wide(values)
     column = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
@@ -85,18 +85,18 @@ def numbers(values: Any, where: str, at: At = at_row) -> Array:
             f"{where} must hold numbers; got {cell!r} at {at(row)}. Correct the cell, or the column's name."
         )
     if column.null_count:
-        row = first_null(column)
+        row = find_first_null(column)
         raise SchemaError(
             f"{where} is empty at {at(row)} ({column.null_count} such rows); fill the value or drop the row."
         )
-    return _wide(plain(column))
+    return _wide(arrow_to_numpy(column))
 
 
-def one(values: Any, where: str) -> Column:
+def require_one(values: Any, where: str) -> Column:
     """A tidy column where a single one is wanted; a frame of one column is that column."""
     if isinstance(values, Mapping):
         if len(values) == 1:
-            return one(next(iter(values.values())), where)
+            return require_one(next(iter(values.values())), where)
         raise SchemaError(
             f"{where} has {len(values)} columns ({', '.join(list(values)[:5])}); expected one"
         )
@@ -107,7 +107,7 @@ def one(values: Any, where: str) -> Column:
     return values
 
 
-def width(values: Any) -> int | None:
+def count_columns(values: Any) -> int | None:
     """How many columns a tidy value has: named columns, a 2-D array, or lists; None for a single column (n,)."""
     if isinstance(values, Mapping):
         return len(values)
@@ -124,7 +124,7 @@ def width(values: Any) -> int | None:
     return None
 
 
-def plain(column: pa.Array) -> Array:
+def arrow_to_numpy(column: pa.Array) -> Array:
     """Arrow values without nulls as NumPy, by a view; `to_numpy` would import pandas where that is installed."""
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
@@ -141,7 +141,7 @@ def plain(column: pa.Array) -> Array:
     return np.from_dlpack(column)
 
 
-def from_numpy(values: Array) -> pa.Array:
+def numpy_to_arrow(values: Array) -> pa.Array:
     """NumPy numbers (n,) as an Arrow array, by a view; `pa.array` would import pandas where that is installed."""
     if values.dtype == bool:
         buffer = pa.py_buffer(np.packbits(values, bitorder="little"))
@@ -152,9 +152,9 @@ def from_numpy(values: Array) -> pa.Array:
     )
 
 
-def first_null(column: pa.Array) -> int:
+def find_first_null(column: pa.Array) -> int:
     """The first row without a value."""
-    return int(np.flatnonzero(plain(column.is_null()))[0])
+    return int(np.flatnonzero(arrow_to_numpy(column.is_null()))[0])
 
 
 def _numpy(values: Array, where: str) -> Any:
@@ -188,7 +188,7 @@ def _numeric(values: Any, where: str) -> Array:
         )
     except (TypeError, ValueError, OverflowError) as error:
         raise SchemaError(
-            f"{where} is not a table of numbers with rows of one length ({_line(error)}). For multi-label data "
+            f"{where} is not a table of numbers with rows of one length ({_first_line(error)}). For multi-label data "
             f"give 0/1 for each label: (n, labels)."
         ) from error
 
@@ -203,18 +203,18 @@ def _frame(values: Any, where: str) -> dict[str, Any]:
         raise SchemaError(f"{where} has two columns named {twice!r}; name each class once")
     positions = {str(i) for i in range(len(names))}, {f"column_{i}" for i in range(len(names))}
     kind: type[dict[str, Any]] = Unnamed if set(texts) in positions else dict
-    return _named(((name, values[name]) for name in names), where, kind)
+    return _collect_named(((name, values[name]) for name in names), where, kind)
 
 
-def _named(
+def _collect_named(
     items: Iterable[tuple[Any, Any]], where: str, kind: type[dict[str, Any]]
 ) -> dict[str, Any]:
     named = kind()
     for name, column in items:
         if str(name) in named:
             raise SchemaError(f"{where} has two columns named {str(name)!r}; name each class once")
-        named[str(name)] = one(
-            tidy(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}"
+        named[str(name)] = require_one(
+            normalise(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}"
         )
     if not named:
         raise SchemaError(f"{where} has no columns")
@@ -226,7 +226,7 @@ def _tensor(values: Any, where: str) -> Any:
         return _numpy(np.asarray(values), where)
     except (TypeError, RuntimeError) as error:
         raise SchemaError(
-            f"{where} cannot be read as an array ({_line(error)}); convert it to NumPy first"
+            f"{where} cannot be read as an array ({_first_line(error)}); convert it to NumPy first"
         ) from error
 
 
@@ -252,7 +252,7 @@ def _sequence(values: Any, where: str) -> Any:
     except (pa.ArrowException, TypeError, ValueError) as error:
         kinds = sorted({type(v).__name__ for v, _ in zip(values, range(1000), strict=False)})
         raise SchemaError(
-            f"{where} mixes types ({', '.join(kinds)}) or is not a column; give one type ({_line(error)})"
+            f"{where} mixes types ({', '.join(kinds)}) or is not a column; give one type ({_first_line(error)})"
         ) from error
 
 
@@ -325,6 +325,6 @@ def _first_not_number(column: pa.Array) -> tuple[int, Any]:
     return 0, column[0].as_py() if len(column) else str(column.type)
 
 
-def _line(error: BaseException) -> str:
+def _first_line(error: BaseException) -> str:
     """The first line of an error of another library."""
     return str(error).strip().split("\n")[0][:160]

@@ -11,7 +11,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
-__all__ = ["assign_folds", "column_codes", "held_out"]
+__all__ = ["assign_folds", "encode_column", "find_held_out"]
 
 MOST_FOLDS = 20
 
@@ -29,19 +29,19 @@ def assign_folds(
         raise UnsupportedError(
             f"folds must be 2 or more, got {folds}: a fused model is judged on rows left out of its fit"
         )
-    keep, left_out = held_out(predictions)
+    keep, left_out = find_held_out(predictions)
     if not keep.any() or (predictions.weight is not None and not predictions.weight[keep].any()):
         raise UnsupportedError(
             "no row of positive weight is left to fuse on; give rows that no model was trained on"
         )
     fold = np.full(predictions.n, -1, np.int64)
-    fold[keep], told = _declared_or_dealt(
+    fold[keep], told = _choose_folds(
         predictions if keep.all() else predictions.take(keep), folds, seed
     )
     return fold, (told, *left_out)
 
 
-def held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
+def find_held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
     """The rows to fit on (n,), and what to say of the others."""
     if "split" not in predictions.columns:
         return np.ones(predictions.n, bool), ()
@@ -58,21 +58,21 @@ def held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
     return ~train, ()
 
 
-def _declared_or_dealt(predictions: Predictions, folds: int, seed: int) -> tuple[Array, str]:
+def _choose_folds(predictions: Predictions, folds: int, seed: int) -> tuple[Array, str]:
     """Fold codes (n,) from the fold column if it can serve, dealt at random otherwise."""
-    cluster = column_codes(predictions, "cluster")
-    declared = column_codes(predictions, "fold")
+    cluster = encode_column(predictions, "cluster")
+    declared = encode_column(predictions, "fold")
     why = ""
     if declared is not None:
         number = min(int(declared.max()) + 1, MOST_FOLDS)
-        if number >= 2 and (cluster is None or not _splits(declared, cluster)):
+        if number >= 2 and (cluster is None or not _splits_clusters(declared, cluster)):
             return declared % number, f"Cross-fitted over {number} folds of the fold column."
         why = (
             " (the fold column splits clusters)"
             if number >= 2
             else " (the fold column holds one fold)"
         )
-    unit = _row_ranks(predictions) if cluster is None else cluster
+    unit = _rank_rows(predictions) if cluster is None else cluster
     units = int(unit.max(initial=-1)) + 1
     number = min(folds, units)
     if number < 2:
@@ -81,18 +81,18 @@ def _declared_or_dealt(predictions: Predictions, folds: int, seed: int) -> tuple
         ), f"Too few {'rows' if cluster is None else 'clusters'} to cross-fit."
     fewer = f", fewer than the {folds} asked for" if number < folds else ""
     of = "" if cluster is None else " of whole clusters"
-    return _deal(
+    return _assign_round_robin(
         unit, predictions, number, seed
     ), f"Cross-fitted over {number} random folds{of}{why}{fewer}."
 
 
-def _splits(fold: Array, cluster: Array) -> bool:
+def _splits_clusters(fold: Array, cluster: Array) -> bool:
     """Whether any cluster has rows in more than one fold."""
     pairs = np.unique(np.stack([cluster, fold], axis=1), axis=0)
     return len(pairs) > len(np.unique(cluster))
 
 
-def _row_ranks(predictions: Predictions) -> Array:
+def _rank_rows(predictions: Predictions) -> Array:
     """A number for each row (n,): the rank of its id, so that the order of rows does not matter, or its position."""
     if "id" not in predictions.columns:
         return np.arange(predictions.n)
@@ -105,7 +105,7 @@ def _row_ranks(predictions: Predictions) -> Array:
     return rank
 
 
-def _deal(unit: Array, predictions: Predictions, number: int, seed: int) -> Array:
+def _assign_round_robin(unit: Array, predictions: Predictions, number: int, seed: int) -> Array:
     """Units dealt round to the folds, class by class, large units first, at random among equals."""
     size = np.bincount(unit)
     group = np.zeros(len(size), np.int64)
@@ -118,7 +118,7 @@ def _deal(unit: Array, predictions: Predictions, number: int, seed: int) -> Arra
     return fold[unit]
 
 
-def column_codes(predictions: Predictions, name: str) -> Array | None:
+def encode_column(predictions: Predictions, name: str) -> Array | None:
     """Codes (n,) of a column without gaps, None where the table has no such column."""
     if name not in predictions.columns:
         return None

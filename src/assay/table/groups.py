@@ -3,9 +3,9 @@
 >>> from assay.table.predictions import Predictions
 >>> age = [18.0 + 2 * i for i in range(24)]
 >>> p = Predictions.from_arrays([0, 1] * 12, {"m": [0, 1] * 12}, groups={"age": age, "sex": ["f", "m"] * 12})
->>> [key[0] for key in grouping_of(p, ["age"]).keys]
+>>> [key[0] for key in group_rows(p, ["age"]).keys]
 ['< 30', '[30, 42)', '[42, 54)', '>= 54']
->>> len(grouping_of(p, ["age", "sex"]).keys)
+>>> len(group_rows(p, ["age", "sex"]).keys)
 8
 """
 
@@ -20,10 +20,10 @@ import pyarrow as pa
 
 from assay.kernels import Array
 from assay.table.predictions import Predictions
-from assay.table.quantiles import Landmarks, landmarks
+from assay.table.quantiles import Landmarks, find_landmarks
 from assay.table.schema import SPECIAL
 
-__all__ = ["MOST_VALUES", "Slices", "compact", "grouping_of", "levels"]
+__all__ = ["MOST_VALUES", "Slices", "compact_codes", "group_rows", "find_levels"]
 
 MOST_VALUES = {
     "integer": 50,
@@ -40,24 +40,24 @@ class Slices:
     keys: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, Array]
 
-    def of_batch(self, batch: Predictions) -> Array:
+    def encode_rows(self, batch: Predictions) -> Array:
         """The codes (n,) of the rows of a batch of the table."""
         return self.codes[batch.offset : batch.offset + batch.n]
 
 
-def grouping_of(table: Predictions, names: Sequence[str]) -> Slices:
+def group_rows(table: Predictions, names: Sequence[str]) -> Slices:
     """The slices that the levels of the columns form together, in their order; empty crosses are left out."""
     code = np.zeros(table.n, np.int64)
     cuts = {name: edges for name in names if (edges := _cuts(table, name)) is not None}
     keys: list[tuple[Any, ...]] = [()]
     for name in names:
-        codes, values = levels(table, name)
-        code, present = compact(code * len(values) + codes, len(keys) * len(values))
+        codes, values = find_levels(table, name)
+        code, present = compact_codes(code * len(values) + codes, len(keys) * len(values))
         keys = [(*keys[c // len(values)], values[c % len(values)]) for c in present.tolist()]
     return Slices(code, tuple(keys), cuts)
 
 
-def levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
+def find_levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
     """Codes (n,) and names of the levels of a column, in order.
 
     A number column of more than 12 distinct values is cut at its quartiles over all rows, the cuts rounded to two
@@ -65,7 +65,7 @@ def levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
     values for levels, as have id, fold, split and cluster.
     """
     edges = _cuts(table, name)
-    return table.group(name) if edges is None else _binned(_numbers(table, name), edges)
+    return table.group(name) if edges is None else _bin_numbers(_numbers(table, name), edges)
 
 
 def _cuts(table: Predictions, name: str) -> Array | None:
@@ -74,7 +74,7 @@ def _cuts(table: Predictions, name: str) -> Array | None:
     if most is None or len(_plain(table, name).unique()) <= most:
         return None
     values = _numbers(table, name)
-    return _edges(landmarks(lambda: iter([values]), QUARTILES))
+    return _edges(find_landmarks(lambda: iter([values]), QUARTILES))
 
 
 def _most_values(table: Predictions, name: str) -> int | None:
@@ -97,7 +97,7 @@ def _numbers(table: Predictions, name: str) -> Array:
     return np.asarray(_plain(table, name).to_numpy(zero_copy_only=False), np.float64)
 
 
-def _binned(values: Array, edges: Array) -> tuple[Array, list[Any]]:
+def _bin_numbers(values: Array, edges: Array) -> tuple[Array, list[Any]]:
     """Codes and names of the bins of numbers; nan is missing."""
     missing, names = np.isnan(values), _names(edges)
     codes = np.searchsorted(edges, values, "right")
@@ -130,7 +130,7 @@ def _edges(found: Landmarks | None) -> Array:
     return rounded if (rounded > least).all() else edges
 
 
-def compact(code: Array, size: int) -> tuple[Array, Array]:
+def compact_codes(code: Array, size: int) -> tuple[Array, Array]:
     """Codes (n,) below `size` renumbered to those that occur, in order, and which those are."""
     if size > 4 * len(code) + (1 << 16):
         present, renumbered = np.unique(code, return_inverse=True)

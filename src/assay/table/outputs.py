@@ -2,7 +2,7 @@
 
 >>> from assay.table.schema import Schema
 >>> schema = Schema("binary", ("cat", "dog"), {})
->>> typed("a", {"proba": [0.25, 1.0]}, schema, 2)["proba"].tolist()
+>>> check_outputs("a", {"proba": [0.25, 1.0]}, schema, 2)["proba"].tolist()
 [[0.75, 0.25], [0.0, 1.0]]
 """
 
@@ -14,43 +14,43 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.table.columns import At, Unnamed, at_row, numbers, plain, tidy, width
-from assay.table.labels import coded, spellings
+from assay.table.columns import RowNamer, Unnamed, name_by_position, convert_to_numbers, arrow_to_numpy, normalise, count_columns
+from assay.table.labels import encode_declared, list_spellings
 from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
 
 __all__ = [
-    "Given",
-    "aligned",
-    "by_model",
-    "finite",
-    "fractional",
-    "gathered",
-    "indicators",
-    "typed",
-    "unscored",
+    "RawOutputs",
+    "align_classes",
+    "group_by_model",
+    "require_finite",
+    "is_fractional",
+    "add_column",
+    "convert_to_indicators",
+    "check_outputs",
+    "refuse_scores",
 ]
 
 # A model's columns before they are typed: kind (None where none is declared) -> a tidy column, or one a class.
-Given: TypeAlias = dict[Kind | None, Any]
+RawOutputs: TypeAlias = dict[Kind | None, Any]
 
 # How far from 1 probabilities may sum: rounding of the type, or to three decimals in a text file.
 SUM_TOLERANCE = {"float16": 5e-3}
 SLACK = 1e-6
 
 
-def by_model(models: Mapping[str, Any]) -> dict[str, Given]:
+def group_by_model(models: Mapping[str, Any]) -> dict[str, RawOutputs]:
     """Columns named <model>, <model>.<kind> or <model>.<kind>.<class>, gathered by model and kind."""
-    found: dict[str, Given] = {}
+    found: dict[str, RawOutputs] = {}
     for name, values in models.items():
         model, kind, label = parse_column(str(name))
         if not model:
             raise SchemaError(f"column {name!r} names no model; expected <model>.{kind}")
-        gathered(found, model, kind, label, values)
+        add_column(found, model, kind, label, values)
     return found
 
 
-def gathered(
-    found: dict[str, Given], model: str, kind: Kind | None, label: str | None, values: Any
+def add_column(
+    found: dict[str, RawOutputs], model: str, kind: Kind | None, label: str | None, values: Any
 ) -> None:
     """Put one column where it belongs in `found`; a kind given twice is refused."""
     kinds = found.setdefault(model, {})
@@ -58,12 +58,12 @@ def gathered(
     if label is None:
         if kind in kinds:
             raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
-        column = tidy(values, where)
+        column = normalise(values, where)
         if (
             kind is None
             and isinstance(column, Mapping)
             and len(column) == 1
-            and not fractional(*column.values())
+            and not is_fractional(*column.values())
         ):
             column = next(iter(column.values()))  # a frame of one column of labels
         kinds[kind] = column
@@ -71,10 +71,10 @@ def gathered(
     columns = kinds.setdefault(kind, {})
     if not isinstance(columns, dict):
         raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
-    columns[label] = tidy(values, f"{where}, class {label!r}")
+    columns[label] = normalise(values, f"{where}, class {label!r}")
 
 
-def typed(model: str, kinds: Given, schema: Schema, n: int, at: At = at_row) -> dict[Kind, Array]:
+def check_outputs(model: str, kinds: RawOutputs, schema: Schema, n: int, at: RowNamer = name_by_position) -> dict[Kind, Array]:
     """Every kind of one model's columns, checked; see `Predictions` for their types and shapes."""
     found: dict[Kind, Array] = {}
     for named, values in kinds.items():
@@ -88,7 +88,7 @@ def typed(model: str, kinds: Given, schema: Schema, n: int, at: At = at_row) -> 
             raise SchemaError(
                 f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two"
             )
-        array = _OF_KIND[kind](tidy(values, where), schema, where, at)
+        array = _OF_KIND[kind](normalise(values, where), schema, where, at)
         if len(array) != n:
             raise SchemaError(
                 f"{where} has {len(array)} rows, the truth has {n}; give one prediction a row, or join by id"
@@ -101,23 +101,23 @@ def _bare_kind(model: str, values: Any, schema: Schema) -> Kind:
     """The kind of what declares none: numbers in regression, probabilities when of many columns, else labels."""
     if schema.task == "regression":
         return "value"
-    many = width(values) is not None
+    many = count_columns(values) is not None
     if schema.task == "multilabel":
         columns = (
             values.values()
             if isinstance(values, Mapping)
             else [_matrix(values, f"model {model!r}").ravel()]
         )
-        return "proba" if any(fractional(c) for c in columns) else "label"
+        return "proba" if any(is_fractional(c) for c in columns) else "label"
     if many:
         return "proba"
-    unscored(values, model)
+    refuse_scores(values, model)
     return "label"
 
 
-def unscored(values: Any, model: str) -> None:
+def refuse_scores(values: Any, model: str) -> None:
     """Refuse fractional numbers where labels were expected: the name must say what they are."""
-    if fractional(values):
+    if is_fractional(values):
         raise SchemaError(
             f"model {model!r} gives fractional numbers where labels were expected; say what they are in the name: "
             f"{model}.proba (probability of the positive class), {model}.logit, {model}.score (a rank score), or use "
@@ -125,20 +125,20 @@ def unscored(values: Any, model: str) -> None:
         )
 
 
-def fractional(column: Any) -> bool:
+def is_fractional(column: Any) -> bool:
     """Whether a tidy column holds numbers of which at least one is not whole."""
     if isinstance(column, pa.Array):
         if not pa.types.is_floating(column.type):
             return False
-        column = plain(column.drop_null())
+        column = arrow_to_numpy(column.drop_null())
     if not isinstance(column, np.ndarray) or column.dtype.kind != "f":
         return False
     return bool((np.isfinite(column) & (column != np.floor(column))).any())
 
 
-def indicators(values: Any, schema: Schema, where: str, at: At) -> Array:
+def convert_to_indicators(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     """0/1 per label (n, labels), uint8."""
-    table = aligned(values, schema, where, at)
+    table = align_classes(values, schema, where, at)
     bad = (table != 0) & (table != 1) if table.dtype != bool else np.zeros((0, 0), bool)
     if bad.any():
         row, column = map(int, np.argwhere(bad)[0])
@@ -149,10 +149,10 @@ def indicators(values: Any, schema: Schema, where: str, at: At) -> Array:
     return table.astype(np.uint8, copy=False)
 
 
-def aligned(values: Any, schema: Schema, where: str, at: At) -> Array:
+def align_classes(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     """Class columns as (n, k) in the declared order, by name; a 2-D array is taken to be in that order."""
     if isinstance(values, Mapping):
-        return _by_name(values, schema, where, at)
+        return _align_by_name(values, schema, where, at)
     table = _matrix(values, where)
     if table.ndim == 1 and schema.k == 1:
         table = table[:, None]
@@ -164,9 +164,9 @@ def aligned(values: Any, schema: Schema, where: str, at: At) -> Array:
     return table
 
 
-def _by_name(values: Mapping[str, Any], schema: Schema, where: str, at: At) -> Array:
+def _align_by_name(values: Mapping[str, Any], schema: Schema, where: str, at: RowNamer) -> Array:
     named = [
-        next((text for text in spellings(label) if text in values), None)
+        next((text for text in list_spellings(label) if text in values), None)
         for label in schema.classes
     ]
     extra = [text for text in values if text not in named]
@@ -186,7 +186,7 @@ def _by_name(values: Mapping[str, Any], schema: Schema, where: str, at: At) -> A
         raise SchemaError(
             f"{where} has {wrong}; the classes are {classes}. Name one column for each class."
         )
-    columns = [numbers(values[text or ""], f"{where}, class {text!r}", at) for text in named]
+    columns = [convert_to_numbers(values[text or ""], f"{where}, class {text!r}", at) for text in named]
     if len({len(c) for c in columns}) > 1:
         sizes = ", ".join(f"{text!r}: {len(c)}" for text, c in zip(named, columns, strict=True))
         raise SchemaError(
@@ -200,15 +200,15 @@ def _matrix(values: Any, where: str) -> Array:
     if not isinstance(values, pa.Array):
         return np.asarray(values)
     if not _is_nested(values):
-        return numbers(values, where)
+        return convert_to_numbers(values, where)
     if values.null_count:
         raise SchemaError(
-            f"{where} is empty at row {int(np.argmax(plain(values.is_null())))}; fill the value or drop the row"
+            f"{where} is empty at row {int(np.argmax(arrow_to_numpy(values.is_null())))}; fill the value or drop the row"
         )
     if pa.types.is_fixed_size_list(values.type):
         size = values.type.list_size
     elif pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
-        sizes = np.unique(np.diff(plain(values.offsets)))
+        sizes = np.unique(np.diff(arrow_to_numpy(values.offsets)))
         if len(sizes) > 1:
             raise SchemaError(
                 f"{where} must be a list of one length in every row; found lengths {sizes[:5].tolist()}"
@@ -216,37 +216,37 @@ def _matrix(values: Any, where: str) -> Array:
         size = int(sizes[0]) if len(sizes) else 0
     else:
         raise SchemaError(f"{where} holds a {values.type} in each row; expected a list of numbers")
-    return numbers(values.flatten(), where).reshape(len(values), size)
+    return convert_to_numbers(values.flatten(), where).reshape(len(values), size)
 
 
 def _is_nested(values: Any) -> bool:
     return isinstance(values, pa.Array) and bool(pa.types.is_nested(values.type))
 
 
-def _labels(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _labels(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     if schema.task == "multilabel":
-        return indicators(values, schema, where, at)
+        return convert_to_indicators(values, schema, where, at)
     if schema.task == "regression":
         raise SchemaError(f"{where}: a regression has no labels; name the column <model>.value")
-    if (width(values) or 1) > 1:
+    if (count_columns(values) or 1) > 1:
         raise SchemaError(
             f"{where} has several columns; the task is {schema.task}, which takes one label a row (n,). If each "
             f"column is a label of its own, use task='multilabel'; if they are one-hot, give the label of the largest."
         )
-    return coded(values, schema.classes, where, at)
+    return encode_declared(values, schema.classes, where, at)
 
 
-def _probabilities(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _probabilities(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     if schema.task == "regression":
         raise SchemaError(
             f"{where}: a regression has no class probabilities; name the column <model>.value"
         )
     column, code = _single(values, schema, where)
     if code is not None:
-        p = _in_unit(numbers(column, where, at), where, at)
+        p = _clip_to_unit(convert_to_numbers(column, where, at), where, at)
         return np.stack((1 - p, p) if code == 1 else (p, 1 - p), axis=1)
     tolerance = SUM_TOLERANCE.get(_precision(values), 1e-3)
-    table = _in_unit(_wide(aligned(values, schema, where, at)), where, at)
+    table = _clip_to_unit(_wide(align_classes(values, schema, where, at)), where, at)
     if schema.task != "multilabel":
         total = table.sum(axis=1, dtype=np.float64)
         off = np.abs(total - 1) > tolerance
@@ -265,12 +265,12 @@ def _single(values: Any, schema: Schema, where: str) -> tuple[Any, int | None]:
         if schema.task == "binary" and len(values) == 1 and not isinstance(values, Unnamed):
             text, column = next(iter(values.items()))
             return column, next(
-                (c for c, label in enumerate(schema.classes) if text in spellings(label)), None
+                (c for c, label in enumerate(schema.classes) if text in list_spellings(label)), None
             )
         if len(values) > 1 or schema.k == 1 or not isinstance(values, Unnamed):
             return values, None
         values = next(iter(values.values()))
-    if width(values) is not None or schema.k == 1:
+    if count_columns(values) is not None or schema.k == 1:
         return values, None
     if schema.task != "binary":
         raise SchemaError(
@@ -279,37 +279,37 @@ def _single(values: Any, schema: Schema, where: str) -> tuple[Any, int | None]:
     return values, schema.positive_code
 
 
-def _logits(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _logits(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     if schema.task == "regression":
         raise SchemaError(
             f"{where}: a regression has no class logits; name the column <model>.value"
         )
     column, code = _single(values, schema, where)
     if code is None:
-        return finite(_wide(aligned(values, schema, where, at)), where, at)
-    z = finite(numbers(column, where, at), where, at)
+        return require_finite(_wide(align_classes(values, schema, where, at)), where, at)
+    z = require_finite(convert_to_numbers(column, where, at), where, at)
     return np.stack((np.zeros_like(z), z) if code == 1 else (z, np.zeros_like(z)), axis=1)
 
 
-def _scores(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _scores(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     if schema.task != "binary":
         raise SchemaError(
             f"{where}: a rank score is for binary tasks; give <model>.proba.<class> or <model>.logit.<class>"
         )
-    scores = numbers(values, where, at)
+    scores = convert_to_numbers(values, where, at)
     _refuse(np.isnan(scores), "nan", where, at)
     return scores
 
 
-def _values(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _values(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     if schema.task != "regression":
         raise SchemaError(
             f"{where}: a predicted number needs task='regression'; this task is {schema.task}"
         )
-    return finite(numbers(values, where, at), where, at)
+    return require_finite(convert_to_numbers(values, where, at), where, at)
 
 
-def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
+def _intervals(values: Any, schema: Schema, where: str, at: RowNamer) -> Array:
     """Low and high end (n, 2)."""
     if schema.task != "regression":
         raise SchemaError(
@@ -321,8 +321,8 @@ def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
             raise SchemaError(
                 f"{where} has {shown}; name its two columns <model>.interval.low and <model>.interval.high"
             )
-        values = np.stack([numbers(values[end], f"{where}, {end} end", at) for end in ENDS], axis=1)
-    table = finite(np.asarray(_matrix(_joined(values), where), np.float64), where, at)
+        values = np.stack([convert_to_numbers(values[end], f"{where}, {end} end", at) for end in ENDS], axis=1)
+    table = require_finite(np.asarray(_matrix(_stack_columns(values), where), np.float64), where, at)
     if table.ndim != 2 or table.shape[1] != 2:
         raise SchemaError(
             f"{where} has shape {table.shape}; expected (n, 2), the low and the high end of each row"
@@ -337,10 +337,10 @@ def _intervals(values: Any, schema: Schema, where: str, at: At) -> Array:
     return table
 
 
-def _joined(values: Any) -> Any:
+def _stack_columns(values: Any) -> Any:
     """The columns of a frame without names, side by side."""
     return (
-        np.stack([numbers(c, "column") for c in values.values()], axis=1)
+        np.stack([convert_to_numbers(c, "column") for c in values.values()], axis=1)
         if isinstance(values, Mapping)
         else values
     )
@@ -352,7 +352,7 @@ _OF_KIND = {
 }  # fmt: skip
 
 
-def finite(values: Array, where: str, at: At) -> Array:
+def require_finite(values: Array, where: str, at: RowNamer) -> Array:
     """`values`, none of which is NaN or infinite."""
     # The sum is finite where all values are, at a fraction of the cost of a mask; overflow only costs the second look.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -364,7 +364,7 @@ def finite(values: Array, where: str, at: At) -> Array:
     return values
 
 
-def _refuse(bad: Array, what: str, where: str, at: At) -> None:
+def _refuse(bad: Array, what: str, where: str, at: RowNamer) -> None:
     rows = bad if bad.ndim == 1 else bad.any(axis=1)
     if rows.any():
         row = int(np.argmax(rows))
@@ -374,10 +374,10 @@ def _refuse(bad: Array, what: str, where: str, at: At) -> None:
         )
 
 
-def _in_unit(p: Array, where: str, at: At) -> Array:
+def _clip_to_unit(p: Array, where: str, at: RowNamer) -> Array:
     if p.size == 0 or (p.min() >= 0 and p.max() <= 1):
         return p
-    finite(p, where, at)
+    require_finite(p, where, at)
     # A rounding error beyond the ends is no reason to refuse a table.
     bad = (p < -SLACK) | (p > 1 + SLACK)
     if bad.any():

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from assay.core.lazy import once
+from assay.core.lazy import lazy_property
 from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import (
     FEW_CLASSES,
@@ -22,18 +22,18 @@ from assay.kernels import (
     count_labels,
     count_pairs,
     count_sets,
-    in_use,
-    label_ranks,
-    row_facts,
+    get_backend,
+    rank_labels,
+    proba_stats,
 )
-from assay.kernels.totals import ErrorTotals, ProbaTotals, of_errors, of_proba
-from assay.table.columns import arrow, from_numpy
+from assay.kernels.totals import ErrorTotals, ProbaTotals, compute_error_totals, compute_proba_totals
+from assay.table.columns import convert_to_arrow, numpy_to_arrow
 from assay.table.labels import Label
-from assay.table.outputs import Given, by_model
+from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.schema import SPECIAL, Kind, Schema, Task
-from assay.table.validation import admit, outputs_of
+from assay.table.validation import validate_table, check_model
 
-__all__ = ["Facts", "Predictions", "Rows", "assemble", "counting"]
+__all__ = ["ProbaStats", "Predictions", "Rows", "assemble", "require_weight"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,10 +91,10 @@ class Predictions:
             )
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
         columns = {str(name): values for name, values in special.items() if values is not None}
-        return counting(
+        return require_weight(
             assemble(
                 y,
-                by_model(models),
+                group_by_model(models),
                 columns,
                 classes=classes,
                 task=task,
@@ -107,7 +107,7 @@ class Predictions:
         """Same schema and same values in every row; notes and the place in a longer table do not count."""
         if not isinstance(other, Predictions):
             return NotImplemented
-        return self is other or _same(self, other)
+        return self is other or _is_same(self, other)
 
     def __hash__(self) -> int:
         return hash((self.task, self.classes, self.n, tuple(self.models)))
@@ -148,6 +148,50 @@ class Predictions:
         for start in range(0, self.n, size):
             yield self.slice(start, start + size)
 
+    @property
+    def head(self) -> "Predictions":
+        """The first rows: all of them, since they are in memory (see `Table`)."""
+        return self
+
+    @property
+    def in_memory(self) -> bool:
+        """True (see `Table`)."""
+        return True
+
+    @property
+    def classes_assumed(self) -> bool:
+        """False: the classes are declared, or those of all rows (see `Table`)."""
+        return False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """No files: the rows are in memory (see `Table`)."""
+        return ()
+
+    def parts(self, rows: int = 1 << 20) -> "Iterator[Slice]":
+        """Consecutive parts of at most `rows` rows (see `Table`)."""
+        for start in range(0, self.n, rows):
+            yield Slice(self, start, min(start + rows, self.n))
+
+    def count_parts(self, rows: int = 1 << 20) -> int:
+        """Number of the parts of at most `rows` rows."""
+        return -(-self.n // rows)
+
+    def narrow(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> "Predictions":
+        """The table itself: what is in memory need not be read (`reads` and `columns` as of `Table`)."""
+        return self
+
+    def settle_classes(self, classes: Sequence[Label] | None = None) -> "Predictions":
+        """The table itself, whose classes are settled, whatever `classes` are given (see `Table`)."""
+        return self
+
+    def column_chunks(self, name: str) -> Iterator[pa.Array]:
+        """The further column `name`, in one chunk."""
+        yield self.columns[name]
+
+    def close(self) -> None:
+        """Nothing is open (see `Table`)."""
+
     def slice(self, start: int, stop: int) -> "Predictions":
         """Rows start..stop as a table (a view)."""
         return self._pick(
@@ -156,7 +200,7 @@ class Predictions:
 
     def every(self, step: int) -> "Predictions":
         """One row in `step`, evenly spread, as a table of their own (numbers are views)."""
-        places = from_numpy(np.arange(0, self.n, step))
+        places = numpy_to_arrow(np.arange(0, self.n, step))
         return self._pick(slice(None, None, step), lambda c: c.take(places), 0)
 
     def take(self, rows: Any) -> "Predictions":
@@ -167,7 +211,7 @@ class Predictions:
                 f"the mask has {len(rows)} rows, the table has {self.n}; give one value a row"
             )
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64, copy=False)
-        return self._pick(rows, lambda c: c.take(from_numpy(rows)), 0)
+        return self._pick(rows, lambda c: c.take(numpy_to_arrow(rows)), 0)
 
     def where(self, **equal: Label) -> "Predictions":
         """Rows whose columns have the given values, as in `where(split="test")`."""
@@ -207,7 +251,7 @@ class Predictions:
             raise SchemaError(
                 f"no column is named {name!r} to group by; the table's further columns are: {known}"
             )
-        column = _decoded(self.columns[name]).dictionary_encode(null_encoding="encode")
+        column = _decode(self.columns[name]).dictionary_encode(null_encoding="encode")
         values = ["(missing)" if v is None or v != v else v for v in column.dictionary.to_pylist()]
         levels = sorted(dict.fromkeys(values), key=lambda v: (v == "(missing)", v))
         place = {level: i for i, level in enumerate(levels)}
@@ -228,7 +272,7 @@ class Predictions:
             raise SchemaError(
                 f"nothing is given for model {name!r}; expected label, proba, logit, score, value or interval"
             )
-        given = outputs_of(name, kinds, self.schema, self.n, self.columns.get("id"))
+        given = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(given)})
         return self._but(schema=schema, outputs={**self.outputs, name: given})
 
@@ -248,9 +292,31 @@ class Predictions:
         return f"Predictions: {self.n} rows, {s.task}{classes}, {len(s.models)} model{'s'[: len(s.models) != 1]}: {models}"
 
 
+class Slice(NamedTuple):
+    """Rows start..stop of a table in memory; to another process only these rows travel."""
+
+    table: Predictions
+    start: int
+    stop: int
+
+    def load(self) -> Predictions:
+        """The rows, as a view."""
+        return self.table.slice(self.start, self.stop)
+
+    def __str__(self) -> str:
+        first = self.table.offset + self.start
+        return f"rows {first} to {first + self.stop - self.start - 1}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # A slice of an Arrow array would be pickled with all that it is a slice of: its rows are copied.
+        rows = self.table.take(np.arange(self.start, self.stop))
+        rows = replace(rows, offset=self.table.offset + self.start)
+        return Slice, (rows, 0, rows.n)
+
+
 def assemble(
     y: Any,
-    given: Mapping[str, Given],
+    given: Mapping[str, RawOutputs],
     columns: Mapping[str, Any],
     *,
     classes: Sequence[Label] | None = None,
@@ -264,10 +330,10 @@ def assemble(
 
     like: the schema of the table that these rows are a part of, if they are one.
     """
-    kept = {name: arrow(values, f"column {name!r}") for name, values in columns.items()}
+    kept = {name: convert_to_arrow(values, f"column {name!r}") for name, values in columns.items()}
     if "id" in kept:
-        kept["id"] = _decoded(kept["id"])
-    schema, truth, outputs, weight = admit(
+        kept["id"] = _decode(kept["id"])
+    schema, truth, outputs, weight = validate_table(
         y,
         given,
         classes=classes,
@@ -280,14 +346,14 @@ def assemble(
     return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
 
 
-def counting(table: Predictions) -> Predictions:
+def require_weight(table: Predictions) -> Predictions:
     """The table, at least one row of which counts; of a part of a longer one that need not be so."""
     if table.n and table.weight is not None and not table.weight.any():
         raise SchemaError("every weight is 0; give at least one row a positive weight")
     return table
 
 
-def _same(a: Predictions, b: Predictions) -> bool:
+def _is_same(a: Predictions, b: Predictions) -> bool:
     if a.schema != b.schema or list(map(type, a.classes)) != list(map(type, b.classes)):
         return False
     if (
@@ -305,16 +371,16 @@ def _same(a: Predictions, b: Predictions) -> bool:
     if not all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs):
         return False
     return all(
-        _decoded(column).equals(_decoded(b.columns[name])) for name, column in a.columns.items()
+        _decode(column).equals(_decode(b.columns[name])) for name, column in a.columns.items()
     )
 
 
-def _decoded(column: pa.Array) -> pa.Array:
+def _decode(column: pa.Array) -> pa.Array:
     """A dictionary column as its values: two dictionaries may spell the same column."""
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-class Facts(NamedTuple):
+class ProbaStats(NamedTuple):
     """What the class probabilities of each row say, each (n,)."""
 
     own: Array  # probability of the true class
@@ -349,12 +415,12 @@ class Rows:
         """True class codes (n,); 0/1 (n, labels) for multi-label; numbers (n,) for regression."""
         return self.predictions.truth
 
-    @once
+    @lazy_property
     def given(self) -> Mapping[Kind, Array]:
         """What the model gave, by kind."""
         return self.predictions.outputs[self.model]
 
-    @once
+    @lazy_property
     def pairs(self) -> Array:
         """How often each class was predicted for each true class (k, k), each row once (binary and multi-class)."""
         few = "label" not in self.schema.models[self.model] and self.schema.k <= FEW_CLASSES
@@ -363,7 +429,7 @@ class Rows:
             self.predictions.pairs(self) if totals is None or totals.table is None else totals.table
         )
 
-    @once
+    @lazy_property
     def label(self) -> Array:
         """Predicted class codes (n,); 0/1 (n, labels) for multi-label."""
         if "label" in self.given:
@@ -371,33 +437,33 @@ class Rows:
         scores = self._either("label", "proba", "logit")
         if self.schema.task == "multilabel":
             return (scores > (0.5 if "proba" in self.given else 0.0)).astype(np.uint8)
-        if "proba" in self.given and in_use() == "compiled":
+        if "proba" in self.given and get_backend() == "compiled":
             return self.facts.answer
         codes: Array = np.argmax(scores, axis=1)
         return codes
 
-    @once
-    def facts(self) -> "Facts":
+    @lazy_property
+    def facts(self) -> "ProbaStats":
         """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
         given = self.given.get("proba")
-        return Facts(*row_facts(self.proba if given is None else given, self.truth))
+        return ProbaStats(*proba_stats(self.proba if given is None else given, self.truth))
 
-    @once
+    @lazy_property
     def proba_totals(self) -> ProbaTotals | None:
         """What metrics of given class probabilities share, in one pass; None for other rows, and without rows."""
         proba = self.given.get("proba")
         if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
             return None
-        return of_proba(
+        return compute_proba_totals(
             proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1
         )
 
-    @once
+    @lazy_property
     def error_totals(self) -> ErrorTotals | None:
         """What metrics of error share, in one pass (regression); None without rows."""
-        return of_errors(self.truth, self.value) if len(self.truth) else None
+        return compute_error_totals(self.truth, self.value) if len(self.truth) else None
 
-    @once
+    @lazy_property
     def label_sets(self) -> tuple[Array, Array] | None:
         """Hits, true and predicted labels: per label (3, labels), and how many rows have so many of each (multi-label).
 
@@ -405,29 +471,29 @@ class Rows:
         """
         return count_sets(self.truth, self.label) if self.schema.k <= MOST_LABELS else None
 
-    @once
+    @lazy_property
     def label_counts(self) -> tuple[Array, Array]:
         """Hits, true and predicted labels: per label (3, labels), and per row (n, 3) (multi-label)."""
         return count_labels(self.truth, self.label)
 
-    @once
+    @lazy_property
     def label_order(self) -> tuple[Array, Array, Array]:
         """Average precision, ranking loss and coverage of each row's labels by score, each (n,) (multi-label)."""
-        return label_ranks(self.truth, self.score)
+        return rank_labels(self.truth, self.score)
 
-    @once
+    @lazy_property
     def residual(self) -> Array:
         """Truth less predicted number (n,), float64, of a regression."""
         return np.subtract(self.truth, self.value, dtype=np.float64)
 
-    @once
+    @lazy_property
     def proba(self) -> Array:
         """Probabilities (n, k), float64; softmax of the logits (sigmoid for multi-label) where logits were given."""
         if "proba" in self.given:
             return np.asarray(self.given["proba"], np.float64)
         return np.exp(self.log_proba)
 
-    @once
+    @lazy_property
     def log_proba(self) -> Array:
         """Log of the probabilities (n, k); exact from logits, -inf where a given probability is 0."""
         if "logit" not in self.given:
@@ -440,7 +506,7 @@ class Rows:
         log_proba: Array = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
         return log_proba
 
-    @once
+    @lazy_property
     def score(self) -> Array:
         """Rank score of the positive class (n,), or of each class (n, k): never squashed, so that no order is lost."""
         if "score" in self.given:

@@ -2,7 +2,7 @@
 
 >>> import numpy as np
 >>> halves = [np.array([5.0, 1.0, 4.0]), np.array([2.0, 3.0, np.nan, np.inf])]
->>> landmarks(lambda: iter(halves), (0.25, 0.5))
+>>> find_landmarks(lambda: iter(halves), (0.25, 0.5))
 Landmarks(least=1.0, next_to_least=2.0, at=(2.0, 3.0))
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from assay.kernels import Array
 
-__all__ = ["Landmarks", "landmarks"]
+__all__ = ["Landmarks", "find_landmarks"]
 BITS = 16  # of a number's 64, counted in a pass
 
 
@@ -26,7 +26,7 @@ class Landmarks(NamedTuple):
     at: tuple[float, ...]
 
 
-def landmarks(batches: Callable[[], Iterator[Array]], shares: Sequence[float]) -> Landmarks | None:
+def find_landmarks(batches: Callable[[], Iterator[Array]], shares: Sequence[float]) -> Landmarks | None:
     """Landmarks of the finite values, those of NumPy's quantile(..., method="higher"); None where there is no value.
 
     A pass counts the next 16 bits of the numbers that begin as the ones looked for do, as radix selection does: four
@@ -40,7 +40,7 @@ def landmarks(batches: Callable[[], Iterator[Array]], shares: Sequence[float]) -
     if not n:
         return None
     places = [ceil(share * (n - 1)) for share in shares]
-    return Landmarks(float(lowest[0]), float(lowest[-1]), _at(batches, places))
+    return Landmarks(float(lowest[0]), float(lowest[-1]), _find_places(batches, places))
 
 
 def _lowest(values: Array) -> Array:
@@ -52,7 +52,7 @@ def _lowest(values: Array) -> Array:
     return np.array([least, above.min()]) if len(above) else np.array([least])
 
 
-def _at(batches: Callable[[], Iterator[Array]], places: Sequence[int]) -> tuple[float, ...]:
+def _find_places(batches: Callable[[], Iterator[Array]], places: Sequence[int]) -> tuple[float, ...]:
     """The finite values at the places of their order."""
     begun, left = (
         [0] * len(places),

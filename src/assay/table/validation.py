@@ -3,7 +3,7 @@
 Every check happens here and in `outputs`, once, over whole columns: sizes, finite numbers, probabilities in [0, 1] that
 sum to 1, labels inside the classes, weights, ids. A refusal names the first offending row and the remedy.
 
->>> schema, truth, outputs, weight = admit([0, 1, 1], by_model({"a.proba": [0.2, 0.9, 0.4]}))
+>>> schema, truth, outputs, weight = validate_table([0, 1, 1], group_by_model({"a.proba": [0.2, 0.9, 0.4]}))
 >>> schema.task, schema.classes, truth.tolist(), outputs["a"]["proba"][0].tolist()
 ('binary', (0, 1), [0, 1, 1], [0.8, 0.2])
 """
@@ -16,15 +16,15 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.table.columns import At, Unnamed, at_row, first_null, numbers, one, plain, tidy, width
-from assay.table.labels import Label, coded, declared, encode, recode, spellings
-from assay.table.outputs import Given, by_model, finite, fractional, indicators, typed, unscored
+from assay.table.columns import RowNamer, Unnamed, name_by_position, find_first_null, convert_to_numbers, require_one, arrow_to_numpy, normalise, count_columns
+from assay.table.labels import Label, encode_declared, check_classes, encode, recode, list_spellings
+from assay.table.outputs import RawOutputs, group_by_model, require_finite, is_fractional, convert_to_indicators, check_outputs, refuse_scores
 from assay.table.schema import TASKS, Kind, Schema, Task
 
-__all__ = ["Admitted", "admit", "by_model", "locator", "outputs_of", "unique"]
+__all__ = ["ValidatedTable", "validate_table", "group_by_model", "make_row_namer", "check_model", "require_unique"]
 
 
-class Admitted(NamedTuple):
+class ValidatedTable(NamedTuple):
     """What passed the door."""
 
     schema: Schema
@@ -33,9 +33,9 @@ class Admitted(NamedTuple):
     weight: Array | None
 
 
-def admit(
+def validate_table(
     y: Any,
-    given: Mapping[str, Given],
+    given: Mapping[str, RawOutputs],
     *,
     classes: Sequence[Label] | None = None,
     task: Task | None = None,
@@ -43,7 +43,7 @@ def admit(
     weight: Any = None,
     columns: Mapping[str, pa.Array] | None = None,
     like: Schema | None = None,
-) -> Admitted:
+) -> ValidatedTable:
     """Type and check the truth and every model's columns; see `Predictions.from_arrays` for what they may be.
 
     like: the schema of the table that these rows are a part of, if they are one; it settles task and classes.
@@ -52,7 +52,7 @@ def admit(
         raise SchemaError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
     if not given:
         raise SchemaError("no model is given; expected a mapping of model name to its predictions")
-    y = tidy(y, "truth")
+    y = normalise(y, "truth")
     n = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
     for name, column in (columns or {}).items():
         if len(column) != n:
@@ -61,36 +61,36 @@ def admit(
             )
     ids = (columns or {}).get("id")
     if ids is not None:
-        unique(ids)
-    at = locator(ids)
+        require_unique(ids)
+    at = make_row_namer(ids)
     if like is not None:
         schema, truth = like, _truth(y, like, at)
     else:
-        schema, truth = _settled(y, given, classes, task, positive, at)
-    outputs = {model: typed(model, kinds, schema, n, at) for model, kinds in given.items()}
+        schema, truth = _settle_schema(y, given, classes, task, positive, at)
+    outputs = {model: check_outputs(model, kinds, schema, n, at) for model, kinds in given.items()}
     models = {model: tuple(kinds) for model, kinds in outputs.items()}
     schema = Schema(schema.task, schema.classes, models, schema.positive, schema.positive_declared)
-    return Admitted(schema, truth, outputs, _weight(weight, n, at))
+    return ValidatedTable(schema, truth, outputs, _weight(weight, n, at))
 
 
-def _settled(
+def _settle_schema(
     y: Any,
-    given: Mapping[str, Given],
+    given: Mapping[str, RawOutputs],
     classes: Sequence[Label] | None,
     task: Task | None,
     positive: Label | None,
-    at: At,
+    at: RowNamer,
 ) -> tuple[Schema, Array]:
     """The schema, but for the kinds of the models, and the truth."""
     settled, encoded = task or _task(y, given, at), None
     if settled == "multilabel":
         schema = Schema(
-            settled, declared(classes) if classes is not None else _label_names(y, given), {}
+            settled, check_classes(classes) if classes is not None else _label_names(y, given), {}
         )
     elif settled == "regression":
         schema = Schema(settled, (), {})
     elif classes is not None:
-        schema = _classification(task, declared(classes), positive, given)
+        schema = _classification(task, check_classes(classes), positive, given)
     else:
         encoded = encode(_target(y, settled), "truth", at)
         schema = _classification(task, _classes(encoded[1], given, at), positive, given)
@@ -104,41 +104,41 @@ def _settled(
     return schema, truth
 
 
-def _truth(y: Any, schema: Schema, at: At) -> Array:
+def _truth(y: Any, schema: Schema, at: RowNamer) -> Array:
     """The truth of a table whose task and classes are known."""
     if schema.task == "multilabel":
-        return indicators(y, schema, "truth", at)
+        return convert_to_indicators(y, schema, "truth", at)
     target = _target(y, schema.task)
     if schema.task == "regression":
-        return finite(numbers(target, "truth", at), "truth", at)
-    return coded(target, schema.classes, "truth", at)
+        return require_finite(convert_to_numbers(target, "truth", at), "truth", at)
+    return encode_declared(target, schema.classes, "truth", at)
 
 
-def outputs_of(
+def check_model(
     model: str, kinds: Mapping[Any, Any], schema: Schema, n: int, ids: pa.Array | None = None
 ) -> dict[Kind, Array]:
     """Columns of one further model, typed and checked against the schema of a table of `n` rows."""
-    return typed(model, dict(kinds), schema, n, locator(ids))
+    return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))
 
 
-def locator(ids: pa.Array | None) -> At:
+def make_row_namer(ids: pa.Array | None) -> RowNamer:
     """How messages name a row: by position, and by id where there is one."""
     if ids is None:
-        return at_row
-    return lambda row: f"row {row} (id {ids[row].as_py()!r})" if row < len(ids) else at_row(row)
+        return name_by_position
+    return lambda row: f"row {row} (id {ids[row].as_py()!r})" if row < len(ids) else name_by_position(row)
 
 
-def unique(ids: pa.Array) -> None:
+def require_unique(ids: pa.Array) -> None:
     """Refuse ids that are missing or occur more than once."""
-    one(ids, "column 'id'")
+    require_one(ids, "column 'id'")
     if ids.null_count:
         raise SchemaError(
-            f"column 'id' is empty at row {first_null(ids)} ({ids.null_count} such rows); give each row an id"
+            f"column 'id' is empty at row {find_first_null(ids)} ({ids.null_count} such rows); give each row an id"
         )
-    if pa.types.is_integer(ids.type) and _tells_apart(plain(ids)):
+    if pa.types.is_integer(ids.type) and _tells_apart(arrow_to_numpy(ids)):
         return
     coded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
-    codes = plain(coded.indices)
+    codes = arrow_to_numpy(coded.indices)
     if len(codes) and np.bincount(codes.astype(np.intp, copy=False)).max() > 1:
         _, first = np.unique(codes, return_index=True)
         row = int(np.setdiff1d(np.arange(len(codes)), first)[0])
@@ -159,40 +159,40 @@ def _tells_apart(ids: Array) -> bool:
     return int(seen.sum()) == len(ids)
 
 
-def _task(y: Any, given: Mapping[str, Given], at: At) -> Task:
+def _task(y: Any, given: Mapping[str, RawOutputs], at: RowNamer) -> Task:
     """The task that the truth and the declared kinds show; binary against multiclass is settled by the classes."""
-    if (width(y) or 1) > 1:
+    if (count_columns(y) or 1) > 1:
         _one_reading(y, given)
         return "multilabel"
     kinds = {kind for of_model in given.values() for kind in of_model}
     if "value" in kinds or "interval" in kinds:
         return "regression"
-    column = one(y, "truth")
-    if fractional(column):
+    column = require_one(y, "truth")
+    if is_fractional(column):
         return "regression"
     bare = [
         of_model[None]
         for of_model in given.values()
-        if None in of_model and width(of_model[None]) is None
+        if None in of_model and count_columns(of_model[None]) is None
     ]
     if (
         kinds == {None}
-        and any(fractional(c) for c in bare)
+        and any(is_fractional(c) for c in bare)
         and len(encode(column, "truth", at)[1]) > 2
     ):
         return "regression"
     return "multiclass"
 
 
-def _one_reading(y: Any, given: Mapping[str, Given]) -> None:
+def _one_reading(y: Any, given: Mapping[str, RawOutputs]) -> None:
     """Refuse a truth of many columns that may as well be one-hot classes; the task must then be declared."""
     table = (
-        np.stack([numbers(c, "truth") for c in y.values()], axis=1) if isinstance(y, Mapping) else y
+        np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1) if isinstance(y, Mapping) else y
     )
     outputs = [values for kinds in given.values() for values in kinds.values()]
     if _is_list(y) or not _is_one_hot(table):
         return
-    single = any(width(v) is None for v in outputs)
+    single = any(count_columns(v) is None for v in outputs)
     if single or all(_sums_to_one(v) for v in outputs):
         raise SchemaError(
             f"truth has shape {table.shape} with a single 1 in every row, which reads in two ways. If each row has one "
@@ -212,7 +212,7 @@ def _is_one_hot(table: Array) -> bool:
 
 def _sums_to_one(values: Any) -> bool:
     if isinstance(values, Mapping):
-        columns = [numbers(c, "predictions") for c in values.values()]
+        columns = [convert_to_numbers(c, "predictions") for c in values.values()]
         return len({len(c) for c in columns}) == 1 and _sums_to_one(np.stack(columns, axis=1))
     return isinstance(values, np.ndarray) and bool(
         (np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all()
@@ -225,8 +225,8 @@ def _is_list(values: Any) -> bool:
 
 def _target(y: Any, task: str) -> Any:
     """The truth of a task that has one value a row."""
-    if (width(y) or 1) > 1:
-        shape = (len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y), width(y))
+    if (count_columns(y) or 1) > 1:
+        shape = (len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y), count_columns(y))
         one_hot = "if it is one-hot, give y.argmax(axis=1) with classes=[...]"
         labels = "if each column is a label, use task='multilabel'."
         remedy = (
@@ -239,7 +239,7 @@ def _target(y: Any, task: str) -> Any:
 
 
 def _classification(
-    task: str | None, classes: tuple[Label, ...], positive: Any, given: Mapping[str, Given]
+    task: str | None, classes: tuple[Label, ...], positive: Any, given: Mapping[str, RawOutputs]
 ) -> Schema:
     scored = any("score" in kinds for kinds in given.values())
     binary = task == "binary" or scored or (len(classes) == 2 and task != "multiclass")
@@ -272,7 +272,7 @@ def _classification(
     )
 
 
-def _classes(distinct: Sequence[Label], given: Mapping[str, Given], at: At) -> tuple[Label, ...]:
+def _classes(distinct: Sequence[Label], given: Mapping[str, RawOutputs], at: RowNamer) -> tuple[Label, ...]:
     """Sorted union of the labels seen in the truth, in label columns, and in the names of class columns."""
     like: type[Label] = type(distinct[0]) if distinct else str
     # A bool is a label of two classes, also where one of them is not seen.
@@ -285,14 +285,14 @@ def _classes(distinct: Sequence[Label], given: Mapping[str, Given], at: At) -> t
                 isinstance(values, Unnamed) and like is not int
             ):
                 named.update(dict.fromkeys(values))
-            elif (columns := width(values)) is not None:
+            elif (columns := count_columns(values)) is not None:
                 widths[model] = columns
             elif kind in (None, "label"):
                 if kind is None:
-                    unscored(values, model)
+                    refuse_scores(values, model)
                 found = encode(values, f"labels of model {model!r}", at)[1]
                 labels.update(dict.fromkeys(_same_type(found, distinct, model)))
-    texts = {text for label in labels for text in spellings(label)}
+    texts = {text for label in labels for text in list_spellings(label)}
     labels.update(dict.fromkeys(_cast(text, like) for text in named if text not in texts))
     if not labels:
         raise SchemaError("the table has no rows and no declared classes; give classes=[...]")
@@ -336,7 +336,7 @@ def _cast(text: str, like: type[Label]) -> Label:
     )
 
 
-def _label_names(y: Any, given: Mapping[str, Given]) -> tuple[Label, ...]:
+def _label_names(y: Any, given: Mapping[str, RawOutputs]) -> tuple[Label, ...]:
     """Names of the labels of a multi-label truth: its columns' names, or class columns of a model, or 0, 1, ..."""
     if isinstance(y, Mapping) and not isinstance(y, Unnamed):
         return tuple(y)
@@ -344,18 +344,18 @@ def _label_names(y: Any, given: Mapping[str, Given]) -> tuple[Label, ...]:
         for values in kinds.values():
             if isinstance(values, Mapping) and not isinstance(values, Unnamed):
                 return tuple(values)
-    return tuple(range(width(y) or 1))
+    return tuple(range(count_columns(y) or 1))
 
 
-def _weight(weight: Any, n: int, at: At) -> Array | None:
+def _weight(weight: Any, n: int, at: RowNamer) -> Array | None:
     if weight is None:
         return None
-    values = numbers(weight, "weight", at).astype(np.float64, copy=False)
+    values = convert_to_numbers(weight, "weight", at).astype(np.float64, copy=False)
     if len(values) != n:
         raise SchemaError(
             f"weight has {len(values)} rows, the truth has {n}; give one weight a row"
         )
-    finite(values, "weight", at)
+    require_finite(values, "weight", at)
     if (values < 0).any():
         row = int(np.argmax(values < 0))
         raise SchemaError(f"weight is {values[row]:.6g} at {at(row)}; weights must be 0 or more")

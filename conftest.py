@@ -1,0 +1,38 @@
+"""Settings of tests and doctests alike: a test that registers a member leaves none behind."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from assay.core.registry import Registry
+
+FAMILIES = ("adapters", "engines", "fusions", "metrics", "readers")
+
+
+def find_registries() -> list[Registry]:
+    """The registries of the families that have been imported; a test pays for no other."""
+    bases = {family: sys.modules.get(f"assay.{family}.base") for family in FAMILIES}
+    return [getattr(base, family.upper()) for family, base in bases.items() if base]
+
+
+@pytest.fixture(scope="session")
+def _names() -> Iterator[dict[str, list[str]]]:
+    """The names of each registry's members before any test, which are those after all tests."""
+    before: dict[str, list[str]] = {}
+    yield before
+    after = {registry.family: registry.names() for registry in find_registries()}
+    for family, names in before.items():
+        assert after[family] == names, f"a test registers one of {family} for good"
+
+
+@pytest.fixture(autouse=True)
+def registries(_names: dict[str, list[str]]) -> Iterator[list[Registry]]:
+    """The registries, from which whatever the test registers is gone when it ends."""
+    with ExitStack() as stack:
+        found = find_registries()
+        for registry in found:
+            stack.enter_context(registry.isolate())
+            _names.setdefault(registry.family, registry.names())
+        yield found
