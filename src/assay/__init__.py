@@ -1,4 +1,4 @@
-"""assay: which model is best, how sure are we, is it over- or under-fitting, and would fusing them be better?
+"""assay: which model is best, how sure are we, does it overfit, and would fusing them be better?
 
 >>> import assay
 >>> p = assay.Predictions.from_arrays(["a", "b", "b", "a"], {"m": ["a", "b", "a", "a"]})
@@ -12,28 +12,46 @@ from typing import TYPE_CHECKING, Any
 from assay.version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from assay.adapters.base import Adapter as Adapter
     from assay.adapters.collect import collect as collect
     from assay.advice.advise import advise as advise
+    from assay.advice.base import Advice as Advice
     from assay.audit.fairness import Fairness as Fairness
     from assay.audit.fairness import fairness as fairness
     from assay.audit.membership import Membership as Membership
-    from assay.audit.membership import membership as membership
+    from assay.audit.membership import membership_inference as membership_inference
+    from assay.audit.requirements import Requirement as Requirement
     from assay.audit.slices import WeakSlices as WeakSlices
     from assay.audit.slices import weak_slices as weak_slices
+    from assay.calibration.threshold import Threshold as Threshold
     from assay.calibration.threshold import tune_threshold as tune_threshold
+    from assay.charts.base import Chart as Chart
     from assay.comparison.compare import Comparison as Comparison
     from assay.comparison.compare import compare as compare
     from assay.comparison.datasets import DatasetComparison as DatasetComparison
     from assay.comparison.datasets import compare_datasets as compare_datasets
-    from assay.comparison.fold_tests import five_by_two_f_test as five_by_two_f_test
+    from assay.comparison.fold_tests import BayesianFoldTest as BayesianFoldTest
+    from assay.comparison.fold_tests import FiveByTwoFTest as FiveByTwoFTest
+    from assay.comparison.fold_tests import FoldsError as FoldsError
     from assay.comparison.fold_tests import bayesian_fold_test as bayesian_fold_test
+    from assay.comparison.fold_tests import five_by_two_f_test as five_by_two_f_test
+    from assay.comparison.selection_bias import SelectionBias as SelectionBias
     from assay.comparison.selection_bias import selection_bias as selection_bias
+    from assay.core.result import Result as Result
     from assay.diagnosis.diagnose import Diagnosis as Diagnosis
     from assay.diagnosis.diagnose import diagnose as diagnose
+    from assay.engines.base import Engine as Engine
     from assay.errors import AssayError as AssayError
+    from assay.errors import MissingDependencyError as MissingDependencyError
+    from assay.errors import NameLookupError as NameLookupError
+    from assay.errors import ReadError as ReadError
+    from assay.errors import SchemaError as SchemaError
+    from assay.errors import UnseenLabelError as UnseenLabelError
+    from assay.errors import UnsupportedError as UnsupportedError
     from assay.evaluation.evaluate import Evaluation as Evaluation
     from assay.evaluation.evaluate import evaluate as evaluate
     from assay.fusions.base import Fusion as Fusion
+    from assay.fusions.fitted import Fitted as Fitted
     from assay.fusions.fuse import Fused as Fused
     from assay.fusions.fuse import fuse as fuse
     from assay.io.read_write import read as read
@@ -42,36 +60,73 @@ if TYPE_CHECKING:
     from assay.io.stream import scan as scan
     from assay.metrics.base import Metric as Metric
     from assay.metrics.custom import make_metric as make_metric
+    from assay.readers.base import Reader as Reader
     from assay.readers.history import History as History
     from assay.reporting.report import Report as Report
     from assay.reporting.report import report as report
     from assay.selection.cross_validate import cross_validate as cross_validate
+    from assay.selection.experiment import FitError as FitError
+    from assay.selection.halving import Halving as Halving
     from assay.selection.halving import successive_halving as successive_halving
+    from assay.selection.learning_curve import LearningCurve as LearningCurve
     from assay.selection.learning_curve import learning_curve as learning_curve
+    from assay.selection.one_standard_error import Frugal as Frugal
     from assay.selection.one_standard_error import one_standard_error as one_standard_error
+    from assay.selection.race import Race as Race
     from assay.selection.race import race as race
+    from assay.selection.store import Timings as Timings
     from assay.selection.store import timings as timings
+    from assay.states.base import State as State
+    from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
     from assay.table.predictions import Predictions as Predictions
 
-# Each public name and the room it lives in, imported when first used: `assay --help` does not wait for charts.
+# Each public name and its module, imported when first used: `assay --help` does not wait for charts.
 ROOMS = {
+    "Adapter": "adapters.base",
+    "Advice": "advice.base",
     "AssayError": "errors",
+    "BayesianFoldTest": "comparison.fold_tests",
+    "Chart": "charts.base",
     "Comparison": "comparison.compare",
     "DatasetComparison": "comparison.datasets",
     "Diagnosis": "diagnosis.diagnose",
+    "Engine": "engines.base",
     "Evaluation": "evaluation.evaluate",
     "Fairness": "audit.fairness",
+    "FitError": "selection.experiment",
+    "Fitted": "fusions.fitted",
+    "FiveByTwoFTest": "comparison.fold_tests",
+    "FoldsError": "comparison.fold_tests",
+    "Frugal": "selection.one_standard_error",
     "Fused": "fusions.fuse",
     "Fusion": "fusions.base",
+    "Halving": "selection.halving",
     "History": "readers.history",
+    "LearningCurve": "selection.learning_curve",
     "Membership": "audit.membership",
     "Metric": "metrics.base",
+    "MissingDependencyError": "errors",
+    "NameLookupError": "errors",
     "Predictions": "table.predictions",
+    "Race": "selection.race",
+    "ReadError": "errors",
+    "Reader": "readers.base",
     "Report": "reporting.report",
+    "Requirement": "audit.requirements",
+    "Result": "core.result",
+    "SchemaError": "errors",
+    "SelectionBias": "comparison.selection_bias",
+    "State": "states.base",
     "Stream": "io.stream",
+    "Study": "studies.study",
+    "Threshold": "calibration.threshold",
+    "Timings": "selection.store",
+    "UnseenLabelError": "errors",
+    "UnsupportedError": "errors",
     "WeakSlices": "audit.slices",
     "advise": "advice.advise",
+    "bayesian_fold_test": "comparison.fold_tests",
     "collect": "adapters.collect",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.datasets",
@@ -81,20 +136,19 @@ ROOMS = {
     "fairness": "audit.fairness",
     "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",
-    "successive_halving": "selection.halving",
     "learning_curve": "selection.learning_curve",
-    "membership": "audit.membership",
     "make_metric": "metrics.custom",
+    "membership_inference": "audit.membership",
     "one_standard_error": "selection.one_standard_error",
-    "bayesian_fold_test": "comparison.fold_tests",
     "race": "selection.race",
     "read": "io.read_write",
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",
     "selection_bias": "comparison.selection_bias",
-    "tune_threshold": "calibration.threshold",
+    "successive_halving": "selection.halving",
     "timings": "selection.store",
+    "tune_threshold": "calibration.threshold",
     "weak_slices": "audit.slices",
     "write": "io.read_write",
 }

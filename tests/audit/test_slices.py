@@ -13,7 +13,7 @@ from assay.charts.style import spec_of
 from assay.cli import main
 from assay.errors import SchemaError, UnsupportedError
 from assay.intervals.subgroup_tests import Contrast, hypergeometric
-from assay.table.groups import grouping_of, levels
+from assay.table.groups import group_rows, find_levels
 from assay.table.predictions import Predictions
 
 
@@ -53,13 +53,13 @@ def lossy(seed, n=600):
 
 
 def test_a_number_column_of_few_values_keeps_them():
-    assert levels(plain({"age": [1, 2, 3] * 20}), "age")[1] == [1, 2, 3]
-    assert levels(plain({"site": np.arange(100) % 40}), "site")[1] == list(range(40))
-    assert levels(plain({"dose": np.arange(100) % 12 / 2}), "dose")[1][:3] == [0.0, 0.5, 1.0]
+    assert find_levels(plain({"age": [1, 2, 3] * 20}), "age")[1] == [1, 2, 3]
+    assert find_levels(plain({"site": np.arange(100) % 40}), "site")[1] == list(range(40))
+    assert find_levels(plain({"dose": np.arange(100) % 12 / 2}), "dose")[1][:3] == [0.0, 0.5, 1.0]
 
 
 def test_a_number_column_of_many_values_is_cut_at_its_quartiles():
-    codes, names = levels(plain({"age": np.arange(18, 98)}), "age")
+    codes, names = find_levels(plain({"age": np.arange(18, 98)}), "age")
     assert names == ["< 38", "[38, 58)", "[58, 78)", ">= 78"]
     assert np.bincount(codes).tolist() == [20, 20, 20, 20]
 
@@ -73,27 +73,27 @@ def test_bins_are_in_the_order_of_the_numbers_not_of_their_names():
 def test_missing_numbers_are_a_bin_of_their_own():
     x = np.arange(40.0)
     x[3] = np.nan
-    codes, names = levels(plain({"x": x}), "x")
+    codes, names = find_levels(plain({"x": x}), "x")
     assert names[-1] == "(missing)"
     assert codes[3] == len(names) - 1
 
 
 def test_a_value_that_most_rows_share_is_one_bin():
     x = np.concatenate([np.zeros(80), np.arange(1, 21)])
-    codes, names = levels(plain({"x": x}), "x")
+    codes, names = find_levels(plain({"x": x}), "x")
     assert names == ["< 1", ">= 1"]
     assert np.bincount(codes).tolist() == [80, 20]
 
 
 def test_folds_and_clusters_are_never_binned():
     p = plain({"a": np.arange(40) % 2}, fold=np.arange(40) % 20, cluster=np.arange(40))
-    assert len(levels(p, "fold")[1]) == 20
-    assert len(levels(p, "cluster")[1]) == 40
+    assert len(find_levels(p, "fold")[1]) == 20
+    assert len(find_levels(p, "cluster")[1]) == 40
 
 
 def test_crosses_hold_the_rows_of_both_levels():
     p = plain({"x": np.arange(80.0), "s": np.array(["a", "b"] * 40)})
-    grouping = grouping_of(p, ["x", "s"])
+    grouping = group_rows(p, ["x", "s"])
     assert grouping.keys[1] == ("< 20", "b")
     assert np.bincount(grouping.codes).tolist() == [10] * 8
     row = assay.evaluate(p, "accuracy", by=["x", "s"]).get("m", "accuracy", group=("< 20", "b"))
@@ -102,7 +102,7 @@ def test_crosses_hold_the_rows_of_both_levels():
 
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(SchemaError, match="no column is named 'z'"):
-        weak_slices(drawn(0), columns=["z"])
+        weak_slices(drawn(0), by="z")
 
 
 @pytest.mark.parametrize("total", [50, 1000, 100_000])
@@ -215,7 +215,7 @@ def test_two_planted_slices_both_stand():
 
 def test_the_figures_of_a_slice_are_those_of_evaluate():
     p = drawn(7, 800, lambda g: np.where(g["five"] == 2, 0.6, 0.9))
-    row = weak_slices(p, columns=["five"]).rows[0]
+    row = weak_slices(p, by=["five"]).rows[0]
     own = assay.evaluate(p, "accuracy", by="five").get("m", "accuracy", group=2)
     assert (row.n, row.value, row.low, row.high) == pytest.approx(
         (own.n, own.value, own.low, own.high)
@@ -304,7 +304,7 @@ def ran(capsys, *arguments):
 
 def test_the_command_gives_the_json_of_the_library(capsys, file):
     out = ran(capsys, "slices", file, "--by", "coin", "--by", "five", "--json", "-")
-    assert json.loads(out) == json.loads(weak_slices(file, columns=["coin", "five"]).to_json())
+    assert json.loads(out) == json.loads(weak_slices(file, by=["coin", "five"]).to_json())
 
 
 def test_the_command_names_the_weak_slice(capsys, file):
@@ -350,7 +350,7 @@ def test_a_share_of_some_rows_is_searched_among_those_rows(metric):
 def test_a_cut_that_is_rounded_to_nought_is_named_0_without_a_sign():
     x = np.random.default_rng(1).normal(size=999)
     p = Predictions.from_arrays([0, 1, 1] * 333, {"m": [0, 1, 1] * 333}, groups={"x": x})
-    assert [key for (key,) in grouping_of(p, ["x"]).keys] == [
+    assert [key for (key,) in group_rows(p, ["x"]).keys] == [
         "< -0.7",
         "[-0.7, 0)",
         "[0, 0.6)",

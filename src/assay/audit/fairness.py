@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.evaluation.values import Row
@@ -31,6 +31,7 @@ __all__ = ["Criterion", "Fairness", "Gap", "GroupFigure", "fairness"]
 
 # What the named criteria compare.
 RATES = ("selection_rate", "recall", "false_positive_rate")
+MOST_NAMED = 4  # metrics that the verdict names
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,6 @@ class Fairness(Result):
     """Figures of each group, gaps between groups, and the criteria of fairness of each model."""
 
     schema_name: ClassVar[str] = "assay.fairness/1"
-    drawn_by: ClassVar[str] = "fairness"
 
     by: tuple[str, ...]
     groups: tuple[Any, ...]
@@ -107,14 +107,6 @@ class Fairness(Result):
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
 
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(row.__dict__) for row in self.rows]
-
-    def to_dict(self) -> dict[str, Any]:
-        gaps, criteria = ([dict(one.__dict__) for one in of] for of in (self.gaps, self.criteria))
-        return {**self.__dict__, "rows": self.records, "gaps": gaps, "criteria": criteria}
-
     def gap(self, metric: str | Metric, model: str | None = None) -> Gap:
         """The gap of one metric (of one model, where there are several); an error names what there is."""
         for gap in self.gaps:
@@ -125,52 +117,60 @@ class Fairness(Result):
             f"no gap of metric {str(metric)!r}, model {model!r}; metrics: {there}"
         )
 
-    def __repr__(self) -> str:
+    @property
+    def verdict(self) -> str:
+        """Which metrics differ between the groups beyond chance."""
+        clear = [f"{gap.metric} of {gap.model}" for gap in self.gaps if gap.low > 0]
+        groups = f"the groups of {', '.join(self.by)}"
+        if not clear:
+            return f"No metric differs significantly between {groups}."
+        more = f" and {len(clear) - MOST_NAMED} more" if len(clear) > MOST_NAMED else ""
+        return f"Significantly different between {groups}: {', '.join(clear[:MOST_NAMED])}{more}."
+
+    @property
+    def details(self) -> list[str]:
+        """How many rows and groups there are, and the level of the intervals."""
         about = f"{self.n} rows, {len(self.groups)} groups, {self.confidence:.0%} intervals"
-        title = f"Fairness by {', '.join(self.by)}: {about}"
-        figures = [
+        return [f"Fairness by {', '.join(self.by)}: {about}"]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """The values of the groups; then the gaps between groups, and the criteria."""
+        header = ["model", "metric", "group", "rows", "value", "against", "difference"]
+        values = [
             [
-                r.model, r.metric, str(r.group), str(r.n), _shown(r.value, r.low, r.high), str(r.against),
-                _shown(r.difference, r.difference_low, r.difference_high),
+                row.model,
+                row.metric,
+                str(row.group),
+                str(row.n),
+                format_estimate(row.value, row.low, row.high),
+                str(row.against),
+                format_estimate(row.difference, row.difference_low, row.difference_high),
             ]
-            for r in self.rows
-        ]  # fmt: skip
-        named: list[tuple[str, str, Gap | Criterion, str]] = [
-            (c.model, c.name, c, "") for c in self.criteria
+            for row in self.rows
         ]
-        plain = [(g.model, g.metric, g, format_number(g.chance)) for g in self.gaps]
-        gaps = [
-            [
-                m,
-                name,
-                _shown(g.difference, g.low, g.high),
-                chance,
-                _shown(g.ratio, g.ratio_low, g.ratio_high),
-            ]
-            for m, name, g, chance in (*plain, *named)
+        gaps = [[g.model, g.metric, *_format_gap(g, format_number(g.chance))] for g in self.gaps]
+        criteria = [[c.model, c.name, *_format_gap(c, "")] for c in self.criteria]
+        between = [
+            "model",
+            "between groups",
+            "largest - smallest",
+            "by chance",
+            "smallest / largest",
         ]
-        tables = [
-            text_table(
-                ["model", "metric", "group", "rows", "figure", "against", "difference"], figures
-            ),
-            text_table(
-                [
-                    "model",
-                    "between groups",
-                    "largest - smallest",
-                    "by chance",
-                    "smallest / largest",
-                ],
-                gaps,
-            ),
-        ]
-        said = [f"{r.model}, {r.metric}, {r.group}: {r.note}" for r in self.rows if r.note][:8]
-        return "\n".join([title, *tables, *said, *self.notes])
+        return [TextTable(header, values), TextTable(between, [*gaps, *criteria])]
+
+    @property
+    def footnotes(self) -> list[str]:
+        """Reasons of undefined values (eight at most), and notes."""
+        reasons = [f"{r.model}, {r.metric}, {r.group}: {r.note}" for r in self.rows if r.note]
+        return [*reasons[:8], *self.notes]
 
 
-def _shown(value: float, low: float, high: float) -> str:
-    shown = format_number(value)
-    return shown if np.isnan(low) else f"{shown} [{format_number(low)}, {format_number(high)}]"
+def _format_gap(gap: Gap | Criterion, chance: str) -> list[str]:
+    """Difference, what chance would give, and ratio, as text."""
+    difference = format_estimate(gap.difference, gap.low, gap.high)
+    return [difference, chance, format_estimate(gap.ratio, gap.ratio_low, gap.ratio_high)]
 
 
 def fairness(

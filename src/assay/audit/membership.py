@@ -5,7 +5,7 @@
 >>> y, split = np.arange(200) % 2, np.repeat(["train", "test"], 100)
 >>> sure = np.where(split == "train", 0.95, 0.6 + 0.3 * (np.arange(200) % 10) / 10)
 >>> p = Predictions.from_arrays(y, {"m.proba": np.where(y == 1, sure, 1 - sure)}, split=split, positive=1)
->>> membership(p).rows[0].auc
+>>> membership_inference(p).rows[0].auc
 1.0
 """
 
@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import SchemaError
 from assay.evaluation.evaluate import evaluate
 from assay.intervals.differences import Estimate, mover_difference
@@ -26,7 +26,7 @@ from assay.metrics.base import METRICS
 from assay.table.buckets import assign_buckets
 from assay.table.predictions import Predictions, Rows
 
-__all__ = ["Membership", "MembershipRow", "membership"]
+__all__ = ["Membership", "MembershipRow", "membership_inference"]
 
 # What stands for the loss of a row, best source first: the sharper the loss, the sharper the attack.
 LOSSES = (("proba", "log_loss"), ("value", "mse"), ("label", "hamming_loss"))
@@ -62,7 +62,6 @@ class Membership(Result):
     """What the losses of each model say of who was in its training set."""
 
     schema_name: ClassVar[str] = "assay.membership/1"
-    drawn_by: ClassVar[str] = "membership"
 
     rows: tuple[MembershipRow, ...]
     split: str
@@ -72,35 +71,40 @@ class Membership(Result):
     notes: tuple[str, ...] = ()
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(row.__dict__) for row in self.rows]
+    def verdict(self) -> str:
+        """What the losses of each model give away, a line each."""
+        if not self.rows:
+            return "No model has losses to judge by."
+        return "\n".join(f"{row.model}: {row.reading}." for row in self.rows)
 
-    def to_dict(self) -> dict[str, Any]:
-        return {**self.__dict__, "rows": self.records}
+    @property
+    def details(self) -> list[str]:
+        """How many rows stand on either side, and the level of the intervals."""
+        title = f"Membership inference by the loss, {self.confidence:.0%} intervals"
+        if not self.rows:
+            return [title]
+        row = self.rows[0]
+        return [f"{title}: {row.members} training rows against {row.others} others"]
 
-    def __repr__(self) -> str:
-        counts = (
-            f"{self.rows[0].members} training rows against {self.rows[0].others} others"
-            if self.rows
-            else "no model"
-        )
-        header = ["model", "loss", "training", "others", "auc", "advantage (held out)", "reading"]
+    @property
+    def tables(self) -> list[TextTable]:
+        """Mean losses, and how well they tell training rows from others."""
+        header = ["model", "loss", "training", "others", "auc", "advantage (held out)"]
         body = [
             [
-                r.model, r.loss, format_number(r.loss_of_members), format_number(r.loss_of_others),
-                _shown(r.auc, r.low, r.high), _shown(r.held_out, r.held_out_low, r.held_out_high), r.reading,
+                row.model,
+                row.loss,
+                format_number(row.loss_of_members),
+                format_number(row.loss_of_others),
+                format_estimate(row.auc, row.low, row.high),
+                format_estimate(row.held_out, row.held_out_low, row.held_out_high),
             ]
-            for r in self.rows
-        ]  # fmt: skip
-        title = f"Membership inference by the loss: {counts}, {self.confidence:.0%} intervals"
-        return "\n".join([title, text_table(header, body), *self.notes])
+            for row in self.rows
+        ]
+        return [TextTable(header, body)]
 
 
-def _shown(value: float, low: float, high: float) -> str:
-    return f"{format_number(value)} [{format_number(low)}, {format_number(high)}]"
-
-
-def membership(
+def membership_inference(
     predictions: Source, split: str = "split", *, member: Any = "train", confidence: float = 0.95
 ) -> Membership:
     """Whether the loss of a row tells if the model was trained on it: the threshold attack of Yeom et al. (2018).

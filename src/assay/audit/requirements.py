@@ -21,7 +21,7 @@ from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.errors import NameLookupError, UnsupportedError
 from assay.evaluation.evaluate import Evaluation
-from assay.evaluation.figures import Row
+from assay.evaluation.values import Row
 from assay.metrics.base import METRICS
 
 __all__ = ["Requirement", "worse_than"]

@@ -18,8 +18,9 @@ from typing import Any, ClassVar
 
 from assay.audit.slice_finder import Search, Slice, judged, source_of
 from assay.audit.subgroups import Lattice
+from assay.core.arguments import check_share
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
 from assay.io.read_write import Source, table_of
 from assay.metrics.base import Metric
@@ -42,7 +43,6 @@ class WeakSlices(Result):
     """
 
     schema_name: ClassVar[str] = "assay.slices/1"
-    drawn_by: ClassVar[str] = "weak_slices"
 
     metric: str
     rows: tuple[Slice, ...]
@@ -52,79 +52,86 @@ class WeakSlices(Result):
     columns: tuple[str, ...]
     depth: int
     min_rows: int
-    alpha: float
     n: int
     method: str
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(row.__dict__) for row in self.rows]
-
-    def to_dict(self) -> dict[str, Any]:
-        closest = None if self.closest is None else dict(self.closest.__dict__)
-        return {**self.__dict__, "rows": self.records, "closest": closest}
-
-    @property
     def verdict(self) -> str:
         """The answer in one sentence or two."""
-        overall = ", ".join(f"{m} {format_number(v)}" for m, v in self.overall.items())
-        overall = (
-            overall
-            if len(self.overall) > 1
-            else format_number(next(iter(self.overall.values()), None))
-        )
-        about = f"{self.metric}, all rows: {overall}; Holm's correction at {self.alpha:.0%}"
-        own = sum(row.own for row in self.rows)
+        about = self._overall_text()
+        own = len(self.distinct)
         if own:
-            return f"{own} of {self.tested} slices tested {'does' if own == 1 else 'do'} worse by itself ({about})."
+            does = "does" if own == 1 else "do"
+            return f"{own} of {self.tested} slices tested {does} worse by itself ({about})."
         if self.closest is None:
-            return (
-                f"No slice has {self.min_rows} rows on either side: nothing was tested ({about})."
-            )
-        c = self.closest
-        near = f"{c.slice} of {c.model}, {format_number(c.value)} against {format_number(c.rest)}"
-        return f"None of {self.tested} slices tested is worse ({about}). Closest: {near}, p = {c.p_adjusted:.2g}."
+            fewest = f"{self.min_rows} rows on either side"
+            return f"No slice has {fewest}: nothing was tested ({about})."
+        row = self.closest
+        rest = f"{format_number(row.value)} against {format_number(row.rest)}"
+        near = f"{row.slice} of {row.model}, {rest}, p = {row.p_adjusted:.2g}"
+        return f"None of {self.tested} slices tested is worse ({about}). Closest: {near}."
 
-    def __repr__(self) -> str:
-        own = [row for row in self.rows if row.own]
+    def _overall_text(self) -> str:
+        values = [f"{model} {format_number(value)}" for model, value in self.overall.items()]
+        if len(self.overall) == 1:
+            values = [format_number(value) for value in self.overall.values()]
+        level = f"Holm's correction at {1 - self.confidence:.0%}"
+        return f"{self.metric}, all rows: {', '.join(values) or '-'}; {level}"
+
+    @property
+    def distinct(self) -> list[Slice]:
+        """The slices that are worse by themselves, not for overlapping with one before."""
+        return [row for row in self.rows if row.own]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """The clearest of the slices that are worse by themselves."""
         header = ["model", "slice", "rows", self.metric, "rest", "difference", "effect", "p (Holm)"]
         body = [
             [
-                r.model, r.slice, str(r.n), f"{format_number(r.value)} {_ends(r)}",
-                format_number(r.rest), f"{r.difference:+.4f}", f"{r.effect:.2f}", f"{r.p_adjusted:.2g}",
+                row.model,
+                row.slice,
+                str(row.n),
+                format_estimate(row.value, row.low, row.high),
+                format_number(row.rest),
+                f"{row.difference:+.4f}",
+                f"{row.effect:.2f}",
+                f"{row.p_adjusted:.2g}",
             ]
-            for r in own[:MOST_SHOWN]
-        ]  # fmt: skip
-        more = [f"... {len(own) - MOST_SHOWN} more in .rows"] if len(own) > MOST_SHOWN else []
-        overlapping = len(self.rows) - len(own)
-        said = f"{overlapping} more overlap with these and are not worse without them: see .rows"
-        table = [text_table(header, body)] if body else []
-        return "\n".join(
-            [self.verdict, *table, *more, *([said] if overlapping else []), *self.notes]
-        )
+            for row in self.distinct[:MOST_SHOWN]
+        ]
+        return [TextTable(header, body)] if body else []
 
-
-def _ends(row: Slice) -> str:
-    return f"[{format_number(row.low)}, {format_number(row.high)}]"
+    @property
+    def footnotes(self) -> list[str]:
+        """How many slices the table leaves out, and notes."""
+        lines = []
+        own = len(self.distinct)
+        if own > MOST_SHOWN:
+            lines.append(f"... {own - MOST_SHOWN} more in .rows")
+        overlapping = len(self.rows) - own
+        if overlapping:
+            text = f"{overlapping} more overlap with these and are not worse without them"
+            lines.append(f"{text}: see .rows")
+        return [*lines, *self.notes]
 
 
 def weak_slices(
     predictions: Source,
     metric: str | Metric | None = None,
     *,
-    columns: Sequence[str] | None = None,
+    by: str | Sequence[str] | None = None,
     model: str | None = None,
     depth: int = 2,
     min_rows: int = 30,
-    alpha: float = 0.05,
     confidence: float = 0.95,
 ) -> WeakSlices:
     """The slices of the rows on which a model (each, where none is named) does significantly worse than on the rest.
 
     Slices are the values of each column (number columns of many values are cut at their quartiles) and the crosses of
-    up to `depth` columns, of at least `min_rows` rows that leave as many out.  columns: default every column but id,
+    up to `depth` columns, of at least `min_rows` rows that leave as many out.  by: the columns, default all but id,
     fold, split and cluster.  metric: one that is a mean over rows (accuracy, hamming_loss, log_loss, brier, mse, mae,
     ...), or rmse, by mse; in binary tasks recall, specificity, precision and npv, over the rows they are of (positive
     rows, ...), of which there must then be `min_rows`; any other metric of labels (f1, mcc, ...) is searched by which
@@ -134,13 +141,14 @@ def weak_slices(
     Each slice is tested one-sided against all other rows: rows that are right or wrong by Fisher's exact test
     (mid-p); losses and weighted rows by the larger of the p-values of Welch's and of the pooled t, which err on
     opposite sides where losses are skewed; rows in clusters by a t of the sums over clusters.  All are corrected
-    together by Holm: any slice is reported without reason in at most `alpha` of tables. The same table gives the same
+    together by Holm: any slice is reported without reason in at most 1 - `confidence` of tables. The same table gives the same
     slices, whatever the order of rows.
     Sources: Fisher (1935), JRSS 98:39-82; mid-p: Lancaster (1961), JASA 56:223-234; Welch (1947), Biometrika 34:28-35;
     Holm (1979), Scand. J. Statistics 6:65-70; slices by values and crosses: Chung et al. (2019), ICDE, 1550-1553.
     """
     table = table_of(predictions)
-    _check(depth, min_rows, alpha, confidence)
+    _check(depth, min_rows)
+    check_share("confidence", confidence)
     default = "mse" if table.task == "regression" else "accuracy"
     text, settled = resolve(metric if metric is not None else default, table.schema)[0]
     source = source_of(text, settled)
@@ -149,26 +157,23 @@ def weak_slices(
         if model is not None
         else [m for m in table.models if table.schema.offers(m, settled.reads)]
     )
-    names, notes = _columns(table, columns)
+    names, notes = _columns(table, (by,) if isinstance(by, str) else by)
     lattice = Lattice(table, names, min(depth, len(names)), min_rows)
     found = [Search(lattice, name, source, confidence) for name in models]
-    rows, tested, closest = judged(found, alpha)
+    rows, tested, closest = judged(found, 1 - confidence)
     notes = (*table.notes, *source.notes, *notes)
     overall = {search.model: search.contrast.overall for search in found}
     method = found[0].contrast.method if found else ""
     return WeakSlices(
-        source.name, rows, tested, closest, overall, tuple(names), depth, min_rows, alpha, table.n, method, confidence,
+        source.name, rows, tested, closest, overall, tuple(names), depth, min_rows, table.n, method, confidence,
         notes,
     )  # fmt: skip
 
 
-def _check(depth: int, min_rows: int, alpha: float, confidence: float) -> None:
+def _check(depth: int, min_rows: int) -> None:
     for name, value, least in (("depth", depth, 1), ("min_rows", min_rows, 2)):
         if value < least:
             raise UnsupportedError(f"{name} must be at least {least}; got {value}")
-    for name, share in (("alpha", alpha), ("confidence", confidence)):
-        if not 0 < share < 1:
-            raise UnsupportedError(f"{name} must be between 0 and 1; got {share}")
 
 
 def _columns(table: Predictions, asked: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:
@@ -189,5 +194,5 @@ def _columns(table: Predictions, asked: Sequence[str] | None) -> tuple[list[str]
         raise UnsupportedError(
             "there is no column to slice by; give the table group columns, as in groups={'site': site}"
         )
-    said = f"left out, having more than {MOST_LEVELS} values: {', '.join(left_out)}; name it in columns to search it"
+    said = f"left out, having more than {MOST_LEVELS} values: {', '.join(left_out)}; name it in by to search it"
     return found, (said,) if left_out else ()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.kernels import Array
-from assay.table.groups import compact, levels
+from assay.table.groups import compact_codes, find_levels
 from assay.table.predictions import Predictions
 
 __all__ = ["Lattice"]
@@ -35,7 +35,7 @@ class Lattice:
         """Of each column the codes (n,) of its levels that have enough rows, the rest beyond, and their names."""
         found = {}
         for name in self.names:
-            codes, values = levels(self.table, name)
+            codes, values = find_levels(self.table, name)
             found[name] = self._enough(codes, [(value,) for value in values], len(values))
         return found
 
@@ -54,7 +54,7 @@ class Lattice:
     ) -> tuple[Array, list[tuple[Any, ...]]]:
         """Every level of one with every level of the other."""
         wide = len(others) + 1
-        codes, present = compact(a * wide + b, (len(keys) + 1) * wide)
+        codes, present = compact_codes(a * wide + b, (len(keys) + 1) * wide)
         first, second = np.divmod(present, wide)
         inside = (first < len(keys)) & (second < len(others))
         rank = np.where(inside, np.cumsum(inside) - 1, inside.sum())

@@ -15,14 +15,16 @@ from typing import Any
 from assay.audit.fairness import Fairness
 from assay.audit.membership import Membership
 from assay.audit.slices import WeakSlices
-from assay.charts.style import MUTED, SERIES, Chart, blank, data, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import MUTED, SERIES, blank, data, finished
 
 __all__ = ["fairness", "membership", "weak_slices"]
 
 MOST = 20  # lines that can be read at once
 
 
-def weak_slices(found: WeakSlices) -> Chart:
+@register(draws="assay.slices/1")
+def weak_slices(found: WeakSlices) -> AltairChart:
     """Figure and interval of each weak slice that stands by itself, clearest first, and a tick at that of the rest."""
     own = [row for row in found.rows if row.own][:MOST]
     title = f"Weak slices by {found.metric}"
@@ -36,11 +38,12 @@ def weak_slices(found: WeakSlices) -> Chart:
         }
         for row in own
     ]  # fmt: skip
-    said = f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {found.alpha:.0%} Holm"
+    said = f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {1 - found.confidence:.0%} Holm"
     return finished(_strips(marks, found.metric), title, said)
 
 
-def fairness(found: Fairness) -> Chart:
+@register(draws="assay.fairness/1")
+def fairness(found: Fairness) -> AltairChart:
     """Figure and interval of each group, a panel for each metric (and model), a tick at what it is held against."""
     import altair as alt
 
@@ -64,7 +67,8 @@ def fairness(found: Fairness) -> Chart:
     )
 
 
-def membership(found: Membership) -> Chart:
+@register(draws="assay.membership/1")
+def membership(found: Membership) -> AltairChart:
     """How well the loss tells training rows from others, for each model; the tick at 0.5 gives nothing away."""
     marks = [
         {"name": r.model, "value": r.auc, "low": r.low, "high": r.high, "other": 0.5}
@@ -78,7 +82,7 @@ def membership(found: Membership) -> Chart:
     )
 
 
-def _strips(marks: Sequence[dict[str, Any]], title: str) -> Chart:
+def _strips(marks: Sequence[dict[str, Any]], title: str) -> AltairChart:
     """A dot and its interval for each name, in their order, and a tick for comparison."""
     import altair as alt
 

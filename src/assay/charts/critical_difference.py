@@ -9,7 +9,8 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from assay.charts.style import INK, MUTED, SERIES, Chart, data, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import INK, MUTED, SERIES, data, finished
 from assay.comparison.datasets import DatasetComparison
 
 __all__ = ["cliques", "ranks"]
@@ -25,7 +26,8 @@ GAP, MARGIN = (
 )  # pixels from the axis to the first bar; ranks beyond the first and last model
 
 
-def ranks(comparison: DatasetComparison) -> Chart:
+@register(draws="assay.datasets/1")
+def ranks(comparison: DatasetComparison) -> AltairChart:
     """Which models rank best over the data sets: a line from each mean rank to its name, the best on the left.
 
     Thick bars join models that Wilcoxon's test, corrected by Holm, does not tell apart. Layout: Demsar (2006).
@@ -47,7 +49,7 @@ def ranks(comparison: DatasetComparison) -> Chart:
     )
     y = alt.Y("level:Q", scale=alt.Scale(domain=[0, height], range=[0, height]), axis=None)
 
-    def chart(rows: Sequence[dict[str, Any]], x: str) -> Chart:
+    def chart(rows: Sequence[dict[str, Any]], x: str) -> AltairChart:
         place = alt.X(f"{x}:Q", scale=scale, axis=axis, title="mean rank (1 is best)")
         return alt.Chart(data(rows), width=WIDTH, height=height).encode(x=place, y=y)
 

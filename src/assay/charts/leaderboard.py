@@ -8,16 +8,15 @@
 """
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
-from assay.charts.style import INK, MUTED, PAPER, SERIES, SHADE, Chart, blank, data, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import INK, MUTED, PAPER, SERIES, SHADE, blank, data, finished
 from assay.comparison.compare import Comparison, Difference
 from assay.core.text import format_number
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation
-from assay.evaluation.figures import Row
-from assay.fusions.convex import LOSSES
+from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
 from assay.metrics.base import METRICS
 from assay.metrics.resolve import DEFAULT
@@ -63,13 +62,14 @@ def ranked(evaluation: Evaluation, metric: str, last: str | None = None) -> list
     )
 
 
+@register(draws="assay.evaluation/1")
 def leaderboard(
     evaluation: Evaluation,
     metric: str | None = None,
     comparison: Comparison | None = None,
     *,
     baseline: str | None = None,
-) -> Chart:
+) -> AltairChart:
     """Who is best: a dot and its interval for each model, best first; models tied for best by `comparison` are shaded.
 
     `metric` is one of those evaluated (default: f1, or mse in regression, else the first). The model named `baseline`
@@ -171,10 +171,11 @@ def shown_pairs(comparison: Comparison) -> list[Difference]:
     )
 
 
-def differences(comparison: Comparison) -> Chart:
+@register(draws="assay.comparison/1")
+def differences(comparison: Comparison) -> AltairChart:
     """How far apart two models are on the same rows: difference and interval a pair, against the line of no difference.
 
-    Filled dots are significant after Holm's correction, hollow ones are not. Past fifteen pairs, those with the best.
+    Filled dots are significant after the correction for all pairs, hollow ones are not. Past fifteen pairs, those with the best.
     """
     import altair as alt
 
@@ -183,7 +184,7 @@ def differences(comparison: Comparison) -> Chart:
         return finished(blank(f"{comparison.best} is the only model: nothing to compare"), title)
     pairs = shown_pairs(comparison)
     rows = [_pair(d, comparison) for d in pairs]
-    said = f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant after Holm's correction"
+    said = f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant ({comparison.correction_name})"
     left = len(comparison.pairs) - len(pairs)
     subtitle = said + (f"; {left} pairs without {comparison.best} are not drawn" if left else "")
     x = alt.X(
@@ -217,28 +218,30 @@ def _pair(pair: Difference, comparison: Comparison) -> dict[str, Any]:
     return {"pair": f"{a} − {b}", "difference": difference, **ends, "clear": clear}
 
 
-def fusion(fused: Fused) -> Chart:
+@register(draws="assay.fusion/1")
+def fusion(fused: Fused) -> AltairChart:
     """Whether fusing pays: the loss of every model and of the fused one, with the weight each was given."""
     import altair as alt
 
-    weights: Mapping[str, float] = fused.weights
+    labels = {model: f"weight {weight:.2f}" for model, weight in fused.weights.items()}
+    labels[fused.name] = "fused"
     losses = {**fused.losses, fused.name: fused.loss}
     rows = [
         {
             "model": m,
             "loss": v,
             "fused": m == fused.name,
-            "weight": f"weight {weights[m]:.2f}" if m in weights else "fused",
+            "weight": labels.get(m, ""),
         }
         for m, v in losses.items()
     ]
     order = sorted(losses, key=lambda m: losses[m])
-    x = alt.X("loss:Q", title=LOSSES[fused.fitted.kind], scale=alt.Scale(zero=False, nice=True))
+    x = alt.X("loss:Q", title=fused.loss_name, scale=alt.Scale(zero=False, nice=True))
     base = alt.Chart(data(rows), width=340, height=26 * len(rows))
     base = base.encode(x=x, y=alt.Y("model:N", sort=order, title=None))
     colour = alt.condition("datum.fused", alt.value(SERIES[1]), alt.value(SERIES[0]))
     words = base.mark_text(align="left", dx=9, color=MUTED).encode(text="weight:N")
-    subtitle = f"Cross-fitted {LOSSES[fused.fitted.kind]}, lower is better; {fused.how}"
+    subtitle = f"Cross-fitted {fused.loss_name}, lower is better; {fused.how}"
     return finished(
         base.mark_circle(size=80, opacity=1).encode(color=colour) + words,
         "Fusing the models",

@@ -10,7 +10,8 @@ import numpy as np
 
 from assay.charts.performance import curves_of, guides, line, lines, of_what
 from assay.charts.points import Curve, prevalence, roc_curve
-from assay.charts.style import Chart, blank, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import blank, finished
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
@@ -22,7 +23,8 @@ RATES = (0.001, 0.01, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 LEAST = 5e-4
 
 
-def det(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def det(predictions: Predictions) -> AltairChart:
     """False negative against false positive rate at every threshold, both on the scale of the normal distribution.
 
     Detection error trade-off: a straight line where scores of both kinds of rows are normal, and rates near 0 told
@@ -57,7 +59,8 @@ def det(predictions: Predictions) -> Chart:
     )
 
 
-def gain(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def gain(predictions: Predictions) -> AltairChart:
     """Share of the positive rows found against the share of rows taken, highest scores first (binary tasks).
 
     Cumulative gain: the diagonal is taking rows at random, the corner of the other line is ranking them perfectly.

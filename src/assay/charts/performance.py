@@ -21,6 +21,7 @@ from assay.charts.points import (
     residual_bins,
     roc_curve,
 )
+from assay.charts.base import AltairChart, register
 from assay.charts.style import (
     GRID,
     HEAT,
@@ -29,7 +30,6 @@ from assay.charts.style import (
     SERIES,
     WARN,
     WHITE,
-    Chart,
     blank,
     colours,
     data,
@@ -52,7 +52,8 @@ Steps = Literal["linear", "step-before"]
 OUTCOMES = ("true and predicted", "missed", "false alarm", "neither")
 
 
-def confusion(predictions: Predictions, model: str) -> Chart:
+@register(draws="assay.predictions")
+def confusion(predictions: Predictions, model: str) -> AltairChart:
     """How often each class was taken for each other: a heat-map, colour by the share of the true class, counts as text.
 
     With more than 30 classes: the twenty most frequent confusions. Multi-label: the four outcomes of each label.
@@ -74,6 +75,7 @@ def confusion(predictions: Predictions, model: str) -> Chart:
     )
 
 
+@register(draws="assay.predictions")
 def confusions(
     predictions: Predictions, model: str, top: int = TOP
 ) -> list[tuple[str, str, float, float]]:
@@ -95,7 +97,8 @@ def confusions(
     ]
 
 
-def roc(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def roc(predictions: Predictions) -> AltairChart:
     """True against false positive rate at every threshold, a curve a model, with the diagonal of chance.
 
     Multi-class and multi-label: one class against the rest, averaged over classes (macro), as in roc_auc. With more
@@ -114,7 +117,8 @@ def roc(predictions: Predictions) -> Chart:
     )
 
 
-def precision_recall(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def precision_recall(predictions: Predictions) -> AltairChart:
     """Precision against recall at every threshold, as steps, with lines of equal F1 and the precision of guessing.
 
     Binary: of the positive class. Otherwise one class against the rest, averaged over classes (macro) at equal recall.
@@ -130,7 +134,8 @@ def precision_recall(predictions: Predictions) -> Chart:
     return finished(guides(_equal_f1(), guess, steps), title, subtitle)
 
 
-def trade_off(threshold: Threshold) -> Chart:
+@register(draws="assay.threshold/1")
+def trade_off(threshold: Threshold) -> AltairChart:
     """Precision against recall as the threshold moves, over lines of equal F1; the threshold chosen is marked."""
     import altair as alt
 
@@ -148,7 +153,8 @@ def trade_off(threshold: Threshold) -> Chart:
     return finished(guides(_equal_f1(), line, dot), title, subtitle)
 
 
-def reliability(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def reliability(predictions: Predictions) -> AltairChart:
     """Predicted probability against how often it came true, in bins of equally many rows; a panel a model.
 
     On the diagonal probabilities can be taken at their word; below it the model is over-confident. Bars are 95 % Wilson
@@ -170,7 +176,8 @@ def reliability(predictions: Predictions) -> Chart:
     return finished(_panels(_reliability_panel(rows, models), models), title, subtitle)
 
 
-def residuals(predictions: Predictions) -> Chart:
+@register(draws="assay.predictions")
+def residuals(predictions: Predictions) -> AltairChart:
     """Truth minus prediction along the predicted value, a panel a model: median, and the middle 50 % and 90 % of rows.
 
     A median away from zero is bias; bands that widen say that errors grow with the value.
@@ -247,7 +254,7 @@ def _outcomes(predictions: Predictions, model: str) -> list[dict[str, Any]]:
 
 def _heat(
     rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str], axes: tuple[str, str]
-) -> Chart:
+) -> AltairChart:
     import altair as alt
 
     # Colour is ink of growing strength, so that one picture serves light pages and dark ones.
@@ -280,7 +287,7 @@ def _angle(names: Sequence[str], size: int) -> int:
     return 0 if max(map(len, names), default=0) * 6.5 <= size or names == OUTCOMES else -45
 
 
-def _top(predictions: Predictions, model: str, title: str) -> Chart:
+def _top(predictions: Predictions, model: str, title: str) -> AltairChart:
     import altair as alt
 
     found = confusions(predictions, model)
@@ -327,7 +334,7 @@ def lines(
     steps: Steps,
     ends: Sequence[float] = (0, 1),
     axis: Any = None,
-) -> Chart:
+) -> AltairChart:
     """The curves, each model in the colour of its place in the table, so that it has the same one in every chart."""
     import altair as alt
 
@@ -348,7 +355,7 @@ def lines(
     return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
 
 
-def line(rows: list[dict[str, Any]]) -> Chart:
+def line(rows: list[dict[str, Any]]) -> AltairChart:
     """A dashed line through the points, for comparison."""
     import altair as alt
 
@@ -359,7 +366,7 @@ def line(rows: list[dict[str, Any]]) -> Chart:
     )
 
 
-def _equal_f1() -> Chart:
+def _equal_f1() -> AltairChart:
     import altair as alt
 
     rows = []
@@ -378,14 +385,14 @@ def _equal_f1() -> Chart:
     return base.mark_line(color=GRID, strokeWidth=1.2) + words
 
 
-def guides(*layers: Chart) -> Chart:
+def guides(*layers: AltairChart) -> AltairChart:
     """Layers as one square chart."""
     import altair as alt
 
     return alt.layer(*layers).properties(width=380, height=380)
 
 
-def _panels(panel: Chart, models: Sequence[str]) -> Chart:
+def _panels(panel: AltairChart, models: Sequence[str]) -> AltairChart:
     import altair as alt
 
     if len(models) == 1:
@@ -393,7 +400,7 @@ def _panels(panel: Chart, models: Sequence[str]) -> Chart:
     return panel.facet(alt.Facet("model:N", sort=list(models)), columns=2)
 
 
-def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Chart:
+def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> AltairChart:
     import altair as alt
 
     line = [{"model": m, "predicted": at, "observed": at} for m in models for at in (0, 1)]
@@ -413,7 +420,7 @@ def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Cha
     return alt.layer(ideal, bars, line, bins.mark_circle(color=SERIES[0], size=36, opacity=1))
 
 
-def _residual_panel(rows: list[dict[str, Any]]) -> Chart:
+def _residual_panel(rows: list[dict[str, Any]]) -> AltairChart:
     import altair as alt
 
     x = alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False))

@@ -6,7 +6,8 @@
 'Time to fit'
 """
 
-from assay.charts.style import GOOD, INK, MUTED, SERIES, Chart, colours, data, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import GOOD, INK, MUTED, SERIES, colours, data, finished
 from assay.selection.halving import Halving
 from assay.selection.learning_curve import LearningCurve
 from assay.selection.one_standard_error import Frugal
@@ -16,7 +17,8 @@ from assay.selection.store import Timings
 __all__ = ["frugal", "halving", "learning_curve", "race", "timings"]
 
 
-def race(found: Race) -> Chart:
+@register(draws="assay.race/1")
+def race(found: Race) -> AltairChart:
     """How many folds each model ran before it was dropped, or to the end."""
     import altair as alt
 
@@ -42,14 +44,16 @@ def race(found: Race) -> Chart:
     return finished(base.mark_bar(height=12), f"Race by {found.metric}", subtitle)
 
 
-def halving(found: Halving) -> Chart:
+@register(draws="assay.halving/1")
+def halving(found: Halving) -> AltairChart:
     """Each model's figure at every number of rows, until it was left behind."""
     return finished(
         _lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}"
     )
 
 
-def learning_curve(found: LearningCurve) -> Chart:
+@register(draws="assay.learning_curve/1")
+def learning_curve(found: LearningCurve) -> AltairChart:
     """Each model's figure, with its interval, over the number of training rows."""
     import altair as alt
 
@@ -69,7 +73,8 @@ def learning_curve(found: LearningCurve) -> Chart:
     return finished(chart, f"Learning curve by {found.metric}", f"{found.confidence:.0%} intervals")
 
 
-def frugal(found: Frugal) -> Chart:
+@register(draws="assay.frugal/1")
+def frugal(found: Frugal) -> AltairChart:
     """Figure against cost; those within one standard error of the best are marked, and the one chosen is ringed."""
     import altair as alt
 
@@ -87,7 +92,8 @@ def frugal(found: Frugal) -> Chart:
     )
 
 
-def timings(found: Timings) -> Chart:
+@register(draws="assay.timings/1")
+def timings(found: Timings) -> AltairChart:
     """Seconds to fit each model, fold by fold."""
     import altair as alt
 
@@ -100,7 +106,7 @@ def timings(found: Timings) -> Chart:
     return finished(base.mark_tick(thickness=2, color=SERIES[0]), "Time to fit")
 
 
-def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool = False) -> Chart:
+def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool = False) -> AltairChart:
     """A line with points for each model."""
     import altair as alt
 

@@ -8,16 +8,17 @@ The colours are told apart by colour-blind readers (Okabe & Ito, 2008); each has
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
+from assay.charts.base import AltairChart
 from assay.core.result import to_plain
 
 __all__ = [
-    "DARK", "GOOD", "GRID", "HEAT", "INK", "MUTED", "PAPER", "SERIES", "SHADE", "WARN", "WHITE", "Chart", "Drawing",
+    "DARK", "GOOD", "GRID", "HEAT", "INK", "MUTED", "PAPER", "SERIES", "SHADE", "WARN", "WHITE", "Drawing",
     "blank", "colours", "data", "draw", "finished", "spec_of",
 ]  # fmt: skip
 
-Chart: TypeAlias = Any  # an Altair chart: Altair is imported where one is drawn, never with assay
+
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#667080", "#e3e6eb", "#fefefe"
 # White on strong colour stays white on a dark page; paper does not.
@@ -66,7 +67,7 @@ def data(rows: Sequence[Mapping[str, Any]]) -> Any:
     return alt.Data(values=to_plain(rows))  # type: ignore[no-untyped-call]
 
 
-def blank(text: str) -> Chart:
+def blank(text: str) -> AltairChart:
     """A chart that says why there is nothing to see."""
     import altair as alt
 
@@ -74,7 +75,7 @@ def blank(text: str) -> Chart:
     return words.mark_text(color=MUTED, fontSize=13).encode(text="text:N")
 
 
-def finished(chart: Chart, title: str, subtitle: str = "", description: str = "") -> Chart:
+def finished(chart: AltairChart, title: str, subtitle: str = "", description: str = "") -> AltairChart:
     """The chart with its words and the look that all charts share."""
     import altair as alt
 
@@ -120,14 +121,14 @@ def finished(chart: Chart, title: str, subtitle: str = "", description: str = ""
     )
 
 
-def spec_of(chart: Chart) -> dict[str, Any]:
+def spec_of(chart: AltairChart) -> dict[str, Any]:
     """The Vega-Lite specification."""
     # Its parts were checked when they were made; checking the whole again takes as long as drawing it.
     spec: dict[str, Any] = chart.to_dict(validate=False)
     return spec
 
 
-def draw(chart: Chart, name: str) -> Drawing:
+def draw(chart: AltairChart, name: str) -> Drawing:
     """The chart as SVG, drawn here and now: no browser, no script, no network. `name` keeps its ids apart on a page."""
     import altair as alt
     import vl_convert

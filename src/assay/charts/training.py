@@ -12,7 +12,8 @@ import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from assay.charts.style import GOOD, INK, SERIES, WARN, Chart, blank, data, finished
+from assay.charts.base import AltairChart, register
+from assay.charts.style import GOOD, INK, SERIES, WARN, blank, data, finished
 from assay.diagnosis.diagnose import Diagnosis, RunDiagnosis
 from assay.readers.history import Series
 
@@ -29,7 +30,8 @@ SPLITS = {
 WIDTH, HEIGHT = 380, 230
 
 
-def training_curves(diagnosis: Diagnosis) -> Chart:
+@register(draws="assay.diagnosis/1")
+def training_curves(diagnosis: Diagnosis) -> AltairChart:
     """Is it over- or under-fitting: loss and a metric of each run, a row a run.
 
     Shaded: the epochs as good as the best. Vertical lines: the best epoch, and where overfitting, divergence or
@@ -48,14 +50,16 @@ def training_curves(diagnosis: Diagnosis) -> Chart:
     )
 
 
-def loss_curve(run: RunDiagnosis) -> Chart:
+@register(draws="assay.run")
+def loss_curve(run: RunDiagnosis) -> AltairChart:
     """Training and validation loss of one run, with what the diagnosis found."""
     chart = _panel(run, True)
     chart = blank("no loss was logged") if chart is None else chart
     return finished(chart, f"Loss of {run.name}", _marks_in_words(run), run.summary)
 
 
-def metric_curve(run: RunDiagnosis) -> Chart | None:
+@register(draws="assay.run")
+def metric_curve(run: RunDiagnosis) -> AltairChart | None:
     """The first metric besides the loss, with its own best epoch; None where none was logged."""
     chart, name = _panel(run, False), next(iter(run.history.metrics), "")
     best = next((m["best_epoch"] for m in run.metrics if m["metric"] == name), None)
@@ -101,7 +105,7 @@ def _onset_of(run: RunDiagnosis) -> str:
     )
 
 
-def _panel(run: RunDiagnosis, loss: bool) -> Chart | None:
+def _panel(run: RunDiagnosis, loss: bool) -> AltairChart | None:
     """One axis: the curves of the loss, or of the first metric, over the epochs."""
     import altair as alt
 
@@ -155,7 +159,7 @@ def _scale(finite: Sequence[float], loss: bool) -> Any:
     return alt.Scale(zero=False)
 
 
-def _marks(run: RunDiagnosis, loss: bool) -> list[Chart]:
+def _marks(run: RunDiagnosis, loss: bool) -> list[AltairChart]:
     """Good range, best epoch and onset on the loss; its own best epoch on the metric."""
     if not loss:
         name = next(iter(run.history.metrics), None)
@@ -171,14 +175,14 @@ def _marks(run: RunDiagnosis, loss: bool) -> list[Chart]:
     return marks
 
 
-def _shade(first: float, last: float) -> Chart:
+def _shade(first: float, last: float) -> AltairChart:
     import altair as alt
 
     band = alt.Chart(data([{"from": first, "to": last}])).mark_rect(color=GOOD)
     return band.encode(x=alt.X("from:Q"), x2="to:Q", y=alt.value(0), y2=alt.value(HEIGHT))
 
 
-def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> Chart:
+def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> AltairChart:
     import altair as alt
 
     base = alt.Chart(data([{"epoch": epoch, "word": f"{word} {epoch:g}"}])).encode(x="epoch:Q")
@@ -188,7 +192,7 @@ def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> Chart:
     return line + text.encode(y=alt.value(down), text="word:N")
 
 
-def _lost(epochs: Sequence[float]) -> Chart:
+def _lost(epochs: Sequence[float]) -> AltairChart:
     import altair as alt
 
     ticks = alt.Chart(data([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(

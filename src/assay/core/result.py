@@ -1,52 +1,147 @@
-"""What every result can do: show itself, give tidy rows, Arrow, pandas, polars, versioned JSON, and a chart.
+"""Result: one way to read every answer, as words, tidy rows, a table, versioned JSON or a chart.
 
-A result is a frozen dataclass; its `repr` is the answer in words or a table. JSON is strict (no NaN): an undefined
-value is null and its reason stands in `note`.
+A result is a frozen dataclass. Its class names the schema of its JSON and gives a `verdict`; all the
+rest follows from its fields. JSON is strict: an undefined value is null, its reason in a `note`.
 
->>> from assay.core.text import text_table
->>> from assay.core.text import text_table
->>> print(text_table(["model", "f1"], [["a", "0.9"], ["long name", "0.85"]]))
-model      f1
-a          0.9
-long name  0.85
+>>> from dataclasses import dataclass
+>>> @dataclass(frozen=True)
+... class Score:
+...     model: str
+...     value: float
+>>> @dataclass(frozen=True, repr=False)
+... class Scores(Result):
+...     schema_name = "example.scores/1"
+...     rows: tuple[Score, ...]
+...     notes: tuple[str, ...] = ()
+...     @property
+...     def verdict(self):
+...         return f"{self.rows[0].model} is best."
+>>> scores = Scores((Score("a", 0.9), Score("b", float("nan"))))
+>>> scores
+a is best.
+model  value
+a      0.9000
+b      -
+>>> scores.to_dict()
+{'rows': [{'model': 'a', 'value': 0.9}, {'model': 'b', 'value': None}], 'notes': []}
 """
 
+import html
 import importlib
 import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from assay.core.atomic import write_whole
-from assay.errors import MissingDependencyError
+from assay.core.registry import Registry
+from assay.core.text import TextTable
+from assay.errors import MissingDependencyError, UnsupportedError
 
-__all__ = ["Result", "to_plain"]
+__all__ = ["CHARTS", "Result", "to_plain", "to_record"]
+
+# The family of charts, filled by `assay.charts` as every registry is by its wing. It stands here, so
+# that a result finds its chart without knowing who draws it.
+CHARTS: Registry[Any] = Registry("charts")
+
+STYLE = (
+    ".assay table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
+    ".assay th,.assay td{padding:.25em .8em;text-align:left;border-bottom:1px solid #8884}"
+    ".assay td.number{text-align:right}.assay .verdict{font-weight:600}"
+    ".assay .details,.assay .footnotes{opacity:.8}"
+)
 
 
 class Result:
-    """Base of Evaluation, Comparison, Diagnosis and Report: one way to read any of them."""
+    """Base of all results: `repr`, Markdown and HTML for people, rows and JSON for programs.
+
+    A subclass is a frozen dataclass with `repr=False`. It has `rows` (dataclasses, named tuples or
+    mappings) and `notes`, as fields or properties, and a `verdict`. `schema_name` is the name and
+    version of its JSON; `json_keys` are the keys of the JSON, where they are not simply the fields.
+    """
 
     schema_name: ClassVar[str]
-    drawn_by: ClassVar[str]
+    json_keys: ClassVar[tuple[str, ...]] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """The JSON contract as a plain dictionary."""
-        raise NotImplementedError
+    if TYPE_CHECKING:  # at run time an attribute here would be the default of the field
+
+        @property
+        def rows(self) -> Sequence[Any]:
+            """Tidy rows, one a value."""
+
+        @property
+        def notes(self) -> Sequence[str]:
+            """What a reader must know beside the answer."""
+
+    @property
+    def verdict(self) -> str:
+        """The answer in a sentence or two."""
+        raise NotImplementedError(f"{type(self).__name__} gives no verdict")
 
     @property
     def records(self) -> list[dict[str, Any]]:
         """Tidy rows as plain dictionaries, one a value."""
-        raise NotImplementedError
+        return [to_record(row) for row in self.rows]
+
+    @property
+    def details(self) -> Sequence[str]:
+        """Lines between the verdict and the tables."""
+        return ()
+
+    @property
+    def tables(self) -> Sequence[TextTable]:
+        """The tables that people read."""
+        return [TextTable.of(self.records)] if self.rows else []
+
+    @property
+    def footnotes(self) -> Sequence[str]:
+        """Lines below the tables."""
+        return self.notes
+
+    def __repr__(self) -> str:
+        return "\n".join([self.verdict, *self.details, *map(str, self.tables), *self.footnotes])
+
+    def to_markdown(self) -> str:
+        """The answer as Markdown: verdict, tables, and a list of what is said beside them."""
+        listed = "\n".join(f"- {' '.join(line.split())}" for line in self.footnotes)
+        tables = [table.to_markdown() for table in self.tables]
+        return "\n\n".join(filter(None, [self.verdict, *self.details, *tables, listed]))
+
+    def _repr_html_(self) -> str:
+        """The answer as a notebook shows it."""
+        details = "".join(f"<p class='details'>{html.escape(line)}</p>" for line in self.details)
+        tables = "".join(table.to_html() for table in self.tables)
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in self.footnotes)
+        footnotes = f"<ul class='footnotes'>{items}</ul>" if items else ""
+        verdict = f"<p class='verdict'>{html.escape(self.verdict)}</p>"
+        return (
+            f"<div class='assay'><style>{STYLE}</style>{verdict}{details}{tables}{footnotes}</div>"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON contract as a plain dictionary."""
+        keys = self.json_keys or [f.name for f in fields(self)]  # type: ignore[arg-type]
+        return {key: to_plain(getattr(self, key)) for key in keys}
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """What `to_json` writes: `to_dict` under the name and version of its schema."""
+        return {"schema": self.schema_name, **to_plain(self.to_dict())}
 
     def to_json(self, path: str | Path | None = None) -> str:
-        """Versioned JSON text; written to `path` as a whole or not at all when one is given."""
-        text = json.dumps(
-            {"schema": self.schema_name, **to_plain(self.to_dict())}, indent=2, allow_nan=False
-        )
+        """Versioned JSON text.
+
+        Parameters:
+            path: A file to write it to as well, as a whole or not at all; default: none.
+
+        Returns:
+            The text, indented, without NaN.
+        """
+        text = json.dumps(self.document, indent=2, allow_nan=False)
         if path is not None:
             write_whole(path, text + "\n")
         return text
@@ -57,7 +152,7 @@ class Result:
 
         rows = [to_plain(row) for row in self.records]
         names = list(dict.fromkeys(name for row in rows for name in row))
-        return pa.table({name: _column(pa, [row.get(name) for row in rows]) for name in names})
+        return pa.table({name: _to_column(pa, [row.get(name) for row in rows]) for name in names})
 
     def to_pandas(self) -> Any:
         """Tidy rows as a pandas DataFrame."""
@@ -68,27 +163,52 @@ class Result:
         """Tidy rows as a polars DataFrame."""
         return _require("polars").from_arrow(self.to_arrow())
 
-    def chart(self) -> Any:
-        """The chart that answers this result's question (an Altair chart)."""
-        # Looked up by name: results must not depend on a drawing library to exist.
-        return getattr(importlib.import_module("assay.charts"), self.drawn_by)(self)
+    def chart(self, name: str | None = None, **options: Any) -> Any:
+        """The chart that answers this result's question.
 
-    def _repr_html_(self) -> str:
-        import html
+        Parameters:
+            name: A chart of this kind of result, see `assay list charts`; default: its own.
+            options: What that chart takes besides the result.
 
-        return f"<pre>{html.escape(repr(self))}</pre>"
+        Returns:
+            An Altair chart.
+
+        Raises:
+            UnsupportedError: No chart of that name draws this kind of result.
+        """
+        charts = [CHARTS[known] for known in CHARTS.names()]
+        charts.sort(key=lambda chart: not chart.__module__.startswith("assay."))
+        fitting = {chart.name: chart for chart in charts if chart.draws == self.schema_name}
+        if not fitting or name not in (None, *fitting):
+            known = f"its charts: {', '.join(fitting)}" if fitting else "it has no chart"
+            raise UnsupportedError(
+                f"no chart {name or ''!r} draws a {type(self).__name__}; {known}"
+            )
+        return fitting[name or next(iter(fitting))]().draw(self, **options)
+
+
+def to_record(row: Any) -> dict[str, Any]:
+    """A row (dataclass, named tuple or mapping) as a dictionary; the field `class_` becomes class."""
+    if isinstance(row, Mapping):
+        return dict(row)
+    names = [f.name for f in fields(row)] if is_dataclass(row) else row._fields
+    return {name.rstrip("_"): getattr(row, name) for name in names}
 
 
 def to_plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NumPy scalars unboxed, non-finite numbers null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: to_plain(getattr(value, f.name)) for f in fields(value)}
+    """`value` as JSON can hold it: NumPy scalars unboxed, non-finite numbers null, rows mappings."""
+    if isinstance(value, Result):
+        return to_plain(value.to_dict())
+    if hasattr(value, "_fields") or (is_dataclass(value) and not isinstance(value, type)):
+        return {name: to_plain(item) for name, item in to_record(value).items()}
     if isinstance(value, Mapping):
-        return {str(k): to_plain(v) for k, v in value.items()}
+        return {str(name): to_plain(item) for name, item in value.items()}
     if isinstance(value, np.ndarray):
         return to_plain(value.tolist())
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [to_plain(v) for v in value]
+        return [to_plain(item) for item in value]
+    if isinstance(value, Path):
+        return str(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not math.isfinite(value):
@@ -96,7 +216,7 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def _column(pa: Any, values: list[Any]) -> Any:
+def _to_column(pa: Any, values: list[Any]) -> Any:
     present = {type(v) for v in values if v is not None}
     if (present - {int, float} and len(present) > 1) or list in present:
         values = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]

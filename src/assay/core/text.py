@@ -1,23 +1,71 @@
-"""Text."""
+"""Text: numbers and tables as people read them, on a terminal, in Markdown and in a notebook.
 
+>>> print(TextTable(["model", "f1"], [["a", "0.9"], ["long name", "0.85"]]))
+model      f1
+a          0.9
+long name  0.85
+"""
+
+import html
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-__all__ = ["format_number", "text_table"]
+__all__ = ["TextTable", "format_estimate", "format_number", "text_table"]
+
+
+class TextTable(NamedTuple):
+    """A header and rows of cells, all text, each row as long as the header."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    @classmethod
+    def of(cls, records: Sequence[Mapping[str, Any]]) -> "TextTable":
+        """The table of `records`: a column for each key that has a value anywhere."""
+        keys = dict.fromkeys(key for record in records for key in record)
+        shown = [key for key in keys if any(record.get(key) is not None for record in records)]
+        rows = [[_format_cell(record.get(key)) for key in shown] for record in records]
+        return cls(shown, rows)
+
+    def __str__(self) -> str:
+        return text_table(self.header, self.rows)
+
+    def to_markdown(self) -> str:
+        """A Markdown table; pipes and line breaks in cells are escaped.
+
+        >>> print(TextTable(["model", "f1"], [["a|b", "0.9"]]).to_markdown())
+        | model | f1 |
+        | --- | --- |
+        | a\\|b | 0.9 |
+        """
+        lines = [self.header, ["---"] * len(self.header), *self.rows]
+        return "\n".join(f"| {' | '.join(map(_escape_markdown, line))} |" for line in lines)
+
+    def to_html(self) -> str:
+        """An HTML table; every cell is escaped, and numbers are of class `number`.
+
+        >>> TextTable(["f1"], [["<1"]]).to_html()
+        '<table><thead><tr><th>f1</th></tr></thead><tbody><tr><td>&lt;1</td></tr></tbody></table>'
+        """
+        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.rows)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Columns padded to their widest cell, two spaces apart."""
+    """`header` and `rows` as columns padded to their widest cell, two spaces apart."""
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     lines = (
-        "  ".join(cell.ljust(w) for cell, w in zip(line, widths, strict=True))
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
         for line in [header, *rows]
     )
     return "\n".join(line.rstrip() for line in lines)
 
 
 def format_number(value: float | None, digits: int = 4) -> str:
-    """A figure as people read it: counts whole, others to `digits` significant places, undefined as a dash.
+    """`value` as people read it: whole from 10 on, else to `digits` places, undefined as a dash.
 
     >>> format_number(0.98346), format_number(1797.0), format_number(float("nan"))
     ('0.9835', '1797', '-')
@@ -26,6 +74,37 @@ def format_number(value: float | None, digits: int = 4) -> str:
         return "-"
     if float(value).is_integer() and abs(value) >= 10:
         return str(int(value))
-    if 1e-3 <= abs(value) < 1e4 or value == 0:
-        return f"{value:.{digits}f}" if abs(value) < 10 else f"{value:.{digits}g}"
+    if abs(value) < 10 and (abs(value) >= 1e-3 or value == 0):
+        return f"{value:.{digits}f}"
     return f"{value:.{digits}g}"
+
+
+def format_estimate(value: float, low: float, high: float) -> str:
+    """`value` with its interval from `low` to `high` in brackets, where there is one.
+
+    >>> format_estimate(0.5, 0.41, 0.59), format_estimate(0.5, float("nan"), float("nan"))
+    ('0.5000 [0.4100, 0.5900]', '0.5000')
+    """
+    text = format_number(value)
+    return text if math.isnan(low) else f"{text} [{format_number(low)}, {format_number(high)}]"
+
+
+def _format_cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return format_number(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return ", ".join(map(_format_cell, value))
+    return str(value)
+
+
+def _escape_markdown(cell: str) -> str:
+    """A cell that cannot end its column, its row or its text."""
+    escaped = re.sub(r"([\\|`*_<])", r"\\\1", cell)
+    return " ".join(escaped.split())
+
+
+def _html_cell(cell: str) -> str:
+    number = ' class="number"' if re.match(r"[+-]?\d", cell) else ""
+    return f"<td{number}>{html.escape(cell)}</td>"

@@ -10,7 +10,7 @@ from assay.charts import ranked
 from assay.comparison.compare import Comparison
 from assay.diagnosis.diagnose import Diagnosis
 from assay.evaluation.evaluate import Evaluation
-from assay.evaluation.figures import Row
+from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
 from assay.table.predictions import Predictions
 

@@ -24,12 +24,12 @@ from assay.charts import (
     roc,
 )
 from assay.charts.performance import MOST_CLASSES
-from assay.charts.style import DARK, Chart, Drawing, draw
+from assay.charts.base import AltairChart
+from assay.charts.style import DARK, Drawing, draw
 from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.evaluate import Evaluation
-from assay.fusions.convex import LOSSES
 from assay.fusions.fuse import Fused
 from assay.metrics.base import METRICS
 from assay.reporting import tables as twins
@@ -187,7 +187,7 @@ def _comparison(comparison: Comparison) -> Section:
     pairs = twins.of_pairs(comparison)
     lead = (
         f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs "
-        f"({comparison.corrected_by}). "
+        f"({comparison.correction_name}). "
         + (
             f"Tied for best: {', '.join(comparison.tied)}."
             if len(comparison.tied) > 1
@@ -219,7 +219,7 @@ def _held(findings: Findings) -> Section:
 
 
 def _fused(fused: Fused) -> Section:
-    what = LOSSES[fused.fitted.kind]
+    what = fused.loss_name
     rows = [(Cell(r["model"]), _number(r["weight"]), _number(r["loss"])) for r in fused.records]
     table = Table(("model", "weight", what), tuple(rows))
     return Section(
@@ -324,7 +324,7 @@ def _residuals(findings: Findings) -> Section | None:
     )
 
 
-def _figure(chart: Chart, name: str, table: Table) -> Figure:
+def _figure(chart: AltairChart, name: str, table: Table) -> Figure:
     return Figure(draw(chart, name), table)
 
 

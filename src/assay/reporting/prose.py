@@ -11,7 +11,6 @@ from assay.advice.base import Advice
 from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
-from assay.fusions.convex import LOSSES
 from assay.fusions.fuse import Fused
 from assay.reporting.content import Findings
 
@@ -101,7 +100,7 @@ def _on_held_rows(findings: Findings) -> str:
 
 
 def _fusion(fused: Fused) -> str:
-    what, best = LOSSES[fused.fitted.kind], fused.best
+    what, best = fused.loss_name, fused.best
     figures = f"cross-fitted {what} {format_number(fused.loss)} against {format_number(fused.losses[best])} of {best}"
     if fused.pays is None:
         return f"There are too few rows to say whether fusing pays ({figures})."

@@ -25,7 +25,7 @@ from assay.charts.training import shortened
 from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
-from assay.evaluation.figures import Row
+from assay.evaluation.values import Row
 from assay.table.predictions import Predictions
 
 __all__ = [
@@ -93,7 +93,7 @@ def of_pairs(comparison: Comparison) -> Table:
         (
             "first minus second",
             f"difference in {comparison.metric}",
-            f"p ({comparison.corrected_by})",
+            f"p ({comparison.correction_name})",
             "verdict",
             "test",
         ),
