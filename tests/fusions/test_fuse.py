@@ -9,14 +9,15 @@ import pytest
 
 from assay.errors import NameLookupError, ReadError, SchemaError, UnsupportedError
 from assay.fusions.auto import Auto
-from assay.fusions.base import FUSIONS
-from assay.fusions.convex import Fitted
+from assay.fusions.base import FUSIONS, load_fitted
+from assay.fusions.convex import Weights
 from assay.fusions.fuse import fuse
 from assay.fusions.greedy import Greedy
 from assay.fusions.mean import Mean
 from assay.fusions.weighted import Weighted, least_log_loss
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
+from assay.table.schema import Schema
 
 
 def proba_table(
@@ -41,6 +42,11 @@ def value_table(n: int = 60, seed: int = 0, **columns: Any) -> Predictions:
     y = rng.normal(size=n)
     models = {name: y + rng.normal(size=n) * s for name, s in (("a", 0.5), ("b", 1.0))}
     return Predictions.from_arrays(y, models, task="regression", **columns)
+
+
+def weights(by_model: dict[str, float]) -> Weights:
+    schema = Schema("binary", (0, 1), dict.fromkeys(by_model, ("proba",)))
+    return Weights(how="weighted", kind="proba", schema=schema, weights=by_model)
 
 
 def with_truth(p: Predictions, truth: Any) -> Predictions:
@@ -201,7 +207,7 @@ def test_rows_of_weight_0_do_not_count():
 def test_too_few_rows_give_equal_weights_and_say_so():
     fitted = Weighted().fit(proba_table(19))
     assert set(fitted.weights.values()) == {1 / 3}
-    assert "19 rows are too few" in fitted.note
+    assert "19 rows are too few" in fitted.notes[0]
 
 
 # Greedy.
@@ -359,7 +365,7 @@ def test_auto_fits_weights_where_they_earn_their_keep():
     p = Predictions.from_arrays(y, {"a": y + 1, "b": y - 3}, task="regression")
     fitted = Auto().fit(p)
     assert fitted.how == "weighted"
-    assert fitted.note.startswith("Chosen: weighted")
+    assert fitted.notes[0].startswith("Chosen: weighted")
 
 
 def test_the_difference_is_paired_and_clusters_widen_it():
@@ -388,7 +394,8 @@ def test_the_loss_shown_is_that_of_the_metric_on_the_appended_column():
 
 def test_the_result_reads_as_an_answer():
     fused = fuse(proba_table(), "weighted(shrink=0)", name="pool")
-    assert repr(fused).startswith("pool: weighted(shrink=0) of 3 models. ")
+    assert repr(fused).startswith(fused.verdict)
+    assert "pool: weighted(shrink=0) of 3 models." in repr(fused)
     assert [row["model"] for row in fused.records] == ["m0", "m1", "m2", "pool"]
     held = json.loads(fused.to_json())
     assert held["schema"] == "assay.fusion/1"
@@ -432,39 +439,73 @@ def test_weighted_beats_the_best_single_model_on_digits():
 # Saved and applied.
 
 
-def test_a_fitted_fusion_survives_json(tmp_path):
+def test_a_fitted_fusion_survives_its_file(tmp_path):
     for p in (
         proba_table(),
         value_table(),
         Predictions.from_arrays([True, False], {"a": [True, True], "b": [True, False]}),
     ):
         fitted = Auto().fit(p)
-        fitted.to_json(tmp_path / "pool.json")
-        read = Fitted.from_json((tmp_path / "pool.json").read_text())
+        fitted.save(tmp_path / "pool.json")
+        read = load_fitted(tmp_path / "pool.json")
         assert read == fitted
         assert np.array_equal(read.apply(p)[read.kind], fitted.apply(p)[fitted.kind])
 
 
-def test_text_that_is_no_fitted_fusion_is_refused():
-    for text in (
-        "{",
-        "[]",
-        "{}",
-        '{"schema": "assay.fitted/1"}',
-        '{"schema": "assay.evaluation/1"}',
+def test_a_file_of_the_first_version_is_still_read(tmp_path):
+    (tmp_path / "pool.json").write_text(
+        '{"schema": "assay.fitted/1", "how": "weighted", "weights": {"m0": 0.25, "m1": 0.75}, '
+        '"kind": "proba", "task": "binary", "classes": [0, 1], "gap": 1e-10, "note": "Chosen."}'
+    )
+    p = proba_table(k=2, m=2)
+    fitted = load_fitted(tmp_path / "pool.json")
+    expected = 0.25 * p.outputs["m0"]["proba"] + 0.75 * p.outputs["m1"]["proba"]
+    assert fitted.apply(p)["proba"] == pytest.approx(expected)
+    assert (fitted.how, fitted.gap, fitted.notes) == ("weighted", 1e-10, ("Chosen.",))
+
+
+def test_a_file_that_is_no_fitted_fusion_is_refused(tmp_path):
+    for content in (
+        b"{",
+        b"[]",
+        b"{}",
+        b'{"schema": "assay.fitted/1"}',
+        b'{"schema": "assay.fitted/1", "how": "mean", "weights": {"a": -1}, "kind": "value", '
+        b'"task": "regression", "classes": [], "gap": 0, "note": ""}',
+        b'{"schema": "assay.evaluation/1"}',
+        b"PK\x03\x04",
+        b"\xff\xfe",
     ):
+        (tmp_path / "pool").write_bytes(content)
         with pytest.raises(ReadError, match="no fitted fusion"):
-            Fitted.from_json(text)
+            load_fitted(tmp_path / "pool")
+    with pytest.raises(ReadError, match="cannot be read"):
+        load_fitted(tmp_path / "absent")
+
+
+def test_a_file_of_a_fusion_that_is_not_known_says_what_to_import(tmp_path):
+    (tmp_path / "pool").write_text('{"schema": "assay.fitted/2", "how": "gating(k=2)"}')
+    with pytest.raises(ReadError, match=r"gating.*Import the module that defines it"):
+        load_fitted(tmp_path / "pool")
+
+
+def test_the_fusion_of_new_rows_is_one_more_model(tmp_path):
+    p = proba_table(m=2)
+    fused = fuse(p, "weighted", name="pool")
+    new = proba_table(m=2, seed=9)
+    fused.save(tmp_path / "pool")
+    column = load_fitted(tmp_path / "pool").apply(new)["proba"]
+    assert np.array_equal(fused.predict(new).outputs["pool"]["proba"], column)
 
 
 def test_a_model_of_weight_0_need_not_be_there():
     p = proba_table(k=2)
-    fitted = Fitted("weighted", {"m0": 1.0, "gone": 0.0}, "proba", "binary", (0, 1))
+    fitted = weights({"m0": 1.0, "gone": 0.0})
     assert np.array_equal(fitted.apply(p)["proba"], p.outputs["m0"]["proba"])
 
 
 def test_a_model_of_some_weight_must_be_there():
-    fitted = Fitted("weighted", {"m0": 0.5, "gone": 0.5}, "proba", "binary", (0, 1))
+    fitted = weights({"m0": 0.5, "gone": 0.5})
     with pytest.raises(
         SchemaError, match=r"needs model 'gone', which the table lacks; it has m0, m1, m2"
     ):
@@ -555,4 +596,4 @@ def test_a_table_without_weight_outside_training_is_refused():
 
 
 def test_every_fusion_is_on_the_shelf():
-    assert {"auto", "greedy", "mean", "weighted"} <= set(FUSIONS.names())
+    assert {"auto", "greedy", "mean", "stacking", "weighted"} <= set(FUSIONS.names())

@@ -40,6 +40,7 @@ class Member:
     """
 
     name: ClassVar[str] = ""
+    aliases: ClassVar[tuple[str, ...]] = ()  # further names that `parse` takes
     registry: "ClassVar[Registry[Any]]"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -66,13 +67,16 @@ class Registry(Generic[T]):
     def __init__(self, family: str) -> None:
         self.family = family
         self._classes: dict[str, type[T]] = {}
+        self._aliases: dict[str, str] = {}
         self._instances: dict[str, T] = {}  # by the text that names them; members are frozen
         self._pending: list[str] | None = None  # modules to import; None before they are listed
         self._has_entry_points = False
 
     def add(self, member: type[T] | T) -> None:
         """Register `member` (or the class of one); a later class of a name replaces the earlier."""
-        self._classes[member.name] = member if isinstance(member, type) else type(member)
+        cls = member if isinstance(member, type) else type(member)
+        self._classes[member.name] = cls
+        self._aliases.update(dict.fromkeys(cls.aliases, member.name))
 
     def load(self, until: str | None = None) -> None:
         """Import the modules of the family's package, then its entry points.
@@ -81,7 +85,7 @@ class Registry(Generic[T]):
         calls name members of one or two modules. The generated `assay.core.members` says which
         module that is; a name that it does not list is found by importing one after the other.
         """
-        while until not in self._classes:
+        while until not in self._classes and until not in self._aliases:
             module = self._next_module(until)
             if module is None:
                 self._load_entry_points()
@@ -149,6 +153,7 @@ class Registry(Generic[T]):
 
     def __getitem__(self, name: str) -> type[T]:
         self.load(name)
+        name = self._aliases.get(name, name)
         if name not in self._classes:
             close = self._find_aliases(name) or suggest(name, self._classes, 3)
             hint = (

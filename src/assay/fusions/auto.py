@@ -11,8 +11,12 @@
 
 from dataclasses import replace
 
-from assay.fusions.base import FUSIONS, Fusion, cross_losses
-from assay.fusions.convex import Fitted, Pool
+import numpy as np
+
+from assay.fusions.base import FUSIONS, Fusion
+from assay.fusions.convex import Pool
+from assay.fusions.fitted import Fitted
+from assay.fusions.judging import compare_losses
 from assay.kernels import Array
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
@@ -20,36 +24,55 @@ from assay.table.predictions import Predictions
 __all__ = ["Auto"]
 
 
-class Auto(Fusion):
+class Auto(Fusion[Pool]):
     """`mean`, unless the cross-fitted loss of `weighted` is lower by more than one standard error of the difference.
 
-    The loss is the fusion's own (log loss, squared error); the differences are paired row by row (or cluster by
-    cluster).  Models that give labels alone are voted on.  The choice is part of the fit: `fuse` repeats it without
-    each fold, so that the score it shows is honest about the choosing too, and sets the chosen fusion against the best
-    single model.
+    The loss is the fusion's own (log loss, squared error); the differences are paired row by row
+    (or cluster by cluster).  Models that give labels alone are voted on.  The choice is part of
+    the fit: `fuse` repeats it without each fold, so that the score it shows is honest about the
+    choosing too, and sets the chosen fusion against the best single model.
 
-    Source: Breiman et al. (1984), Classification and Regression Trees, section 3.4.3 (one-standard-error rule).
+    Source: Breiman et al. (1984), Classification and Regression Trees, section 3.4.3
+    (one-standard-error rule).
     """
 
     name = "auto"
 
-    def reduce(self, predictions: Predictions, fold: Array | None = None) -> Pool:
+    def evidence(self, table: Predictions, fold: Array | None = None) -> Pool:
         """The pool, with folds to choose by."""
-        return Pool.of(predictions, assign_folds(predictions)[0] if fold is None else fold)
+        return Pool.of(table, assign_folds(table)[0] if fold is None else fold)
 
-    def solve(self, evidence: Pool) -> Fitted:
+    def solve(self, evidence: Pool, *, seed: int = 0) -> Fitted:
         """The chosen fusion's weights on all rows, and a note that says why it was chosen."""
-        mean = FUSIONS["mean"]().solve(evidence)
+        mean = FUSIONS["mean"]().solve(evidence, seed=seed)
         folds = sorted(set(evidence.fold.tolist()) - {-1})
         if evidence.kind == "label" or len(folds) < 2:
             return mean
-        weighted = FUSIONS["weighted"]()
         pool = evidence.take(evidence.fold >= 0)
-        fitted = weighted.solve(pool)
-        each = {f: weighted.solve(pool.take(pool.fold != f)) for f in folds}
-        gain = pool.gain(cross_losses(pool, each), pool.losses(list(mean.weights.values())))
+        weighted = FUSIONS["weighted"]()
+        equal = pool.losses(_read_weights(mean))
+        losses = _cross_fit_losses(weighted, pool, folds)
+        gain = compare_losses(losses, equal, pool.weight, pool.cluster)
         earned = gain.difference < -gain.error
-        chosen = fitted if earned else mean
-        why = f"fitted weights change the cross-fitted loss by {gain.difference:+.3g} (standard error {gain.error:.2g})"
-        note = f"Chosen: {chosen.how}; {why}{'' if earned else ', no more than noise'}."
-        return replace(chosen, note=f"{note} {chosen.note}".strip())
+        chosen = weighted.solve(pool, seed=seed) if earned else mean
+        note = (
+            f"Chosen: {chosen.how}; fitted weights change the cross-fitted loss by "
+            f"{gain.difference:+.3g} (standard error {gain.error:.2g})"
+            f"{'' if earned else ', no more than noise'}."
+        )
+        return replace(chosen, notes=(note, *chosen.notes))
+
+
+def _cross_fit_losses(fusion: Fusion[Pool], pool: Pool, folds: list[int]) -> Array:
+    """The loss of each row (n,) under the weights fitted without its fold."""
+    losses = np.empty(len(pool.weight))
+    for fold in folds:
+        inside = pool.fold == fold
+        weights = _read_weights(fusion.solve(pool.take(~inside), seed=0))
+        losses[inside] = pool.take(inside).losses(weights)
+    return losses
+
+
+def _read_weights(fitted: Fitted) -> list[float]:
+    """The weight of each model, in the order of the pool."""
+    return list((fitted.importance() or {}).values())

@@ -1,60 +1,109 @@
-"""Base."""
+"""Base of every fusion, and the registry of all; reading a fitted one back from its file.
+
+>>> FUSIONS.parse("weighted(shrink=1)")
+Weighted(shrink=1.0)
+"""
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
-
-import numpy as np
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, cast
 
 from assay.core.registry import Member, Registry
-from assay.errors import UnsupportedError
-from assay.fusions.convex import Fitted, Pool, common_kind
+from assay.errors import NameLookupError, ReadError, UnsupportedError
+from assay.fusions.convex import Pool, Weights, common_kind
+from assay.fusions.fitted import Fitted, read_parts
 from assay.kernels import Array
-from assay.table.folds import held_out
+from assay.table.folds import find_held_out
 from assay.table.predictions import Predictions
 
-__all__ = ["FUSIONS", "Fusion"]
+__all__ = ["FUSIONS", "Evidence", "Fusion", "load_fitted"]
 
-FUSIONS: "Registry[Fusion]" = Registry("fusions")
+FUSIONS: "Registry[Fusion[Any]]" = Registry("fusions")
+
+
+class Evidence(Protocol):
+    """What a fusion is fitted from: anything whose rows can be taken."""
+
+    def take(self, rows: Array, /) -> Self:
+        """The rows of a mask (n,)."""
+
+
+E = TypeVar("E", bound=Evidence)
 
 
 @dataclass(frozen=True)
-class Fusion(Member):
-    """Base of every fusion: parameters, and `solve`, that gives weights from what `reduce` kept of the rows.
+class Fusion(Member, Generic[E]):
+    """Base of every fusion: a frozen dataclass of parameters that says what fitting reads, and fits.
 
-    `learns` is False where nothing is fitted to the rows, so that no folds are needed for an honest score.
+    A subclass writes `solve`, and `evidence` where it reads more than the pool of the table: what
+    `evidence` keeps of the rows is read once, and `fuse` fits from parts of it, fold by fold.
+    `learns` is False where nothing is fitted to the rows, so that no folds are needed for an honest
+    score; `fitted` is the class that `solve` returns and `load_fitted` reads back.
     """
 
     registry: ClassVar[Registry[Any]] = FUSIONS
     learns: ClassVar[bool] = True
+    fitted: ClassVar[type[Fitted]] = Weights
 
-    def fit(self, predictions: Predictions) -> Fitted:
-        """The fusion fitted on every row of the table, but those of split "train" (unless all are)."""
-        at_least_two(predictions)
-        keep, _ = held_out(predictions)
-        return self.solve(self.reduce(predictions if keep.all() else predictions.take(keep)))
+    def fit(self, predictions: Predictions, *, seed: int = 0) -> Fitted:
+        """The fusion fitted on every row of the table, but those of split "train" (unless all are).
 
-    def reduce(self, predictions: Predictions, fold: Array | None = None) -> Any:
-        """What `solve` reads, with a `take(mask)`: the pool of the table unless a fusion needs more."""
-        return Pool.of(predictions, fold)
+        Parameters:
+            predictions: A table of two models or more.
+            seed: Seed of what is random in fitting; default 0.
+
+        Raises:
+            UnsupportedError: The table has one model, or outputs that this fusion cannot fuse.
+        """
+        check_two_models(predictions)
+        keep, _ = find_held_out(predictions)
+        table = predictions if keep.all() else predictions.take(keep)
+        return self.solve(self.evidence(table), seed=seed)
+
+    def evidence(self, table: Predictions, fold: Array | None = None) -> E:
+        """What `solve` reads: by default the pool of the table.
+
+        Parameters:
+            table: The rows, those of fold -1 included.
+            fold: Fold of each row (n,), -1 for rows that may not be fitted on; default: one fold.
+        """
+        return cast(E, Pool.of(table, fold))
 
     @abstractmethod
-    def solve(self, evidence: Any) -> Fitted:
-        """The weights for those rows."""
+    def solve(self, evidence: E, *, seed: int) -> Fitted:
+        """The fusion fitted to those rows.
+
+        Parameters:
+            evidence: What `evidence` gave, or some rows of it.
+            seed: Seed of what is random in fitting.
+        """
 
 
-def cross_losses(pool: Pool, each: Sequence[Fitted] | Mapping[int, Fitted]) -> Array:
-    """The loss of each row (n,) under the weights of its fold; `each` holds one fit a fold."""
-    losses = np.empty(len(pool.weight))
-    for f in np.unique(pool.fold):
-        rows = pool.fold == f
-        losses[rows] = pool.take(rows).losses(list(each[f].weights.values()))
-    return losses
+def load_fitted(path: str | Path) -> Fitted:
+    """The fitted fusion that `Fitted.save` wrote, also those written as JSON of schema assay.fitted/1.
+
+    Parameters:
+        path: File of the fitted fusion.
+
+    Raises:
+        ReadError: The file holds no fitted fusion, or one of a fusion that is not known here.
+    """
+    header, arrays = read_parts(path)
+    try:
+        return FUSIONS[header["how"].partition("(")[0]].fitted.load(header, arrays)
+    except NameLookupError as error:
+        raise ReadError(
+            f"{path}: {error} Import the module that defines it before reading."
+        ) from error
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ReadError(
+            f"{path}: this is no fitted fusion of schema assay.fitted/2 ({error!r})"
+        ) from error
 
 
-def at_least_two(predictions: Predictions) -> None:
-    """UnsupportedError for a table of one model."""
+def check_two_models(predictions: Predictions) -> None:
+    """UnsupportedError where `predictions` hold one model alone."""
     if len(predictions.models) < 2:
         raise UnsupportedError(
             f"fusing needs at least 2 models; the table has {len(predictions.models)}: "
@@ -62,10 +111,11 @@ def at_least_two(predictions: Predictions) -> None:
         )
 
 
-def refuse_labels(predictions: Predictions, fusion: Fusion) -> None:
-    """UnsupportedError where weights cannot be fitted because the models give labels alone."""
+def refuse_labels(predictions: Predictions, fusion: Fusion[Any]) -> None:
+    """UnsupportedError where the models of `predictions` give labels alone, which `fusion` cannot fit."""
     if common_kind(predictions) == "label":
+        first = predictions.models[0]
         raise UnsupportedError(
-            f"{fusion.name} needs probabilities, but model {predictions.models[0]!r} gives only labels. Give "
-            f"{predictions.models[0]}.proba or .logit, or use how='mean', the majority vote."
+            f"{fusion.name} needs probabilities, but model {first!r} gives only labels. Give "
+            f"{first}.proba or {first}.logit, or use how='mean', the majority vote."
         )

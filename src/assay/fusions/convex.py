@@ -1,4 +1,4 @@
-"""Pool: all that a fusion is fitted from, one figure per row and model, and what fitting gives.
+"""Convex combinations: weights on the models, and the pool of one number a row and model that they are fitted from.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1], {"a.proba": [0.4, 0.9, 0.3], "b.proba": [0.2, 0.5, 0.7]})
@@ -6,131 +6,96 @@
 [[0.6, 0.8], [0.9, 0.5], [0.3, 0.7]]
 """
 
-import json
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
-from typing import Literal, NamedTuple, TypeAlias
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 
-from assay.core.atomic import write_whole
-from assay.core.result import to_plain
-from assay.errors import ReadError, SchemaError, UnsupportedError
+from assay.errors import UnsupportedError
+from assay.fusions.fitted import BATCH, Fitted, header_fields
 from assay.kernels import Array
 from assay.kernels.totals import FLOOR
-from assay.table.folds import column_codes
-from assay.table.labels import Label
+from assay.table.folds import encode_column
 from assay.table.predictions import Predictions
-from assay.table.schema import Schema, Task
+from assay.table.schema import Kind, Schema
 
-__all__ = ["LOSSES", "Fitted", "Gain", "Pool", "Pooled", "common_kind", "vote"]
-
-Pooled: TypeAlias = Literal["proba", "value", "label"]
-LOSSES: Mapping[Pooled, str] = {
-    "proba": "log loss",
-    "value": "squared error",
-    "label": "error rate",
-}
-BATCH = 1 << 16
+__all__ = ["Pool", "Weights", "common_kind", "count_votes"]
 
 
-@dataclass(frozen=True)
-class Fitted:
-    """A fusion with its weights: what to save beside the models and apply to new rows.
+@dataclass(frozen=True, kw_only=True)
+class Weights(Fitted):
+    """A fitted fusion of one weight a model: the weighted mean of probabilities or values, or the weighted vote.
 
-    `weights` maps model -> weight, each >= 0, sum 1; `kind` is what is averaged (proba, value) or voted on (label);
-    `gap` bounds how far the fitted loss is above its least possible value (0 where nothing was minimised).
+    Parameters:
+        weights: Weight of each model, >= 0, summing to 1.
 
-    >>> f = Fitted("mean", {"a": 0.5, "b": 0.5}, "proba", "binary", (0, 1))
-    >>> Fitted.from_json(f.to_json()) == f
+    >>> from assay.fusions.mean import Mean
+    >>> p = Predictions.from_arrays([0, 1], {"a": [0, 1], "b": [1, 1]})
+    >>> Weights.load(*Mean().fit(p).dump()) == Mean().fit(p)
     True
     """
 
-    how: str
     weights: Mapping[str, float]
-    kind: Pooled
-    task: Task
-    classes: tuple[Label, ...]
-    gap: float = 0.0
-    note: str = ""
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """The models fused, in the order of the table the weights were fitted on."""
-        return tuple(self.weights)
+    def required_models(self) -> tuple[str, ...]:
+        """Names of the models of positive weight."""
+        return tuple(name for name, weight in self.weights.items() if weight > 0)
 
-    def apply(self, predictions: Predictions) -> dict[str, Array]:
-        """The fused model's column on the rows of a table (or of a batch), ready for `Predictions.append`.
-
-        {"proba": (n, k)} or {"value": (n,)} is the weighted mean; {"label": (n,)} the weighted majority, where a tie
-        goes to the class declared first (multi-label: to 0).  Needs the columns of the models of positive weight.
-        """
-        self._check(predictions.schema)
-        used = predictions.select([name for name, weight in self.weights.items() if weight > 0])
-        parts = [self._batch(batch) for batch in used.batches(BATCH)] or [self._batch(used)]
-        return {self.kind: parts[0] if len(parts) == 1 else np.concatenate(parts)}
-
-    def _batch(self, batch: Predictions) -> Array:
+    def combine(self, batch: Predictions) -> Array:
+        """The weighted mean, (n, k) or (n,); of labels the majority, ties to the class declared first."""
         weights = [self.weights[name] for name in batch.models]
         outputs = (getattr(batch.rows(name), self.kind) for name in batch.models)
         if self.kind == "label":
-            codes = vote(outputs, weights, batch.schema)
-            return codes if self.task == "multilabel" else np.asarray(batch.classes)[codes]
+            codes = count_votes(outputs, weights, batch.schema)
+            is_multilabel = self.schema.task == "multilabel"
+            return codes if is_multilabel else np.asarray(batch.classes)[codes]
         total = np.zeros((batch.n, batch.schema.k) if self.kind == "proba" else batch.n)
         for weight, output in zip(weights, outputs, strict=True):
             total += weight * output
         return np.clip(total, 0, 1) if self.kind == "proba" else total
 
-    def _check(self, schema: Schema) -> None:
-        if schema.task != self.task or set(schema.classes) != set(self.classes):
-            raise SchemaError(
-                f"the fusion was fitted on a {self.task} table with classes {list(self.classes)[:10]}; this one is "
-                f"{schema.task} with {list(schema.classes)[:10]}. Apply it to the same classes, or fit it again."
-            )
-        missing = [
-            name
-            for name, weight in self.weights.items()
-            if weight > 0 and name not in schema.models
-        ]
-        if missing:
-            raise SchemaError(
-                f"the fusion needs model {missing[0]!r}, which the table lacks; it has {', '.join(schema.models)}. "
-                f"Add that model's column, or fit the fusion again without it."
-            )
+    def importance(self) -> Mapping[str, float]:
+        """The weights."""
+        return self.weights
 
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Versioned JSON: method, names, classes, weights; written to `path` as a whole when one is given."""
-        plain = {f.name: to_plain(getattr(self, f.name)) for f in fields(self)}
-        text = json.dumps({"schema": "assay.fitted/1", **plain}, indent=2, allow_nan=False)
-        if path is not None:
-            write_whole(path, text + "\n")
-        return text
+    def dump(self) -> tuple[dict[str, Any], dict[str, Array]]:
+        """The common header and the weights; no array."""
+        header, arrays = super().dump()
+        return {**header, "weights": dict(self.weights)}, arrays
 
-    @staticmethod
-    def from_json(text: str) -> "Fitted":
-        """The fitted fusion that `to_json` wrote; ReadError for anything else."""
-        try:
-            held = json.loads(text)
-            if held.pop("schema") != "assay.fitted/1":
-                raise KeyError("schema")
-            return Fitted(**{**held, "classes": tuple(held["classes"])})
-        except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
-            raise ReadError(
-                f"this is no fitted fusion of schema assay.fitted/1 ({error!r}); save one with to_json"
-            ) from error
+    @classmethod
+    def load(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
+        """From a `header` of today, or of assay.fitted/1, which kept one note and no kinds of the models."""
+        weights = {name: float(weight) for name, weight in header["weights"].items()}
+        if not weights or not all(0 <= weight < math.inf for weight in weights.values()):
+            raise ValueError("weights")
+        if "note" in header:
+            kinds = dict.fromkeys(weights, (header["kind"],))
+            notes = [header["note"]] if header["note"] else []
+            header = {**header, "models": kinds, "notes": notes, "positive": None}
+        return cls(**header_fields(header), weights=weights)
 
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All that convex weights are fitted from: one figure per row and model, not the k probabilities of each.
+    """All that convex weights are fitted from: one number a row and model, not the k probabilities of each.
 
-    terms (n, m), or (n, labels, m) for multi-label: the probability given to the truth, the error of a value, or the
-    code of a label.  weight (n,); fold (n,), -1 for rows that may not be fitted on; cluster (n,) where declared.
+    Parameters:
+        schema: Schema of the table.
+        kind: What is combined: "proba", "value" or "label".
+        terms: What each model gives each row, (n, m), or (n, labels, m) for multi-label: the
+            probability of the truth, the error of a value, or the code of a label.
+        truth: Truth of the table, as codes or values.
+        weight: Weight of each row (n,).
+        fold: Fold of each row (n,), -1 for rows that may not be fitted on.
+        cluster: Cluster of each row (n,) as codes, where declared.
     """
 
     schema: Schema
-    kind: Pooled
+    kind: Kind
     terms: Array
     truth: Array
     weight: Array
@@ -139,18 +104,19 @@ class Pool:
 
     @staticmethod
     def of(
-        predictions: Predictions, fold: Array | None = None, kind: Pooled | None = None
+        predictions: Predictions, fold: Array | None = None, kind: Kind | None = None
     ) -> "Pool":
-        """The pool of a table, read in one pass; `fold` as `assign_folds` gives it."""
+        """The pool of `predictions`, read in one pass.
+
+        `fold` is as `assign_folds` gives it (default: one fold), `kind` what all models have in common.
+        """
         kind = kind or common_kind(predictions)
         shape = (*predictions.truth.shape, len(predictions.models))
         terms = np.empty(shape, np.int64 if kind == "label" else np.float64)
         for batch in predictions.batches(BATCH):
-            at = slice(
-                batch.offset - predictions.offset, batch.offset - predictions.offset + batch.n
-            )
+            start = batch.offset - predictions.offset
             for j, model in enumerate(predictions.models):
-                terms[at, ..., j] = _terms(batch, model, kind)
+                terms[start : start + batch.n, ..., j] = _read_terms(batch, model, kind)
         weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
         fold = np.zeros(predictions.n, np.int64) if fold is None else fold
         return Pool(
@@ -160,93 +126,74 @@ class Pool:
             predictions.truth,
             weight,
             fold,
-            column_codes(predictions, "cluster"),
+            encode_column(predictions, "cluster"),
         )
 
     def take(self, rows: Array) -> "Pool":
-        """The rows of a mask (n,)."""
+        """The `rows` of a mask (n,)."""
         if rows.all():
             return self
         kept = {name: getattr(self, name)[rows] for name in ("terms", "truth", "weight", "fold")}
-        return replace(self, **kept, cluster=None if self.cluster is None else self.cluster[rows])
+        cluster = None if self.cluster is None else self.cluster[rows]
+        return replace(self, **kept, cluster=cluster)
 
-    def fitted(self, how: str, weights: Array, gap: float = 0.0, note: str = "") -> Fitted:
-        """A fitted fusion of the pool's models."""
-        by_name = dict(zip(self.schema.models, map(float, weights), strict=True))
-        return Fitted(how, by_name, self.kind, self.schema.task, self.schema.classes, gap, note)
+    def to_fitted(self, how: str, weights: Array, gap: float = 0.0, note: str = "") -> Weights:
+        """The fitted fusion `how` of the pool's models with these `weights` (m,), its `gap` and a `note`."""
+        return Weights(
+            how=how,
+            kind=self.kind,
+            schema=self.schema,
+            notes=(note,) if note else (),
+            gap=gap,
+            weights=dict(zip(self.schema.models, map(float, weights), strict=True)),
+        )
 
     def losses(self, weights: Sequence[float] | Array) -> Array:
-        """The loss of each row (n,) under these weights; the mean over labels in a multi-label task.
+        """The loss of each row (n,) under `weights` (m,); the mean over labels in a multi-label task.
 
-        -log of the fused probability of the truth (floored at 2.2e-16), squared error, or whether the vote is wrong.
+        -log of the fused probability of the truth (at least 2.2e-16), squared error, or whether the
+        vote is wrong.
         """
         if self.kind == "label":
-            losses = (
-                vote(np.moveaxis(self.terms, -1, 0), weights, self.schema) != self.truth
-            ).astype(float)
+            votes = count_votes(np.moveaxis(self.terms, -1, 0), weights, self.schema)
+            losses = (votes != self.truth).astype(float)
         elif self.kind == "value":
             losses = (self.terms @ np.asarray(weights)) ** 2
         else:
             losses = -np.log(np.clip(self.terms @ np.asarray(weights), FLOOR, None))
         return np.asarray(losses if losses.ndim == 1 else losses.mean(axis=1))
 
-    def gain(self, losses: Array, against: Array) -> "Gain":
-        """Mean of the paired differences `losses - against`, with its standard error."""
-        n = self.weight.sum()
-        difference = losses - against
-        mean = float(self.weight @ difference / n) if n else float("nan")
-        moves = self.weight * (difference - mean) / (n or 1)
-        # Rows of a cluster move together: their sum is one observation.
-        moves = moves[self.weight > 0] if self.cluster is None else np.bincount(self.cluster, moves)
-        units = (
-            len(moves) if self.cluster is None else len(np.unique(self.cluster[self.weight > 0]))
-        )
-        error = (
-            float(np.sqrt((moves**2).sum() * units / (units - 1))) if units > 1 else float("nan")
-        )
-        return Gain(mean, error, units)
 
-
-class Gain(NamedTuple):
-    """A paired difference of mean loss (below 0: the first is better), its standard error, the number of units."""
-
-    difference: float
-    error: float
-    units: int
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """95% interval by Student's t; (nan, nan) for fewer than two rows (or clusters)."""
-        from scipy.special import stdtrit
-
-        half = float(stdtrit(max(self.units - 1, 1), 0.975)) * self.error
-        return self.difference - half, self.difference + half
-
-
-def common_kind(predictions: Predictions) -> Pooled:
-    """What all models give and can be fused: values, probabilities (or logits), or labels where none gives more."""
+def common_kind(predictions: Predictions) -> Kind:
+    """What all models of `predictions` give and can be fused: values, probabilities, or else labels."""
     schema = predictions.schema
     if schema.task == "regression":
         return "value"
     lacking = [model for model in schema.models if not schema.offers(model, "proba")]
     if not lacking:
         return "proba"
-    if len(lacking) == len(schema.models) and all(
-        schema.offers(model, "label") for model in lacking
-    ):
+    scores_alone = [model for model in lacking if not schema.offers(model, "label")]
+    if len(lacking) == len(schema.models) and not scores_alone:
         return "label"
-    only = next((model for model in lacking if not schema.offers(model, "label")), lacking[0])
+    only = (scores_alone or lacking)[0]
     raise UnsupportedError(
-        f"model {only!r} gives only {', '.join(schema.models[only])}, which cannot be averaged with the other models' "
-        f"probabilities. Give {only}.proba or {only}.logit, leave it out with predictions.select([...]), or take the "
-        f"majority vote of labels: how='mean(of=label)'."
+        f"model {only!r} gives only {', '.join(schema.models[only])}, which cannot be averaged "
+        f"with the other models' probabilities. Give {only}.proba or {only}.logit, leave it out "
+        f"with predictions.select([...]), or take the majority vote of labels: "
+        f"how='mean(of=label)'."
     )
 
 
-def vote(
+def count_votes(
     outputs: Iterator[Array] | Array, weights: Sequence[float] | Array, schema: Schema
 ) -> Array:
-    """Codes (n,) of most weighted votes; for multi-label 0/1 (n, labels) by more than half. Ties: the lowest code."""
+    """Codes (n,) of most weighted votes, the lowest of them where tied.
+
+    Parameters:
+        outputs: Codes (n,) of each model; 0/1 (n, labels) for multi-label, where more than half decide.
+        weights: Weight of each model (m,).
+        schema: Schema of the table.
+    """
     k = 2 if schema.task == "multilabel" else schema.k
     tally: Array = np.zeros(0)
     for codes, weight in zip(outputs, weights, strict=True):
@@ -257,7 +204,7 @@ def vote(
     return np.reshape(most, shape)
 
 
-def _terms(batch: Predictions, model: str, kind: Pooled) -> Array:
+def _read_terms(batch: Predictions, model: str, kind: Kind) -> Array:
     """What one model adds to the pool: (n,), or (n, labels) for multi-label."""
     rows = batch.rows(model)
     if kind == "label":

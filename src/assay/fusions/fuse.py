@@ -1,7 +1,8 @@
-"""Fusion: several models of a table made into one more, judged on rows that did not set its weights.
+"""Fuse: several models of a table made into one more, judged on rows that did not set its weights.
 
 >>> from assay.table.predictions import Predictions
->>> p = Predictions.from_arrays([0, 1, 1], {"a.proba": [0.4, 0.9, 0.3], "b.proba": [0.2, 0.5, 0.7]})
+>>> p = Predictions.from_arrays(
+...     [0, 1, 1], {"a.proba": [0.4, 0.9, 0.3], "b.proba": [0.2, 0.5, 0.7]})
 >>> fuse(p, "mean").predictions.outputs["fused"]["proba"][:, 1].round(2).tolist()
 [0.3, 0.7, 0.5]
 """
@@ -9,35 +10,58 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, ClassVar, cast
 
 import numpy as np
 
 from assay.core.registry import Member
-from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.result import Result, to_plain
+from assay.core.text import TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
-from assay.fusions.base import FUSIONS, Fusion, at_least_two, cross_losses
-from assay.fusions.convex import LOSSES, Fitted, Pool
+from assay.fusions.base import FUSIONS, Fusion, check_two_models
+from assay.fusions.fitted import Fitted
+from assay.fusions.judging import LOSS_NAMES, compare_models, measure_losses
 from assay.io.read_write import Source, table_of
 from assay.kernels import Array
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
+from assay.table.schema import Kind
 
 __all__ = ["Fused", "fuse"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Fused(Result):
-    """A table with the fused model appended, the weights for new rows, and whether fusing pays.
+    """A table with the fused model appended, the fitted fusion for new rows, and whether fusing pays.
 
-    `predictions` holds the cross-fitted column, so evaluating or comparing it is honest; `fitted` is fitted on all rows
-    and meant for other tables.  `loss` (cross-fitted) and `losses` (of each model) are means over the same rows; `pays`
-    is True where the 95% interval of the paired difference to the best single model is below 0, None where it has none.
+    The losses are those of `evaluate` by the metric of the fused kind (log_loss, mse or
+    hamming_loss), over the rows that were not left out as training rows.
+
+    Parameters:
+        predictions: The table with the fused model, whose column is cross-fitted: evaluating or
+            comparing it is honest.
+        fitted: The fusion fitted on all rows, for other tables: see `predict` and `save`.
+        name: Name of the fused model.
+        how: Text of the fusion, as in "weighted(shrink=1)".
+        loss: Cross-fitted loss of the fused model.
+        losses: Loss of each single model on the same rows.
+        difference: Loss of the fused model less that of the best single one, paired row by row.
+        low: Lower end of the 95 % interval of the difference; nan where there are too few rows.
+        high: Upper end of that interval.
+        notes: What a reader must know beside the numbers.
+
+    >>> y = [1.0, 2.0, 4.0, 3.0] * 5
+    >>> table = Predictions.from_arrays(
+    ...     y, {"a": [v + 1 for v in y], "b": [v - 1 for v in y]}, task="regression")
+    >>> fuse(table, "mean").predict(table).models
+    ['a', 'b', 'fused']
     """
 
     schema_name: ClassVar[str] = "assay.fusion/1"
-    drawn_by: ClassVar[str] = "fusion"
+    json_keys: ClassVar[tuple[str, ...]] = (
+        "name", "how", "best", "pays", "difference", "low", "high", "note", "fitted", "rows",
+    )  # fmt: skip
 
     predictions: Predictions
     fitted: Fitted
@@ -52,8 +76,13 @@ class Fused(Result):
 
     @property
     def weights(self) -> Mapping[str, float]:
-        """Weight of each model, fitted on all rows."""
-        return self.fitted.weights
+        """Share of each model in the fusion fitted on all rows; empty where there is no such share."""
+        return self.fitted.importance() or {}
+
+    @property
+    def loss_name(self) -> str:
+        """What people call the loss: log loss, squared error or error rate."""
+        return LOSS_NAMES[self.fitted.kind]
 
     @property
     def best(self) -> str:
@@ -68,50 +97,84 @@ class Fused(Result):
     @cached_property
     def note(self) -> str:
         """The verdict in words, then everything a reader must know beside it."""
-        return " ".join([self._verdict(), *self.notes])
+        return " ".join([self.verdict, *self.notes])
 
-    def _verdict(self) -> str:
-        what = LOSSES[self.fitted.kind]
-        figures = f"{what} {format_number(self.loss)} against {format_number(self.losses[self.best])} of {self.best!r}"
-        if self.pays is None:
-            return f"Too few rows to say whether fusing pays: {figures}."
-        span = f"{figures} (difference {self.difference:+.4g}, 95% interval {self.low:+.4g} to {self.high:+.4g})"
-        return (
-            f"Fusing pays: {span}."
-            if self.pays
-            else f"Fusing does not pay beyond noise, keep {self.best!r}: {span}."
+    @property
+    def verdict(self) -> str:
+        """Whether fusing pays, in one sentence."""
+        best = self.best
+        losses = (
+            f"{self.loss_name} {format_number(self.loss)} against "
+            f"{format_number(self.losses[best])} of {best!r}"
         )
+        if self.pays is None:
+            return f"Too few rows to say whether fusing pays: {losses}."
+        evidence = (
+            f"{losses} (difference {self.difference:+.4g}, "
+            f"95% interval {self.low:+.4g} to {self.high:+.4g})"
+        )
+        if self.pays:
+            return f"Fusing pays: {evidence}."
+        return f"Fusing does not pay beyond noise, keep {best!r}: {evidence}."
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
         """One tidy row a model, the fused one last."""
-        return tuple(self.records)
+        weights = self.weights
+        losses = {**self.losses, self.name: self.loss}
+        return tuple(
+            {"model": m, "weight": weights.get(m), "loss": loss, "loss_name": self.loss_name}
+            for m, loss in losses.items()
+        )
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        what = LOSSES[self.fitted.kind]
+    def details(self) -> list[str]:
+        """What was fused, and how."""
+        return [f"{self.name}: {self.how} of {len(self.losses)} models."]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """Weight and loss of each model, the fused one last."""
+        weights = {model: f"{weight:.3f}" for model, weight in self.weights.items()}
         rows = [
-            {"model": m, "weight": w, "loss": self.losses[m], "loss_name": what}
-            for m, w in self.weights.items()
+            [row["model"], weights.get(row["model"], ""), format_number(row["loss"])]
+            for row in self.rows
         ]
-        return [*rows, {"model": self.name, "weight": None, "loss": self.loss, "loss_name": what}]
+        return [TextTable(["model", "weight", self.loss_name], rows)]
 
     def to_dict(self) -> dict[str, Any]:
-        """Name, method, verdict and rows."""
-        told = ("name", "how", "best", "pays", "difference", "low", "high", "note")
-        return {
-            **{key: getattr(self, key) for key in told},
-            "fitted": self.fitted,
-            "rows": self.records,
+        """The JSON contract; of the fitted fusion what `assay.fitted/1` had."""
+        fitted = self.fitted
+        summary = {
+            "how": fitted.how,
+            "weights": fitted.importance(),
+            "kind": fitted.kind,
+            "task": fitted.schema.task,
+            "classes": fitted.schema.classes,
+            "gap": fitted.gap,
+            "note": " ".join(fitted.notes),
         }
+        return {**super().to_dict(), "fitted": to_plain(summary)}
 
-    def __repr__(self) -> str:
-        head = ["model", "weight", LOSSES[self.fitted.kind]]
-        weight = {m: f"{w:.3f}" for m, w in self.weights.items()}
-        rows = [
-            [r["model"], weight.get(r["model"], ""), format_number(r["loss"])] for r in self.records
-        ]
-        return f"{self.name}: {self.how} of {len(self.weights)} models. {self.note}\n{text_table(head, rows)}"
+    def predict(self, predictions: Source) -> Predictions:
+        """Other rows with the fused model appended, by the fusion fitted on all rows.
+
+        Parameters:
+            predictions: A table, or the path or paths of one, with the columns of the fused models.
+
+        Returns:
+            The table with one more model, named as here.
+        """
+        table = table_of(predictions)
+        return table.append(self.name, **self.fitted.apply(table))
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted fusion to one file, as a whole or not at all; `load_fitted` reads it.
+
+        Parameters:
+            path: File to write.
+        """
+        self.fitted.save(path)
 
 
 def fuse(
@@ -125,91 +188,116 @@ def fuse(
 ) -> Fused:
     """Append one model that fuses all those of the table, and say whether that pays.
 
-    Each row's fused prediction comes from weights fitted without that row's fold: the `fold` column where it holds at
-    least two, otherwise random folds by `seed`, stratified by class and, with a `cluster` column, of whole clusters.
-    Rows whose `split` is "train" are not fitted on (their members' outputs are not honest), unless all are.
-    `metric` is what a fusion that searches one (greedy) aims at; `name` is the appended model's ("fused").
+    Each row's fused prediction comes from a fusion fitted without that row's fold.  Rows whose
+    `split` is "train" are not fitted on (their members' outputs are not honest), unless all are.
 
-    >>> p = Predictions.from_arrays([1.0, 2.0, 4.0], {"a": [1.2, 2.2, 4.0], "b": [0.8, 1.9, 3.9]}, task="regression")
+    Parameters:
+        predictions: A table of two models or more, or the path or paths of one.
+        how: Text or instance of a fusion, as in "weighted(shrink=2)"; default "auto", which takes
+            equal weights unless fitted ones earn their keep.
+        metric: What a fusion that searches a metric (greedy) aims at; default: its own.
+        name: Name of the appended model; default "fused".
+        folds: Folds of the cross-fitting where the table has no usable `fold` column, 2 or more;
+            random by `seed`, stratified by class and, with a `cluster` column, of whole clusters.
+        seed: Seed of the folds, and of what is random in fitting; default 0.
+
+    Returns:
+        The table with the cross-fitted column, the fitted fusion, losses and the verdict.
+
+    Raises:
+        UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, or too few rows for it.
+        SchemaError: A model is already named `name`.
+
+    >>> p = Predictions.from_arrays(
+    ...     [1.0, 2.0, 4.0], {"a": [1.2, 2.2, 4.0], "b": [0.8, 1.9, 3.9]}, task="regression")
     >>> fuse(p, "mean").loss < 0.01
     True
     """
-    predictions = table_of(predictions)
-    at_least_two(predictions)
+    table = table_of(predictions)
+    check_two_models(table)
     name = name or "fused"
-    if name in predictions.models:
+    if name in table.models:
         raise SchemaError(
             f"a model is already named {name!r}; give the fused one another: fuse(..., name='...')"
         )
-    fusion, notes = _aimed(FUSIONS.parse(how), metric)
-    fold, told = assign_folds(predictions, folds, seed)
+    fusion, notes = _set_metric(FUSIONS.parse(how), metric)
+    fold, fold_notes = assign_folds(table, folds, seed)
     if fusion.learns and fold.max() < 1:
         notes.append(f"Equal weights: there is no second fold to judge {fusion} on.")
         fusion = FUSIONS["mean"]()
-    evidence = fusion.reduce(predictions, fold)
-    fitted = fusion.solve(evidence.take(fold >= 0))
-    each = _cross_fit(fusion, evidence, fold, fitted)
-    column: dict[str, Array] = {fitted.kind: _column(predictions, fold, [*each, fitted])}
-    pool = evidence if isinstance(evidence, Pool) else Pool.of(predictions, fold, fitted.kind)
+    evidence = fusion.evidence(table, fold)
+    fitted = fusion.solve(evidence.take(fold >= 0), seed=seed)
+    by_fold = _cross_fit(fusion, evidence, fold, fitted, seed)
+    column: dict[str, Array] = {fitted.kind: _fuse_by_fold(table, fold, [*by_fold, fitted])}
+    appended = table.append(name, **column)
     return Fused(
-        predictions=predictions.append(name, **column),
+        predictions=appended,
         fitted=fitted,
         name=name,
         how=str(fusion),
-        notes=tuple(note for note in [fitted.note, *notes, *told[not fusion.learns :]] if note),
-        **_judge(pool.take(fold >= 0), each),
+        notes=tuple(filter(None, [*fitted.notes, *notes, *fold_notes[not fusion.learns :]])),
+        **_judge(appended if (fold >= 0).all() else appended.take(fold >= 0), name, fitted.kind),
     )
 
 
-def _aimed(fusion: Any, metric: str | Member | None) -> tuple[Fusion, list[str]]:
+def _set_metric(fusion: Any, metric: str | Member | None) -> tuple[Fusion[Any], list[str]]:
     """The fusion with its metric set, and a note where it has none to set."""
     if not isinstance(fusion, Fusion):
         raise UnsupportedError(
-            f"how must be the text or instance of a fusion, as in 'weighted(shrink=2)'; got {fusion!r}"
+            f"how must be the text or instance of a fusion, as in 'weighted(shrink=2)'; "
+            f"got {fusion!r}"
         )
     if metric is None:
         return fusion, []
     if any(f.name == "metric" for f in fields(fusion)):
-        return cast(Fusion, replace(cast(Any, fusion), metric=str(metric))), []
+        return cast("Fusion[Any]", replace(cast(Any, fusion), metric=str(metric))), []
     return fusion, [
-        f"{fusion.name} is judged by its own loss, not by {metric}; greedy(metric={metric}) searches that."
+        f"{fusion.name} is judged by its own loss, not by {metric}; "
+        f"greedy(metric={metric}) searches that."
     ]
 
 
-def _cross_fit(fusion: Fusion, evidence: Any, fold: Array, fitted: Fitted) -> list[Fitted]:
+def _cross_fit(
+    fusion: Fusion[Any], evidence: Any, fold: Array, fitted: Fitted, seed: int
+) -> list[Fitted]:
     """Fold by fold, the fusion fitted on the other folds."""
-    number = int(fold.max()) + 1
+    count = int(fold.max()) + 1
     if not fusion.learns:
-        return [fitted] * number
-    return [fusion.solve(evidence.take((fold >= 0) & (fold != f))) for f in range(number)]
+        return [fitted] * count
+    return [
+        fusion.solve(evidence.take((fold >= 0) & (fold != left_out)), seed=seed)
+        for left_out in range(count)
+    ]
 
 
-def _column(predictions: Predictions, fold: Array, each: Sequence[Fitted]) -> Array:
-    """The fused column, each row by the weights of its own fold; rows of fold -1 by the last."""
-    if all(one is each[0] for one in each):
-        return each[0].apply(predictions)[each[0].kind]
+def _fuse_by_fold(table: Predictions, fold: Array, by_fold: Sequence[Fitted]) -> Array:
+    """The fused column, each row by the fusion of its own fold; rows of fold -1 by the last."""
+    first = by_fold[0]
+    if all(fitted is first for fitted in by_fold):
+        return first.apply(table)[first.kind]
     column: Array | None = None
-    for f in np.unique(fold):
-        rows = np.flatnonzero(fold == f)
-        needed = [name for name, weight in each[f].weights.items() if weight > 0]
-        part = each[f].apply(predictions.select(needed).take(rows))[each[f].kind]
-        column = (
-            np.empty((predictions.n, *part.shape[1:]), part.dtype) if column is None else column
-        )
+    for number in np.unique(fold):
+        fitted = by_fold[number]
+        rows = np.flatnonzero(fold == number)
+        part = fitted.apply(table.select(fitted.required_models).take(rows))[fitted.kind]
+        if column is None:
+            column = np.empty((table.n, *part.shape[1:]), part.dtype)
         column[rows] = part
     assert column is not None
     return column
 
 
-def _judge(pool: Pool, each: Sequence[Fitted]) -> dict[str, Any]:
-    """Cross-fitted loss, each model's own, and the paired difference to the best of them."""
-    singles = dict(
-        zip(pool.schema.models, map(pool.losses, np.eye(len(pool.schema.models))), strict=True)
-    )
-    fused = cross_losses(pool, each)
-    losses = {name: float(np.average(one, weights=pool.weight)) for name, one in singles.items()}
-    best = min(losses, key=lambda name: (losses[name], name))
-    gain = pool.gain(fused, singles[best])
+def _judge(table: Predictions, name: str, kind: Kind) -> dict[str, Any]:
+    """Cross-fitted loss, each single model's, and the paired difference to the best of them."""
+    losses = measure_losses(table, kind)
+    singles = {model: loss for model, loss in losses.mean.items() if model != name}
+    best = min(singles, key=lambda model: (singles[model], model))
+    gain = compare_models(table, losses, name, best)
     low, high = gain.interval
-    loss = float(np.average(fused, weights=pool.weight))
-    return {"loss": loss, "losses": losses, "difference": gain.difference, "low": low, "high": high}
+    return {
+        "loss": losses.mean[name],
+        "losses": singles,
+        "difference": gain.difference,
+        "low": low,
+        "high": high,
+    }

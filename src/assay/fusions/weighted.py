@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.fusions.base import Fusion, refuse_labels
-from assay.fusions.convex import Fitted, Pool
+from assay.fusions.convex import Pool, Weights
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -33,7 +33,7 @@ class Solution(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Weighted(Fusion):
+class Weighted(Fusion[Pool]):
     """Convex weights, >= 0 and summing to 1, of least log loss (classification) or squared error (regression).
 
     w = argmin -mean log sum_j w_j q_j, with q_j what model j gives the truth (multi-label: that of each label);
@@ -56,21 +56,18 @@ class Weighted(Fusion):
         if not (np.isfinite(self.shrink) and self.shrink >= 0):
             raise UnsupportedError(f"shrink of weighted must be a number >= 0; got {self.shrink}")
 
-    def reduce(self, predictions: Predictions, fold: Array | None = None) -> Pool:
+    def evidence(self, table: Predictions, fold: Array | None = None) -> Pool:
         """The pool of probabilities or of errors."""
-        refuse_labels(predictions, self)
-        return Pool.of(predictions, fold)
+        refuse_labels(table, self)
+        return Pool.of(table, fold)
 
-    def solve(self, evidence: Pool) -> Fitted:
+    def solve(self, evidence: Pool, *, seed: int = 0) -> Weights:
         """The weights of least loss on the pool."""
         m = len(evidence.schema.models)
         rows = int(np.count_nonzero(evidence.weight))
         if rows < LEAST_ROWS:
-            return evidence.fitted(
-                str(self),
-                np.full(m, 1 / m),
-                note=f"Equal weights: {rows} rows are too few to fit any.",
-            )
+            note = f"Equal weights: {rows} rows are too few to fit any."
+            return evidence.to_fitted(str(self), np.full(m, 1 / m), note=note)
         share = evidence.weight / evidence.weight.sum()
         prior = self.shrink * float(share @ share)  # shrink over the effective number of rows
         terms = evidence.terms.reshape(-1, m)
@@ -79,12 +76,9 @@ class Weighted(Fusion):
         else:
             labels = len(terms) // len(share)
             solution = least_log_loss(terms, np.repeat(share / labels, labels), prior)
-        note = (
-            ""
-            if solution.gap <= CERTIFIED
-            else f"The weights may be {solution.gap:.1g} above the least loss."
-        )
-        return evidence.fitted(str(self), solution.weights, solution.gap, note)
+        certified = solution.gap <= CERTIFIED
+        note = "" if certified else f"The loss may be {solution.gap:.1g} above the least."
+        return evidence.to_fitted(str(self), solution.weights, solution.gap, note)
 
 
 def least_square(errors: Array, share: Array, prior: float = 0.0) -> Solution:

@@ -1,0 +1,98 @@
+"""Judging a fused column: its loss, and the paired difference to the best single model, by a metric like any model's.
+
+>>> round(compare_losses(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0]), np.ones(3)).error, 3)
+0.882
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from assay.kernels import Array
+from assay.metrics.base import METRICS
+from assay.table.folds import encode_column
+from assay.table.predictions import Predictions
+from assay.table.schema import Kind
+
+__all__ = ["LOSS_NAMES", "LossDifference", "ModelLosses", "compare_losses", "measure_losses"]
+
+# The metric that judges each kind of fused output, and what people call it.
+LOSSES: Mapping[Kind, str] = {"proba": "log_loss", "value": "mse", "label": "hamming_loss"}
+LOSS_NAMES: Mapping[Kind, str] = {
+    "proba": "log loss",
+    "value": "squared error",
+    "label": "error rate",
+}
+
+
+class ModelLosses(NamedTuple):
+    """Mean loss of each model, as `evaluate` has it, and the loss of each row (n,) of each model."""
+
+    mean: dict[str, float]
+    rows: dict[str, Array]
+
+
+class LossDifference(NamedTuple):
+    """A paired difference of mean loss (below 0: the first is better), its standard error, the number of units."""
+
+    difference: float
+    error: float
+    units: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% interval by Student's t; (nan, nan) for fewer than two rows (or clusters)."""
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(max(self.units - 1, 1), 0.975)) * self.error
+        return self.difference - half, self.difference + half
+
+
+def measure_losses(predictions: Predictions, kind: Kind) -> ModelLosses:
+    """The loss of every model of `predictions` by the metric of that `kind` of output."""
+    metric: Any = METRICS.parse(LOSSES[kind]).bind(predictions.schema)
+    mean: dict[str, float] = {}
+    each: dict[str, Array] = {}
+    for model in predictions.models:
+        rows = predictions.rows(model)
+        summary = metric.state.summary(metric.state.observe(rows), predictions.schema)
+        mean[model] = float(np.ravel(metric.compute(summary))[0])
+        losses = np.asarray(metric.compute_rows(rows), np.float64)
+        each[model] = losses if losses.ndim == 1 else losses[:, 0]
+    return ModelLosses(mean, each)
+
+
+def compare_losses(
+    losses: Array, against: Array, weight: Array, cluster: Array | None = None
+) -> LossDifference:
+    """Mean of the paired differences `losses - against`, with its standard error.
+
+    Parameters:
+        losses: Loss of each row (n,).
+        against: Loss of the same rows (n,) under the other model.
+        weight: Weight of each row (n,), >= 0.
+        cluster: Cluster of each row (n,) as codes, whose rows count as one observation; default: every row alone.
+    """
+    total = weight.sum()
+    difference = losses - against
+    mean = float(weight @ difference / total) if total else float("nan")
+    moves = weight * (difference - mean) / (total or 1)
+    counted = weight > 0
+    if cluster is None:
+        moves = moves[counted]
+        units = len(moves)
+    else:
+        # Rows of a cluster move together: their sum is one observation.
+        moves = np.bincount(cluster, moves)
+        units = len(np.unique(cluster[counted]))
+    square = (moves**2).sum()
+    error = float(np.sqrt(square * units / (units - 1))) if units > 1 else float("nan")
+    return LossDifference(mean, error, units)
+
+
+def compare_models(predictions: Predictions, losses: ModelLosses, a: str, b: str) -> LossDifference:
+    """The paired difference of the losses of models `a` and `b` on the rows of `predictions`."""
+    weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
+    cluster = encode_column(predictions, "cluster")
+    return compare_losses(losses.rows[a], losses.rows[b], weight, cluster)
