@@ -139,6 +139,104 @@ def test_diagnose_prints_the_json_contract(capsys):
     assert len(found["runs"]) == 2
 
 
+def test_a_metric_is_named_by_one_option_in_every_command(capsys, table):
+    from assay.cli import cli
+
+    named = {
+        name: {text for option in command.params for text in option.opts if "metric" in text}
+        for name, command in cli.commands.items()
+    }
+    without = {"demo", "diagnose", "list", "membership", "merge", "validate"}
+    assert named == {name: set() if name in without else {"--metric"} for name in cli.commands}
+    new = run(capsys, "compare", table, "--metric", "accuracy", "--json", "-")
+    assert new == run(capsys, "compare", table, "--by-metric", "accuracy", "--json", "-")
+
+
+def test_fuse_prints_json_alone_and_writes_the_table(capsys, table, tmp_path):
+    out = tmp_path / "fused.parquet"
+    status, text, _ = run(capsys, "fuse", table, "--how", "mean", "-o", out, "--json", "-")
+    assert status == 0
+    assert json.loads(text)["schema"] == "assay.fusion/1"
+    assert len(assay.read(out).models) == 3
+
+
+def test_diagnose_takes_what_is_known_of_the_data(capsys):
+    log = HISTORIES / "keras_csvlogger_fashion_mlp_30ep_overfit.csv"
+    options = {"n_val": 5000, "n_classes": 10, "reference": 0.3}
+    words = [w for n, v in options.items() for w in (f"--{n.replace('_', '-')}", v)]
+    status, out, _ = run(capsys, "diagnose", log, *words, "--json", "-")
+    assert status == 0
+    assert json.loads(out) == json.loads(assay.diagnose(log, **options).to_json())
+    assert json.loads(out) != json.loads(assay.diagnose(log).to_json())
+
+
+def test_report_takes_a_confidence_and_a_margin_of_equivalence(capsys, table, tmp_path):
+    options = ["--confidence", 0.9, "--equivalence", 0.5, "--json", "-"]
+    status, out, _ = run(capsys, "report", table, "-o", tmp_path / "r.html", *options)
+    found = json.loads(out)
+    assert status == 0
+    assert found["confidence"] == 0.9
+    assert found["comparison"]["equivalence"] == 0.5
+
+
+@pytest.fixture
+def binary(tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 2
+    models = {
+        f"{name}.proba": np.clip(0.3 + 0.4 * y + rng.normal(0, spread, 200), 0.01, 0.99)
+        for name, spread in (("good", 0.1), ("poor", 0.4))
+    }
+    split = np.repeat(["train", "test"], 100)
+    path = tmp_path / "binary.parquet"
+    assay.write(Predictions.from_arrays(y, models, split=split, positive=1), path)
+    return path
+
+
+def test_threshold_is_tuned_for_the_model_that_is_named(capsys, binary):
+    status, out, _ = run(capsys, "threshold", binary, "--tune", "poor", "--json", "-")
+    assert status == 0
+    assert json.loads(out) == json.loads(
+        assay.tune_threshold(assay.read(binary), "poor").to_json()
+    )
+
+
+def test_threshold_takes_what_errors_cost(capsys, binary):
+    words = ["--tune", "good", "--costs", 1, 4, "--json", "-"]
+    status, out, _ = run(capsys, "threshold", binary, *words)
+    assert status == 0
+    assert json.loads(out)["closed_form"] == 0.2
+
+
+def test_threshold_of_several_models_asks_which(capsys, binary):
+    status, _, err = run(capsys, "threshold", binary)
+    assert status == 2
+    assert "give --tune, one of good, poor" in err
+
+
+def test_membership_prints_the_json_contract(capsys, binary):
+    status, out, _ = run(capsys, "membership", binary, "--json", "-")
+    found = json.loads(out)
+    assert status == 0
+    assert found["schema"] == "assay.membership/1"
+    assert [row["members"] for row in found["rows"]] == [100, 100]
+
+
+def test_a_plug_in_that_does_not_import_exits_2_with_its_error(capsys, tmp_path):
+    path = bad(tmp_path, "plug.py", "1 / 0")
+    status, _, err = run(capsys, "--plugin", path, "list", "metrics")
+    assert status == 2
+    assert "plug.py cannot be imported (ZeroDivisionError" in err
+
+
+def test_a_predictions_table_with_a_loss_in_it_is_no_log(capsys, tmp_path):
+    path = bad(tmp_path, "p.csv", "truth,epoch,m.label\n" + "a,1,a\nb,2,b\n" * 20)
+    out = tmp_path / "r.html"
+    status, text, _ = run(capsys, "report", path, "--truth", "truth", "-o", out)
+    assert status == 0
+    assert "40 rows" in text
+
+
 def test_report_takes_tables_and_logs_together(capsys, table, tmp_path):
     log = HISTORIES / "keras_csvlogger_fashion_mlp_10ep.csv"
     status, out, _ = run(capsys, "report", table, log, "-o", tmp_path / "r.html")
@@ -147,10 +245,14 @@ def test_report_takes_tables_and_logs_together(capsys, table, tmp_path):
     assert (tmp_path / "r.html").read_text().startswith("<!doctype html>")
 
 
-@pytest.mark.parametrize("family", ["metrics", "fusions", "adapters", "engines", "readers"])
+FAMILIES = ["metrics", "fusions", "adapters", "engines", "readers", "checks", "charts"]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_is_listed_with_a_line_each(capsys, family):
     status, out, _ = run(capsys, "list", family)
     assert status == 0
+    assert out
     assert all(len(line.split(maxsplit=1)) == 2 for line in out.splitlines())
 
 

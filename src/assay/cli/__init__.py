@@ -1,32 +1,51 @@
-"""The command line: one command a verb. It parses, calls, prints; what it means is decided in the library.
+"""The command line: one command a verb. It parses, calls and prints; the library decides.
 
 Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line on standard error.
+
+- options: what commands share: options, the table read as they say, output, exit status
+- plugins: `--plugin`: modules that define further members of a family
+- compare, diagnose, evaluate, fairness, fuse, list, membership, merge, report, slices, threshold,
+  validate: the command of that name
+- demo: `assay demo`; digits: the job that it runs
+
+>>> sorted(cli.commands)[:4]
+['compare', 'demo', 'diagnose', 'evaluate']
 """
 
 import gc
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 import click
 
-from assay.cli.audit import fairness, slices
-from assay.cli.catalog import list_
 from assay.cli.compare import compare
+from assay.cli.demo import demo
 from assay.cli.diagnose import diagnose
-from assay.cli.evaluate import evaluate, merge
+from assay.cli.evaluate import evaluate
+from assay.cli.fairness import fairness
 from assay.cli.fuse import fuse
-from assay.cli.report import demo, report
+from assay.cli.list import list_family
+from assay.cli.membership import membership
+from assay.cli.merge import merge
+from assay.cli.plugins import load_plugins
+from assay.cli.report import report
+from assay.cli.slices import slices
+from assay.cli.threshold import threshold
 from assay.cli.validate import validate
 from assay.errors import AssayError
 from assay.version import __version__
 
 __all__ = ["cli", "main"]
 
+OLDER_SPELLINGS = {"by-metric": "metric"}  # options that scripts may still name
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line; unusable input is one line on standard error and exit status 2, never a traceback."""
+    """Run the command line; unusable input is one line on standard error and exit status 2.
+
+    Parameters:
+        arguments: What follows `assay`; default: those of the process.
+    """
     try:
         cli.main(args=arguments, prog_name="assay", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as help_shown:
@@ -39,7 +58,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _stop(str(error))
     except MemoryError:
         _stop(
-            "not enough memory for this table; give fewer models, classes, clusters or groups at a time"
+            "not enough memory for this table; give fewer models, classes, clusters or groups "
+            "at a time"
         )
     except (KeyboardInterrupt, click.exceptions.Abort):
         click.echo("assay: interrupted", err=True)
@@ -54,58 +74,44 @@ def _stop(message: str) -> None:
     sys.exit(2)
 
 
-def _version(asked: bool) -> None:
-    if not asked:
+def _show_version(context: click.Context, option: click.Parameter, wanted: bool) -> None:
+    if not wanted:
         return
     from assay.kernels import get_backend
 
     click.echo(f"assay, version {__version__} ({get_backend()} kernels)")
-    raise click.exceptions.Exit(0)
+    context.exit()
 
 
-def _plugin(modules: Sequence[str]) -> None:
-    """Import what defines further metrics, fusions and the like: files, or modules by name."""
-    import importlib
-    import runpy
-
-    for text in modules:
-        try:
-            if text.endswith(".py"):
-                KEPT.append(runpy.run_path(text, run_name=Path(text).stem))
-            else:
-                importlib.import_module(text)
-        except AssayError:
-            raise
-        except FileNotFoundError as error:
-            raise click.BadParameter(f"{text}: no such file; check the path") from error
-        except Exception as error:
-            raise click.BadParameter(
-                f"{text} cannot be imported ({type(error).__name__}: {error})"
-            ) from error
+def _load(context: click.Context, option: click.Parameter, modules: Sequence[str]) -> None:
+    load_plugins(modules)
 
 
-KEPT: list[Any] = []  # what plugins defined, which a class may refer to
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "token_normalize_func": lambda token: OLDER_SPELLINGS.get(token, token),
+    }
+)
 @click.option(
     "--plugin",
     multiple=True,
     metavar="FILE.py|MODULE",
-    callback=lambda *given: _plugin(given[-1]),
+    callback=_load,
     expose_value=False,
-    help="Import your own metrics (assay.make_metric, or a subclass) before the command (repeatable).",
+    help="Import your own metrics, charts and the like before the command (repeatable).",
 )
 @click.option(
     "--version",
     is_flag=True,
-    callback=lambda *given: _version(given[-1]),
+    callback=_show_version,
     expose_value=False,
     is_eager=True,
     help="Show the version, and which kernels are in use.",
 )
 def cli() -> None:
-    """Which model is best, how sure are we, is it over- or under-fitting, and would fusing them be better?"""
+    """Which model is best, how sure are we, does it overfit, and would fusing them be better?"""
 
 
 for command in (
@@ -114,11 +120,13 @@ for command in (
     merge,
     slices,
     fairness,
+    membership,
     compare,
     fuse,
+    threshold,
     validate,
     diagnose,
     report,
-    list_,
+    list_family,
 ):
     cli.add_command(command)

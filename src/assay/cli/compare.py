@@ -1,19 +1,21 @@
-"""Commands that lead to a decision: which model is best, one fused of all, a whole study, the report to hand on."""
+"""compare: `assay compare`, which model is best, and which are not significantly different."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 from assay.cli.options import (
     CONFIDENCE,
+    EQUIVALENCE,
     JSON,
     POINT,
     SEED,
-    gate,
-    only_with,
-    predictions_options,
+    add_metric,
+    add_reading,
+    apply_gate,
     read_table,
+    refuse_alone,
     show,
 )
 
@@ -21,10 +23,8 @@ __all__ = ["compare"]
 
 
 @click.command()
-@predictions_options
-@click.option(
-    "--by-metric", metavar="M", help="Metric to compare by (default: f1, or mse in regression)."
-)
+@add_reading
+@add_metric("Metric to compare by (default: f1, or mse in regression).")
 @CONFIDENCE
 @click.option(
     "--unit",
@@ -33,12 +33,7 @@ __all__ = ["compare"]
     type=click.Choice(["auto", "rows", "folds"]),
     help="rows: which fitted model is better; folds: which algorithm, from cross-validation.",
 )
-@click.option(
-    "--equivalence",
-    metavar="X",
-    type=float,
-    help="Difference that does not matter: which models are as good?",
-)
+@EQUIVALENCE
 @click.option(
     "--correction",
     default="holm",
@@ -69,44 +64,53 @@ __all__ = ["compare"]
 @SEED
 @JSON
 def compare(
-    files: tuple[str, ...], by_metric: str | None, confidence: float, unit: Any, equivalence: float | None,
-    correction: Any, selected: bool, datasets: bool, baseline: str | None, margin: float | None, point: bool, seed: int,
-    json_to: str | None, **reading: Any,
-) -> None:  # fmt: skip
+    files: tuple[str, ...],
+    metric: str | None,
+    confidence: float,
+    unit: Any,
+    equivalence: float | None,
+    correction: Any,
+    selected: bool,
+    datasets: bool,
+    baseline: str | None,
+    margin: float | None,
+    point: bool,
+    seed: int,
+    json_to: str | None,
+    **reading: Any,
+) -> None:
     """Paired differences between the models in FILE..., and which are tied for best."""
     import assay
     from assay.audit.requirements import worse_than
 
-    only_with("--margin", margin is not None, "--not-worse-than", baseline)
-    only_with("--point", point, "--not-worse-than", baseline)
+    refuse_alone("--margin", margin is not None, "--not-worse-than", baseline)
+    refuse_alone("--point", point, "--not-worse-than", baseline)
+    options = {"equivalence": equivalence, "confidence": confidence, "seed": seed}
     if datasets:
         if baseline or unit != "auto" or correction != "holm" or selected:
             raise click.UsageError(
-                "--datasets goes with --by-metric, --equivalence, --confidence and --seed alone"
+                "--datasets goes with --metric, --equivalence, --confidence and --seed alone"
             )
-        show(_over_datasets(files, by_metric, equivalence, confidence, seed, reading), json_to)
+        show(_compare_datasets(files, metric, options, reading), json_to)
         return
-    found = assay.compare(
-        read_table(files, **reading), by_metric, unit=unit, correction=correction, equivalence=equivalence,
-        selected=selected, confidence=confidence, seed=seed,
-    )  # fmt: skip
-    failures = worse_than(found, baseline, margin=margin or 0.0, point=point) if baseline else []
-    show(found, json_to)
-    gate(failures)
+    table = read_table(files, **reading)
+    options |= {"unit": unit, "correction": correction, "selected": selected}
+    comparison = assay.compare(table, metric, **options)
+    failures = []
+    if baseline:
+        failures = worse_than(comparison, baseline, margin=margin or 0.0, point=point)
+    show(comparison, json_to)
+    apply_gate(failures)
 
 
-def _over_datasets(
-    files: Sequence[str],
-    metric: str | None,
-    rope: float | None,
-    confidence: float,
-    seed: int,
-    reading: Any,
+def _compare_datasets(
+    files: Sequence[str], metric: str | None, options: Mapping[str, Any], reading: Any
 ) -> Any:
     """The models over the data sets, a file each, named by their paths."""
     import assay
     from assay.metrics.resolve import DEFAULT
 
     tables = {file: read_table([file], **reading) for file in files}
-    asked = metric or DEFAULT[next(iter(tables.values())).task]
-    return assay.compare_datasets(tables, asked, rope=rope or 0.0, confidence=confidence, seed=seed)
+    default = DEFAULT[next(iter(tables.values())).task]
+    margin = options["equivalence"] or 0.0
+    return assay.compare_datasets(tables, metric or default, **{**options, "equivalence": margin})

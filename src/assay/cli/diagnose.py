@@ -1,4 +1,4 @@
-"""Diagnose."""
+"""diagnose: `assay diagnose`, what training logs say: overfitting, underfitting, best epoch."""
 
 import click
 
@@ -9,9 +9,33 @@ __all__ = ["diagnose"]
 
 @click.command()
 @click.argument("logs", nargs=-1, required=True, metavar="LOG...")
+@click.option("--n-val", type=int, metavar="N", help="Number of validation rows.")
+@click.option("--n-classes", type=int, metavar="K", help="Number of classes.")
+@click.option(
+    "--baseline",
+    type=float,
+    metavar="LOSS",
+    help="Loss of a model that knows only how frequent each outcome is.",
+)
+@click.option(
+    "--reference",
+    type=float,
+    metavar="LOSS",
+    help="Loss known to be possible on the validation rows.",
+)
 @JSON
-def diagnose(logs: tuple[str, ...], json_to: str | None) -> None:
+def diagnose(
+    logs: tuple[str, ...],
+    n_val: int | None,
+    n_classes: int | None,
+    baseline: float | None,
+    reference: float | None,
+    json_to: str | None,
+) -> None:
     """Read training logs: good fit, overfit since when, underfit; best epoch; what to do."""
     import assay
 
-    show(assay.diagnose(logs), json_to)
+    diagnosis = assay.diagnose(
+        logs, n_val=n_val, n_classes=n_classes, baseline=baseline, reference=reference
+    )
+    show(diagnosis, json_to)

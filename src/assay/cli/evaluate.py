@@ -1,4 +1,4 @@
-"""Commands that show what is there: figures of models and where they are weak, what logs say, what can be named."""
+"""evaluate: `assay evaluate`, every metric of every model with its interval."""
 
 from typing import Any
 
@@ -8,29 +8,24 @@ from assay.cli.options import (
     CONFIDENCE,
     IGNORE,
     JSON,
+    METRICS,
     POINT,
     SEED,
-    gate,
-    only_with,
-    predictions_options,
+    add_reading,
+    apply_gate,
     read_table,
+    refuse_alone,
     show,
     split,
+    split_codes,
 )
 
-__all__ = ["evaluate", "merge"]
+__all__ = ["evaluate"]
 
 
 @click.command()
-@predictions_options
-@click.option(
-    "--metric",
-    "-m",
-    "metrics",
-    multiple=True,
-    metavar="M",
-    help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable).",
-)
+@add_reading
+@METRICS
 @click.option(
     "--by",
     multiple=True,
@@ -39,7 +34,7 @@ __all__ = ["evaluate", "merge"]
 )
 @CONFIDENCE
 @click.option(
-    "--intervals/--no-intervals", default=True, help="Whether to give an interval with each figure."
+    "--intervals/--no-intervals", default=True, help="Whether to give an interval with each value."
 )
 @click.option(
     "--require",
@@ -57,47 +52,47 @@ __all__ = ["evaluate", "merge"]
 @SEED
 @JSON
 def evaluate(
-    files: tuple[str, ...], metrics: tuple[str, ...], by: tuple[str, ...], confidence: float, intervals: bool,
-    require: tuple[str, ...], point: bool, checkpoint: str | None, ignore: tuple[str, ...], seed: int,
-    json_to: str | None, **reading: Any,
-) -> None:  # fmt: skip
-    """Every metric of every model in FILE..., each with its interval; Parquet larger than memory is streamed."""
+    files: tuple[str, ...],
+    metrics: tuple[str, ...],
+    by: tuple[str, ...],
+    confidence: float,
+    intervals: bool,
+    require: tuple[str, ...],
+    point: bool,
+    checkpoint: str | None,
+    ignore: tuple[str, ...],
+    seed: int,
+    json_to: str | None,
+    **reading: Any,
+) -> None:
+    """Every metric of every model in FILE..., each with its interval.
+
+    Parquet larger than memory is streamed.
+    """
     import assay
     from assay.audit.requirements import Requirement
     from assay.metrics.resolve import defaults
 
-    required = [
-        Requirement.parse(text)
-        for text in split(require, "--require", "state a bound, as in 'f1 >= 0.9'")
-    ]
-    only_with("--point", point, "--require", required)
-    if required and not (intervals or point):
+    bounds = split(require, "--require", "state a bound, as in 'f1 >= 0.9'")
+    requirements = [Requirement.parse(text) for text in bounds]
+    refuse_alone("--point", point, "--require", requirements)
+    if requirements and not (intervals or point):
         raise click.UsageError(
             "--require holds intervals to the bound: leave out --no-intervals, or give --point"
         )
     table = read_table(files, large=True, **reading)
-    asked: list[str] | None = split(metrics)
-    if required:
-        asked = [*(asked or defaults(table)), *(r.metric for r in required)]
-    found = assay.evaluate(
-        table, asked or None, by=by or None, intervals=intervals, confidence=confidence, seed=seed,
-        checkpoint=checkpoint, ignore=split(ignore, "--ignore", "name a code of advice, as in A003"),
-    )  # fmt: skip
-    failures = [failure for one in required for failure in one.failures(found, point=point)]
-    show(found, json_to)
-    gate(failures)
-
-
-@click.command()
-@click.argument("states", nargs=-1, required=True, metavar="STATE...")
-@click.option("-o", "--out", metavar="STATE", help="Write the joined states here as well.")
-@JSON
-def merge(states: tuple[str, ...], out: str | None, json_to: str | None) -> None:
-    """The figures over the rows of separate jobs, from the states that each kept (evaluate --checkpoint STATE)."""
-    from assay.evaluation.checkpoint import merged, write_merged
-    from assay.evaluation.evaluate import answer
-
-    folded, question = merged(states)
-    if out is not None:
-        write_merged(out, folded, question)
-    show(answer(folded, question), json_to)
+    texts: list[str] | None = split(metrics)
+    if requirements:
+        texts = [*(texts or defaults(table)), *(r.metric for r in requirements)]
+    evaluation = assay.evaluate(
+        table,
+        texts or None,
+        by=by or None,
+        intervals=intervals,
+        confidence=confidence,
+        seed=seed,
+        checkpoint=checkpoint,
+        ignore=split_codes(ignore),
+    )
+    show(evaluation, json_to)
+    apply_gate([line for r in requirements for line in r.failures(evaluation, point=point)])

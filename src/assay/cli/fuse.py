@@ -1,16 +1,16 @@
-"""Fuse."""
+"""fuse: `assay fuse`, one more model made of all, with an honest score."""
 
 from typing import Any
 
 import click
 
-from assay.cli.options import SEED, predictions_options, read_table
+from assay.cli.options import JSON, SEED, add_metric, add_reading, read_table, show
 
 __all__ = ["fuse"]
 
 
 @click.command()
-@predictions_options
+@add_reading
 @click.option(
     "--how",
     default="auto",
@@ -18,7 +18,7 @@ __all__ = ["fuse"]
     metavar="HOW",
     help="auto, or a fusion: see 'assay list fusions'.",
 )
-@click.option("--metric", metavar="M", help="Metric the fusion aims at, where it can choose.")
+@add_metric("Metric the fusion aims at, where it can choose.")
 @click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
 @click.option(
     "--out",
@@ -34,6 +34,7 @@ __all__ = ["fuse"]
     help="Folds of the cross-fitting, where the table has none.",
 )
 @SEED
+@JSON
 def fuse(
     files: tuple[str, ...],
     how: str,
@@ -42,14 +43,14 @@ def fuse(
     out: str,
     folds: int,
     seed: int,
+    json_to: str | None,
     **reading: Any,
 ) -> None:
-    """Fuse the models in FILE... into one more; its column is cross-fitted, so its score is honest."""
+    """Fuse the models in FILE... into one more; cross-fitted, so that its score is honest."""
     import assay
 
-    fused = assay.fuse(
-        read_table(files, **reading), how, metric=metric, name=name, folds=folds, seed=seed
-    )
+    table = read_table(files, **reading)
+    fused = assay.fuse(table, how, metric=metric, name=name, folds=folds, seed=seed)
     assay.write(fused.predictions, out)
-    click.echo(repr(fused))
+    show(fused, json_to)
     click.echo(f"written: {out}", err=True)

@@ -1,9 +1,10 @@
-"""What commands share: options, the table read as they say, the result shown, and the exit status of a failed check.
+"""What commands share: options, the table read as they say, output, and the exit status of gates.
 
->>> split(["f1, f_beta(beta=2)", "accuracy"]), label(" 3"), label("cat")
+>>> split(["f1, f_beta(beta=2)", "accuracy"]), parse_label(" 3"), parse_label("cat")
 (['f1', 'f_beta(beta=2)', 'accuracy'], 3, 'cat')
 """
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,45 +14,54 @@ import click
 from assay.errors import SchemaError
 
 __all__ = [
-    "CONFIDENCE", "IGNORE", "JSON", "POINT", "SEED", "gate", "label", "only_with", "predictions_options",
-    "read_table", "show", "split",
-]  # fmt: skip
+    "CONFIDENCE",
+    "EQUIVALENCE",
+    "IGNORE",
+    "JSON",
+    "METRICS",
+    "POINT",
+    "SEED",
+    "add_metric",
+    "add_reading",
+    "apply_gate",
+    "parse_label",
+    "read_table",
+    "refuse_alone",
+    "show",
+    "split",
+    "split_codes",
+]
 
+Command = Callable[..., Any]
 
-def predictions_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of every command that reads a predictions table."""
-    options = (
-        click.argument("files", nargs=-1, required=True, metavar="FILE..."),
-        click.option(
-            "--truth",
-            default="y",
-            show_default=True,
-            metavar="COL",
-            help="Column that holds the truth.",
-        ),
-        click.option(
-            "--task",
-            metavar="T",
-            help="binary, multiclass, multilabel or regression; read off the data if not said.",
-        ),
-        click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
-        click.option(
-            "--classes",
-            metavar="A,B,...",
-            help="All classes, where the table may not show or name them.",
-        ),
-        click.option(
-            "--model",
-            "models",
-            multiple=True,
-            metavar="COL",
-            help="Bare column to read as a model (repeatable).",
-        ),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
+READING = (
+    click.argument("files", nargs=-1, required=True, metavar="FILE..."),
+    click.option(
+        "--truth",
+        default="y",
+        show_default=True,
+        metavar="COL",
+        help="Column that holds the truth.",
+    ),
+    click.option(
+        "--task",
+        metavar="T",
+        help="binary, multiclass, multilabel or regression; read off the data if not said.",
+    ),
+    click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
+    click.option(
+        "--classes",
+        metavar="A,B,...",
+        help="All classes, where the table may not show or name them.",
+    ),
+    click.option(
+        "--model",
+        "models",
+        multiple=True,
+        metavar="COL",
+        help="Bare column to read as a model (repeatable).",
+    ),
+)
 
 JSON = click.option(
     "--json", "json_to", metavar="FILE|-", help="Write the result as JSON; - prints JSON alone."
@@ -59,6 +69,22 @@ JSON = click.option(
 
 CONFIDENCE = click.option(
     "--confidence", default=0.95, show_default=True, help="Level of the intervals."
+)
+
+EQUIVALENCE = click.option(
+    "--equivalence",
+    metavar="X",
+    type=float,
+    help="Difference that does not matter: which models are as good?",
+)
+
+METRICS = click.option(
+    "--metric",
+    "-m",
+    "metrics",
+    multiple=True,
+    metavar="M",
+    help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable).",
 )
 
 SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
@@ -71,19 +97,38 @@ IGNORE = click.option(
 )
 
 POINT = click.option(
-    "--point", is_flag=True, help="Check the figures themselves, not their intervals."
+    "--point", is_flag=True, help="Check the values themselves, not their intervals."
 )
 
 
-def read_table(
-    files: Sequence[str], truth: str, task: Any, positive: str | None, classes: str | None, models: tuple[str, ...],
-    large: bool = False,
-) -> Any:  # fmt: skip
-    """The table that files hold; where `large`, one larger than memory is a stream."""
-    from assay.io.read_write import read
-    from assay.io.stream import opened
+def add_reading(command: Command) -> Command:
+    """Add to `command` the options that say how to read a predictions table."""
+    for option in reversed(READING):
+        command = option(command)
+    return command
 
-    declared = None if classes is None else [label(text) for text in classes.split(",")]
+
+def add_metric(purpose: str) -> Callable[[Command], Command]:
+    """The option `--metric`, of one metric; `purpose` says what it is for."""
+    return click.option("--metric", "-m", metavar="M", help=purpose)
+
+
+def read_table(
+    files: Sequence[str],
+    truth: str,
+    task: Any,
+    positive: str | None,
+    classes: str | None,
+    models: tuple[str, ...],
+    large: bool = False,
+) -> Any:
+    """The table that `files` hold; where `large`, one larger than memory is a stream.
+
+    `truth`, `task`, `positive`, `classes` and `models` are the options of `add_reading`.
+    """
+    from assay.io.source import open_table
+
+    declared = None if classes is None else [parse_label(text) for text in classes.split(",")]
     reading = {
         "truth": truth,
         "task": task,
@@ -91,7 +136,7 @@ def read_table(
         "classes": declared,
         "models": list(models) or None,
     }
-    table = opened(files, **reading) if large else read(*files, **reading)
+    table = open_table(files, in_memory=not large, **reading)
     if not table.n:
         raise SchemaError(
             f"{', '.join(files)}: the table has columns but no rows; give at least one row"
@@ -99,44 +144,54 @@ def read_table(
     return table
 
 
-def only_with(option: str, given: bool, other: str, value: Any) -> None:
-    """Refuse an option that would say nothing without another."""
-    if given and not value:
+def refuse_alone(option: str, present: bool, other: str, value: Any) -> None:
+    """Refuse `option`, where `present`, if the `other` that it goes with has no `value`."""
+    if present and not value:
         raise click.UsageError(f"{option} goes with {other}; give both, or neither")
 
 
-def label(text: str) -> str | int:
-    """A class as typed on the command line: a whole number where it is one."""
+def parse_label(text: str) -> str | int:
+    """The class that `text` names on the command line: a whole number where it is one."""
     text = text.strip()
     return int(text) if text.lstrip("-").isdigit() else text
 
 
 def split(
-    given: Sequence[str],
+    texts: Sequence[str],
     option: str = "--metric",
     remedy: str = "name a metric, or leave the option out for those that suit the table",
 ) -> list[str]:
-    """What was asked for; one option may hold several, separated by commas outside brackets."""
-    import re
+    """The items of `texts`; each may hold several, separated by commas outside brackets.
 
-    if any(not text.strip() for text in given):
+    An empty text is refused, with the name of the `option` and the `remedy`.
+    """
+    if any(not text.strip() for text in texts):
         raise SchemaError(f"{option} is empty; {remedy}")
-    return [m.strip() for text in given for m in re.split(r",(?![^(]*\))", text) if m.strip()]
+    items = [item.strip() for text in texts for item in re.split(r",(?![^(]*\))", text)]
+    return [item for item in items if item]
 
 
-def gate(failures: Sequence[str]) -> None:
-    """Exit with 1 where a check failed, a line for each reason on standard error."""
+def split_codes(ignore: Sequence[str]) -> list[str]:
+    """The codes of advice that the option `ignore` names."""
+    return split(ignore, "--ignore", "name a code of advice, as in A003")
+
+
+def apply_gate(failures: Sequence[str]) -> None:
+    """Exit with 1 where a check failed, a line for each of `failures` on standard error."""
     for failure in failures:
         click.echo(f"assay: check failed: {failure}", err=True)
     if failures:
         sys.exit(1)
 
 
-def show(result: Any, json_to: str | None) -> None:
-    """The result as text on standard output, or as JSON alone where that was asked for."""
+def show(result: Any, json_to: str | None, text: str | None = None) -> None:
+    """Print `result` as text, or as JSON alone where `json_to` is a dash; a path gets the JSON too.
+
+    `text` replaces the words of the result.
+    """
     if json_to == "-":
         click.echo(result.to_json())
         return
     if json_to:
         result.to_json(json_to)
-    click.echo(repr(result))
+    click.echo(repr(result) if text is None else text)

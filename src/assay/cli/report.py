@@ -1,32 +1,29 @@
-"""Report."""
+"""report: `assay report`, one HTML page from predictions and training logs."""
 
 from pathlib import Path
 from typing import Any
 
 import click
 
-from assay.cli.options import IGNORE, JSON, SEED, predictions_options, read_table, show, split
+from assay.cli.options import (
+    CONFIDENCE,
+    EQUIVALENCE,
+    IGNORE,
+    JSON,
+    SEED,
+    add_metric,
+    add_reading,
+    read_table,
+    show,
+    split_codes,
+)
 
-__all__ = ["demo", "report"]
+__all__ = ["report"]
 
 
 @click.command()
-@click.option(
-    "--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path)
-)
-@SEED
-def demo(out: Path, seed: int) -> None:
-    """The main job on real data, end to end: handwritten digits, four models, one verdict."""
-    from assay.cli.demo import run
-
-    click.echo(run(out, seed=seed, say=lambda text: click.echo(text, err=True)))
-
-
-@click.command()
-@predictions_options
-@click.option(
-    "--metric", metavar="M", help="Metric to decide by (default: f1, or mse in regression)."
-)
+@add_reading
+@add_metric("Metric to decide by (default: f1, or mse in regression).")
 @click.option("--title", metavar="TEXT", help="Title of the report.")
 @click.option(
     "--out",
@@ -35,27 +32,69 @@ def demo(out: Path, seed: int) -> None:
     metavar="report.html",
     help="The report: one self-contained HTML file.",
 )
+@CONFIDENCE
+@EQUIVALENCE
 @IGNORE
 @SEED
 @JSON
 def report(
-    files: tuple[str, ...], metric: str | None, title: str | None, out: str, ignore: tuple[str, ...], seed: int,
-    json_to: str | None, **reading: Any,
-) -> None:  # fmt: skip
-    """One HTML file to hand to a colleague, from predictions and training logs (FILE... [LOG...])."""
+    files: tuple[str, ...],
+    metric: str | None,
+    title: str | None,
+    out: str,
+    confidence: float,
+    equivalence: float | None,
+    ignore: tuple[str, ...],
+    seed: int,
+    json_to: str | None,
+    **reading: Any,
+) -> None:
+    """One HTML file to hand on, from predictions and training logs (FILE... [LOG...])."""
     import assay
-    from assay.readers.base import is_log
 
-    logs = [f for f in files if is_log(f, reading["truth"])]
-    tables = [f for f in files if f not in logs]
+    logs = [file for file in files if _is_log(Path(file), reading["truth"])]
+    tables = [file for file in files if file not in logs]
     if not tables:
         raise click.UsageError(
-            f"none of {', '.join(files)} is a predictions table; for logs alone use 'assay diagnose'"
+            f"none of {', '.join(files)} is a predictions table; for logs alone use "
+            f"'assay diagnose'"
         )
-    made = assay.report(
-        read_table(tables, **reading), histories=logs or None, metric=metric, title=title, seed=seed,
-        ignore=split(ignore, "--ignore", "name a code of advice, as in A003"),
-    )  # fmt: skip
-    made.save(out)
+    result = assay.report(
+        read_table(tables, **reading),
+        histories=logs or None,
+        metric=metric,
+        title=title,
+        equivalence=equivalence,
+        confidence=confidence,
+        ignore=split_codes(ignore),
+        seed=seed,
+    )
+    result.save(out)
     click.echo(f"written: {out}", err=True)
-    show(made, json_to)
+    show(result, json_to)
+
+
+def _is_log(place: Path, truth: str) -> bool:
+    """Whether a reader finds a run in a file or folder, other than in a predictions table.
+
+    A file of no table format counts as a log, so that the readers say what is wrong with it.
+    """
+    from assay.io.formats import detect_format
+    from assay.readers.read_history import find_places
+
+    if place.is_file() and detect_format(place) is None:
+        return True
+    return any(not _is_table(found, truth) for _, found in find_places(place))
+
+
+def _is_table(place: Path, truth: str) -> bool:
+    """Whether the header names the truth, or declares predictions and numbers no epochs."""
+    from assay.readers.naming import find_axis
+    from assay.readers.text import peek_header
+    from assay.table.schema import parse_column
+
+    header = peek_header(place)
+    if any(name == truth or name.startswith(f"{truth}.") for name in header):
+        return True
+    declares = any(parse_column(name)[1] is not None for name in header)
+    return declares and find_axis(header) is None

@@ -1,4 +1,4 @@
-"""Validate."""
+"""validate: `assay validate`, a whole study from one file."""
 
 import click
 
@@ -14,7 +14,11 @@ __all__ = ["validate"]
 )
 @JSON
 def validate(study: str, out: str | None, json_to: str | None) -> None:
-    """Cross-validate, compare, fuse, report: a whole study in one file; run again, it goes on where it stopped."""
+    """Cross-validate, compare, fuse, report: a whole study in one file.
+
+    Run again, it goes on where it stopped.
+    """
     import assay
 
-    show(assay.run_study(study, output=out, say=lambda text: click.echo(text, err=True)), json_to)
+    result = assay.run_study(study, output=out, say=lambda text: click.echo(text, err=True))
+    show(result, json_to)
