@@ -1,26 +1,52 @@
 # One virtual environment for all: `make demo` runs the main job, `make test` the tests, `make check` what CI checks.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+INSTALL := -m pip install -q --disable-pip-version-check
 BUILT := pyproject.toml setup.py constraints.txt src/assay/_native/kernels.c
 
-.PHONY: demo test check docs bench clean
+.PHONY: help demo test test-all test-wheel test-oldest check fix docs bench clean
 
-demo: .venv/demo.done
+help:  ## Show what can be made.
+	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+
+demo: .venv/demo.done  ## Set up, then run the main job on real data.
 	$(BIN)/assay demo
 
-test: .venv/dev.done
+test: .venv/dev.done  ## Set up, then run the tests and doctests, but for the slow ones.
 	$(BIN)/python -m pytest -n 2 -q
 
-check: .venv/dev.done
+test-all: .venv/dev.done  ## Run every test, the slow ones too.
+	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
+
+test-wheel: .venv/dev.done  ## Build the wheel, install it alone into an empty environment, run the main job.
+	rm -rf build/wheel
+	$(BIN)/python -m pip wheel -q --disable-pip-version-check --no-deps -w build/wheel .
+	$(PYTHON) -m venv build/wheel/venv
+	build/wheel/venv/bin/python $(INSTALL) -c constraints.txt "$$(ls build/wheel/*.whl)[sklearn]"
+	cd build/wheel && venv/bin/assay demo --out demo
+	cd build/wheel && venv/bin/assay evaluate demo/predictions.parquet --json - > demo/evaluation.json
+
+test-oldest: .venv/bin/python  ## Test tables and their reading with the oldest versions that pyproject.toml promises.
+	rm -rf build/oldest
+	$(PYTHON) -m venv build/oldest
+	$(PYTHON) .ci/oldest.py > build/oldest/oldest.txt
+	build/oldest/bin/python $(INSTALL) -c build/oldest/oldest.txt -e '.[sklearn]' pytest hypothesis pandas polars
+	build/oldest/bin/python -m pytest -q -p no:cacheprovider tests/table tests/io tests/evaluation
+
+check: .venv/dev.done  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: .venv/dev.done
+fix: .venv/dev.done  ## Format, and fix what ruff can fix by itself.
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: .venv/dev.done  ## Write the generated pages of docs/; commit them.
 	$(BIN)/python docs/generate.py
 
-bench: .venv/bench.done
+bench: .venv/bench.done  ## Measure speed, coverage and false winners, each against its peers in one run.
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/intervals.py
 	$(BIN)/python bench/peers.py
@@ -31,7 +57,7 @@ bench: .venv/bench.done
 	$(BIN)/python bench/coverage.py --quick
 	$(BIN)/python bench/false_winners.py --quick
 
-clean:
+clean:  ## Remove the environment and everything built.
 	rm -rf .venv build dist *.egg-info src/*.egg-info
 
 .venv/bin/python:
@@ -40,15 +66,15 @@ clean:
 	$(PYTHON) -m venv .venv
 
 .venv/demo.done: .venv/bin/python $(BUILT)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[sklearn]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[sklearn]'
 	$(BIN)/python -m compileall -q src/assay
 	touch $@
 
 .venv/dev.done: .venv/bin/python $(BUILT)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m compileall -q src/assay
 	touch .venv/demo.done $@
 
 .venv/bench.done: .venv/dev.done
-	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[bench]'
+	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[bench]'
 	touch $@

@@ -1,0 +1,148 @@
+"""Predictions tables at random: every task, with ties, weights, absent classes, and labels of all
+types.
+
+>>> random_table("binary", 0, n=4)
+Predictions: 4 rows, binary (ant, bee; positive: bee), 2 models: a (proba), b (proba)
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from assay.kernels import Array
+from assay.table.predictions import Predictions
+from assay.table.schema import TASKS, Task
+
+__all__ = ["LABELS", "make_positive", "random_table", "tables"]
+
+LABELS: dict[str, Any] = {
+    "str": ["ant", "bee", "cat", "dog", "elk", "fox"],
+    "int": [3, -1, 7, 10, 4, 0],
+    "bool": [False, True],
+}
+
+# How far the first and the second model are from the truth.
+NOISE = {"a": 1.0, "b": 2.0}
+SKILL = {"a": 2.0, "b": 0.7}
+
+
+def random_table(
+    task: Task,
+    seed: int,
+    *,
+    n: int | None = None,
+    labels: Literal["str", "int", "bool"] = "str",
+    weighted: bool = False,
+    ties: bool = False,
+) -> Predictions:
+    """A table of two models, `a` better than `b`, that is a function of its arguments alone.
+
+    Parameters:
+        task: binary, multiclass, multilabel or regression.
+        seed: What the content is drawn from, 0 or more.
+        n: Number of rows, 1 or more; default: 2 to 59, drawn.
+        labels: Type of the class labels; default "str".
+        weighted: Whether rows have weights, all above 0; default False.
+        ties: Whether values are rounded, so that many of them tie; default False.
+
+    Returns:
+        The table: probabilities, or values and intervals in a regression.
+
+    >>> random_table("regression", 1, n=3).n
+    3
+    """
+    rng = np.random.default_rng(seed)
+    if n is None:
+        n = int(rng.integers(2, 60))
+    weight = np.round(rng.gamma(2.0, size=n), 3) + 0.001 if weighted else None
+    if task == "regression":
+        return _regression(rng, n, weight, ties)
+    if task == "multilabel":
+        return _multilabel(rng, n, weight, ties)
+    k = 2 if task == "binary" or labels == "bool" else int(rng.integers(3, 7))
+    classes = sorted(LABELS[labels][:k])
+    truth = rng.choice(_present_classes(rng, k), size=n)
+    models = {f"{model}.proba": _proba(rng, truth, k, SKILL[model], ties) for model in SKILL}
+    names = [classes[code] for code in truth]
+    return Predictions.from_arrays(names, models, classes=classes, task=task, weight=weight)
+
+
+def tables(tasks: Sequence[Task] = TASKS) -> Any:
+    """A hypothesis strategy of tables of any of the tasks; one of regression may be of amounts.
+
+    Parameters:
+        tasks: The tasks to draw from; default: all four.
+
+    Returns:
+        A strategy of `Predictions` of 1 to 40 rows. Needs hypothesis: pip install 'assay[testing]'.
+
+    >>> tables(["binary"]).example().task  # doctest: +SKIP
+    'binary'
+    """
+    from hypothesis import strategies as st
+
+    every = st.builds(
+        random_table,
+        st.sampled_from(list(tasks)),
+        st.integers(0, 2**32 - 1),
+        n=st.integers(1, 40),
+        labels=st.sampled_from(["str", "int"]),
+        weighted=st.booleans(),
+        ties=st.booleans(),
+    )
+    return st.builds(
+        lambda p, amounts: make_positive(p) if amounts and p.task == "regression" else p,
+        every,
+        st.booleans(),
+    )
+
+
+def make_positive(predictions: Predictions) -> Predictions:
+    """The regression table `predictions` with truth and values above 0.
+
+    Their sizes, and a little.
+    """
+    outputs = {
+        model: {kind: np.abs(a) + 0.1 if kind == "value" else a for kind, a in kinds.items()}
+        for model, kinds in predictions.outputs.items()
+    }
+    return replace(predictions, truth=np.abs(predictions.truth) + 0.1, outputs=outputs)
+
+
+def _regression(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
+    y = rng.normal(size=n) * 3
+    if ties:
+        y = np.round(y)
+    models = {f"{model}.value": y + rng.normal(size=n) * s for model, s in NOISE.items()}
+    for model, s in NOISE.items():
+        half = np.round(rng.gamma(2.0, s, size=(n, 2)), 0 if ties else 6)
+        models[f"{model}.interval"] = models[f"{model}.value"][:, None] + half * [-1, 1]
+    return Predictions.from_arrays(y, models, task="regression", weight=weight)
+
+
+def _multilabel(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
+    k = int(rng.integers(2, 6))
+    y = rng.integers(0, 2, (n, k))
+    models = {}
+    for model, s in {"a": 3, "b": 1}.items():
+        proba = rng.beta(1 + s * y, 1 + s * (1 - y))
+        models[f"{model}.proba"] = np.round(proba, 1) if ties else proba
+    return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
+
+
+def _present_classes(rng: Any, k: int) -> Array:
+    """The classes that the truth may hold: in three tables of ten, some are absent."""
+    if rng.random() >= 0.3:
+        return np.arange(k)
+    return np.asarray(rng.choice(k, size=max(1, int(rng.integers(1, k + 1))), replace=False))
+
+
+def _proba(rng: Any, truth: Array, k: int, skill: float, ties: bool) -> Array:
+    z = rng.normal(size=(len(truth), k))
+    z[np.arange(len(truth)), truth] += skill
+    if ties:
+        z = np.round(z)
+    p = np.exp(z)
+    return np.asarray(p / p.sum(axis=1, keepdims=True))
