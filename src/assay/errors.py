@@ -10,7 +10,7 @@ assay.errors.SchemaError: column 'y' is missing; columns are ['a']. Name the tru
 from collections.abc import Iterable
 
 __all__ = [
-    "AssayError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
+    "AssayError", "EngineError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
     "UnsupportedError", "suggest",
 ]  # fmt: skip
 
@@ -37,6 +37,10 @@ class NameLookupError(AssayError):
 
 class UnsupportedError(AssayError):
     """The question does not fit the data: for example a probability metric of a model that gave labels only."""
+
+
+class EngineError(AssayError):
+    """A worker of an engine ended before its work was done."""
 
 
 class MissingDependencyError(AssayError, ImportError):

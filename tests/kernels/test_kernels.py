@@ -436,7 +436,7 @@ def test_sums_of_facts_are_those_of_numpy(seed, n, k, of_proba, of_truth, positi
 
 def test_sums_of_facts_are_those_of_the_rows():
     proba, truth = np.random.default_rng(7).dirichlet(np.ones(4), 3000), np.arange(3000) % 4
-    own, top, others, before, answer = kernels.proba_stats(proba, truth)
+    own, top, others, before, answer = kernels.compute_proba_stats(proba, truth)
     sums, ranks, bins, table = kernels.sum_proba_stats(proba, truth, np.linspace(0, 1, 16), 1e-9, -1)
     loss, miss = -np.log(own), others + (1 - own) ** 2
     wanted = [loss.mean(), loss.var() * 3000, miss.mean(), miss.var() * 3000, 0]
@@ -468,7 +468,7 @@ def test_facts_of_rows_are_those_of_numpy(seed, n, k, of_proba, of_truth):
     rng = np.random.default_rng(seed)
     proba = rng.dirichlet(np.ones(k), n) if rng.random() < 0.5 else np.round(rng.random((n, k)), 1)
     truth = rng.integers(0, k, n).astype(of_truth)
-    agree("proba_stats", proba.astype(of_proba), truth, rel=1e-12)
+    agree("compute_proba_stats", proba.astype(of_proba), truth, rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2, 64, 65, 130])
@@ -482,14 +482,14 @@ def test_facts_of_rows_that_tie_are_those_of_numpy(k, dtype):
         np.where(signs == 0, np.inf, 0).astype(dtype),
         -1 - signs,
     ):
-        agree("proba_stats", proba, truth)
+        agree("compute_proba_stats", proba, truth)
 
 
 @pytest.mark.parametrize("k", [3, 70])
 def test_facts_of_rows_that_do_not_lie_side_by_side_are_found(k):
     table = np.random.default_rng(6).random((2 * k, 600))
     truth = np.arange(900)[::3] % k
-    agree("proba_stats", table.T[::2, ::2], truth, rel=1e-12)
+    agree("compute_proba_stats", table.T[::2, ::2], truth, rel=1e-12)
 
 
 @pytest.mark.parametrize("k", [3, 70])
@@ -497,7 +497,7 @@ def test_rows_with_a_value_that_is_no_number_are_left_to_numpy(k):
     for column in (0, 1, k - 1):
         proba = np.full((300, k), 0.1)
         proba[299, column] = np.nan
-        found = left_to_numpy("proba_stats", proba, np.ones(300, np.uint8))
+        found = left_to_numpy("compute_proba_stats", proba, np.ones(300, np.uint8))
         assert found[4][299] == column
 
 
@@ -574,11 +574,11 @@ ORDER = np.array([0, 1, 2], np.uint8)
         ("sum_errors", (np.ones(3), np.ones(4))),
         ("sum_proba_stats", (HALVES, ONES * 2, np.linspace(0, 1, 16), 1e-9, -1)),
         ("sum_proba_stats", (HALVES[:5], ONES, np.linspace(0, 1, 16), 1e-9, -1)),
-        ("proba_stats", (HALVES, ONES * 2)),
-        ("proba_stats", (HALVES, -ONES * 3)),
-        ("proba_stats", (HALVES, ONES << 32)),
-        ("proba_stats", (HALVES[:5], ONES)),
-        ("proba_stats", (HALVES, np.ones((8, 8), np.uint8))),
+        ("compute_proba_stats", (HALVES, ONES * 2)),
+        ("compute_proba_stats", (HALVES, -ONES * 3)),
+        ("compute_proba_stats", (HALVES, ONES << 32)),
+        ("compute_proba_stats", (HALVES[:5], ONES)),
+        ("compute_proba_stats", (HALVES, np.ones((8, 8), np.uint8))),
         ("count_labels", (BITS, BITS[:5])),
         ("count_labels", (BITS, BITS.T)),
         ("rank_labels", (BITS, HALVES[:5])),

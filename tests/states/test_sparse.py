@@ -5,7 +5,7 @@ import pytest
 
 import assay
 from assay.engines.local import Local
-from assay.evaluation.checkpoint import merge_states
+from assay.evaluation.merge import merge_states
 from assay.evaluation.values import read_rows
 from assay.states import confusion, sparse
 from assay.states.sparse import SparseTable

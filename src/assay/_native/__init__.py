@@ -1,8 +1,10 @@
-"""The compiled twins of the kernels: the same functions on the same inputs; absent where nothing could be compiled.
+"""Compiled kernels: the same functions on the same inputs; none where nothing could be compiled.
 
-A twin returns None for inputs it does not take (another dtype, lengths that disagree, codes outside the table, a value
-that is not finite), and NumPy does the work or says what is wrong.
-ASSAY_KERNELS=numpy in the environment leaves them aside.
+A compiled kernel returns None for inputs that it does not take (another dtype, lengths that
+disagree, codes outside the table, a value that is not finite); NumPy then does the work, or says
+what is wrong. ASSAY_KERNELS=numpy in the environment switches the compiled kernels off.
+
+- kernels.c: the loops in C, built into `kernels` where there is a compiler
 
 >>> from assay.kernels import get_backend
 >>> get_backend() in ("compiled", "numpy")
@@ -18,14 +20,18 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-__all__ = ["FEW_CLASSES", "COMPILED", "Array"]
+__all__ = ["COMPILED", "FEW_CLASSES", "Array"]
 
 Array: TypeAlias = np.ndarray[tuple[Any, ...], np.dtype[Any]]
 
+# Classes up to which rows of probabilities are read class by class, and answers are counted
+# beside the truth.
+FEW_CLASSES = 64
+# The sums over a curve, in the order in which kernels.c numbers them.
 SCANS = ("area", "precision", "lead", "f_beta")
-FEW_CLASSES = 64  # up to which rows of probabilities are read class by class, and answers counted beside the truth
-ABI = "Compiled kernels 6;"  # what those that fit these functions say of themselves
-SAMPLE = 4096  # scores that the parts of a long list are read off
+# How the docstring of compiled kernels begins that fit the functions below.
+ABI = "Compiled kernels 6;"
+SAMPLE_SIZE = 4096  # scores by which a long list is cut into parts
 
 extension: Any = None
 if os.environ.get("ASSAY_KERNELS") != "numpy":
@@ -40,28 +46,26 @@ def count_pairs(
     second: Array,
     k: int,
     weight: Array | None = None,
-    cell: Array | None = None,
-    cells: int = 1,
+    stratum: Array | None = None,
+    strata: int = 1,
 ) -> Array | None:
-    if (
-        first.dtype != second.dtype
-        and first.dtype.kind in "iu"
-        and k <= 1 << 8 * first.dtype.itemsize
-    ):
+    integers = first.dtype.kind in "iu" and k <= 1 << 8 * first.dtype.itemsize
+    if first.dtype != second.dtype and integers:
         second = second.astype(first.dtype)
-    table = np.zeros(
-        (k, k) if cell is None else (cells, k, k), np.int64 if weight is None else np.float64
-    )
-    given = _contiguous(first, second, cell, weight)
-    return table if extension.count_pairs(*given, table, k) else None
+    shape = (k, k) if stratum is None else (strata, k, k)
+    table = np.zeros(shape, np.int64 if weight is None else np.float64)
+    arrays = _make_contiguous(first, second, stratum, weight)
+    return table if extension.count_pairs(*arrays, table, k) else None
 
 
 def map_codes(values: Array, low: int, table: Array, out: Array | None = None) -> Array | None:
     if not _spans(values, low, table):
         return None
     codes = np.empty(len(values), table.dtype) if out is None else out
-    found = extension.look_up(*_contiguous(values, table), codes, low)
-    return None if found < 0 else codes if found else codes[:0]
+    status = extension.look_up(*_make_contiguous(values, table), codes, low)
+    if status < 0:
+        return None
+    return codes if status else codes[:0]
 
 
 def pair_values(
@@ -69,43 +73,44 @@ def pair_values(
 ) -> Array | None:
     if not _spans(first, low, tables[0]) or not _spans(second, low, tables[1]):
         return None
-    found = np.zeros((k, k), np.int64)
-    counted = extension.pair_values(*_contiguous(first, second, *tables), found, low)
-    return None if counted < 0 else found if counted else found[:0]
+    counts = np.zeros((k, k), np.int64)
+    status = extension.pair_values(*_make_contiguous(first, second, *tables), counts, low)
+    if status < 0:
+        return None
+    return counts if status else counts[:0]
 
 
 def _spans(values: Array, low: int, table: Array) -> bool:
-    """Whether the integers that a table is for, from `low` on, are of the values' type, and its places of its own."""
+    """Whether the integers of a table, from `low` on, fit the type of the values.
+
+    The codes of the table must fit its own type, too.
+    """
     signed = values.dtype.kind == "i"
     if values.dtype.kind not in "iu" or values.ndim > 1 or len(table) - 1 > 1 << 8 * table.itemsize:
         return False
     bits = 8 * values.itemsize - signed
-    return (-(1 << bits) if signed else 0) <= low <= low + len(table) < 1 << min(bits, 63)
+    lowest = -(1 << bits) if signed else 0
+    return lowest <= low <= low + len(table) < 1 << min(bits, 63)
 
 
 def rank_scores(
     positive: Array, score: Array, threads: int = 1
 ) -> tuple[Array, Array, Array, Array] | None:
-    if (
-        positive.dtype != bool
-        or score.ndim != 1
-        or positive.shape != score.shape
-        or score.dtype.kind != "f"
-    ):
+    fits = positive.dtype == bool and score.dtype.kind == "f"
+    if not fits or score.ndim != 1 or positive.shape != score.shape:
         return None
-    score, positive = np.ascontiguousarray(score), np.ascontiguousarray(positive)
-    few = np.sort(score[:: max(1, len(score) // SAMPLE)])
-    cuts = np.unique(few[len(few) * np.arange(1, threads) // threads]) if len(few) else few
+    score = np.ascontiguousarray(score)
+    positive = np.ascontiguousarray(positive)
+    sample = np.sort(score[:: max(1, len(score) // SAMPLE_SIZE)])
+    at = len(sample) * np.arange(1, threads) // threads
+    cuts = np.unique(sample[at]) if len(sample) else sample
     # How many positive and negative rows lie above each part, from the highest part down.
-    most = np.array(
-        [
-            (0, 0),
-            *(_count_reaching(positive, score, cut) for cut in cuts[::-1]),
-            _count_reaching(positive, score, None),
-        ]
-    )
-    room = int(most[-1, 0])
-    found = (
+    passed = [(0, 0)]
+    passed += [_count_reaching(positive, score, cut) for cut in cuts[::-1]]
+    passed.append(_count_all(positive))
+    starts = np.array(passed)
+    room = int(starts[-1, 0])
+    ranked = (
         np.empty(room, score.dtype),
         np.empty(room, np.int64),
         np.empty(room, np.int64),
@@ -113,13 +118,14 @@ def rank_scores(
     )
 
     def rank(part: int) -> tuple[int, int]:
-        """Where the thresholds of one part are, the parts from the highest down."""
-        start, end = most[part, 0], most[part + 1, 0]
-        own = (array[start:end] for array in found)
-        spare = np.empty(2 * int((most[part + 1] - most[part]).sum()) + 2, score.dtype)
-        return start, start + extension.rank_scores(
-            score, positive, cuts, most[part], *own, spare, len(cuts) - part
+        """Rank one part, the parts from the highest down; where its thresholds start and end."""
+        start, end = starts[part : part + 2, 0]
+        views = (array[start:end] for array in ranked)
+        spare = np.empty(2 * int((starts[part + 1] - starts[part]).sum()) + 2, score.dtype)
+        size = extension.rank_scores(
+            score, positive, cuts, starts[part], *views, spare, len(cuts) - part
         )
+        return start, start + size
 
     parts = range(len(cuts) + 1)
     if len(parts) == 1:
@@ -130,21 +136,24 @@ def rank_scores(
     if any(end < start for start, end in places):
         return None
     if sum(end - start for start, end in places) == room:
-        return found
-    score, tp, fp, above = (
-        np.concatenate([array[start:end] for start, end in places]) for array in found
-    )
+        return ranked
+    score, tp, fp, above = [
+        np.concatenate([array[start:end] for start, end in places]) for array in ranked
+    ]
     return score, tp, fp, above
 
 
 def _count_reaching(positive: Array, score: Array, cut: Any) -> tuple[int, int]:
-    """Positive and negative rows that score at least as much."""
-    if cut is None:
-        hits, rows = int(np.count_nonzero(positive)), len(score)
-    else:
-        there = score >= cut
-        hits, rows = int(np.count_nonzero(there & positive)), int(np.count_nonzero(there))
-    return hits, rows - hits
+    """Positive and negative rows that score at least `cut`."""
+    reaching = score >= cut
+    hits = int(np.count_nonzero(reaching & positive))
+    return hits, int(np.count_nonzero(reaching)) - hits
+
+
+def _count_all(positive: Array) -> tuple[int, int]:
+    """Positive and negative rows."""
+    hits = int(np.count_nonzero(positive))
+    return hits, len(positive) - hits
 
 
 def scan_curve(
@@ -158,94 +167,121 @@ def scan_curve(
 ) -> Array | None:
     if tp.ndim != 1 or tp.dtype != np.int64 or not positives or not negatives:
         return None
-    given, found = np.array([positives, negatives, beta], np.float64), np.empty(1)
-    scanned = extension.scan_curve(*_contiguous(tp, fp, fp_above), given, found, SCANS.index(what))
-    return found[0] if scanned else None
+    constants = np.array([positives, negatives, beta], np.float64)
+    result = np.empty(1)
+    arrays = _make_contiguous(tp, fp, fp_above)
+    scanned = extension.scan_curve(*arrays, constants, result, SCANS.index(what))
+    return result[0] if scanned else None
 
 
 def keep_between(values: Array, low: float, high: float) -> tuple[Array, int] | None:
+    if values.ndim != 1:
+        return None
     kept = np.empty(values.shape)
-    found = (
-        extension.keep_between(*_contiguous(values), np.array([low, high]), kept)
-        if values.ndim == 1
-        else None
-    )
-    return None if found is None else (kept[: found[0]].copy(), found[1])
+    counts = extension.keep_between(*_make_contiguous(values), np.array([low, high]), kept)
+    return None if counts is None else (kept[: counts[0]].copy(), counts[1])
 
 
 def bin_rows(proba: Array, right: Array, edges: Array) -> tuple[Array, Array, Array] | None:
     if right.dtype != bool or proba.ndim != 1 or proba.shape != right.shape or len(edges) < 2:
         return None
-    found = np.zeros((3, len(edges) - 1))
-    binned = extension.bin_rows(
-        *_contiguous(proba.astype(np.float64, copy=False), right, edges), found
-    )
-    return (found[0], found[1], found[2]) if binned else None
+    bins = np.zeros((3, len(edges) - 1))
+    arrays = _make_contiguous(proba.astype(np.float64, copy=False), right, edges)
+    return (bins[0], bins[1], bins[2]) if extension.bin_rows(*arrays, bins) else None
 
 
 def sum_errors(truth: Array, value: Array) -> tuple[Array, Array] | None:
     if truth.dtype != value.dtype and {truth.dtype.kind, value.dtype.kind} <= set("fiu"):
-        truth, value = truth.astype(np.float64), value.astype(np.float64)
-    found, zeros = np.empty((2, 6)), np.zeros(1, np.int64)
-    known = len(truth) and extension.sum_errors(*_contiguous(truth, value), found, zeros)
-    return (found, zeros) if known else None
+        truth = truth.astype(np.float64)
+        value = value.astype(np.float64)
+    moments = np.empty((2, 6))
+    zeros = np.zeros(1, np.int64)
+    done = len(truth) and extension.sum_errors(*_make_contiguous(truth, value), moments, zeros)
+    return (moments, zeros) if done else None
 
 
 def sum_proba_stats(
     proba: Array, truth: Array, edges: Array, floor: float, positive: int
 ) -> tuple[Array, Array, Array, Array | None] | None:
+    if not len(truth) or proba.shape[:-1] != truth.shape:
+        return None
     k = proba.shape[1]
-    sums, ranks, bins = np.empty(5), np.zeros(k, np.int64), np.zeros((3, len(edges) - 1))
+    sums = np.empty(5)
+    ranks = np.zeros(k, np.int64)
+    bins = np.zeros((3, len(edges) - 1))
     table = np.zeros((k, k), np.int64) if k <= FEW_CLASSES else None
-    known = len(truth) and proba.shape[:-1] == truth.shape
-    given = _contiguous(proba, truth, edges, np.array([floor]))
-    known = known and extension.sum_facts(*given, sums, ranks, bins, table, positive)
-    return (sums, ranks, bins, table) if known else None
+    arrays = _make_contiguous(proba, truth, edges, np.array([floor]))
+    done = extension.sum_facts(*arrays, sums, ranks, bins, table, positive)
+    return (sums, ranks, bins, table) if done else None
 
 
-def proba_stats(proba: Array, truth: Array) -> tuple[Array, Array, Array, Array, Array] | None:
+def compute_proba_stats(
+    proba: Array, truth: Array
+) -> tuple[Array, Array, Array, Array, Array] | None:
     n = len(truth)
-    own, top, others = np.empty(n), np.empty(n), np.empty(n)
-    before, answer = np.empty(n, np.int32), np.empty(n, np.int32)
-    found = n and proba.shape[:-1] == truth.shape
-    found = found and extension.row_facts(
-        *_contiguous(proba, truth), own, top, others, before, answer
-    )
-    return (own, top, others, before, answer) if found else None
+    if not n or proba.shape[:-1] != truth.shape:
+        return None
+    of_truth = np.empty(n)
+    top = np.empty(n)
+    others = np.empty(n)
+    before = np.empty(n, np.int32)
+    answer = np.empty(n, np.int32)
+    arrays = _make_contiguous(proba, truth)
+    done = extension.row_facts(*arrays, of_truth, top, others, before, answer)
+    return (of_truth, top, others, before, answer) if done else None
 
 
-def count_labels(truth: Array, said: Array) -> tuple[Array, Array] | None:
+def count_labels(truth: Array, predicted: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
-    by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
-    found = n and truth.shape == said.shape
-    found = found and extension.count_labels(*_contiguous(truth, said), by_label, by_row)
-    return (by_label, by_row) if found else None
+    if not n or truth.shape != predicted.shape:
+        return None
+    by_label = np.zeros((3, k), np.int64)
+    by_row = np.empty((n, 3), np.int32)
+    done = extension.count_labels(*_make_contiguous(truth, predicted), by_label, by_row)
+    return (by_label, by_row) if done else None
 
 
-def count_sets(truth: Array, said: Array) -> tuple[Array, Array] | None:
+def count_sets(truth: Array, predicted: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
-    by_label, table = np.zeros((3, k), np.int64), np.zeros((k + 1,) * 3, np.int64)
-    found = n and truth.shape == said.shape
-    found = found and extension.count_labels(*_contiguous(truth, said), by_label, table)
-    return (by_label, table) if found else None
+    if not n or truth.shape != predicted.shape:
+        return None
+    by_label = np.zeros((3, k), np.int64)
+    table = np.zeros((k + 1,) * 3, np.int64)
+    done = extension.count_labels(*_make_contiguous(truth, predicted), by_label, table)
+    return (by_label, table) if done else None
 
 
 def rank_labels(truth: Array, score: Array) -> tuple[Array, Array, Array] | None:
     n = len(truth)
-    precision, loss, depth = np.empty(n), np.empty(n), np.empty(n, np.int32)
-    found = n and truth.shape == score.shape
-    found = found and extension.label_ranks(*_contiguous(truth, score), precision, loss, depth)
-    return (precision, loss, depth) if found else None
+    if not n or truth.shape != score.shape:
+        return None
+    precision = np.empty(n)
+    loss = np.empty(n)
+    coverage = np.empty(n, np.int32)
+    done = extension.label_ranks(*_make_contiguous(truth, score), precision, loss, coverage)
+    return (precision, loss, coverage) if done else None
 
 
-def _contiguous(*arrays: Array | None) -> list[Array | None]:
+def _make_contiguous(*arrays: Array | None) -> list[Array | None]:
     return [None if array is None else np.ascontiguousarray(array) for array in arrays]
 
 
-ALL = (
-    count_pairs, map_codes, pair_values, sum_errors, proba_stats, sum_proba_stats, count_labels, count_sets, rank_labels,
-    rank_scores, scan_curve, keep_between, bin_rows,
-)  # fmt: skip
+KERNELS: tuple[Callable[..., Any], ...] = (
+    bin_rows,
+    compute_proba_stats,
+    count_labels,
+    count_pairs,
+    count_sets,
+    keep_between,
+    map_codes,
+    pair_values,
+    rank_labels,
+    rank_scores,
+    scan_curve,
+    sum_errors,
+    sum_proba_stats,
+)
+# Kernels by name; empty where none are compiled.
 COMPILED: Mapping[str, Callable[..., Any]] = (
-    {} if extension is None else {twin.__name__: twin for twin in ALL}
+    {} if extension is None else {kernel.__name__: kernel for kernel in KERNELS}
 )

@@ -1,6 +1,15 @@
-"""The hot loops in NumPy, blocked so that their buffers stay in cache: the reference, always there.
+"""Kernels: the hot loops in NumPy, blocked so that their buffers stay in cache.
 
-Those marked `with_twin` are replaced by compiled ones where the package was built with a compiler; `get_backend` says which.
+The verb of this wing is to count and to sum; it knows arrays alone, no tables. A kernel that is
+marked `compiled_or_numpy` runs in compiled form where the package was built with a compiler, and
+`get_backend` says which of the two runs.
+
+- counts: how often codes, pairs of codes and sets of labels occur
+- dispatch: how a kernel is replaced by its compiled form
+- order: ranks and places of numbers
+- probability: what rows of class probabilities say of the truth
+- sums: totals, means and spreads, whole or by stratum
+- totals: what one pass adds up of a batch for all metrics that are means over rows
 
 >>> import numpy as np
 >>> count_pairs(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
@@ -12,18 +21,38 @@ from assay.kernels.counts import count_labels, count_pairs, count_sets, map_code
 from assay.kernels.dispatch import get_backend
 from assay.kernels.order import (
     count_below,
+    count_ties,
     keep_between,
     rank_labels,
     rank_scores,
     scan_curve,
     select_places,
-    count_ties,
 )
-from assay.kernels.probability import bin_rows, proba_stats, sum_proba_stats
-from assay.kernels.sums import divide, merge_moments, compute_moments, sum_by, sum_errors
+from assay.kernels.probability import bin_rows, compute_proba_stats, sum_proba_stats
+from assay.kernels.sums import compute_moments, divide, merge_moments, sum_by, sum_errors
 
 __all__ = [
-    "FEW_CLASSES", "Array", "bin_rows", "count_below", "count_labels", "count_pairs", "count_sets", "divide",
-    "get_backend", "merge_moments", "keep_between", "rank_labels", "map_codes", "compute_moments", "pair_values", "rank_scores",
-    "proba_stats", "scan_curve", "select_places", "sum_by", "sum_errors", "sum_proba_stats", "count_ties",
-]  # fmt: skip
+    "FEW_CLASSES",
+    "Array",
+    "bin_rows",
+    "compute_moments",
+    "compute_proba_stats",
+    "count_below",
+    "count_labels",
+    "count_pairs",
+    "count_sets",
+    "count_ties",
+    "divide",
+    "get_backend",
+    "keep_between",
+    "map_codes",
+    "merge_moments",
+    "pair_values",
+    "rank_labels",
+    "rank_scores",
+    "scan_curve",
+    "select_places",
+    "sum_by",
+    "sum_errors",
+    "sum_proba_stats",
+]

@@ -14,9 +14,8 @@ from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 
 __all__ = ["count_labels", "count_pairs", "count_sets", "map_codes", "pair_values"]
 
-MANY = (
-    16 * BLOCK
-)  # rows whose codes are counted at once: enough to pay for the table of pairs of pairs
+# Rows whose codes are counted at once: enough to pay for the table of pairs of pairs.
+LONG_BLOCK = 16 * BLOCK
 
 
 @compiled_or_numpy
@@ -25,21 +24,23 @@ def count_pairs(
     second: Array,
     k: int,
     weight: Array | None = None,
-    cell: Array | None = None,
-    cells: int = 1,
+    stratum: Array | None = None,
+    strata: int = 1,
 ) -> Array:
-    """How often (or with what weight) each pair of codes occurs: (k, k), or (cells, k, k) where `cell` is given.
+    """How often each pair of codes occurs: (k, k), or (strata, k, k) where `stratum` (n,) is given.
 
-    Codes lie in 0..k-1, cells in 0..cells-1. Counts are int64 and exact; weighted sums are float64.
+    The codes `first` and `second` (n,) lie in 0..k-1, those of `stratum` in 0..strata-1. Counts are
+    int64 and exact; where `weight` (n,) is given, weights are summed instead, in float64.
     """
     if len(first) and max(first.max(), second.max()) >= k:
         raise ValueError(f"a code is not below {k}")
-    if weight is None and cell is None and first.dtype == second.dtype == np.uint8 and len(first):
+    bytes_alone = first.dtype == second.dtype == np.uint8
+    if weight is None and stratum is None and bytes_alone and len(first):
         if k == 2:
-            return _pairs_of_two(first, second)
+            return _count_pairs_of_two(first, second)
         if k <= 16 and len(first) > 1 << 16:
-            return _pairs_of_few(first, second, k)
-    size = cells * k * k
+            return _count_pairs_of_few(first, second, k)
+    size = strata * k * k
     table = np.zeros(size, np.int64 if weight is None else np.float64)
     buffer = np.empty(min(BLOCK, len(first)), np.intp)
     for start in range(0, len(first), BLOCK):
@@ -47,14 +48,14 @@ def count_pairs(
         code = buffer[: len(first[block])]
         np.multiply(first[block], k, out=code, dtype=np.intp, casting="unsafe")
         code += second[block]
-        if cell is not None:
-            code += np.multiply(cell[block], k * k, dtype=np.intp, casting="unsafe")
+        if stratum is not None:
+            code += np.multiply(stratum[block], k * k, dtype=np.intp, casting="unsafe")
         table += np.bincount(code, None if weight is None else weight[block], minlength=size)
-    return table.reshape((k, k) if cell is None else (cells, k, k))
+    return table.reshape((k, k) if stratum is None else (strata, k, k))
 
 
-def _pairs_of_few(first: Array, second: Array, k: int) -> Array:
-    """A byte holds a pair of few classes, and the pairs of two rows are counted as one."""
+def _count_pairs_of_few(first: Array, second: Array, k: int) -> Array:
+    """A byte holds a pair of at most 16 classes, and the pairs of two rows are counted as one."""
     twice = np.zeros(1 << 16, np.int64)
     for start in range(0, len(first), 32 * BLOCK):
         block = slice(start, start + 32 * BLOCK)
@@ -62,88 +63,108 @@ def _pairs_of_few(first: Array, second: Array, k: int) -> Array:
         pair += second[block]
         twice += np.bincount(pair[: len(pair) // 2 * 2].view(np.uint16), minlength=len(twice))
     both = twice.reshape(256, 256)[: k * k, : k * k]
-    found: Array = both.sum(axis=0) + both.sum(axis=1)
+    table: Array = both.sum(axis=0) + both.sum(axis=1)
     if len(first) % 2:
-        found[int(first[-1]) * k + int(second[-1])] += 1
-    return found.reshape(k, k)
+        table[int(first[-1]) * k + int(second[-1])] += 1
+    return table.reshape(k, k)
 
 
-def _pairs_of_two(first: Array, second: Array) -> Array:
-    one, other, both = (np.count_nonzero(codes) for codes in (first, second, first & second))
-    return np.array([[len(first) - one - other + both, other - both], [one - both, both]])
+def _count_pairs_of_two(first: Array, second: Array) -> Array:
+    ones = np.count_nonzero(first)
+    predicted = np.count_nonzero(second)
+    both = np.count_nonzero(first & second)
+    neither = len(first) - ones - predicted + both
+    return np.array([[neither, predicted - both], [ones - both, both]])
 
 
 @compiled_or_numpy
 def map_codes(values: Array, low: int, table: Array, out: Array | None = None) -> Array:
-    """The code (n,) that a table gives each integer from `low` on; empty where one has none.
+    """The code (n,) that `table` gives each integer of `values` (n,); empty where one has none.
 
-    The last entry of the table stands for what it does not hold. out: (n,) where to put the codes, if given.
+    The first entry of the table is the code of the integer `low`; its last entry stands for
+    integers without a code. The codes are written to `out` (n,) if that is given.
     """
     none = table[-1]
     if len(values) and (values.min() < low or int(values.max()) - low >= len(table) - 1):
         return np.empty(0, table.dtype)
     if none >= len(table) - 1 and np.array_equal(table[:-1], np.arange(len(table) - 1)):
-        return _less(values, low, table.dtype, out)
-    codes: Array = np.take(table, _less(values, low, np.dtype(np.intp)), out=out, mode="clip")
+        return _subtract(values, low, table.dtype, out)
+    places = _subtract(values, low, np.dtype(np.intp))
+    codes: Array = np.take(table, places, out=out, mode="clip")
     return np.empty(0, table.dtype) if (codes == none).any() else codes
 
 
-def _less(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = None) -> Array:
-    """values - low in the integers of `dtype`, which hold the difference where they may not hold either of the two."""
+def _subtract(values: Array, low: int, dtype: np.dtype[Any], out: Array | None = None) -> Array:
+    """values - low in integers of `dtype`, which hold the difference if perhaps neither operand."""
     bits = 8 * dtype.itemsize
     shift = np.array(low % (1 << bits), f"u{dtype.itemsize}").astype(dtype)
-    less: Array = np.subtract(values, shift, out=out, dtype=dtype, casting="unsafe")
-    return less
+    difference: Array = np.subtract(values, shift, out=out, dtype=dtype, casting="unsafe")
+    return difference
 
 
 @compiled_or_numpy
 def pair_values(
     first: Array, second: Array, low: int, tables: tuple[Array, Array], k: int
 ) -> Array:
-    """How often each pair of codes occurs (k, k), of integers that have theirs in a table each; see `map_codes`.
+    """How often each pair of codes below `k` occurs (k, k), without keeping the codes.
 
-    Empty where one has none. No code is kept: those of a few rows, still in cache, are counted at once.
+    The integers `first` and `second` (n,) are mapped by one of the `tables` each, from `low` on;
+    see `map_codes`. Empty where an integer has no code. Codes are counted while they are in cache.
     """
-    found = np.zeros((k, k), np.int64)
-    rooms = [np.empty(min(MANY, len(first)), table.dtype) for table in tables]
-    for start in range(0, max(len(first), len(second)), MANY):
-        parts = [values[start : start + MANY] for values in (first, second)]
-        given = zip(parts, tables, rooms, strict=True)
-        codes = [map_codes(part, low, table, room[: len(part)]) for part, table, room in given]
-        if any(len(code) < len(part) for code, part in zip(codes, parts, strict=True)):
-            return found[:0]
-        found += count_pairs(codes[0], codes[1], k)
-    return found
+    table = np.zeros((k, k), np.int64)
+    buffers = [np.empty(min(LONG_BLOCK, len(first)), each.dtype) for each in tables]
+    for start in range(0, max(len(first), len(second)), LONG_BLOCK):
+        codes = []
+        for values, mapping, buffer in zip((first, second), tables, buffers, strict=True):
+            part = values[start : start + LONG_BLOCK]
+            code = map_codes(part, low, mapping, buffer[: len(part)])
+            if len(code) < len(part):
+                return table[:0]
+            codes.append(code)
+        table += count_pairs(codes[0], codes[1], k)
+    return table
 
 
 @compiled_or_numpy
-def count_labels(truth: Array, said: Array) -> tuple[Array, Array]:
-    """Hits, true and predicted labels of 0/1 tables (n, k): per label (3, k) int64, and per row (n, 3) int32."""
+def count_labels(truth: Array, predicted: Array) -> tuple[Array, Array]:
+    """Hits, true and predicted labels: per label (3, k) int64, and per row (n, 3) int32.
+
+    `truth` and `predicted` are tables of 0 and 1 (n, k).
+    """
     n, k = truth.shape
-    by_label, by_row = np.zeros((3, k), np.int64), np.empty((n, 3), np.int32)
+    by_label = np.zeros((3, k), np.int64)
+    by_row = np.empty((n, 3), np.int32)
     for start in range(0, n, BLOCK):
         block = slice(start, start + BLOCK)
-        for i, table in enumerate((truth[block] & said[block], truth[block], said[block])):
-            by_label[i] += _sums_of_bits(table)
+        tables = truth[block] & predicted[block], truth[block], predicted[block]
+        for i, table in enumerate(tables):
+            by_label[i] += _sum_bits(table)
             by_row[block, i] = np.count_nonzero(table.view(bool), axis=1)
     return by_label, by_row
 
 
-def _sums_of_bits(table: Array) -> Array:
-    """Sums of columns of 0 and 1 (n, k), int64: 255 rows at a time fit a byte, and bytes are added many at a time."""
+def _sum_bits(table: Array) -> Array:
+    """Sums of columns of 0 and 1 (n, k), int64.
+
+    The sums of 255 rows fit a byte, and bytes are added many at a time.
+    """
     n, k = table.shape
-    wide = n // 255
-    many = np.add.reduce(table[: 255 * wide].reshape(255, wide * k), axis=0, dtype=np.uint8)
+    groups = n // 255
+    head = table[: 255 * groups].reshape(255, groups * k)
+    sums = np.add.reduce(head, axis=0, dtype=np.uint8).reshape(groups, k)
     return np.asarray(
-        many.reshape(wide, k).sum(axis=0, dtype=np.int64)
-        + table[255 * wide :].sum(axis=0, dtype=np.int64)
+        sums.sum(axis=0, dtype=np.int64) + table[255 * groups :].sum(axis=0, dtype=np.int64)
     )
 
 
 @compiled_or_numpy
-def count_sets(truth: Array, said: Array) -> tuple[Array, Array]:
-    """As count_labels, but for how many rows have so many hits, true and predicted labels: (k + 1, k + 1, k + 1)."""
-    by_label, by_row = count_labels(truth, said)
+def count_sets(truth: Array, predicted: Array) -> tuple[Array, Array]:
+    """As `count_labels` of `truth` and `predicted` (n, k), but with a table in place of the rows.
+
+    The table (k + 1, k + 1, k + 1) holds how many rows have so many hits, true and predicted
+    labels.
+    """
+    by_label, by_row = count_labels(truth, predicted)
     shape = (truth.shape[1] + 1,) * 3
     code = np.ravel_multi_index(tuple(by_row.T), shape) if len(by_row) else np.zeros(0, np.int64)
     return by_label, np.bincount(code, minlength=int(np.prod(shape))).reshape(shape)

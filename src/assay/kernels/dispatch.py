@@ -1,4 +1,4 @@
-"""Twin: how a kernel is replaced by its compiled form, where the package was built with a compiler.
+"""Dispatch: a kernel runs in compiled form where the package was built with a compiler.
 
 >>> from assay.kernels import count_pairs
 >>> callable(count_pairs)
@@ -9,13 +9,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, TypeVar, cast
 
-from assay._native import COMPILED, Array
+from assay._native import COMPILED
 
-__all__ = ["BLOCK", "Array", "get_backend", "compiled_or_numpy"]
+__all__ = ["BLOCK", "compiled_or_numpy", "get_backend"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-BLOCK = 32_768  # rows that are looked at a few times, and stay in cache
+BLOCK = 32_768  # rows of a block: they are read a few times, and stay in cache meanwhile
 
 
 def get_backend() -> str:
@@ -24,14 +24,14 @@ def get_backend() -> str:
 
 
 def compiled_or_numpy(reference: F) -> F:
-    """The compiled twin of a kernel, with the kernel itself for inputs that the twin does not take."""
-    twin = COMPILED.get(reference.__name__)
-    if twin is None:
+    """The compiled form of the kernel `reference`, which itself serves inputs that form refuses."""
+    compiled = COMPILED.get(reference.__name__)
+    if compiled is None:
         return reference
 
     @wraps(reference)
     def kernel(*args: Any, **options: Any) -> Any:
-        found = twin(*args, **options)
-        return reference(*args, **options) if found is None else found
+        result = compiled(*args, **options)
+        return reference(*args, **options) if result is None else result
 
     return cast(F, kernel)

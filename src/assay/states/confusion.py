@@ -56,11 +56,11 @@ class Confusion(State[ConfusionTable]):
             rows.schema.task == "multilabel"
             and weight is None
             and cell is None
-            and rows.label_sets is not None
+            and rows.label_set_counts is not None
         ):
-            right = np.einsum("iii->", rows.label_sets[1])[None]
+            right = np.einsum("iii->", rows.label_set_counts[1])[None]
         elif rows.schema.task == "multilabel":
-            hit, true, said = rows.label_counts[1].T
+            hit, true, said = rows.label_totals[1].T
             exact = (hit == true) & (hit == said)
             right = sum_by(cell, cells, exact if weight is None else exact * weight)
         else:
@@ -139,7 +139,7 @@ def _pairs(
             return rows.pairs[None]
         return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
     if weight is None and cell is None:
-        hit, true, said = rows.label_counts[0] if rows.label_sets is None else rows.label_sets[0]
+        hit, true, said = rows.label_totals[0] if rows.label_set_counts is None else rows.label_set_counts[0]
         whole = len(rows.truth)
         return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(
             1, k, 2, 2
@@ -162,12 +162,12 @@ def _is_sparse(schema: Schema) -> bool:
 
 
 def _together(tables: Sequence[Any]) -> Any:
-    return reduce(np.add, tables) if isinstance(tables[0], np.ndarray) else tables[0].joined(tables)
+    return reduce(np.add, tables) if isinstance(tables[0], np.ndarray) else tables[0].join(tables)
 
 
 def _join_cells(times: Array, values: Any, exact: bool) -> Any:
     if not isinstance(values, np.ndarray):
-        return values.pooled(times)
+        return values.resample(times)
     if not exact:
         times, values = times.astype(np.float64), values.astype(np.float64)
     return np.asarray(np.tensordot(times, values, axes=1))
@@ -210,7 +210,7 @@ class Counts(NamedTuple):
         """Neither true nor predicted (..., k)."""
         return np.asarray(np.maximum(self.all - self.support - self.predicted + self.tp, 0))
 
-    def of(self, code: int) -> "Counts":
+    def select_class(self, code: int) -> "Counts":
         """The counts of one class alone, without the class axis."""
         return self._replace(
             tp=self.tp[..., code],
@@ -218,14 +218,14 @@ class Counts(NamedTuple):
             predicted=self.predicted[..., code],
         )
 
-    def among(self, codes: Any) -> "Counts":
+    def select_classes(self, codes: Any) -> "Counts":
         """The counts of some classes alone."""
         at = list(codes)
-        sample = None if self.sample is None else self.sample.among(at)
+        sample = None if self.sample is None else self.sample.select_classes(at)
         tp, support, predicted = self.tp[..., at], self.support[..., at], self.predicted[..., at]
         return self._replace(tp=tp, support=support, predicted=predicted, sample=sample)
 
-    def summed(self) -> "Counts":
+    def sum_classes(self) -> "Counts":
         """The counts of all classes together (micro-averaging), without the class axis."""
         k = self.tp.shape[-1]
         tp, support, predicted = (x.sum(axis=-1) for x in (self.tp, self.support, self.predicted))

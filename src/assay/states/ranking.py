@@ -50,7 +50,7 @@ class Curve(NamedTuple):
     negatives: Any
 
     @property
-    def gained(self) -> Array:
+    def new_positives(self) -> Array:
         """Weight of the positive rows at each threshold (..., m)."""
         return np.diff(self.tp, prepend=0, axis=-1)
 
@@ -84,7 +84,7 @@ class RankingProblem:
     known: Curve | None = None
 
     @staticmethod
-    def of(
+    def from_scores(
         positive: Array,
         score: Array,
         weight: Array | None = None,
@@ -133,7 +133,7 @@ class RankingProblem:
             return Curve(score[::-1], p - start[::-1], q - less[::-1], q - upto[::-1], p, q)
         return self._curve(*self.weights)
 
-    def resampled(self, times: Array) -> Curve:
+    def resample(self, times: Array) -> Curve:
         """The curves of replicates (b, m), where `times` (b, cells) says how often each cell enters each of them."""
         assert self.cells is not None
         drawn = [times[:, cell].astype(np.float64) for cell in self.cells]
@@ -197,7 +197,7 @@ class Ranking:
     def problems(self) -> Iterator[tuple[Array, Array]]:
         """(is positive, score) for the positive class of a binary task, or for each class against the rest."""
         for codes in self._blocks:
-            yield from self._of(codes)
+            yield from self._split_problems(codes)
 
     @property
     def _blocks(self) -> list[range]:
@@ -210,7 +210,7 @@ class Ranking:
         wide = max(1, -(-k // (threads * max(1, round(k / (threads * wide))))))
         return [range(start, min(start + wide, k)) for start in range(0, k, wide)]
 
-    def _of(self, codes: range) -> Iterator[tuple[Array, Array]]:
+    def _split_problems(self, codes: range) -> Iterator[tuple[Array, Array]]:
         if self.schema.task == "binary":
             yield self.truth == self.schema.positive_code, self.score
             return
@@ -229,33 +229,33 @@ class Ranking:
                 score,
             )
 
-    def read(self, of_curve: Callable[[Curve], Any]) -> Array:
+    def read(self, compute: Callable[[Curve], Any]) -> Array:
         """What `compute_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
         if self.times is None:
-            return np.array(self.each(lambda order: of_curve(order.curve)), np.float64).reshape(
+            return np.array(self.map_problems(lambda order: compute(order.curve)), np.float64).reshape(
                 self.count
             )
-        return np.stack(self.each(lambda order: self._replicates(order, of_curve)), axis=-1)
+        return np.stack(self.map_problems(lambda order: self._replicates(order, compute)), axis=-1)
 
-    def _replicates(self, order: RankingProblem, of_curve: Callable[[Curve], Any]) -> Array:
+    def _replicates(self, order: RankingProblem, compute: Callable[[Curve], Any]) -> Array:
         assert self.times is not None
         step = max(1, AT_ONCE // max(len(self.truth), 1))
         blocks = (self.times[start : start + step] for start in range(0, len(self.times), step))
-        return np.concatenate([np.atleast_1d(of_curve(order.resampled(block))) for block in blocks])
+        return np.concatenate([np.atleast_1d(compute(order.resample(block))) for block in blocks])
 
-    def each(self, read: Callable[[RankingProblem], T]) -> list[T]:
+    def map_problems(self, read: Callable[[RankingProblem], T]) -> list[T]:
         """What `read` makes of every problem, on as many threads as pay."""
         if self.score.size <= KEPT:
             return _map(read, self._orders, self.score.size)
-        return self._each(read)
+        return self._map_problems(read)
 
     @lazy_property
     def _orders(self) -> list[RankingProblem]:
-        return self._each(lambda order: order)
+        return self._map_problems(lambda order: order)
 
-    def _each(self, read: Callable[[RankingProblem], T]) -> list[T]:
+    def _map_problems(self, read: Callable[[RankingProblem], T]) -> list[T]:
         blocks = _map(
-            lambda codes: [read(self._order(p)) for p in self._of(codes)],
+            lambda codes: [read(self._order(p)) for p in self._split_problems(codes)],
             self._blocks,
             self.score.size,
         )
@@ -263,12 +263,12 @@ class Ranking:
 
     def _order(self, problem: tuple[Array, Array]) -> RankingProblem:
         threads = count_threads(self.score.size) if self.count == 1 else 1
-        return RankingProblem.of(*problem, self.weight, None if self.times is None else self.cell, threads)
+        return RankingProblem.from_scores(*problem, self.weight, None if self.times is None else self.cell, threads)
 
     @lazy_property
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of positive and of negative rows of every problem."""
-        return self.each(lambda order: order.rows)
+        return self.map_problems(lambda order: order.rows)
 
 
 def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:

@@ -92,7 +92,7 @@ class Bins(State[Binned]):
         judged = (
             self.of in ("auto", "positive")
             if binary
-            else self.of != "positive" and "label" not in rows.given
+            else self.of != "positive" and "label" not in rows.outputs
         )
         return rows.proba_totals if judged and self.bins == BINS else None
 
@@ -183,12 +183,12 @@ def merge_to_equal_mass(b: Binned, bins: int) -> Binned:
 def select_judged(rows: Rows, of: Judged = "auto") -> tuple[Array, Array]:
     """The probability that is judged (n,) and whether it came true (n,): of the positive class, or of the answer."""
     schema = rows.schema
-    given = rows.given.get("proba")
+    given = rows.outputs.get("proba")
     proba = rows.proba if given is None else given
     if of == "positive" or (of == "auto" and schema.task == "binary"):
         return proba[:, schema.positive_code], rows.truth == schema.positive_code
-    if "label" not in rows.given:
-        return rows.facts.top, rows.facts.before == 0
+    if "label" not in rows.outputs:
+        return rows.proba_stats.top, rows.proba_stats.before == 0
     label = rows.label.astype(np.intp)
     return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label
 
@@ -212,12 +212,12 @@ class ClassBins(State[BinnedByClass]):
     grid: int = 64
 
     @property
-    def of_class(self) -> Bins:
+    def class_bins(self) -> Bins:
         """The bins of one class."""
         return Bins(self.bins, grid=self.grid)
 
     def empty(self, schema: Schema, cells: int = 1) -> BinnedByClass:
-        shape = (cells, schema.k, len(self.of_class.edges) - 1)
+        shape = (cells, schema.k, len(self.class_bins.edges) - 1)
         if np.prod(shape) > MOST:
             raise UnsupportedError(
                 f"{shape[2]} bins of each of {schema.k} classes in each of {cells} cells of rows are too many to keep; "
@@ -227,12 +227,12 @@ class ClassBins(State[BinnedByClass]):
         return BinnedByClass(bins, bins, bins, np.zeros(cells, np.int64), zero, zero)
 
     def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> BinnedByClass:
-        proba, weight = rows.given.get("proba", None), rows.weight
+        proba, weight = rows.outputs.get("proba", None), rows.weight
         proba = rows.proba if proba is None else proba
         tables = []
         for code in range(rows.schema.k):
             true = rows.truth[:, code] != 0 if rows.truth.ndim == 2 else rows.truth == code
-            tables.append(self.of_class.count(proba[:, code], true, weight, cell, cells))
+            tables.append(self.class_bins.count(proba[:, code], true, weight, cell, cells))
         parts = (
             np.stack(part, axis=1)
             for part in zip(*((t.mass, t.proba, t.right) for t in tables), strict=True)

@@ -43,16 +43,16 @@ class LazyValues:
     @property
     def pieces(self) -> list[Callable[[], Array]]:
         """What computes the values, (m,) or (m, d), of consecutive rows."""
-        return [partial(self._of_rows, start) for start in range(0, len(self), READ)]
+        return [partial(self._read_block, start) for start in range(0, len(self), READ)]
 
     def every(self, step: int) -> Array:
         """The values of one row in `step`."""
-        return self._of(self.batch.every(step))
+        return self._compute(self.batch.every(step))
 
-    def _of_rows(self, start: int) -> Array:
-        return self._of(self.batch.slice(start, start + READ))
+    def _read_block(self, start: int) -> Array:
+        return self._compute(self.batch.slice(start, start + READ))
 
-    def _of(self, batch: Predictions) -> Array:
+    def _compute(self, batch: Predictions) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):  # as where batches are observed
             return np.asarray(self.of.compute_rows(batch.rows(self.model)), np.float64)
 
@@ -68,12 +68,12 @@ class Chunk(NamedTuple):
     weight: Array | None
     cell: Array | None
     times: Array | None = None
-    merged: int = 0  # how many rows it stands for, where rows of all but equal values were made one
+    merged_rows: int = 0  # how many rows it stands for, where rows of all but equal values were made one
 
     @property
     def rows(self) -> int:
         """Number of rows."""
-        return self.merged or len(self.values)
+        return self.merged_rows or len(self.values)
 
 
 class Chunks(tuple[Any, ...]):
@@ -135,7 +135,7 @@ class RowState(State[Chunks]):
             "cell": one.cell,
         }
         return {
-            "merged": np.array(one.merged),
+            "merged": np.array(one.merged_rows),
             **{k: array for k, array in named.items() if array is not None},
         }
 
@@ -160,7 +160,7 @@ class Ranked(RowState):
         score = np.ascontiguousarray(rows.score) if rows.predictions.streamed else rows.score
         return Chunks([Chunk(score, rows.truth, rows.weight, cell)])
 
-    def alike(self, values: Sequence[Chunks], schema: Schema) -> list[Chunks]:
+    def unify(self, values: Sequence[Chunks], schema: Schema) -> list[Chunks]:
         """Values of separate jobs, all of them sketches where one is."""
         grid = next(
             (part.grid for value in values for part in value if isinstance(part, Sketch)), None
@@ -172,16 +172,16 @@ class Ranked(RowState):
     def join(self, values: Sequence[Chunks]) -> Chunks:
         parts = super().join(values)
         sketches = [part for part in parts if isinstance(part, Sketch)]
-        return Chunks([Sketch.joined(sketches)]) if sketches else parts
+        return Chunks([Sketch.join(sketches)]) if sketches else parts
 
     def select(self, value: Chunks, cells: slice) -> Chunks:
         if value and isinstance(value[0], Sketch):
-            return Chunks([value[0].of_cells(cells.start, cells.stop)])
+            return Chunks([value[0].select(cells.start, cells.stop)])
         return super().select(value, cells)
 
     def resample(self, value: Chunks, times: Array) -> Chunks:
         if value and isinstance(value[0], Sketch):
-            return Chunks([value[0].pooled(times)])
+            return Chunks([value[0].resample(times)])
         return super().resample(value, times)
 
     def summary(self, value: Chunks, schema: Schema) -> Ranking:
@@ -231,7 +231,7 @@ class Values(RowState):
 
     def join(self, values: Sequence[Chunks]) -> Chunks:
         parts = super().join(values)
-        if not any(part.merged for part in parts):
+        if not any(part.merged_rows for part in parts):
             return parts
         weights = [
             np.ones(len(part.values)) if part.weight is None else part.weight for part in parts
@@ -242,7 +242,7 @@ class Values(RowState):
         return Chunks([Chunk(found, found, count, None, None, sum(part.rows for part in parts))])
 
     def summary(self, value: Chunks, schema: Schema) -> "ValueTable":
-        merged, weight = any(c.merged for c in value), _concatenate([c.weight for c in value])
+        merged, weight = any(c.merged_rows for c in value), _concatenate([c.weight for c in value])
         return ValueTable([c.values for c in value], self.width, weight, *_join_draws(value), merged)
 
 
@@ -267,23 +267,23 @@ class ValueTable:
         """What gives the values, (m,) or (m, width), of consecutive rows."""
         return [piece for part in self.parts for piece in _list_pieces(part)]
 
-    def some(self, enough: int) -> Array:
+    def sample(self, enough: int) -> Array:
         """The values of about so many rows, evenly spread, or of all."""
         step = max(1, sum(map(len, self.parts)) // enough)
-        some = [
+        sampled = [
             part.every(step) if isinstance(part, LazyValues) else part[::step] for part in self.parts
         ]
-        return _join(some, np.zeros(0))
+        return _join(sampled, np.zeros(0))
 
     def read(self, of_values: Callable[[Array, Array | None], float]) -> Array:
         """What `of_values(values, weight)` makes of the rows (1,), or of the rows of each replicate (b,)."""
         if self.times is None or self.cell is None:
             return np.array([of_values(self.values, self.weight)], np.float64)
         return np.array(
-            [of_values(*self._drawn(times[self.cell])) for times in self.times], np.float64
+            [of_values(*self._draw(times[self.cell])) for times in self.times], np.float64
         )
 
-    def _drawn(self, times: Array) -> tuple[Array, Array]:
+    def _draw(self, times: Array) -> tuple[Array, Array]:
         there = times > 0
         weight = times[there] if self.weight is None else times[there] * self.weight[there]
         return self.values[there], weight.astype(np.float64)
@@ -295,8 +295,8 @@ def is_long(rows: Rows) -> bool:
 
 
 def _sketch(rows: Rows, cell: Array | None, cells: int) -> Sketch:
-    unit = "score" not in rows.given and "logit" not in rows.given
-    return Sketch.of(
+    unit = "score" not in rows.outputs and "logit" not in rows.outputs
+    return Sketch.from_scores(
         *_problems(rows.score, rows.truth, rows.schema), rows.weight, cell, cells, unit
     )
 
@@ -313,7 +313,7 @@ def _problems(score: Array, truth: Array, schema: Schema) -> tuple[Array, Array]
 def _condense(part: Chunk | Sketch, schema: Schema, grid: Grid) -> Sketch:
     if isinstance(part, Sketch):
         return part
-    return Sketch.of(
+    return Sketch.from_scores(
         *_problems(_read(part.values), part.truth, schema), part.weight, None, 1, grid.unit
     )
 

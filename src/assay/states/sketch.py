@@ -96,7 +96,7 @@ class Sketch(NamedTuple):
         return int(self.rows_each.sum())
 
     @property
-    def merged(self) -> int:
+    def merged_rows(self) -> int:
         """Number of rows whose scores were made one with others."""
         return self.rows
 
@@ -106,7 +106,7 @@ class Sketch(NamedTuple):
         return len(self.rows_each)
 
     @staticmethod
-    def of(
+    def from_scores(
         score: Array,
         positive: Array,
         weight: Array | None,
@@ -132,7 +132,7 @@ class Sketch(NamedTuple):
         return Sketch(grid, k, rows, found, count)
 
     @staticmethod
-    def joined(sketches: "list[Sketch]") -> "Sketch":
+    def join(sketches: "list[Sketch]") -> "Sketch":
         """One sketch of all of them."""
         first, rows = sketches[0], np.sum([s.rows_each for s in sketches], axis=0)
         kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
@@ -160,14 +160,14 @@ class Sketch(NamedTuple):
             Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"]
         )
 
-    def of_cells(self, start: int, stop: int) -> "Sketch":
+    def select(self, start: int, stop: int) -> "Sketch":
         """Only the groups from `start` to `stop`."""
         k, width = self.problems_each, 2 * self.grid.size
         low, high = np.searchsorted(self.place, [start * k * width, stop * k * width])
         place, count = self.place[low:high] - start * k * width, self.mass[low:high]
         return self._replace(rows_each=self.rows_each[start:stop], place=place, mass=count)
 
-    def pooled(self, times: Array) -> "Sketch":
+    def resample(self, times: Array) -> "Sketch":
         """All groups as one."""
         if len(times) != 1 or not (times == 1).all():
             raise UnsupportedError(
@@ -206,7 +206,7 @@ class SketchedRanking(Ranking):
     def problems(self) -> Iterator[tuple[Array, Array]]:
         raise NotImplementedError("a sketch keeps no rows")
 
-    def each(self, read: Callable[[RankingProblem], Any]) -> list[Any]:
+    def map_problems(self, read: Callable[[RankingProblem], Any]) -> list[Any]:
         return [read(order) for order in self.orders]
 
     @lazy_property

@@ -60,10 +60,10 @@ class SparseTable:
         return joined.first, joined.second, joined._counts()
 
     def __add__(self, other: "SparseTable") -> "SparseTable":
-        return self.joined([self, other])
+        return self.join([self, other])
 
     @staticmethod
-    def joined(tables: Sequence["SparseTable"]) -> "SparseTable":
+    def join(tables: Sequence["SparseTable"]) -> "SparseTable":
         """The counts of all tables together."""
         first, second = (
             np.concatenate([getattr(t, side) for t in tables]) for side in ("first", "second")
@@ -96,7 +96,7 @@ class SparseTable:
             count,
         )
 
-    def pooled(self, times: Array) -> "SparseTable":
+    def resample(self, times: Array) -> "SparseTable":
         """All cells as one; UnsupportedError where some are to count more than others."""
         if len(times) != 1 or not (times == 1).all():
             raise UnsupportedError(

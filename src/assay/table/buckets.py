@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 from assay.kernels import Array
-from assay.table.predictions import Predictions
+from assay.table.protocol import Batch
 
 __all__ = ["BUCKETS", "assign_buckets"]
 
 BUCKETS = 1024
 
 
-def assign_buckets(batch: Predictions) -> Array:
+def assign_buckets(batch: Batch) -> Array:
     """The bucket of each row (n,), by a hash of its cluster, else of its id, else of its number in the table.
 
     Rows of one cluster share a bucket, so resampling buckets resamples clusters; the same rows share a bucket in every

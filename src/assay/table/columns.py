@@ -16,7 +16,6 @@ from assay.errors import SchemaError
 from assay.kernels import Array
 
 __all__ = [
-    "Array",
     "RowNamer",
     "Column",
     "Unnamed",

@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from assay.kernels import Array
 from assay.table.predictions import Predictions
+from assay.table.protocol import Batch
 from assay.table.quantiles import Landmarks, find_landmarks
 from assay.table.schema import SPECIAL
 
@@ -40,7 +41,7 @@ class Slices:
     keys: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, Array]
 
-    def encode_rows(self, batch: Predictions) -> Array:
+    def encode_rows(self, batch: Batch) -> Array:
         """The codes (n,) of the rows of a batch of the table."""
         return self.codes[batch.offset : batch.offset + batch.n]
 
@@ -87,12 +88,12 @@ def _most_values(table: Predictions, name: str) -> int | None:
     return MOST_VALUES["real"] if pa.types.is_floating(kind) else None
 
 
-def _plain(table: Predictions, name: str) -> pa.Array:
+def _plain(table: Batch, name: str) -> pa.Array:
     column = table.columns[name]
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def _numbers(table: Predictions, name: str) -> Array:
+def _numbers(table: Batch, name: str) -> Array:
     """A column of numbers (n,), nan where missing."""
     return np.asarray(_plain(table, name).to_numpy(zero_copy_only=False), np.float64)
 

@@ -18,7 +18,7 @@ from assay.errors import SchemaError, UnseenLabelError
 from assay.kernels import Array, map_codes, pair_values
 from assay.table.columns import RowNamer, Column, name_by_position, find_first_null, numpy_to_arrow, require_one, arrow_to_numpy, normalise
 
-__all__ = ["Array", "Label", "encode_declared", "check_classes", "encode", "count_label_pairs", "recode", "list_spellings"]
+__all__ = ["Label", "encode_declared", "check_classes", "encode", "count_label_pairs", "recode", "list_spellings"]
 
 Label: TypeAlias = str | int | bool
 

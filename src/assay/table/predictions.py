@@ -24,7 +24,7 @@ from assay.kernels import (
     count_sets,
     get_backend,
     rank_labels,
-    proba_stats,
+    compute_proba_stats,
 )
 from assay.kernels.totals import ErrorTotals, ProbaTotals, compute_error_totals, compute_proba_totals
 from assay.table.columns import convert_to_arrow, numpy_to_arrow
@@ -402,8 +402,15 @@ class Rows:
     """
 
     def __init__(self, predictions: Predictions, model: str) -> None:
-        self.predictions, self.model = predictions, model
-        self.schema, self.weight = predictions.schema, predictions.weight
+        self._predictions = predictions
+        self.model = model
+        self.schema = predictions.schema
+        self.weight = predictions.weight
+
+    @property
+    def predictions(self) -> Predictions:
+        """The table that these rows are of."""
+        return self._predictions
 
     @property
     def n(self) -> int:
@@ -416,7 +423,7 @@ class Rows:
         return self.predictions.truth
 
     @lazy_property
-    def given(self) -> Mapping[Kind, Array]:
+    def outputs(self) -> Mapping[Kind, Array]:
         """What the model gave, by kind."""
         return self.predictions.outputs[self.model]
 
@@ -432,26 +439,26 @@ class Rows:
     @lazy_property
     def label(self) -> Array:
         """Predicted class codes (n,); 0/1 (n, labels) for multi-label."""
-        if "label" in self.given:
-            return self.given["label"]
+        if "label" in self.outputs:
+            return self.outputs["label"]
         scores = self._either("label", "proba", "logit")
         if self.schema.task == "multilabel":
-            return (scores > (0.5 if "proba" in self.given else 0.0)).astype(np.uint8)
-        if "proba" in self.given and get_backend() == "compiled":
-            return self.facts.answer
+            return (scores > (0.5 if "proba" in self.outputs else 0.0)).astype(np.uint8)
+        if "proba" in self.outputs and get_backend() == "compiled":
+            return self.proba_stats.answer
         codes: Array = np.argmax(scores, axis=1)
         return codes
 
     @lazy_property
-    def facts(self) -> "ProbaStats":
+    def proba_stats(self) -> "ProbaStats":
         """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
-        given = self.given.get("proba")
-        return ProbaStats(*proba_stats(self.proba if given is None else given, self.truth))
+        given = self.outputs.get("proba")
+        return ProbaStats(*compute_proba_stats(self.proba if given is None else given, self.truth))
 
     @lazy_property
     def proba_totals(self) -> ProbaTotals | None:
         """What metrics of given class probabilities share, in one pass; None for other rows, and without rows."""
-        proba = self.given.get("proba")
+        proba = self.outputs.get("proba")
         if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
             return None
         return compute_proba_totals(
@@ -464,7 +471,7 @@ class Rows:
         return compute_error_totals(self.truth, self.value) if len(self.truth) else None
 
     @lazy_property
-    def label_sets(self) -> tuple[Array, Array] | None:
+    def label_set_counts(self) -> tuple[Array, Array] | None:
         """Hits, true and predicted labels: per label (3, labels), and how many rows have so many of each (multi-label).
 
         None where there are many labels; see `assay.kernels.count_sets`.
@@ -472,12 +479,12 @@ class Rows:
         return count_sets(self.truth, self.label) if self.schema.k <= MOST_LABELS else None
 
     @lazy_property
-    def label_counts(self) -> tuple[Array, Array]:
+    def label_totals(self) -> tuple[Array, Array]:
         """Hits, true and predicted labels: per label (3, labels), and per row (n, 3) (multi-label)."""
         return count_labels(self.truth, self.label)
 
     @lazy_property
-    def label_order(self) -> tuple[Array, Array, Array]:
+    def label_ranking(self) -> tuple[Array, Array, Array]:
         """Average precision, ranking loss and coverage of each row's labels by score, each (n,) (multi-label)."""
         return rank_labels(self.truth, self.score)
 
@@ -489,17 +496,17 @@ class Rows:
     @lazy_property
     def proba(self) -> Array:
         """Probabilities (n, k), float64; softmax of the logits (sigmoid for multi-label) where logits were given."""
-        if "proba" in self.given:
-            return np.asarray(self.given["proba"], np.float64)
+        if "proba" in self.outputs:
+            return np.asarray(self.outputs["proba"], np.float64)
         return np.exp(self.log_proba)
 
     @lazy_property
     def log_proba(self) -> Array:
         """Log of the probabilities (n, k); exact from logits, -inf where a given probability is 0."""
-        if "logit" not in self.given:
+        if "logit" not in self.outputs:
             with np.errstate(divide="ignore"):
                 return np.log(np.asarray(self._either("proba", "proba"), np.float64))
-        logit = np.asarray(self.given["logit"], np.float64)
+        logit = np.asarray(self.outputs["logit"], np.float64)
         if self.schema.task == "multilabel":
             return -np.logaddexp(0.0, -logit)
         shifted = logit - logit.max(axis=1, keepdims=True)
@@ -509,15 +516,15 @@ class Rows:
     @lazy_property
     def score(self) -> Array:
         """Rank score of the positive class (n,), or of each class (n, k): never squashed, so that no order is lost."""
-        if "score" in self.given:
-            return self.given["score"]
+        if "score" in self.outputs:
+            return self.outputs["score"]
         scores = self._either("score", "logit", "proba")
-        if self.schema.task == "multiclass" and "logit" in self.given:
+        if self.schema.task == "multiclass" and "logit" in self.outputs:
             return self._log_odds()
         if self.schema.task != "binary":
             return scores
         positive = self.schema.positive_code
-        if "logit" in self.given:
+        if "logit" in self.outputs:
             return np.asarray(scores[:, positive], np.float64) - scores[:, 1 - positive]
         return scores[:, positive]
 
@@ -529,7 +536,7 @@ class Rows:
         log_p = self.log_proba
         with np.errstate(divide="ignore"):
             odds: Array = log_p - np.log(-np.expm1(log_p))
-        logit = np.asarray(self.given["logit"], np.float64)
+        logit = np.asarray(self.outputs["logit"], np.float64)
         rows, top = np.arange(len(logit)), logit.argmax(axis=1)
         others = logit.copy()
         others[rows, top] = -np.inf
@@ -551,9 +558,9 @@ class Rows:
 
     def _either(self, wanted: str, *kinds: Kind) -> Array:
         for kind in kinds:
-            if kind in self.given:
-                return self.given[kind]
-        gives = ", ".join(self.given)
+            if kind in self.outputs:
+                return self.outputs[kind]
+        gives = ", ".join(self.outputs)
         raise UnsupportedError(
             f"{wanted} of model {self.model!r} is needed, but it gives only: {gives}"
         )
