@@ -1,79 +1,245 @@
-"""Adapter: models of a framework in, their outputs on given rows out; `collect` puts them into one table.
+"""Base of every adapter: how a framework's models are told, fed in batches and read.
 
->>> from assay.adapters.collect import collect
 >>> from sklearn.linear_model import LogisticRegression
->>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"]
->>> collect({"lr": LogisticRegression().fit(X, y)}, X, y)
-Predictions: 4 rows, binary (high, low; positive: low), 1 model: lr (label, proba)
+>>> model = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
+>>> adapter = adapter_for(model)
+>>> adapter.name, adapter.classes(model)
+('sklearn', ('high', 'low'))
 """
 
+import importlib
+import sys
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
 
 from assay.core.registry import Member, Registry
-from assay.errors import UnsupportedError
+from assay.errors import MissingDependencyError, UnsupportedError
 from assay.kernels import Array
 from assay.table.labels import Label
-from assay.table.schema import Task
+from assay.table.schema import Kind, Task
 
-__all__ = ["ADAPTERS", "Adapter", "adapter_for", "aligned"]
+__all__ = ["ADAPTERS", "Adapter", "adapter_for", "align_outputs", "predict_outputs"]
 
 ADAPTERS: "Registry[Adapter]" = Registry("adapters")
 
 
 class Adapter(Member):
-    """Base of every adapter: one framework's way to say what a fitted model predicts. Imports the framework lazily."""
+    """Base of every adapter: what a framework's fitted models predict, batch by batch.
+
+    A subclass writes `accepts` and `predict`; the rest has defaults for models that take arrays and
+    know nothing of classes. The module of an adapter imports its framework only inside methods:
+    `assay` never imports one that is not in use.
+
+    Class attributes:
+        modules: Top-level modules of the framework: the adapter is asked only if one of them is
+            imported already; () asks it always.
+        rank: Adapters of higher rank are asked first: the more specific before the more general.
+        extra: Extra of `assay` that installs the framework.
+        batch_size: Rows a batch where `collect` is given none; None: all at once.
+    """
 
     registry: ClassVar[Registry[Any]] = ADAPTERS
-    framework: ClassVar[str]  # the extra to install
-    description: ClassVar[str] = ""
+    modules: ClassVar[tuple[str, ...]] = ()
+    rank: ClassVar[int] = 0
+    extra: ClassVar[str]
+    batch_size: ClassVar[int | None] = None
 
     @abstractmethod
     def accepts(self, model: Any) -> bool:
-        """Whether `model` is of this framework; decided without importing it."""
+        """Whether `model` is of this framework."""
 
     @abstractmethod
+    def predict(
+        self, model: Any, inputs: Any, *, device: str | None = None
+    ) -> Mapping[Kind, Array]:
+        """What the model gives for some rows.
+
+        Parameters:
+            model: A fitted model, inside `prepare`.
+            inputs: Inputs of one batch, as `batches` gave them.
+            device: Device to compute on, as the framework names it; default: where the model is.
+
+        Returns:
+            Arrays by kind: class columns in the order of `classes(model)`, or of the outputs
+            where the model knows no classes; label (n,), value (n,); a binary score (n,), and a
+            single column of logits or probabilities, of the last class.
+        """
+
     def task(self, model: Any, y: Any) -> Task | None:
-        """The task, where the model and the truth show it."""
+        """The task, where the model and the truth `y` show it; None leaves it to the truth alone."""
+        return None
 
-    @abstractmethod
-    def outputs(self, model: Any, X: Any, classes: Sequence[Label]) -> dict[str, Array]:
-        """Kind -> array of what the fitted `model` says of `X`; probabilities over `classes`, in that order."""
+    def classes(self, model: Any) -> tuple[Label, ...] | None:
+        """The classes of the model's output columns in order; None where the model does not know."""
+        return None
+
+    def batches(self, data: Any, size: int | None) -> Iterator[tuple[Any, Any | None]]:
+        """Inputs and, where the data holds it, truth of consecutive rows.
+
+        Parameters:
+            data: Rows in order: an array, a list, a data frame or a sparse matrix by default.
+            size: Rows a batch; None: all at once.
+        """
+        n = count_rows(data)
+        if size is None or size >= n:
+            yield data, None
+            return
+        for start in range(0, n, size):
+            yield slice_rows(data, start, start + size), None
+
+    def prepare(self, model: Any, device: str | None) -> AbstractContextManager[Any]:
+        """A context in which `model` predicts on `device`; on leaving, all is as it was."""
+        return nullcontext()
+
+    def settle(
+        self, model: Any, outputs: Mapping[Kind, Array], task: Task | None, kind: Kind | None
+    ) -> Mapping[Kind, Array]:
+        """The outputs under the kinds that they are, read off the whole column once.
+
+        Parameters:
+            model: The model that gave them.
+            outputs: What `predict` gave, all batches under one another.
+            task: The task, where it is known.
+            kind: The kind that the caller declares for them; None where it is to be found.
+        """
+        return outputs
+
+    def import_framework(self) -> Any:
+        """The framework's first module; MissingDependencyError names the extra where it is absent."""
+        module = self.modules[0]
+        try:
+            return importlib.import_module(module)
+        except ImportError as error:
+            raise MissingDependencyError(
+                f"{module} is not installed; run pip install 'assay[{self.extra}]'"
+            ) from error
 
 
 def adapter_for(model: Any) -> Adapter:
-    """The adapter that accepts `model`; an error says which there are."""
-    for name in ADAPTERS.names():
-        adapter: Adapter = ADAPTERS[name]()
-        if adapter.accepts(model):
+    """The adapter that accepts `model`, the more specific asked first; UnsupportedError where none does."""
+    adapters: list[Adapter] = [ADAPTERS[name]() for name in ADAPTERS.names()]
+    for adapter in sorted(adapters, key=lambda adapter: -adapter.rank):
+        modules = adapter.modules
+        in_use = not modules or any(module in sys.modules for module in modules)
+        if in_use and adapter.accepts(model):
             return adapter
     raise UnsupportedError(
-        f"no adapter knows a {type(model).__module__}.{type(model).__name__}; known: {', '.join(ADAPTERS.names())}. "
-        f"Predict with it yourself and use Predictions.from_arrays(y, {{name: predictions}})."
+        f"no adapter knows a {type(model).__module__}.{type(model).__name__}; known: "
+        f"{', '.join(ADAPTERS.names())}. Predict with it yourself and use "
+        f"Predictions.from_arrays(y, {{name: predictions}})."
     )
 
 
-def class_list(y: Any, task: Task | None) -> list[Label]:
-    """Sorted classes of a truth; labels 0, 1, ... for multi-label, none for regression."""
+def predict_outputs(
+    adapter: Adapter, model: Any, inputs: Any, classes: Sequence[Label], positive: Label | None
+) -> dict[Kind, Array]:
+    """What one model gives for rows of arrays, over `classes` in that order.
+
+    Parameters:
+        adapter: The adapter of the model.
+        model: A fitted model.
+        inputs: All rows.
+        classes: Classes of the table; none in a regression.
+        positive: Positive class of a binary task; None: the last of the two in sorted order.
+    """
+    with adapter.prepare(model, None):
+        outputs = adapter.predict(model, inputs)
+    return align_outputs(outputs, adapter.classes(model), classes, positive)
+
+
+def align_outputs(
+    outputs: Mapping[Kind, Array],
+    own: Sequence[Label] | None,
+    classes: Sequence[Label],
+    positive: Label | None = None,
+) -> dict[Kind, Array]:
+    """A model's outputs over the classes of a table.
+
+    Parameters:
+        outputs: Arrays by kind, as `Adapter.predict` gives them.
+        own: The model's classes, in the order of its columns; None: those of the table.
+        classes: The table's classes; none in a regression, where labels are values.
+        positive: Positive class of a binary task; None: the last of the two in sorted order.
+    """
+    if not classes:
+        values = outputs["value"] if "value" in outputs else outputs["label"]
+        return {"value": _flatten_values(values)}
+    aligned = dict(outputs)
+    for kind in ("proba", "logit"):
+        if kind in outputs:
+            aligned[kind] = _align_columns(outputs[kind], kind, own, classes)
+    if "score" in outputs:
+        last = (own or classes)[-1]
+        aligned["score"] = outputs["score"]
+        if last != (max(classes) if positive is None else positive):  # type: ignore[type-var]
+            aligned["score"] = -outputs["score"]
+    return aligned
+
+
+def list_classes(y: Any, task: Task | None) -> list[Label]:
+    """Sorted classes of a truth `y`; the labels 0, 1, ... for multi-label, none where `task` is regression."""
     if task == "regression":
         return []
     values = np.asarray(y)
     if values.ndim == 2:
         return list(getattr(y, "columns", range(values.shape[1])))
-    return [v.item() if isinstance(v, np.generic) else v for v in sorted(set(values.tolist()))]
+    return [to_label(v) for v in sorted(set(values.tolist()))]
 
 
-def aligned(proba: Array, own: Sequence[Any], classes: Sequence[Label]) -> Array:
-    """Probabilities over a model's `own` classes as probabilities over `classes`: 0 for a class it was never shown."""
+def to_label(value: Any) -> Label:
+    """`value` as a plain Python object."""
+    label: Label = value.item() if isinstance(value, np.generic) else value
+    return label
+
+
+def count_rows(data: Any) -> int:
+    """Number of rows of an array, a list, a data frame or a sparse matrix."""
+    shape = getattr(data, "shape", None)
+    return int(shape[0]) if shape else len(data)
+
+
+def slice_rows(data: Any, start: int, stop: int) -> Any:
+    """Rows from `start` to before `stop` of `data`."""
+    return data.iloc[start:stop] if hasattr(data, "iloc") else data[start:stop]
+
+
+def _align_columns(
+    columns: Array, kind: str, own: Sequence[Label] | None, classes: Sequence[Label]
+) -> Array:
+    if columns.ndim == 1 or (columns.shape[1] == 1 and len(classes) == 2):
+        last = columns.reshape(-1)
+        columns = np.stack([1 - last if kind == "proba" else np.zeros_like(last), last], axis=1)
+    if own is None or len(own) != columns.shape[1]:
+        return columns
+    return _place_columns(columns, own, classes, 0.0 if kind == "proba" else -np.inf)
+
+
+def _place_columns(
+    columns: Array, own: Sequence[Label], classes: Sequence[Label], absent: float
+) -> Array:
+    """Columns of a model's own classes as columns of `classes`; `absent` for a class it was never shown."""
+    if list(own) == list(classes):
+        return columns
     place = {label: i for i, label in enumerate(classes)}
     unknown = [label for label in own if label not in place]
     if unknown:
         raise UnsupportedError(
-            f"the model knows class {unknown[0]!r}, which is not among the classes {list(classes)[:10]}"
+            f"the model knows class {unknown[0]!r}, which is not among the classes "
+            f"{list(classes)[:10]}"
         )
-    full = np.zeros((len(proba), len(classes)), proba.dtype)
-    full[:, [place[label] for label in own]] = proba
+    full = np.full((len(columns), len(classes)), absent, columns.dtype)
+    full[:, [place[label] for label in own]] = columns
     return full
+
+
+def _flatten_values(values: Array) -> Array:
+    if values.ndim > 1 and values.size != len(values):
+        raise UnsupportedError(
+            f"the model predicts {values.shape[1]} numbers a row, where a regression has one; take "
+            f"the column that is meant and use Predictions.from_arrays(y, {{name: column}})"
+        )
+    return values.astype(np.float64).reshape(len(values))

@@ -1,73 +1,108 @@
 """scikit-learn: estimators with `predict` and, where there is one, `predict_proba` or `decision_function`.
 
 >>> from sklearn.svm import LinearSVC
->>> sorted(Sklearn().outputs(LinearSVC().fit([[0.0], [1.0]], [0, 1]), [[0.2]], [0, 1]))
+>>> model = LinearSVC().fit([[0.0], [1.0]], [0, 1])
+>>> sorted(Sklearn().predict(model, [[0.2]]))
 ['label', 'score']
 """
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from assay.adapters.base import Adapter, aligned
+from assay.adapters.base import Adapter, to_label
+from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.labels import Label
-from assay.table.schema import Task
+from assay.table.schema import Kind, Task
 
 __all__ = ["Sklearn"]
 
 
 @dataclass(frozen=True)
 class Sklearn(Adapter):
-    """Estimators and pipelines that follow scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
+    """Estimators and pipelines with scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
 
     name = "sklearn"
-    framework = "sklearn"
-    description = "estimators with predict and predict_proba or decision_function"
+    extra = "sklearn"
 
     def accepts(self, model: Any) -> bool:
+        """Whether `model` has predict, fit and get_params, of whatever module it is."""
         return hasattr(model, "predict") and hasattr(model, "fit") and hasattr(model, "get_params")
 
     def task(self, model: Any, y: Any) -> Task | None:
-        from sklearn.base import is_regressor
-
-        if is_regressor(model):
+        """Regression for a regressor, multi-label for a truth of several columns."""
+        if _is_regressor(model):
             return "regression"
         return "multilabel" if np.ndim(y) == 2 and np.shape(y)[1] > 1 else None
 
-    def outputs(self, model: Any, X: Any, classes: Sequence[Label]) -> dict[str, Array]:
-        """`label` from predict, `proba` from predict_proba over `classes`, else `score`; in regression `value`.
+    def classes(self, model: Any) -> tuple[Label, ...] | None:
+        """The estimator's `classes_`; None for several outputs, which have a list each."""
+        known = getattr(model, "classes_", None)
+        if known is None or isinstance(known, list) or np.ndim(known) != 1:
+            return None
+        return tuple(to_label(label) for label in known)
 
-        Both label and probabilities are kept, for an estimator's own decision need not be the most probable class.
+    def predict(
+        self, model: Any, inputs: Any, *, device: str | None = None
+    ) -> Mapping[Kind, Array]:
+        """`label` from predict, `proba` from predict_proba, else `score`; `value` of a regressor.
+
+        Both label and probabilities are kept, for an estimator's own decision need not be the most
+        probable class.
         """
-        said = np.asarray(model.predict(X))
-        if not classes:
-            return {"value": said.astype(np.float64).reshape(len(said))}
-        found = {"label": said}
+        label = _to_dense(model.predict(inputs))
+        if _is_regressor(model):
+            return {"value": label}
+        outputs: dict[Kind, Array] = {"label": label}
+        classes = self.classes(model)
         if hasattr(model, "predict_proba"):
-            found["proba"] = self._proba(model, X, classes)
-        elif hasattr(model, "decision_function") and len(classes) == 2 and said.ndim == 1:
-            # A decision above 0 speaks for the estimator's last class, which need not be the table's positive one.
-            margin = np.asarray(model.decision_function(X), np.float64)
-            found["score"] = margin if model.classes_[1] == max(classes) else -margin
-        return found
-
-    def _proba(self, model: Any, X: Any, classes: Sequence[Label]) -> Array:
-        proba = model.predict_proba(X)
-        if isinstance(proba, list):
-            # Multi-label forests and trees give one (n, 2) array a label; the column of the label's 1 is what counts.
-            return np.stack(
-                [_of_one(p, known) for p, known in zip(proba, model.classes_, strict=True)], axis=1
-            )
-        proba = np.asarray(proba)
-        own = getattr(model, "classes_", None)
-        if own is None or isinstance(own, list) or proba.shape[1] != len(own):
-            return proba
-        return aligned(proba, [v.item() if isinstance(v, np.generic) else v for v in own], classes)
+            outputs["proba"] = _read_proba(model, inputs)
+        elif hasattr(model, "decision_function") and len(classes or ()) == 2 and label.ndim == 1:
+            # A decision above 0 speaks for the estimator's last class.
+            outputs["score"] = np.asarray(model.decision_function(inputs), np.float64)
+        return outputs
 
 
-def _of_one(proba: Array, known: Array) -> Array:
+def _is_regressor(model: Any) -> bool:
+    """Whether scikit-learn, or else the estimator itself, says that it is a regressor."""
+    if "sklearn" in sys.modules:
+        from sklearn.base import is_regressor
+
+        try:
+            return bool(is_regressor(model))
+        except AttributeError:  # estimators that follow the interface without its base class
+            pass
+    return getattr(model, "_estimator_type", None) == "regressor"
+
+
+def _read_proba(model: Any, inputs: Any) -> Array:
+    proba = model.predict_proba(inputs)
+    if isinstance(proba, list):
+        # Multi-label forests give one (n, 2) array a label; the column of the label's 1 counts.
+        columns = [
+            _select_present(each, known)
+            for each, known in zip(proba, model.classes_, strict=True)
+        ]
+        return np.stack(columns, axis=1)
+    proba = _to_dense(proba)
+    if proba.ndim == 1 and (np.nanmin(proba) < 0 or np.nanmax(proba) > 1):
+        raise UnsupportedError(
+            f"predict_proba of {type(model).__name__} has shape {proba.shape} and values outside "
+            f"[0, 1], where one probability a class is expected; predict with it yourself and give "
+            f"a score: Predictions.from_arrays(y, {{'name.score': scores}})"
+        )
+    return proba
+
+
+def _to_dense(values: Any) -> Array:
+    return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
+
+
+def _select_present(proba: Array, known: Array) -> Array:
+    """The probability (n,) of a label's 1, where the label was ever 1."""
     places = np.flatnonzero(np.asarray(known) == 1)
     return np.asarray(proba)[:, places[0]] if len(places) else np.zeros(len(proba))
