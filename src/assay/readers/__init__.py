@@ -1,1 +1,25 @@
-"""The log formats that are read: one file each, found by `assay.readers.base.read_history`."""
+"""readers: training logs, whatever wrote them, as histories. Its verb is `read_history`.
+
+- base: `Reader`, the base of a log format, and the registry of its members
+- read_history: the verb: which reader takes a place, and the runs below a folder
+- history: `History` and `Series`, the curves of one run
+- naming: which split and metric a column name means, and whether more is better
+- text: JSON and delimited text, loaded whole or looked into
+- boosting: XGBoost, LightGBM and CatBoost results saved as JSON
+- csv: a loop of one's own as a delimited table
+- huggingface: `trainer_state.json` of the Hugging Face Trainer
+- json: a loop of one's own as JSON or JSON lines
+- keras_csv: Keras `CSVLogger`
+- keras_json: Keras `History.history` saved as JSON
+- lightning: `metrics.csv` of the Lightning `CSVLogger`
+- skorch: `History.to_file` of skorch
+- tensorboard: event files of PyTorch, Keras and all that log to TensorBoard
+
+>>> import tempfile, pathlib
+>>> from assay.readers.read_history import read_history
+>>> log = pathlib.Path(tempfile.mkdtemp()) / "log.csv"
+>>> _ = log.write_text("epoch,loss,val_loss\\n0,0.9,1.0\\n1,0.6,0.8\\n")
+>>> (run,) = read_history(log)
+>>> run.name, run.format, run.find("val", "loss").values
+('log', 'keras_csv', (1.0, 0.8))
+"""

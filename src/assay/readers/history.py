@@ -1,31 +1,46 @@
 """History: what one training run logged, in one shape whatever wrote the log.
 
 >>> from assay.readers.history import History
->>> history = History.from_lists(train_loss=[0.9, 0.6, 0.5], val_loss=[1.0, 0.8, 0.9], val_accuracy=[0.5, 0.6, 0.6])
->>> history.find("val", "accuracy").values
-(0.5, 0.6, 0.6)
+>>> history = History.from_lists(train_loss=[0.9, 0.6, 0.5], val_loss=[1.0, 0.8, 0.9])
+>>> history.find("val", "loss").values
+(1.0, 0.8, 0.9)
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from assay.errors import SchemaError
 from assay.readers.naming import (
     Better,
     Split,
-    better_of,
+    infer_direction,
     is_axis,
-    is_ignored,
-    loss_rank,
-    split_and_metric,
+    is_curve,
+    parse_curve_name,
+    rank_loss,
 )
 
-__all__ = ["Aggregation", "Better", "Cell", "History", "Series", "Split", "parse_number"]
+__all__ = [
+    "EXPECTED",
+    "Aggregation",
+    "Better",
+    "Cell",
+    "History",
+    "Series",
+    "Split",
+    "Unit",
+    "drop_replaced",
+    "is_word",
+    "list_names",
+    "note_restarts",
+    "parse_number",
+]
 
 Aggregation = Literal["point", "running_mean", "window_mean", "unknown"]
+Unit = Literal["epoch", "round", "step"]
 Cell = float | int | str | None
 
 NOT_MEASURED = {"", "na", "n/a", "null", "none", "-", "--"}
@@ -34,10 +49,11 @@ EXPECTED = "a loss column such as loss, train_loss, val_loss, valid_loss or eval
 
 @dataclass(frozen=True)
 class Series:
-    """One curve: `values` (n,) of `metric` on `split`, measured at `epochs` (n,), as the log numbers them.
+    """One curve: `values` (n,) of `metric` on `split`, at `epochs` (n,) as the log numbers them.
 
-    A value may be nan or inf: that was measured. What was not measured is not here. `aggregation` says whether a
-    training value is the loss of the final weights (point) or a mean while they changed.
+    A value may be nan or inf: that was measured. What was not measured is not here. `aggregation`
+    says whether a training value is the loss of the final weights (point) or a mean while they
+    changed.
     """
 
     split: Split
@@ -47,22 +63,42 @@ class Series:
     better: Better | None = None
     aggregation: Aggregation = "unknown"
 
+    def take(self, positions: Sequence[int]) -> "Series":
+        """The points at the given `positions` (m,), counted from 0."""
+        return replace(
+            self,
+            epochs=tuple(self.epochs[i] for i in positions),
+            values=tuple(self.values[i] for i in positions),
+        )
+
 
 @dataclass(frozen=True)
 class History:
     """The curves of one run, with what the log says about the data they were measured on.
 
-    `unit` is what the horizontal axis counts; `counted` is True where the log carries no numbers and the curves were
-    counted from 1. `restarts` are the epochs at which a resumed run began again; its newest values stand.
-    `n_val` is the number of validation rows, `n_classes` that of classes, `baseline` the loss of a model that knows
-    only how frequent each outcome is.
+    Attributes:
+        name: Name of the run.
+        series: Its curves.
+        format: Name of the reader that read the log, or "lists".
+        source: Path of the log, where it was read from one.
+        unit: What the horizontal axis counts: epoch, round or step.
+        counted: Whether the log carries no numbers, so that the curves were counted from 1.
+        restarts: Epochs at which a resumed run began again; its newest values stand.
+        notes: What the reader had to assume.
+        n_val: Number of validation rows.
+        n_classes: Number of classes.
+        baseline: Loss of a model that knows only how frequent each outcome is.
+
+    >>> history = History.from_lists(val_loss=[1.0, 0.8, 0.9], val_accuracy=[0.5, 0.6, 0.6])
+    >>> history.loss, history.metrics, history.epochs
+    ('loss', ('accuracy',), (1.0, 2.0, 3.0))
     """
 
     name: str
     series: tuple[Series, ...]
     format: str = "lists"
     source: str | None = None
-    unit: Literal["epoch", "round", "step"] = "epoch"
+    unit: Unit = "epoch"
     counted: bool = False
     restarts: tuple[float, ...] = ()
     notes: tuple[str, ...] = ()
@@ -83,15 +119,31 @@ class History:
         baseline: float | None = None,
         **metrics: Sequence[Cell],
     ) -> "History":
-        """A history from lists of equal length, one value an epoch; None where nothing was measured.
+        """A history from lists of equal length; None where nothing was measured.
 
-        Further curves are named by split and metric, as in `val_accuracy=[...]` or `train_eval_loss=[...]`.
+        Parameters:
+            train_loss: Training loss at each epoch (n,); default: not logged.
+            val_loss: Validation loss at each epoch (n,); default: not logged.
+            epochs: Number of each epoch (n,); default: 1 to n.
+            name: Name of the run; default "run".
+            n_val: Number of validation rows, at least 1; default: unknown.
+            n_classes: Number of classes, at least 2; default: unknown.
+            baseline: Loss of a model that knows only how frequent each outcome is;
+                default: unknown.
+            metrics: Further curves by split and metric, as in `val_accuracy=[...]`.
 
-        >>> History.from_lists(val_loss=[0.7, None, 0.6], epochs=[10, 20, 30]).find("val", "loss").epochs
+        Returns:
+            The history.
+
+        Raises:
+            SchemaError: The lists differ in length, hold text, or none of them is a known curve.
+
+        >>> history = History.from_lists(val_loss=[0.7, None, 0.6], epochs=[10, 20, 30])
+        >>> history.find("val", "loss").epochs
         (10.0, 30.0)
         """
-        given = {"train_loss": train_loss, "val_loss": val_loss, **metrics}
-        columns = {column: list(values) for column, values in given.items() if values is not None}
+        curves = {"train_loss": train_loss, "val_loss": val_loss, **metrics}
+        columns = {column: list(values) for column, values in curves.items() if values is not None}
         history = cls.from_columns(
             columns, epochs=None if epochs is None else list(epochs), name=name
         )
@@ -101,29 +153,41 @@ class History:
     def from_keras(
         cls, history: Any, *, name: str = "keras", source: str | None = None
     ) -> "History":
-        """A history from what Keras `fit` returns, its `.history` dictionary, or {"epoch", "history"} of both.
+        """A history from what Keras `fit` returns.
 
-        With `validation_freq=k` the validation curve is shorter; it is placed at every k-th epoch where its length
-        allows one k only. Keras counts epochs from 0; a bare dictionary carries no numbers and is counted from 1.
+        With `validation_freq=k` the validation curve is shorter; it is placed at every k-th epoch
+        where its length allows one k only. Keras counts epochs from 0; a bare dictionary carries no
+        numbers and is counted from 1.
+
+        Parameters:
+            history: The Keras History, its `.history` dictionary, or both under the keys "epoch"
+                and "history".
+            name: Name of the run; default "keras".
+            source: Path of the log, where it was read from one.
+
+        Returns:
+            The history.
+
+        Raises:
+            SchemaError: It is no Keras history, or the epochs of a shorter curve cannot be told.
 
         >>> log = {"loss": [3.0, 2.0, 1.0, 0.5], "val_loss": [2.5, 1.5]}
         >>> History.from_keras(log).find("val", "loss").epochs
         (2.0, 4.0)
         """
-        logs, epochs = _keras_parts(history)
-        length = (
-            len(epochs) if epochs is not None else max((len(v) for v in logs.values()), default=0)
-        )
+        logs, epochs = _split_keras(history)
+        longest = max((len(values) for values in logs.values()), default=0)
+        length = longest if epochs is None else len(epochs)
         notes: list[str] = []
         columns = {
-            column: _spread(f"{source or name}: {column}", list(values), length, notes)
+            column: _spread_values(f"{source or name}: {column}", list(values), length, notes)
             for column, values in logs.items()
         }
         train: Aggregation = "running_mean" if "loss" in logs else "unknown"
-        made = cls.from_columns(
+        joined = cls.from_columns(
             columns, epochs=epochs, name=name, format="keras_json", source=source, train=train
         )
-        return replace(made, notes=made.notes + tuple(dict.fromkeys(notes)))
+        return replace(joined, notes=joined.notes + tuple(dict.fromkeys(notes)))
 
     @classmethod
     def from_columns(
@@ -134,68 +198,110 @@ class History:
         name: str = "run",
         format: str = "lists",
         source: str | None = None,
-        unit: Literal["epoch", "round", "step"] = "epoch",
+        unit: Unit = "epoch",
         train: Aggregation = "unknown",
     ) -> "History":
-        """A history from named columns of equal length (n,); every reader ends here.
+        """A history from named columns of equal length; every reader ends here.
 
-        Columns are recognised by name; rows of one epoch are joined (training values by their mean, others by the
-        last); where the epoch goes back the run was restarted and its newest rows stand.
+        Columns are recognised by name. Rows of one epoch are joined: training values by their mean,
+        others by the last. Where the epoch goes back, the run was restarted: its newest rows stand.
+
+        Parameters:
+            columns: Cells (n,) by column name; None, "" and "NA" were not measured.
+            epochs: Number of the epoch of each row (n,); default: 1 to n.
+            name: Name of the run; default "run".
+            format: Name of the reader; default "lists".
+            source: Path of the log, where it was read from one.
+            unit: What `epochs` counts: "epoch" (default), "round" or "step".
+            train: How training values were taken: "point" for those of the final weights of an
+                epoch, "running_mean" or "window_mean" for a mean while they changed; default
+                "unknown".
+
+        Returns:
+            The history.
+
+        Raises:
+            SchemaError: The columns differ in length, hold text, or none is a known curve.
+
+        >>> rows = {"train_loss": [0.9, 0.7, 0.4], "val_loss": [None, 0.8, 0.6]}
+        >>> History.from_columns(rows, epochs=[1, 1, 2]).find("train", "loss").values
+        (0.8, 0.4)
         """
         where = source or name
-        rows = _equal_length(columns, epochs, where)
-        axis = _axis(epochs, rows, where)
-        keep, restarts = _newest(axis)
+        axis = _parse_axis(epochs, _require_equal_length(columns, epochs, where), where)
+        keep, restarts = drop_replaced(axis)
         series = []
         for column, cells in columns.items():
-            split, metric = split_and_metric(column)
-            better = better_of(metric)
-            if (
-                is_axis(column)
-                or is_ignored(metric)
-                or (better is None and split != "val")
-                or _is_text(cells, better)
-            ):
+            split, metric = parse_curve_name(column)
+            better = infer_direction(metric)
+            if not is_curve(column) or _is_text(cells, better):
                 continue
             values = [
                 parse_number(cell, column, row, where) for row, cell in enumerate(cells, start=1)
             ]
-            points = [
-                (axis[i], v) for i in keep if (v := values[i]) is not None and axis[i] is not None
-            ]
+            points = _pair_points(axis, values, keep)
             if points:
                 aggregation: Aggregation = "point" if split != "train" else train
-                series.append(_series(split, metric, points, better, aggregation))
+                series.append(_join_points(split, metric, points, better, aggregation))
         if not series:
             raise SchemaError(
-                f"{where}: expected {EXPECTED}; found {_listed(columns)}. Rename one, or read it yourself "
-                f"and pass History.from_lists(train_loss=[...], val_loss=[...])"
+                f"{where}: expected {EXPECTED}; found {list_names(columns)}. Rename one, or read "
+                f"it yourself and pass History.from_lists(train_loss=[...], val_loss=[...])"
             )
-        notes = tuple(
-            f"{unit} goes back to {at:g}: the run was restarted and its newest values stand"
-            for at in restarts
-        )
+        notes = note_restarts(restarts, unit)
         return cls(name, tuple(series), format, source, unit, epochs is None, restarts, notes)
 
     def find(self, split: Split, metric: str) -> Series | None:
-        """The curve of `metric` on `split`, or None where the log has none."""
+        """The curve of a metric on a split.
+
+        Parameters:
+            split: "train", "val", "test", or "train_eval" for training rows measured with the
+                weights that validation was measured with.
+            metric: Name of the metric without its split, as in "loss".
+
+        Returns:
+            The curve, or None where the log has none.
+
+        >>> History.from_lists(val_acc=[0.5, 0.6]).find("val", "accuracy").values
+        (0.5, 0.6)
+        """
         return next((s for s in self.series if s.split == split and s.metric == metric), None)
+
+    def select_after(self, epoch: float) -> "History":
+        """The same history without the points up to an epoch.
+
+        Parameters:
+            epoch: The last epoch that is left out.
+
+        Returns:
+            A history of later points; curves without any are left out.
+
+        >>> History.from_lists(val_loss=[0.9, 0.7, 0.8]).select_after(2).epochs
+        (3.0,)
+        """
+        later = (
+            series.take([i for i, number in enumerate(series.epochs) if number > epoch])
+            for series in self.series
+        )
+        return replace(self, series=tuple(series for series in later if series.values))
 
     @property
     def validation_split(self) -> Split:
         """The split that stands for unseen data: `val`, or `test` where only that was logged."""
-        return (
-            "val" if any(s.split == "val" for s in self.series) or not self._has("test") else "test"
-        )
+        splits = {series.split for series in self.series}
+        return "test" if "test" in splits and "val" not in splits else "val"
 
     @property
     def loss(self) -> str | None:
-        """Name of the loss that is judged: `loss` itself, else the most loss-like lower-is-better metric, else None."""
-        seen = [s for s in self.series if s.split == self.validation_split] or list(self.series)
+        """Name of the loss that is judged, or None without any.
+
+        `loss` itself, else the most loss-like of the metrics of which less is better.
+        """
+        validation = [s for s in self.series if s.split == self.validation_split]
         ranked = [
-            (rank, i, s.metric)
-            for i, s in enumerate(seen)
-            if (rank := loss_rank(s.metric)) is not None
+            (rank, i, series.metric)
+            for i, series in enumerate(validation or self.series)
+            if (rank := rank_loss(series.metric)) is not None
         ]
         return min(ranked)[2] if ranked else None
 
@@ -213,12 +319,16 @@ class History:
         """All numbers on the horizontal axis at which anything was measured, sorted."""
         return tuple(sorted({e for s in self.series for e in s.epochs}))
 
-    def _has(self, split: Split) -> bool:
-        return any(s.split == split for s in self.series)
+
+class _Point(NamedTuple):
+    epoch: float
+    value: float
 
 
 def parse_number(cell: object, column: str, row: int, where: str) -> float | None:
-    """The number in one cell; None where nothing was measured; nan and inf are numbers that were measured.
+    """The number in one `cell`; None where nothing was measured.
+
+    nan and inf are numbers that were measured. An error names `column`, `row` and the log, `where`.
 
     >>> parse_number("NA", "val_loss", 3, "log.csv"), parse_number("inf", "val_loss", 3, "log.csv")
     (None, inf)
@@ -229,81 +339,35 @@ def parse_number(cell: object, column: str, row: int, where: str) -> float | Non
         return float(cell)  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError):
         raise SchemaError(
-            f"{where}: column {column!r} holds {cell!r} at row {row}; expected a number, "
-            f"nan or inf, or an empty cell where nothing was measured. Correct or remove that cell."
+            f"{where}: column {column!r} holds {cell!r} at row {row}; expected a number, nan or "
+            f"inf, or an empty cell where nothing was measured. Correct or remove that cell."
         ) from None
 
 
-def _keras_parts(history: Any) -> tuple[Mapping[str, Sequence[Cell]], Sequence[Cell] | None]:
-    """(curves by name, epochs) of a Keras History object, {"history", "epoch"}, or a bare dictionary of lists."""
-    if isinstance(history, Mapping):
-        epochs = history.get("epoch", history.get("epochs"))
-        logs = (
-            history["history"]
-            if "history" in history
-            else {k: v for k, v in history.items() if not is_axis(k)}
-        )
-    else:
-        logs, epochs = getattr(history, "history", None), getattr(history, "epoch", None)
-    if not isinstance(logs, Mapping) or not all(
-        hasattr(v, "__len__") and not isinstance(v, str) for v in logs.values()
-    ):
-        raise SchemaError(
-            f"expected what Keras fit() returns, or its .history dictionary of lists; got {type(history).__name__}. "
-            f"For a loop of your own use History.from_lists(train_loss=[...], val_loss=[...])"
-        )
-    return logs, epochs or None
+def is_word(cell: object) -> bool:
+    """Whether `cell` is neither a number nor a mark for what was not measured."""
+    try:
+        parse_number(cell, "", 0, "")
+    except SchemaError:
+        return True
+    return False
 
 
-def _spread(column: str, values: list[Cell], length: int, notes: list[str]) -> list[Cell]:
-    """`values` placed at every k-th of `length` epochs, for the one k (Keras `validation_freq`) that fits."""
-    if len(values) == length or not values:
-        return values or [None] * length
-    fits = [k for k in range(2, length + 1) if length // k == len(values)]
-    if len(fits) != 1:
-        raise SchemaError(
-            f"{column} has {len(values)} values for {length} epochs, so their epochs cannot be told. "
-            f"Use a CSVLogger, or History.from_lists with None where nothing was measured."
-        )
-    notes.append(
-        f"validation was taken to run every {fits[0]} epochs, as the lengths of the curves say"
-    )
-    spread: list[Cell] = [None] * length
-    spread[fits[0] - 1 :: fits[0]] = values
-    return spread
+def drop_replaced(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]:
+    """Positions on the `axis` that stand after restarts, in order, and where restarts began.
 
+    Where the axis goes back, earlier positions from there on were replaced.
 
-def _equal_length(
-    columns: Mapping[str, Sequence[Cell]], epochs: Sequence[Cell] | None, where: str
-) -> int:
-    lengths = {column: len(values) for column, values in columns.items()}
-    if epochs is not None:
-        lengths["epoch"] = len(epochs)
-    if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{column} {n}" for column, n in lengths.items())
-        raise SchemaError(
-            f"{where}: expected curves of one length, got {told}. Put None where nothing was measured."
-        )
-    return next(iter(lengths.values()), 0)
-
-
-def _axis(epochs: Sequence[Cell] | None, rows: int, where: str) -> list[float | None]:
-    if epochs is None:
-        return [float(i) for i in range(1, rows + 1)]
-    numbers = [parse_number(cell, "epoch", row, where) for row, cell in enumerate(epochs, start=1)]
-    return [n if n is not None and math.isfinite(n) else None for n in numbers]
-
-
-def _newest(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]:
-    """Row numbers that stand after restarts, in order, and the epochs at which restarts began."""
-    placed = [(i, e) for i, e in enumerate(axis) if e is not None]
+    >>> drop_replaced([0, 1, 2, 1, 2])
+    ([0, 3, 4], (1,))
+    """
+    placed = [(i, epoch) for i, epoch in enumerate(axis) if epoch is not None]
     if len(placed) > 2 and all(a[1] > b[1] for a, b in pairwise(placed)):
-        return [
-            i for i, _ in reversed(placed)
-        ], ()  # written newest first, not restarted at every row
+        return [i for i, _ in reversed(placed)], ()  # written newest first: no restart a row
     keep: list[int] = []
     restarts: list[float] = []
-    limit, following = math.inf, math.inf
+    limit = math.inf
+    following = math.inf
     for i, epoch in reversed(placed):
         if epoch > following:
             limit = min(limit, following)
@@ -314,37 +378,120 @@ def _newest(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]
     return keep[::-1], tuple(sorted(set(restarts)))
 
 
-def _series(
+def note_restarts(restarts: Iterable[float], unit: Unit) -> tuple[str, ...]:
+    """A note on each of the `restarts`, which are numbers of the `unit`."""
+    return tuple(
+        f"{unit} goes back to {epoch:g}: the run was restarted and its newest values stand"
+        for epoch in restarts
+    )
+
+
+def list_names(names: Iterable[str], what: str = "columns") -> str:
+    """The first twelve `names` in quotes, after the word for `what` they are.
+
+    >>> list_names(["id", "y"])
+    "columns 'id', 'y'"
+    """
+    names = list(names)
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"{what} {', '.join(map(repr, names[:12]))}{more}" if names else f"no {what}"
+
+
+def _split_keras(history: Any) -> tuple[Mapping[str, Sequence[Cell]], Sequence[Cell] | None]:
+    """Curves by name, and epochs, of a Keras History, {"history", "epoch"} or a bare dictionary."""
+    if isinstance(history, Mapping):
+        epochs = history.get("epoch", history.get("epochs"))
+        curves = {name: values for name, values in history.items() if not is_axis(name)}
+        logs = history.get("history", curves)
+    else:
+        epochs = getattr(history, "epoch", None)
+        logs = getattr(history, "history", None)
+    if not isinstance(logs, Mapping) or not all(map(_is_list, logs.values())):
+        raise SchemaError(
+            f"expected what Keras fit() returns, or its .history dictionary of lists; got "
+            f"{type(history).__name__}. For a loop of your own use "
+            f"History.from_lists(train_loss=[...], val_loss=[...])"
+        )
+    return logs, epochs or None
+
+
+def _is_list(values: object) -> bool:
+    return hasattr(values, "__len__") and not isinstance(values, str)
+
+
+def _spread_values(column: str, values: list[Cell], length: int, notes: list[str]) -> list[Cell]:
+    """`values` at every k-th of `length` epochs, for the only k (`validation_freq`) that fits."""
+    if len(values) == length or not values:
+        return values or [None] * length
+    fitting = [k for k in range(2, length + 1) if length // k == len(values)]
+    if len(fitting) != 1:
+        raise SchemaError(
+            f"{column} has {len(values)} values for {length} epochs, so their epochs cannot be "
+            f"told. Use a CSVLogger, or History.from_lists with None where nothing was measured."
+        )
+    every = fitting[0]
+    notes.append(
+        f"validation was taken to run every {every} epochs, as the lengths of the curves say"
+    )
+    spread: list[Cell] = [None] * length
+    spread[every - 1 :: every] = values
+    return spread
+
+
+def _require_equal_length(
+    columns: Mapping[str, Sequence[Cell]], epochs: Sequence[Cell] | None, where: str
+) -> int:
+    """The length of all columns; an error where they differ."""
+    lengths = {column: len(values) for column, values in columns.items()}
+    if epochs is not None:
+        lengths["epoch"] = len(epochs)
+    if len(set(lengths.values())) > 1:
+        listed = ", ".join(f"{column} {n}" for column, n in lengths.items())
+        raise SchemaError(
+            f"{where}: expected curves of one length, got {listed}. "
+            f"Put None where nothing was measured."
+        )
+    return next(iter(lengths.values()), 0)
+
+
+def _parse_axis(epochs: Sequence[Cell] | None, rows: int, where: str) -> list[float | None]:
+    if epochs is None:
+        return [float(i) for i in range(1, rows + 1)]
+    numbers = [parse_number(cell, "epoch", row, where) for row, cell in enumerate(epochs, start=1)]
+    return [n if n is not None and math.isfinite(n) else None for n in numbers]
+
+
+def _pair_points(
+    axis: Sequence[float | None], values: Sequence[float | None], keep: Iterable[int]
+) -> list[_Point]:
+    """The measured ones of the rows to `keep`, with their epochs."""
+    rows = ((axis[i], values[i]) for i in keep)
+    return [
+        _Point(epoch, value) for epoch, value in rows if epoch is not None and value is not None
+    ]
+
+
+def _join_points(
     split: Split,
     metric: str,
-    points: Iterable[tuple[float | None, float]],
+    points: Iterable[_Point],
     better: Better | None,
-    how: Aggregation,
+    aggregation: Aggregation,
 ) -> Series:
     """One value an epoch: the mean of repeated training values, the last of others."""
-    grouped: dict[float, list[float]] = {}
+    by_epoch: dict[float, list[float]] = {}
     for epoch, value in points:
-        grouped.setdefault(float(epoch or 0.0), []).append(value)
-    if split == "train" and any(len(values) > 1 for values in grouped.values()):
-        how = "window_mean"
-    joined = (sum(v) / len(v) if split == "train" else v[-1] for v in grouped.values())
-    return Series(split, metric, tuple(grouped), tuple(joined), better, how)
+        by_epoch.setdefault(float(epoch), []).append(value)
+    if split == "train" and any(len(values) > 1 for values in by_epoch.values()):
+        aggregation = "window_mean"
+    joined = (_mean(v) if split == "train" else v[-1] for v in by_epoch.values())
+    return Series(split, metric, tuple(by_epoch), tuple(joined), better, aggregation)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _is_text(cells: Sequence[Cell], better: Better | None) -> bool:
-    """True for yes/no marks next to the numbers, and for words in a column that is no metric we know."""
-    return any(isinstance(cell, bool) or (better is None and _is_word(cell)) for cell in cells)
-
-
-def _is_word(cell: Cell) -> bool:
-    try:
-        parse_number(cell, "", 0, "")
-    except SchemaError:
-        return True
-    return False
-
-
-def _listed(columns: Iterable[str]) -> str:
-    names = list(columns)
-    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
-    return f"columns {', '.join(map(repr, names[:12]))}{more}" if names else "no columns"
+    """True for yes/no marks next to the numbers, and for words where the metric is not known."""
+    return any(isinstance(cell, bool) or (better is None and is_word(cell)) for cell in cells)

@@ -1,14 +1,18 @@
-"""Hugging Face `Trainer`: `trainer_state.json`, whose log holds training and evaluation in different records."""
+"""HuggingFace: `trainer_state.json`, training and evaluation in different records."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.readers.base import Reader, load_json, named_file
+from assay.readers.base import Reader
 from assay.readers.history import History
+from assay.readers.text import find_file, load_json, peek_json
 
 __all__ = ["HuggingFace"]
+
+STATE = "trainer_state.json"
 
 
 @dataclass(frozen=True)
@@ -17,41 +21,53 @@ class HuggingFace(Reader):
 
     Each `loss` is a mean since the record before, so those between two evaluations are averaged.
 
-    The closing `train_loss` is a mean over the whole run and no point of the curve. The number of validation rows
-    follows from the evaluation's time and speed.
+    The closing `train_loss` is a mean over the whole run and no point of the curve. The number of
+    validation rows follows from the evaluation's time and speed. Of the checkpoints of one run the
+    last one holds the whole log, so it stands for the run.
     """
 
     name = "huggingface"
+    suffixes = (".json",)
 
-    def matches(self, path: Path) -> bool:
-        file = named_file(path, "trainer_state.json")
-        value = load_json(file) if file else None
+    def matches(self, place: Path) -> bool:
+        file = find_file(place, STATE)
+        value = peek_json(file) if file else None
         return isinstance(value, Mapping) and isinstance(value.get("log_history"), list)
 
-    def read(self, path: Path) -> list[History]:
-        file = named_file(path, "trainer_state.json") or path
+    def places(self, path: Path) -> Iterator[Path]:
+        checkpoints: dict[Path, Path] = {}
+        for place in sorted(super().places(path), key=_checkpoint_step):
+            checkpoints[place.parent if _checkpoint_step(place) >= 0 else place] = place
+        yield from sorted(checkpoints.values())
+
+    def read(self, place: Path) -> list[History]:
+        file = find_file(place, STATE) or place
         records = [
-            r
-            for r in load_json(file)["log_history"]
-            if isinstance(r, Mapping) and "train_runtime" not in r
+            record
+            for record in load_json(file)["log_history"]
+            if isinstance(record, Mapping) and "train_runtime" not in record
         ]
-        rows = _at_evaluations(records) if any("eval_loss" in r for r in records) else records
-        names = list(
-            dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch"))
-        )
-        columns = {key: [row.get(key) for row in rows] for key in names}
+        is_evaluated = any("eval_loss" in record for record in records)
+        rows = _join_evaluations(records) if is_evaluated else records
+        names = dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch"))
         history = History.from_columns(
-            columns,
+            {key: [row.get(key) for row in rows] for key in names},
             epochs=[row.get("epoch", row.get("step")) for row in rows],
-            name=path.name if path.is_dir() else path.stem,
+            name=place.name if place.is_dir() else place.stem,
             format=self.name,
             source=str(file),
             train="window_mean",
         )
-        return [replace(history, n_val=_validation_rows(records))]
+        return [replace(history, n_val=_count_validation_rows(records))]
 
 
-def _at_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _checkpoint_step(place: Path) -> int:
+    """Number of the step in `checkpoint-500`; -1 for any other name."""
+    match = re.fullmatch(r"checkpoint-(\d+)", place.name)
+    return int(match[1]) if match else -1
+
+
+def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row an evaluation, with the mean of the training losses logged since the one before."""
     rows: list[dict[str, Any]] = []
     window: list[float] = []
@@ -64,7 +80,7 @@ def _at_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]
     return rows
 
 
-def _validation_rows(records: Sequence[Mapping[str, Any]]) -> int | None:
+def _count_validation_rows(records: Sequence[Mapping[str, Any]]) -> int | None:
     for record in records:
         if "eval_runtime" in record and "eval_samples_per_second" in record:
             return round(record["eval_runtime"] * record["eval_samples_per_second"]) or None

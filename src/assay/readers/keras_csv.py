@@ -1,10 +1,11 @@
-"""Keras `CSVLogger`: `epoch` counted from 0, bare names for training, `val_` for validation, NA where not measured."""
+"""KerasCsv: Keras `CSVLogger`, bare names for training, `val_` for validation, epochs from 0."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.readers.base import Reader, load_json, load_table
+from assay.readers.base import Reader
 from assay.readers.history import History
+from assay.readers.text import load_table, peek_header
 
 __all__ = ["KerasCsv"]
 
@@ -13,32 +14,29 @@ __all__ = ["KerasCsv"]
 class KerasCsv(Reader):
     """Keras `CSVLogger`: epoch,accuracy,loss,val_accuracy,val_loss, epochs counted from 0.
 
-    Training values are means over the epoch while the weights changed.
+    Training values are means over the epoch while the weights changed. NA was not measured.
 
     Runs appended to one file are told by the epoch going back; the newest values stand.
     """
 
     name = "keras_csv"
+    suffixes = (".csv", ".tsv")
 
-    def matches(self, path: Path) -> bool:
-        if not path.is_file() or load_json(path) is not None:
+    def matches(self, place: Path) -> bool:
+        header = peek_header(place)
+        if "loss" not in header or header[0] != "epoch":
             return False
-        header, _ = load_table(path)
-        return (
-            header[0] == "epoch"
-            and "loss" in header
-            and not any(c.startswith("train") for c in header)
-        )
+        return not any(column.startswith("train") for column in header)
 
-    def read(self, path: Path) -> list[History]:
-        _, columns = load_table(path)
+    def read(self, place: Path) -> list[History]:
+        _, columns = load_table(place)
         return [
             History.from_columns(
                 columns,
                 epochs=columns["epoch"],
-                name=path.stem,
+                name=place.stem,
                 format=self.name,
-                source=str(path),
+                source=str(place),
                 train="running_mean",
             )
         ]

@@ -1,12 +1,14 @@
-"""Keras `History.history` saved as JSON: curves by name, bare or under {"epoch", "history", "params"}."""
+"""KerasJson: Keras `History.history` as JSON, bare or under {"epoch", "history", "params"}."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.readers.base import Reader, load_json
+from assay.readers.base import Reader
 from assay.readers.history import History
+from assay.readers.naming import is_curve
+from assay.readers.text import load_json, peek_json
 
 __all__ = ["KerasJson"]
 
@@ -19,22 +21,21 @@ class KerasJson(Reader):
     """
 
     name = "keras_json"
+    suffixes = (".json",)
 
-    def matches(self, path: Path) -> bool:
-        value = load_json(path) if path.is_file() else None
-        return isinstance(value, Mapping) and _is_curves(value.get("history", value))
+    def matches(self, place: Path) -> bool:
+        value = peek_json(place)
+        return isinstance(value, Mapping) and _holds_curves(value.get("history", value))
 
-    def read(self, path: Path) -> list[History]:
-        return [History.from_keras(load_json(path), name=path.stem, source=str(path))]
+    def read(self, place: Path) -> list[History]:
+        return [History.from_keras(load_json(place), name=place.stem, source=str(place))]
 
 
-def _is_curves(value: Any) -> bool:
-    """True for an object of lists that hold no objects: {name: [number, ...]}."""
-    return (
-        isinstance(value, Mapping)
-        and bool(value)
-        and all(
-            isinstance(v, list) and not any(isinstance(x, (list, Mapping)) for x in v)
-            for v in value.values()
-        )
+def _holds_curves(value: Any) -> bool:
+    """True for {name: [number, ...]} with a curve among the names."""
+    if not isinstance(value, Mapping) or not any(map(is_curve, value)):
+        return False
+    return all(
+        isinstance(curve, list) and not any(isinstance(cell, list | Mapping) for cell in curve)
+        for curve in value.values()
     )

@@ -1,46 +1,47 @@
-"""Lightning `CSVLogger`: `metrics.csv`, sparse rows, validation and training of one epoch in different rows."""
+"""LightningCsv: Lightning `CSVLogger`, sparse rows, training and validation in different ones."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from assay.readers.base import Reader, load_json, load_table, named_file
-from assay.readers.history import Cell, History
+from assay.readers.base import Reader
+from assay.readers.history import History
+from assay.readers.text import find_file, load_table, peek_table
 
 __all__ = ["LightningCsv"]
 
 
 @dataclass(frozen=True)
 class LightningCsv(Reader):
-    """Lightning `CSVLogger`: `metrics.csv`, or the folder that holds it; rows of one epoch are joined.
+    """Lightning `CSVLogger`: `metrics.csv`, or its folder; rows of one epoch are joined.
 
-    `<name>_epoch` is the mean over the epoch; `<name>_step` is used where nothing else holds that metric.
+    `<name>_epoch` is the mean over the epoch; `<name>_step` is used where nothing else holds that
+    metric. Rows of a learning-rate monitor carry no epoch and belong to none.
     """
 
     name = "lightning"
+    suffixes = (".csv",)
 
-    def matches(self, path: Path) -> bool:
-        file = named_file(path, "metrics.csv")
-        if file is None or load_json(file) is not None:
-            return False
-        header, columns = load_table(file)
-        return {"epoch", "step"} <= set(header) and any("" in columns[c] for c in header)
+    def matches(self, place: Path) -> bool:
+        file = find_file(place, "metrics.csv")
+        columns = peek_table(file) if file else {}
+        return {"epoch", "step"} <= set(columns) and any("" in cells for cells in columns.values())
 
-    def read(self, path: Path) -> list[History]:
-        file = named_file(path, "metrics.csv") or path
-        header, columns = load_table(file)
-        measured = {
-            _plain(column): columns[column]
-            for column in sorted(header, key=_preference)
-            if column != "step"
+    def read(self, place: Path) -> list[History]:
+        file = find_file(place, "metrics.csv") or place
+        _, columns = load_table(file)
+        epochs = columns["epoch"]
+        # Later columns replace earlier ones of the same plain name, so the best comes last.
+        ranked = sorted(columns, key=_rank_column)
+        curves = {
+            _strip_suffix(column): columns[column]
+            for column in ranked
+            if column not in ("epoch", "step")
         }
-        epochs = measured.pop("epoch")
-        name = path.name if path.is_dir() else path.stem
         return [
             History.from_columns(
-                measured,
-                epochs=_filled(epochs),
-                name=name,
+                curves,
+                epochs=[cell or None for cell in epochs],
+                name=place.name if place.is_dir() else place.stem,
                 format=self.name,
                 source=str(file),
                 train="running_mean",
@@ -48,15 +49,10 @@ class LightningCsv(Reader):
         ]
 
 
-def _preference(column: str) -> int:
-    """Later columns replace earlier ones of the same plain name, so the best comes last."""
-    return 0 if column.endswith("_step") else 2 if column.endswith("_epoch") else 1
+def _rank_column(column: str) -> int:
+    """0 for `_step`, 1 for a plain name, 2 for `_epoch`."""
+    return 1 - column.endswith("_step") + column.endswith("_epoch")
 
 
-def _plain(column: str) -> str:
-    return column if column == "epoch" else column.removesuffix("_step").removesuffix("_epoch")
-
-
-def _filled(epochs: Sequence[Cell]) -> list[Cell]:
-    """Rows of a learning-rate monitor carry no epoch: they belong to none."""
-    return [cell or None for cell in epochs]
+def _strip_suffix(column: str) -> str:
+    return column.removesuffix("_step").removesuffix("_epoch")

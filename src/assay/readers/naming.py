@@ -1,31 +1,35 @@
-"""What a column of a training log is called: which split, which metric, and whether more of it is better.
+"""Names of curves: which split and metric a column holds, and whether more of it is better.
 
->>> from assay.readers.naming import better_of, split_and_metric
->>> split_and_metric("Valid Acc"), better_of("accuracy")
+>>> from assay.readers.naming import infer_direction, parse_curve_name
+>>> parse_curve_name("Valid Acc"), infer_direction("accuracy")
 (('val', 'accuracy'), 'higher')
 """
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 
+from assay.core.types import Better
+
 __all__ = [
+    "SPLITS",
     "Better",
     "Split",
-    "axis_rank",
-    "better_of",
+    "find_axis",
+    "infer_direction",
     "is_axis",
+    "is_curve",
     "is_ignored",
     "is_regression",
-    "loss_rank",
-    "split_and_metric",
+    "parse_curve_name",
+    "rank_loss",
 ]
 
 
-def _set_of(words: str) -> frozenset[str]:
+def _split_words(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-Better = Literal["lower", "higher"]
 Split = Literal["train", "train_eval", "val", "test"]
 
 SPLITS: dict[str, Split] = {
@@ -46,33 +50,35 @@ AXES = (
     "trainer_global_step",
 )
 ALIASES = {"acc": "accuracy", "accs": "accuracy", "accuracies": "accuracy", "losses": "loss"}
-LOWER = _set_of(
-    "loss losses error err mse mae rmse msle rmsle mape smape logloss mlogloss nll perplexity ppl hamming merror "
-    "crossentropy entropy ce bce deviance brier ece l1 l2 wer cer kl divergence huber poisson hinge multiclass crps "
-    "quantile rmspe"
+LOWER = _split_words(
+    "loss losses error err mse mae rmse msle rmsle mape smape logloss mlogloss nll perplexity ppl "
+    "hamming merror crossentropy entropy ce bce deviance brier ece l1 l2 wer cer kl divergence "
+    "huber poisson hinge multiclass crps quantile rmspe"
 )
-HIGHER = _set_of(
-    "acc accuracy f1 fbeta f2 auc auroc auprc aucpr roc r2 precision recall map ap iou miou jaccard kappa mcc bleu "
-    "rouge dice ndcg mrr sensitivity specificity psnr ssim top score"
+HIGHER = _split_words(
+    "acc accuracy f1 fbeta f2 auc auroc auprc aucpr roc r2 precision recall map ap iou miou "
+    "jaccard kappa mcc bleu rouge dice ndcg mrr sensitivity specificity psnr ssim top score"
 )
-IGNORED = _set_of(
-    "lr learning_rate time dur duration runtime second seconds wall_time timestamp norm memory mem gpu flos count "
-    "best batches step steps samples"
+IGNORED = _split_words(
+    "lr learning_rate time dur duration runtime second seconds wall_time timestamp norm memory mem "
+    "gpu flos count best batches step steps samples"
 )
-LOSSES = _set_of("loss losses logloss mlogloss nll crossentropy entropy ce bce deviance multiclass")
-SQUARED = _set_of("mse rmse l2 msle rmsle squared")
-REGRESSION = SQUARED | _set_of("mae mape smape huber r2 absolute l1")
+LOSSES = _split_words(
+    "loss losses logloss mlogloss nll crossentropy entropy ce bce deviance multiclass"
+)
+SQUARED = _split_words("mse rmse l2 msle rmsle squared")
+REGRESSION = SQUARED | _split_words("mae mape smape huber r2 absolute l1")
 
 
-def split_and_metric(column: str) -> tuple[Split, str]:
-    """(split, metric) of a column name.
+def parse_curve_name(column: str) -> tuple[Split, str]:
+    """Split and metric of a `column` name.
 
     A name without a split is a training curve, as in Keras; one that is only a split is its loss.
 
-    >>> [split_and_metric(c) for c in ("loss", "eval_loss", "train/acc", "loss_val", "valLoss")]
+    >>> [parse_curve_name(c) for c in ("loss", "eval_loss", "train/acc", "loss_val", "valLoss")]
     [('train', 'loss'), ('val', 'loss'), ('train', 'accuracy'), ('val', 'loss'), ('val', 'loss')]
     """
-    name = _plain(column).removeprefix("epoch_").removesuffix("_epoch")
+    name = _normalise(column).removeprefix("epoch_").removesuffix("_epoch")
     if name in SPLITS:
         return SPLITS[name], "loss"
     for word in sorted(SPLITS, key=len, reverse=True):
@@ -82,23 +88,26 @@ def split_and_metric(column: str) -> tuple[Split, str]:
     return "train", ALIASES.get(name, name)
 
 
-def better_of(metric: str) -> Better | None:
+def infer_direction(metric: str) -> Better | None:
     """Whether lower or higher values of `metric` are better; None where its name does not tell.
 
-    >>> better_of("multi_logloss"), better_of("map50"), better_of("mape"), better_of("foo")
-    ('lower', 'higher', 'lower', None)
+    >>> [infer_direction(metric) for metric in ("multi_logloss", "map50", "mape", "foo")]
+    ['lower', 'higher', 'lower', None]
     """
-    words = _words(metric)
+    words = _find_words(metric)
     if words & LOWER:
         return "lower"
     return "higher" if words & HIGHER else None
 
 
-def loss_rank(metric: str) -> int | None:
-    """How much like the loss that training lowers: 0 is `loss` itself; None where it is not lower-is-better."""
-    if better_of(metric) != "lower":
+def rank_loss(metric: str) -> int | None:
+    """How much `metric` is like the loss that training lowers.
+
+    0 is `loss` itself; None is for metrics of which more is better, or whose name does not tell.
+    """
+    if infer_direction(metric) != "lower":
         return None
-    words = _words(metric)
+    words = _find_words(metric)
     return (
         metric == "loss",
         metric == "total_loss",
@@ -109,31 +118,52 @@ def loss_rank(metric: str) -> int | None:
 
 
 def is_regression(metric: str) -> bool:
-    """True for errors of predicted numbers, such as mse and mae; where they are logged the loss is a regression's."""
-    return bool(_words(metric) & REGRESSION)
+    """Whether `metric` is an error of predicted numbers, such as mse or mae.
+
+    Where such a metric is logged, the loss is a regression's.
+    """
+    return bool(_find_words(metric) & REGRESSION)
 
 
 def is_ignored(metric: str) -> bool:
-    """True for what logs hold besides curves of quality: times, rates, counts."""
-    return metric in IGNORED or bool(_words(metric) & IGNORED)
-
-
-def axis_rank(column: str) -> int | None:
-    """How well a column serves as the horizontal axis, 0 best; None where it is none."""
-    name = _plain(column).strip("_")
-    return AXES.index(name) if name in AXES else None
+    """Whether `metric` is what logs hold besides curves of quality: a time, a rate or a count."""
+    return metric in IGNORED or bool(_find_words(metric) & IGNORED)
 
 
 def is_axis(column: str) -> bool:
-    """True for the columns that number the rows."""
-    return axis_rank(column) is not None
+    """Whether `column` numbers the rows of a log, as epoch or step do."""
+    return _rank_axis(column) is not None
 
 
-def _plain(column: str) -> str:
-    apart = re.sub(r"^(train|test|valid|val|eval|dev)(?=[A-Z])", r"\1_", column.strip())
-    return re.sub(r"[^a-z0-9]+", "_", apart.lower()).strip("_")
+def is_curve(column: str) -> bool:
+    """Whether `column` is a curve by its name: a known metric, or any value of the validation set.
+
+    >>> [is_curve(column) for column in ("loss", "val_foo", "foo", "epoch", "learning_rate")]
+    [True, True, False, False, False]
+    """
+    split, metric = parse_curve_name(column)
+    if is_axis(column) or is_ignored(metric):
+        return False
+    return split == "val" or infer_direction(metric) is not None
 
 
-def _words(metric: str) -> set[str]:
-    words = set(_plain(metric).split("_"))
+def find_axis(columns: Iterable[str]) -> str | None:
+    """The one of the `columns` that numbers the rows: epoch before round and step; None without."""
+    ranked = [(rank, column) for column in columns if (rank := _rank_axis(column)) is not None]
+    return min(ranked)[1] if ranked else None
+
+
+def _rank_axis(column: str) -> int | None:
+    """How well a column serves as the horizontal axis, 0 best; None where it is none."""
+    name = _normalise(column).strip("_")
+    return AXES.index(name) if name in AXES else None
+
+
+def _normalise(column: str) -> str:
+    spaced = re.sub(r"^(train|test|valid|val|eval|dev)(?=[A-Z])", r"\1_", column.strip())
+    return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
+
+
+def _find_words(metric: str) -> set[str]:
+    words = set(_normalise(metric).split("_"))
     return words | {word.rstrip("0123456789") for word in words}

@@ -1,11 +1,12 @@
-"""skorch `History.to_file`: a list of one object an epoch, with a nested list of batches."""
+"""Skorch: `History.to_file`, a list of one object an epoch with a nested list of batches."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from assay.readers.base import Reader, load_json
+from assay.readers.base import Reader
 from assay.readers.history import History
+from assay.readers.text import load_json, peek_json
 
 __all__ = ["Skorch"]
 
@@ -20,24 +21,23 @@ class Skorch(Reader):
     """
 
     name = "skorch"
+    suffixes = (".json",)
 
-    def matches(self, path: Path) -> bool:
-        value = load_json(path) if path.is_file() else None
-        return (
-            isinstance(value, list)
-            and bool(value)
-            and all(isinstance(e, Mapping) and "batches" in e for e in value)
-        )
+    def matches(self, place: Path) -> bool:
+        value = peek_json(place)
+        if not isinstance(value, list) or not value:
+            return False
+        return all(isinstance(epoch, Mapping) and "batches" in epoch for epoch in value)
 
-    def read(self, path: Path) -> list[History]:
-        rows = load_json(path)
+    def read(self, place: Path) -> list[History]:
+        rows = load_json(place)
         names = [key for key in rows[0] if key not in ("batches", "epoch")]
         history = History.from_columns(
             {key: [row.get(key) for row in rows] for key in names},
             epochs=[row.get("epoch") for row in rows],
-            name=path.stem,
+            name=place.stem,
             format=self.name,
-            source=str(path),
+            source=str(place),
             train="running_mean",
         )
         sizes = [

@@ -1,0 +1,136 @@
+"""read_history: the runs that a log, or a folder of logs, holds, whatever wrote them.
+
+>>> import tempfile
+>>> folder = Path(tempfile.mkdtemp())
+>>> for run in ("a", "b"):
+...     (folder / run).mkdir()
+...     _ = (folder / run / "log.csv").write_text("epoch,val_loss\\n1,0.9\\n2,0.8\\n")
+>>> [history.name for history in read_history(folder)]
+['a/log', 'b/log']
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from assay.errors import AssayError, ReadError, SchemaError
+from assay.readers.base import READERS, Reader
+from assay.readers.history import EXPECTED, History, list_names
+from assay.readers.text import load_json, load_table
+
+__all__ = ["Runs", "find_places", "find_reader", "read_history", "read_runs"]
+
+SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")  # that say nothing about the run
+
+
+class Runs(NamedTuple):
+    """The histories below a path, and a note on each place that could not be read."""
+
+    histories: tuple[History, ...]
+    notes: tuple[str, ...] = ()
+
+
+def read_history(path: str | Path) -> tuple[History, ...]:
+    """The runs that the log at `path`, or the folder of logs, holds.
+
+    Raises ReadError when the file is missing, empty, cut off or of no known format, and SchemaError
+    when it has no loss or holds text where numbers belong.
+    """
+    return read_runs(path).histories
+
+
+def read_runs(path: str | Path) -> Runs:
+    """The runs at `path`; those below a folder are named by their place in it.
+
+    A place below a folder that cannot be read is left out with a note, unless all are such: then
+    the error of the first is raised.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ReadError(f"no such file: {path}. Give the log that the training run wrote.")
+    reader = find_reader(path)
+    if reader is not None:
+        return Runs(tuple(reader.read(path)))
+    if path.is_dir():
+        return _read_folder(path)
+    raise _explain_refusal(path)
+
+
+def find_reader(place: Path) -> Reader | None:
+    """The first reader, by rank, that `place` matches; None where no reader knows it."""
+    return next((reader for reader in _ranked_readers() if reader.matches(place)), None)
+
+
+def find_places(path: Path) -> list[tuple[Reader, Path]]:
+    """The places at and below `path` with their readers, in the order of their names.
+
+    A place goes to the first reader that matches it. A file in a folder that is a place of another
+    reader belongs to that folder.
+    """
+    owners = {
+        place: reader
+        for reader in _ranked_readers()
+        for place in reader.places(path)
+        if reader == find_reader(place)
+    }
+    return [
+        (reader, place)
+        for place, reader in sorted(owners.items())
+        if owners.get(place.parent, reader) == reader
+    ]
+
+
+def _ranked_readers() -> list[Reader]:
+    readers = [READERS[name]() for name in READERS.names()]
+    return sorted(readers, key=lambda reader: (reader.rank, reader.name))
+
+
+def _read_folder(folder: Path) -> Runs:
+    histories: list[History] = []
+    errors: list[AssayError] = []
+    for reader, place in find_places(folder):
+        try:
+            histories += _name_by_place(reader.read(place), place.relative_to(folder))
+        except AssayError as error:
+            errors.append(error)
+    if errors and not histories:
+        raise errors[0]
+    if not histories:
+        raise ReadError(
+            f"{folder} is a folder in which no log of a known format was found. "
+            f"Run 'assay list readers' for the formats."
+        )
+    return Runs(tuple(histories), tuple(f"left out: {error}" for error in errors))
+
+
+def _name_by_place(histories: list[History], place: Path) -> list[History]:
+    name = place.with_suffix("").as_posix() if place.suffix in SUFFIXES else place.as_posix()
+    if len(histories) == 1:
+        return [replace(histories[0], name=name)]
+    return [replace(history, name=f"{name}/{history.name}") for history in histories]
+
+
+def _explain_refusal(path: Path) -> AssayError:
+    """Why no reader takes the file: what is wrong with it, or what it holds instead of curves."""
+    value = load_json(path)
+    if value is None:
+        header, _ = load_table(path)
+        return SchemaError(
+            f"{path}: expected {EXPECTED}; found {list_names(header)}. Rename one, or read it "
+            f"yourself and pass History.from_lists(train_loss=[...], val_loss=[...])"
+        )
+    return SchemaError(
+        f"{path}: expected a list of one object an epoch, such as "
+        f'[{{"epoch": 1, "val_loss": 0.5}}], or curves by name, such as {{"val_loss": [0.5]}}; '
+        f"found {_describe(value)}"
+    )
+
+
+def _describe(value: Any) -> str:
+    """A JSON value in words."""
+    if isinstance(value, Mapping):
+        return f"an object with {list_names(value, 'keys')}" if value else "an empty object"
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return f"a list of objects with {list_names(value[0], 'keys')}"
+    return f"a list of {len(value)} values" if isinstance(value, list) else type(value).__name__
