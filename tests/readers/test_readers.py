@@ -2,13 +2,18 @@
 
 import json
 import math
+import struct
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from assay.errors import ReadError, SchemaError
-from assay.readers.base import READERS, read_history
-from assay.readers.naming import better_of, split_and_metric
+from assay.readers.base import READERS, Reader
+from assay.readers.history import History
+from assay.readers.naming import infer_direction, parse_curve_name
+from assay.readers.read_history import find_reader, read_history, read_runs
+from assay.testing import check_reader
 
 LOGS = Path(__file__).parents[1] / "histories"
 
@@ -20,6 +25,7 @@ def only(path):
 
 def written(tmp_path, text, name="log.csv"):
     path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
 
@@ -49,6 +55,7 @@ def test_each_log_is_read_by_its_reader_with_its_own_epochs(file, reader, length
 
 def test_every_reader_is_listed_by_name():
     expected = {
+        "tensorboard",
         "boosting",
         "csv",
         "huggingface",
@@ -123,15 +130,20 @@ def test_torch_loop_states_rows_in_its_configuration():
         "\ufeffEpoch, Train Loss, Valid Loss\n1, 0.9, 1.0\n2, 0.8, 0.9\n",
         "epoch,loss/train,loss/val\n1,0.9,1.0\n2,0.8,0.9\n",
         "train_loss,eval_loss,time\n0.9,1.0,00:12\n0.8,0.9,00:11\n",
-        '[{"epoch": 1, "train_loss": 0.9, "val_loss": 1.0}, {"epoch": 2, "train_loss": 0.8, "val_loss": 0.9}]',
-        '{"epoch": 1, "train_loss": 0.9, "val_loss": 1.0}\n{"epoch": 2, "train_loss": 0.8, "val_loss": 0.9}\n',
-        '{"epoch": 1, "train_loss": 0.9}\n{"epoch": 1, "val_loss": 1}\n{"epoch":2,"train_loss": 0.8, "val_loss": 0.9}',
-        '[{"train": {"loss": 0.9}, "val": {"loss": 1.0}}, {"train": {"loss": 0.8}, "val": {"loss": 0.9}}]',
+        '[{"epoch": 1, "train_loss": 0.9, "val_loss": 1.0},'
+        ' {"epoch": 2, "train_loss": 0.8, "val_loss": 0.9}]',
+        '{"epoch": 1, "train_loss": 0.9, "val_loss": 1.0}\n'
+        '{"epoch": 2, "train_loss": 0.8, "val_loss": 0.9}\n',
+        '{"epoch": 1, "train_loss": 0.9}\n{"epoch": 1, "val_loss": 1}\n'
+        '{"epoch":2,"train_loss": 0.8, "val_loss": 0.9}',
+        '[{"train": {"loss": 0.9}, "val": {"loss": 1.0}},'
+        ' {"train": {"loss": 0.8}, "val": {"loss": 0.9}}]',
         '{"train_loss": [0.9, 0.8], "val_loss": [1.0, 0.9]}',
         '{"epoch": [1, 2], "train_losses": [0.9, 0.8], "val_losses": [1.0, 0.9]}',
         '{"train": [0.9, 0.8], "val": [1.0, 0.9]}',
         '{"train": {"loss": [0.9, 0.8]}, "val": {"loss": [1.0, 0.9]}}',
-        '{"cfg": {"lr": 0.1}, "log": [{"train_loss": 0.9, "val_loss": 1.0}, {"train_loss": 0.8, "val_loss": 0.9}]}',
+        '{"cfg": {"lr": 0.1}, "log": [{"train_loss": 0.9, "val_loss": 1.0},'
+        ' {"train_loss": 0.8, "val_loss": 0.9}]}',
     ],
 )
 def test_plain_logs_of_many_shapes_hold_the_same_curves(tmp_path, text):
@@ -168,7 +180,7 @@ def test_test_split_stands_in_where_there_is_no_validation(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text, error, said",
+    "text, error, message",
     [
         ("", ReadError, "is empty"),
         ("epoch,val_loss\n", ReadError, "a header and no rows"),
@@ -191,8 +203,8 @@ def test_test_split_stands_in_where_there_is_no_validation(tmp_path):
         ('{"log_history": []}', SchemaError, "no columns"),
     ],
 )
-def test_unusable_file_is_refused_with_what_was_found(tmp_path, text, error, said):
-    with pytest.raises(error, match=said) as caught:
+def test_unusable_file_is_refused_with_what_it_holds(tmp_path, text, error, message):
+    with pytest.raises(error, match=message) as caught:
         read_history(written(tmp_path, text))
     assert "log.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -233,7 +245,7 @@ def test_log_that_grew_is_read_anew(tmp_path):
     ],
 )
 def test_direction_follows_from_the_name(metric, better):
-    assert better_of(metric) == better
+    assert infer_direction(metric) == better
 
 
 def test_times_and_rates_are_no_curves(tmp_path):
@@ -249,7 +261,142 @@ def test_times_and_rates_are_no_curves(tmp_path):
     assert [s.metric for s in history.series] == ["loss"]
 
 
+def hostile_places(folder):
+    """Files and folders that are no log, of names that look like one."""
+    contents = {
+        "binary.csv": b"\x80\x04\xff\xfe\x00epoch,loss",
+        "nul.json": b'{"loss": [1]}\x00',
+        "empty.json": b"",
+        "cut.json": b'[{"val_loss": 0.5}, {"val_lo',
+        "deep.json": b"[" * 100_000,
+        "quote.csv": b'"name,size\n1,2\n',
+        "blank.tsv": b"\n\n",
+        "events.json": b"{}",
+        "scalar.json": b"[3]",
+        "utf16.csv": "epoch,loss\n1,2\n".encode("utf-16"),
+        "wide.csv": b"x," * 50_000 + b"\n",
+    }
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+    (folder / "metrics.csv").mkdir()
+    (folder / "broken").symlink_to(folder / "nowhere")
+    return [folder, *folder.iterdir(), folder / "missing"]
+
+
+@pytest.mark.parametrize("name", READERS.names())
+def test_no_reader_raises_on_what_is_no_log_nor_takes_it(tmp_path, name):
+    matching = [place for place in hostile_places(tmp_path) if READERS[name]().matches(place)]
+    assert matching == []
+
+
+@pytest.fixture
+def plug_in():
+    """A reader of a binary format, registered for the time of one test."""
+
+    with READERS.isolate():
+
+        @dataclass(frozen=True)
+        class Packed(Reader):
+            name = "packed"
+
+            def matches(self, place):
+                return place.is_file() and place.read_bytes()[:2] == b"\x89P"
+
+            def read(self, place):
+                losses = struct.unpack("3d", place.read_bytes()[2:])
+                return [History.from_lists(val_loss=losses, name=place.stem)]
+
+        yield Packed
+
+
+def write_packed(path):
+    path.write_bytes(b"\x89P" + struct.pack("3d", 0.9, 0.7, 0.8))
+    return path
+
+
+def test_plug_in_for_a_binary_log_is_asked(tmp_path, plug_in):
+    history = only(write_packed(tmp_path / "run.bin"))
+    assert history.find("val", "loss").values == (0.9, 0.7, 0.8)
+
+
+def test_more_specific_plug_in_goes_before_a_built_in_reader(tmp_path, plug_in):
+    assert isinstance(find_reader(write_packed(tmp_path / "run.csv")), plug_in)
+
+
+def test_runs_below_a_folder_are_named_by_their_place(tmp_path):
+    text = "epoch,loss,val_loss\n0,3,3\n1,2,2\n"
+    for place in ("a/log.csv", "b/deep/log.csv", ".hidden/log.csv"):
+        written(tmp_path, text, place)
+    written(tmp_path, "epoch,step,loss,val_loss\n0,1,3,\n0,1,,3\n", "c/version_0/metrics.csv")
+    written(tmp_path, "y,m.score\n1,0.5\n", "predictions.csv")
+    written(tmp_path, '{"hidden_size": 3, "labels": ["a"]}', "config.json")
+    histories = read_history(tmp_path)
+    assert [(h.name, h.format) for h in histories] == [
+        ("a/log", "keras_csv"),
+        ("b/deep/log", "keras_csv"),
+        ("c/version_0", "lightning"),
+    ]
+
+
+def test_last_checkpoint_stands_for_the_run(tmp_path):
+    state = (LOGS / "hf_trainer_state.json").read_text()
+    for step in (80, 120, 1000):
+        written(tmp_path, state, f"run/checkpoint-{step}/trainer_state.json")
+    assert [h.name for h in read_history(tmp_path)] == ["run/checkpoint-1000"]
+
+
+def test_place_that_cannot_be_read_is_left_out_with_a_note(tmp_path):
+    written(tmp_path, "epoch,val_loss\n1,3\n2,2\n", "good.csv")
+    written(tmp_path, "epoch,val_loss\n", "started.csv")
+    runs = read_runs(tmp_path)
+    assert [h.name for h in runs.histories] == ["good"]
+    assert len(runs.notes) == 1
+    assert "started.csv has a header and no rows" in runs.notes[0]
+
+
+def test_folder_of_unreadable_logs_alone_is_an_error(tmp_path):
+    written(tmp_path, "epoch,val_loss\n", "started.csv")
+    with pytest.raises(ReadError, match=r"started\.csv has a header and no rows"):
+        read_history(tmp_path)
+
+
+def test_link_to_a_folder_above_is_not_followed(tmp_path):
+    written(tmp_path, "epoch,val_loss\n1,3\n", "run/log.csv")
+    (tmp_path / "run" / "again").symlink_to(tmp_path)
+    assert [h.name for h in read_history(tmp_path)] == ["run/log"]
+
+
+def test_following_a_log_gives_the_later_epochs_alone(tmp_path):
+    place = written(tmp_path, "epoch,loss,val_loss\n0,5,6\n1,4,5\n2,3,\n")
+    reader = find_reader(place)
+    news = reader.follow(place, since=1)
+    assert [(s.split, s.epochs, s.values) for s in news.series] == [("train", (2,), (3,))]
+    assert reader.follow(place, since=2).series == ()
+
+
 def test_split_is_read_before_or_after_the_metric():
-    assert split_and_metric("accuracy_train") == ("train", "accuracy")
-    assert split_and_metric("epoch_val_loss") == ("val", "loss")
-    assert split_and_metric("train_loss_epoch") == ("train", "loss")
+    assert parse_curve_name("accuracy_train") == ("train", "accuracy")
+    assert parse_curve_name("epoch_val_loss") == ("val", "loss")
+    assert parse_curve_name("train_loss_epoch") == ("train", "loss")
+
+
+@pytest.mark.parametrize(
+    "name, log",
+    [
+        ("keras_csv", "keras_csvlogger_valfreq2_append.csv"),
+        ("keras_json", "keras_history_valfreq2.json"),
+        ("json", "torch_loop_tiny_val.json"),
+        ("lightning", "lightning_csvlogger_metrics.csv"),
+        ("huggingface", "hf_trainer_state.json"),
+        ("skorch", "skorch_history.json"),
+        ("boosting", "lightgbm_record_evaluation.json"),
+        ("tensorboard", "tensorboard_restart"),
+        ("tensorboard", "keras_tensorboard"),
+    ],
+)
+def test_reader_keeps_the_laws_of_its_family(name, log):
+    check_reader(name, LOGS / log)
+
+
+def test_reader_of_plain_tables_keeps_the_laws_of_its_family(tmp_path):
+    check_reader("csv", written(tmp_path, "step,train_loss,val_loss\n1,0.9,1.0\n2,0.8,0.9\n"))
