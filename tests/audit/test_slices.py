@@ -9,7 +9,7 @@ import scipy.stats
 import assay
 from assay.audit.slices import weak_slices
 from assay.charts import audit as groups
-from assay.charts.style import spec_of
+from assay.charts.style import get_spec
 from assay.cli import main
 from assay.errors import SchemaError, UnsupportedError
 from assay.intervals.subgroup_tests import Contrast, hypergeometric
@@ -135,7 +135,7 @@ def test_the_test_of_losses_is_the_larger_of_welchs_and_the_pooled_t():
         )
         assert found.p[cell] == pytest.approx(expected, rel=1e-9)
         assert found.value[cell] == pytest.approx(own.mean())
-        assert found.rest[cell] == pytest.approx(rest.mean())
+        assert found.outside[cell] == pytest.approx(rest.mean())
 
 
 def test_weights_that_are_whole_numbers_give_the_figures_of_repeated_rows():
@@ -144,7 +144,7 @@ def test_weights_that_are_whole_numbers_give_the_figures_of_repeated_rows():
     a = Contrast(value, higher=True, weight=times.astype(float)).test(code, 3)
     b = Contrast(np.repeat(value, times), higher=True).test(np.repeat(code, times), 3)
     np.testing.assert_allclose(a.value, b.value)
-    np.testing.assert_allclose(a.rest, b.rest)
+    np.testing.assert_allclose(a.outside, b.outside)
     assert (a.error > b.error).all()  # a weighted row is one row
 
 
@@ -324,8 +324,8 @@ def test_evaluate_by_two_columns_crosses_them_and_bins_numbers(capsys, file):
 
 def test_the_chart_shows_the_slices_that_stand_or_says_that_none_does():
     found = weak_slices(drawn(5, 2000, lambda g: np.where(g["five"] == 3, 0.6, 0.9)))
-    assert "five=3 (" in json.dumps(spec_of(groups.weak_slices(found)))
-    assert "None of" in json.dumps(spec_of(groups.weak_slices(weak_slices(drawn(0)))))
+    assert "five=3 (" in json.dumps(get_spec(groups.weak_slices(found)))
+    assert "None of" in json.dumps(get_spec(groups.weak_slices(weak_slices(drawn(0)))))
 
 
 @pytest.mark.parametrize("metric", ["recall", "specificity", "precision", "npv"])

@@ -15,7 +15,7 @@ import numpy as np
 from assay.audit.subgroups import Lattice
 from assay.comparison.corrections import holm
 from assay.errors import UnsupportedError
-from assay.intervals.subgroup_tests import Contrast, CellTests
+from assay.intervals.subgroup_tests import Contrast, SubgroupTests
 from assay.kernels import Array
 from assay.metrics.base import Metric, RowMetric
 from assay.metrics.classification import Accuracy, HammingLoss
@@ -186,7 +186,7 @@ class Found(NamedTuple):
     search: Search
     names: tuple[str, ...]
     key: tuple[Any, ...]
-    outcomes: CellTests
+    outcomes: SubgroupTests
     at: int
 
     @property
@@ -215,7 +215,7 @@ class Found(NamedTuple):
         o, at, search = self.outcomes, self.at, self.search
         low, high = search.contrast.interval(o, at, search.confidence)
         bounds = search.source.bounds
-        value, rest = (float(np.clip(of[at], *bounds)) for of in (o.value, o.rest))
+        value, rest = (float(np.clip(of[at], *bounds)) for of in (o.value, o.outside))
         return Slice(
             search.model,
             " & ".join(

@@ -19,7 +19,8 @@ from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError
 from assay.intervals.procedures import interval
 from assay.intervals.replicates import Sample
-from assay.intervals.resampling import resample_buckets
+from assay.intervals.resampling import compute_replicates, draw_buckets
+from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.calibration import ECE
@@ -181,7 +182,7 @@ class _Decided:
 
 
 def tune_threshold(
-    predictions: Predictions,
+    predictions: Source,
     model: str,
     metric: str | Metric = "f1",
     *,
@@ -198,6 +199,7 @@ def tune_threshold(
 
     Rows of split 'train' are left out.  UnsupportedError for other tasks, and for metrics that do not read labels.
     """
+    predictions = open_table(predictions, in_memory=True)
     if predictions.task != "binary":
         raise UnsupportedError(
             f"a threshold is for binary tasks; this table's task is {predictions.task}"
@@ -308,7 +310,7 @@ class _Judge:
         values = [
             self._table(labels) for labels in (self._codes(yes), self.table.rows(self.model).label)
         ]
-        times = resample_buckets(values[0], np.random.default_rng(self.seed))
+        times = draw_buckets(values[0].rows, np.random.default_rng(self.seed))
         whole = np.ones((1, BUCKETS), np.int64)
         sign = self.metric.sign
         after, before = (self._compute(value, whole)[0] for value in values)
@@ -333,10 +335,7 @@ class _Judge:
         return Confusion().observe(decided, assign_buckets(p), BUCKETS)
 
     def _compute(self, value: ConfusionTable, times: Array) -> Array:
-        state = Confusion()
-        return np.asarray(
-            self.metric.compute(state.summary(state.resample(value, times), self.table.schema))
-        )
+        return compute_replicates(self.metric, Confusion(), value, times, self.table.schema)
 
 
 def _apply_costs(found: Threshold, judge: _Judge, score: Array, costs: Sequence[float]) -> Threshold:

@@ -1,7 +1,9 @@
-"""studentised: the bootstrap-t of a ratio of sums over units (rows, or buckets of rows), as a mean of losses is one.
+"""bootstrap_t: the bootstrap-t interval of a ratio of sums over units, as a mean of losses is one.
+
+A unit is a row, or a bucket of rows.
 
 >>> losses = np.array([0.1, 0.2, 0.1, 0.3, 2.0, 0.1, 0.4, 0.2, 0.1, 0.5])
->>> low, high = ratio_ends(losses, np.ones(10), 0.95)
+>>> low, high = bootstrap_ratio(losses, np.ones(10), 0.95)
 >>> round(low, 2), round(high, 2)
 (0.17, 6.4)
 """
@@ -14,87 +16,115 @@ import numpy as np
 from assay.intervals.resampling import REPLICATES
 from assay.kernels import Array
 
-__all__ = ["ratio_ends"]
+__all__ = ["bootstrap_ratio"]
 
-# How far beyond the farthest unit the next may lie, and the most of the error that is left to the other end: calibrated
-# by bench/coverage.py.
-REACH, MOST = 15.0, 0.9
-# The error of a replicate is kept from falling below this share of the sample's.
-LEAST = 0.1
+# The guarded end allows for one more unit, farther out than the farthest by the share
+# REACH / units. The three numbers of this module are calibrated by bench/coverage.py.
+REACH = 15.0
+# Most of the error that the end without a guard may use, as a share of 1 - confidence.
+LARGEST_SHARE = 0.9
+# The standard error of a replicate counts as at least this share of the sample's.
+LEAST_ERROR = 0.1
 
 
-def ratio_ends(
-    above: Array,
-    below: Array,
+def bootstrap_ratio(
+    numerator: Array,
+    denominator: Array,
     confidence: float,
     seed: int = 0,
     bounds: tuple[float, float] = (-np.inf, np.inf),
     margin: float = 0.0,
     even: bool = False,
 ) -> tuple[float, float]:
-    """Ends of the interval of sum(above) / sum(below), both (units,), of which the units are a sample.
+    """Interval of sum(numerator) / sum(denominator) over the units of a sample, by the bootstrap-t.
 
-    The bootstrap-t: each replicate is judged by its own standard error, which Student's t takes to be the sample's.
-    What no unit has shown no replicate shows; so on the side where a unit lies farthest the end is that of the sample
-    with one more unit, farther by a share 1 + 15 / units, and at least `margin` from the near end of its range.  That
-    end errs less often than its half of the error, by the normal distribution of so many standard errors; the other is
-    left with the rest, 0.9 at most, or, where the error is to be `even`, with its half.
-    Needs two units or more, and below > 0.
+    Each replicate is judged by its own standard error, which Student's t takes to be the sample's.
+    No replicate shows what no unit has shown. So on the side where a unit lies farthest, the end
+    is that of the sample with one more unit: farther by a share 1 + 15 / units, and at least
+    `margin` from the near end of its range. That end errs less often than half of the time that
+    is allowed, by the normal distribution of so many standard errors; the other end uses what is
+    left, at most 0.9 of it.
 
-    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5; the further unit after Hill
-    (1968), JASA 63:677-691: the next of n alike lies beyond them all once in n + 1 times.
+    Parameters:
+        numerator: What each unit adds to the upper sum (units,); two units or more.
+        denominator: What each unit adds to the lower sum (units,); the sum is above 0.
+        confidence: Level of the interval, in (0, 1).
+        seed: Seed of the replicates; default 0.
+        bounds: Range of the value of a unit; default: unbounded.
+        margin: Least distance of the further unit from the near bound; default 0.
+        even: Whether both ends use half of the error; default False.
+
+    Returns:
+        The lower and the upper end.
+
+    Source: Efron & Tibshirani (1993), An Introduction to the Bootstrap, section 12.5; the further
+    unit after Hill (1968), JASA 63:677-691: the next of n alike lies beyond them all once in n + 1
+    times.
     """
-    error, ratio = 1 - confidence, float(above.sum() / below.sum())
-    apart = above - ratio * below
-    side = 1.0 if apart[np.abs(apart).argmax()] > 0 else -1.0
-    own, spread = _deviations(above, below, side, seed)
-    more = _one_more(above, below, bounds, margin)
-    wider = _deviations(*more, side, seed)[0] + side * (more[0].sum() / more[1].sum() - ratio)
-    near = max(np.quantile(own, 1 - error / 2), np.quantile(wider, 1 - error / 2))
-    left = min(error - NormalDist().cdf(-float(near) / spread), MOST * error)
-    far = np.quantile(own, error / 2 if even else left)
+    error = 1 - confidence
+    ratio = float(numerator.sum() / denominator.sum())
+    residual = numerator - ratio * denominator
+    side = 1.0 if residual[np.abs(residual).argmax()] > 0 else -1.0
+    deviations, standard_error = _bootstrap_deviations(numerator, denominator, side, seed)
+    more = _add_far_unit(numerator, denominator, bounds, margin)
+    shift = side * (more[0].sum() / more[1].sum() - ratio)
+    guarded = _bootstrap_deviations(*more, side, seed)[0] + shift
+    near = max(np.quantile(deviations, 1 - error / 2), np.quantile(guarded, 1 - error / 2))
+    unused = error - NormalDist().cdf(-float(near) / standard_error)
+    far = np.quantile(deviations, error / 2 if even else min(unused, LARGEST_SHARE * error))
     ends = ratio + side * float(far), ratio + side * float(near)
     return min(ends), max(ends)
 
 
-def _one_more(
-    above: Array, below: Array, bounds: tuple[float, float], margin: float
+def _add_far_unit(
+    numerator: Array, denominator: Array, bounds: tuple[float, float], margin: float
 ) -> tuple[Array, Array]:
-    """The units and one like the farthest of them, farther."""
-    ratio = above.sum() / below.sum()
-    apart = above - ratio * below
-    far = int(np.abs(apart).argmax())
-    size = below[far]
-    value = ratio * size + apart[far] * (1 + REACH / len(above))
-    least, most = (end * size if np.isfinite(end) else end for end in bounds)
-    value = (
-        max(value, least + margin * size) if apart[far] > 0 else min(value, most - margin * size)
-    )
+    """The units and one more, like the farthest of them but farther out."""
+    ratio = numerator.sum() / denominator.sum()
+    residual = numerator - ratio * denominator
+    far = int(np.abs(residual).argmax())
+    size = denominator[far]
+    value = ratio * size + residual[far] * (1 + REACH / len(numerator))
+    low, high = bounds
+    least = low * size if np.isfinite(low) else low
+    most = high * size if np.isfinite(high) else high
+    if residual[far] > 0:
+        value = max(value, least + margin * size)
+    else:
+        value = min(value, most - margin * size)
     value = min(max(value, least), most)
-    if (above >= 0).all():  # as sums of squares are
+    if (numerator >= 0).all():  # as sums of squares are
         value = max(value, 0.0)
-    return np.append(above, value), np.append(below, size)
+    return np.append(numerator, value), np.append(denominator, size)
 
 
-def _deviations(above: Array, below: Array, side: float, seed: int) -> tuple[Array, float]:
-    """By how much the truth may lie to that side of the ratio, by each replicate (REPLICATES,); its standard error."""
-    units, ratio = len(above), float(above.sum() / below.sum())
-    apart = above - ratio * below
-    times = _times(units, seed)
-    total = times @ below
-    shift = np.divide(times @ apart, total, out=np.zeros(len(total)), where=total > 0)
+def _bootstrap_deviations(
+    numerator: Array, denominator: Array, side: float, seed: int
+) -> tuple[Array, float]:
+    """How far the truth may lie to `side` of the ratio, by each replicate; the standard error."""
+    units = len(numerator)
+    ratio = float(numerator.sum() / denominator.sum())
+    residual = numerator - ratio * denominator
+    counts = _draw_counts(units, seed)
+    total = counts @ denominator
+    shift = np.divide(counts @ residual, total, out=np.zeros(len(total)), where=total > 0)
     squares = (
-        times @ apart**2 - 2 * shift * (times @ (apart * below)) + shift**2 * (times @ below**2)
+        counts @ residual**2
+        - 2 * shift * (counts @ (residual * denominator))
+        + shift**2 * (counts @ denominator**2)
     )
     scale = np.sqrt(units / (units - 1))
-    error = scale * np.sqrt((apart**2).sum()) / below.sum()
+    error = scale * np.sqrt((residual**2).sum()) / denominator.sum()
     errors = scale * np.sqrt(np.maximum(squares, 0)) / np.where(total > 0, total, np.inf)
-    return -side * error * shift / np.maximum(errors, LEAST * error), float(error)
+    return -side * error * shift / np.maximum(errors, LEAST_ERROR * error), float(error)
 
 
 @lru_cache(maxsize=8)
-def _times(units: int, seed: int) -> Array:
-    """How often each unit enters each replicate (REPLICATES, units); kept, for every figure on as many asks for it."""
+def _draw_counts(units: int, seed: int) -> Array:
+    """How often each unit enters each replicate (REPLICATES, units).
+
+    Cached: every value that rests on as many units asks for the same draws.
+    """
     draw = np.random.default_rng(seed).multinomial(
         units, np.full(units, 1 / units), size=REPLICATES
     )

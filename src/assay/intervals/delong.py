@@ -1,4 +1,4 @@
-"""Areas: how sure the area under a ROC curve is, by DeLong's variance on the logit scale.
+"""delong: the interval of the area under a ROC curve, by DeLong's variance on the logit scale.
 
 >>> low, high = _logit_ends(np.array([0.9]), np.array([0.0004]), np.array([1.96]))
 >>> low.round(3).tolist(), high.round(3).tolist()
@@ -17,142 +17,165 @@ from assay.states.ranking import Ranking
 
 __all__ = ["delong_interval", "influence_variance"]
 
-# Share of the variance of an area under a curve from which on one row more matters to it; how far from the area it lies
-# at least; and the share of the error left to the other end, which that row does not guard: by bench/coverage.py.
-LARGE, MARGIN, FAR = 0.02, 1 / 3, 0.7
-# Rows of a class fewer than which Student's t is wanted.
+# The next three are calibrated by bench/coverage.py.
+# One more row is allowed for where it would have this share of the variance, or more.
+LARGE = 0.02
+# A further row lies at least so far from the area.
+MARGIN = 1 / 3
+# The end that no further row guards uses this share of 1 - confidence.
+FAR = 0.7
+# Student's t is taken where a class has fewer rows.
 FEW = 10
-# Rows of a class of which no single one matters to the variance of an area.
+# From so many rows of each class on, no single one matters to the variance.
 MANY = 1000
 
 
-def _delong_of_curves(
-    metric: OrderMetric, summary: Ranking, figures: Array, confidence: float
-) -> Interval:
-    """The same for many rows of each class, of which no single one matters, off the sorted scores."""
-    spread_of = summary.each(lambda order: metric.variance_of(order.curve))
-    quantile = np.array([t_quantile((1 + confidence) / 2, freedom) for _, freedom in spread_of])
-    low, high = _logit_ends(figures, np.array([v for v, _ in spread_of]), quantile)
-    perfect = (figures <= 0) | (figures >= 1)
-    if perfect.any():
-        z = NormalDist().inv_cdf((1 + confidence) / 2)
-        gap = np.array([z**2 / (min(size) + z**2) for size in summary.sizes])
-        low, high = (
-            np.where(perfect, np.clip(figures - gap, 0, 1), low),
-            np.where(perfect, np.clip(figures + gap, 0, 1), high),
-        )
-    return Interval(low, high, "delong")
-
-
 def delong_interval(metric: OrderMetric, sample: Sample, confidence: float) -> Interval:
-    """Interval on the logit scale, with DeLong's variance from the influence of each row.
+    """Interval of `metric` on the logit scale, with DeLong's variance from the influence of rows.
 
-    Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal distribution otherwise.
-    Where it matters, the end on the side of the farthest row is that of the sample with one more row, as in
-    `ratio_ends`: farther than the farthest, and at least a third away from the area; the other end, which errs alone
-    then, is that of 0.7 of the error.  Where the ranking is perfect the variance is 0 and says nothing: there Wilson's
-    interval is taken on as many independent pairs as the smaller class has rows, which is valid and wide.
-    Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3; degrees of freedom: Brunner &
-    Munzel (2000).
+    Student's t where a class of the `sample` has fewer than 10 rows, or rows come in clusters; the
+    normal distribution otherwise.
+    Where it matters, the end on the side of the farthest row is that of the sample with one more
+    row, as in `bootstrap_ratio`: farther than the farthest, and at least a third away from the
+    area. The other end then errs alone, and is that of 0.7 of 1 - `confidence`.
+    Where the ranking is perfect the variance is 0 and says nothing: there Wilson's interval is
+    taken on as many independent pairs as the smaller class has rows, which is valid and wide.
+    Source: DeLong et al. (1988), Biometrics 44:837-845; logit: Pepe (2003), section 5.3; degrees of
+    freedom: Brunner & Munzel (2000).
     """
     summary: Ranking = sample.summary
-    figures = metric.estimate(summary)
-    alike = not sample.clustered and summary.weight is None and len(figures) == summary.count
-    if sample.sketched or (alike and min(map(min, summary.sizes)) >= MANY):
-        return _delong_of_curves(metric, summary, figures, confidence) if alike else NONE
+    values = metric.estimate(summary)
+    # Rows that count alike, and a value of each ranking problem: the sorted scores tell it all.
+    alike = not sample.clustered and summary.weight is None and len(values) == summary.count
+    if sample.is_sketched or (alike and min(map(min, summary.sizes)) >= MANY):
+        return _read_curves(metric, summary, values, confidence) if alike else NONE
     influences = list(metric.influence(summary))
-    spread_of = [influence_variance(one, summary, sample.clustered) for one in influences]
-    variance = np.array([v for v, _ in spread_of])
-    pairs = [_fewest(summary, i, len(figures)) for i in range(len(figures))]
-    tail = (1 - confidence) / 2
-
-    def ends(area: Array, variance: Array, tail: float) -> tuple[Array, Array]:
-        surely = [sample.clustered or min(fewest, default=0) < FEW for fewest in pairs]
-        return _logit_ends(area, variance, _quantiles(1 - tail, spread_of, surely))
-
-    low, high = ends(figures, variance, tail)
-    if not sample.clustered:
-        steps = [_one_more(*one, summary) for one in zip(influences, variance, pairs, strict=True)]
-        moved, added = (np.array(column) for column in zip(*steps, strict=True))
-        near = ends(np.clip(figures + moved, 1e-9, 1 - 1e-9), variance + added, tail)
-        far = ends(figures, variance, 2 * FAR * tail)
-        low = np.where(moved < 0, np.fmin(low, near[0]), np.where(moved > 0, far[0], low))
-        high = np.where(moved > 0, np.fmax(high, near[1]), np.where(moved < 0, far[1], high))
+    spreads = [influence_variance(rows, summary, sample.clustered) for rows in influences]
+    variance = np.array([value for value, _ in spreads])
     if np.isinf(variance).any():
-        return Interval(np.zeros_like(figures), np.ones_like(figures), "delong")
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    for i in np.flatnonzero((figures <= 0) | (figures >= 1)):
-        gap = float(np.mean([z**2 / (n + z**2) for n in pairs[i] if n]))
-        low[i], high[i] = (1 - gap, 1.0) if figures[i] >= 1 else (0.0, gap)
+        return Interval(np.zeros_like(values), np.ones_like(values), "delong")
+    fewest = [_smaller_classes(summary, i, len(values)) for i in range(len(values))]
+    few = [sample.clustered or min(sizes, default=0) < FEW for sizes in fewest]
+    tail = (1 - confidence) / 2
+    low, high = _logit_ends(values, variance, _quantiles(1 - tail, spreads, few))
+    if not sample.clustered:
+        steps = [
+            _add_far_row(*each, summary) for each in zip(influences, variance, fewest, strict=True)
+        ]
+        shift = np.array([step[0] for step in steps])
+        added = np.array([step[1] for step in steps])
+        moved = np.clip(values + shift, 1e-9, 1 - 1e-9)
+        near = _logit_ends(moved, variance + added, _quantiles(1 - tail, spreads, few))
+        far = _logit_ends(values, variance, _quantiles(1 - 2 * FAR * tail, spreads, few))
+        low = np.select([shift < 0, shift > 0], [np.fmin(low, near[0]), far[0]], low)
+        high = np.select([shift > 0, shift < 0], [np.fmax(high, near[1]), far[1]], high)
+    for i in np.flatnonzero((values <= 0) | (values >= 1)):
+        low[i], high[i] = _perfect_ends(float(values[i]), fewest[i], confidence)
     return Interval(low, high, "delong")
 
 
-def _fewest(summary: Ranking, figure: int, figures: int) -> list[int]:
-    """Rows of the smaller side of each ranking problem that has a say in a figure."""
-    sizes = summary.sizes if figures < summary.count else summary.sizes[figure : figure + 1]
+def _read_curves(
+    metric: OrderMetric, summary: Ranking, values: Array, confidence: float
+) -> Interval:
+    """The interval off the curves, for many rows of each class, of which no single one matters."""
+    p = (1 + confidence) / 2
+    spreads = summary.map_problems(lambda problem: metric.variance_of(problem.curve))
+    quantile = np.array([t_quantile(p, freedom) for _, freedom in spreads])
+    low, high = _logit_ends(values, np.array([value for value, _ in spreads]), quantile)
+    perfect = (values <= 0) | (values >= 1)
+    if perfect.any():
+        z = NormalDist().inv_cdf(p)
+        gap = np.array([z**2 / (min(size) + z**2) for size in summary.sizes])
+        low = np.where(perfect, np.clip(values - gap, 0, 1), low)
+        high = np.where(perfect, np.clip(values + gap, 0, 1), high)
+    return Interval(low, high, "delong")
+
+
+def _perfect_ends(value: float, sizes: list[int], confidence: float) -> tuple[float, float]:
+    """Wilson's interval of a perfect (1) or reversed (0) ranking, on the smaller classes' rows."""
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    gap = float(np.mean([z**2 / (n + z**2) for n in sizes if n]))
+    return (1 - gap, 1.0) if value >= 1 else (0.0, gap)
+
+
+def _smaller_classes(summary: Ranking, index: int, values: int) -> list[int]:
+    """Rows of the smaller class of each ranking problem that bears on the value `index`."""
+    sizes = summary.sizes if values < summary.count else summary.sizes[index : index + 1]
     return [min(size) for size in sizes]
 
 
-def _quantiles(p: float, spread_of: list[tuple[float, float]], surely: list[bool]) -> Array:
-    """Quantile of each figure: Student's t where that is wanted, else of the normal distribution.
+def _quantiles(p: float, spreads: list[tuple[float, float]], few: list[bool]) -> Array:
+    """Quantile for each value: Student's t where rows are `few`, else the normal distribution's.
 
-    Without a spread there is nothing to multiply, nor a reason to import scipy for it.
+    0 where the variance is 0: there is nothing to multiply, and no reason to import scipy.
     """
-    z = NormalDist().inv_cdf(p)
-    each = zip(spread_of, surely, strict=True)
-    return np.array(
-        [0.0 if not v else t_quantile(p, freedom) if t else z for (v, freedom), t in each]
-    )
+    quantiles = np.full(len(spreads), NormalDist().inv_cdf(p))
+    for i, (variance, freedom) in enumerate(spreads):
+        if not variance:
+            quantiles[i] = 0.0
+        elif few[i]:
+            quantiles[i] = t_quantile(p, freedom)
+    return quantiles
 
 
-def _logit_ends(figures: Array, variance: Array, quantile: Array) -> tuple[Array, Array]:
-    """figures -+ quantile standard errors on the logit scale."""
+def _logit_ends(values: Array, variance: Array, quantile: Array) -> tuple[Array, Array]:
+    """values -+ quantile standard errors on the logit scale."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        logit = np.log(figures / (1 - figures))
-        half = quantile * np.sqrt(variance) / (figures * (1 - figures))
-        return np.asarray(1 / (1 + np.exp(half - logit))), np.asarray(
-            1 / (1 + np.exp(-half - logit))
-        )
+        logit = np.log(values / (1 - values))
+        half = quantile * np.sqrt(variance) / (values * (1 - values))
+        low = 1 / (1 + np.exp(half - logit))
+        high = 1 / (1 + np.exp(-half - logit))
+    return np.asarray(low), np.asarray(high)
 
 
-def _one_more(
-    influence: Array, variance: float, pairs: list[int], summary: Ranking
+def _add_far_row(
+    influence: Array, variance: float, sizes: list[int], summary: Ranking
 ) -> tuple[float, float]:
-    """How far one more row would move a figure towards its farthest row, and what it would add to its variance."""
+    """How far one more row moves a value towards its farthest row, and what variance it adds."""
     if not 0 < variance < np.inf:
         return 0.0, 0.0
-    far, alike = int(np.abs(influence).argmax()), len(influence)
+    far = int(np.abs(influence).argmax())
+    alike = len(influence)
     if summary.truth.ndim == 1:
         alike = int(np.count_nonzero(summary.truth == summary.truth[far]))
     side = float(np.sign(influence[far]))
-    # Of few rows each bears much; there one farther than the farthest would say too much.
-    much = influence[far] ** 2 >= max(LARGE, 10 / alike) * variance
-    reach = abs(float(influence[far])) * (1 + 15 / alike) if much else 0.0
-    fewest = min((n for n in pairs if n), default=alike)
-    least = MARGIN / fewest / len(pairs)
+    # Of few rows each has a large share: there a row farther than the farthest would be too wide.
+    large = influence[far] ** 2 >= max(LARGE, 10 / alike) * variance
+    reach = abs(float(influence[far])) * (1 + 15 / alike) if large else 0.0
+    fewest = min((n for n in sizes if n), default=alike)
+    least = MARGIN / fewest / len(sizes)
     if least > reach and least**2 >= LARGE * variance:
-        reach, alike = least, fewest
+        reach = least
+        alike = fewest
     return side * reach * alike / (alike + 1), reach**2
 
 
 def influence_variance(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
-    """Variance of a figure, from the influence of rows (or clusters), and its degrees of freedom.
+    """Variance of a value and its degrees of freedom, from the influence of each row (n,).
 
-    Infinite where a class has a single row or the table a single cluster: nothing then shows how much they vary.
+    Infinite where a class of the `summary` has a single row, or where rows are `clustered` and
+    there is a single cluster: nothing then shows how much they vary.
     """
     if np.isnan(influence).any():
         return float("nan"), 1.0
-    if clustered and summary.cell is not None:
-        units = len(np.unique(summary.cell))
-        of_cluster = np.bincount(summary.cell, influence)
-        scale = units / (units - 1) if units > 1 else np.inf
-        return float((of_cluster**2).sum() * scale) if units > 1 else np.inf, max(units - 1.0, 1.0)
+    if clustered and summary.stratum is not None:
+        return _cluster_variance(np.bincount(summary.stratum, influence), summary.stratum)
     squares = influence**2
     if summary.truth.ndim == 2:
         return float(squares.sum()), max(len(influence) - 1.0, 1.0)
     size = np.bincount(summary.truth)
     if (size == 1).any():
         return np.inf, 1.0
-    of_class = np.bincount(summary.truth, squares)
-    lost = (of_class**2 / np.maximum(size - 1, 1)).sum()
-    return float(of_class.sum()), float(of_class.sum() ** 2 / lost) if lost > 0 else 1.0
+    per_class = np.bincount(summary.truth, squares)
+    total = float(per_class.sum())
+    lost = (per_class**2 / np.maximum(size - 1, 1)).sum()
+    return total, float(total**2 / lost) if lost > 0 else 1.0
+
+
+def _cluster_variance(influence: Array, cluster: Array) -> tuple[float, float]:
+    """The same from the influence of each cluster, and the cluster of each row (n,)."""
+    units = len(np.unique(cluster))
+    if units < 2:
+        return np.inf, 1.0
+    scale = units / (units - 1)
+    return float((influence**2).sum() * scale), units - 1.0

@@ -15,7 +15,10 @@ __all__ = ["clopper_pearson", "jeffreys", "t_quantile", "wilson"]
 
 
 def wilson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Wilson's score interval of a proportion; nan without trials. Source: Wilson (1927), JASA 22:209-212."""
+    """Wilson's score interval of `successes` / `trials`, at the level `confidence`.
+
+    Nan without trials. Source: Wilson (1927), JASA 22:209-212.
+    """
     z = NormalDist().inv_cdf((1 + confidence) / 2)
     n = np.where(trials > 0, trials, np.nan)
     p = successes / n
@@ -25,18 +28,26 @@ def wilson(successes: Array, trials: Array, confidence: float) -> tuple[Array, A
 
 
 def jeffreys(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Equal-tailed posterior interval under Jeffreys' prior. Source: Brown, Cai & DasGupta (2001), section 3.1."""
+    """Equal-tailed posterior interval of `successes` / `trials` under Jeffreys' prior.
+
+    At the level `confidence`; nan without trials. Source: Brown, Cai & DasGupta (2001),
+    Stat. Sci. 16:101-133, section 3.1.
+    """
     from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2
-    a, b = successes + 0.5, trials - successes + 0.5
+    a = successes + 0.5
+    b = trials - successes + 0.5
     low = np.where(successes > 0, betaincinv(a, b, tail), 0.0)
     high = np.where(successes < trials, betaincinv(a, b, 1 - tail), 1.0)
     return np.where(trials > 0, low, np.nan), np.where(trials > 0, high, np.nan)
 
 
 def clopper_pearson(successes: Array, trials: Array, confidence: float) -> tuple[Array, Array]:
-    """Exact interval of a proportion, never under its level and usually above. Source: Clopper & Pearson (1934)."""
+    """Exact interval of `successes` / `trials`, never under the level `confidence`, usually above.
+
+    Nan without trials. Source: Clopper & Pearson (1934), Biometrika 26:404-413.
+    """
     from scipy.special import betaincinv
 
     tail = (1 - confidence) / 2
@@ -47,10 +58,10 @@ def clopper_pearson(successes: Array, trials: Array, confidence: float) -> tuple
 
 
 def t_quantile(p: float, freedom: float) -> float:
-    """Quantile of Student's t.
+    """Quantile `p` of Student's t with `freedom` degrees of freedom.
 
-    From 200 degrees of freedom by the Cornish-Fisher series of Abramowitz & Stegun (1964), 26.7.5, exact to 1e-9, which
-    spares the import of scipy where rows are many.
+    From 200 degrees of freedom by the Cornish-Fisher series of Abramowitz & Stegun (1964), 26.7.5,
+    exact to 1e-9, which spares the import of scipy where rows are many.
     """
     if freedom < 200:
         from scipy.special import stdtrit

@@ -1,4 +1,4 @@
-"""Sample: one state of one model on one group of rows, with its replicates - what an interval is found from.
+"""replicates: what an interval is found from: one state of one model on one group of rows.
 
 >>> from assay.metrics.base import METRICS
 >>> from assay.table.predictions import Predictions
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.intervals.resampling import REPLICATES, add_prior_rows, resample_buckets, resample_counts
+from assay.intervals.resampling import REPLICATES, add_prior_rows, draw_buckets, resample_counts
 from assay.kernels import Array
 from assay.states.base import State
 from assay.states.confusion import ConfusionTable, Counts
@@ -25,12 +25,14 @@ __all__ = ["FEW", "NONE", "Interval", "Sample"]
 
 # Up to so many rows the skew of losses matters to the interval of their mean.
 FEW = 5000
-# Scores that all replicates of kept rows together may weigh, and the fewest replicates.
-WORK, FEWEST = 1 << 28, 50
+# Scores that all replicates of rows kept in memory may read together.
+WORK = 1 << 28
+# The fewest replicates, however many the rows.
+FEWEST = 50
 
 
 class Interval(NamedTuple):
-    """Lower and upper end (figures,), and the procedure that gave them ("" where there is none)."""
+    """Lower and upper end (values,), and the procedure that gave them ("" where there is none)."""
 
     low: Array
     high: Array
@@ -42,7 +44,16 @@ NONE = Interval(np.array([np.nan]), np.array([np.nan]), "")
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Sample:
-    """One state of one model on one group of rows: its value per bucket or whole, and its replicates, drawn once."""
+    """One state of one model on one group of rows, and its replicates, drawn once.
+
+    Parameters:
+        state: What was kept of the rows.
+        value: Its value, in each bucket of rows or in one cell.
+        schema: Of the table.
+        bucketed: Whether `value` is by bucket.
+        clustered: Whether the buckets hold whole clusters of rows.
+        seed: Seed of the replicates.
+    """
 
     state: State[Any]
     value: Any
@@ -69,20 +80,20 @@ class Sample:
         return int(np.sum(self.whole.rows))
 
     @cached_property
-    def weightless(self) -> bool:
+    def has_no_weight(self) -> bool:
         """Whether there are rows, and every one of them has weight 0."""
         parts = self.whole if self.state.keeps else [self.whole]
         weights = [getattr(part, "weight", None) for part in parts]
         return self.n > 0 and all(weight is not None and not np.any(weight) for weight in weights)
 
     @cached_property
-    def sketched(self) -> bool:
-        """Whether not the rows themselves were kept, but a sketch of them."""
-        return self.state.keeps and any(part.merged for part in self.whole)
+    def is_sketched(self) -> bool:
+        """Whether a sketch of the rows was kept, not the rows themselves."""
+        return self.state.keeps and any(part.merged_rows for part in self.whole)
 
     @property
     def draws(self) -> int:
-        """How many replicates: REPLICATES, or as many as can be had where each costs a pass over kept rows."""
+        """How many replicates: 1000, or fewer where each costs a pass over the rows kept."""
         if not self.state.keeps and not getattr(self.state, "costly", False):
             return REPLICATES
         return min(REPLICATES, max(FEWEST, WORK // max(self.n * max(self.schema.k, 1), 1)))
@@ -92,9 +103,11 @@ class Sample:
         """The summary of bootstrap replicates, leading axis `draws`."""
         rng = np.random.default_rng(self.seed)
         if self.bucketed:
-            drawn = self.state.resample(self.value, resample_buckets(self.value, rng, self.draws))
+            drawn = self.state.resample(self.value, draw_buckets(self.value.rows, rng, self.draws))
             if isinstance(drawn, ConfusionTable):
                 drawn = add_prior_rows(drawn, np.asarray(self.whole.table[0]), rng)
-            found = self.state.summary(drawn, self.schema)
-            return found._replace(sample=self.summary) if isinstance(found, Counts) else found
+            summary = self.state.summary(drawn, self.schema)
+            if isinstance(summary, Counts):
+                return summary._replace(sample=self.summary)
+            return summary
         return resample_counts(self.value, self.schema, rng)

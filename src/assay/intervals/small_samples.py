@@ -1,4 +1,4 @@
-"""cautions: what to say beside an interval that rests on few rows of a class.
+"""small_samples: what to say beside an interval that rests on few rows of a class.
 
 >>> rare = np.array([97, 3])
 >>> from assay.metrics.base import METRICS
@@ -18,46 +18,47 @@ from assay.table.schema import Schema
 
 __all__ = ["SHARES", "note_small_samples"]
 
-# Fewer rows of a class than this are few: the least at which bench/coverage.py finds every interval right.
+# A class with fewer rows has few: from here on bench/coverage.py finds every interval right.
 FEW = 10
-# Procedures of shares of rows, that rest on those rows alone, whatever their classes; and those that need no caution.
+# Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
-SURE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
+# Procedures that are right for any number of rows of a class, and having no interval.
+RELIABLE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
 
 def note_small_samples(
     metric: Metric, schema: Schema, rows: Array, method: str, trials: Array | None = None
 ) -> list[str]:
-    """What to say beside each figure of `metric`, whose interval is by `method`, on so many rows of each class (k,).
+    """What to say beside each value of a metric: "" where there are rows enough.
 
-    trials: how many rows each figure is a share of (figures,), where it is one.
+    Parameters:
+        metric: Bound to `schema`.
+        schema: Of the table.
+        rows: Rows of each class (k,).
+        method: Procedure of the interval.
+        trials: How many rows each value is a share of (values,); None where it is no share.
     """
     if trials is not None:
-        bare = np.rint(np.ravel(trials)).astype(int)
-        return [_narrow(f"a share of few rows ({n})") if n < FEW else "" for n in bare]
+        return [
+            _warn(f"a share of few rows ({n})") if n < FEW else ""
+            for n in np.rint(np.ravel(trials)).astype(int)
+        ]
     few = rows < FEW if len(rows) == 2 else (rows > 0) & (rows < FEW)
-    if (
-        method in SURE
-        or metric.granularity == "class_pair"
-        or getattr(metric, "average", "") == "micro"
-        or not few.any()
-    ):
+    averaged = metric.granularity == "class_pair" or getattr(metric, "average", "") == "micro"
+    if method in RELIABLE or averaged or not few.any():
         return [""] * math.prod(value_shape(metric.granularity, max(len(rows), 1)))
     if metric.granularity == "class":
         return [
-            _narrow(f"few rows of this class ({n})") if out else ""
-            for n, out in zip(rows, few, strict=True)
+            _warn(f"few rows of this class ({n})") if is_few else ""
+            for n, is_few in zip(rows, few, strict=True)
         ]
     if schema.task == "binary":
         rarer = int(rows.argmin())
-        return [
-            _narrow(
-                f"few {'positive' if rarer == schema.positive_code else 'negative'} rows ({rows[rarer]})"
-            )
-        ]
+        name = "positive" if rarer == schema.positive_code else "negative"
+        return [_warn(f"few {name} rows ({rows[rarer]})")]
     noun = "labels" if schema.task == "multilabel" else "classes"
-    return [_narrow(f"few rows of {few.sum()} of {schema.k} {noun} (fewest: {rows[few].min()})")]
+    return [_warn(f"few rows of {few.sum()} of {schema.k} {noun} (fewest: {rows[few].min()})")]
 
 
-def _narrow(said: str) -> str:
-    return f"{said}: the interval may be too narrow"
+def _warn(reason: str) -> str:
+    return f"{reason}: the interval may be too narrow"

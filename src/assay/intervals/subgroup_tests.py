@@ -1,8 +1,8 @@
-"""contrast: cells of rows, each tested against all other rows for being worse, all at once.
+"""subgroup_tests: tests of many subgroups of rows at once, each for being worse than all others.
 
 >>> c = Contrast(np.array([1.0] * 90 + [0.0] * 10), higher=True)
->>> t = c.test(np.repeat([0, 1, 2], [50, 30, 20]), cells=2)
->>> t.value.round(2).tolist(), t.rest.round(2).tolist(), t.p.round(4).tolist()
+>>> t = c.test(np.repeat([0, 1, 2], [50, 30, 20]), subgroups=2)
+>>> t.value.round(2).tolist(), t.outside.round(2).tolist(), t.p.round(4).tolist()
 ([1.0, 1.0], [0.8, 0.86], [0.9995, 0.985])
 """
 
@@ -15,26 +15,25 @@ import numpy as np
 from assay.intervals.proportions import t_quantile, wilson
 from assay.kernels import Array
 
-__all__ = ["Contrast", "CellTests"]
+__all__ = ["Contrast", "SubgroupTests"]
 
 
-class CellTests(NamedTuple):
-    """Of each cell (cells,): rows, figure, figure of all other rows, by how much it is worse, the same in standard
-    errors and in standard deviations of a row, p-value; and the figure's standard error with its degrees of freedom."""
+class SubgroupTests(NamedTuple):
+    """Test of each subgroup against all other rows; every field is (subgroups,)."""
 
-    n: Array
-    value: Array
-    rest: Array
-    worse: Array
-    strength: Array
-    effect: Array
+    n: Array  # rows
+    value: Array  # mean of the rows
+    outside: Array  # mean of all other rows
+    worse: Array  # by how much the subgroup is worse
+    strength: Array  # the same in standard errors of the difference
+    effect: Array  # the same in standard deviations of a row
     p: Array
-    error: Array
-    freedom: Array
+    error: Array  # standard error of `value`
+    freedom: Array  # degrees of freedom of `error`
 
 
 class Side(NamedTuple):
-    """Rows, weight, effective rows, mean and variance of cells, or of what lies outside them."""
+    """Rows, weight, effective rows, mean and variance inside subgroups, or outside of them."""
 
     n: Array
     weight: Array
@@ -45,7 +44,14 @@ class Side(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Contrast:
-    """The value of each row (n,), and which way is better; weight (n,) and cluster codes (n,) where there are any."""
+    """Values of rows, compared inside and outside of subgroups.
+
+    Parameters:
+        value: Of each row (n,).
+        higher: Whether higher values are better.
+        weight: Of each row (n,); default: all alike.
+        cluster: Code of the cluster of each row (n,); default: rows are independent.
+    """
 
     value: Array
     higher: bool
@@ -54,7 +60,10 @@ class Contrast:
 
     @cached_property
     def exact(self) -> bool:
-        """Whether rows are independent, weigh the same, and are right or wrong: what Fisher's test wants."""
+        """Whether rows are independent, weigh the same, and are right or wrong.
+
+        That is what Fisher's test wants.
+        """
         plain = self.weight is None and self.cluster is None
         return plain and bool(((self.value == 0) | (self.value == 1)).all())
 
@@ -67,118 +76,180 @@ class Contrast:
 
     @cached_property
     def overall(self) -> float:
-        """The figure of all rows; nan without rows."""
+        """The mean of all rows; nan without rows."""
         weight = len(self.value) if self.weight is None else self.weight.sum()
         total = self.value.sum() if self.weight is None else (self.weight * self.value).sum()
         return float(total / weight) if weight else float("nan")
 
     @cached_property
-    def apart(self) -> Array:
-        """Values less the figure of all rows: sums of their squares do not cancel."""
+    def residual(self) -> Array:
+        """Values less the mean of all rows: sums of their squares do not cancel."""
         return np.asarray(self.value - self.overall)
 
-    def test(self, code: Array, cells: int) -> CellTests:
-        """Each cell against all other rows: `code` (n,) is the cell of a row, `cells` where it is in none, and beyond
-        where the row is to be left out of the question."""
+    def test(self, code: Array, subgroups: int) -> SubgroupTests:
+        """Each subgroup against all other rows.
+
+        Parameters:
+            code: Subgroup of each row (n,); `subgroups` where it is in none, and above where the
+                row is to be left out altogether.
+            subgroups: How many there are.
+        """
         from scipy.special import stdtr
 
-        own, rest = self._sides(code, cells)
+        inside, outside = self._sides(code, subgroups)
         with np.errstate(divide="ignore", invalid="ignore"):
-            worse = (rest.mean - own.mean) if self.higher else (own.mean - rest.mean)
-            error, freedom = np.sqrt(own.variance / own.effective), own.effective - 1
-            spread = np.sqrt(own.variance / own.effective + rest.variance / rest.effective)
+            worse = inside.mean - outside.mean
+            if self.higher:
+                worse = outside.mean - inside.mean
+            error = np.sqrt(inside.variance / inside.effective)
+            freedom = inside.effective - 1
+            spread = np.sqrt(
+                inside.variance / inside.effective + outside.variance / outside.effective
+            )
             if self.cluster is not None:
-                error, spread, freedom = self._by_cluster(code, cells, own, rest, self.cluster)
+                error, spread, freedom = self._cluster_errors(code, subgroups, inside, outside)
                 p = stdtr(freedom, -worse / spread)
             elif self.exact:
-                p = self._fisher(own, rest, worse)
+                p = self._fisher(inside, outside)
             else:
-                p = np.maximum(_welch(own, rest, worse), _pooled(own, rest, worse))
-            # Without any spread a cell is no surer than the sign test on as many rows.
-            alike = np.where(worse > 0, 0.5 ** np.minimum(own.n, rest.n), 1.0)
-            p = np.where(spread > 0, p, alike)
+                p = np.maximum(_welch(inside, outside, worse), _pool_t(inside, outside, worse))
+            # Without any spread a subgroup is no surer than the sign test on as many rows.
+            sign_test = np.where(worse > 0, 0.5 ** np.minimum(inside.n, outside.n), 1.0)
+            p = np.where(spread > 0, p, sign_test)
             strength = np.where(spread > 0, worse / spread, np.sign(worse) * np.inf)
-            effect = worse / np.sqrt((self.apart**2).mean())
+            effect = worse / np.sqrt((self.residual**2).mean())
         p = np.where(np.isnan(p), 1.0, p)
-        value, others = (self._figure(side) for side in (own, rest))
-        return CellTests(own.n, value, others, worse, strength, effect, p, error, freedom)
+        return SubgroupTests(
+            n=inside.n,
+            value=self._restore_mean(inside),
+            outside=self._restore_mean(outside),
+            worse=worse,
+            strength=strength,
+            effect=effect,
+            p=p,
+            error=error,
+            freedom=freedom,
+        )
 
-    def _figure(self, side: Side) -> Array:
-        """Means back where they were; counts of right rows whole again."""
+    def _restore_mean(self, side: Side) -> Array:
+        """Means with the mean of all rows added again; counts of right rows whole again."""
         mean = side.mean + self.overall
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.rint(mean * side.n) / side.n + 0.0 if self.exact else mean
 
-    def interval(self, found: CellTests, at: int, confidence: float) -> tuple[float, float]:
-        """The interval of the figure of cell `at`: Wilson's for shares of rows, else Student's t."""
-        value, n = float(found.value[at]), float(found.n[at])
+    def interval(self, tests: SubgroupTests, at: int, confidence: float) -> tuple[float, float]:
+        """The interval of the value of subgroup number `at` of `tests`, at the level `confidence`.
+
+        Wilson's for shares of rows, else Student's t.
+        """
+        value = float(tests.value[at])
+        n = float(tests.n[at])
         if self.exact:
             low, high = wilson(np.array(value * n), np.array(n), confidence)
             return float(low), float(high)
-        freedom = float(found.freedom[at])
+        freedom = float(tests.freedom[at])
         if not freedom >= 1:
             return float("nan"), float("nan")
-        half = t_quantile((1 + confidence) / 2, freedom) * float(found.error[at])
+        half = t_quantile((1 + confidence) / 2, freedom) * float(tests.error[at])
         return value - half, value + half
 
-    def _sides(self, code: Array, cells: int) -> tuple[Side, Side]:
-        def summed(of: Array | None) -> Array:
-            return np.bincount(code, of, cells + 1).astype(np.float64)[: cells + 1]
+    def _sides(self, code: Array, subgroups: int) -> tuple[Side, Side]:
+        """The rows inside and outside of each subgroup."""
 
-        n = summed(None)
-        moved = self.apart if self.weight is None else self.weight * self.apart
-        weight = n if self.weight is None else summed(self.weight)
-        squares = n if self.weight is None else summed(self.weight**2)
-        parts = (n, weight, squares, summed(moved), summed(moved * self.apart))
-        return _side(*(of[:cells] for of in parts)), _side(*(of.sum() - of[:cells] for of in parts))
+        def sum_groups(values: Array | None) -> Array:
+            sums = np.bincount(code, values, subgroups + 1)
+            return sums.astype(np.float64)[: subgroups + 1]
 
-    def _fisher(self, own: Side, rest: Side, worse: Array) -> Array:
-        """Mid-p of at least as few good rows in the cell, given how many there are in all."""
-        good = [np.rint(side.n * (side.mean + self.overall)) for side in (own, rest)]
+        n = sum_groups(None)
+        weighted = self.residual if self.weight is None else self.weight * self.residual
+        weight = n if self.weight is None else sum_groups(self.weight)
+        squares = n if self.weight is None else sum_groups(self.weight**2)
+        sums = (n, weight, squares, sum_groups(weighted), sum_groups(weighted * self.residual))
+        inside = [each[:subgroups] for each in sums]
+        outside = [each.sum() - each[:subgroups] for each in sums]
+        return _side(*inside), _side(*outside)
+
+    def _fisher(self, inside: Side, outside: Side) -> Array:
+        """Mid-p of at least as few good rows in the subgroup, given how many there are in all."""
+        good = np.rint(inside.n * (inside.mean + self.overall))
+        others = np.rint(outside.n * (outside.mean + self.overall))
         if not self.higher:
-            good = [side.n - of for side, of in zip((own, rest), good, strict=True)]
-        return hypergeometric(good[0], own.n, good[0] + good[1], own.n + rest.n)
+            good = inside.n - good
+            others = outside.n - others
+        return hypergeometric(good, inside.n, good + others, inside.n + outside.n)
 
-    def _by_cluster(
-        self, code: Array, cells: int, own: Side, rest: Side, cluster: Array
+    def _cluster_errors(
+        self, code: Array, subgroups: int, inside: Side, outside: Side
     ) -> tuple[Array, Array, Array]:
-        """Standard errors of the figure and of the difference, from what each cluster adds to them, and the degrees of
-        freedom: clusters on the side that has fewer of them, less one."""
-        asked = code <= cells
-        code, cluster = code[asked], cluster[asked]
-        clusters = int(cluster.max()) + 1 if len(cluster) else 0
-        weight = np.ones(len(code)) if self.weight is None else self.weight[asked]
-        moved = weight * self.apart[asked]
-        pair, place = np.unique(code * clusters + cluster, return_inverse=True)
-        cell, of = np.divmod(pair, max(clusters, 1))
-        w, v = np.bincount(place, weight), np.bincount(place, moved)
-        whole_w, whole_v = (
-            np.bincount(cluster, weight, clusters),
-            np.bincount(cluster, moved, clusters),
+        """Standard errors of the value and of the difference, and degrees of freedom.
+
+        From what each cluster adds to them; the degrees of freedom are the clusters on the side
+        that has fewer of them, less one.
+        """
+        parts = self._sum_clusters(code, subgroups)
+        group = parts.subgroup
+        cluster = parts.cluster
+        whole = parts.cluster_weight
+        total = parts.cluster_total
+        own = (parts.total - inside.mean[group] * parts.weight) / inside.weight[group]
+        others = (
+            (total[cluster] - parts.total) - outside.mean[group] * (whole[cluster] - parts.weight)
+        ) / outside.weight[group]
+        # Clusters without a row in the subgroup: all clusters, less those that have one.
+        absent = (
+            (total**2).sum()
+            - 2 * outside.mean * (total * whole).sum()
+            + outside.mean**2 * (whole**2).sum()
         )
-        shared = whole_w[of] - w > 1e-12 * whole_w[of]
-        inside = cell < cells
-        cell, of, w, v, shared = cell[inside], of[inside], w[inside], v[inside], shared[inside]
-        within = (v - own.mean[cell] * w) / own.weight[cell]
-        outside = ((whole_v[of] - v) - rest.mean[cell] * (whole_w[of] - w)) / rest.weight[cell]
-        # Clusters without a row in the cell: all clusters, less those that have one.
-        away = (
-            (whole_v**2).sum()
-            - 2 * rest.mean * (whole_v * whole_w).sum()
-            + rest.mean**2 * (whole_w**2).sum()
-        )
-        away = away - np.bincount(cell, (whole_v[of] - rest.mean[cell] * whole_w[of]) ** 2, cells)
-        variance = (
-            np.bincount(cell, (within - outside) ** 2, cells) + np.maximum(away, 0) / rest.weight**2
-        )
-        here = np.bincount(cell, minlength=cells)
-        there = clusters - here + np.bincount(cell, shared, cells)
-        fewest = np.minimum(here, there)
-        scale = fewest / np.where(fewest > 1, fewest - 1.0, np.nan)
+        present = (total[cluster] - outside.mean[group] * whole[cluster]) ** 2
+        absent = absent - np.bincount(group, present, subgroups)
+        variance = np.bincount(group, (own - others) ** 2, subgroups)
+        variance = variance + np.maximum(absent, 0) / outside.weight**2
+        count = np.bincount(group, minlength=subgroups)
+        count_outside = len(whole) - count + np.bincount(group, parts.shared, subgroups)
+        fewest = np.minimum(count, count_outside)
+        freedom = np.where(fewest > 1, fewest - 1.0, np.nan)
         error = np.sqrt(
-            np.bincount(cell, within**2, cells) * here / np.where(here > 1, here - 1.0, np.nan)
+            np.bincount(group, own**2, subgroups) * count / np.where(count > 1, count - 1.0, np.nan)
         )
-        return error, np.sqrt(variance * scale), np.where(fewest > 1, fewest - 1.0, np.nan)
+        return error, np.sqrt(variance * (fewest / freedom)), freedom
+
+    def _sum_clusters(self, code: Array, subgroups: int) -> "ClusterSums":
+        """The sums over clusters, and over the rows that each subgroup has of each cluster."""
+        assert self.cluster is not None
+        used = code <= subgroups
+        code = code[used]
+        cluster = self.cluster[used]
+        clusters = int(cluster.max()) + 1 if len(cluster) else 0
+        weight = np.ones(len(code)) if self.weight is None else self.weight[used]
+        weighted = weight * self.residual[used]
+        pair, place = np.unique(code * clusters + cluster, return_inverse=True)
+        subgroup, pair_cluster = np.divmod(pair, max(clusters, 1))
+        pair_weight = np.bincount(place, weight)
+        whole = np.bincount(cluster, weight, clusters)
+        shared = whole[pair_cluster] - pair_weight > 1e-12 * whole[pair_cluster]
+        real = subgroup < subgroups  # not the rows that are in no subgroup
+        return ClusterSums(
+            subgroup=subgroup[real],
+            cluster=pair_cluster[real],
+            weight=pair_weight[real],
+            total=np.bincount(place, weighted)[real],
+            shared=shared[real],
+            cluster_weight=whole,
+            cluster_total=np.bincount(cluster, weighted, clusters),
+        )
+
+
+class ClusterSums(NamedTuple):
+    """Sums of each subgroup's rows of each cluster (pairs,), and of whole clusters (clusters,)."""
+
+    subgroup: Array  # of each pair
+    cluster: Array  # of each pair
+    weight: Array
+    total: Array  # sum of weight x residual
+    shared: Array  # whether the cluster has rows outside of the subgroup, too
+    cluster_weight: Array
+    cluster_total: Array
 
 
 def _side(n: Array, weight: Array, squares: Array, sums: Array, second: Array) -> Side:
@@ -191,48 +262,61 @@ def _side(n: Array, weight: Array, squares: Array, sums: Array, second: Array) -
     return Side(n, weight, effective, mean, variance)
 
 
-def _welch(own: Side, rest: Side, worse: Array) -> Array:
+def _welch(inside: Side, outside: Side, worse: Array) -> Array:
+    """One-sided p of Welch's t test."""
     from scipy.special import stdtr
 
-    a, b = own.variance / own.effective, rest.variance / rest.effective
-    freedom = (a + b) ** 2 / (a**2 / (own.effective - 1) + b**2 / (rest.effective - 1))
+    a = inside.variance / inside.effective
+    b = outside.variance / outside.effective
+    freedom = (a + b) ** 2 / (a**2 / (inside.effective - 1) + b**2 / (outside.effective - 1))
     return np.asarray(stdtr(freedom, -worse / np.sqrt(a + b)))
 
 
-def _pooled(own: Side, rest: Side, worse: Array) -> Array:
+def _pool_t(inside: Side, outside: Side, worse: Array) -> Array:
+    """One-sided p of Student's t test with the pooled variance."""
     from scipy.special import stdtr
 
-    freedom = own.effective + rest.effective - 2
-    squares = own.variance * (own.effective - 1) + rest.variance * (rest.effective - 1)
-    error = np.sqrt(squares / freedom * (1 / own.effective + 1 / rest.effective))
+    freedom = inside.effective + outside.effective - 2
+    squares = inside.variance * (inside.effective - 1) + outside.variance * (outside.effective - 1)
+    error = np.sqrt(squares / freedom * (1 / inside.effective + 1 / outside.effective))
     return np.asarray(stdtr(freedom, -worse / error))
 
 
-def hypergeometric(found: Array, drawn: Array, good: Array, total: Array) -> Array:
-    """Mid-p of at most `found` good rows among `drawn`, of `good` among `total`: P(X < found) + P(X = found) / 2.
+def hypergeometric(successes: Array, drawn: Array, good: Array, total: Array) -> Array:
+    """Mid-p of a hypergeometric count X: P(X < successes) + P(X = successes) / 2.
 
+    X is the number of good rows among `drawn` rows, of `good` among `total`; all (subgroups,).
     Exact below 0.2; above, where nothing hangs on it, by the normal distribution.
 
-    >>> hypergeometric(np.array([2.0]), np.array([5.0]), np.array([9.0]), np.array([12.0])).round(4).tolist()
+    >>> p = hypergeometric(np.array([2.0]), np.array([5.0]), np.array([9.0]), np.array([12.0]))
+    >>> p.round(4).tolist()
     [0.0227]
     """
     from scipy.special import gammaln, ndtr
 
-    found, drawn, good, total = (np.asarray(x, np.float64) for x in (found, drawn, good, total))
+    successes = np.asarray(successes, np.float64)
+    drawn = np.asarray(drawn, np.float64)
+    good = np.asarray(good, np.float64)
+    total = np.asarray(total, np.float64)
     mean = drawn * good / total
     variance = mean * (1 - good / total) * (total - drawn) / np.maximum(total - 1, 1)
     with np.errstate(divide="ignore", invalid="ignore"):
-        p = np.where(variance > 0, ndtr((found - mean) / np.sqrt(variance)), 0.5)
+        p = np.where(variance > 0, ndtr((successes - mean) / np.sqrt(variance)), 0.5)
     near = np.flatnonzero(p < 0.3)
 
     def choose(n: Array, k: Array) -> Array:
         return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
-    k, m, g, rest = found[near], drawn[near], good[near], total[near] - good[near]
-    log_mass = choose(g, k) + choose(rest, m - k) - choose(g + rest, m)
-    term, tail = np.ones(len(near)), np.full(len(near), 0.5)
+    k = successes[near]
+    m = drawn[near]
+    g = good[near]
+    bad = total[near] - g
+    log_mass = choose(g, k) + choose(bad, m - k) - choose(g + bad, m)
+    term = np.ones(len(near))
+    tail = np.full(len(near), 0.5)
     while len(near) and (term > 1e-17 * tail).any():
-        term = term * np.maximum(k * (rest - m + k), 0) / ((g - k + 1) * (m - k + 1))
-        tail, k = tail + term, k - 1
+        term = term * np.maximum(k * (bad - m + k), 0) / ((g - k + 1) * (m - k + 1))
+        tail = tail + term
+        k = k - 1
     p[near] = np.exp(log_mass) * tail
     return np.asarray(np.minimum(p, 1.0))

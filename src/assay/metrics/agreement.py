@@ -10,16 +10,15 @@ from typing import Literal
 import numpy as np
 
 from assay.kernels import Array
-from assay.metrics.base import Metric, Ratio, mean_of_defined, name_left_out, ratio
+from assay.metrics.base import SINGLE_LABEL, Metric, Ratio, mean_of_defined, name_left_out, ratio
 from assay.states.confusion import Confusion, Counts
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = [
     "CohenKappa", "GMean", "Informedness", "Jaccard", "Mcc", "NegativeLikelihoodRatio", "Npv",
     "PositiveLikelihoodRatio", "Specificity",
 ]  # fmt: skip
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 # Weighted sums in scikit-learn are off by a rounding error; rounded, no row of a kind is exactly 0.
 _TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w), 9)"
@@ -27,14 +26,17 @@ _AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
 
 
 class Mcc(Metric):
-    """Matthews' correlation of truth and prediction: in [-1, 1], 1 is perfect, 0 is chance, higher is better.
+    """Matthews' correlation of truth and prediction.
 
-    (n c - sum t_i p_i) / sqrt((n^2 - sum t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i
-    predicted as it; for two classes the correlation of two 0/1 variables. Fair to rare classes.
+    In [-1, 1], 1 is perfect, 0 is chance, higher is better. (n c - sum t_i p_i) / sqrt((n^2 - sum
+    t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i predicted as it;
+    for two classes the correlation of two 0/1 variables. Fair to rare classes.
     Also called phi (coefficient).
-    Undefined (single_class) where the truth has one class only; 0, by the limit, where only the prediction is constant.
+    Undefined (single_class) where the truth has one class only; 0, by the limit, where only the
+    prediction is constant.
     Same value as scikit-learn's matthews_corrcoef.
-    Sources: Matthews (1975), BBA 405:442-451; several classes: Gorodkin (2004), Comput. Biol. Chem. 28:367-374.
+    Sources: Matthews (1975), BBA 405:442-451; several classes: Gorodkin (2004), Comput. Biol. Chem.
+    28:367-374.
 
     >>> Mcc()([0, 1, 1, 0], [1, 1, 1, 1])
     0
@@ -70,15 +72,17 @@ class Mcc(Metric):
 
 @dataclass(frozen=True)
 class CohenKappa(Metric):
-    """Agreement beyond what the margins give by chance (Cohen's kappa): in [-1, 1], 1 is perfect, 0 chance; higher.
+    """Agreement beyond what the margins give by chance (Cohen's kappa).
 
-    1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what independent margins
-    would give.  weights: `none` (every error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered
-    classes, in the declared class order.  Linear and quadratic have no interval beyond 64 classes.
+    In [-1, 1], 1 is perfect, 0 chance; higher. 1 - sum w_ij o_ij / sum w_ij e_ij over truth i and
+    prediction j, with o the table and e what independent margins would give. weights: `none` (every
+    error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered classes, in the
+    declared class order. Linear and quadratic have no interval beyond 64 classes.
     Also called kappa; quadratic: QWK.
     Undefined (single_class) where truth and prediction are constant and the same.
     Same value as scikit-learn's cohen_kappa_score.
-    Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull. 70:213-220.
+    Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull.
+    70:213-220.
 
     >>> CohenKappa()(["a", "a", "b", "b"], ["a", "a", "a", "b"])
     0.5
@@ -116,11 +120,13 @@ class CohenKappa(Metric):
 
 
 class GMean(Metric):
-    """Geometric mean of the recalls of the classes that occur: in [0, 1], higher is better; 0 if a class is all missed.
+    """Geometric mean of the recalls of the classes that occur.
 
-    (product of tp / (tp + fn) over the m classes with true rows)^(1/m); two classes: sqrt(sensitivity x specificity).
+    In [0, 1], higher is better; 0 if a class is all missed. (product of tp / (tp + fn) over the m
+    classes with true rows)^(1/m); two classes: sqrt(sensitivity x specificity).
     Harsher than balanced_accuracy on a model that gives up a class.
-    Undefined (no_samples) without rows. Same value as imbalanced-learn's geometric_mean_score over the classes seen.
+    Undefined (no_samples) without rows. Same value as imbalanced-learn's geometric_mean_score over
+    the classes seen.
     Source: Kubat & Matwin (1997), ICML, 179-186.
 
     >>> GMean()(["a", "a", "a", "a", "b"], ["a", "b", "b", "b", "b"])
@@ -146,9 +152,10 @@ class GMean(Metric):
 
 
 class Informedness(Ratio):
-    """How much better than chance the rows of a class are told from the rest (Youden's J): in [-1, 1], 0 is chance.
+    """How much better than chance the rows of a class are told from the rest (Youden's J).
 
-    tp / (tp + fn) + tn / (tn + fp) - 1, that is recall + specificity - 1; higher is better; free of the class shares.
+    In [-1, 1], 0 is chance. tp / (tp + fn) + tn / (tn + fp) - 1, that is recall + specificity - 1;
+    higher is better; free of the class shares.
     Undefined (single_class) unless the class has rows and so have the others.
     Two classes: same value as scikit-learn's balanced_accuracy_score(adjusted=True).
     Sources: Youden (1950), Cancer 3:32-35; Powers (2011), J. Mach. Learn. Tech. 2:37-63.
@@ -172,10 +179,12 @@ class Informedness(Ratio):
 
 
 class Jaccard(Ratio):
-    """Rows both of a class and predicted as it, of those that are either (IoU): in [0, 1], higher is better.
+    """Rows both of a class and predicted as it, of those that are either (IoU).
 
-    tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor predicted anywhere.
-    Mean IoU of segmentations is the macro average, the pixels being rows; of label sets, average=samples.
+    In [0, 1], higher is better. tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only
+    for a class neither true nor predicted anywhere.
+    Mean IoU of segmentations is the macro average, the pixels being rows; of label sets,
+    average=samples.
     Also called IoU, intersection over union or mIoU.
     Same value as scikit-learn's jaccard_score over the classes that occur.
     Source: Jaccard (1912), New Phytologist 11:37-50.
@@ -196,7 +205,8 @@ class Jaccard(Ratio):
 class Specificity(Ratio):
     """Of the rows not of a class, the share not predicted as it: in [0, 1], higher is better.
 
-    tn / (tn + fp), the recall of the other rows. Undefined (no_negative) where every row is of the class.
+    tn / (tn + fp), the recall of the other rows. Undefined (no_negative) where every row is of the
+    class.
     Same value as scikit-learn's recall_score of the complement.
 
     >>> Specificity()([0, 1, 1, 0], [1, 1, 0, 0])
@@ -214,9 +224,11 @@ class Specificity(Ratio):
 
 
 class Npv(Ratio):
-    """Negative predictive value: of the rows not predicted as a class, the share that are not of it: in [0, 1]; higher.
+    """Negative predictive value: of the rows not predicted as a class, the share that are not of
+    it: in [0, 1]; higher.
 
-    tn / (tn + fn), the precision of the other rows. Undefined (no_predicted_negative) where every row is predicted so.
+    tn / (tn + fn), the precision of the other rows. Undefined (no_predicted_negative) where every
+    row is predicted so.
     Same value as scikit-learn's precision_score of the complement.
 
     >>> Npv()([0, 1, 1, 0], [1, 1, 0, 0])
@@ -239,11 +251,13 @@ def _classes(each: Array) -> Array:
 
 
 class PositiveLikelihoodRatio(Ratio):
-    """How many times as likely a row of a class is to be predicted as it as another row is: in [0, inf); higher.
+    """How many times as likely a row of a class is to be predicted as it as another row is.
 
-    recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing. The odds of the class after a positive
-    prediction are those before it times this, whatever the share of the class.
-    Undefined (no_false_positive) where no other row is predicted as the class, or there is none of either kind.
+    In [0, inf); higher. recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing.
+    The odds of the class after a positive prediction are those before it times this, whatever the
+    share of the class.
+    Undefined (no_false_positive) where no other row is predicted as the class, or there is none of
+    either kind.
     Same value as scikit-learn's class_likelihood_ratios (the first of the two).
     Source: Deeks & Altman (2004), BMJ 329:168-169.
 
@@ -266,11 +280,13 @@ class PositiveLikelihoodRatio(Ratio):
 
 
 class NegativeLikelihoodRatio(Ratio):
-    """How many times as likely a row of a class is to be missed as another row is to be passed: in [0, inf); lower.
+    """How many times as likely a row of a class is to be missed as another row is to be passed.
 
-    (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing. The odds of the class after a negative
-    prediction are those before it times this, whatever the share of the class.
-    Undefined (no_true_negative) where every other row is predicted as the class, or there is none of either kind.
+    In [0, inf); lower. (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing.
+    The odds of the class after a negative prediction are those before it times this, whatever the
+    share of the class.
+    Undefined (no_true_negative) where every other row is predicted as the class, or there is none
+    of either kind.
     Same value as scikit-learn's class_likelihood_ratios (the second of the two).
     Source: Deeks & Altman (2004), BMJ 329:168-169.
 

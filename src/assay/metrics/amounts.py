@@ -11,22 +11,22 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Metric, RowMetric, ratio
+from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
-from assay.table.schema import Task
 
 __all__ = ["MSLE", "RMSLE", "D2Tweedie", "GammaDeviance", "PoissonDeviance", "TweedieDeviance"]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
 class MSLE(RowMetric):
-    """Mean squared error of the logarithms: in [0, inf), lower is better; a factor counts alike at any size.
+    """Mean squared error of the logarithms.
 
-    mean (log(1 + y) - log(1 + f))^2. Too low costs more than too high by as much.
-    An error names the rows where truth or prediction is -1 or less. Undefined (no_samples) without rows.
+    In [0, inf), lower is better; a factor counts alike at any size. mean (log(1 + y) - log(1 +
+    f))^2. Too low costs more than too high by as much.
+    An error names the rows where truth or prediction is -1 or less. Undefined (no_samples) without
+    rows.
     Same value as scikit-learn's mean_squared_log_error.
 
     >>> MSLE()([0.0, 9.0], [0.0, 99.0])
@@ -48,9 +48,10 @@ class MSLE(RowMetric):
 
 
 class RMSLE(Metric):
-    """Root of the mean squared error of the logarithms: in [0, inf), lower is better; about the typical factor less 1.
+    """Root of the mean squared error of the logarithms.
 
-    sqrt mean (log(1 + y) - log(1 + f))^2. An error names the rows where truth or prediction is -1 or less.
+    In [0, inf), lower is better; about the typical factor less 1. sqrt mean (log(1 + y) - log(1 +
+    f))^2. An error names the rows where truth or prediction is -1 or less.
     Undefined (no_samples) without rows. Same value as scikit-learn's root_mean_squared_log_error.
 
     >>> RMSLE()([0.0, 9.0], [0.0, 10.0])
@@ -100,11 +101,12 @@ class Deviance(RowMetric):
 class TweedieDeviance(Deviance):
     """Mean deviance of the Tweedie family: in [0, inf), 0 is perfect, lower is better.
 
-    power says how the spread of the truth grows with its mean, variance ~ mean^power: 0 is mse, 1 poisson_deviance, 2
-    gamma_deviance, 3 the inverse Gaussian, and between 1 and 2 (default 1.5) amounts with many zeros.  A number between
-    0 and 1 has no distribution.
-    2 mean (max(y, 0)^(2-p) / ((1-p)(2-p)) - y f^(1-p) / (1-p) + f^(2-p) / (2-p)), with its limits at p = 1, 2.
-    An error names the rows out of its domain: f <= 0 (p other than 0), y < 0 (p from 1), y = 0 (p from 2).
+    power says how the spread of the truth grows with its mean, variance ~ mean^power: 0 is mse, 1
+    poisson_deviance, 2 gamma_deviance, 3 the inverse Gaussian, and between 1 and 2 (default 1.5)
+    amounts with many zeros. A number between 0 and 1 has no distribution. 2 mean (max(y, 0)^(2-p) /
+    ((1-p)(2-p)) - y f^(1-p) / (1-p) + f^(2-p) / (2-p)), with its limits at p = 1, 2.
+    An error names the rows out of its domain: f <= 0 (p other than 0), y < 0 (p from 1), y = 0 (p
+    from 2).
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_tweedie_deviance.
     Source: Jorgensen (1987), JRSS B 49:127-162.
 
@@ -126,9 +128,10 @@ class TweedieDeviance(Deviance):
 
 
 class PoissonDeviance(Deviance):
-    """Mean deviance of counts that spread as their mean does: in [0, inf), 0 is perfect, lower is better.
+    """Mean deviance of counts that spread as their mean does.
 
-    2 mean (y log(y / f) - y + f). An error names the rows where y < 0 or f <= 0.
+    In [0, inf), 0 is perfect, lower is better. 2 mean (y log(y / f) - y + f). An error names the
+    rows where y < 0 or f <= 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_poisson_deviance.
     Source: McCullagh & Nelder (1989), Generalized Linear Models, section 2.3.
 
@@ -142,9 +145,10 @@ class PoissonDeviance(Deviance):
 
 
 class GammaDeviance(Deviance):
-    """Mean deviance of amounts that spread in proportion to their size: in [0, inf), 0 is perfect, lower is better.
+    """Mean deviance of amounts that spread in proportion to their size.
 
-    2 mean (log(f / y) + y / f - 1): free of the units. An error names the rows where y <= 0 or f <= 0.
+    In [0, inf), 0 is perfect, lower is better. 2 mean (log(f / y) + y / f - 1): free of the units.
+    An error names the rows where y <= 0 or f <= 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_gamma_deviance.
     Source: McCullagh & Nelder (1989), Generalized Linear Models, section 8.3.
 
@@ -159,7 +163,9 @@ class GammaDeviance(Deviance):
 
 @dataclass(frozen=True)
 class DevianceAndTruth:
-    """Deviance, truth, and the function of the truth that its own deviance from its mean needs (n, 3)."""
+    """Deviance, truth, and the function of the truth that its own deviance from its mean needs (n,
+    3).
+    """
 
     power: float
 
@@ -173,11 +179,14 @@ class DevianceAndTruth:
 
 @dataclass(frozen=True)
 class D2Tweedie(Metric):
-    """Share of the Tweedie deviance that the predictions explain: in (-inf, 1], 1 is perfect, 0 is predicting the mean.
+    """Share of the Tweedie deviance that the predictions explain.
 
-    1 - deviance(y, f) / deviance(y, mean y), with `power` as in tweedie_deviance (default 1.5); at 0 it is r2.
-    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's d2_tweedie_score.
-    Source: Hastie, Tibshirani & Wainwright (2015), Statistical Learning with Sparsity, equation 3.11.
+    In (-inf, 1], 1 is perfect, 0 is predicting the mean. 1 - deviance(y, f) / deviance(y, mean y),
+    with `power` as in tweedie_deviance (default 1.5); at 0 it is r2.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's
+    d2_tweedie_score.
+    Source: Hastie, Tibshirani & Wainwright (2015), Statistical Learning with Sparsity, equation
+    3.11.
 
     >>> D2Tweedie(power=1)([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     1

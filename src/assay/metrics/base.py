@@ -1,4 +1,6 @@
-"""Metric: one formula over a named state. It owns no data; metrics whose states are equal share one pass.
+"""base: what every metric is, one formula over a named state, and the bases of ratios and means.
+
+It owns no data; metrics whose states are equal share one pass.
 
 >>> from assay.metrics.base import METRICS
 >>> METRICS.parse("f1(average=micro)")(["a", "b", "b"], ["a", "a", "b"])
@@ -41,7 +43,10 @@ Granularity: TypeAlias = Literal["table", "class", "class_pair"]
 
 PairedMethod: TypeAlias = Literal["mcnemar", "t", "delong", "bootstrap"]
 
-CLASSIFICATION: frozenset[Task] = frozenset({"binary", "multiclass", "multilabel"})
+SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
+MULTILABEL: frozenset[Task] = frozenset({"multilabel"})
+CLASSIFICATION: frozenset[Task] = SINGLE_LABEL | MULTILABEL
+REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
 class MetricValue(float):
@@ -53,12 +58,21 @@ class MetricValue(float):
 
 @dataclass(frozen=True)
 class Metric(Member):
-    """Base of every metric: class facts, the state it needs, and a formula `compute` with free leading axes.
+    """Base of every metric: facts of the class, the state it needs, and a formula over it.
 
-    reads: which output of a model it looks at (label, proba, score, value or interval); tasks: where it makes sense;
-    better: "higher", "lower", or "neither", and then what to rank models by `rank_by`; bounds: its range; undefined:
-    the reason code where the value is nan; cases: parameters away from the default that the laws are run on; oracle:
-    one expression in another library with the same value.
+    Parameters:
+        reads: Output of a model that it looks at: label, proba, score, value or interval.
+        tasks: Tasks that it is for; default: all of classification.
+        better: Whether "higher", "lower" or "neither" is better; default "higher".
+        rank_by: What to rank models by, where neither is better.
+        bounds: Range of the value; default (0, 1).
+        undefined: Code of the reason why a value is nan; default "no_samples".
+        cases: Parameters away from the defaults, that the laws are run on as well.
+        oracle: One expression in another library that has the same value.
+        needs: State that the formula reads.
+
+    >>> METRICS.parse("recall").better, METRICS.parse("brier").bounds
+    ('higher', (0.0, 2.0))
     """
 
     registry: ClassVar[Registry[Any]] = METRICS
@@ -92,51 +106,68 @@ class Metric(Member):
         return "table"
 
     def bind(self, schema: Schema) -> Self:
-        """The metric as it applies to a table: the default average settled, the fit to the task checked."""
+        """The metric as it applies to a table.
+
+        Parameters:
+            schema: Of the table: its task, its classes and what its models give.
+
+        Returns:
+            The same metric, with average=auto replaced by what it means for the task.
+
+        Raises:
+            UnsupportedError: The metric is not for the task, or a parameter does not fit it.
+        """
         if schema.task not in self.tasks:
             raise UnsupportedError(
-                f"metric {self} is for {', '.join(sorted(self.tasks))} tasks; this table's task is {schema.task}"
+                f"metric {self} is for {', '.join(sorted(self.tasks))} tasks; "
+                f"this table's task is {schema.task}"
             )
         return self
 
     @abstractmethod
     def compute(self, summary: Any) -> Array:
-        """The figure(s), with the leading axes of the summary; nan where undefined."""
+        """The value(s) of a `summary` of the state, with its leading axes; nan where undefined."""
 
     def estimate(self, summary: Any) -> Array:
-        """The figures of a summary of one cell, flat (figures,); a rounding error beyond the range is taken back."""
+        """The values of a `summary` of one cell, flat (values,).
+
+        A rounding error beyond the range is taken back.
+        """
         low, high = self.bounds
-        found = np.ravel(self.compute(summary)).astype(np.float64)
-        return np.minimum(
-            np.maximum(found, low), high
-        )  # np.clip takes several times as long for few figures
+        values = np.ravel(self.compute(summary)).astype(np.float64)
+        # np.clip takes several times as long for few values.
+        return np.minimum(np.maximum(values, low), high)
 
     def interval(self, schema: Schema) -> IntervalMethod:
-        """The procedure for an interval that fits this metric best."""
+        """The procedure for an interval that fits this metric best, for a table of `schema`."""
         return "bootstrap"
 
     def pairing(self, schema: Schema) -> PairedMethod:
-        """The procedure for the difference between two models on the same rows."""
+        """The procedure for the difference of two models on the rows of a table of `schema`."""
         assert self.sign
-        found = self.interval(schema)
-        return found if found in ("t", "delong") else "bootstrap"
-
-    def margin(self, schema: Schema) -> float:
-        """How far from the near end of the range the next row may be, though no row has been: a quarter of it."""
-        return (self.bounds[1] - self.bounds[0]) / 4 if np.isfinite(self.bounds).all() else 0.0
-
-    def otherwise(self, value: float, schema: Schema) -> float:
-        """The value of a row unlike rows that all have this one; nan where that cannot be known."""
-        return float("nan")
+        method = self.interval(schema)
+        return method if method in ("t", "delong") else "bootstrap"
 
     def note(self, summary: Any, schema: Schema) -> str:
-        """What a reader of the figure must know beside it, or ""."""
+        """What to say beside the value of a `summary` of a table of `schema`, or ""."""
         return ""
 
     def __call__(self, y: Any, prediction: Any, *, weight: Any = None, **declared: Any) -> Any:
-        """The figure on arrays: `prediction` is what the metric reads (labels, probabilities, scores, values...).
+        """The value on arrays.
 
-        Further keywords are those of `Predictions.from_arrays` (classes, positive, task).
+        Parameters:
+            y: The truth (n,), or (n, labels) of 0/1 for several labels a row.
+            prediction: What the metric reads: labels (n,), probabilities or scores (n, k),
+                values (n,) or interval ends (n, 2).
+            weight: Of each row (n,), at least 0; default: all alike.
+            declared: Further keywords of `Predictions.from_arrays`: classes, positive, task.
+
+        Returns:
+            A float; an array (k,) or (k, k) where there is a value for each class or pair of
+            classes.
+
+        Raises:
+            UnsupportedError: The metric is not for the task of these arrays.
         """
         if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
@@ -153,27 +184,28 @@ class Metric(Member):
 
 @dataclass(frozen=True)
 class Ratio(Metric):
-    """A ratio of counts of one class, averaged over classes; subclasses write only `parts`.
+    """Base of ratios of counts of one class, averaged over classes; subclasses write only `parts`.
 
-    average: `binary` (the positive class), `macro` (mean over the classes where it is defined), `micro` (counts of all
-    classes together), `weighted` (by true rows), `samples` (multi-label: mean over rows; one with neither true nor
-    predicted labels counts 1, one whose ratio is undefined otherwise counts 0), `none` (one a class).  `auto`:
-    `binary` for binary tasks, `macro` otherwise.  only: the classes that macro, micro and weighted are over, as in
-    `f1(only=cat|dog, average=micro)`; by default all.
+    Parameters:
+        average: `binary`: of the positive class; `macro`: mean over the classes where it is
+            defined; `micro`: of the counts of all classes together; `weighted`: by true rows;
+            `samples`: mean over rows with several labels (a row with neither true nor predicted
+            labels counts 1, one whose ratio is undefined otherwise counts 0); `none`: one value a
+            class. Default `auto`: `binary` for binary tasks, `macro` otherwise.
+        only: The classes that macro, micro and weighted are over, as in
+            `f1(only=cat|dog, average=micro)`; default: all.
+        proportion: Whether `parts` are the successes and trials of independent rows; of the class.
     """
 
     needs = Confusion()
     average: Average = "auto"
-    only: str | tuple[int, ...] = field(
-        default="", kw_only=True, repr=False
-    )  # codes, once settled for a table
-    proportion: ClassVar[bool] = (
-        False  # whether `parts` are the successes and trials of independent rows
-    )
+    # Class codes, once bound to a table.
+    only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)
+    proportion: ClassVar[bool] = False
 
     @abstractmethod
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        """Numerator and denominator; the ratio is undefined where the denominator is 0."""
+        """Numerator and denominator from counts `c`; undefined where the denominator is 0."""
 
     @property
     def state(self) -> State[Any]:
@@ -187,7 +219,8 @@ class Ratio(Metric):
         super().bind(schema)
         if self.average not in get_args(Average):
             raise UnsupportedError(
-                f"{self}: average must be one of {', '.join(get_args(Average))}; got {self.average!r}"
+                f"{self}: average must be one of {', '.join(get_args(Average))}; "
+                f"got {self.average!r}"
             )
         if self.average == "auto":
             over: Average = "binary" if schema.task == "binary" and not self.only else "macro"
@@ -196,7 +229,8 @@ class Ratio(Metric):
             return replace(self, only=_codes(self, self.only, schema))
         if self.average == "binary" and schema.task != "binary":
             raise UnsupportedError(
-                f"{self}: average=binary needs a binary task, this is {schema.task}; use macro or none"
+                f"{self}: average=binary needs a binary task, this is {schema.task}; "
+                "use macro or none"
             )
         if self.average == "samples" and schema.task != "multilabel":
             raise UnsupportedError(
@@ -207,62 +241,60 @@ class Ratio(Metric):
     def compute(self, summary: Any) -> Array:
         if self.average == "samples":
             return np.asarray(summary.mean[..., 0])
-        c: Counts = summary.among(self.only) if self.only else summary
+        c: Counts = summary.select_classes(self.only) if self.only else summary
         if self.average == "binary":
-            return ratio(*self.parts(c.of(c.positive or 0)))
+            return ratio(*self.parts(c.select_class(c.positive or 0)))
         if self.average == "micro":
-            return ratio(*self.parts(c.summed()))
+            return ratio(*self.parts(c.sum_classes()))
         each = ratio(*self.parts(c))
         if c.sample is not None:
-            # What is drawn from a sample defines no figure that the sample does not.
+            # A replicate defines no value that the sample does not.
             each = np.where(np.isnan(ratio(*self.parts(c.sample))), np.nan, each)
         if self.average == "none":
             return each
-        return mean_of_defined(
-            each, c.support if self.average == "weighted" else np.ones_like(each)
-        )
+        share = c.support if self.average == "weighted" else np.ones_like(each)
+        return mean_of_defined(each, share)
 
     def interval(self, schema: Schema) -> IntervalMethod:
         if self.average == "samples":
             return "t"
-        return (
-            "wilson"
-            if self.proportion and self.average in ("binary", "none")
-            else super().interval(schema)
-        )
+        if self.proportion and self.average in ("binary", "none"):
+            return "wilson"
+        return super().interval(schema)
 
     def trials(self, c: Counts) -> tuple[Array, Array]:
-        """Successes and trials (..., figures), for the interval of a proportion."""
-        return self.parts(c if self.average == "none" else c.of(c.positive or 0))
+        """Successes and trials (..., values) of counts `c`, for the interval of a proportion."""
+        return self.parts(c if self.average == "none" else c.select_class(c.positive or 0))
 
     def note(self, summary: Any, schema: Schema) -> str:
         if self.average not in ("macro", "weighted"):
             return ""
         if self.only:
             labels = tuple(schema.classes[int(code)] for code in self.only)
-            summary, schema = summary.among(self.only), Schema("multiclass", labels, {})
+            summary = summary.select_classes(self.only)
+            schema = Schema("multiclass", labels, {})
         left_out = np.isnan(ratio(*self.parts(summary)))[0]
         if self.average == "weighted":
             left_out &= summary.support[0] > 0
         return name_left_out(left_out, schema, self.undefined)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """The ratio of each row's own labels (n,), for average=samples."""
-        return self._of_sets(rows.label_counts[1], rows.schema.k)
+        """The ratio of the labels of each of the `rows` (n,), for average=samples."""
+        return self._compute_label_sets(rows.label_totals[1], rows.schema.k)
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment of the rows' ratios, each kind of row once."""
-        if rows.label_sets is None:
+        """Mean and second moment of the ratios of `rows`, computed once for each set of sizes."""
+        if rows.label_set_counts is None:
             return None
-        table = rows.label_sets[1]
-        there = np.flatnonzero(table)
-        kinds = np.stack(np.unravel_index(there, table.shape), axis=1)
-        found = compute_moments(
-            self._of_sets(kinds, rows.schema.k)[:, None], table.ravel()[there].astype(np.float64)
-        )
-        return found[1][0], found[2][0]
+        table = rows.label_set_counts[1]
+        occurring = np.flatnonzero(table)
+        sizes = np.stack(np.unravel_index(occurring, table.shape), axis=1)
+        ratios = self._compute_label_sets(sizes, rows.schema.k)
+        counts = table.ravel()[occurring].astype(np.float64)
+        _, mean, m2 = compute_moments(ratios[:, None], counts)
+        return mean[0], m2[0]
 
-    def _of_sets(self, sizes: Array, k: int) -> Array:
+    def _compute_label_sets(self, sizes: Array, k: int) -> Array:
         """The ratio (m,) of rows with so many hits, true and predicted labels (m, 3), of k."""
         tp, support, predicted = sizes.T
         each = ratio(
@@ -272,9 +304,13 @@ class Ratio(Metric):
 
 
 class RowMetric(Metric):
-    """A weighted mean over rows; subclasses write only `compute_rows`, (n,) or (n, 2) with a flag of the rows to note."""
+    """Base of weighted means over rows; subclasses write only `compute_rows`.
 
-    width: ClassVar[int] = 1  # values that `compute_rows` gives for a row
+    Parameters:
+        width: How many values `compute_rows` gives for a row; default 1.
+    """
+
+    width: ClassVar[int] = 1
 
     @property
     def state(self) -> State[Any]:
@@ -282,7 +318,7 @@ class RowMetric(Metric):
 
     @abstractmethod
     def compute_rows(self, rows: Rows) -> Array:
-        """The value of each row (n,); a second column, where there is one, flags rows that the note counts."""
+        """The value of each of the `rows` (n,), or (n, 2) with a flag of the rows to note."""
 
     def compute(self, summary: Sums) -> Array:
         return np.asarray(summary.mean[..., 0])
@@ -297,15 +333,17 @@ def _codes(metric: Ratio, only: str, schema: Schema) -> tuple[int, ...]:
         raise UnsupportedError(
             f"{metric}: only=... is for average=macro, micro or weighted; got {metric.average}"
         )
-    known = {text: code for code, label in enumerate(schema.classes) for text in list_spellings(label)}
+    codes = {
+        text: code for code, label in enumerate(schema.classes) for text in list_spellings(label)
+    }
     names = [name.strip() for name in only.split("|")]
-    unknown = next((name for name in names if name not in known), None)
+    unknown = next((name for name in names if name not in codes), None)
     if unknown is not None or len(set(names)) < len(names):
         shown = ", ".join(map(str, schema.classes[:10]))
         raise UnsupportedError(
             f"{metric}: only must name classes once each, as in only=a|b; the classes are {shown}"
         )
-    return tuple(known[name] for name in names)
+    return tuple(codes[name] for name in names)
 
 
 def value_shape(granularity: Granularity, k: int) -> tuple[int, ...]:
@@ -318,22 +356,26 @@ def value_shape(granularity: Granularity, k: int) -> tuple[int, ...]:
 
 
 def ratio(numerator: Array, denominator: Array) -> Array:
-    """numerator / denominator, nan where the denominator is 0."""
+    """`numerator` / `denominator`, nan where the denominator is 0."""
     undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
-    found: Array = np.divide(
-        numerator, denominator, out=undefined, where=np.not_equal(denominator, 0)
-    )
-    return found
+    defined = np.not_equal(denominator, 0)
+    return np.asarray(np.divide(numerator, denominator, out=undefined, where=defined))
 
 
 def mean_of_defined(each: Array, share: Array) -> Array:
-    """Mean over the last axis, weighted by `share`, of the values that are defined; nan if none is."""
+    """Mean over the last axis of the values `each` that are defined, weighted by `share`.
+
+    Nan if none is.
+    """
     share = np.where(np.isnan(each), 0.0, share)
     return ratio((np.where(share == 0, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
 
 
 def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:
-    """The sentence that says which classes an average leaves out."""
+    """The sentence that says which classes an average leaves out.
+
+    `left_out` (k,) says it of each class of `schema`; `reason` is the code of what is undefined.
+    """
     names = [str(label) for label, out in zip(schema.classes, left_out, strict=True) if out]
     if not names:
         return ""

@@ -1,7 +1,8 @@
 """Metrics of calibration: whether what a model gives 80 % happens 80 % of the time.
 
-Binary models are judged by the probability of the positive class against how often that class is true (of=positive),
-those of several classes by the probability of the class answered against how often the answer is right (of=answer).
+Binary models are judged by the probability of the positive class against how often that class is
+true (of=positive), those of several classes by the probability of the class answered against how
+often the answer is right (of=answer).
 
 >>> ECE(bins=2)([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.7])
 0.2
@@ -14,11 +15,11 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Metric, ratio
+from assay.metrics.base import SINGLE_LABEL, Metric, ratio
 from assay.states.base import State
 from assay.states.null_band import NullBand, null_band, worst_bin_band
 from assay.states.reliability import GRID, Binned, Bins, BinRule, Judged, merge_to_equal_mass
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = [
     "ECE",
@@ -32,7 +33,6 @@ __all__ = [
     "null_band",
 ]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 # Weight, stated probability and rows that came true in each filled bin, as an oracle's function takes them.
 _HISTOGRAMS = (
@@ -44,7 +44,9 @@ _HISTOGRAMS = (
 
 @dataclass(frozen=True)
 class CalibrationMetric(Metric):
-    """Base of what is read off bins: how far the frequency in a bin lies from the mean probability stated there."""
+    """Base of what is read off bins: how far the frequency in a bin lies from the mean probability
+    stated there.
+    """
 
     bins: int = 15
     equal: BinRule = "width"
@@ -82,15 +84,18 @@ class CalibrationMetric(Metric):
 
 @dataclass(frozen=True)
 class ECE(CalibrationMetric):
-    """Expected calibration error: mean gap between stated probability and frequency: in [0, 1], lower is better.
+    """Expected calibration error: mean gap between stated probability and frequency.
 
-    sum_b n_b / n |frequency_b - mean probability_b| over `bins` of equal `width` in [0, 1] (an edge belongs to the bin
-    above it), or of about equal `mass` (joined from a grid of 256 cells of equal width in log-odds).  of: the
-    probability of the `positive` class (binary tasks, the default there) or of the `answer` (top-label).  Even a
-    perfectly calibrated model has an ECE above 0; the note says how much on as many rows.  `debiased` takes off, bin
-    by bin, what chance is expected to add (never below 0).  Undefined (no_samples) without rows.
+    In [0, 1], lower is better. sum_b n_b / n |frequency_b - mean probability_b| over `bins` of
+    equal `width` in [0, 1] (an edge belongs to the bin above it), or of about equal `mass` (joined
+    from a grid of 256 cells of equal width in log-odds). of: the probability of the `positive`
+    class (binary tasks, the default there) or of the `answer` (top-label). Even a perfectly
+    calibrated model has an ECE above 0; the note says how much on as many rows. `debiased` takes
+    off, bin by bin, what chance is expected to add (never below 0). Undefined (no_samples) without
+    rows.
     Same value as a sum over numpy.histogram's bins.
-    Sources: Guo et al. (2017), ICML, 1321-1330; debiased: Kumar et al. (2019), NeurIPS, their normal approximation.
+    Sources: Guo et al. (2017), ICML, 1321-1330; debiased: Kumar et al. (2019), NeurIPS, their
+    normal approximation.
 
     >>> ECE(bins=2)(["a", "b", "c"], [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1]])
     0.03333
@@ -120,10 +125,11 @@ class ECE(CalibrationMetric):
 
 
 class MCE(CalibrationMetric):
-    """Maximum calibration error: the largest gap between stated probability and frequency in a bin: in [0, 1]; lower.
+    """Maximum calibration error: the largest gap between stated probability and frequency in a bin.
 
-    max_b |frequency_b - mean probability_b| over bins as in `ece`. A bin of a few rows can be far off by chance: the
-    note says where the gap is, on how many rows, and what a perfectly calibrated model would score.
+    In [0, 1]; lower. max_b |frequency_b - mean probability_b| over bins as in `ece`. A bin of a few
+    rows can be far off by chance: the note says where the gap is, on how many rows, and what a
+    perfectly calibrated model would score.
     Undefined (no_samples) without rows.
     Same value as the largest of numpy.histogram's bins.
     Source: Naeini et al. (2015), AAAI, 2901-2907.
@@ -163,14 +169,16 @@ class MCE(CalibrationMetric):
 
 
 class BrierCalibration(CalibrationMetric):
-    """The part of the Brier score that miscalibration costs (Murphy's reliability term): in [0, 1], lower is better.
+    """The part of the Brier score that miscalibration costs (Murphy's reliability term).
 
-    sum_b n_b / n (frequency_b - mean probability_b)^2 over bins as in `ece`.  With p the probability that is judged,
-    mean (p - came true)^2 = brier_calibration - brier_resolution + brier_uncertainty + what varies within bins, which
-    is 0 where a bin holds equal forecasts, and at most 1 / (2 bins) + 1 / (4 bins^2) in size for bins of equal width.
-    In binary tasks the left side is brier(scale_by_half=true).  Undefined (no_samples) without rows.
+    In [0, 1], lower is better. sum_b n_b / n (frequency_b - mean probability_b)^2 over bins as in
+    `ece`. With p the probability that is judged, mean (p - came true)^2 = brier_calibration -
+    brier_resolution + brier_uncertainty + what varies within bins, which is 0 where a bin holds
+    equal forecasts, and at most 1 / (2 bins) + 1 / (4 bins^2) in size for bins of equal width.
+    In binary tasks the left side is brier(scale_by_half=true). Undefined (no_samples) without rows.
     Same value as a sum over numpy.histogram's bins.
-    Sources: Murphy (1973), J. Appl. Meteorol. 12:595-600; within bins: Stephenson et al. (2008), Weather Forecast. 23.
+    Sources: Murphy (1973), J. Appl. Meteorol. 12:595-600; within bins: Stephenson et al. (2008),
+    Weather Forecast. 23.
 
     >>> BrierCalibration(bins=2)([0, 0, 1, 1], [0.2, 0.2, 0.9, 0.7])
     0.04
@@ -187,10 +195,11 @@ class BrierCalibration(CalibrationMetric):
 
 
 class BrierResolution(CalibrationMetric):
-    """What the forecasts take off the Brier score by telling rows apart: in [0, 0.25], higher is better.
+    """What the forecasts take off the Brier score by telling rows apart.
 
-    sum_b n_b / n (frequency_b - overall frequency)^2 over bins as in `ece`: 0 for a model that says the same of every
-    row, brier_uncertainty for one that separates all of them.  See brier_calibration for how the parts add up.
+    In [0, 0.25], higher is better. sum_b n_b / n (frequency_b - overall frequency)^2 over bins as
+    in `ece`: 0 for a model that says the same of every row, brier_uncertainty for one that
+    separates all of them. See brier_calibration for how the parts add up.
     Undefined (no_samples) without rows. Same value as a sum over numpy.histogram's bins.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
@@ -214,10 +223,11 @@ class BrierResolution(CalibrationMetric):
 
 
 class BrierUncertainty(CalibrationMetric):
-    """The Brier score of always forecasting the overall frequency: in [0, 0.25]; for of=positive no model moves it.
+    """The Brier score of always forecasting the overall frequency.
 
-    frequency (1 - frequency) of what is judged; bins do not matter. A fact of the data more than of the model: neither
-    higher nor lower is better.  See brier_calibration for how the parts add up.
+    In [0, 0.25]; for of=positive no model moves it. frequency (1 - frequency) of what is judged;
+    bins do not matter. A fact of the data more than of the model: neither higher nor lower is
+    better. See brier_calibration for how the parts add up.
     Undefined (no_samples) without rows. Same value as the variance of what came true.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
@@ -238,7 +248,10 @@ class BrierUncertainty(CalibrationMetric):
 
 
 def _chance(gap: Array, b: Binned) -> Array:
-    """How much the noise of each bin's frequency is expected to add to its gap (..., bins); 0 without spread."""
+    """How much the noise of each bin's frequency is expected to add to its gap (..., bins).
+
+    0 without spread.
+    """
     from scipy.special import ndtr
 
     rate = ratio(b.right, b.mass)

@@ -11,6 +11,7 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import (
+    SINGLE_LABEL,
     Average,
     IntervalMethod,
     Metric,
@@ -23,7 +24,7 @@ from assay.metrics.base import (
 )
 from assay.states.confusion import Confusion, Counts
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = [
     "F1",
@@ -38,14 +39,14 @@ __all__ = [
     "ZeroOneLoss",
 ]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
 class Accuracy(Metric):
     """Share of rows whose prediction is right: in [0, 1], 1 is perfect, higher is better.
 
-    right / n; for multi-label a row is right when all its labels are (subset accuracy).  Misleads when classes are
-    imbalanced, and ignores how confident and how costly the errors are.  Also called acc.
+    right / n; for multi-label a row is right when all its labels are (subset accuracy). Misleads
+    when classes are imbalanced, and ignores how confident and how costly the errors are. Also
+    called acc.
     Undefined (no_samples) without rows. Same value as scikit-learn's accuracy_score.
 
     >>> Accuracy()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
@@ -91,7 +92,8 @@ class SubsetAccuracy(Accuracy):
 class ZeroOneLoss(Accuracy):
     """Share of rows whose prediction is wrong: in [0, 1], 0 is perfect, lower is better.
 
-    1 - accuracy; for multi-label a row is wrong unless all its labels are right.  Also called error rate.
+    1 - accuracy; for multi-label a row is wrong unless all its labels are right. Also called error
+    rate.
     Undefined (no_samples) without rows. Same value as scikit-learn's zero_one_loss.
 
     >>> ZeroOneLoss()(["cat", "dog", "cat", "cat"], ["cat", "dog", "dog", "cat"])
@@ -113,11 +115,13 @@ class ZeroOneLoss(Accuracy):
 
 @dataclass(frozen=True)
 class TopKAccuracy(RowMetric):
-    """Share of rows whose true class is among the k most probable: in [0, 1], 1 is perfect, higher is better.
+    """Share of rows whose true class is among the k most probable.
 
-    Of classes that are equally probable the one declared earlier comes first, so that k=1 is accuracy.
+    In [0, 1], 1 is perfect, higher is better. Of classes that are equally probable the one declared
+    earlier comes first, so that k=1 is accuracy.
     Undefined (no_samples) without rows.
-    Same value as scikit-learn's top_k_accuracy_score where no two classes tie (there the last one comes first).
+    Same value as scikit-learn's top_k_accuracy_score where no two classes tie (there the last one
+    comes first).
 
     >>> TopKAccuracy(k=2)(["a", "c"], [[0.2, 0.5, 0.3], [0.2, 0.5, 0.3]], classes=["a", "b", "c"])
     0.5
@@ -139,7 +143,7 @@ class TopKAccuracy(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         """Whether the true class of each row is among the first k (n,)."""
-        return rows.facts.before < self.k
+        return rows.proba_stats.before < self.k
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Share of the rows, and its second moment."""
@@ -176,7 +180,8 @@ class BalancedAccuracy(Metric):
 class Precision(Ratio):
     """Of the rows predicted as a class, the share that are of it: in [0, 1], higher is better.
 
-    tp / (tp + fp). Undefined (no_predicted_positive) for a class never predicted. Read it when a false alarm is costly.
+    tp / (tp + fp). Undefined (no_predicted_positive) for a class never predicted. Read it when a
+    false alarm is costly.
     Also called positive predictive value (PPV).
     Same value as scikit-learn's precision_score with zero_division=nan.
 
@@ -202,7 +207,8 @@ class Precision(Ratio):
 class Recall(Ratio):
     """Of the rows of a class, the share predicted as it (sensitivity): in [0, 1], higher is better.
 
-    tp / (tp + fn). Undefined (no_positive) for a class without true rows. Read it when a miss is costly.
+    tp / (tp + fn). Undefined (no_positive) for a class without true rows. Read it when a miss is
+    costly.
     Also called sensitivity, true positive rate (TPR) or hit rate.
     Same value as scikit-learn's recall_score with zero_division=nan.
 
@@ -227,10 +233,11 @@ class Recall(Ratio):
 
 @dataclass(frozen=True)
 class FBeta(Ratio):
-    """Weighted harmonic mean of precision and recall, recall counting beta times as much: in [0, 1], higher is better.
+    """Weighted harmonic mean of precision and recall, recall counting beta times as much.
 
-    (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined (no_positive) only for a class neither true nor predicted
-    anywhere; it is 0, and defined, where every true row is missed.
+    In [0, 1], higher is better. (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined
+    (no_positive) only for a class neither true nor predicted anywhere; it is 0, and defined, where
+    every true row is missed.
     Same value as scikit-learn's fbeta_score with zero_division=nan.
     Source: van Rijsbergen (1979), Information Retrieval, chapter 7.
 
@@ -260,7 +267,8 @@ class FBeta(Ratio):
 class F1(Ratio):
     """Harmonic mean of precision and recall: in [0, 1], higher is better.
 
-    2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted anywhere.
+    2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted
+    anywhere.
     The macro average weighs every class alike, however rare.
     Also called F-score, F-measure or Dice (coefficient): of segmentations, the pixels being rows.
     Same value as scikit-learn's f1_score with zero_division=nan.

@@ -24,15 +24,16 @@ GRID = 64  # cells, evenly spaced in log-odds, that bins of equal mass are joine
 
 @dataclass(frozen=True)
 class ClasswiseECE(Metric):
-    """Expected calibration error of each class against the rest, averaged over classes: in [0, 1], lower is better.
+    """Expected calibration error of each class against the rest, averaged over classes.
 
-    mean over classes k of sum_b n_kb / n |frequency_kb - mean probability_kb|, with the bins of class k by the
-    probability it is given: `bins` of equal `width` in [0, 1], or of about equal `mass` (joined from a grid of 64 cells
-    of equal width in log-odds).  Also called the static calibration error; multi-label: of each label.
-    average: `macro` (mean over classes; the note says what a perfectly calibrated model would score on as many rows) or
-    `none` (one a class).  Undefined (no_samples) without rows.
-    Keeps classes x bins numbers for each of the 1024 buckets of rows that intervals are drawn from: beyond 1000 classes
-    or so an error asks for intervals=False.
+    In [0, 1], lower is better. mean over classes k of sum_b n_kb / n |frequency_kb - mean
+    probability_kb|, with the bins of class k by the probability it is given: `bins` of equal
+    `width` in [0, 1], or of about equal `mass` (joined from a grid of 64 cells of equal width in
+    log-odds). Also called the static calibration error; multi-label: of each label. average:
+    `macro` (mean over classes; the note says what a perfectly calibrated model would score on as
+    many rows) or `none` (one a class). Undefined (no_samples) without rows.
+    Keeps classes x bins numbers for each of the 1024 buckets of rows that intervals are drawn from:
+    beyond 1000 classes or so an error asks for intervals=False.
     Same value as a sum over numpy.histogram's bins.
     Sources: Kull et al. (2019), NeurIPS; Nixon et al. (2019), CVPR workshops.
 
@@ -103,10 +104,11 @@ class ClasswiseECE(Metric):
 
 @dataclass(frozen=True)
 class ACE(ClasswiseECE):
-    """Adaptive calibration error: classwise_ece over bins of about equal mass: in [0, 1], lower is better.
+    """Adaptive calibration error: classwise_ece over bins of about equal mass.
 
-    Where a model says 0.99 of almost everything, bins of equal width hold nearly all rows in one; these do not.
-    Parameters as of classwise_ece.  Undefined (no_samples) without rows.
+    In [0, 1], lower is better. Where a model says 0.99 of almost everything, bins of equal width
+    hold nearly all rows in one; these do not.
+    Parameters as of classwise_ece. Undefined (no_samples) without rows.
     Same value as a loop over the grid's cells.
     Source: Nixon et al. (2019), CVPR workshops.
 

@@ -10,19 +10,20 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.kernels import Array, sum_by
-from assay.metrics.base import Metric, ratio
+from assay.metrics.base import REGRESSION, Metric, ratio
 from assay.states.base import State
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["CoMoments", "ConcordanceCorrelation", "PairMoments", "Pearson"]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 class PairMoments(NamedTuple):
-    """Weighted means of truth and prediction (cells, 2), centred second moments yy, ff, yf (cells, 3); rows, weight."""
+    """Weighted means of truth and prediction (strata, 2), centred second moments yy, ff, yf (strata,
+    3); rows, weight.
+    """
 
     mean: Array
     m2: Array
@@ -33,28 +34,30 @@ class PairMoments(NamedTuple):
 
 @dataclass(frozen=True)
 class CoMoments(State[PairMoments]):
-    """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al., 1983)."""
+    """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al.,
+    1983).
+    """
 
-    def empty(self, schema: Schema, cells: int = 1) -> PairMoments:
-        zero = np.zeros(cells)
+    def empty(self, schema: Schema, strata: int = 1) -> PairMoments:
+        zero = np.zeros(strata)
         return PairMoments(
-            np.zeros((cells, 2)), np.zeros((cells, 3)), np.zeros(cells, np.int64), zero, zero
+            np.zeros((strata, 2)), np.zeros((strata, 3)), np.zeros(strata, np.int64), zero, zero
         )
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> PairMoments:
+    def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> PairMoments:
         both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
         w = np.ones(len(both)) if rows.weight is None else rows.weight
-        total = sum_by(cell, cells, w)
-        mean = np.nan_to_num(ratio(sum_by(cell, cells, both * w[:, None]), total[:, None]))
-        apart = both - (mean if cell is None else mean[cell])
+        total = sum_by(stratum, strata, w)
+        mean = np.nan_to_num(ratio(sum_by(stratum, strata, both * w[:, None]), total[:, None]))
+        apart = both - (mean if stratum is None else mean[stratum])
         # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
-        left = sum_by(cell, cells, apart * w[:, None])
-        m2 = sum_by(cell, cells, products(apart) * w[:, None]) - np.nan_to_num(
+        left = sum_by(stratum, strata, apart * w[:, None])
+        m2 = sum_by(stratum, strata, products(apart) * w[:, None]) - np.nan_to_num(
             ratio(products(left), total[:, None])
         )
-        count = np.array([len(both)]) if cell is None else np.bincount(cell, minlength=cells)
+        count = np.array([len(both)]) if stratum is None else np.bincount(stratum, minlength=strata)
         mean = mean + np.nan_to_num(ratio(left, total[:, None]))
-        return PairMoments(mean, clip_spreads(m2), count, total, sum_by(cell, cells, w**2))
+        return PairMoments(mean, clip_spreads(m2), count, total, sum_by(stratum, strata, w**2))
 
     def merge(self, a: PairMoments, b: PairMoments) -> PairMoments:
         weight = a.weight + b.weight
@@ -63,18 +66,18 @@ class CoMoments(State[PairMoments]):
         m2 = a.m2 + b.m2 + products(delta) * a.weight[:, None] * share
         return PairMoments(a.mean + delta * share, m2, a.rows + b.rows, weight, a.squares + b.squares)
 
-    def select(self, value: PairMoments, cells: slice) -> PairMoments:
-        return PairMoments(*(array[cells] for array in value))
+    def select(self, value: PairMoments, strata: slice) -> PairMoments:
+        return PairMoments(*(array[strata] for array in value))
 
-    def resample(self, value: PairMoments, times: Array) -> PairMoments:
-        often = times.astype(np.float64)
+    def resample(self, value: PairMoments, counts: Array) -> PairMoments:
+        often = counts.astype(np.float64)
         weight, each = often @ value.weight, value.weight[:, None]
         centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
         shifted = value.mean - centre
         mean = np.nan_to_num(ratio(often @ (each * shifted), weight[:, None]))
         m2 = often @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
         mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
-        return PairMoments(mean, clip_spreads(m2), times @ value.rows, weight, often @ value.squares)
+        return PairMoments(mean, clip_spreads(m2), counts @ value.rows, weight, often @ value.squares)
 
     def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
         """The moments, spreads no larger than the rounding of their means taken for 0."""
@@ -84,10 +87,11 @@ class CoMoments(State[PairMoments]):
 
 
 class Pearson(Metric):
-    """Linear correlation of truth and prediction: in [-1, 1], 1 is perfect up to scale and offset, higher is better.
+    """Linear correlation of truth and prediction.
 
-    sum (y - mean y)(f - mean f) / sqrt(sum (y - mean y)^2 sum (f - mean f)^2). Blind to predictions that are all too
-    high, or all too large: concordance_correlation is not.
+    In [-1, 1], 1 is perfect up to scale and offset, higher is better. sum (y - mean y)(f - mean f)
+    / sqrt(sum (y - mean y)^2 sum (f - mean f)^2). Blind to predictions that are all too high, or
+    all too large: concordance_correlation is not.
     Undefined (zero_variance) where truth or prediction is constant. Same value as numpy.corrcoef.
     Source: Pearson (1895), Proc. R. Soc. Lond. 58:240-242.
 
@@ -110,12 +114,14 @@ class Pearson(Metric):
 
 
 class ConcordanceCorrelation(Metric):
-    """Correlation that also counts offset and scale against the model: in [-1, 1], 1 is perfect, higher is better.
+    """Correlation that also counts offset and scale against the model.
 
-    2 cov(y, f) / (var y + var f + (mean y - mean f)^2), with the moments of the rows (divided by n): how far the points
-    lie from the line y = f.  Never above pearson in size.
+    In [-1, 1], 1 is perfect, higher is better. 2 cov(y, f) / (var y + var f + (mean y - mean f)^2),
+    with the moments of the rows (divided by n): how far the points lie from the line y = f. Never
+    above pearson in size.
     Undefined (zero_variance) where truth and prediction are constant and the same.
-    Same value as the formula over numpy.cov (torchmetrics' concordance_corrcoef, which divides by n - 1, is near).
+    Same value as the formula over numpy.cov (torchmetrics' concordance_corrcoef, which divides by n
+    - 1, is near).
     Source: Lin (1989), Biometrics 45:255-268.
 
     >>> ConcordanceCorrelation()([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
@@ -148,7 +154,9 @@ def products(pairs: Array) -> Array:
 
 
 def correlation(m2: Array) -> Array:
-    """Correlation (...,) from second moments yy, ff, yf (..., 3); nan where one of the two does not vary.
+    """Correlation (...,) from second moments yy, ff, yf (..., 3).
+
+    Nan where one of the two does not vary.
 
     >>> correlation(np.array([4.0, 1.0, 1.0])).tolist()
     0.5

@@ -13,25 +13,26 @@ import numpy as np
 from assay.core.text import format_number
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Metric, RowMetric, ratio
+from assay.metrics.base import SINGLE_LABEL, Metric, RowMetric, ratio
 from assay.states.confusion import Confusion, Counts
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["ExpectedCost", "NetBenefit", "cost_matrix", "cost_text"]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
 @dataclass(frozen=True)
 class ExpectedCost(Metric):
-    """Mean cost of a row under a matrix of costs: between the least and the largest cost, lower is better.
+    """Mean cost of a row under a matrix of costs: between the least and the largest cost.
 
-    sum_ij cost_ij n_ij / n with n_ij rows of class i predicted as j.  costs: one row a true class, one column a
-    prediction, in the declared class order, as in "0 1;5 0": a row of the second class called the first costs 5.  Or
-    two numbers for any number of classes, the cost of a right and of a wrong row: "0 1" (the default, the error rate).
-    Gains are negative costs. In Python also as nested lists. No interval beyond 64 classes, unless costs are two
-    numbers.  Undefined (no_samples) without rows. Same value as the mean over rows of the cost of (truth, prediction).
+    Lower is better. sum_ij cost_ij n_ij / n with n_ij rows of class i predicted as j. costs: one
+    row a true class, one column a prediction, in the declared class order, as in "0 1;5 0": a row
+    of the second class called the first costs 5. Or two numbers for any number of classes, the cost
+    of a right and of a wrong row: "0 1" (the default, the error rate).
+    Gains are negative costs. In Python also as nested lists. No interval beyond 64 classes, unless
+    costs are two numbers. Undefined (no_samples) without rows. Same value as the mean over rows of
+    the cost of (truth, prediction).
     Source: Elkan (2001), IJCAI, 973-978.
 
     >>> ExpectedCost(costs=[[0, 1], [5, 0]])([0, 0, 1, 1], [0, 1, 1, 0])
@@ -85,11 +86,13 @@ class ExpectedCost(Metric):
 
 @dataclass(frozen=True)
 class NetBenefit(RowMetric):
-    """Rows found less what the false alarms are worth, of all rows (decision curves): higher is better, 0 is no use.
+    """Rows found less what the false alarms are worth, of all rows (decision curves).
 
-    tp / n - fp / n x t / (1 - t), where a row counts as positive if its probability is at least the threshold t: the
-    probability at which acting and not acting are equally good, so that one hit is worth (1 - t) / t false alarms.
-    At most the share of positive rows; at least -t / (1 - t). The note gives the benefit of acting on every row.
+    Higher is better, 0 is no use. tp / n - fp / n x t / (1 - t), where a row counts as positive if
+    its probability is at least the threshold t: the probability at which acting and not acting are
+    equally good, so that one hit is worth (1 - t) / t false alarms.
+    At most the share of positive rows; at least -t / (1 - t). The note gives the benefit of acting
+    on every row.
     Undefined (no_samples) without rows.
     Source: Vickers & Elkin (2006), Med. Decis. Making 26:565-574.
 
@@ -135,7 +138,9 @@ class NetBenefit(RowMetric):
 
 
 def cost_matrix(costs: str | Sequence[Sequence[float]] | Array) -> Array:
-    """Costs as an array (k, k), or (1, 2) for a cost of right and of wrong rows; UnsupportedError names what is wrong.
+    """Costs as an array (k, k), or (1, 2) for a cost of right and of wrong rows.
+
+    UnsupportedError names what is wrong.
 
     >>> cost_matrix("0 1; 5 0").tolist()
     [[0.0, 1.0], [5.0, 0.0]]

@@ -11,19 +11,20 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import Average, Granularity, Metric
+from assay.metrics.base import SINGLE_LABEL, Average, Granularity, Metric
 from assay.states.confusion import Confusion, Counts
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["ConfusionMatrix", "FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
 class ConfusionMatrix(Metric):
-    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth, columns predictions.
+    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth,
+    columns predictions.
 
-    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen or not.
+    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen
+    or not.
     Multi-label tables have one 2 x 2 table a label: read tp, fp, fn, tn.
     Same value as scikit-learn's confusion_matrix.
 
@@ -50,7 +51,10 @@ class ConfusionMatrix(Metric):
 
 @dataclass(frozen=True)
 class ClassCount(Metric):
-    """A count of one class: of the positive class in binary tasks, else one a class; `average=micro` adds them."""
+    """A count of one class: of the positive class in binary tasks, else one a class.
+
+    `average=micro` adds them.
+    """
 
     needs = Confusion()
     bounds = (0.0, float("inf"))
@@ -78,9 +82,9 @@ class ClassCount(Metric):
 
     def compute(self, summary: Any) -> Array:
         if self.average == "binary":
-            summary = summary.of(summary.positive)
+            summary = summary.select_class(summary.positive)
         elif self.average == "micro":
-            summary = summary.summed()
+            summary = summary.sum_classes()
         return np.asarray(getattr(summary, self.count))
 
 

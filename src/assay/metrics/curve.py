@@ -1,4 +1,6 @@
-"""Curve: bases of metrics of how scores order the rows. They read the curve of each ranking problem.
+"""Curve: bases of metrics of how scores order the rows.
+
+They read the curve of each ranking problem.
 
 >>> from assay.metrics.base import METRICS
 >>> METRICS.parse("roc_auc")([0, 1, 1], [0.1, 0.7, 0.4])
@@ -32,10 +34,13 @@ __all__ = ["CurveMetric", "OrderMetric"]
 
 @dataclass(frozen=True)
 class CurveMetric(Metric):
-    """How scores order the rows, one ranking problem a class; subclasses write only `compute_curve`.
+    """How scores order the rows, one ranking problem a class.
 
-    average: `binary` (the positive class) for binary tasks; otherwise one class against the rest: `macro` (mean over
-    the classes where it is defined; the default), `weighted` (by true rows), or `none` (one a class).
+    Subclasses write only `compute_curve`.
+
+    average: `binary` (the positive class) for binary tasks; otherwise one class against the rest:
+    `macro` (mean over the classes where it is defined; the default), `weighted` (by true rows), or
+    `none` (one a class).
     """
 
     reads = "score"
@@ -61,7 +66,10 @@ class CurveMetric(Metric):
 
     @abstractmethod
     def compute_curve(self, curve: Curve) -> Any:
-        """The figure of one ranking problem, with the leading axes of the curve; nan where undefined."""
+        """The figure of one ranking problem, with the leading axes of the curve.
+
+        Nan where undefined.
+        """
 
     def compute(self, summary: Ranking) -> Array:
         each = summary.read(self.compute_curve)
@@ -75,7 +83,9 @@ class CurveMetric(Metric):
         return np.asarray(mean_of_defined(each, share))
 
     def error_bound(self, curve: Curve) -> float:
-        """How far the figure can lie from that of the rows, where they were sketched: see `assay.sketch.bound_error`."""
+        """How far the figure can lie from that of the rows, where they were sketched: see
+        `assay.sketch.bound_error`.
+        """
         return bound_error(self.compute_curve, curve)
 
     def note(self, summary: Ranking, schema: Schema) -> str:
@@ -94,14 +104,19 @@ class CurveMetric(Metric):
 
 
 class OrderMetric(CurveMetric):
-    """A curve metric whose variance follows from the influence of each row; subclasses add `influence_of`."""
+    """A curve metric whose variance follows from the influence of each row.
+
+    Subclasses add `influence_of`.
+    """
 
     @abstractmethod
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
         """Influence of each row (n,): the variance of the figure is the sum of their squares."""
 
     def variance_of(self, curve: Curve) -> tuple[float, float]:
-        """Variance of the figure of one problem of rows that count alike, and its degrees of freedom."""
+        """Variance of the figure of one problem of rows that count alike, and its degrees of
+        freedom.
+        """
         raise NotImplementedError
 
     def influence(self, summary: Ranking) -> Iterator[Array]:

@@ -15,7 +15,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.metrics.base import IntervalMethod, Metric, PairedMethod, RowMetric, ratio
+from assay.metrics.base import MULTILABEL, IntervalMethod, Metric, PairedMethod, RowMetric, ratio
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
@@ -32,18 +32,21 @@ __all__ = [
     "RankingLoss",
 ]
 
-MULTILABEL: frozenset[Task] = frozenset({"multilabel"})
 SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
 AT_ONCE = 1 << 20  # scores that are sorted at a time
 
 
 class LRAP(RowMetric):
-    """Label ranking average precision: of the labels ranked at least as high as a true one, the share that is true.
+    """Label ranking average precision: of the labels ranked at least as high as a true one, the
+    share that is true.
 
-    mean over rows of the mean over their true labels of (true labels with score >= its) / (labels with score >= its):
-    in (0, 1], 1 is perfect, higher is better. A row whose labels are all true, or none, counts 1.
-    Undefined (no_samples) without rows. Same value as scikit-learn's label_ranking_average_precision_score.
-    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+    mean over rows of the mean over their true labels of (true labels with score >= its) / (labels
+    with score >= its): in (0, 1], 1 is perfect, higher is better. A row whose labels are all true,
+    or none, counts 1.
+    Undefined (no_samples) without rows. Same value as scikit-learn's
+    label_ranking_average_precision_score.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook,
+    667-685.
 
     >>> LRAP()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
     0.4167
@@ -55,15 +58,18 @@ class LRAP(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         """Average precision of each row's labels."""
-        return rows.label_order[0]
+        return rows.label_ranking[0]
 
 
 class CoverageError(RowMetric):
-    """How far down the ranking one must go to have every true label: at best the number of true labels; lower.
+    """How far down the ranking one must go to have every true label: at best the number of true
+    labels; lower.
 
-    mean over rows of the lowest rank of a true label, in [0, labels]; a row without true labels counts 0.
+    mean over rows of the lowest rank of a true label, in [0, labels]; a row without true labels
+    counts 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's coverage_error.
-    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook,
+    667-685.
 
     >>> CoverageError()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
     2.5
@@ -77,15 +83,17 @@ class CoverageError(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         """Rank of the lowest true label of each row."""
-        return np.asarray(rows.label_order[2], np.float64)
+        return np.asarray(rows.label_ranking[2], np.float64)
 
 
 class RankingLoss(RowMetric):
-    """Share of the pairs of a true and a false label that are ranked the wrong way: in [0, 1], lower is better.
+    """Share of the pairs of a true and a false label that are ranked the wrong way.
 
-    mean over rows; a tied pair is wrong, and a row whose labels are all true, or none, counts 0.
+    In [0, 1], lower is better. mean over rows; a tied pair is wrong, and a row whose labels are all
+    true, or none, counts 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's label_ranking_loss.
-    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook, 667-685.
+    Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook,
+    667-685.
 
     >>> RankingLoss()([[1, 0, 0], [0, 0, 1]], [[0.75, 0.5, 1.0], [1.0, 0.2, 0.1]])
     0.75
@@ -98,11 +106,13 @@ class RankingLoss(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         """Share of each row's pairs."""
-        return rows.label_order[1]
+        return rows.label_ranking[1]
 
 
 class LabelOrder(NamedTuple):
-    """Labels of a block of rows from the highest score down (b, k): what is true, and where runs of ties lie."""
+    """Labels of a block of rows from the highest score down (b, k): what is true, and where runs of
+    ties lie.
+    """
 
     true: Array  # whether the label there is true
     start: Array  # how many labels score more
@@ -112,7 +122,9 @@ class LabelOrder(NamedTuple):
 
 
 class LabelRanking(Metric):
-    """Base of means over rows of how each row's labels are ranked; subclasses write only `score_lists`.
+    """Base of means over rows of how each row's labels are ranked.
+
+    Subclasses write only `score_lists`.
 
     Rows for which the figure is not defined are left out of the mean, and the note says how many.
     """
@@ -156,9 +168,10 @@ class LabelRanking(Metric):
 class OneError(LabelRanking):
     """Share of rows whose highest label is not true: in [0, 1], lower is better.
 
-    Where several labels tie for the highest, a row counts as the share of them that is not true. A row without true
-    labels counts 1.  Undefined (no_samples) without rows.
-    Same value as the mean over rows of 1 - the truth of the label of the highest score, where there are no ties.
+    Where several labels tie for the highest, a row counts as the share of them that is not true. A
+    row without true labels counts 1. Undefined (no_samples) without rows.
+    Same value as the mean over rows of 1 - the truth of the label of the highest score, where there
+    are no ties.
     Source: Schapire & Singer (2000), Machine Learning 39:135-168.
 
     >>> OneError()([[1, 0, 0], [0, 0, 1]], [[0.9, 0.5, 0.1], [1.0, 0.2, 0.1]])
@@ -178,18 +191,22 @@ class OneError(LabelRanking):
 
 
 class Retrieval(LabelRanking):
-    """Base of the figures of a ranked list: a row is a query, its labels are the documents, its true ones relevant."""
+    """Base of the figures of a ranked list: a row is a query, its labels are the documents, its
+    true ones relevant.
+    """
 
     tasks = SEVERAL
     left_out = True
 
 
 class MRR(Retrieval):
-    """Mean reciprocal rank: how high the first true label is: in (0, 1], 1 is always on top, higher is better.
+    """Mean reciprocal rank: how high the first true label is.
 
-    mean over rows of 1 / (labels that score at least as much as the best true one); several classes: of the true class.
+    In (0, 1], 1 is always on top, higher is better. mean over rows of 1 / (labels that score at
+    least as much as the best true one); several classes: of the true class.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
-    Same value as scikit-learn's label_ranking_average_precision_score where a row has one true label.
+    Same value as scikit-learn's label_ranking_average_precision_score where a row has one true
+    label.
     Source: Voorhees (1999), TREC-8 question answering track report.
 
     >>> MRR()(["a", "b"], [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]], classes=["a", "b", "c"])
@@ -204,7 +221,10 @@ class MRR(Retrieval):
 
 
 class CutOff(Retrieval):
-    """Base of the figures of the first k places; subclasses have a field `k`, None for the whole list."""
+    """Base of the figures of the first k places.
+
+    Subclasses have a field `k`, None for the whole list.
+    """
 
     k: int | None
 
@@ -222,12 +242,14 @@ class CutOff(Retrieval):
 
 @dataclass(frozen=True)
 class MeanAveragePrecision(CutOff):
-    """Mean over rows of the average precision of their ranked labels: in [0, 1], 1 is perfect, higher is better.
+    """Mean over rows of the average precision of their ranked labels.
 
-    Of a row: sum over its true labels ranked in the first k of (true labels with score >= its) / rank, divided by the
-    smaller of k and the number of its true labels.  k: none for the whole list.
+    In [0, 1], 1 is perfect, higher is better. Of a row: sum over its true labels ranked in the
+    first k of (true labels with score >= its) / rank, divided by the smaller of k and the number of
+    its true labels. k: none for the whole list.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
-    Same value as scikit-learn's label_ranking_average_precision_score on the rows with a true label (k none).
+    Same value as scikit-learn's label_ranking_average_precision_score on the rows with a true label
+    (k none).
     Source: Manning, Raghavan & Schuetze (2008), Introduction to Information Retrieval, section 8.4.
 
     >>> MeanAveragePrecision()([[1, 0, 1]], [[0.9, 0.8, 0.7]])
@@ -251,13 +273,16 @@ class MeanAveragePrecision(CutOff):
 
 @dataclass(frozen=True)
 class NDCG(CutOff):
-    """Normalised discounted cumulative gain: true labels in the first k places, higher places counting more.
+    """Normalised discounted cumulative gain: true labels in the first k places, higher places
+    counting more.
 
-    mean over rows of DCG / its largest value, DCG = sum over the first k places i of [true] / log2(1 + i); tied labels
-    share the mean of their places. In [0, 1], 1 is perfect, higher is better.  k: none for the whole list.
+    mean over rows of DCG / its largest value, DCG = sum over the first k places i of [true] /
+    log2(1 + i); tied labels share the mean of their places. In [0, 1], 1 is perfect, higher is
+    better. k: none for the whole list.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
     Same value as scikit-learn's ndcg_score on the rows with a true label.
-    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008), ECIR, 414-421.
+    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008),
+    ECIR, 414-421.
 
     >>> NDCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
     0.6131
@@ -275,13 +300,16 @@ class NDCG(CutOff):
 
 @dataclass(frozen=True)
 class DCG(CutOff):
-    """Discounted cumulative gain: true labels in the first k places, higher places counting more: in [0, inf); higher.
+    """Discounted cumulative gain: true labels in the first k places, higher places counting more.
 
-    mean over rows of sum over the first k places i of [true] / log2(1 + i); tied labels share the mean of their places.
-    It grows with the number of true labels of a row: `ndcg` divides by the most a row can have.  k: none for the whole
-    list.  Rows without a true label are left out. Undefined (no_positive) where there is no other.
+    In [0, inf); higher. mean over rows of sum over the first k places i of [true] / log2(1 + i);
+    tied labels share the mean of their places.
+    It grows with the number of true labels of a row: `ndcg` divides by the most a row can have. k:
+    none for the whole list. Rows without a true label are left out. Undefined (no_positive) where
+    there is no other.
     Same value as scikit-learn's dcg_score on the rows with a true label.
-    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008), ECIR, 414-421.
+    Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008),
+    ECIR, 414-421.
 
     >>> DCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
     1
@@ -307,8 +335,10 @@ def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
 
 
 def blocks(rows: Rows) -> Iterator[LabelOrder]:
-    """The labels of all rows in order of their scores, so many rows at a time that their buffers stay small."""
-    score = rows.given["proba"] if "proba" in rows.given else rows.given["logit"]
+    """The labels of all rows in order of their scores, so many rows at a time that their buffers
+    stay small.
+    """
+    score = rows.outputs["proba"] if "proba" in rows.outputs else rows.outputs["logit"]
     step = max(1, AT_ONCE // max(score.shape[1], 1))
     for begin in range(0, len(score), step):
         truth = rows.truth[begin : begin + step]

@@ -1,6 +1,7 @@
 """Metrics of the best threshold that scores allow: what a model could do where it is used.
 
-The threshold is chosen on the rows that judge it, so these flatter a little: choose it on other rows to deploy it.
+The threshold is chosen on the rows that judge it, so these flatter a little: choose it on other
+rows to deploy it.
 
 >>> RecallAtPrecision(precision=0.6)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
 1
@@ -37,17 +38,21 @@ class OperatingPoint(CurveMetric):
         )
 
     def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
-        """The figure (...,), from precision and recall at every threshold (..., m), the highest first."""
+        """The figure (...,), from precision and recall at every threshold (..., m), the highest
+        first.
+        """
         raise NotImplementedError
 
 
 @dataclass(frozen=True)
 class PrecisionAtRecall(OperatingPoint):
-    """Highest precision of the thresholds that find at least `recall` of the positive rows: in [0, 1]; higher.
+    """Highest precision of the thresholds that find at least `recall` of the positive rows.
 
-    Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    In [0, 1]; higher. Several classes: one against the rest, `macro` (default), `weighted` or
+    `none`.
     Undefined (no_positive) without positive rows.
-    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics' precision_at_fixed_recall).
+    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics'
+    precision_at_fixed_recall).
 
     >>> PrecisionAtRecall(recall=0.5)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     1
@@ -71,11 +76,13 @@ class PrecisionAtRecall(OperatingPoint):
 
 @dataclass(frozen=True)
 class RecallAtPrecision(OperatingPoint):
-    """Highest recall of the thresholds whose precision is at least `precision`: in [0, 1], higher is better.
+    """Highest recall of the thresholds whose precision is at least `precision`.
 
-    0 where no threshold is as precise: then no row can be called positive. Several classes as of precision_at_recall.
+    In [0, 1], higher is better. 0 where no threshold is as precise: then no row can be called
+    positive. Several classes as of precision_at_recall.
     Undefined (no_positive) without positive rows.
-    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics' recall_at_fixed_precision).
+    Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics'
+    recall_at_fixed_precision).
 
     >>> RecallAtPrecision(precision=0.9)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     0.5
@@ -99,10 +106,12 @@ class RecallAtPrecision(OperatingPoint):
 
 @dataclass(frozen=True)
 class BestFBeta(CurveMetric):
-    """Largest f_beta of any threshold: in [0, 1], higher is better; recall counts beta times as much as precision.
+    """Largest f_beta of any threshold.
 
-    max over thresholds of (1 + b^2) tp / (b^2 positives + tp + fp).  Several classes as of precision_at_recall.
-    Undefined (no_positive) without positive rows. Same value as the maximum over scikit-learn's precision_recall_curve.
+    In [0, 1], higher is better; recall counts beta times as much as precision. max over thresholds
+    of (1 + b^2) tp / (b^2 positives + tp + fp). Several classes as of precision_at_recall.
+    Undefined (no_positive) without positive rows. Same value as the maximum over scikit-learn's
+    precision_recall_curve.
     Source: Lipton, Elkan & Naryanaswamy (2014), ECML PKDD, 225-239.
 
     >>> BestFBeta()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
@@ -129,9 +138,12 @@ class BestFBeta(CurveMetric):
 
 @dataclass(frozen=True)
 class BestFBetaThreshold(OperatingPoint):
-    """The score from which rows are called positive for the largest f_beta; in the units of the scores.
+    """The score from which rows are called positive for the largest f_beta.
 
-    The highest of several such thresholds. Neither higher nor lower is better, so models are not compared by it.
+    In the units of the scores.
+
+    The highest of several such thresholds. Neither higher nor lower is better, so models are not
+    compared by it.
     Several classes as of precision_at_recall. Undefined (no_positive) without positive rows.
     Same value as the argument of the maximum over scikit-learn's precision_recall_curve.
 

@@ -12,15 +12,14 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array, select_places
-from assay.metrics.base import Metric, PairedMethod, ratio
+from assay.metrics.base import REGRESSION, Metric, PairedMethod, ratio
 from assay.states.ranking import count_threads
 from assay.states.row_values import ValueTable, Values
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE", "Spearman"]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 ENOUGH = 1 << 15  # rows by which the place of the median is guessed
 AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
 
@@ -63,9 +62,10 @@ class KeptMetric(Metric):
 
 
 class MedianAE(KeptMetric):
-    """Median absolute error, in the units of the truth: in [0, inf), lower is better; half the rows are nearer.
+    """Median absolute error, in the units of the truth.
 
-    median |y - f|, the mean of the two middle rows where their number is even. Not moved by a few wild rows.
+    In [0, inf), lower is better; half the rows are nearer. median |y - f|, the mean of the two
+    middle rows where their number is even. Not moved by a few wild rows.
     Keeps the errors of all rows. Undefined (no_samples) without rows.
     Same value as scikit-learn's median_absolute_error.
 
@@ -80,10 +80,10 @@ class MedianAE(KeptMetric):
     oracle = "sklearn.metrics.median_absolute_error(y, value, sample_weight=w)"
 
     def compute(self, summary: ValueTable) -> Array:
-        if summary.weight is None and summary.times is None:
+        if summary.weight is None and summary.counts is None:
             n = sum(map(len, summary.parts))
             middle = np.array([(n - 1) // 2, n // 2] if n else [], np.int64)
-            found = select_places(summary.pieces, n, middle, summary.some(ENOUGH), count_threads(n))
+            found = select_places(summary.pieces, n, middle, summary.sample(ENOUGH), count_threads(n))
             return found.mean(keepdims=True) if n else np.array([np.nan])
         size = summary.values[:, 0]
         order = np.argsort(size, kind="stable")
@@ -93,8 +93,9 @@ class MedianAE(KeptMetric):
 class MaxError(KeptMetric):
     """Largest absolute error, in the units of the truth: in [0, inf), lower is better.
 
-    max |y - f| over rows of weight above 0. It rests on one row and grows with their number: it has no interval, and
-    models are not compared by it.  Undefined (no_samples) without rows. Same value as scikit-learn's max_error.
+    max |y - f| over rows of weight above 0. It rests on one row and grows with their number: it has
+    no interval, and models are not compared by it. Undefined (no_samples) without rows. Same value
+    as scikit-learn's max_error.
 
     >>> MaxError()([1.0, 2.0], [1.5, 5.0])
     3
@@ -108,9 +109,9 @@ class MaxError(KeptMetric):
 
     def compute(self, summary: ValueTable) -> Array:
         if (
-            summary.times is not None
+            summary.counts is not None
         ):  # the largest of resampled rows is never above the largest of the rows
-            return np.full(len(summary.times), np.nan)
+            return np.full(len(summary.counts), np.nan)
         size = summary.values[:, 0]
         there = size if summary.weight is None else size[summary.weight > 0]
         return np.array([there.max() if len(there) else np.nan])
@@ -123,10 +124,12 @@ class MaxError(KeptMetric):
 
 @dataclass(frozen=True)
 class D2Pinball(KeptMetric):
-    """Share of the pinball loss that the predictions explain: in (-inf, 1], 1 is perfect, 0 a constant quantile.
+    """Share of the pinball loss that the predictions explain.
 
-    1 - pinball(y, f) / pinball(y, alpha-quantile of y); higher is better. Keeps the errors of all rows.
-    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's d2_pinball_score.
+    In (-inf, 1], 1 is perfect, 0 a constant quantile. 1 - pinball(y, f) / pinball(y, alpha-quantile
+    of y); higher is better. Keeps the errors of all rows.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's
+    d2_pinball_score.
     Source: Koenker & Machado (1999), JASA 94:1296-1310.
 
     >>> D2Pinball(alpha=0.9)([1.0, 2.0, 3.0], [1.0, 3.0, 3.0])
@@ -149,10 +152,12 @@ class D2Pinball(KeptMetric):
 
 
 class D2AbsoluteError(KeptMetric):
-    """Share of the absolute error that the predictions explain: in (-inf, 1], 1 is perfect, 0 predicts the median.
+    """Share of the absolute error that the predictions explain.
 
-    1 - sum |y - f| / sum |y - median y|; higher is better; outliers move it less than r2. Keeps the errors of all rows.
-    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's d2_absolute_error_score.
+    In (-inf, 1], 1 is perfect, 0 predicts the median. 1 - sum |y - f| / sum |y - median y|; higher
+    is better; outliers move it less than r2. Keeps the errors of all rows.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's
+    d2_absolute_error_score.
     Source: Koenker & Machado (1999), JASA 94:1296-1310.
 
     >>> D2AbsoluteError()([1.0, 2.0, 3.0], [1.0, 2.0, 4.0])
@@ -169,11 +174,13 @@ class D2AbsoluteError(KeptMetric):
 
 
 class Spearman(KeptMetric):
-    """Correlation of the ranks of truth and prediction: in [-1, 1], 1 is the same order, higher is better.
+    """Correlation of the ranks of truth and prediction.
 
-    Pearson's correlation of mid-ranks (tied rows share the mean of theirs; a rank counts the weight below). Any rising
-    transformation of the predictions leaves it. Keeps truth and prediction of all rows.
-    Undefined (zero_variance) where truth or prediction is constant. Same value as scipy.stats.spearmanr.
+    In [-1, 1], 1 is the same order, higher is better. Pearson's correlation of mid-ranks (tied rows
+    share the mean of theirs; a rank counts the weight below). Any rising transformation of the
+    predictions leaves it. Keeps truth and prediction of all rows.
+    Undefined (zero_variance) where truth or prediction is constant. Same value as
+    scipy.stats.spearmanr.
     Source: Spearman (1904), Am. J. Psychol. 15:72-101.
 
     >>> Spearman()([1.0, 2.0, 3.0], [1.0, 30.0, 2.0])
@@ -207,7 +214,9 @@ class Spearman(KeptMetric):
 
 
 class Ties(NamedTuple):
-    """The order of rows by a value (n,), where each run of ties ends in it, and which run each row belongs to (n,)."""
+    """The order of rows by a value (n,), where each run of ties ends in it, and which run each row
+    belongs to (n,).
+    """
 
     order: Array
     end: Array
@@ -247,23 +256,27 @@ def pinball(gap: Array, alpha: float) -> Array:
 
 
 def blockwise(table: ValueTable, read: Callable[[Array], Array]) -> Array:
-    """What `read` makes of the weights of the rows: (1,), or (b,) for replicates, weighed in blocks (b', n)."""
+    """What `read` makes of the weights of the rows: (1,), or (b,) for replicates, weighed in blocks
+    (b', n).
+    """
     return np.concatenate([read(weight) for weight in weights(table)])
 
 
 def weights(table: ValueTable) -> Iterator[Array]:
-    """The weight of each row (1, n), or of each row in each replicate (b', n) in blocks, float64."""
+    """The weight of each row (1, n), or of each row in each replicate (b', n) in blocks, float64.
+    """
     own = np.ones(len(table.values)) if table.weight is None else table.weight
-    if table.times is None or table.cell is None:
+    if table.counts is None or table.stratum is None:
         yield own[None, :]
         return
     step = max(1, AT_ONCE // max(len(own), 1))
-    for start in range(0, len(table.times), step):
-        yield table.times[start : start + step][:, table.cell] * own
+    for start in range(0, len(table.counts), step):
+        yield table.counts[start : start + step][:, table.stratum] * own
 
 
 def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
-    """Weighted quantile (b,) of sorted values (n,) under weights (b, n): mean of the two where a step ends at alpha.
+    """Weighted quantile (b,) of sorted values (n,) under weights (b, n): mean of the two where a
+    step ends at alpha.
 
     >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]), 0.5).tolist()
     [1.5, 2.0]
@@ -281,7 +294,8 @@ def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
 
 
 def explained_share(table: ValueTable, alpha: float) -> Array:
-    """Share of the pinball loss of the best constant that the predictions are spared (1,) or (b,)."""
+    """Share of the pinball loss of the best constant that the predictions are spared (1,) or (b,).
+    """
     order = np.argsort(table.values[:, 0], kind="stable")
     y, loss = table.values[order, 0], pinball(table.values[order, 1], alpha)
 

@@ -13,25 +13,27 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array, sum_by
 from assay.kernels.totals import FLOOR
-from assay.metrics.base import Metric, RowMetric, ratio
+from assay.metrics.base import SINGLE_LABEL, Metric, RowMetric, ratio
 from assay.states.base import RowWise, State
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["Brier", "D2Brier", "D2LogLoss", "LogLoss"]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 
 
 @dataclass(frozen=True)
 class LogLoss(RowMetric):
-    """Mean negative log of the probability given to the truth, in nats (cross-entropy): in [0, inf), lower is better.
+    """Mean negative log of the probability given to the truth, in nats (cross-entropy).
 
-    -mean log p(truth). Strictly proper: honest probabilities win. A chance forecast of k balanced classes has log k.
-    Multi-label: mean over labels of the binary cross-entropy.  From logits it is computed by log-softmax, exactly;
-    given probabilities below `floor` count as `floor`, and the note says how many rows that touched.
+    In [0, inf), lower is better. -mean log p(truth). Strictly proper: honest probabilities win. A
+    chance forecast of k balanced classes has log k.
+    Multi-label: mean over labels of the binary cross-entropy. From logits it is computed by
+    log-softmax, exactly; given probabilities below `floor` count as `floor`, and the note says how
+    many rows that touched.
     Also called cross-entropy or NLL.
-    Undefined (no_samples) without rows. Same value as scikit-learn's log_loss (multi-label: mean over labels of it).
+    Undefined (no_samples) without rows. Same value as scikit-learn's log_loss (multi-label: mean
+    over labels of it).
     Source: Good (1952), JRSS B 14:107-114.
 
     >>> LogLoss()([0, 1], [[0.9, 0.1], [0.4, 0.6]])
@@ -54,7 +56,7 @@ class LogLoss(RowMetric):
     def compute_rows(self, rows: Rows) -> Array:
         """Loss of each row, and, where it is anywhere, whether the floor was used."""
         least = np.log(self.floor) if self.floor else -np.inf
-        logits = "proba" not in rows.given
+        logits = "proba" not in rows.outputs
         if rows.schema.task == "multilabel":
             of_truth = self._labels(rows)
         elif logits:
@@ -63,7 +65,7 @@ class LogLoss(RowMetric):
             )[:, 0]
         else:
             with np.errstate(divide="ignore"):
-                of_truth = np.log(rows.facts.own)
+                of_truth = np.log(rows.proba_stats.own)
         if logits or not of_truth.size or of_truth.min() >= least:
             return -(of_truth.mean(axis=1) if of_truth.ndim == 2 else of_truth)
         floored = (of_truth < least).reshape(len(of_truth), -1)
@@ -78,13 +80,15 @@ class LogLoss(RowMetric):
         share = floored / rows.proba_totals.rows
         return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
-    def margin(self, schema: Schema) -> float:
+    def tail_margin(self, schema: Schema) -> float:
         """The cost of giving the truth half the probability that chance would."""
         k = 2 if schema.task == "multilabel" else schema.k
         return float(np.log(2 * max(k, 2)))
 
-    def otherwise(self, value: float, schema: Schema) -> float:
-        """What a row costs that was forecast alike, but whose truth is another class (of several labels: of one)."""
+    def value_of_other_row(self, value: float, schema: Schema) -> float:
+        """What a row costs that was forecast alike, but whose truth is another class (of several
+        labels: of one).
+        """
         with np.errstate(divide="ignore"):
             cost = -np.log(-np.expm1(-value))
             least = np.log(self.floor)
@@ -95,8 +99,8 @@ class LogLoss(RowMetric):
     def _labels(self, rows: Rows) -> Array:
         """Log-probability of each label's own truth (n, labels)."""
         truth = rows.truth.astype(bool)
-        if "proba" not in rows.given:
-            logit = np.asarray(rows.given["logit"], np.float64)
+        if "proba" not in rows.outputs:
+            logit = np.asarray(rows.outputs["logit"], np.float64)
             return -np.logaddexp(0.0, np.where(truth, -logit, logit))
         with np.errstate(divide="ignore"):
             return np.log(np.where(truth, rows.proba, 1 - rows.proba))
@@ -110,10 +114,12 @@ class LogLoss(RowMetric):
 
 @dataclass(frozen=True)
 class Brier(RowMetric):
-    """Mean squared distance between predicted probabilities and the one-hot truth: lower is better, 0 is perfect.
+    """Mean squared distance between predicted probabilities and the one-hot truth.
 
-    Sum over classes, mean over rows: in [0, 2].  `scale_by_half` halves it, to [0, 1]: the usual form of the binary
-    score, mean (p - y)^2.  Multi-label: mean over labels of (p - y)^2, in [0, 1].  Strictly proper.
+    Lower is better, 0 is perfect. Sum over classes, mean over rows: in [0, 2]. `scale_by_half`
+    halves it, to [0, 1]: the usual form of the binary score, mean (p - y)^2. Multi-label: mean over
+    labels of (p - y)^2, in [0, 1].
+    Strictly proper.
     Needs `proba` (n, k), rows summing to 1. Undefined (no_samples) when the total weight is 0.
     Same value as scikit-learn's brier_score_loss(..., scale_by_half=False).
     Source: Brier (1950), Monthly Weather Review 78:1-3.
@@ -135,7 +141,7 @@ class Brier(RowMetric):
         scale = 0.5 if self.scale_by_half else 1.0
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
-        return np.asarray(scale * (rows.facts.others + (1 - rows.facts.own) ** 2))
+        return np.asarray(scale * (rows.proba_stats.others + (1 - rows.proba_stats.own) ** 2))
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment of the squared distance of all rows."""
@@ -146,7 +152,9 @@ class Brier(RowMetric):
 
 
 class LossSums(NamedTuple):
-    """Sum of a loss and number of rows of each cell (cells,), and the weight that each class has in it (cells, k)."""
+    """Sum of a loss and number of rows of each stratum (strata,), and the weight that each class has in
+    it (strata, k).
+    """
 
     loss: Array
     rows: Array
@@ -160,35 +168,37 @@ class LossAndClassWeights(State[LossSums]):
 
     of: RowWise
 
-    def empty(self, schema: Schema, cells: int = 1) -> LossSums:
+    def empty(self, schema: Schema, strata: int = 1) -> LossSums:
         return LossSums(
-            np.zeros(cells), np.zeros(cells, np.int64), np.zeros(cells), np.zeros((cells, schema.k))
+            np.zeros(strata), np.zeros(strata, np.int64), np.zeros(strata), np.zeros((strata, schema.k))
         )
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> LossSums:
+    def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> LossSums:
         n, k = len(rows.truth), rows.schema.k
         loss = np.reshape(self.of.compute_rows(rows), (n, -1))[:, 0]
         weight = np.ones(n) if rows.weight is None else rows.weight
-        code = rows.truth.astype(np.intp) if cell is None else rows.truth + cell.astype(np.intp) * k
-        classes = np.bincount(code, weight, cells * k).reshape(cells, k).astype(np.float64)
-        count = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
-        return LossSums(sum_by(cell, cells, loss * weight), count, classes.sum(axis=1), classes)
+        code = rows.truth.astype(np.intp) if stratum is None else rows.truth + stratum.astype(np.intp) * k
+        classes = np.bincount(code, weight, strata * k).reshape(strata, k).astype(np.float64)
+        count = np.array([n]) if stratum is None else np.bincount(stratum, minlength=strata)
+        return LossSums(sum_by(stratum, strata, loss * weight), count, classes.sum(axis=1), classes)
 
     def merge(self, a: LossSums, b: LossSums) -> LossSums:
         return LossSums(*(x + y for x, y in zip(a, b, strict=True)))
 
-    def select(self, value: LossSums, cells: slice) -> LossSums:
-        return LossSums(*(array[cells] for array in value))
+    def select(self, value: LossSums, strata: slice) -> LossSums:
+        return LossSums(*(array[strata] for array in value))
 
-    def resample(self, value: LossSums, times: Array) -> LossSums:
-        return LossSums(*(times @ array for array in value))
+    def resample(self, value: LossSums, counts: Array) -> LossSums:
+        return LossSums(*(counts @ array for array in value))
 
     def summary(self, value: LossSums, schema: Schema) -> LossSums:
         return value
 
 
 class Skill(Metric):
-    """Base of the share of a loss that the probabilities spare, against always stating the shares of the classes."""
+    """Base of the share of a loss that the probabilities spare, against always stating the shares
+    of the classes.
+    """
 
     reads, tasks = "proba", SINGLE_LABEL
     bounds = (float("-inf"), 1.0)
@@ -196,7 +206,7 @@ class Skill(Metric):
 
     @abstractmethod
     def constant_loss(self, share: Array) -> Array:
-        """The mean loss (cells,) of stating the shares of the classes (cells, k) of every row."""
+        """The mean loss (strata,) of stating the shares of the classes (strata, k) of every row."""
 
     def compute(self, summary: LossSums) -> Array:
         total = summary.classes.sum(axis=-1)
@@ -205,11 +215,13 @@ class Skill(Metric):
 
 
 class D2LogLoss(Skill):
-    """Share of the log loss that the probabilities spare: in (-inf, 1], 1 is perfect, 0 states the class shares.
+    """Share of the log loss that the probabilities spare.
 
-    1 - log_loss / entropy of the classes, the entropy -sum_k f_k log f_k of their shares f in these rows (McFadden's
-    R2); higher is better; below 0 the model is worse than no model. Probabilities below 2.2e-16 count as so much.
-    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's d2_log_loss_score.
+    In (-inf, 1], 1 is perfect, 0 states the class shares. 1 - log_loss / entropy of the classes,
+    the entropy -sum_k f_k log f_k of their shares f in these rows (McFadden's R2); higher is
+    better; below 0 the model is worse than no model. Probabilities below 2.2e-16 count as so much.
+    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's
+    d2_log_loss_score.
     Source: McFadden (1974), Frontiers in Econometrics, 105-142.
 
     >>> D2LogLoss()([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1])
@@ -225,11 +237,13 @@ class D2LogLoss(Skill):
 
 
 class D2Brier(Skill):
-    """Share of the Brier score that the probabilities spare (Brier skill score): in (-inf, 1], 1 is perfect; higher.
+    """Share of the Brier score that the probabilities spare (Brier skill score).
 
-    1 - brier / (1 - sum_k f_k^2) with f the shares of the classes in these rows, which is what always stating them
-    scores: 0 is no better than that, below 0 worse.
-    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's d2_brier_score.
+    In (-inf, 1], 1 is perfect; higher. 1 - brier / (1 - sum_k f_k^2) with f the shares of the
+    classes in these rows, which is what always stating them scores: 0 is no better than that, below
+    0 worse.
+    Undefined (single_class) where all rows are of one class. Same value as scikit-learn's
+    d2_brier_score.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
     >>> D2Brier()([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1])

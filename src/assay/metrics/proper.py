@@ -7,20 +7,19 @@
 import numpy as np
 
 from assay.kernels import Array
-from assay.metrics.base import RowMetric
+from assay.metrics.base import SINGLE_LABEL, RowMetric
 from assay.table.predictions import Rows
-from assay.table.schema import Task
 
 __all__ = ["RPS", "Spherical"]
 
-SINGLE_LABEL: frozenset[Task] = frozenset({"binary", "multiclass"})
 AT_ONCE = 1 << 20  # probabilities that are added up at a time
 
 
 class Spherical(RowMetric):
-    """Mean of the truth's probability over the length of the row of probabilities: in [0, 1], higher is better.
+    """Mean of the truth's probability over the length of the row of probabilities.
 
-    mean p(truth) / sqrt(sum_k p_k^2). Strictly proper; 1 is certain and right, 1 / sqrt(k) says nothing of k classes.
+    In [0, 1], higher is better. mean p(truth) / sqrt(sum_k p_k^2). Strictly proper; 1 is certain
+    and right, 1 / sqrt(k) says nothing of k classes.
     Undefined (no_samples) without rows. Same value as the formula over numpy.linalg.norm.
     Source: Gneiting & Raftery (2007), JASA 102:359-378, section 4.1.
 
@@ -34,17 +33,20 @@ class Spherical(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         """Score of each row (n,)."""
-        own = rows.facts.own
-        return np.asarray(own / np.hypot(own, np.sqrt(rows.facts.others)))
+        own = rows.proba_stats.own
+        return np.asarray(own / np.hypot(own, np.sqrt(rows.proba_stats.others)))
 
 
 class RPS(RowMetric):
-    """Ranked probability score: a Brier score for ordered classes, near misses costing less: in [0, 1]; lower.
+    """Ranked probability score: a Brier score for ordered classes, near misses costing less.
 
-    mean over rows of sum_{j < k} (P(class <= j) - [truth <= j])^2 / (k - 1), classes in their declared order (without
-    one they are sorted).  Two classes: brier(scale_by_half=true).  Strictly proper.
-    Undefined (no_samples) without rows. Same value as the formula over numpy.cumsum (R's verification::rps).
-    Sources: Epstein (1969), J. Appl. Meteorol. 8:985-987; Murphy (1971), J. Appl. Meteorol. 10:155-156.
+    In [0, 1]; lower. mean over rows of sum_{j < k} (P(class <= j) - [truth <= j])^2 / (k - 1),
+    classes in their declared order (without one they are sorted). Two classes:
+    brier(scale_by_half=true). Strictly proper.
+    Undefined (no_samples) without rows. Same value as the formula over numpy.cumsum (R's
+    verification::rps).
+    Sources: Epstein (1969), J. Appl. Meteorol. 8:985-987; Murphy (1971), J. Appl. Meteorol.
+    10:155-156.
 
     >>> RPS()([1, 2], [[0.0, 0.5, 0.5], [0.0, 0.0, 1.0]], classes=[1, 2, 3])
     0.5625
@@ -61,7 +63,7 @@ class RPS(RowMetric):
     def compute_rows(self, rows: Rows) -> Array:
         """Score of each row (n,)."""
         k = rows.schema.k
-        given = rows.given.get("proba")
+        given = rows.outputs.get("proba")
         given = rows.proba if given is None else given
         found = np.empty(len(rows.truth))
         step = max(1, AT_ONCE // k)

@@ -1,4 +1,5 @@
-"""Metrics of predicted quantiles and intervals: what a model gives that was asked for a level, not for a mean.
+"""Metrics of predicted quantiles and intervals: what a model gives that was asked for a level, not
+for a mean.
 
 >>> Pinball(alpha=0.9)([10.0, 10.0], [9.0, 11.0])
 0.5
@@ -11,20 +12,20 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.kernels.totals import POSITIVE_PART, NEGATIVE_PART
-from assay.metrics.base import RowMetric
+from assay.metrics.base import REGRESSION, RowMetric
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["IntervalCoverage", "IntervalScore", "IntervalWidth", "Pinball", "QuantileCoverage"]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
 @dataclass(frozen=True)
 class Pinball(RowMetric):
-    """Mean loss of a predicted quantile: in [0, inf), lower is better; the true `alpha`-quantile has the least.
+    """Mean loss of a predicted quantile.
 
-    mean of alpha (y - f) where y >= f, else (1 - alpha) (f - y).  At alpha 0.5 half of mae.  Also called quantile loss.
+    In [0, inf), lower is better; the true `alpha`-quantile has the least. mean of alpha (y - f)
+    where y >= f, else (1 - alpha) (f - y). At alpha 0.5 half of mae. Also called quantile loss.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_pinball_loss.
     Source: Koenker & Bassett (1978), Econometrica 46:33-50.
 
@@ -49,11 +50,13 @@ class Pinball(RowMetric):
         return np.maximum(self.alpha * gap, (self.alpha - 1) * gap)
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows: of errors above 0 and below, of which each row has one."""
+        """Mean and second moment over all rows: of errors above 0 and below, of which each row has
+        one.
+        """
         totals = rows.error_totals
         if totals is None:
             return None
-        mean, m2 = totals.of(POSITIVE_PART, NEGATIVE_PART)
+        mean, m2 = totals.select_columns(POSITIVE_PART, NEGATIVE_PART)
         share = np.array([self.alpha, 1 - self.alpha])
         together = (share**2 * m2).sum() - 2 * totals.rows * np.prod(share * mean)
         return np.array([(share * mean).sum()]), np.array([max(together, 0.0)])
@@ -61,9 +64,10 @@ class Pinball(RowMetric):
 
 @dataclass(frozen=True)
 class QuantileCoverage(RowMetric):
-    """Share of truths at or below the predicted quantile: in [0, 1]; a right `alpha`-quantile has alpha.
+    """Share of truths at or below the predicted quantile.
 
-    mean of y <= f.  Neither higher nor lower is better, so models are not compared by it: pinball judges them.
+    In [0, 1]; a right `alpha`-quantile has alpha. mean of y <= f. Neither higher nor lower is
+    better, so models are not compared by it: pinball judges them.
     Undefined (no_samples) without rows. Same value as numpy.average of y <= f.
     Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
 
@@ -92,11 +96,12 @@ class QuantileCoverage(RowMetric):
 
 @dataclass(frozen=True)
 class IntervalScore(RowMetric):
-    """Width of the predicted interval and a fine for each truth outside it: in [0, inf), lower is better.
+    """Width of the predicted interval and a fine for each truth outside it.
 
-    mean of (high - low) + 2 / (1 - level) (distance of y from the interval), in the units of the truth.  level: the
-    share of truths that the interval is meant to hold (0.9: its ends are the 5 % and the 95 % quantile).  Proper: the
-    true quantiles have the least.  Also called Winkler score.
+    In [0, inf), lower is better. mean of (high - low) + 2 / (1 - level) (distance of y from the
+    interval), in the units of the truth. level: the share of truths that the interval is meant to
+    hold (0.9: its ends are the 5 % and the 95 % quantile). Proper: the true quantiles have the
+    least. Also called Winkler score.
     Needs `interval` (n, 2). Undefined (no_samples) without rows.
     Same value as 2 / (1 - level) times the sum of scikit-learn's mean_pinball_loss of the two ends.
     Source: Gneiting & Raftery (2007), JASA 102:359-378, section 6.2.
@@ -130,11 +135,13 @@ class IntervalScore(RowMetric):
 
 
 class IntervalCoverage(RowMetric):
-    """Share of truths inside the predicted interval, its ends included: in [0, 1]; a right 90 % interval has 0.9.
+    """Share of truths inside the predicted interval, its ends included.
 
-    mean of low <= y <= high.  Neither higher nor lower is better, so models are not compared by it: an interval can be
-    made as wide as one likes; interval_score judges both.
-    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of low <= y <= high.
+    In [0, 1]; a right 90 % interval has 0.9. mean of low <= y <= high. Neither higher nor lower is
+    better, so models are not compared by it: an interval can be made as wide as one likes;
+    interval_score judges both.
+    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of low
+    <= y <= high.
     Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
 
     >>> IntervalCoverage()([1.0, 5.0], [[0.0, 2.0], [1.0, 4.0]])
@@ -154,11 +161,13 @@ class IntervalCoverage(RowMetric):
 
 
 class IntervalWidth(RowMetric):
-    """Mean width of the predicted interval, in the units of the truth: in [0, inf); of two that cover alike, the lower.
+    """Mean width of the predicted interval, in the units of the truth.
 
-    mean of high - low.  Neither higher nor lower is better by itself, so models are not compared by it: interval_score
-    judges width and coverage together.
-    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of high - low.
+    In [0, inf); of two that cover alike, the lower. mean of high - low. Neither higher nor lower is
+    better by itself, so models are not compared by it: interval_score judges width and coverage
+    together.
+    Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of
+    high - low.
     Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
 
     >>> IntervalWidth()([1.0, 5.0], [[0.0, 2.0], [1.0, 4.0]])

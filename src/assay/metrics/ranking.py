@@ -26,16 +26,18 @@ AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
 
 @dataclass(frozen=True)
 class RocAuc(OrderMetric):
-    """Probability that a positive row scores above a negative one, ties counting half: in [0, 1], 0.5 is chance.
+    """Probability that a positive row scores above a negative one, ties counting half.
 
-    Area under the ROC curve; higher is better. Binary: of the positive class. Otherwise one class against the rest:
-    `macro` mean over the classes that have both kinds of rows (default), `weighted` by true rows, or `none`.
-    max_fpr: below 1, only the part of the curve up to that false positive rate counts, rescaled so that chance is 0.5
-    and perfect 1 (McClish).  Works on raw scores, never squashed.  Also called AUC, AUROC, ROC or c-statistic.
+    In [0, 1], 0.5 is chance. Area under the ROC curve; higher is better. Binary: of the positive
+    class. Otherwise one class against the rest:
+    `macro` mean over the classes that have both kinds of rows (default), `weighted` by true rows,
+    or `none`. max_fpr: below 1, only the part of the curve up to that false positive rate counts,
+    rescaled so that chance is 0.5 and perfect 1 (McClish). Works on raw scores, never squashed.
+    Also called AUC, AUROC, ROC or c-statistic.
     Undefined (single_class) unless both kinds of rows are there.
     Same value as scikit-learn's roc_auc_score (multi_class="ovr").
-    Sources: Hanley & McNeil (1982), Radiology 143:29-36; influence: DeLong et al. (1988), Biometrics 44:837-845; part
-    of the curve: McClish (1989), Med. Decis. Making 9:190-195.
+    Sources: Hanley & McNeil (1982), Radiology 143:29-36; influence: DeLong et al. (1988),
+    Biometrics 44:837-845; part of the curve: McClish (1989), Med. Decis. Making 9:190-195.
 
     >>> RocAuc()(["no", "yes", "yes"], [0.2, 0.2, 0.9])
     0.75
@@ -68,7 +70,7 @@ class RocAuc(OrderMetric):
             return float("inf"), 1.0
         value = float(self.compute_curve(curve))
         of_positive = 1 - (curve.fp + curve.fp_above) / (2 * q)
-        above = (curve.gained * (of_positive - value) ** 2).sum() / (p - 1) / p
+        above = (curve.new_positives * (of_positive - value) ** 2).sum() / (p - 1) / p
         # Negatives that tie with a threshold, and those between two of them.
         before = np.concatenate([[0], curve.tp[:-1]])
         tied = ((curve.fp - curve.fp_above) * ((before + curve.tp) / (2 * p) - value) ** 2).sum()
@@ -79,7 +81,9 @@ class RocAuc(OrderMetric):
         return float(above + below), float((above + below) ** 2 / lost) if lost else 1.0
 
     def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
-        """DeLong's components: how far each row's placement lies from the area, over the size of its class."""
+        """DeLong's components: how far each row's placement lies from the area, over the size of
+        its class.
+        """
         above, below, mass = _split(positive, score, weight)
         if not mass[0] or not mass[1]:
             return np.full(len(score), np.nan)
@@ -100,9 +104,10 @@ class RocAuc(OrderMetric):
 
 
 class Gini(CurveMetric):
-    """Twice the area under the ROC curve less 1 (Somers' D): in [-1, 1], 0 is chance, higher is better.
+    """Twice the area under the ROC curve less 1 (Somers' D).
 
-    2 roc_auc - 1. The accuracy ratio of credit scoring. Several classes and what is undefined as of roc_auc.
+    In [-1, 1], 0 is chance, higher is better. 2 roc_auc - 1. The accuracy ratio of credit scoring.
+    Several classes and what is undefined as of roc_auc.
     Same value as 2 x scikit-learn's roc_auc_score - 1.
     Source: Somers (1962), Am. Sociol. Rev. 27:799-811.
 
@@ -120,11 +125,12 @@ class Gini(CurveMetric):
 
 
 class AveragePrecision(CurveMetric):
-    """Precision averaged over the positive rows, each at its own threshold: in [0, 1], higher is better.
+    """Precision averaged over the positive rows, each at its own threshold.
 
-    sum_i (recall_i - recall_{i-1}) precision_i over the distinct scores from the highest down (a step function, no
-    interpolation); chance is the share of positive rows. Read it where positives are rare. Several classes: one against
-    the rest, `macro` (default), `weighted` or `none`.  Undefined (no_positive) without positive rows.
+    In [0, 1], higher is better. sum_i (recall_i - recall_{i-1}) precision_i over the distinct
+    scores from the highest down (a step function, no interpolation); chance is the share of
+    positive rows. Read it where positives are rare. Several classes: one against the rest, `macro`
+    (default), `weighted` or `none`. Undefined (no_positive) without positive rows.
     Also called AP, AUPRC or PR AUC.
     Same value as scikit-learn's average_precision_score.
     Source: Davis & Goadrich (2006), ICML, 233-240.
@@ -147,20 +153,22 @@ class AveragePrecision(CurveMetric):
         value = float(self.compute_curve(curve))
         best = float(self.compute_curve(curve._replace(fp=curve.fp_above)))
         # At worst every positive row of a cell comes after its negative ones, and has the precision before the cell.
-        before = curve.tp - curve.gained
+        before = curve.tp - curve.new_positives
         worst = float(
-            (curve.gained * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives
+            (curve.new_positives * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives
         )
         return max(best - value, value - worst)
 
 
 class KS(CurveMetric):
-    """Largest lead of the true over the false positive rate over all thresholds: in [0, 1], higher is better.
+    """Largest lead of the true over the false positive rate over all thresholds.
 
-    max (tpr - fpr): how far the scores of positive rows lie above those of the others (one-sided Kolmogorov-Smirnov);
-    the largest informedness of any threshold, chosen on the same rows.  Several classes as of roc_auc.
+    In [0, 1], higher is better. max (tpr - fpr): how far the scores of positive rows lie above
+    those of the others (one-sided Kolmogorov-Smirnov); the largest informedness of any threshold,
+    chosen on the same rows. Several classes as of roc_auc.
     Undefined (single_class) unless both kinds of rows are there.
-    Same value as the maximum over scikit-learn's roc_curve; unweighted scipy.stats.ks_2samp(alternative="less").
+    Same value as the maximum over scikit-learn's roc_curve; unweighted
+    scipy.stats.ks_2samp(alternative="less").
     Source: Smirnov (1939), Bull. Univ. Moscou 2:3-14.
 
     >>> KS()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
@@ -181,10 +189,11 @@ class KS(CurveMetric):
 
 @dataclass(frozen=True)
 class Gain(CurveMetric):
-    """Of the positive rows, the share found among the rows of highest score: in [0, 1], higher is better.
+    """Of the positive rows, the share found among the rows of highest score.
 
-    share: of all rows, how many are looked at (default 0.1: the top decile).  Rows that tie at the cut are looked at in
-    part. Chance is `share`.  Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    In [0, 1], higher is better. share: of all rows, how many are looked at (default 0.1: the top
+    decile). Rows that tie at the cut are looked at in part. Chance is `share`. Several classes: one
+    against the rest, `macro` (default), `weighted` or `none`.
     Undefined (no_positive) without positive rows. Same value as a sum over sorted rows.
     Source: Ling & Li (1998), KDD, 73-79.
 
@@ -208,9 +217,10 @@ class Gain(CurveMetric):
 
 @dataclass(frozen=True)
 class Lift(CurveMetric):
-    """How many times as many positive rows the rows of highest score hold as chance would: higher is better, 1 chance.
+    """How many times as many positive rows the rows of highest score hold as chance would.
 
-    gain(share) / share, in [0, 1 / share]; share: of all rows, how many are looked at (default 0.1: the top decile).
+    Higher is better, 1 chance. gain(share) / share, in [0, 1 / share]; share: of all rows, how many
+    are looked at (default 0.1: the top decile).
     Several classes and what is undefined as of gain. Same value as a sum over sorted rows.
     Source: Ling & Li (1998), KDD, 73-79.
 
@@ -235,11 +245,12 @@ class Lift(CurveMetric):
 
 @dataclass(frozen=True)
 class RocAucOvo(Metric):
-    """Mean area under the ROC curves of every two classes alone (one against one): in [0, 1], 0.5 is chance.
+    """Mean area under the ROC curves of every two classes alone (one against one).
 
-    Of classes a and b: the mean of the area of a against b by the score of a, and of b against a by that of b. Higher
-    is better; free of the shares of the classes.  average: `macro` (mean over the pairs that have rows of both) or
-    `weighted` (by the weight of their rows).  Undefined (single_class) where only one class has rows.
+    In [0, 1], 0.5 is chance. Of classes a and b: the mean of the area of a against b by the score
+    of a, and of b against a by that of b. Higher is better; free of the shares of the classes.
+    average: `macro` (mean over the pairs that have rows of both) or `weighted` (by the weight of
+    their rows). Undefined (single_class) where only one class has rows.
     Same value as scikit-learn's roc_auc_score(multi_class="ovo").
     Source: Hand & Till (2001), Machine Learning 45:171-186.
 
@@ -263,7 +274,7 @@ class RocAucOvo(Metric):
             raise UnsupportedError(
                 f"{self} needs the scores of all rows, and these are too many to keep; use roc_auc"
             )
-        shape = (0,) if summary.times is None else (0, len(summary.times))
+        shape = (0,) if summary.counts is None else (0, len(summary.counts))
         pairs = list(self._pairs(summary))
         areas, mass = (
             np.array([pair[i] for pair in pairs]).reshape(-1, *shape[1:]).T for i in (0, 1)
@@ -285,26 +296,31 @@ class RocAucOvo(Metric):
 
 
 def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> list[Curve]:
-    """The curve of the rows `positive` against the rows `negative` by the score of class `code`, or of replicates."""
+    """The curve of the rows `positive` against the rows `negative` by the score of class `code`, or
+    of replicates.
+    """
     both = np.concatenate([positive, negative])
-    weight, cell = (None if x is None else x[both] for x in (summary.weight, summary.cell))
-    cell = cell if summary.times is not None else None
-    order = RankingProblem.of(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
-    if summary.times is None:
+    weight, cell = (None if x is None else x[both] for x in (summary.weight, summary.stratum))
+    cell = cell if summary.counts is not None else None
+    order = RankingProblem.from_scores(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
+    if summary.counts is None:
         return [order.curve]
     step = max(1, AT_ONCE // len(both))
     return [
-        order.resampled(summary.times[i : i + step]) for i in range(0, len(summary.times), step)
+        order.resample(summary.counts[i : i + step]) for i in range(0, len(summary.counts), step)
     ]
 
 
 def area(curve: Curve) -> Array:
-    """Area under the ROC curve: the weight of negatives below each positive, and half of that at its score."""
+    """Area under the ROC curve: the weight of negatives below each positive, and half of that at
+    its score.
+    """
     return ratio(scan_curve("area", *curve[1:]), 2 * np.multiply(curve.positives, curve.negatives))
 
 
 def partial_area(curve: Curve, most: float) -> Array:
-    """Area under the ROC curve up to a false positive rate, rescaled: 0.5 is chance, 1 is perfect."""
+    """Area under the ROC curve up to a false positive rate, rescaled: 0.5 is chance, 1 is perfect.
+    """
     fpr, tpr = curve.roc
     x, y = np.minimum(fpr, most), tpr
     width = np.diff(x, axis=-1)
@@ -316,7 +332,10 @@ def partial_area(curve: Curve, most: float) -> Array:
 
 
 def capture_share(curve: Curve, share: float) -> Array:
-    """Share of the positive rows among the `share` of all rows of highest score; ties at the cut enter in part."""
+    """Share of the positive rows among the `share` of all rows of highest score.
+
+    Ties at the cut enter in part.
+    """
     fpr, tpr = curve.roc
     positives, negatives = (np.expand_dims(n, -1) for n in (curve.positives, curve.negatives))
     seen = np.nan_to_num(fpr) * negatives + np.nan_to_num(tpr) * positives

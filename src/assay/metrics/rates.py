@@ -19,8 +19,8 @@ _AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
 class SelectionRate(Ratio):
     """Share of the rows predicted as a class (of the positive class in binary tasks): in [0, 1].
 
-    (tp + fp) / n. What demographic parity compares. Neither higher nor lower is better: it judges no prediction, so
-    models are not compared by it.  Also called positive rate or acceptance rate.
+    (tp + fp) / n. What demographic parity compares. Neither higher nor lower is better: it judges
+    no prediction, so models are not compared by it. Also called positive rate or acceptance rate.
     Undefined (no_samples) without rows. Same value as fairlearn's selection_rate.
     Source: Calders, Kamiran & Pechenizkiy (2009), ICDM workshops, 13-18.
 
@@ -40,10 +40,11 @@ class SelectionRate(Ratio):
 
 
 class FalsePositiveRate(Ratio):
-    """Of the rows not of a class, the share predicted as it (1 - specificity): in [0, 1], lower is better.
+    """Of the rows not of a class, the share predicted as it (1 - specificity).
 
-    fp / (fp + tn). Undefined (no_negative) where every row is of the class.  Also called FPR, fall-out or false alarm
-    rate.  Same value as fairlearn's false_positive_rate.
+    In [0, 1], lower is better. fp / (fp + tn). Undefined (no_negative) where every row is of the
+    class. Also called FPR, fall-out or false alarm rate. Same value as fairlearn's
+    false_positive_rate.
 
     >>> FalsePositiveRate()([0, 1, 1, 0], [1, 1, 1, 0])
     0.5

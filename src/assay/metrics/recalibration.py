@@ -29,11 +29,11 @@ class LogOddsAndTruth:
     def compute_rows(self, rows: Rows) -> Array:
         """(log-odds, truth)."""
         code = rows.schema.positive_code
-        if "proba" in rows.given:
-            p = np.clip(np.asarray(rows.given["proba"], np.float64), LEAST, 1.0)
+        if "proba" in rows.outputs:
+            p = np.clip(np.asarray(rows.outputs["proba"], np.float64), LEAST, 1.0)
             odds = np.log(p[:, code]) - np.log(p[:, 1 - code])
         else:
-            logit = np.asarray(rows.given["logit"], np.float64)
+            logit = np.asarray(rows.outputs["logit"], np.float64)
             odds = logit[:, code] - logit[:, 1 - code]
         return np.stack([odds, rows.truth == code], axis=1)
 
@@ -41,8 +41,8 @@ class LogOddsAndTruth:
 class Recalibration(Metric):
     """Base of the coefficients of a logistic regression of the truth on the stated log-odds.
 
-    Replicates take one Newton step from the fit to all rows, as accurate as refitting to the order of the interval
-    (Schucany & Wang, 1991), at a cost free of the number of rows.
+    Replicates take one Newton step from the fit to all rows, as accurate as refitting to the order
+    of the interval (Schucany & Wang, 1991), at a cost free of the number of rows.
     """
 
     reads, tasks = "proba", BINARY
@@ -57,14 +57,14 @@ class Recalibration(Metric):
         x, y = summary.values.T
         weight = np.ones(len(y)) if summary.weight is None else summary.weight
         fitted = self.fit(x[weight > 0], y[weight > 0], weight[weight > 0])
-        if summary.times is None or summary.cell is None or np.isnan(fitted).any():
+        if summary.counts is None or summary.stratum is None or np.isnan(fitted).any():
             return np.full(
-                1 if summary.times is None else len(summary.times), fitted[self.free][-1]
+                1 if summary.counts is None else len(summary.counts), fitted[self.free][-1]
             )
-        cells = summary.times.shape[1]
+        cells = summary.counts.shape[1]
         parts = slopes(x, y, weight, fitted)
-        by_cell = np.stack([np.bincount(summary.cell, part, cells) for part in parts], axis=1)
-        return np.asarray(step(summary.times.astype(np.float64) @ by_cell, fitted, self.free))
+        by_cell = np.stack([np.bincount(summary.stratum, part, cells) for part in parts], axis=1)
+        return np.asarray(step(summary.counts.astype(np.float64) @ by_cell, fitted, self.free))
 
     def fit(self, x: Array, y: Array, weight: Array) -> Array:
         """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none."""
@@ -92,12 +92,15 @@ class Recalibration(Metric):
 
 
 class CalibrationSlope(Recalibration):
-    """Slope of the truth on the stated log-odds: 1 is right, below 1 probabilities are too extreme, above 1 too timid.
+    """Slope of the truth on the stated log-odds.
 
-    b in P(positive) = 1 / (1 + exp(-(a + b log-odds))), fitted to the rows by maximum likelihood; in (-inf, inf).
-    Overfitted models have slopes below 1. Neither higher nor lower is better, so models are not compared by it.
+    1 is right, below 1 probabilities are too extreme, above 1 too timid. b in P(positive) = 1 / (1
+    + exp(-(a + b log-odds))), fitted to the rows by maximum likelihood; in (-inf, inf).
+    Overfitted models have slopes below 1. Neither higher nor lower is better, so models are not
+    compared by it.
     Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
-    Undefined (single_class_or_separated) unless there are rows of both classes whose log-odds overlap.
+    Undefined (single_class_or_separated) unless there are rows of both classes whose log-odds
+    overlap.
     Same value as the slope of statsmodels' binomial GLM.
     Sources: Cox (1958), Biometrika 45:562-565; Van Calster et al. (2019), BMC Medicine 17:230.
 
@@ -121,10 +124,12 @@ class CalibrationSlope(Recalibration):
 
 
 class CalibrationIntercept(Recalibration):
-    """Calibration in the large: what to add to the log-odds so that as many rows are positive as is stated: 0 is right.
+    """Calibration in the large: what to add to the log-odds so that as many rows are positive as is
+    stated: 0 is right.
 
-    a in P(positive) = 1 / (1 + exp(-(a + log-odds))), fitted to the rows by maximum likelihood; in (-inf, inf); above 0
-    probabilities are too low. Neither higher nor lower is better, so models are not compared by it.
+    a in P(positive) = 1 / (1 + exp(-(a + log-odds))), fitted to the rows by maximum likelihood; in
+    (-inf, inf); above 0 probabilities are too low. Neither higher nor lower is better, so models
+    are not compared by it.
     Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
     Undefined (single_class_or_separated) unless there are rows of both classes.
     Same value as the intercept of statsmodels' binomial GLM with the log-odds as offset.
@@ -155,7 +160,9 @@ def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
 
 
 def step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
-    """Where Newton's method goes from `at`, given sums of slopes (b, 5): the last free coefficient (b,), or all."""
+    """Where Newton's method goes from `at`, given sums of slopes (b, 5): the last free coefficient
+    (b,), or all.
+    """
     ga, gb, aa, ab, bb = sums.T
     if free.stop == 1:
         moved = at[0] + np.divide(ga, aa, out=np.full_like(ga, np.nan), where=aa > 0)

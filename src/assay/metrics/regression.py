@@ -11,10 +11,9 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.kernels.totals import SIZE, SQUARE, TRUTH
-from assay.metrics.base import Metric, RowMetric, ratio
+from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
-from assay.table.schema import Task
 
 __all__ = [
     "MAE",
@@ -28,13 +27,13 @@ __all__ = [
     "WithinTolerance",
 ]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
 class MSE(RowMetric):
-    """Mean squared error, in squared units of the truth: in [0, inf), lower is better; large errors weigh most.
+    """Mean squared error, in squared units of the truth.
 
-    mean (y - f)^2. Undefined (no_samples) without rows. Same value as scikit-learn's mean_squared_error.
+    In [0, inf), lower is better; large errors weigh most. mean (y - f)^2. Undefined (no_samples)
+    without rows. Same value as scikit-learn's mean_squared_error.
 
     >>> MSE()([1.0, 2.0], [1.5, 2.0])
     0.125
@@ -52,13 +51,14 @@ class MSE(RowMetric):
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows."""
-        return None if rows.error_totals is None else rows.error_totals.of(SQUARE)
+        return None if rows.error_totals is None else rows.error_totals.select_columns(SQUARE)
 
 
 class RMSE(Metric):
     """Root of the mean squared error, in the units of the truth: in [0, inf), lower is better.
 
-    sqrt mean (y - f)^2. Undefined (no_samples) without rows. Same value as scikit-learn's root_mean_squared_error.
+    sqrt mean (y - f)^2. Undefined (no_samples) without rows. Same value as scikit-learn's
+    root_mean_squared_error.
 
     >>> RMSE()([1.0, 2.0], [1.5, 2.0])
     0.3536
@@ -80,9 +80,10 @@ class RMSE(Metric):
 
 
 class MAE(RowMetric):
-    """Mean absolute error, in the units of the truth: in [0, inf), lower is better; less moved by outliers than MSE.
+    """Mean absolute error, in the units of the truth.
 
-    mean |y - f|. Undefined (no_samples) without rows. Same value as scikit-learn's mean_absolute_error.
+    In [0, inf), lower is better; less moved by outliers than MSE. mean |y - f|. Undefined
+    (no_samples) without rows. Same value as scikit-learn's mean_absolute_error.
 
     >>> MAE()([1.0, 2.0], [1.5, 2.0])
     0.25
@@ -100,14 +101,15 @@ class MAE(RowMetric):
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Mean and second moment over all rows."""
-        return None if rows.error_totals is None else rows.error_totals.of(SIZE)
+        return None if rows.error_totals is None else rows.error_totals.select_columns(SIZE)
 
 
 @dataclass(frozen=True)
 class Huber(RowMetric):
-    """Squared error of small errors, absolute error of large ones: in [0, inf), lower is better; outliers weigh less.
+    """Squared error of small errors, absolute error of large ones.
 
-    mean of e^2 / 2 where |e| <= delta, else delta (|e| - delta / 2), with e = y - f; delta in the units of the truth.
+    In [0, inf), lower is better; outliers weigh less. mean of e^2 / 2 where |e| <= delta, else
+    delta (|e| - delta / 2), with e = y - f; delta in the units of the truth.
     Undefined (no_samples) without rows. Same value as the mean of scipy.special.huber.
     Source: Huber (1964), Ann. Math. Stat. 35:73-101.
 
@@ -134,10 +136,11 @@ class Huber(RowMetric):
 
 
 class Bias(RowMetric):
-    """Mean error, prediction less truth, in the units of the truth: 0 is best, above 0 the model says too much.
+    """Mean error, prediction less truth, in the units of the truth.
 
-    mean (f - y), in (-inf, inf). Errors of opposite sign cancel: read it beside mae or rmse. Neither higher nor lower
-    is better, so models are not compared by it.
+    0 is best, above 0 the model says too much. mean (f - y), in (-inf, inf). Errors of opposite
+    sign cancel: read it beside mae or rmse. Neither higher nor lower is better, so models are not
+    compared by it.
     Undefined (no_samples) without rows. Same value as numpy.average of the errors.
 
     >>> Bias()([1.0, 2.0], [1.5, 2.0])
@@ -160,8 +163,9 @@ class Bias(RowMetric):
 class WithinTolerance(RowMetric):
     """Share of rows whose prediction is close enough to the truth: in [0, 1], higher is better.
 
-    mean of |y - f| <= absolute + relative |y|. absolute is in the units of the truth, relative a share of it (default
-    0.05: within 5 %).  Undefined (no_samples) without rows. Same value as the mean of numpy.isclose.
+    mean of |y - f| <= absolute + relative |y|. absolute is in the units of the truth, relative a
+    share of it (default 0.05: within 5 %). Undefined (no_samples) without rows. Same value as the
+    mean of numpy.isclose.
 
     >>> WithinTolerance(relative=0.1)([10.0, 20.0], [10.5, 25.0])
     0.5
@@ -198,14 +202,16 @@ class ErrorAndTruth:
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         """Means and second moments over all rows."""
-        return None if rows.error_totals is None else rows.error_totals.of(SQUARE, TRUTH)
+        return None if rows.error_totals is None else rows.error_totals.select_columns(SQUARE, TRUTH)
 
 
 class R2(Metric):
-    """Share of the truth's variance that the predictions explain: in (-inf, 1], 1 is perfect, 0 is predicting the mean.
+    """Share of the truth's variance that the predictions explain.
 
-    1 - sum (y - f)^2 / sum (y - mean y)^2; higher is better.  Also called coefficient of determination.
-    Undefined (zero_variance) where the truth is constant, one row included. Same value as scikit-learn's r2_score.
+    In (-inf, 1], 1 is perfect, 0 is predicting the mean. 1 - sum (y - f)^2 / sum (y - mean y)^2;
+    higher is better. Also called coefficient of determination.
+    Undefined (zero_variance) where the truth is constant, one row included. Same value as
+    scikit-learn's r2_score.
 
     >>> R2()([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
     1
@@ -222,7 +228,9 @@ class R2(Metric):
         return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """Squares about the mean of all rows in each cell (cells,): what the interval divides the squared errors by."""
+        """Squares about the mean of all rows in each cell (cells,): what the interval divides the
+        squared errors by.
+        """
         return np.asarray(
             value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2
         )
@@ -230,11 +238,13 @@ class R2(Metric):
 
 @dataclass(frozen=True)
 class AdjustedR2(R2):
-    """R2 less what so many features explain by chance: in (-inf, 1], 1 is perfect, higher is better.
+    """R2 less what so many features explain by chance.
 
-    1 - (1 - R2) (n - 1) / (n - features - 1), with n the total weight and `features` the number of inputs of the model
-    (without the intercept); meant for the rows that a linear model was fitted on.
-    Undefined (zero_variance_or_too_few_rows) where the truth is constant, or n is not above features + 1.
+    In (-inf, 1], 1 is perfect, higher is better. 1 - (1 - R2) (n - 1) / (n - features - 1), with n
+    the total weight and `features` the number of inputs of the model (without the intercept); meant
+    for the rows that a linear model was fitted on.
+    Undefined (zero_variance_or_too_few_rows) where the truth is constant, or n is not above
+    features + 1.
     Same value as the formula over scikit-learn's r2_score.
     Source: Ezekiel (1930), Methods of Correlation Analysis.
 
@@ -273,10 +283,12 @@ class SignedErrorAndTruth:
 
 
 class ExplainedVariance(Metric):
-    """R2 that forgives a constant offset: in (-inf, 1], 1 is perfect up to a constant, higher is better.
+    """R2 that forgives a constant offset.
 
-    1 - var (y - f) / var y. Above R2 where predictions are too high or too low throughout: `bias` says by how much.
-    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's explained_variance_score.
+    In (-inf, 1], 1 is perfect up to a constant, higher is better. 1 - var (y - f) / var y. Above R2
+    where predictions are too high or too low throughout: `bias` says by how much.
+    Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's
+    explained_variance_score.
 
     >>> ExplainedVariance()([1.0, 2.0, 3.0], [2.0, 3.0, 4.0])
     1
@@ -296,6 +308,8 @@ class ExplainedVariance(Metric):
 
 
 def centred_squares(summary: Sums, column: int) -> Array:
-    """Centred second moment of a column (...,), and exactly 0 where it is no more than the rounding of the mean."""
+    """Centred second moment of a column (...,), and exactly 0 where it is no more than the rounding
+    of the mean.
+    """
     m2, mean = summary.m2[..., column], summary.mean[..., column]
     return np.where(m2 > summary.weight * (8 * np.finfo(np.float64).eps * mean) ** 2, m2, 0.0)

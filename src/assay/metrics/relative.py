@@ -10,14 +10,13 @@ import numpy as np
 
 from assay.kernels import Array
 from assay.kernels.totals import SHARE
-from assay.metrics.base import Metric, RowMetric, ratio
+from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Schema
 
 __all__ = ["MAPE", "SMAPE", "WMAPE"]
 
-REGRESSION: frozenset[Task] = frozenset({"regression"})
 
 
 class MAPE(RowMetric):
@@ -50,11 +49,12 @@ class MAPE(RowMetric):
         return np.stack([np.where(zero, 0.0, share), zero]).T
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows, of the relative error and of having a truth of 0."""
+        """Mean and second moment over all rows, of the relative error and of having a truth of 0.
+        """
         totals = rows.error_totals
         if totals is None:
             return None
-        (mean, m2), zeros = totals.of(SHARE), totals.zeros
+        (mean, m2), zeros = totals.select_columns(SHARE), totals.zeros
         share = zeros / totals.rows
         return np.append(mean, share), np.append(m2, zeros * (1 - share))
 
@@ -67,11 +67,13 @@ class MAPE(RowMetric):
 
 
 class SMAPE(RowMetric):
-    """Mean absolute error as a share of the mean size of truth and prediction: in [0, 2], lower is better.
+    """Mean absolute error as a share of the mean size of truth and prediction.
 
-    mean of 2 |y - f| / (|y| + |f|), a row where both are 0 counting 0. Other libraries print it in percent, or halved.
+    In [0, 2], lower is better. mean of 2 |y - f| / (|y| + |f|), a row where both are 0 counting 0.
+    Other libraries print it in percent, or halved.
     Not symmetric despite its name: too low costs more than too high by as much.
-    Undefined (no_samples) without rows. Same value as the formula in NumPy (torchmetrics' symmetric form, too).
+    Undefined (no_samples) without rows. Same value as the formula in NumPy (torchmetrics' symmetric
+    form, too).
     Source: Makridakis & Hibon (2000), Int. J. Forecast. 16:451-476.
 
     >>> SMAPE()([1.0, 0.0], [3.0, 0.0])
@@ -103,10 +105,12 @@ class ErrorAndSize:
 
 
 class WMAPE(Metric):
-    """Total absolute error as a share of the total truth: in [0, inf), lower is better; zeros in the truth do no harm.
+    """Total absolute error as a share of the total truth.
 
-    sum |y - f| / sum |y|: the mean absolute error in units of the mean truth. Large truths weigh most.
-    Undefined (zero_target) where every truth is 0. Same value as the formula over scikit-learn's mean_absolute_error.
+    In [0, inf), lower is better; zeros in the truth do no harm. sum |y - f| / sum |y|: the mean
+    absolute error in units of the mean truth. Large truths weigh most.
+    Undefined (zero_target) where every truth is 0. Same value as the formula over scikit-learn's
+    mean_absolute_error.
     Source: Kolassa & Schuetz (2007), Foresight 6:40-43.
 
     >>> WMAPE()([0.0, 4.0], [1.0, 4.0])

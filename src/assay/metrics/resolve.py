@@ -31,7 +31,9 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
 
 
 def defaults(predictions: Predictions) -> list[str]:
-    """The metrics that are read where none is asked for: those that suit the task and what the models gave."""
+    """The metrics that are read where none is asked for: those that suit the task and what the
+    models gave.
+    """
     return _defaults(predictions.schema)
 
 
@@ -45,7 +47,10 @@ def _defaults(schema: Schema) -> list[str]:
 
 
 def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
-    """Canonical text and instance, settled for the schema, of every metric asked for; the task's defaults if None."""
+    """Canonical text and instance, settled for the schema, of every metric asked for.
+
+    The task's defaults if None.
+    """
     if metrics is None:
         found = [METRICS.parse(text) for text in _defaults(schema)]
     else:
