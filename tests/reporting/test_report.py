@@ -151,7 +151,7 @@ def test_every_chart_has_a_title_a_description_and_a_table(page: Page):
 
 def test_verdict_advice_and_remedies_are_on_the_page(full: Report, page: Page):
     said = [
-        *full.verdict,
+        *full.conclusions,
         *full.next,
         *full.diagnosis.runs[0].remedies,
         *full.comparison.notes,
@@ -185,11 +185,11 @@ def test_a_report_reads_a_file(tmp_path: Path):
 def test_the_tied_set_is_that_of_the_comparison(full: Report, page: Page):
     assert full.tied == full.comparison.tied == compare(full.predictions).tied
     marked = sum(tag == "tr" and attributes.get("class") == "tied" for tag, attributes in page.tags)
-    assert marked == len(full.comparison.tied) + len(full.held.comparison.tied)
+    assert marked == len(full.comparison.tied) + len(full.held_out.comparison.tied)
 
 
 def test_the_baseline_is_the_last_row_and_marked(full: Report, text: str):
-    assert full.ranked[-1].model == full.baseline == "baseline"
+    assert full.ranking[-1].model == full.baseline == "baseline"
     assert (
         '<tr class="baseline"><th scope="row">baseline <span class="badge">baseline</span>' in text
     )
@@ -209,7 +209,7 @@ def test_a_best_model_no_better_than_the_baseline_is_called_that():
     y = np.array(["a"] * 60 + ["b"] * 40)
     p = Predictions.from_arrays(y, {"guess": np.random.default_rng(0).permutation(y)})
     made = report(p, metric="accuracy")
-    assert "does not clearly beat the baseline" in made.verdict[1]
+    assert "does not clearly beat the baseline" in made.conclusions[1]
     assert "Check labels and features" in made.next[0]
 
 
@@ -236,9 +236,9 @@ def test_the_json_is_strict_and_holds_the_rows_of_the_evaluation(full: Report):
 def test_the_summary_puts_the_verdict_before_the_leaderboard(full: Report):
     text = full.summary()
     assert repr(full) == text
-    assert text.index(full.verdict[0]) < text.index("model ") < text.index("Next\n")
+    assert text.index(full.conclusions[0]) < text.index("model ") < text.index("Next\n")
     assert "\x1b" not in text
-    best = full.ranked[0]
+    best = full.ranking[0]
     line = next(line for line in text.splitlines() if line.startswith("*"))
     assert best.model in line
     assert f"{best.low:.4f}" in line
@@ -255,8 +255,8 @@ def test_the_summary_gives_at_most_two_pieces_of_advice_the_gravest_first():
 
 
 def test_a_held_out_table_is_reported_apart(full: Report):
-    assert full.held.evaluation.n == 400
-    assert any("On 400 held-out rows" in sentence for sentence in full.verdict)
+    assert full.held_out.evaluation.n == 400
+    assert any("On 400 held-out rows" in sentence for sentence in full.conclusions)
     assert not any("Confirm the choice" in step for step in full.next)
 
 
@@ -266,7 +266,7 @@ def test_models_to_rank_by_an_undefined_metric_are_shown_with_a_dash_and_the_rea
     )
     made = report(p, metric="roc_auc")
     assert made.comparison is None
-    assert "roc_auc is undefined for every model" in made.verdict[0]
+    assert "roc_auc is undefined for every model" in made.conclusions[0]
     assert '<td class="n">–<small>single class</small></td>' in made.to_html()
     assert "-  (single_class)" in made.summary().replace("single class", "single_class")
 
@@ -332,7 +332,7 @@ def test_regression_shows_residuals_and_no_confusion():
 
 def test_one_model_is_reported_without_a_comparison_section():
     made = report(table(100, models=1))
-    assert "is the only model" in made.verdict[0]
+    assert "is the only model" in made.conclusions[0]
     assert 'id="comparison"' not in made.to_html()
 
 
@@ -342,7 +342,7 @@ def test_thirty_models_are_named_in_the_table_and_not_in_the_verdict():
     made = report(
         Predictions.from_arrays(y, {f"m{i:02}": said for i in range(30)}), metric="accuracy"
     )
-    assert "cannot be told apart from 29 others" in made.verdict[0]
+    assert "not significantly different from 29 others" in made.conclusions[0]
     text = made.to_html()
     assert all(f"m{i:02}" in text for i in range(30))
 
@@ -388,8 +388,8 @@ def test_the_metric_to_rank_by_comes_first_and_need_not_be_named_twice():
     assert report(table(100), metrics="f1(average=none)").metric == "f1"
 
 
-def test_a_metric_of_one_figure_a_class_cannot_rank():
-    with pytest.raises(UnsupportedError, match="rank by one figure"):
+def test_a_metric_of_one_value_a_class_cannot_rank():
+    with pytest.raises(UnsupportedError, match="rank by one value"):
         report(table(100), metric="f1(average=none)")
 
 

@@ -16,7 +16,7 @@ from assay.audit.fairness import Fairness
 from assay.audit.membership import Membership
 from assay.audit.slices import WeakSlices
 from assay.charts.base import AltairChart, register
-from assay.charts.style import MUTED, SERIES, blank, data, finished
+from assay.charts.style import MUTED, SERIES, draw_blank, embed_rows, finish
 
 __all__ = ["fairness", "membership", "weak_slices"]
 
@@ -29,7 +29,7 @@ def weak_slices(found: WeakSlices) -> AltairChart:
     own = [row for row in found.rows if row.own][:MOST]
     title = f"Weak slices by {found.metric}"
     if not own:
-        return finished(blank(found.verdict), title)
+        return finish(draw_blank(found.verdict), title)
     several = len(found.overall) > 1
     marks = [
         {
@@ -39,7 +39,7 @@ def weak_slices(found: WeakSlices) -> AltairChart:
         for row in own
     ]  # fmt: skip
     said = f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {1 - found.confidence:.0%} Holm"
-    return finished(_strips(marks, found.metric), title, said)
+    return finish(_strips(marks, found.metric), title, said)
 
 
 @register(draws="assay.fairness/1")
@@ -61,8 +61,8 @@ def fairness(found: Fairness) -> AltairChart:
         ]  # fmt: skip
         panels.append(_strips(marks, f"{metric} of {model}" if several else metric))
     against = "a tick: what the group is held against"
-    chart = alt.vconcat(*panels) if panels else blank("no metric applies")
-    return finished(
+    chart = alt.vconcat(*panels) if panels else draw_blank("no metric applies")
+    return finish(
         chart, f"Figures by {', '.join(found.by)}", f"{found.confidence:.0%} intervals; {against}"
     )
 
@@ -75,7 +75,7 @@ def membership(found: Membership) -> AltairChart:
         for r in found.rows
     ]
     said = f"{found.confidence:.0%} intervals; 0.5 gives nothing away"
-    return finished(
+    return finish(
         _strips(marks, "chance that the training row has the lower loss"),
         "Membership inference",
         said,
@@ -90,7 +90,7 @@ def _strips(marks: Sequence[dict[str, Any]], title: str) -> AltairChart:
         {**m, **({} if math.isfinite(m["low"]) else {"low": m["value"], "high": m["value"]})}
         for m in marks
     ]
-    base = alt.Chart(data(rows), width=400, height=24 * len(rows)).encode(
+    base = alt.Chart(embed_rows(rows), width=400, height=24 * len(rows)).encode(
         x=alt.X(
             "value:Q",
             title=title,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from assay.charts.base import AltairChart, register
-from assay.charts.style import INK, MUTED, SERIES, data, finished
+from assay.charts.style import INK, MUTED, SERIES, embed_rows, finish
 from assay.comparison.datasets import DatasetComparison
 
 __all__ = ["cliques", "ranks"]
@@ -51,7 +51,7 @@ def ranks(comparison: DatasetComparison) -> AltairChart:
 
     def chart(rows: Sequence[dict[str, Any]], x: str) -> AltairChart:
         place = alt.X(f"{x}:Q", scale=scale, axis=axis, title="mean rank (1 is best)")
-        return alt.Chart(data(rows), width=WIDTH, height=height).encode(x=place, y=y)
+        return alt.Chart(embed_rows(rows), width=WIDTH, height=height).encode(x=place, y=y)
 
     colour = alt.condition("datum.tied", alt.value(SERIES[0]), alt.value(MUTED))
     down = chart(names, "rank").mark_rule(strokeWidth=1.5).encode(y2="top:Q", color=colour)
@@ -77,9 +77,7 @@ def ranks(comparison: DatasetComparison) -> AltairChart:
         else f"{many}; all pairs differ"
     )
     layers = [down, out, *words, *([thick] if bars else [])]
-    return finished(
-        alt.layer(*layers), title, said, f"{title}, best first: {', '.join(order[:10])}"
-    )
+    return finish(alt.layer(*layers), title, said, f"{title}, best first: {', '.join(order[:10])}")
 
 
 def _names(

@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 from assay.charts.base import AltairChart, register
-from assay.charts.style import INK, MUTED, PAPER, SERIES, SHADE, blank, data, finished
+from assay.charts.style import INK, MUTED, PAPER, SERIES, SHADE, draw_blank, embed_rows, finish
 from assay.comparison.compare import Comparison, Difference
 from assay.core.text import format_number
 from assay.errors import UnsupportedError
@@ -22,20 +22,20 @@ from assay.metrics.base import METRICS
 from assay.metrics.resolve import DEFAULT
 
 __all__ = [
-    "by_value",
+    "choose_metric",
+    "choose_pairs",
     "differences",
     "fusion",
-    "headline",
     "leaderboard",
-    "oriented",
-    "ranked",
-    "shown_pairs",
+    "order_by_value",
+    "orient_pair",
+    "rank_models",
 ]
 
 MOST_PAIRS = 15
 
 
-def headline(evaluation: Evaluation) -> str:
+def choose_metric(evaluation: Evaluation) -> str:
     """The metric that models are ranked by where none is named: f1 (mse in regression) if evaluated, else the first."""
     whole = dict.fromkeys(
         row.metric for row in evaluation.rows if row.class_ is None and row.group is None
@@ -48,7 +48,7 @@ def headline(evaluation: Evaluation) -> str:
     return DEFAULT[evaluation.task] if DEFAULT[evaluation.task] in whole else next(iter(whole))
 
 
-def ranked(evaluation: Evaluation, metric: str, last: str | None = None) -> list[Row]:
+def rank_models(evaluation: Evaluation, metric: str, last: str | None = None) -> list[Row]:
     """The row of each model, best first by the metric's direction; undefined ones at the end, then the model `last`."""
     sign = {"higher": -1, "lower": 1}.get(METRICS.parse(metric).better, 0)
     rows = [evaluation.get(model, metric) for model in evaluation.models]
@@ -82,9 +82,9 @@ def leaderboard(
         if metric
         else comparison.metric
         if comparison
-        else headline(evaluation)
+        else choose_metric(evaluation)
     )
-    rows = ranked(evaluation, text, baseline)
+    rows = rank_models(evaluation, text, baseline)
     order = [row.model for row in rows]
     tied = comparison.tied if comparison is not None and len(comparison.tied) > 1 else ()
     better = METRICS.parse(text).better
@@ -93,14 +93,14 @@ def leaderboard(
     )
     title = f"Leaderboard by {text}"
     if all(math.isnan(row.value) for row in rows if row.model != baseline):
-        return finished(blank(f"{text} is undefined for every model: {_reason(rows[0])}"), title)
+        return finish(draw_blank(f"{text} is undefined for every model: {_reason(rows[0])}"), title)
     marks = [_mark(row, row.model in tied, row.model == baseline) for row in rows]
     _move_aside(marks)
     x = alt.X(
         "value:Q", title=text, axis=alt.Axis(tickCount=6), scale=alt.Scale(zero=False, nice=True)
     )
     y = alt.Y("model:N", sort=order, title=None)
-    base = alt.Chart(data(marks), width=400, height=26 * len(rows)).encode(x=x, y=y)
+    base = alt.Chart(embed_rows(marks), width=400, height=26 * len(rows)).encode(x=x, y=y)
     shade = (
         base.transform_filter("datum.tied")
         .mark_bar(color=SHADE, height=26)
@@ -113,7 +113,7 @@ def leaderboard(
     dot = base.mark_circle(size=70, opacity=1).encode(color=grey)
     why = base.transform_filter("datum.value === null").mark_text(align="left", color=MUTED, dx=4)
     layers = [*([shade] if tied else []), strip, dot, why.encode(x=alt.value(0), text="why:N")]
-    return finished(
+    return finish(
         alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}"
     )
 
@@ -146,15 +146,15 @@ def _reason(row: Row) -> str:
     return f"undefined: {row.note.replace('_', ' ')}" if math.isnan(row.value) else ""
 
 
-def oriented(pair: Difference, comparison: Comparison) -> tuple[str, str, float, float, float]:
+def orient_pair(pair: Difference, comparison: Comparison) -> tuple[str, str, float, float, float]:
     """(a, b, difference, low, high) of a pair, turned round where needed so that the better model stands first."""
-    order = by_value(comparison)
+    order = order_by_value(comparison)
     if order.index(pair.a) > order.index(pair.b):
         return pair.b, pair.a, -pair.difference, -pair.high, -pair.low
     return pair.a, pair.b, pair.difference, pair.low, pair.high
 
 
-def by_value(comparison: Comparison) -> list[str]:
+def order_by_value(comparison: Comparison) -> list[str]:
     """The models compared, best first."""
     sign = -METRICS.parse(comparison.metric).sign
     return sorted(
@@ -162,9 +162,9 @@ def by_value(comparison: Comparison) -> list[str]:
     )
 
 
-def shown_pairs(comparison: Comparison) -> list[Difference]:
+def choose_pairs(comparison: Comparison) -> list[Difference]:
     """All pairs, best model and closest first; past fifteen, only those with the best."""
-    order = by_value(comparison)
+    order = order_by_value(comparison)
     pairs = sorted(comparison.pairs, key=lambda d: sorted((order.index(d.a), order.index(d.b))))
     return (
         pairs if len(pairs) <= MOST_PAIRS else [d for d in pairs if comparison.best in (d.a, d.b)]
@@ -181,8 +181,8 @@ def differences(comparison: Comparison) -> AltairChart:
 
     title = f"Paired differences in {comparison.metric}"
     if not comparison.pairs:
-        return finished(blank(f"{comparison.best} is the only model: nothing to compare"), title)
-    pairs = shown_pairs(comparison)
+        return finish(draw_blank(f"{comparison.best} is the only model: nothing to compare"), title)
+    pairs = choose_pairs(comparison)
     rows = [_pair(d, comparison) for d in pairs]
     said = f"First model minus second, {comparison.confidence:.0%} intervals; filled: significant ({comparison.correction_name})"
     left = len(comparison.pairs) - len(pairs)
@@ -195,7 +195,7 @@ def differences(comparison: Comparison) -> AltairChart:
     y = alt.Y(
         "pair:N", sort=[row["pair"] for row in rows], title=None, axis=alt.Axis(labelLimit=260)
     )
-    base = alt.Chart(data(rows), width=340, height=26 * len(rows)).encode(x=x, y=y)
+    base = alt.Chart(embed_rows(rows), width=340, height=26 * len(rows)).encode(x=x, y=y)
     colour = alt.condition("datum.clear", alt.value(SERIES[0]), alt.value(MUTED))
     strip = base.mark_rule(strokeWidth=2.5, opacity=0.65, strokeCap="round").encode(
         x="low:Q", x2="high:Q", color=colour
@@ -207,11 +207,11 @@ def differences(comparison: Comparison) -> AltairChart:
     zero = base.mark_rule(color=INK, strokeDash=[4, 4]).encode(
         x=alt.datum(0), y=alt.value(0), y2=alt.value("height")
     )
-    return finished(alt.layer(zero, strip, dot), title, subtitle)
+    return finish(alt.layer(zero, strip, dot), title, subtitle)
 
 
 def _pair(pair: Difference, comparison: Comparison) -> dict[str, Any]:
-    a, b, difference, low, high = oriented(pair, comparison)
+    a, b, difference, low, high = orient_pair(pair, comparison)
     clear = pair.verdict != "not distinguishable"
     known = math.isfinite(low) and math.isfinite(high)
     ends = {"low": low if known else difference, "high": high if known else difference}
@@ -237,12 +237,12 @@ def fusion(fused: Fused) -> AltairChart:
     ]
     order = sorted(losses, key=lambda m: losses[m])
     x = alt.X("loss:Q", title=fused.loss_name, scale=alt.Scale(zero=False, nice=True))
-    base = alt.Chart(data(rows), width=340, height=26 * len(rows))
+    base = alt.Chart(embed_rows(rows), width=340, height=26 * len(rows))
     base = base.encode(x=x, y=alt.Y("model:N", sort=order, title=None))
     colour = alt.condition("datum.fused", alt.value(SERIES[1]), alt.value(SERIES[0]))
     words = base.mark_text(align="left", dx=9, color=MUTED).encode(text="weight:N")
     subtitle = f"Cross-fitted {fused.loss_name}, lower is better; {fused.how}"
-    return finished(
+    return finish(
         base.mark_circle(size=80, opacity=1).encode(color=colour) + words,
         "Fusing the models",
         subtitle,

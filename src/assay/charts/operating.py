@@ -8,10 +8,16 @@
 
 import numpy as np
 
-from assay.charts.performance import curves_of, guides, line, lines, of_what
-from assay.charts.points import Curve, prevalence, roc_curve
 from assay.charts.base import AltairChart, register
-from assay.charts.style import blank, finished
+from assay.charts.performance import (
+    choose_curves,
+    describe_event,
+    draw_guides,
+    draw_line,
+    draw_lines,
+)
+from assay.charts.points import Curve, prevalence, roc_curve
+from assay.charts.style import draw_blank, finish
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
@@ -33,9 +39,9 @@ def det(predictions: Predictions) -> AltairChart:
     """
     import altair as alt
 
-    curves, said = curves_of(predictions, "DET curve", roc_curve)
+    curves, said = choose_curves(predictions, "DET curve", roc_curve)
     if not curves:
-        return finished(blank("every row is of one class: the curve is undefined"), "DET curves")
+        return finish(draw_blank("every row is of one class: the curve is undefined"), "DET curves")
     turned = {m: Curve(_deviate(c.x), _deviate(1 - c.y), c.area) for m, c in curves.items()}
     named = " : ".join(
         f"datum.value < {_deviate(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES
@@ -44,7 +50,7 @@ def det(predictions: Predictions) -> AltairChart:
     axis = alt.Axis(
         values=[float(_deviate(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''"
     )
-    drawn = lines(
+    drawn = draw_lines(
         turned,
         predictions.models,
         ("false positive rate", "false negative rate"),
@@ -52,9 +58,9 @@ def det(predictions: Predictions) -> AltairChart:
         ends,
         axis,
     )
-    return finished(
-        guides(drawn),
-        f"DET curves{of_what(predictions)}",
+    return finish(
+        draw_guides(drawn),
+        f"DET curves{describe_event(predictions)}",
         f"Area under the ROC curve in the legend{said}",
     )
 
@@ -69,19 +75,19 @@ def gain(predictions: Predictions) -> AltairChart:
         raise UnsupportedError(
             f"a gain curve is of the positive class; this table's task is {predictions.task}"
         )
-    curves, said = curves_of(predictions, "gain curve", roc_curve)
+    curves, said = choose_curves(predictions, "gain curve", roc_curve)
     if not curves:
-        return finished(
-            blank("every row is of one class: the curve is undefined"), "Cumulative gain"
+        return finish(
+            draw_blank("every row is of one class: the curve is undefined"), "Cumulative gain"
         )
     share = prevalence(predictions)
     taken = {m: Curve(share * c.y + (1 - share) * c.x, c.y, c.area) for m, c in curves.items()}
-    best = line([{"x": 0, "y": 0}, {"x": share, "y": 1}, {"x": 1, "y": 1}])
+    best = draw_line([{"x": 0, "y": 0}, {"x": share, "y": 1}, {"x": 1, "y": 1}])
     axes = ("share of rows taken, highest scores first", "share of the positive rows found")
-    drawn = lines(taken, predictions.models, axes, "linear")
-    title = f"Cumulative gain{of_what(predictions)}"
-    return finished(
-        guides(best, drawn),
+    drawn = draw_lines(taken, predictions.models, axes, "linear")
+    title = f"Cumulative gain{describe_event(predictions)}"
+    return finish(
+        draw_guides(best, drawn),
         title,
         f"Area under the ROC curve in the legend{said}; dashed: a perfect ranking",
     )

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from assay.calibration.threshold import Threshold
+from assay.charts.base import AltairChart, register
 from assay.charts.points import (
     Curve,
     confusion_counts,
@@ -21,7 +22,6 @@ from assay.charts.points import (
     residual_bins,
     roc_curve,
 )
-from assay.charts.base import AltairChart, register
 from assay.charts.style import (
     GRID,
     HEAT,
@@ -30,18 +30,28 @@ from assay.charts.style import (
     SERIES,
     WARN,
     WHITE,
-    blank,
     colours,
-    data,
-    finished,
+    draw_blank,
+    embed_rows,
+    finish,
 )
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "class_texts", "confusion", "confusions", "curves_of", "guides", "line", "lines", "of_what", "precision_recall",
-    "reliability", "residuals", "roc",
+    "choose_curves",
+    "class_texts",
+    "confusion",
+    "confusions",
+    "describe_event",
+    "draw_guides",
+    "draw_line",
+    "draw_lines",
+    "precision_recall",
+    "reliability",
+    "residuals",
+    "roc",
 ]  # fmt: skip
 
 MOST_CLASSES = 30
@@ -63,14 +73,12 @@ def confusion(predictions: Predictions, model: str) -> AltairChart:
     if predictions.task == "multilabel":
         rows, names = _outcomes(predictions, model), class_texts(predictions.classes)
         said = "Rows of each label by outcome; colour is the share of all rows"
-        return finished(
-            _heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said
-        )
+        return finish(_heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said)
     if predictions.schema.k > MOST_CLASSES:
         return _top(predictions, model, title)
     names = class_texts(predictions.classes)
     said = "Rows by true and predicted class; colour is the share of the true class"
-    return finished(
+    return finish(
         _heat(_cells(predictions, model), names, names, ("truth", "predicted")), title, said
     )
 
@@ -104,14 +112,14 @@ def roc(predictions: Predictions) -> AltairChart:
     Multi-class and multi-label: one class against the rest, averaged over classes (macro), as in roc_auc. With more
     than eight models the eight of largest area are drawn.
     """
-    curves, said = curves_of(predictions, "ROC curve", roc_curve)
+    curves, said = choose_curves(predictions, "ROC curve", roc_curve)
     if not curves:
-        return finished(blank("every row is of one class: the curve is undefined"), "ROC curves")
-    chance = line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
+        return finish(draw_blank("every row is of one class: the curve is undefined"), "ROC curves")
+    chance = draw_line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
     axes = ("false positive rate", "true positive rate")
-    title = f"ROC curves{of_what(predictions)}"
-    return finished(
-        guides(chance, lines(curves, predictions.models, axes, "linear")),
+    title = f"ROC curves{describe_event(predictions)}"
+    return finish(
+        draw_guides(chance, draw_lines(curves, predictions.models, axes, "linear")),
         title,
         f"Area under each curve in the legend{said}{_average_of(predictions)}",
     )
@@ -123,15 +131,17 @@ def precision_recall(predictions: Predictions) -> AltairChart:
 
     Binary: of the positive class. Otherwise one class against the rest, averaged over classes (macro) at equal recall.
     """
-    curves, said = curves_of(predictions, "precision-recall curve", precision_recall_curve)
+    curves, said = choose_curves(predictions, "precision-recall curve", precision_recall_curve)
     if not curves:
-        return finished(blank("no row is positive: the curve is undefined"), "Precision and recall")
+        return finish(
+            draw_blank("no row is positive: the curve is undefined"), "Precision and recall"
+        )
     share = prevalence(predictions)
-    guess = line([{"x": 0, "y": share}, {"x": 1, "y": share}])
-    steps = lines(curves, predictions.models, ("recall", "precision"), "step-before")
-    title = f"Precision and recall{of_what(predictions)}"
+    guess = draw_line([{"x": 0, "y": share}, {"x": 1, "y": share}])
+    steps = draw_lines(curves, predictions.models, ("recall", "precision"), "step-before")
+    title = f"Precision and recall{describe_event(predictions)}"
     subtitle = f"Average precision in the legend{said}. Grey: equal F1; dashed: guessing{_average_of(predictions)}"
-    return finished(guides(_equal_f1(), guess, steps), title, subtitle)
+    return finish(draw_guides(_equal_f1(), guess, steps), title, subtitle)
 
 
 @register(draws="assay.threshold/1")
@@ -145,12 +155,12 @@ def trade_off(threshold: Threshold) -> AltairChart:
     )
     x = alt.X("x:Q", title="recall", scale=alt.Scale(domain=[0, 1]))
     y = alt.Y("y:Q", title="precision", scale=alt.Scale(domain=[0, 1]))
-    line = alt.Chart(data(rows)).mark_line(color=SERIES[0], strokeWidth=2).encode(x=x, y=y)
+    line = alt.Chart(embed_rows(rows)).mark_line(color=SERIES[0], strokeWidth=2).encode(x=x, y=y)
     mark = [{"x": chosen.recall, "y": chosen.precision}] if chosen else []
-    dot = alt.Chart(data(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
+    dot = alt.Chart(embed_rows(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
     title = f"Precision, recall and F1 of {threshold.model}"
     subtitle = f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; grey lines: equal F1"
-    return finished(guides(_equal_f1(), line, dot), title, subtitle)
+    return finish(draw_guides(_equal_f1(), line, dot), title, subtitle)
 
 
 @register(draws="assay.predictions")
@@ -165,7 +175,7 @@ def reliability(predictions: Predictions) -> AltairChart:
     rows = [{"model": m, **b._asdict()} for m in models for b in reliability_bins(predictions, m)]
     title = "Reliability"
     if not rows:
-        return finished(blank("no rows"), title)
+        return finish(draw_blank("no rows"), title)
     what = {
         "binary": f"class {predictions.schema.positive}",
         "multiclass": "the most probable class",
@@ -173,7 +183,7 @@ def reliability(predictions: Predictions) -> AltairChart:
     subtitle = (
         f"Probability of {what.get(predictions.task, 'every label')}, ten bins of equally many rows"
     )
-    return finished(_panels(_reliability_panel(rows, models), models), title, subtitle)
+    return finish(_panels(_reliability_panel(rows, models), models), title, subtitle)
 
 
 @register(draws="assay.predictions")
@@ -186,9 +196,9 @@ def residuals(predictions: Predictions) -> AltairChart:
     _needs(predictions, models, "value", "residuals")
     rows = [{"model": m, **b._asdict()} for m in models for b in residual_bins(predictions, m)]
     if not rows:
-        return finished(blank("no rows"), "Residuals")
+        return finish(draw_blank("no rows"), "Residuals")
     subtitle = "Truth minus prediction: median (line), middle 50 % and 90 % of rows (bands)"
-    return finished(_panels(_residual_panel(rows), models), "Residuals", subtitle)
+    return finish(_panels(_residual_panel(rows), models), "Residuals", subtitle)
 
 
 def _needs(predictions: Predictions, models: Sequence[str], reads: str, chart: str) -> None:
@@ -217,7 +227,7 @@ def class_texts(classes: Sequence[Any]) -> list[str]:
     return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes]
 
 
-def of_what(predictions: Predictions) -> str:
+def describe_event(predictions: Predictions) -> str:
     """Which class a curve is of, for its title."""
     if predictions.task == "binary":
         return f" of class {predictions.schema.positive}"
@@ -267,9 +277,9 @@ def _heat(
         axis=alt.Axis(labelAngle=_angle(across, size), labelLimit=110),
     )
     y = alt.Y("row:N", sort=list(down), title=axes[0], axis=alt.Axis(labelLimit=130))
-    base = alt.Chart(data(rows), width=width, height=size * len({r["row"] for r in rows})).encode(
-        x=x, y=y
-    )
+    base = alt.Chart(
+        embed_rows(rows), width=width, height=size * len({r["row"] for r in rows})
+    ).encode(x=x, y=y)
     strength = alt.FillOpacity(
         "share:Q",
         scale=alt.Scale(type="pow", exponent=0.6, domain=[0, 1], range=[0, 1]),
@@ -292,23 +302,23 @@ def _top(predictions: Predictions, model: str, title: str) -> AltairChart:
 
     found = confusions(predictions, model)
     if not found:
-        return finished(blank("no errors"), title)
+        return finish(draw_blank("no errors"), title)
     rows = [{"pair": f"{t} → {p}", "n": n, "share": share} for t, p, n, share in found]
     order = [f"{t} → {p}" for t, p, _, _ in found]
     y = alt.Y("pair:N", sort=order, title="truth → predicted")
-    base = alt.Chart(data(rows), width=420, height=20 * len(rows)).encode(
+    base = alt.Chart(embed_rows(rows), width=420, height=20 * len(rows)).encode(
         x=alt.X("n:Q", title="rows"), y=y
     )
     bars = base.mark_bar(color=SERIES[0], height=12, cornerRadiusEnd=2)
     shares = base.mark_text(align="left", dx=5, color=MUTED).encode(
         text=alt.Text("share:Q", format=".0%")
     )
-    return finished(
+    return finish(
         bars + shares, title, f"The {len(rows)} most frequent errors; percent of the true class"
     )
 
 
-def curves_of(
+def choose_curves(
     predictions: Predictions, chart: str, curve: Callable[[Predictions, str], Curve | None]
 ) -> tuple[dict[str, Curve], str]:
     """The curves of the models that give scores, as `_largest` has them."""
@@ -327,7 +337,7 @@ def _largest(
     return {m: found[m] for m in best[:MOST_MODELS]}, said
 
 
-def lines(
+def draw_lines(
     curves: dict[str, Curve],
     models: Sequence[str],
     axes: tuple[str, str],
@@ -349,18 +359,18 @@ def lines(
         alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
     )
     legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
-    lines = alt.Chart(data(rows)).mark_line(
+    lines = alt.Chart(embed_rows(rows)).mark_line(
         interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True
     )
     return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
 
 
-def line(rows: list[dict[str, Any]]) -> AltairChart:
+def draw_line(rows: list[dict[str, Any]]) -> AltairChart:
     """A dashed line through the points, for comparison."""
     import altair as alt
 
     return (
-        alt.Chart(data(rows))
+        alt.Chart(embed_rows(rows))
         .mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1)
         .encode(x="x:Q", y="y:Q")
     )
@@ -377,15 +387,15 @@ def _equal_f1() -> AltairChart:
             {"f1": f"F1 {f1}", "x": float(r), "y": float(p)}
             for r, p in zip(recall, precision, strict=True)
         ]
-    base = alt.Chart(data(rows)).encode(x="x:Q", y="y:Q", detail="f1:N")
-    ends = alt.Chart(data([row for row in rows if row["x"] == 1])).encode(
+    base = alt.Chart(embed_rows(rows)).encode(x="x:Q", y="y:Q", detail="f1:N")
+    ends = alt.Chart(embed_rows([row for row in rows if row["x"] == 1])).encode(
         x="x:Q", y="y:Q", text="f1:N"
     )
     words = ends.mark_text(align="right", dx=-3, dy=-5, fontSize=9, color=MUTED)
     return base.mark_line(color=GRID, strokeWidth=1.2) + words
 
 
-def guides(*layers: AltairChart) -> AltairChart:
+def draw_guides(*layers: AltairChart) -> AltairChart:
     """Layers as one square chart."""
     import altair as alt
 
@@ -408,7 +418,7 @@ def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Alt
     scale = alt.Scale(domain=[0, 1])
     x = alt.X("predicted:Q", title="predicted probability", scale=scale)
     y = alt.Y("observed:Q", title="share that came true", scale=scale)
-    base = alt.Chart(data(kept), width=260, height=260).encode(x=x, y=y)
+    base = alt.Chart(embed_rows(kept), width=260, height=260).encode(x=x, y=y)
     bins = base.transform_filter("datum.kind == 'bin'")
     ideal = base.transform_filter("datum.kind == 'ideal'").mark_line(
         color=MUTED, strokeDash=[4, 4], strokeWidth=1
@@ -424,7 +434,7 @@ def _residual_panel(rows: list[dict[str, Any]]) -> AltairChart:
     import altair as alt
 
     x = alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False))
-    base = alt.Chart(data(rows), width=280, height=220).encode(x=x)
+    base = alt.Chart(embed_rows(rows), width=280, height=220).encode(x=x)
     wide = base.mark_area(color=SERIES[0], opacity=0.16).encode(
         y=alt.Y("q05:Q", title="truth - predicted"), y2="q95:Q"
     )

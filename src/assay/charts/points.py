@@ -161,7 +161,9 @@ def _curve(
     """The curve of a binary task, or the mean over classes of the curves read off at `grid`."""
     rows = predictions.rows(model)
     state = Ranked()
-    found = state.summary(state.observe(rows), rows.schema).each(lambda problem: problem.curve)
+    found = state.summary(state.observe(rows), rows.schema).map_problems(
+        lambda problem: problem.curve
+    )
     curves = [
         trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)
     ]
@@ -184,7 +186,7 @@ def _roc(found: order.Curve) -> Curve:
 
 def _precision_recall(found: order.Curve) -> Curve:
     """Only thresholds at which recall grows: between them precision falls and no step is drawn."""
-    grows = found.gained > 0
+    grows = found.new_positives > 0
     recall, precision = (
         found.tp[grows] / found.positives,
         found.tp[grows] / (found.tp[grows] + found.fp[grows]),

@@ -7,7 +7,7 @@
 """
 
 from assay.charts.base import AltairChart, register
-from assay.charts.style import GOOD, INK, MUTED, SERIES, colours, data, finished
+from assay.charts.style import GOOD, INK, MUTED, SERIES, colours, embed_rows, finish
 from assay.selection.halving import Halving
 from assay.selection.learning_curve import LearningCurve
 from assay.selection.one_standard_error import Frugal
@@ -31,7 +31,7 @@ def race(found: Race) -> AltairChart:
         }
         for r in found.rows
     ]
-    base = alt.Chart(data(rows), width=400, height=26 * len(rows)).encode(
+    base = alt.Chart(embed_rows(rows), width=400, height=26 * len(rows)).encode(
         x=alt.X("folds:Q", title="folds run", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("model:N", sort=[r.model for r in found.rows], title=None),
         color=alt.Color(
@@ -41,13 +41,13 @@ def race(found: Race) -> AltairChart:
         ),
     )
     subtitle = f"{found.fits_saved} of {found.fits + found.fits_saved} fits saved"
-    return finished(base.mark_bar(height=12), f"Race by {found.metric}", subtitle)
+    return finish(base.mark_bar(height=12), f"Race by {found.metric}", subtitle)
 
 
 @register(draws="assay.halving/1")
 def halving(found: Halving) -> AltairChart:
     """Each model's figure at every number of rows, until it was left behind."""
-    return finished(
+    return finish(
         _lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}"
     )
 
@@ -60,7 +60,7 @@ def learning_curve(found: LearningCurve) -> AltairChart:
     rows = [r.__dict__ for r in found.rows]
     models = list(dict.fromkeys(r.model for r in found.rows))
     band = (
-        alt.Chart(data(rows))
+        alt.Chart(embed_rows(rows))
         .mark_area(opacity=0.15)
         .encode(
             x=alt.X("size:Q", scale=alt.Scale(type="log")),
@@ -70,7 +70,7 @@ def learning_curve(found: LearningCurve) -> AltairChart:
         )
     )
     chart = band + _lines(rows, "size", found.metric, log=True)
-    return finished(chart, f"Learning curve by {found.metric}", f"{found.confidence:.0%} intervals")
+    return finish(chart, f"Learning curve by {found.metric}", f"{found.confidence:.0%} intervals")
 
 
 @register(draws="assay.frugal/1")
@@ -79,7 +79,7 @@ def frugal(found: Frugal) -> AltairChart:
     import altair as alt
 
     rows = [{**r.__dict__, "chosen": r.model == found.chosen} for r in found.rows]
-    base = alt.Chart(data(rows), width=400, height=260).encode(
+    base = alt.Chart(embed_rows(rows), width=400, height=260).encode(
         x=alt.X("cost:Q", title=found.cost_name),
         y=alt.Y("value:Q", title=found.metric, scale=alt.Scale(zero=False)),
     )
@@ -87,7 +87,7 @@ def frugal(found: Frugal) -> AltairChart:
     dots = base.mark_circle(size=70, opacity=1).encode(color=near)
     ring = base.transform_filter("datum.chosen").mark_point(size=220, color=GOOD, stroke=INK)
     names = base.mark_text(align="left", dx=9).encode(text="model:N")
-    return finished(
+    return finish(
         ring + dots + names, "What the best costs", f"chosen: {found.chosen}; best: {found.best}"
     )
 
@@ -99,14 +99,16 @@ def timings(found: Timings) -> AltairChart:
 
     rows = [r.__dict__ for r in found.rows if not r.error]
     models = list(dict.fromkeys(str(r["model"]) for r in rows))
-    base = alt.Chart(data(rows), width=400, height=26 * max(len(models), 1)).encode(
+    base = alt.Chart(embed_rows(rows), width=400, height=26 * max(len(models), 1)).encode(
         x=alt.X("fit_seconds:Q", title="seconds a fold"),
         y=alt.Y("model:N", sort=models, title=None),
     )
-    return finished(base.mark_tick(thickness=2, color=SERIES[0]), "Time to fit")
+    return finish(base.mark_tick(thickness=2, color=SERIES[0]), "Time to fit")
 
 
-def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool = False) -> AltairChart:
+def _lines(
+    rows: list[dict[str, object]], over: str, metric: str, *, log: bool = False
+) -> AltairChart:
     """A line with points for each model."""
     import altair as alt
 
@@ -118,7 +120,7 @@ def _lines(rows: list[dict[str, object]], over: str, metric: str, *, log: bool =
     )
     y = alt.Y("value:Q", title=metric, scale=alt.Scale(zero=False))
     legend = alt.Legend(title=None)
-    base = alt.Chart(data(rows), width=400, height=260).encode(
+    base = alt.Chart(embed_rows(rows), width=400, height=260).encode(
         x=x, y=y, color=colours({m: m for m in models}, models, legend)
     )
     return base.mark_line() + base.mark_circle(size=40, opacity=1)

@@ -2,7 +2,7 @@
 
 The colours are told apart by colour-blind readers (Okabe & Ito, 2008); each has a twin for dark pages.
 
->>> spec_of(finished(blank("nothing to compare"), "Differences"))["title"]["text"]
+>>> get_spec(finish(draw_blank("nothing to compare"), "Differences"))["title"]["text"]
 'Differences'
 """
 
@@ -14,10 +14,25 @@ from assay.charts.base import AltairChart
 from assay.core.result import to_plain
 
 __all__ = [
-    "DARK", "GOOD", "GRID", "HEAT", "INK", "MUTED", "PAPER", "SERIES", "SHADE", "WARN", "WHITE", "Drawing",
-    "blank", "colours", "data", "draw", "finished", "spec_of",
+    "DARK",
+    "GOOD",
+    "GRID",
+    "HEAT",
+    "INK",
+    "MUTED",
+    "PAPER",
+    "SERIES",
+    "SHADE",
+    "WARN",
+    "WHITE",
+    "Drawing",
+    "colours",
+    "draw",
+    "draw_blank",
+    "embed_rows",
+    "finish",
+    "get_spec",
 ]  # fmt: skip
-
 
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#667080", "#e3e6eb", "#fefefe"
@@ -60,22 +75,24 @@ def colours(texts: Mapping[str, str], models: Sequence[str], legend: Any = None)
     )
 
 
-def data(rows: Sequence[Mapping[str, Any]]) -> Any:
+def embed_rows(rows: Sequence[Mapping[str, Any]]) -> Any:
     """Rows as inline values; what is not finite becomes null, which is not drawn."""
     import altair as alt
 
     return alt.Data(values=to_plain(rows))  # type: ignore[no-untyped-call]
 
 
-def blank(text: str) -> AltairChart:
+def draw_blank(text: str) -> AltairChart:
     """A chart that says why there is nothing to see."""
     import altair as alt
 
-    words = alt.Chart(data([{"text": text}]), width=420, height=60)
+    words = alt.Chart(embed_rows([{"text": text}]), width=420, height=60)
     return words.mark_text(color=MUTED, fontSize=13).encode(text="text:N")
 
 
-def finished(chart: AltairChart, title: str, subtitle: str = "", description: str = "") -> AltairChart:
+def finish(
+    chart: AltairChart, title: str, subtitle: str = "", description: str = ""
+) -> AltairChart:
     """The chart with its words and the look that all charts share."""
     import altair as alt
 
@@ -121,7 +138,7 @@ def finished(chart: AltairChart, title: str, subtitle: str = "", description: st
     )
 
 
-def spec_of(chart: AltairChart) -> dict[str, Any]:
+def get_spec(chart: AltairChart) -> dict[str, Any]:
     """The Vega-Lite specification."""
     # Its parts were checked when they were made; checking the whole again takes as long as drawing it.
     spec: dict[str, Any] = chart.to_dict(validate=False)
@@ -134,7 +151,7 @@ def draw(chart: AltairChart, name: str) -> Drawing:
     import vl_convert
     from markupsafe import escape
 
-    spec = spec_of(chart)
+    spec = get_spec(chart)
     heading, description = spec.pop("title"), spec.pop("description")
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     svg = vl_convert.vegalite_to_svg(spec, vl_version=version)

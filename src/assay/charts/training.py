@@ -13,7 +13,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from assay.charts.base import AltairChart, register
-from assay.charts.style import GOOD, INK, SERIES, WARN, blank, data, finished
+from assay.charts.style import GOOD, INK, SERIES, WARN, draw_blank, embed_rows, finish
 from assay.diagnosis.diagnose import Diagnosis, RunDiagnosis
 from assay.readers.history import Series
 
@@ -45,17 +45,15 @@ def training_curves(diagnosis: Diagnosis) -> AltairChart:
     ]
     chart = alt.vconcat(*rows) if len(rows) > 1 else rows[0]
     said = "Shaded: as good as the best epoch. Dashed: the best epoch; orange: where it goes wrong"
-    return finished(
-        chart, "Training curves", said, "; ".join(run.summary for run in diagnosis.runs)
-    )
+    return finish(chart, "Training curves", said, "; ".join(run.summary for run in diagnosis.runs))
 
 
 @register(draws="assay.run")
 def loss_curve(run: RunDiagnosis) -> AltairChart:
     """Training and validation loss of one run, with what the diagnosis found."""
     chart = _panel(run, True)
-    chart = blank("no loss was logged") if chart is None else chart
-    return finished(chart, f"Loss of {run.name}", _marks_in_words(run), run.summary)
+    chart = draw_blank("no loss was logged") if chart is None else chart
+    return finish(chart, f"Loss of {run.name}", _marks_in_words(run), run.summary)
 
 
 @register(draws="assay.run")
@@ -64,7 +62,7 @@ def metric_curve(run: RunDiagnosis) -> AltairChart | None:
     chart, name = _panel(run, False), next(iter(run.history.metrics), "")
     best = next((m["best_epoch"] for m in run.metrics if m["metric"] == name), None)
     said = "" if best is None else f"best at {run.history.unit} {best}"
-    return None if chart is None else finished(chart, f"{name} of {run.name}", said)
+    return None if chart is None else finish(chart, f"{name} of {run.name}", said)
 
 
 def shortened(series: Series, limit: int = LIMIT) -> list[tuple[float, float]]:
@@ -119,7 +117,7 @@ def _panel(run: RunDiagnosis, loss: bool) -> AltairChart | None:
         return None
     x = alt.X("epoch:Q", title=run.history.unit, scale=alt.Scale(nice=False, zero=False))
     y = alt.Y("value:Q", title=name, scale=_scale(finite, loss))
-    base = alt.Chart(data(rows), width=WIDTH, height=HEIGHT)
+    base = alt.Chart(embed_rows(rows), width=WIDTH, height=HEIGHT)
     dots = {"size": 18, "filled": True} if len(rows) <= 80 else False
     lines = base.mark_line(strokeWidth=2, strokeJoin="round", point=dots, clip=True)
     layers = [
@@ -178,14 +176,16 @@ def _marks(run: RunDiagnosis, loss: bool) -> list[AltairChart]:
 def _shade(first: float, last: float) -> AltairChart:
     import altair as alt
 
-    band = alt.Chart(data([{"from": first, "to": last}])).mark_rect(color=GOOD)
+    band = alt.Chart(embed_rows([{"from": first, "to": last}])).mark_rect(color=GOOD)
     return band.encode(x=alt.X("from:Q"), x2="to:Q", y=alt.value(0), y2=alt.value(HEIGHT))
 
 
 def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> AltairChart:
     import altair as alt
 
-    base = alt.Chart(data([{"epoch": epoch, "word": f"{word} {epoch:g}"}])).encode(x="epoch:Q")
+    base = alt.Chart(embed_rows([{"epoch": epoch, "word": f"{word} {epoch:g}"}])).encode(
+        x="epoch:Q"
+    )
     line = base.mark_rule(color=colour, strokeDash=[5, 4] if dashed else [1, 0], strokeWidth=1.3)
     down = 10 if dashed else 24  # so that two words on neighbouring epochs do not cover each other
     text = base.mark_text(align="left", baseline="middle", dx=4, color=colour, fontSize=10)
@@ -195,10 +195,10 @@ def _upright(epoch: float, colour: str, word: str, *, dashed: bool) -> AltairCha
 def _lost(epochs: Sequence[float]) -> AltairChart:
     import altair as alt
 
-    ticks = alt.Chart(data([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(
+    ticks = alt.Chart(embed_rows([{"epoch": e, "word": "nan or inf"} for e in epochs])).encode(
         x="epoch:Q", y=alt.value(3)
     )
-    first = alt.Chart(data([{"epoch": epochs[0], "word": "nan or inf"}])).encode(
+    first = alt.Chart(embed_rows([{"epoch": epochs[0], "word": "nan or inf"}])).encode(
         x="epoch:Q", y=alt.value(14)
     )
     marks = ticks.mark_tick(orient="vertical", color=WARN, thickness=2.5, size=12)

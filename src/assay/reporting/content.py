@@ -1,12 +1,12 @@
-"""Findings: all that is known of the models of one table, before it is put in words or on a page.
+"""Content: all that is known of the models of one table, before it is put in words or on a page.
 
->>> [name for name in Findings.__dataclass_fields__][:4]
+>>> [name for name in Content.__dataclass_fields__][:4]
 ['title', 'metric', 'predictions', 'evaluation']
 """
 
 from dataclasses import dataclass
 
-from assay.charts import ranked
+from assay.charts import rank_models
 from assay.comparison.compare import Comparison
 from assay.diagnosis.diagnose import Diagnosis
 from assay.evaluation.evaluate import Evaluation
@@ -14,24 +14,25 @@ from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
 from assay.table.predictions import Predictions
 
-__all__ = ["Findings", "Held"]
+__all__ = ["Content", "HeldOut"]
 
 
 @dataclass(frozen=True)
-class Held:
-    """The same figures on further rows that nothing was chosen on; no `comparison` where nothing can be compared."""
+class HeldOut:
+    """The models on further rows; no `comparison` where nothing can be compared."""
 
     evaluation: Evaluation
     comparison: Comparison | None
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Findings:
-    """Figures, comparison, training curves, fusion and held-out figures of the models of one table.
+class Content:
+    """Values, comparison, training curves, fusion and held-out values of the models of one table.
 
-    `evaluation` holds the figures of every model and of the one named `baseline`, which ignores the rows (None where
-    there are no rows); `against` compares the best model with it. `comparison` is None where `metric` is undefined for
-    every model. `held` is the same on rows that nothing was chosen on.
+    `evaluation` holds the values of every model and of the one named `baseline`, which ignores the
+    rows (None where there are no rows); `against_baseline` compares the best model with it.
+    `comparison` is None where `metric` is undefined for every model. `held_out` is the same on rows
+    that nothing was chosen on.
     """
 
     title: str
@@ -40,10 +41,10 @@ class Findings:
     evaluation: Evaluation
     comparison: Comparison | None
     baseline: str | None
-    against: Comparison | None
+    against_baseline: Comparison | None
     diagnosis: Diagnosis | None
     fused: Fused | None
-    held: Held | None
+    held_out: HeldOut | None
     confidence: float
     seed: int
     notes: tuple[str, ...] = ()
@@ -54,6 +55,6 @@ class Findings:
         return self.comparison.tied if self.comparison is not None else ()
 
     @property
-    def ranked(self) -> list[Row]:
-        """The figure of each model by `metric`, best first, the baseline last."""
-        return ranked(self.evaluation, self.metric, self.baseline)
+    def ranking(self) -> list[Row]:
+        """The row of each model by `metric`, best first, the baseline last."""
+        return rank_models(self.evaluation, self.metric, self.baseline)

@@ -1,6 +1,6 @@
-"""Page: findings as one self-contained HTML file that needs no network and no script, every chart with its table.
+"""Page: a report as one self-contained HTML file without network or script, every chart with its table.
 
->>> Table(("model", "f1"), ((Cell("knn"), Cell("0.96", "0.95 to 0.97", number=True)),)).header
+>>> MarkedTable(("model", "f1"), ((Cell("knn"), Cell("0.96", "0.95 to 0.97", number=True)),)).header
 ('model', 'f1')
 """
 
@@ -18,373 +18,359 @@ from assay.charts import (
     loss_curve,
     metric_curve,
     precision_recall,
-    ranked,
+    rank_models,
     reliability,
     residuals,
     roc,
 )
-from assay.charts.performance import MOST_CLASSES
 from assay.charts.base import AltairChart
+from assay.charts.performance import MOST_CLASSES
 from assay.charts.style import DARK, Drawing, draw
-from assay.comparison.compare import Comparison
+from assay.comparison import fold_tests, paired_tests
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.evaluate import Evaluation
-from assay.fusions.fuse import Fused
+from assay.evaluation.values import Row
+from assay.intervals.procedures import describe_method
 from assay.metrics.base import METRICS
-from assay.reporting import tables as twins
-from assay.reporting.content import Findings
-from assay.reporting.prose import important, next_steps, verdict_on
-from assay.reporting.tables import Cell, Table
+from assay.reporting import tables
+from assay.reporting.content import Content
+from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
+from assay.reporting.tables import Cell, MarkedTable
 from assay.version import __version__
 
-__all__ = ["Cell", "Figure", "Section", "Table", "page"]
+__all__ = ["Picture", "Section", "render_page"]
 
 MOST_SHOWN = 6  # models whose confusion matrix or panel is drawn, the best first
-
-METHODS = {
-    "wilson": "Wilson's score interval of a proportion of rows",
-    "t": "Student's t on the values of the rows",
-    "delong": "DeLong's variance of the area, on the logit scale",
-    "bootstrap": "bootstrap of the rows, by their counts or in buckets",
-    "cluster bootstrap": "bootstrap of whole clusters of rows",
-    "mcnemar mid-p": "McNemar's mid-p test on the rows where one of the two is right; interval by Bonett and Price",
-    "paired t": "Student's t on the differences of the rows",
-    "paired delong": "DeLong's paired test of two areas",
-    "paired bootstrap": "paired bootstrap: both models on the same draws of rows",
-    "paired cluster bootstrap": "paired bootstrap: both models on the same draws of clusters",
-}
+TESTS = {**paired_tests.METHODS, **fold_tests.METHODS}
+ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
+# What the baseline always says, by task.
+BASELINES = {"regression": "the mean of the truth", "multilabel": "the majority of each label"}
 
 
-class Figure(NamedTuple):
+class Picture(NamedTuple):
     """A drawing and the table that says the same."""
 
     drawing: Drawing
-    table: Table
+    table: MarkedTable
 
 
 @dataclass(frozen=True)
 class Section:
-    """One part of the page; `columns` figures stand side by side where there is room."""
+    """One part of the page; `columns` pictures stand side by side where there is room."""
 
     id: str
     title: str
     lead: str = ""
-    table: Table | None = None
+    table: MarkedTable | None = None
     notes: Sequence[str] = ()
-    figures: Sequence[Figure] = ()
+    pictures: Sequence[Picture] = ()
     columns: int = 1
     badge: str = ""
     steps: Sequence[str] = ()
     inner: Sequence["Section"] = ()
 
 
-ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
-
-
-def page(findings: Findings) -> str:
-    """The whole page as text."""
+def render_page(content: Content) -> str:
+    """The whole page of `content` as text."""
     import jinja2
 
-    loader = jinja2.FileSystemLoader(Path(__file__).parent / "templates")
-    # Names of models and classes come from anywhere: everything is escaped but what this library draws itself.
+    # Names of models and classes come from anywhere: all is escaped but what this library draws.
     environment = jinja2.Environment(
-        loader=loader,
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
     return environment.get_template("report.html").render(
-        title=findings.title,
-        facts=_facts(findings),
-        verdict=verdict_on(findings),
-        steps=next_steps(findings),
-        advice=important(findings.evaluation.advice),
-        notes=[*findings.notes, *findings.evaluation.notes],
-        sections=list(_sections(findings)),
+        title=content.title,
+        facts=_list_facts(content),
+        verdict=draw_conclusions(content),
+        steps=list_steps(content),
+        advice=rank_advice(content.evaluation.advice),
+        notes=[*content.notes, *content.evaluation.notes],
+        sections=list(_make_sections(content)),
         dark=DARK,
     )
 
 
-def _facts(findings: Findings) -> list[tuple[str, str]]:
-    p = findings.predictions
+def _list_facts(content: Content) -> list[tuple[str, str]]:
+    p = content.predictions
     facts = [("rows", f"{p.n:,}"), ("task", p.task), ("models", str(len(p.models)))]
     if p.classes:
         facts.append(("labels" if p.task == "multilabel" else "classes", str(len(p.classes))))
     if p.task == "binary":
         facts.append(("positive class", str(p.schema.positive)))
-    return [*facts, ("ranked by", findings.metric)]
+    return [*facts, ("ranked by", content.metric)]
 
 
-def _sections(findings: Findings) -> Iterator[Section]:
-    """The parts of the page that apply to these findings, in order."""
-    yield _leaderboard(findings)
-    if findings.comparison is not None and findings.comparison.pairs:
-        yield _comparison(findings.comparison)
-    if findings.held is not None:
-        yield _held(findings)
-    if findings.fused is not None:
-        yield _fused(findings.fused)
-    for make in (_errors, _ranking, _trust, _residuals):
-        section = make(findings)
-        if section is not None:
-            yield section
-    if findings.diagnosis is not None:
-        runs = tuple(_run(run, i) for i, run in enumerate(findings.diagnosis.runs))
-        yield Section(
-            "training",
-            "Training",
-            "Whether each run over- or underfits, and where it was best.",
-            inner=runs,
-        )
-    yield _methods(findings)
+def _make_sections(content: Content) -> Iterator[Section]:
+    """The parts of the page that apply to the content, in order."""
+    makers = (
+        _show_leaderboard,
+        _show_comparison,
+        _show_held_out,
+        _show_fusion,
+        _show_errors,
+        _show_ranking,
+        _show_reliability,
+        _show_residuals,
+        _show_training,
+        _show_methods,
+    )
+    sections = (make(content) for make in makers)
+    yield from (section for section in sections if section is not None)
 
 
-def _leaderboard(findings: Findings) -> Section:
-    table, notes = figures_table(
-        findings.evaluation, findings.metric, findings.tied, findings.baseline
+def _show_leaderboard(content: Content) -> Section:
+    table, notes = _tabulate_metrics(
+        content.evaluation, content.metric, content.tied, content.baseline
     )
     chart = leaderboard(
-        findings.evaluation, findings.metric, findings.comparison, baseline=findings.baseline
+        content.evaluation, content.metric, content.comparison, baseline=content.baseline
     )
     lead = (
-        f"Best first by {findings.metric}; in grey, the {findings.confidence:.0%} interval of each figure. Intervals "
-        "that overlap do not tell whether two models differ: the paired comparison does."
+        f"Best first by {content.metric}; in grey, the {content.confidence:.0%} interval of each "
+        f"value. Intervals that overlap do not tell whether two models differ: the paired "
+        f"comparison does."
     )
-    twin = twins.of_rows(findings.ranked)
-    return Section(
-        "leaderboard", "Leaderboard", lead, table, notes, [Figure(draw(chart, "leaderboard"), twin)]
-    )
+    picture = _draw(chart, "leaderboard", tables.tabulate_rows(content.ranking))
+    return Section("leaderboard", "Leaderboard", lead, table, notes, [picture])
 
 
-def figures_table(
+def _tabulate_metrics(
     evaluation: Evaluation, metric: str, tied: Sequence[str] = (), baseline: str | None = None
-) -> tuple[Table, list[str]]:
-    """A row a model, best first; a column a metric, that of the ranking first; and notes on single figures."""
-    plain = list(
-        dict.fromkeys(r.metric for r in evaluation.rows if r.class_ is None and r.group is None)
-    )
-    names = [metric, *(name for name in plain if name != metric)]
-    rows, marks, notes = [], [], []
-    for best in ranked(evaluation, metric, baseline):
-        found = [evaluation.get(best.model, name) for name in names]
-        badge = "baseline" if best.model == baseline else "" if best.model not in tied else "best"
-        badge = "tied for best" if badge == "best" and len(tied) > 1 else badge
-        rows.append((Cell(best.model, badge), *map(twins.of_row, found)))
-        marks.append({"": "", "baseline": "baseline"}.get(badge, "tied"))
-        notes += [
-            f"{r.model}, {r.metric}: {r.note}" for r in found if r.note and not math.isnan(r.value)
-        ]
-    header = (
-        "model",
-        *(f"{name}\N{NO-BREAK SPACE}{ARROWS[METRICS.parse(name).better]}" for name in names),
-    )
-    return Table(header, tuple(rows), tuple(marks)), notes
+) -> tuple[MarkedTable, list[str]]:
+    """A row a model, best first; a column a metric, that of the ranking first; and notes on values."""
+    plain = [row.metric for row in evaluation.rows if row.class_ is None and row.group is None]
+    names = list(dict.fromkeys([metric, *plain]))
+    rows = []
+    marks = []
+    notes = []
+    for best in rank_models(evaluation, metric, baseline):
+        values = [evaluation.get(best.model, name) for name in names]
+        mark, badge = _choose_mark(best, tied, baseline)
+        rows.append((Cell(best.model, badge), *map(tables.make_cell, values)))
+        marks.append(mark)
+        defined = [row for row in values if row.note and not math.isnan(row.value)]
+        notes += [f"{row.model}, {row.metric}: {row.note}" for row in defined]
+    arrows = [f"{name}\N{NO-BREAK SPACE}{ARROWS[METRICS.parse(name).better]}" for name in names]
+    return MarkedTable(("model", *arrows), tuple(rows), tuple(marks)), notes
 
 
-def _comparison(comparison: Comparison) -> Section:
-    pairs = twins.of_pairs(comparison)
+def _choose_mark(row: Row, tied: Sequence[str], baseline: str | None) -> tuple[str, str]:
+    """How a row of the leaderboard stands out, and the word beside its model."""
+    if row.model == baseline:
+        return "baseline", "baseline"
+    if row.model not in tied:
+        return "", ""
+    return "tied", "tied for best" if len(tied) > 1 else "best"
+
+
+def _show_comparison(content: Content) -> Section | None:
+    comparison = content.comparison
+    if comparison is None or not comparison.pairs:
+        return None
+    several = len(comparison.tied) > 1
+    best = f"Tied for best: {', '.join(comparison.tied)}" if several else f"Best: {comparison.best}"
     lead = (
-        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for all pairs "
-        f"({comparison.correction_name}). "
-        + (
-            f"Tied for best: {', '.join(comparison.tied)}."
-            if len(comparison.tied) > 1
-            else f"Best: {comparison.best}."
-        )
+        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for "
+        f"all pairs ({comparison.correction_name}). {best}."
     )
-    figure = Figure(draw(differences(comparison), "differences"), pairs)
-    return Section("comparison", "Comparison", lead, None, comparison.notes, [figure])
+    table = tables.tabulate_pairs(comparison)
+    picture = _draw(differences(comparison), "differences", table)
+    return Section("comparison", "Comparison", lead, None, comparison.notes, [picture])
 
 
-def _held(findings: Findings) -> Section:
-    assert findings.held is not None
-    found = findings.held
-    tied = found.comparison.tied if found.comparison is not None else ()
-    table, notes = figures_table(found.evaluation, findings.metric, tied)
-    n = found.evaluation.n
-    verdict = (
-        found.comparison.verdict
-        if found.comparison is not None
-        else "Nothing can be compared on these rows."
-    )
-    return Section(
-        "held-out",
-        "On held-out rows",
-        f"{n:,} rows that nothing was chosen on. {verdict}",
-        table,
-        notes,
-    )
+def _show_held_out(content: Content) -> Section | None:
+    if content.held_out is None:
+        return None
+    evaluation = content.held_out.evaluation
+    comparison = content.held_out.comparison
+    tied = comparison.tied if comparison is not None else ()
+    table, notes = _tabulate_metrics(evaluation, content.metric, tied)
+    nothing = "Nothing can be compared on these rows."
+    verdict = comparison.verdict if comparison is not None else nothing
+    lead = f"{evaluation.n:,} rows that nothing was chosen on. {verdict}"
+    return Section("held-out", "On held-out rows", lead, table, notes)
 
 
-def _fused(fused: Fused) -> Section:
-    what = fused.loss_name
-    rows = [(Cell(r["model"]), _number(r["weight"]), _number(r["loss"])) for r in fused.records]
-    table = Table(("model", "weight", what), tuple(rows))
-    return Section(
-        "fusion", "Fusion", fused.note, None, (), [Figure(draw(fusion(fused), "fusion"), table)]
-    )
+def _show_fusion(content: Content) -> Section | None:
+    fused = content.fused
+    if fused is None:
+        return None
+    rows = [
+        (Cell(row["model"]), _number_cell(row["weight"]), _number_cell(row["loss"]))
+        for row in fused.records
+    ]
+    table = MarkedTable(("model", "weight", fused.loss_name), tuple(rows))
+    picture = _draw(fusion(fused), "fusion", table)
+    return Section("fusion", "Fusion", fused.note, None, (), [picture])
 
 
-def _number(value: float | None) -> Cell:
+def _number_cell(value: float | None) -> Cell:
     return Cell(format_number(value), number=True)
 
 
-def _best_models(findings: Findings, reads: str) -> list[str]:
+def _best_models(content: Content, reads: str) -> list[str]:
     """The models that give what a chart reads, best first, as many as are drawn."""
-    schema = findings.predictions.schema
-    models = [
-        row.model for row in findings.ranked if row.model in schema.models
-    ]  # not the baseline, none that failed
-    return [m for m in models if schema.offers(m, reads)][:MOST_SHOWN]
+    schema = content.predictions.schema
+    # Neither the baseline nor models that failed are in the table.
+    models = [row.model for row in content.ranking if row.model in schema.models]
+    return [model for model in models if schema.offers(model, reads)][:MOST_SHOWN]
 
 
-def _errors(findings: Findings) -> Section | None:
-    p, models = findings.predictions, _best_models(findings, "label")
+def _show_errors(content: Content) -> Section | None:
+    p = content.predictions
+    models = _best_models(content, "label")
     if p.task == "regression" or not models or not p.n:
         return None
-    figures = [
-        _named(_figure(confusion(p, m), f"confusion-{i}", twins.of_confusion(p, m)), m)
-        for i, m in enumerate(models)
+    pictures = [
+        _draw(confusion(p, model), f"confusion-{i}", tables.tabulate_confusion(p, model), model)
+        for i, model in enumerate(models)
     ]
-    lead = _what_errors(findings)
+    lead = _describe_errors(content) + _count_left_out(content, "label")
     columns = 2 if p.schema.k <= 12 and p.task != "multilabel" else 1
-    return Section(
-        "errors", "Errors", lead + _left_out(findings, "label"), None, (), figures, columns
+    return Section("errors", "Errors", lead, None, (), pictures, columns)
+
+
+def _describe_errors(content: Content) -> str:
+    if content.predictions.task == "multilabel":
+        return "Rows of each label by outcome; colour is the share of all rows."
+    if content.predictions.schema.k > MOST_CLASSES:
+        return "The most frequent errors, with their share of the true class."
+    return (
+        "Rows by true and predicted class; colour is the share of the true class. "
+        "The diagonal is right."
     )
 
 
-def _what_errors(findings: Findings) -> str:
-    if findings.predictions.task == "multilabel":
-        return "Rows of each label by outcome; colour is the share of all rows."
-    if findings.predictions.schema.k > MOST_CLASSES:
-        return "The most frequent errors, with their share of the true class."
-    return "Rows by true and predicted class; colour is the share of the true class. The diagonal is right."
-
-
-def _left_out(findings: Findings, reads: str) -> str:
-    schema = findings.predictions.schema
-    number = sum(schema.offers(m, reads) for m in schema.models)
+def _count_left_out(content: Content, reads: str) -> str:
+    schema = content.predictions.schema
+    number = sum(schema.offers(model, reads) for model in schema.models)
     return f" The best {MOST_SHOWN} of {number} models." if number > MOST_SHOWN else ""
 
 
-def _ranking(findings: Findings) -> Section | None:
-    p = findings.predictions
+def _show_ranking(content: Content) -> Section | None:
+    p = content.predictions
     if p.task == "regression" or not p.n or not any(p.schema.offers(m, "score") for m in p.models):
         return None
-    curves = [
-        _figure(roc(p), "roc", twins.of_roc(p)),
-        _figure(precision_recall(p), "pr", twins.of_precision_recall(p)),
+    pictures = [
+        _draw(roc(p), "roc", tables.tabulate_roc(p)),
+        _draw(precision_recall(p), "pr", tables.tabulate_precision_recall(p)),
     ]
-    lead = "How well scores put positive rows first, whatever the threshold. Where positives are rare, read the second."
-    return Section("thresholds", "ROC, precision and recall", lead, None, (), curves, 2)
+    lead = (
+        "How well scores put positive rows first, whatever the threshold. Where positives are "
+        "rare, read the second."
+    )
+    return Section("thresholds", "ROC, precision and recall", lead, None, (), pictures, 2)
 
 
-def _trust(findings: Findings) -> Section | None:
-    p, models = findings.predictions, _best_models(findings, "proba")
+def _show_reliability(content: Content) -> Section | None:
+    p = content.predictions
+    models = _best_models(content, "proba")
     if p.task == "regression" or not models or not p.n:
         return None
-    figures = [
-        _named(
-            _figure(reliability(p.select([m])), f"reliability-{i}", twins.of_reliability(p, m)), m
-        )
-        for i, m in enumerate(models)
-    ]
+    pictures = []
+    for i, model in enumerate(models):
+        table = tables.tabulate_reliability(p, model)
+        pictures.append(_draw(reliability(p.select([model])), f"reliability-{i}", table, model))
     lead = (
-        f"Whether probabilities of {_event(findings)} can be taken at their word: on the diagonal they can, below it "
-        "the model is over-confident. At most ten bins of equally many rows; bars are 95 % Wilson intervals."
+        f"Whether probabilities of {_describe_event(content)} can be taken at their word: on the "
+        f"diagonal they can, below it the model is over-confident. At most ten bins of equally "
+        f"many rows; bars are 95 % Wilson intervals.{_count_left_out(content, 'proba')}"
     )
-    return Section(
-        "reliability", "Reliability", lead + _left_out(findings, "proba"), None, (), figures, 3
-    )
+    return Section("reliability", "Reliability", lead, None, (), pictures, 3)
 
 
-def _event(findings: Findings) -> str:
-    schema = findings.predictions.schema
-    return {"binary": f"class {schema.positive}", "multiclass": "the most probable class"}.get(
-        schema.task, "every label"
-    )
+def _describe_event(content: Content) -> str:
+    schema = content.predictions.schema
+    if schema.task == "binary":
+        return f"class {schema.positive}"
+    return "the most probable class" if schema.task == "multiclass" else "every label"
 
 
-def _residuals(findings: Findings) -> Section | None:
-    p, models = findings.predictions, _best_models(findings, "value")
+def _show_residuals(content: Content) -> Section | None:
+    p = content.predictions
+    models = _best_models(content, "value")
     if p.task != "regression" or not models or not p.n:
         return None
-    figures = [
-        _named(_figure(residuals(p.select([m])), f"residuals-{i}", twins.of_residuals(p, m)), m)
-        for i, m in enumerate(models)
-    ]
+    pictures = []
+    for i, model in enumerate(models):
+        table = tables.tabulate_residuals(p, model)
+        pictures.append(_draw(residuals(p.select([model])), f"residuals-{i}", table, model))
     lead = (
-        "Truth minus prediction along the predicted value: the median, and the middle 50 % and 90 % of rows. A median "
-        "away from zero is bias; bands that widen are errors that grow."
+        f"Truth minus prediction along the predicted value: the median, and the middle 50 % and "
+        f"90 % of rows. A median away from zero is bias; bands that widen are errors that grow."
+        f"{_count_left_out(content, 'value')}"
     )
-    return Section(
-        "residuals", "Residuals", lead + _left_out(findings, "value"), None, (), figures, 2
-    )
+    return Section("residuals", "Residuals", lead, None, (), pictures, 2)
 
 
-def _figure(chart: AltairChart, name: str, table: Table) -> Figure:
-    return Figure(draw(chart, name), table)
+def _draw(chart: AltairChart, name: str, table: MarkedTable, model: str | None = None) -> Picture:
+    """The chart and its table; under the name of the one model that it shows, where there is one."""
+    drawing = draw(chart, name)
+    if model is not None:
+        drawing = drawing._replace(title=model, subtitle="")
+    return Picture(drawing, table)
 
 
-def _named(figure: Figure, model: str) -> Figure:
-    """The figure under the name of the one model it shows."""
-    return figure._replace(drawing=figure.drawing._replace(title=model, subtitle=""))
+def _show_training(content: Content) -> Section | None:
+    if content.diagnosis is None:
+        return None
+    runs = tuple(_show_run(run, i) for i, run in enumerate(content.diagnosis.runs))
+    lead = "Whether each run over- or underfits, and where it was best."
+    return Section("training", "Training", lead, inner=runs)
 
 
-def _run(run: RunDiagnosis, i: int) -> Section:
-    figures = [_figure(loss_curve(run), f"loss-{i}", twins.of_curves(run, run.history.loss))]
+def _show_run(run: RunDiagnosis, i: int) -> Section:
+    loss = tables.tabulate_curves(run, run.history.loss)
+    pictures = [_draw(loss_curve(run), f"loss-{i}", loss)]
     metric = metric_curve(run)
     if metric is not None:
-        figures.append(_figure(metric, f"metric-{i}", twins.of_curves(run, run.history.metrics[0])))
-    badge = run.status.replace("_", " ")
-    lead = f"{run.evidence['finding']}. Confidence: {run.confidence}."
-    remarks = [str(remark) for remark in run.evidence["remarks"]]
+        table = tables.tabulate_curves(run, run.history.metrics[0])
+        pictures.append(_draw(metric, f"metric-{i}", table))
+    finding = run.evidence["finding"]
     return Section(
-        f"run-{i}",
-        run.name,
-        lead[0].upper() + lead[1:],
-        None,
-        remarks,
-        figures,
-        2,
-        badge,
-        run.remedies,
+        id=f"run-{i}",
+        title=run.name,
+        lead=f"{finding[0].upper()}{finding[1:]}. Confidence: {run.confidence}.",
+        notes=[str(remark) for remark in run.evidence["remarks"]],
+        pictures=pictures,
+        columns=2,
+        badge=run.status.replace("_", " "),
+        steps=run.remedies,
     )
 
 
-def _methods(findings: Findings) -> Section:
+def _show_methods(content: Content) -> Section:
     """How each number was made, so that it can be made again."""
-    used: dict[str, list[str]] = {}
-    for row in findings.evaluation.rows:
-        used.setdefault(row.method, []).append(row.metric)
-    for pair in findings.comparison.pairs if findings.comparison is not None else ():
-        used.setdefault(pair.method, []).append("differences")
+    uses = [(row.method, row.metric) for row in content.evaluation.rows]
+    if content.comparison is not None:
+        uses += [(pair.method, "differences") for pair in content.comparison.pairs]
+    metrics: dict[str, dict[str, None]] = {}
+    for method, metric in uses:
+        if method:
+            metrics.setdefault(method, {})[metric] = None
     rows = [
-        (Cell(", ".join(dict.fromkeys(metrics))), Cell(METHODS.get(method, method)))
-        for method, metrics in used.items()
-        if method
+        (Cell(", ".join(names)), Cell(TESTS.get(method) or describe_method(method)))
+        for method, names in metrics.items()
     ]
-    return Section(
-        "methods",
-        "How the numbers were made",
-        _procedure(findings),
-        Table(("figure", "interval by"), tuple(rows)),
-    )
+    table = MarkedTable(("metric", "interval by"), tuple(rows))
+    return Section("methods", "How the numbers were made", _describe_procedure(content), table)
 
 
-def _procedure(findings: Findings) -> str:
-    p = findings.predictions
+def _describe_procedure(content: Content) -> str:
+    p = content.predictions
     weighted = ", weighted by the weight column" if p.weight is not None else ""
     clustered = "; rows of a cluster are not taken as independent" if "cluster" in p.columns else ""
-    flat = {"regression": "the mean of the truth", "multilabel": "the majority of each label"}
-    says = flat.get(
-        p.task, "the most frequent class, with the shares of the classes as probabilities"
-    )
-    baseline = f" The baseline always says {says}." if findings.baseline else ""
+    majority = "the most frequent class, with the shares of the classes as probabilities"
+    says = BASELINES.get(p.task, majority)
+    baseline = f" The baseline always says {says}." if content.baseline else ""
     return (
-        f"{p.n:,} rows{weighted}{clustered}. Intervals cover the true figure with {findings.confidence:.0%} "
-        f"confidence; seed {findings.seed}. A figure that the data do not define is shown as – with the reason, and is "
-        f"never counted as 0.{baseline} Made with assay {__version__}."
+        f"{p.n:,} rows{weighted}{clustered}. Intervals cover the true value with "
+        f"{content.confidence:.0%} confidence; seed {content.seed}. A value that the data do not "
+        f"define is shown as – with the reason, and is never counted as 0.{baseline} Made with "
+        f"assay {__version__}."
     )

@@ -1,7 +1,7 @@
-"""Prose: a report in plain words - the verdict, which advice counts most, and what to do next.
+"""Prose: a report in plain words - the conclusions, which advice counts most, and what to do next.
 
 >>> from assay.advice.base import Advice
->>> [a.code for a in important([Advice("A003", "", "", ""), Advice("A005", "", "", "")])]
+>>> [a.code for a in rank_advice([Advice("A003", "", "", ""), Advice("A005", "", "", "")])]
 ['A005', 'A003']
 """
 
@@ -12,143 +12,170 @@ from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.fusions.fuse import Fused
-from assay.reporting.content import Findings
+from assay.reporting.content import Content
 
-__all__ = ["important", "next_steps", "verdict_on"]
+__all__ = ["draw_conclusions", "list_steps", "rank_advice"]
 
-# What invalidates every figure comes first, what is only good to know last; unknown codes stand between.
-ORDER = ("A005", "A002", "A001", "A004")
-LEAST = ("A003",)
+# What invalidates every value comes first, what is only good to know last; other codes between.
+FIRST = ("A005", "A002", "A001", "A004")
+LAST = ("A003",)
 MOST_NAMED = 5
-SOUND = ("good_fit", "inconclusive")
+MOST_STEPS = 3
+SOUND = ("good_fit", "inconclusive")  # runs that need no remedy
+
+# What the baseline always says, by task.
+BASELINES = {
+    "regression": "always says the mean",
+    "multilabel": "always says the majority of each label",
+}
 
 
-def important(advice: Iterable[Advice]) -> tuple[Advice, ...]:
-    """Advice, the most important first."""
+def rank_advice(advice: Iterable[Advice]) -> tuple[Advice, ...]:
+    """`advice`, the most important first."""
 
     def place(one: Advice) -> int:
-        return ORDER.index(one.code) if one.code in ORDER else len(ORDER) + (one.code in LEAST)
+        return FIRST.index(one.code) if one.code in FIRST else len(FIRST) + (one.code in LAST)
 
     return tuple(sorted(advice, key=place))
 
 
-def verdict_on(findings: Findings) -> tuple[str, ...]:
-    """Who is best; whether that beats the baseline; what held-out rows, fusion and training curves say."""
-    said = [_best(findings), _against_baseline(findings), _on_held_rows(findings)]
-    said += [_fusion(findings.fused)] if findings.fused is not None else []
-    said += (
-        [f"{run.summary}." for run in findings.diagnosis.runs]
-        if findings.diagnosis is not None
-        else []
+def draw_conclusions(content: Content) -> tuple[str, ...]:
+    """What `content` shows, a sentence each: best, baseline, held-out rows, fusion, training."""
+    sentences = [
+        _name_best(content),
+        _set_against_baseline(content),
+        _describe_held_out(content),
+        _describe_fusion(content.fused),
+        *(f"{run.summary}." for run in _runs(content)),
+    ]
+    return tuple(sentence for sentence in sentences if sentence)
+
+
+def list_steps(content: Content) -> tuple[str, ...]:
+    """What to do now with `content`, the most useful first; three at most."""
+    makers = (
+        _leave_out_training_rows,
+        _check_for_signal,
+        _choose_among_tied,
+        _use_fusion,
+        _remedy_runs,
+        _use_best,
+        _confirm_choice,
     )
-    return tuple(sentence for sentence in said if sentence)
+    return tuple(step for make in makers for step in make(content))[:MOST_STEPS]
 
 
-def _best(findings: Findings) -> str:
-    if findings.comparison is not None:
-        return _short(findings.comparison) or findings.comparison.verdict
-    return f"No best model can be named: {'; '.join(findings.notes)}."
+def _runs(content: Content) -> Sequence[RunDiagnosis]:
+    return () if content.diagnosis is None else content.diagnosis.runs
 
 
-def _short(comparison: Comparison) -> str:
-    """The verdict where it would name too many models to be read."""
+def _name_best(content: Content) -> str:
+    comparison = content.comparison
+    if comparison is None:
+        return f"No best model can be named: {'; '.join(content.notes)}."
     others = len(comparison.tied) - 1
     if others <= MOST_NAMED:
-        return ""
+        return comparison.verdict
+    # The verdict would name too many models to be read.
     value = format_number(comparison.values[comparison.best])
     return (
-        f"{comparison.best} has the best {comparison.metric} ({value}), but on these {comparison.n:,} rows it cannot "
-        f"be told apart from {others} others."
+        f"{comparison.best} has the best {comparison.metric} ({value}), but on these "
+        f"{comparison.n:,} rows it is not significantly different from {others} others."
     )
 
 
-def _against_baseline(findings: Findings) -> str:
-    if findings.against is None or findings.comparison is None:
+def _set_against_baseline(content: Content) -> str:
+    if content.against_baseline is None or content.comparison is None:
         return ""
-    best, value = (
-        findings.comparison.best,
-        format_number(findings.evaluation.get(findings.baseline or "", findings.metric).value),
-    )
-    what = {
-        "regression": "always says the mean",
-        "multilabel": "always says the majority of each label",
-    }
-    told = f"the baseline, which {what.get(findings.predictions.task, 'always says the most frequent class')}"
-    if findings.against.tied == (best,):
-        return f"It beats {told} ({value})."
-    return f"It does not clearly beat {told} ({value}): nothing useful may have been learned."
+    row = content.evaluation.get(content.baseline or "", content.metric)
+    says = BASELINES.get(content.predictions.task, "always says the most frequent class")
+    baseline = f"the baseline, which {says} ({format_number(row.value)})"
+    if _beats_baseline(content):
+        return f"It beats {baseline}."
+    return f"It does not clearly beat {baseline}: nothing useful may have been learned."
 
 
-def _on_held_rows(findings: Findings) -> str:
-    if findings.held is None or findings.held.comparison is None:
+def _beats_baseline(content: Content) -> bool:
+    best = content.comparison.best if content.comparison is not None else None
+    return content.against_baseline is None or content.against_baseline.tied == (best,)
+
+
+def _describe_held_out(content: Content) -> str:
+    if content.held_out is None or content.held_out.comparison is None:
         return ""
-    test, metric = findings.held.comparison, findings.metric
-    chosen = findings.comparison.best if findings.comparison is not None else test.best
-    rows, best = (
-        f"On {test.n:,} held-out rows",
-        f"{test.best} ({metric} {format_number(test.values[test.best])})",
-    )
-    if chosen not in test.values:
-        return f"{rows} {best} is best; {chosen} is not there."
-    own = f"{chosen} ({metric} {format_number(test.values[chosen])})"
-    if chosen == test.best:
-        others = [name for name in test.tied if name != chosen]
-        return f"{rows} {own} is best again{f', tied with {_few(others)}' if others else ''}."
-    if chosen in test.tied:
-        return f"{rows} {own} cannot be told apart from the best there, {best}."
-    return f"{rows} {best} is significantly better than {own}."
+    test = content.held_out.comparison
+    choice = content.comparison.best if content.comparison is not None else test.best
+    rows = f"On {test.n:,} held-out rows"
+    best = _name_with_value(test, test.best)
+    if choice not in test.values:
+        return f"{rows} {best} is best; {choice} is not there."
+    chosen = _name_with_value(test, choice)
+    if choice == test.best:
+        others = [name for name in test.tied if name != choice]
+        tied = f", tied with {_name_few(others)}" if others else ""
+        return f"{rows} {chosen} is best again{tied}."
+    if choice in test.tied:
+        return f"{rows} {chosen} is not significantly different from the best there, {best}."
+    return f"{rows} {best} is significantly better than {chosen}."
 
 
-def _fusion(fused: Fused) -> str:
-    what, best = fused.loss_name, fused.best
-    figures = f"cross-fitted {what} {format_number(fused.loss)} against {format_number(fused.losses[best])} of {best}"
+def _name_with_value(comparison: Comparison, model: str) -> str:
+    return f"{model} ({comparison.metric} {format_number(comparison.values[model])})"
+
+
+def _describe_fusion(fused: Fused | None) -> str:
+    if fused is None:
+        return ""
+    loss = f"cross-fitted {fused.loss_name} {format_number(fused.loss)}"
+    losses = f"{loss} against {format_number(fused.losses[fused.best])} of {fused.best}"
     if fused.pays is None:
-        return f"There are too few rows to say whether fusing pays ({figures})."
-    return f"Fusing {'pays' if fused.pays else 'does not clearly pay'} ({figures})."
+        return f"There are too few rows to say whether fusing pays ({losses})."
+    return f"Fusing {'pays' if fused.pays else 'does not clearly pay'} ({losses})."
 
 
-def next_steps(findings: Findings) -> tuple[str, ...]:
-    """What to do now, the most useful first; three at most."""
-    return tuple(_steps(findings))[:3]
+def _leave_out_training_rows(content: Content) -> Iterator[str]:
+    if any(advice.code == "A005" for advice in content.evaluation.advice):
+        yield "Report the rows of the test split alone: these values hold training rows."
 
 
-def _steps(findings: Findings) -> Iterator[str]:
-    if any(a.code == "A005" for a in findings.evaluation.advice):
-        yield "Report the rows of the test split alone: these figures hold training rows."
-    comparison = findings.comparison
-    if (
-        comparison is not None
-        and findings.against is not None
-        and findings.against.tied != (comparison.best,)
-    ):
+def _check_for_signal(content: Content) -> Iterator[str]:
+    if content.comparison is not None and not _beats_baseline(content):
         yield "Check labels and features before choosing: no model clearly beats the baseline."
-    if comparison is not None and len(comparison.tied) > 1:
-        rows = (
-            f", or collect about {comparison.rows_to_decide:,} rows to settle it"
-            if comparison.rows_to_decide
-            else ""
-        )
-        yield f"Choose among {_few(comparison.tied)} by cost, speed or simplicity{rows}."
-    if (
-        findings.fused is not None
-        and findings.fused.pays
-        and (comparison is None or findings.fused.name in comparison.tied)
-    ):
-        yield f"Where probabilities count, use {findings.fused.name}: its weights are in .fused.fitted."
-    for run in findings.diagnosis.runs if findings.diagnosis is not None else ():
+
+
+def _choose_among_tied(content: Content) -> Iterator[str]:
+    comparison = content.comparison
+    if comparison is None or len(comparison.tied) < 2:
+        return
+    rows = comparison.rows_to_decide
+    more = f", or collect about {rows:,} rows to settle it" if rows else ""
+    yield f"Choose among {_name_few(comparison.tied)} by cost, speed or simplicity{more}."
+
+
+def _use_fusion(content: Content) -> Iterator[str]:
+    fused = content.fused
+    if fused is None or not fused.pays:
+        return
+    if content.comparison is None or fused.name in content.comparison.tied:
+        yield f"Where probabilities count, use {fused.name}: it is fitted in .fused.fitted."
+
+
+def _remedy_runs(content: Content) -> Iterator[str]:
+    for run in _runs(content):
         if run.status not in SOUND and run.remedies:
-            yield _remedy(run)
-    if comparison is not None and len(comparison.tied) == 1:
-        yield f"Use {comparison.best}."
-    if findings.held is None:
+            yield f"{run.name} ({run.status.replace('_', ' ')}): {run.remedies[0]}."
+
+
+def _use_best(content: Content) -> Iterator[str]:
+    if content.comparison is not None and len(content.comparison.tied) == 1:
+        yield f"Use {content.comparison.best}."
+
+
+def _confirm_choice(content: Content) -> Iterator[str]:
+    if content.held_out is None:
         yield "Confirm the choice on rows that nothing was chosen on: report(..., test=...)."
 
 
-def _remedy(run: RunDiagnosis) -> str:
-    return f"{run.name} ({run.status.replace('_', ' ')}): {run.remedies[0]}."
-
-
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:MOST_NAMED]) + (
-        f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    )
+def _name_few(names: Sequence[str]) -> str:
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more

@@ -1,9 +1,11 @@
-"""report: everything about the models on one page - who is best, how sure that is, what went wrong, what to do next.
+"""report: everything about the models on one page.
+
+Who is best, how sure that is, what went wrong, and what to do next.
 
 >>> from assay.table.predictions import Predictions
->>> p = Predictions.from_arrays(["a", "b", "b", "a"] * 25, {"good": ["a", "b", "b", "a"] * 25, "poor": ["a"] * 100})
->>> made = report(p, metric="accuracy")
->>> made.conclusions[0]
+>>> y = ["a", "b", "b", "a"] * 25
+>>> p = Predictions.from_arrays(y, {"good": y, "poor": ["a"] * 100})
+>>> report(p, metric="accuracy").conclusions[0]
 'good is best by accuracy (1.0000); every other model is significantly worse.'
 """
 
@@ -12,11 +14,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import shorten
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from assay.advice.advise import advise, costs_of, majority_baseline
+from assay.advice.advise import advise, find_costs, majority_baseline
 from assay.advice.base import Advice
 from assay.charts import leaderboard
 from assay.comparison.compare import Comparison, compare
@@ -28,24 +30,30 @@ from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
 from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
+from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import DEFAULT, resolve
 from assay.readers.history import History
-from assay.reporting.content import Findings, Held
-from assay.reporting.html import page
-from assay.reporting.prose import important, next_steps, verdict_on
+from assay.reporting.content import Content, HeldOut
+from assay.reporting.html import render_page
+from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
 from assay.table.predictions import Predictions
 
-__all__ = ["Held", "Report", "report"]
+__all__ = ["HeldOut", "Report", "report"]
 
-Sources = Diagnosis | History | str | os.PathLike[str] | Iterable[History | str | os.PathLike[str]]
+Log: TypeAlias = History | str | os.PathLike[str]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class Report(Findings, Result):
-    """What is known of the models of one table, gathered and said: in words, as JSON, as a page.
+class Report(Content, Result):
+    """What is known of the models of one table: in words, as JSON, as a page.
 
-    `rows` and `to_json` hold every figure; `repr` is the summary; `save` writes the page.
+    `rows` and `to_json` hold every value; `repr` is the summary; `save` writes the page.
+
+    >>> from assay.table.predictions import Predictions
+    >>> p = Predictions.from_arrays(["a", "b"] * 50, {"m": ["a", "b"] * 50})
+    >>> print(report(p).summary().splitlines()[0])
+    Model report: 100 rows, binary, 2 classes
     """
 
     schema_name: ClassVar[str] = "assay.report/1"
@@ -56,12 +64,12 @@ class Report(Findings, Result):
     @property
     def advice(self) -> tuple[Advice, ...]:
         """What to know about the data, the most important first."""
-        return important(self.evaluation.advice)
+        return rank_advice(self.evaluation.advice)
 
     @property
     def conclusions(self) -> tuple[str, ...]:
         """The answer, a sentence each: who is best, baseline, held-out rows, fusion, training."""
-        return verdict_on(self)
+        return draw_conclusions(self)
 
     @property
     def verdict(self) -> str:
@@ -71,22 +79,22 @@ class Report(Findings, Result):
     @property
     def next(self) -> tuple[str, ...]:
         """What to do now, the most useful first; three at most."""
-        return next_steps(self)
+        return list_steps(self)
 
     @property
     def rows(self) -> tuple[Row, ...]:
-        """Every figure, the baseline's at the end."""
+        """The row of every value, the baseline's at the end."""
         return self.evaluation.rows
 
     def to_dict(self) -> dict[str, Any]:
         parts: dict[str, Result | None] = {
             "evaluation": self.evaluation,
             "comparison": self.comparison,
-            "against_baseline": self.against,
+            "against_baseline": self.against_baseline,
             "diagnosis": self.diagnosis,
             "fusion": self.fused,
         }
-        test = None if self.held is None else _documents(self.held.__dict__)
+        test = None if self.held_out is None else _documents(self.held_out.__dict__)
         head = super().to_dict() | {"verdict": list(self.conclusions)}
         return head | _documents(parts) | {"test": test, "notes": list(self.notes)}
 
@@ -102,11 +110,18 @@ class Report(Findings, Result):
         return leaderboard(self.evaluation, self.metric, self.comparison, baseline=self.baseline)
 
     def to_html(self) -> str:
-        """One self-contained page: no script, no network, pictures as SVG, every chart with its table."""
-        return page(self)
+        """One self-contained page without script or network, every chart with its table."""
+        return render_page(self)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page to `path`, as a whole or not at all."""
+        """Write the page as a whole or not at all.
+
+        Parameters:
+            path: The file to write, as in report.html.
+
+        Returns:
+            The path.
+        """
         write_whole(path, self.to_html())
         return Path(path)
 
@@ -132,7 +147,7 @@ class Report(Findings, Result):
         more = [text for text in others if self._is_single(text)][:2]
         header = ["", "model", f"{self.metric} ({self.confidence:.0%} interval)", *more]
         body = []
-        for row in self.ranked:
+        for row in self.ranking:
             values = [format_number(self.evaluation.get(row.model, text).value) for text in more]
             mark = "*" if row.model in self.tied else ""
             body.append([mark, row.model, _format_row(row), *values])
@@ -160,14 +175,79 @@ class Report(Findings, Result):
         return self.summary()
 
 
+@dataclass(frozen=True)
+class _Judge:
+    """How every table of the report is judged: by which metrics, at which level, by which tests."""
+
+    metric: str
+    metrics: Sequence[str | Metric]
+    confidence: float
+    seed: int
+    equivalence: float | None
+    correction: Literal["holm", "benjamini_hochberg"]
+
+    def evaluate(self, table: Predictions, metrics: Sequence[str | Metric] = ()) -> Evaluation:
+        """The evaluation by `metrics`, or by all of the report."""
+        texts = list(metrics or self.metrics)
+        return evaluate(table, texts, confidence=self.confidence, seed=self.seed)
+
+    def compare(
+        self, table: Predictions, evaluation: Evaluation
+    ) -> tuple[Comparison | None, list[str]]:
+        """The comparison of the models for which the metric is defined, and notes on the others."""
+        metric = self.metric
+        defined = [m for m in table.models if not np.isnan(evaluation.get(m, metric).value)]
+        if not defined:
+            return None, [f"{metric} is undefined for every model, so nothing is compared"]
+        undefined = [model for model in table.models if model not in defined]
+        notes = [
+            f"{model} is left out of the comparison: its {metric} is undefined"
+            for model in undefined
+        ]
+        try:
+            comparison = compare(
+                table.select(defined),
+                metric,
+                equivalence=self.equivalence,
+                correction=self.correction,
+                confidence=self.confidence,
+                seed=self.seed,
+            )
+        except UnsupportedError as error:
+            return None, [*notes, str(error)]
+        return comparison, notes
+
+    def hold_out(self, table: Predictions) -> HeldOut:
+        """The models on further rows."""
+        evaluation = self.evaluate(table)
+        return HeldOut(evaluation, self.compare(table, evaluation)[0])
+
+    def add_baseline(
+        self, table: Predictions, evaluation: Evaluation, best: str | None
+    ) -> tuple[str, Evaluation, Comparison | None]:
+        """The baseline's name, the evaluation with its rows, and the best model compared with it."""
+        name = _find_free_name("baseline", table.models)
+        both = majority_baseline(table, name)
+        served = [m for m in self.metrics if both.schema.offers(name, METRICS.parse(m).reads)]
+        rows = self.evaluate(both.select([name]), served).rows
+        served_texts = {row.metric for row in rows}
+        missing = [text for text in evaluation.metrics if text not in served_texts]
+        rows += tuple(_undefined_row(name, text, "not_applicable") for text in missing)
+        evaluation = replace(evaluation, rows=evaluation.rows + rows)
+        if best is None:
+            return name, evaluation, None
+        plain = replace(self, equivalence=None, correction="holm")
+        return name, evaluation, plain.compare(both.select([best, name]), evaluation)[0]
+
+
 def report(
-    predictions: Predictions | str | os.PathLike[str],
+    predictions: Source,
     *,
-    histories: Sources | None = None,
+    histories: Diagnosis | Log | Iterable[Log] | None = None,
     metrics: str | Metric | Sequence[str | Metric] | None = None,
     metric: str | Metric | None = None,
     title: str | None = None,
-    test: Predictions | str | os.PathLike[str] | None = None,
+    test: Source | None = None,
     fused: Fused | None = None,
     failed: Mapping[str, str] | None = None,
     equivalence: float | None = None,
@@ -176,161 +256,112 @@ def report(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Report:
-    """Everything about the models of a table: evaluated, compared, set against a baseline, with charts and advice.
+    """Everything about the models of a table: evaluated, compared, set against a baseline, advised.
 
-    metrics: those to evaluate (default: the task's). metric: the one that models are ranked and compared by (default:
-    the first of `metrics`; else f1, or mse in regression). histories: training logs, as paths, History objects or a
-    Diagnosis. test: a further table of the same models on rows that nothing was chosen on. fused: what `fuse` returned,
-    to be described. failed: models that are not in the table because they failed, and how: a row each, without figures.
-    equivalence, correction: as in `compare`. ignore: codes of advice that is not wanted. An `expected_cost` among the
-    metrics tells the advice what errors cost.
+    Parameters:
+        predictions: A table, or the path of a file or of several that hold it.
+        histories: Training logs, as paths, History objects or a Diagnosis; default: none.
+        metrics: Metrics to evaluate; default: those of the task. An `expected_cost` among them
+            tells the advice what errors cost.
+        metric: The metric that models are ranked and compared by; default: the first of `metrics`,
+            else f1, or mse in regression.
+        title: Title of the page; default: "Model report".
+        test: A further table of the same models, on rows that nothing was chosen on; default: none.
+        fused: What `fuse` returned, to be described; default: nothing.
+        failed: How models failed that are not in the table, by name: they get rows without values.
+        equivalence: Difference that does not matter, in units of the metric, as in `compare`.
+        correction: Correction of the p-values, "holm" or "benjamini_hochberg"; default "holm".
+        ignore: Codes of advice that is not wanted, as in "A003".
+        confidence: Level of the intervals, in (0, 1); default 0.95.
+        seed: Seed of all that is drawn, at least 0; default 0.
+
+    Returns:
+        A `Report`: `save` writes the page, `to_json` the numbers, `repr` is the summary.
+
+    Raises:
+        UnsupportedError: `metric` gives one value a class, or does not suit the task.
 
     >>> from assay.table.predictions import Predictions
-    >>> p = Predictions.from_arrays([1.0, 2.0, 3.5, 4.0], {"m": [1.1, 2.1, 3.2, 4.1]}, task="regression")
+    >>> values = {"m": [1.1, 2.1, 3.2, 4.1]}
+    >>> p = Predictions.from_arrays([1.0, 2.0, 3.5, 4.0], values, task="regression")
     >>> report(p).baseline
     'baseline'
     """
-    table = _table(predictions)
-    name, asked = _asked(table, metrics, metric)
-    evaluation = evaluate(table, asked, confidence=confidence, seed=seed)
-    told = advise(
-        table, ignore=ignore, thorough=True, costs=costs_of(resolve(asked, table.schema)), seed=seed
-    )
-    evaluation = replace(evaluation, advice=told)
-    options = {
-        "equivalence": equivalence,
-        "correction": correction,
-        "confidence": confidence,
-        "seed": seed,
-    }
-    comparison, notes = _compared(table, evaluation, name, options)
-    baseline = _free("baseline", table.models) if _has_weight(table) else None
-    against = None
-    if baseline is not None:
-        flat = majority_baseline(table, baseline)
-        of_flat = evaluate(
-            flat.select([baseline]),
-            _served(flat, baseline, asked),
-            confidence=confidence,
-            seed=seed,
-        )
-        evaluation = replace(
-            evaluation,
-            rows=evaluation.rows + of_flat.rows + _lacking(evaluation, of_flat, baseline),
-        )
-        if comparison is not None:
-            pair = flat.select([comparison.best, baseline])
-            against = _compared(pair, evaluation, name, {"confidence": confidence, "seed": seed})[0]
-    evaluation = replace(
-        evaluation, rows=evaluation.rows + _without_figures(evaluation, failed or {})
+    table = open_table(predictions, in_memory=True)
+    name, texts = _choose_metrics(table, metrics, metric)
+    judge = _Judge(name, texts, confidence, seed, equivalence, correction)
+    costs = find_costs(resolve(texts, table.schema))
+    advice = advise(table, ignore=ignore, thorough=True, costs=costs, seed=seed)
+    evaluation = replace(judge.evaluate(table), advice=advice)
+    comparison, notes = judge.compare(table, evaluation)
+    baseline, against_baseline = None, None
+    if table.n and (table.weight is None or table.weight.sum() > 0):
+        best = None if comparison is None else comparison.best
+        baseline, evaluation, against_baseline = judge.add_baseline(table, evaluation, best)
+    failures = tuple(
+        _undefined_row(model, text, error)
+        for model, error in (failed or {}).items()
+        for text in evaluation.metrics
     )
     return Report(
         title=title or "Model report",
         metric=name,
         predictions=table,
-        evaluation=evaluation,
+        evaluation=replace(evaluation, rows=evaluation.rows + failures),
         comparison=comparison,
         baseline=baseline,
-        against=against,
-        diagnosis=histories
-        if isinstance(histories, Diagnosis)
-        else None
-        if histories is None
-        else _diagnosed(histories),
+        against_baseline=against_baseline,
+        diagnosis=_diagnose(histories),
         fused=fused,
-        held=None if test is None else _held(_table(test), asked, name, options),
+        held_out=None if test is None else judge.hold_out(open_table(test, in_memory=True)),
         confidence=confidence,
         seed=seed,
         notes=tuple(notes),
     )
 
 
-def _asked(table: Predictions, metrics: Any, metric: Any) -> tuple[str, list[str | Metric]]:
+def _choose_metrics(
+    table: Predictions, metrics: Any, metric: Any
+) -> tuple[str, list[str | Metric]]:
     """The metric to rank by, and all to evaluate, that one first."""
-    given = [metrics] if isinstance(metrics, str | Metric) else metrics
-    found = resolve(given, table.schema)
-    asked: dict[str, str | Metric] = (
-        {t: t for t, _ in found} if given is None else {str(METRICS.parse(m)): m for m in given}
-    )
-    single = [text for text, on in found if on.granularity == "table"]
-    default = DEFAULT[table.task]
+    wanted = [metrics] if isinstance(metrics, str | Metric) else metrics
+    resolved = resolve(wanted, table.schema)
+    if wanted is None:
+        by_text: dict[str, str | Metric] = {text: text for text, _ in resolved}
+    else:
+        by_text = {str(METRICS.parse(one)): one for one in wanted}
+    single = [text for text, bound in resolved if bound.granularity == "table"]
     if metric is None:
-        metric = default if not single or (given is None and default in single) else single[0]
-    ((name, on),) = resolve(metric, table.schema)
-    if on.granularity != "table":
+        default = DEFAULT[table.task]
+        use_default = not single or (wanted is None and default in single)
+        metric = default if use_default else single[0]
+    ((name, bound),) = resolve(metric, table.schema)
+    if bound.granularity != "table":
         raise UnsupportedError(
-            f"{name} has one figure a class; rank by one figure, as in f1(average=macro)"
+            f"{name} gives one value a class; rank by one value, as in f1(average=macro)"
         )
-    return name, [metric, *(m for text, m in asked.items() if text != name)]
+    return name, [metric, *(one for text, one in by_text.items() if text != name)]
 
 
-def _compared(
-    table: Predictions, evaluation: Evaluation, name: str, options: Mapping[str, Any]
-) -> tuple[Comparison | None, list[str]]:
-    """The comparison of the models for which the metric is defined, and what to say of the others."""
-    defined = [m for m in table.models if not np.isnan(evaluation.get(m, name).value)]
-    left = [
-        f"{m} is left out of the comparison: its {name} is undefined"
-        for m in table.models
-        if m not in defined
-    ]
-    if not defined:
-        return None, [f"{name} is undefined for every model, so nothing is compared"]
-    try:
-        return compare(table.select(defined), name, **options), left
-    except UnsupportedError as error:
-        return None, [*left, str(error)]
+def _diagnose(histories: Diagnosis | Log | Iterable[Log] | None) -> Diagnosis | None:
+    if histories is None or isinstance(histories, Diagnosis):
+        return histories
+    alone = isinstance(histories, History | str | os.PathLike)
+    logs: list[Any] = [histories] if alone else list(histories)  # type: ignore[arg-type]
+    return diagnose(logs) if logs else None
 
 
-def _held(
-    table: Predictions, asked: list[str | Metric], name: str, options: Mapping[str, Any]
-) -> Held:
-    found = evaluate(table, asked, confidence=options["confidence"], seed=options["seed"])
-    return Held(found, _compared(table, found, name, options)[0])
-
-
-def _diagnosed(histories: Any) -> Diagnosis | None:
-    found = [histories] if isinstance(histories, History | str | os.PathLike) else list(histories)
-    return diagnose([h if isinstance(h, History) else Path(h) for h in found]) if found else None
-
-
-def _served(table: Predictions, model: str, asked: list[str | Metric]) -> list[str | Metric]:
-    return [m for m in asked if table.schema.offers(model, METRICS.parse(m).reads)]
-
-
-def _lacking(evaluation: Evaluation, of_one: Evaluation, model: str) -> tuple[Row, ...]:
-    """Rows that say that a model has no figure, for the metrics it was not evaluated by."""
+def _undefined_row(model: str, metric: str, note: str) -> Row:
+    """The row that says that a model has no value, and why."""
     nan = float("nan")
-    missing = [text for text in evaluation.metrics if text not in of_one.metrics]
-    return tuple(
-        Row(model, text, None, None, nan, nan, nan, 0, "", "not_applicable") for text in missing
-    )
+    return Row(model, metric, None, None, nan, nan, nan, 0, "", note)
 
 
-def _without_figures(evaluation: Evaluation, failed: Mapping[str, str]) -> tuple[Row, ...]:
-    """A row for each metric of each model that failed, which says how."""
-    nan = float("nan")
-    return tuple(
-        Row(model, text, None, None, nan, nan, nan, 0, "", error)
-        for model, error in failed.items()
-        for text in evaluation.metrics
-    )
-
-
-def _table(given: Predictions | str | os.PathLike[str]) -> Predictions:
-    if isinstance(given, Predictions):
-        return given
-    from assay.io.read_write import read
-
-    return read(given)
-
-
-def _has_weight(table: Predictions) -> bool:
-    return bool(table.n and (table.weight is None or table.weight.sum() > 0))
-
-
-def _free(name: str, taken: Sequence[str]) -> str:
-    return name if name not in taken else _free(f"{name}_", taken)
+def _find_free_name(name: str, names: Sequence[str]) -> str:
+    """`name`, with as many underscores behind it as make it none of `names`."""
+    while name in names:
+        name = f"{name}_"
+    return name
 
 
 def _documents(parts: Mapping[str, Result | None]) -> dict[str, Any]:

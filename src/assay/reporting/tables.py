@@ -1,6 +1,7 @@
-"""Twins: for every chart a table that says the same, for readers who cannot see it or who want the numbers.
+"""Tables: for every chart one that says the same, for readers who cannot see it or want the numbers.
 
->>> of_row(Row("m", "f1", None, None, float("nan"), float("nan"), float("nan"), 0, "", "no_positive"))
+>>> nan = float("nan")
+>>> make_cell(Row("m", "f1", None, None, nan, nan, nan, 0, "", "no_positive"))
 Cell(text='–', small='no positive', number=True)
 """
 
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.charts import confusions, oriented, shown_pairs
+from assay.charts import choose_pairs, confusions, orient_pair
 from assay.charts.performance import MOST_CLASSES, MOST_MODELS, OUTCOMES, class_texts
 from assay.charts.points import (
     Curve,
@@ -29,9 +30,18 @@ from assay.evaluation.values import Row
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "Cell", "Table", "of_confusion", "of_curves", "of_pairs", "of_precision_recall", "of_reliability", "of_residuals",
-    "of_roc", "of_row", "of_rows",
-]  # fmt: skip
+    "Cell",
+    "MarkedTable",
+    "make_cell",
+    "tabulate_confusion",
+    "tabulate_curves",
+    "tabulate_pairs",
+    "tabulate_precision_recall",
+    "tabulate_reliability",
+    "tabulate_residuals",
+    "tabulate_roc",
+    "tabulate_rows",
+]
 
 RATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
 RECALLS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
@@ -46,7 +56,7 @@ class Cell(NamedTuple):
     number: bool = False
 
 
-class Table(NamedTuple):
+class MarkedTable(NamedTuple):
     """A table of text; `marks` (rows,) says how a row stands out ("tied", "baseline" or "")."""
 
     header: tuple[str, ...]
@@ -54,7 +64,7 @@ class Table(NamedTuple):
     marks: tuple[str, ...] = ()
 
 
-def of_row(row: Row) -> Cell:
+def make_cell(row: Row) -> Cell:
     """A figure with its interval; a dash and the reason where it is undefined."""
     if math.isnan(row.value):
         return Cell("–", row.note.replace("_", " "), True)
@@ -66,19 +76,19 @@ def of_row(row: Row) -> Cell:
     return Cell(format_number(row.value), small, True)
 
 
-def of_rows(rows: Iterable[Row]) -> Table:
+def tabulate_rows(rows: Iterable[Row]) -> MarkedTable:
     """The figures of a leaderboard, an end of the interval a column."""
     header = ("model", "value", "low", "high", "rows")
-    return Table(
-        header, tuple((Cell(r.model), *_numbers(r.value, r.low, r.high, r.n)) for r in rows)
+    return MarkedTable(
+        header, tuple((Cell(r.model), *_make_cells(r.value, r.low, r.high, r.n)) for r in rows)
     )
 
 
-def of_pairs(comparison: Comparison) -> Table:
+def tabulate_pairs(comparison: Comparison) -> MarkedTable:
     """The differences that are drawn, the best model first in its pairs."""
     rows = []
-    for pair in shown_pairs(comparison):
-        a, b, difference, low, high = oriented(pair, comparison)
+    for pair in choose_pairs(comparison):
+        a, b, difference, low, high = orient_pair(pair, comparison)
         gap = Cell(f"{difference:+.4f}", f"{low:+.4f} to {high:+.4f}", True)
         rows.append(
             (
@@ -89,7 +99,7 @@ def of_pairs(comparison: Comparison) -> Table:
                 Cell(pair.method),
             )
         )
-    return Table(
+    return MarkedTable(
         (
             "first minus second",
             f"difference in {comparison.metric}",
@@ -101,79 +111,88 @@ def of_pairs(comparison: Comparison) -> Table:
     )
 
 
-def of_confusion(predictions: Predictions, model: str) -> Table:
+def tabulate_confusion(predictions: Predictions, model: str) -> MarkedTable:
     """Rows by truth and prediction; the most frequent confusions of many classes; the outcomes of each label."""
     names = class_texts(predictions.classes)
     counts = confusion_counts(predictions, model)
     if predictions.task == "multilabel":
         cells = [
-            (Cell(name), *_numbers(t[1, 1], t[1, 0], t[0, 1], t[0, 0]))
+            (Cell(name), *_make_cells(t[1, 1], t[1, 0], t[0, 1], t[0, 0]))
             for name, t in zip(names, counts, strict=True)
         ]
-        return Table(("label", *OUTCOMES), tuple(cells))
+        return MarkedTable(("label", *OUTCOMES), tuple(cells))
     if len(names) > MOST_CLASSES:
         found = confusions(predictions, model)
         rows = [
-            (Cell(t), Cell(p), *_numbers(n), Cell(f"{share:.1%}", number=True))
+            (Cell(t), Cell(p), *_make_cells(n), Cell(f"{share:.1%}", number=True))
             for t, p, n, share in found
         ]
-        return Table(("truth", "predicted", "rows", "of the true class"), tuple(rows))
-    rows = [(Cell(name), *_numbers(*line)) for name, line in zip(names, counts, strict=True)]
-    return Table(("truth \\ predicted", *names), tuple(rows))
+        return MarkedTable(("truth", "predicted", "rows", "of the true class"), tuple(rows))
+    rows = [(Cell(name), *_make_cells(*line)) for name, line in zip(names, counts, strict=True)]
+    return MarkedTable(("truth \\ predicted", *names), tuple(rows))
 
 
-def of_roc(predictions: Predictions) -> Table:
+def tabulate_roc(predictions: Predictions) -> MarkedTable:
     """True positive rate of each model at some false positive rates."""
-    curves = _curves(predictions, roc_curve)
+    curves = _largest_curves(predictions, roc_curve)
     rates = [[float(np.interp(rate, c.x, c.y)) for c in curves.values()] for rate in RATES]
     head = ("false positive rate", *curves)
-    return Table(
-        head, tuple((*_numbers(r), *_numbers(*line)) for r, line in zip(RATES, rates, strict=True))
+    return MarkedTable(
+        head,
+        tuple((*_make_cells(r), *_make_cells(*line)) for r, line in zip(RATES, rates, strict=True)),
     )
 
 
-def of_precision_recall(predictions: Predictions) -> Table:
+def tabulate_precision_recall(predictions: Predictions) -> MarkedTable:
     """Precision of each model at some recalls."""
-    curves = _curves(predictions, precision_recall_curve)
+    curves = _largest_curves(predictions, precision_recall_curve)
     lines = [
         [float(c.y[min(int(np.searchsorted(c.x, recall)), len(c.x) - 1)]) for c in curves.values()]
         for recall in RECALLS
     ]
-    rows = tuple((*_numbers(r), *_numbers(*line)) for r, line in zip(RECALLS, lines, strict=True))
-    return Table(("recall", *curves), rows)
+    rows = tuple(
+        (*_make_cells(r), *_make_cells(*line)) for r, line in zip(RECALLS, lines, strict=True)
+    )
+    return MarkedTable(("recall", *curves), rows)
 
 
-def of_reliability(predictions: Predictions, model: str) -> Table:
+def tabulate_reliability(predictions: Predictions, model: str) -> MarkedTable:
     """The bins of a reliability diagram."""
 
     def line(b: ReliabilityBin) -> tuple[Cell, ...]:
         observed = Cell(
             format_number(b.observed), f"{format_number(b.low)} to {format_number(b.high)}", True
         )
-        return (*_numbers(b.predicted), observed, *_numbers(b.n))
+        return (*_make_cells(b.predicted), observed, *_make_cells(b.n))
 
     rows = [line(b) for b in reliability_bins(predictions, model)]
-    return Table(("predicted", "came true", "rows"), tuple(rows))
+    return MarkedTable(("predicted", "came true", "rows"), tuple(rows))
 
 
-def of_residuals(predictions: Predictions, model: str) -> Table:
+def tabulate_residuals(predictions: Predictions, model: str) -> MarkedTable:
     """The bins of a chart of residuals."""
     header = ("predicted", "5 %", "25 %", "median", "75 %", "95 %", "rows")
-    return Table(header, tuple(tuple(_numbers(*b)) for b in residual_bins(predictions, model)))
+    return MarkedTable(
+        header, tuple(tuple(_make_cells(*b)) for b in residual_bins(predictions, model))
+    )
 
 
-def of_curves(run: RunDiagnosis, metric: str | None) -> Table:
+def tabulate_curves(run: RunDiagnosis, metric: str | None) -> MarkedTable:
     """The values of a loss or metric by epoch, a column a split; of many epochs, the lows and highs of each stretch."""
     curves = [s for s in run.history.series if s.metric == metric]
     shown = sorted(
         {epoch for s in curves for epoch, _ in shortened(s, MOST_EPOCHS // max(len(curves), 1))}
     )
     values = [dict(zip(s.epochs, s.values, strict=True)) for s in curves]
-    rows = [(Cell(f"{e:g}", number=True), *(_logged(v.get(e)) for v in values)) for e in shown]
-    return Table((run.history.unit, *(s.split.replace("_", " ") for s in curves)), tuple(rows))
+    rows = [
+        (Cell(f"{e:g}", number=True), *(_make_logged_cell(v.get(e)) for v in values)) for e in shown
+    ]
+    return MarkedTable(
+        (run.history.unit, *(s.split.replace("_", " ") for s in curves)), tuple(rows)
+    )
 
 
-def _curves(predictions: Predictions, curve: object) -> dict[str, Curve]:
+def _largest_curves(predictions: Predictions, curve: object) -> dict[str, Curve]:
     """The curves of the models that give scores, largest area first, as many as are drawn."""
     scored = [m for m in predictions.models if predictions.schema.offers(m, "score")]
     found = {
@@ -182,14 +201,14 @@ def _curves(predictions: Predictions, curve: object) -> dict[str, Curve]:
     return {m: found[m] for m in sorted(found, key=lambda m: -found[m].area)[:MOST_MODELS]}
 
 
-def _logged(value: float | None) -> Cell:
+def _make_logged_cell(value: float | None) -> Cell:
     """A value of a log: nothing where none was measured, nan and inf as they are."""
     if value is None:
         return Cell("", number=True)
     return Cell(format_number(value) if math.isfinite(value) else str(value), number=True)
 
 
-def _numbers(*values: float) -> Sequence[Cell]:
+def _make_cells(*values: float) -> Sequence[Cell]:
     return [
         Cell(str(int(v)) if float(v).is_integer() else format_number(float(v)), number=True)
         for v in values
