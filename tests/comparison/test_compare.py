@@ -11,7 +11,7 @@ from statsmodels.stats.multitest import multipletests
 
 from assay.comparison.compare import compare
 from assay.comparison.corrections import benjamini_hochberg, holm
-from assay.comparison.fold_tests import practical_differences
+from assay.comparison.fold_tests import bayesian_fold_test
 from assay.errors import UnsupportedError
 from assay.table.predictions import Predictions
 from tables import tables
@@ -147,7 +147,7 @@ def test_models_that_cannot_be_told_apart_are_named_with_the_rows_that_would_set
     found = compare(two(5, 9), "accuracy")
     assert found.tied == ("a", "b")
     assert found.rows_to_decide > found.n
-    assert "cannot be told apart from b" in found.verdict
+    assert "not significantly different from b" in found.verdict
 
 
 def test_a_tenfold_sample_of_the_same_kind_is_about_what_rows_to_decide_asks_for():
@@ -265,8 +265,8 @@ def test_over_folds_a_margin_gives_the_probabilities_of_what_holds():
     said = {m: np.where(rng.random(300) < q, y, 1 - y) for m, q in (("a", 0.9), ("b", 0.85))}
     p = Predictions.from_arrays(y, said, fold=fold)
     (pair,) = compare(p, "accuracy", equivalence=0.02).pairs
-    (told,) = practical_differences(p, "accuracy", 0.02)
-    assert (pair.p_a, pair.p_equal, pair.p_b) == told.probability
+    (row,) = bayesian_fold_test(p, "accuracy", 0.02).rows
+    assert (pair.p_a, pair.p_equal, pair.p_b) == (row.p_a, row.p_equal, row.p_b)
     assert "P(first | equal within 0.02 | second)" in repr(compare(p, "accuracy", equivalence=0.02))
     assert compare(p, "accuracy", unit="rows", equivalence=0.02).pairs[0].p_a is None
 
@@ -282,7 +282,7 @@ def test_what_the_best_is_worth_is_said_where_asked(metric):
     assert found.selected.best == found.best
     assert found.selected.value < found.selected.naive == found.values[found.best]
     assert f"by {metric}: " in repr(found.selected)
-    assert repr(found.selected) in repr(found)
+    assert found.selected.verdict in repr(found)
     assert json.loads(found.to_json())["selected"]["value"] == found.selected.value
     assert json.loads(plain.to_json())["selected"] is None
     assert plain.selected is None
@@ -376,7 +376,7 @@ def test_the_model_that_is_truly_best_is_among_those_tied_for_best():
 
 
 def test_a_metric_with_one_figure_a_class_is_refused():
-    with pytest.raises(UnsupportedError, match="compare by one figure"):
+    with pytest.raises(UnsupportedError, match="compare by one value"):
         compare(two(1, 2), "f1(average=none)")
 
 
@@ -448,9 +448,30 @@ def test_folds_that_do_not_define_the_metric_leave_the_rows_to_judge_by():
         for i, m in enumerate(("a.score", "b.score"))
     }
     alone = Predictions.from_arrays(y, score, fold=np.arange(40))
-    assert compare(alone, "roc_auc").unit == "rows"
+    by_rows = compare(alone, "roc_auc")
+    assert by_rows.unit == "rows"
+    assert by_rows.notes[-1].startswith("compared by rows, because the folds cannot be used: roc_")
     with pytest.raises(UnsupportedError, match=r"undefined \(single_class\) in 40 of 40 folds"):
         compare(alone, "roc_auc", unit="folds")
+
+
+def test_an_error_of_the_fold_analysis_is_not_taken_for_folds_that_cannot_be_used(monkeypatch):
+    """`unit="auto"` once compared by rows whatever had gone wrong."""
+
+    def fail(*_):
+        raise UnsupportedError("the engine lost a worker")
+
+    monkeypatch.setattr("assay.comparison.compare.corrected_differences", fail)
+    with pytest.raises(UnsupportedError, match="the engine lost a worker"):
+        compare(folded(0.9, 0.7), "accuracy")
+
+
+def test_a_row_without_a_fold_leaves_the_rows_to_judge_by():
+    y = np.arange(20) % 2
+    p = Predictions.from_arrays(y, {"a": y, "b": 1 - y}, fold=[None, *[0, 1] * 9, 0])
+    found = compare(p, "accuracy")
+    assert found.unit == "rows"
+    assert "row 0 has no fold" in found.notes[-1]
 
 
 def test_a_table_in_which_rows_of_data_recur_is_judged_by_its_folds():

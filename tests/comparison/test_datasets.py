@@ -130,19 +130,19 @@ def test_friedman_where_all_data_sets_rank_alike_and_where_none_ranks():
         friedman(np.ones((6, 2)))
 
 
-@pytest.mark.parametrize("rope", [0.0, 0.01, 0.03])
+@pytest.mark.parametrize("equivalence", [0.0, 0.01, 0.03])
 @pytest.mark.parametrize("n", [6, 12, 40])
-def test_signed_rank_is_baycomps_on_the_same_draws(rope: float, n: int):
+def test_signed_rank_is_baycomps_on_the_same_draws(equivalence: float, n: int):
     rng = np.random.default_rng(n)
     x = rng.normal(0.80, 0.05, n)
     y = x - rng.normal(0.008, 0.02, n)
     left, *equal, right = baycomp.SignedRankTest.probs(
-        x, y, rope=rope, nsamples=2000, random_state=1
+        x, y, rope=equivalence, nsamples=2000, random_state=1
     )
     draws = np.random.RandomState(1).dirichlet(
         np.append(0.5, np.ones(n)), 2000
     )  # what baycomp draws
-    found = signed_rank(x - y, rope, draws)
+    found = signed_rank(x - y, equivalence, draws)
     assert (found.first, found.equal, found.second) == pytest.approx(
         (left, sum(equal), right), abs=1e-8
     )
@@ -153,14 +153,14 @@ def test_signed_rank_is_seeded_and_fair():
     assert signed_rank(d) == signed_rank(d)
     assert signed_rank(d).first == pytest.approx(0.5, abs=0.02)
     assert signed_rank(np.zeros(6)) == (0.5, 0.0, 0.5)
-    assert signed_rank(np.zeros(6), rope=0.01) == (0.0, 1.0, 0.0)
+    assert signed_rank(np.zeros(6), equivalence=0.01) == (0.0, 1.0, 0.0)
     assert posterior_weights(6, 10, seed=1).shape == (10, 7)
-    with pytest.raises(UnsupportedError, match="rope must be 0 or more"):
-        signed_rank(d, rope=-0.1)
+    with pytest.raises(UnsupportedError, match="equivalence must be 0 or more"):
+        signed_rank(d, equivalence=-0.1)
 
 
 def test_the_best_and_those_tied_with_it_are_named():
-    found = compare_datasets(spread(step=0.02), "accuracy", rope=0.01)
+    found = compare_datasets(spread(step=0.02), "accuracy", equivalence=0.01)
     assert found.best == "m3"
     assert "m0" not in found.tied
     assert "m3 ranks best by accuracy over 12 data sets" in repr(found)

@@ -1,5 +1,6 @@
 """Algorithms compared by folds: oracles, layouts of the fold column, refusals, and rates of false winners."""
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,12 @@ from assay.comparison.fold_tests import (
     corrected_differences,
     corrected_t,
     correlated_t,
-    five_by_two,
-    fold_figures,
+    five_by_two_f_test,
+    fold_values,
     naive_t,
-    practical_differences,
+    bayesian_fold_test,
 )
-from assay.comparison.selection_bias import selected_best
+from assay.comparison.selection_bias import selection_bias
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.selection.cross_validate import cross_validate
@@ -51,7 +52,7 @@ def repeated(folds: int = 5, repeats: int = 3, n: int = 40, **columns: Any) -> P
 
 def test_figures_by_fold_are_those_of_evaluate_by_fold():
     p = repeated()
-    figures = fold_figures(p, "f1")
+    figures = fold_values(p, "f1")
     by_fold = [
         row.value
         for row in evaluate(p, "f1", by="fold").rows
@@ -72,7 +73,7 @@ def test_corrected_t_is_nadeau_and_bengio_by_hand():
 
 def test_repeats_have_the_degrees_of_freedom_of_one_of_them():
     found = corrected_differences(repeated(), "accuracy", ["a", "b"]).differences[0]
-    figures = fold_figures(repeated(), "accuracy")
+    figures = fold_values(repeated(), "accuracy")
     apart = figures["a"] - figures["b"]
     assert found.p == pytest.approx(corrected_t(apart, 1 / 4, freedom=4).p)
     assert found.p > corrected_t(apart, 1 / 4).p
@@ -86,7 +87,7 @@ def test_random_splits_have_the_degrees_of_freedom_of_as_many_as_hold_each_row_o
     p = Predictions.from_arrays(y, {"a": y, "b": wrong}, fold=fold, groups={"row": row})
     found = corrected_differences(p, "accuracy", ["a", "b"]).differences[0]
     distinct = len(np.unique(row))
-    assert Folds.of(p).repeats == pytest.approx(600 / distinct)
+    assert Folds.from_table(p).repeats == pytest.approx(600 / distinct)
     assert (
         found.method
         == f"corrected resampled t, {round(30 * distinct / 600) - 1} d.f. of one repeat"
@@ -100,13 +101,13 @@ def test_corrected_t_without_a_correction_is_the_paired_t():
     assert corrected_t(d, ratio=0).p == pytest.approx(ttest_1samp(d, 0).pvalue, abs=1e-12)
 
 
-@pytest.mark.parametrize("rope", [0.0, 0.01, 0.05])
+@pytest.mark.parametrize("equivalence", [0.0, 0.01, 0.05])
 @pytest.mark.parametrize("runs", [1, 10])
-def test_correlated_t_agrees_with_baycomp(rope: float, runs: int):
+def test_correlated_t_agrees_with_baycomp(equivalence: float, runs: int):
     rng = np.random.default_rng(runs)
     x, y = rng.normal(0.8, 0.03, 10 * runs), rng.normal(0.79, 0.03, 10 * runs)
-    left, *equal, right = baycomp.CorrelatedTTest(x, y, rope=rope, runs=runs).probs()
-    found = correlated_t(x - y, ratio=1 / 9, rope=rope)
+    left, *equal, right = baycomp.CorrelatedTTest(x, y, rope=equivalence, runs=runs).probs()
+    found = correlated_t(x - y, ratio=1 / 9, equivalence=equivalence)
     assert (found.first, found.equal, found.second) == pytest.approx(
         (left, sum(equal), right), abs=1e-8
     )
@@ -114,14 +115,14 @@ def test_correlated_t_agrees_with_baycomp(rope: float, runs: int):
 
 def test_correlated_t_gives_the_values_recorded_from_baycomp():
     x, y = np.array([0.8, 0.82, 0.79, 0.85, 0.81]), np.array([0.78, 0.8, 0.8, 0.8, 0.79])
-    assert correlated_t(x - y, ratio=1 / 4, rope=0.01) == pytest.approx(
+    assert correlated_t(x - y, ratio=1 / 4, equivalence=0.01) == pytest.approx(
         (0.7395155248717886, 0.20913426138045543, 0.051350213747755946), abs=1e-8
     )
 
 
 def test_correlated_t_of_folds_that_are_all_equal_is_certain_of_what_they_say():
-    assert correlated_t([0.1] * 5, 1 / 4, rope=0.05) == (1.0, 0.0, 0.0)
-    assert correlated_t([0.0] * 5, 1 / 4, rope=0.05) == (0.0, 1.0, 0.0)
+    assert correlated_t([0.1] * 5, 1 / 4, equivalence=0.05) == (1.0, 0.0, 0.0)
+    assert correlated_t([0.0] * 5, 1 / 4, equivalence=0.05) == (0.0, 1.0, 0.0)
     assert correlated_t([0.0] * 5, 1 / 4) == (0.5, 0.0, 0.5)
 
 
@@ -148,28 +149,31 @@ def test_five_by_two_agrees_with_mlxtend():
         )
         splits += [tuple(halves), tuple(halves[::-1])]
     table = cross_validate(models, X, y, cv=splits, progress=False, n_jobs=1)
-    assert five_by_two(table, "accuracy", "nb", "tree") == pytest.approx((f, p), abs=1e-8)
+    test = five_by_two_f_test(table, "accuracy", "nb", "tree")
+    assert (test.f, test.p) == pytest.approx((f, p), abs=1e-8)
+    assert "differ significantly in accuracy: F(10, 5) = " in test.verdict
+    assert [row["p"] for row in test.records] == [test.p]
 
 
 def test_five_by_two_refuses_other_layouts():
     with pytest.raises(UnsupportedError, match=r"exactly 5 repeats of 2 folds.*15 folds"):
-        five_by_two(repeated(), "accuracy", "a", "b")
+        five_by_two_f_test(repeated(), "accuracy", "a", "b")
     with pytest.raises(UnsupportedError, match=r"\(5, 2\); got \(10,\)"):
         combined_f(np.zeros(10))
 
 
 def test_rows_that_recur_are_counted_once():
     p = repeated()
-    assert (Folds.of(p).distinct, Folds.of(p).ratio) == (40, pytest.approx(1 / 4))
+    assert (Folds.from_table(p).n_rows, Folds.from_table(p).ratio) == (40, pytest.approx(1 / 4))
     row = p.group("row")[0]
-    assert Folds.of(repeated(groups={}, cluster=row)).ratio == pytest.approx(1 / 4)
+    assert Folds.from_table(repeated(groups={}, cluster=row)).ratio == pytest.approx(1 / 4)
 
 
 def test_a_cluster_of_several_rows_in_a_fold_is_no_row_of_data():
     p = Predictions.from_arrays(
         [0, 1] * 4, {"a": [0, 1] * 4}, fold=[0, 0, 0, 0, 1, 1, 1, 1], cluster=[0, 0, 1, 1] * 2
     )
-    assert Folds.of(p).distinct == 8
+    assert Folds.from_table(p).n_rows == 8
 
 
 def test_differences_are_of_mean_figures_and_hold_their_interval():
@@ -190,9 +194,12 @@ def test_lower_is_better_turns_the_posterior_round():
         fold=np.arange(60) % 6,
         task="regression",
     )
-    (pair,) = practical_differences(p, "mse", rope=0.05)
-    assert pair.probability.first > 0.95
-    assert sum(pair.probability) == pytest.approx(1)
+    test = bayesian_fold_test(p, "mse", equivalence=0.05)
+    (pair,) = test.rows
+    assert pair.p_a > 0.95
+    assert pair.p_a + pair.p_equal + pair.p_b == pytest.approx(1)
+    assert (pair.verdict, test.records[0]["p_a"]) == ("near is better", pair.p_a)
+    assert test.verdict.startswith("1 of 1 pairs are decided by mse")
 
 
 def test_equal_differences_on_few_rows_are_no_proof():
@@ -232,11 +239,11 @@ def test_a_table_without_folds_is_refused_with_the_remedy():
     with pytest.raises(SchemaError, match="no 'fold' column"):
         corrected_differences(Predictions.from_arrays(y, {"a": y, "b": y}), "accuracy", ["a", "b"])
     with pytest.raises(SchemaError, match="holds 1 fold"):
-        Folds.of(Predictions.from_arrays(y, {"a": y}, fold=[1, 1, 1, 1]))
+        Folds.from_table(Predictions.from_arrays(y, {"a": y}, fold=[1, 1, 1, 1]))
     with pytest.raises(SchemaError, match="row 2 has no fold"):
-        Folds.of(Predictions.from_arrays(y, {"a": y}, fold=[0, 1, None, 1]))
-    with pytest.raises(UnsupportedError, match="one figure a class"):
-        fold_figures(Predictions.from_arrays(y, {"a": y}, fold=[0, 0, 1, 1]), "f1(average=none)")
+        Folds.from_table(Predictions.from_arrays(y, {"a": y}, fold=[0, 1, None, 1]))
+    with pytest.raises(UnsupportedError, match="one value a class"):
+        fold_values(Predictions.from_arrays(y, {"a": y}, fold=[0, 0, 1, 1]), "f1(average=none)")
 
 
 def test_the_naive_t_is_refused_with_the_measured_reason():
@@ -307,7 +314,7 @@ def scored(n: int = 120) -> Predictions:
 
 
 def test_a_selection_by_order_is_corrected_too():
-    found = selected_best(scored(), "roc_auc")
+    found = selection_bias(scored(), "roc_auc")
     assert found.low <= found.value <= found.high
     assert found.value < found.naive
     assert sum(found.chosen.values()) == pytest.approx(1)
@@ -318,10 +325,11 @@ def test_a_selection_is_the_same_for_the_same_seed_and_respects_direction():
     y = rng.normal(size=100)
     models = {"near": y + 0.2 * rng.normal(size=100), "far": y + rng.normal(size=100)}
     p = Predictions.from_arrays(y, models, task="regression")
-    found = selected_best(p, "mse")
-    assert found == selected_best(p, "mse")
+    found = selection_bias(p, "mse")
+    assert found == selection_bias(p, "mse")
     assert (found.best, found.chosen["near"]) == ("near", 1.0)
-    assert "corrected for the selection" in repr(found)
+    assert "corrected for the selection" in found.verdict
+    assert json.loads(found.to_json())["chosen"] == {"near": 1.0, "far": 0.0}
     assert found.optimism == pytest.approx(found.naive - found.value)
 
 
@@ -330,10 +338,10 @@ def test_a_selection_without_a_figure_is_refused():
         [1, 1, 1], {"a.score": [1, 2, 3], "b.score": [3, 2, 1]}, classes=[0, 1]
     )
     with pytest.raises(UnsupportedError, match=r"undefined .* for every model"):
-        selected_best(p, "roc_auc")
+        selection_bias(p, "roc_auc")
     one = Predictions.from_arrays([1], {"a": [1], "b": [0]}, classes=[0, 1])
     with pytest.raises(UnsupportedError, match="too few rows"):
-        selected_best(one, "accuracy")
+        selection_bias(one, "accuracy")
 
 
 def test_a_selection_draws_whole_clusters():
@@ -341,8 +349,8 @@ def test_a_selection_draws_whole_clusters():
     y = rng.integers(0, 2, 40)
     once = {f"m{i}": np.where(rng.random(40) < 0.7, y, 1 - y) for i in range(4)}
     copies = {m: np.repeat(v, 5) for m, v in once.items()}
-    alone = selected_best(Predictions.from_arrays(np.repeat(y, 5), copies), "accuracy")
-    whole = selected_best(
+    alone = selection_bias(Predictions.from_arrays(np.repeat(y, 5), copies), "accuracy")
+    whole = selection_bias(
         Predictions.from_arrays(np.repeat(y, 5), copies, cluster=np.repeat(range(40), 5)),
         "accuracy",
     )

@@ -1,4 +1,4 @@
-"""compare: paired differences between every two models on the same rows or folds, and which are tied for best.
+"""compare: paired differences of every two models on the same rows or folds; who is tied for best.
 
 >>> import numpy as np
 >>> from assay.table.predictions import Predictions
@@ -12,42 +12,48 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple
 
-from assay.comparison.corrections import CORRECTIONS, Correction
-from assay.comparison.fold_tests import FoldsError, OutcomeProbabilities, corrected_differences, bayesian_fold_test
+from assay.comparison.corrections import CORRECTIONS, NAMES, Correction
+from assay.comparison.fold_tests import (
+    FoldsError,
+    bayesian_fold_test,
+    corrected_differences,
+    select_models,
+)
 from assay.comparison.paired_tests import RawDifference, paired_differences
 from assay.comparison.selection_bias import SelectionBias, selection_bias
 from assay.core.arguments import check_share
 from assay.core.result import Result, to_plain
 from assay.core.text import TextTable, format_number
-from assay.engines.base import Engine
-from assay.engines.local import Local
+from assay.engines.base import Engine, resolve_engine
 from assay.errors import UnsupportedError
-from assay.io.read_write import Source, table_of
+from assay.io.source import Source, open_table
 from assay.metrics.base import Metric
 from assay.metrics.resolve import DEFAULT, resolve
 from assay.table.predictions import Predictions
 
 __all__ = ["Comparison", "Difference", "compare"]
 
-
 ABOUT_ROWS = (
-    "Rows come from cross-validation: the comparison is of these fitted models on these rows; how the algorithms would "
-    "rank when trained on other data is less certain than the p-values say: compare by folds answers that."
+    "Rows come from cross-validation: the comparison is of these fitted models on these rows; how "
+    "the algorithms would rank when trained on other data is less certain than the p-values say: "
+    "compare by folds answers that."
 )
 
-OPEN, EQUIVALENT = "not distinguishable", "equivalent"
-NAMES = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}
-Answer: TypeAlias = tuple[dict[str, float], list[RawDifference], list[str]]
+# Verdicts on two models, beside "<model> is better".
+OPEN = "not distinguishable"
+EQUIVALENT = "equivalent"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """Figure of `a` minus figure of `b` on the same rows, with interval, p-value (raw, corrected) and verdict.
+    """Value of `a` minus value of `b` on the same rows: interval, p-value and verdict.
 
-    p_a, p_equal, p_b: over folds, where a margin of equivalence was given, the probabilities that `a` is better by
-    more than it, that the two are equal within it, and that `b` is better (Bayesian correlated t).
+    `p` is the p-value of this pair alone, `p_adjusted` corrected for all pairs. Over folds, where a
+    margin of equivalence was given, `p_a`, `p_equal` and `p_b` are the probabilities that `a` is
+    better by more than the margin, that the two are equal within it, and that `b` is better
+    (Bayesian correlated t).
     """
 
     a: str
@@ -66,13 +72,15 @@ class Difference:
 
 @dataclass(frozen=True, repr=False)
 class Comparison(Result):
-    """Which model is best by one metric, and which cannot be told apart from it.
+    """Which model is best by one metric, and which are not significantly worse.
 
-    `tied` holds the best and every model whose difference from it is not significant after correction over all pairs,
-    or that is equivalent to it: a multiple comparison with the best, which with Holm's correction holds the model that
-    is truly best in 95 of 100 tables, and leaves out none that is as good. `rows_to_decide` estimates how many rows
-    would settle the closest of them (None where nothing is tied, or the best is by folds). `left_out` says why a model
-    of the table is not among those compared; `selected` what the best is worth, freed of having been chosen.
+    `tied` holds the best model and every model whose difference from it is not significant after
+    correction over all pairs, or that is equivalent to it. That is a multiple comparison with the
+    best: with Holm's correction it holds the model that is truly best in 95 of 100 tables, and
+    leaves out none that is as good. `rows_to_decide` estimates how many rows would settle the
+    closest of them (None where nothing is tied, or the comparison is by folds). `left_out` says why
+    a model of the table is not among those compared; `selected` what the best is worth on other
+    rows, corrected for having been selected on these.
     """
 
     schema_name: ClassVar[str] = "assay.comparison/1"
@@ -114,33 +122,40 @@ class Comparison(Result):
         if len(self.values) == 1:
             return f"{self.best} is the only model: {self.metric} {value}."
         if len(self.tied) == 1:
-            return f"{self.best} is best by {self.metric} ({value}); every other model is significantly worse."
-        equal = self.equivalent
-        others = ", ".join(name for name in self.tied if name != self.best and name not in equal)
-        more = (
-            f" About {self.rows_to_decide:,} rows would settle it." if self.rows_to_decide else ""
-        )
-        where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
+            return (
+                f"{self.best} is best by {self.metric} ({value}); every other model is "
+                f"significantly worse."
+            )
         lead = f"{self.best} has the best {self.metric} ({value})"
-        same = f"{', '.join(equal)} {'is' if len(equal) == 1 else 'are'} equivalent to it within {self.equivalence}"
+        equal = self.equivalent
+        verb = "is" if len(equal) == 1 else "are"
+        same = f"; {', '.join(equal)} {verb} equivalent to it within {self.equivalence}"
+        others = [name for name in self.tied if name != self.best and name not in equal]
         if not others:
-            return f"{lead}; {same}."
-        return f"{lead}, but {where} it cannot be told apart from {others}{f'; {same}' if equal else ''}.{more}"
+            return f"{lead}{same}."
+        where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
+        needed = ""
+        if self.rows_to_decide:
+            needed = f" About {self.rows_to_decide:,} rows would settle it."
+        return (
+            f"{lead}, but {where} it is not significantly different from {', '.join(others)}"
+            f"{same if equal else ''}.{needed}"
+        )
 
     @property
     def equivalent(self) -> tuple[str, ...]:
-        """The models that differ from the best by less than the margin of equivalence, for sure."""
-        return tuple(name for name in self.tied if _find_verdict(self.pairs, self.best, name) == EQUIVALENT)
+        """The models that are shown to differ from the best by less than the margin."""
+        return tuple(m for m in self.tied if _find_verdict(self.pairs, self.best, m) == EQUIVALENT)
 
     @property
     def correction_name(self) -> str:
-        """Name of the correction of the p-values."""
+        """Name of the correction of the p-values, as in "Holm"."""
         return NAMES[self.correction]
 
     @property
     def details(self) -> list[str]:
-        """What the best is worth, freed of having been chosen."""
-        return [] if self.selected is None else [repr(self.selected)]
+        """What the best is worth, corrected for the selection."""
+        return [] if self.selected is None else [self.selected.verdict]
 
     @property
     def tables(self) -> list[TextTable]:
@@ -152,8 +167,8 @@ class Comparison(Result):
             f"p ({self.correction_name})",
             "verdict",
         ]
-        chances = any(d.p_equal is not None for d in self.pairs)
-        if chances:
+        has_probabilities = any(d.p_equal is not None for d in self.pairs)
+        if has_probabilities:
             header.insert(-1, f"P(first | equal within {self.equivalence:g} | second)")
         body = [
             [
@@ -161,7 +176,7 @@ class Comparison(Result):
                 f"{d.difference:+.4f}",
                 f"[{d.low:+.4f}, {d.high:+.4f}]",
                 f"{d.p_adjusted:.2g}",
-                *([f"{d.p_a:.2f} | {d.p_equal:.2f} | {d.p_b:.2f}"] if chances else []),
+                *([f"{d.p_a:.2f} | {d.p_equal:.2f} | {d.p_b:.2f}"] if has_probabilities else []),
                 d.verdict,
             ]
             for d in self.pairs
@@ -169,7 +184,7 @@ class Comparison(Result):
         return [TextTable(header, body)] if body else []
 
 
-def compare(
+def compare(  # noqa: PLR0913
     predictions: Source,
     metric: str | Metric | None = None,
     *,
@@ -178,96 +193,130 @@ def compare(
     equivalence: float | None = None,
     selected: bool = False,
     confidence: float = 0.95,
-    engine: Engine | None = None,
+    engine: str | Engine | None = None,
     seed: int = 0,
 ) -> Comparison:
-    """Compare every two models by one metric (default: f1, or mse in regression), and name those tied for best.
+    """Compare every two models by one metric, and name those that are tied for best.
 
-    unit: "rows" asks which fitted model is better, paired on the same rows; the test fits the metric: McNemar's mid-p
-    for shares of rows that are right, paired DeLong for areas under the ROC curve, paired t on per-row losses, else a
-    paired bootstrap (of the joint table of truth and both predictions, or of buckets of rows; of clusters, where there
-    is a cluster column). "folds" asks which algorithm is better, by the corrected resampled t on figures fold by fold
-    (Nadeau & Bengio, 2003). "auto": folds where there are two or more that define the metric, rows otherwise; on rows
-    pooled over folds two equally good algorithms are told apart in 5 to 13 % of tables (bench/false_winners.py).
+    By rows the test fits the metric: McNemar's mid-p for shares of rows that are right, paired
+    DeLong for areas under the ROC curve, paired t on per-row losses, else a paired bootstrap (of
+    the joint table of truth and both predictions, or of buckets of rows; of clusters, where there
+    is a cluster column). By folds it is the corrected resampled t-test on the values fold by fold
+    (Nadeau & Bengio, 2003). On rows pooled over folds, two equally good algorithms would be called
+    different in 5 to 13 % of tables (bench/false_winners.py).
 
-    correction of the p-values over all pairs: Holm (any false verdict in at most 1 - confidence of tables) or Benjamini
-    and Hochberg (at most that share of the verdicts false). equivalence: the region of practical equivalence, a
-    difference that does not matter. Two models whose difference lies within +- this margin, by two one-sided tests
-    (Schuirmann, 1987), are called equivalent; by folds each pair also gets the probabilities that the first is better
-    by more, that they are equal for practical purposes, and that the second is better (Corani & Benavoli, 2015).
-    selected: also say what the best is worth, once it is known that it was chosen for looking best (`selection_bias`).
-    A model whose figure is undefined, or that does not give what the metric reads, is left out, and `left_out` says
-    why; UnsupportedError where the figure of every model is undefined.
+    Two models whose difference lies within +-`equivalence`, by two one-sided tests (Schuirmann,
+    1987), are called equivalent. By folds each pair then also gets the probabilities that the first
+    is better by more than the margin, that they are equal for practical purposes, and that the
+    second is better (Corani & Benavoli, 2015).
+
+    Parameters:
+        predictions: A table, a path, a list of paths or a stream.
+        metric: A metric with one value a model; default: f1, or mse in regression.
+        unit: "rows" asks which fitted model is better, "folds" which algorithm. "auto", the
+            default: folds where two or more define the metric, else rows; a note says where the
+            folds of a table could not be used.
+        correction: Of the p-values over all pairs: "holm", the default (any false verdict in at
+            most 1 - `confidence` of tables), or "benjamini_hochberg" (at most that share of the
+            verdicts false).
+        equivalence: The difference that does not matter, above 0, in units of the metric; default:
+            none, and no model is called equivalent.
+        selected: Whether to say also what the best is worth on other rows (`selection_bias`).
+        confidence: Level of the intervals and of the tests, in (0, 1); default 0.95. Above 0.5 with
+            an `equivalence`.
+        engine: What reads the rows; default: this machine.
+        seed: Of the bootstrap; default 0.
+
+    Returns:
+        The best model, those tied with it, and every pair. A model whose value is undefined, or
+        that does not give what the metric reads, is left out, and `left_out` says why.
+
+    Raises:
+        UnsupportedError: The value of every model is undefined, the metric has one value a class,
+            or an option is out of range.
+        FoldsError: `unit` is "folds", and the folds cannot say which algorithm is better.
     """
     _check_options(unit, correction, equivalence, confidence)
-    predictions = table_of(predictions)
-    text, on = resolve(
-        metric if metric is not None else DEFAULT[predictions.task], predictions.schema
-    )[0]
-    if on.granularity != "table":
+    table = open_table(predictions, in_memory=True)
+    wanted = metric if metric is not None else DEFAULT[table.task]
+    text, bound = resolve(wanted, table.schema)[0]
+    if bound.granularity != "table":
         raise UnsupportedError(
-            f"{text} has one figure a class; compare by one figure, as in f1(average=macro)"
+            f"{text} has one value a class; compare by one value, as in f1(average=macro)"
         )
-    models = [m for m in predictions.models if predictions.schema.offers(m, on.reads)]
-    question = _Comparer(predictions, on, models, unit, engine or Local(), seed)
-    if unit == "auto":
-        question, (values, raw, notes) = question.of_itself(confidence)
-    else:
-        values, raw, notes = question.ask(confidence)
-    left, said = _explain_missing(predictions, text, on, values)
-    worth, more = question.worth(text, list(values), confidence) if selected else (None, [])
-    sign = on.sign
-    best = max(values, key=lambda m: (sign * values[m], -models.index(m)))
-    equal = (
-        question.equivalent(equivalence, 2 * confidence - 1)
-        if equivalence is not None
-        else frozenset()
-    )
-    pairs = _add_verdicts(raw, sign, 1 - confidence, CORRECTIONS[correction], equal)
-    pairs = question.weighed(pairs, equivalence) if equivalence is not None else pairs
-    tied = tuple(m for m in values if m == best or _find_verdict(pairs, best, m) in (OPEN, EQUIVALENT))
-    open_ = [m for m in tied if _find_verdict(pairs, best, m) == OPEN]
-    rows = (
-        _rows_to_decide(raw, best, open_, predictions.n, 1 - confidence)
-        if question.unit == "rows"
-        else None
-    )
+    models = select_models(table, bound)
+    comparer = _Comparer(table, bound, models, resolve_engine(engine), seed)
+    answer = comparer.answer(unit, confidence)
+    values = answer.values
+    best = max(values, key=lambda m: (bound.sign * values[m], -models.index(m)))
+    equal: frozenset[tuple[str, str]] = frozenset()
+    if equivalence is not None:
+        equal = comparer.find_equivalent(answer.unit, equivalence, confidence)
+    alpha = 1 - confidence
+    pairs = _add_verdicts(answer.differences, bound.sign, alpha, CORRECTIONS[correction], equal)
+    if equivalence is not None and answer.unit == "folds":
+        pairs = comparer.add_probabilities(pairs, equivalence)
+    rivals = {m: _find_verdict(pairs, best, m) for m in values if m != best}
+    tied = tuple(m for m in values if m == best or rivals[m] in (OPEN, EQUIVALENT))
+    rows_to_decide = None
+    if answer.unit == "rows":
+        undecided = [m for m in tied if rivals.get(m) == OPEN]
+        rows_to_decide = _rows_to_decide(answer.differences, best, undecided, table.n, alpha)
+    left_out, notes = _explain_missing(table, text, bound, values)
+    worth = None
+    if selected:
+        worth, unknown = comparer.estimate_worth(text, list(values), confidence)
+        notes += unknown
     return Comparison(
-        text, best, tied, rows, pairs, values, predictions.n, confidence,
-        (*predictions.notes, *notes, *said, *more), question.unit, correction, equivalence, left, worth,
-    )  # fmt: skip
+        metric=text,
+        best=best,
+        tied=tied,
+        rows_to_decide=rows_to_decide,
+        pairs=pairs,
+        values=values,
+        n=table.n,
+        confidence=confidence,
+        notes=(*table.notes, *answer.notes, *notes),
+        unit=answer.unit,
+        correction=correction,
+        equivalence=equivalence,
+        left_out=left_out,
+        selected=worth,
+    )
 
 
 def _explain_missing(
     table: Predictions, text: str, metric: Metric, values: Mapping[str, float]
 ) -> tuple[dict[str, str], list[str]]:
-    """Why each model that is not among the `values` has none, and what to say of them."""
-    able = [m for m in table.models if table.schema.offers(m, metric.reads)]
-    undefined, lacking = (
-        [m for m in able if m not in values],
-        [m for m in table.models if m not in able],
-    )
+    """Why each model that is not among the `values` has none, and the notes on them."""
+    able = select_models(table, metric)
+    undefined = [m for m in able if m not in values]
+    lacking = [m for m in table.models if m not in able]
     why = f"undefined ({metric.undefined})"
-    said = [f"left out, their {text} being {why}: {', '.join(undefined)}"] if undefined else []
-    said += [f"left out, giving no {metric.reads}: {', '.join(lacking)}"] if lacking else []
-    return dict.fromkeys(undefined, why) | dict.fromkeys(
-        lacking, f"not given (it has no {metric.reads})"
-    ), said
+    reasons = dict.fromkeys(undefined, why)
+    reasons |= dict.fromkeys(lacking, f"not given (it has no {metric.reads})")
+    notes = []
+    if undefined:
+        notes.append(f"left out, their {text} being {why}: {', '.join(undefined)}")
+    if lacking:
+        notes.append(f"left out, giving no {metric.reads}: {', '.join(lacking)}")
+    return reasons, notes
 
 
 def _check_options(
     unit: str, correction: str, equivalence: float | None, confidence: float
 ) -> None:
     check_share("confidence", confidence)
-    for name, given, known in (
+    for name, value, known in (
         ("unit", unit, ("auto", "rows", "folds")),
         ("correction", correction, CORRECTIONS),
     ):
-        if given not in known:
-            raise UnsupportedError(f"{name} must be one of {', '.join(known)}; got {given!r}")
+        if value not in known:
+            raise UnsupportedError(f"{name} must be one of {', '.join(known)}; got {value!r}")
     if equivalence is not None and not 0 < equivalence < math.inf:
         raise UnsupportedError(
-            f"equivalence must be above 0, the difference that does not matter in practice; got {equivalence}"
+            f"equivalence must be above 0, the difference that does not matter in practice; "
+            f"got {equivalence}"
         )
     if equivalence is not None and confidence <= 0.5:
         raise UnsupportedError(
@@ -275,51 +324,60 @@ def _check_options(
         )
 
 
+class _Answer(NamedTuple):
+    """Value of each model, difference of every two, and by which unit they were compared."""
+
+    values: dict[str, float]
+    differences: list[RawDifference]
+    notes: list[str]
+    unit: str
+
+
 @dataclass(frozen=True)
 class _Comparer:
-    """What is compared, on what, by which unit."""
+    """What is compared, by what, and what reads it."""
 
     table: Predictions
     metric: Metric
     models: list[str]
-    unit: str
     engine: Engine
     seed: int
 
-    def of_itself(self, confidence: float) -> tuple["_Comparer", Answer]:
-        """The question that the table asks for, and its answer.
+    def answer(self, unit: str, confidence: float) -> _Answer:
+        """The comparison by a unit, by that which suits the table where it is "auto"."""
+        if unit == "folds":
+            return self._compare_folds(confidence)
+        if unit == "rows" or "fold" not in self.table.columns:
+            return self._compare_rows(confidence)
+        if len(self.table.group("fold")[1]) < 2:
+            return self._compare_rows(confidence)
+        # Rows held out of different fits share training rows; folds allow for that.
+        try:
+            return self._compare_folds(confidence)
+        except FoldsError as error:
+            answer = self._compare_rows(confidence)
+            note = f"compared by rows, because the folds cannot be used: {error}"
+            return answer._replace(notes=[*answer.notes, note])
 
-        Folds, where the table comes from cross-validation, for rows held out of different fits share training rows;
-        rows where it does not, or where no two folds define the metric.
-        """
-        rows = replace(self, unit="rows")
-        if "fold" in self.table.columns and len(self.table.group("fold")[1]) > 1:
-            folds = replace(self, unit="folds")
-            try:
-                return folds, folds.ask(confidence)
-            except FoldsError as error:
-                values, raw, notes = rows.ask(confidence)
-                return rows, (values, raw, [*notes, f"compared by rows, not by folds: {error}"])
-        return rows, rows.ask(confidence)
+    def _compare_folds(self, confidence: float) -> _Answer:
+        result = corrected_differences(
+            self.table, self.metric, self.models, confidence, self.engine
+        )
+        return _Answer(result.values, result.differences, [*result.notes], "folds")
 
-    def ask(self, confidence: float) -> Answer:
-        """Figure of each model, difference of every two, and what to say beside them."""
-        if self.unit == "folds":
-            found = corrected_differences(
-                self.table, self.metric, self.models, confidence, self.engine
-            )
-            return found.values, found.differences, [*found.notes]
-        values, raw = paired_differences(
+    def _compare_rows(self, confidence: float) -> _Answer:
+        values, differences = paired_differences(
             self.table, self.metric, self.models, confidence, self.engine, self.seed
         )
-        return values, raw, [ABOUT_ROWS] if "fold" in self.table.columns else []
+        notes = [ABOUT_ROWS] if "fold" in self.table.columns else []
+        return _Answer(values, differences, notes, "rows")
 
-    def worth(
+    def estimate_worth(
         self, text: str, models: Sequence[str], confidence: float
     ) -> tuple[SelectionBias | None, list[str]]:
-        """What the best of the models is worth on other rows, or why that cannot be said."""
+        """What the best of the models is worth on other rows, or a note why that is unknown."""
         try:
-            told = selection_bias(
+            worth = selection_bias(
                 self.table,
                 text,
                 models=models,
@@ -329,42 +387,42 @@ class _Comparer:
             )
         except UnsupportedError as error:
             return None, [f"what the best is worth cannot be said: {error}"]
-        return told, []
+        return worth, []
 
-    def equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
-        """Pairs whose interval, of the level that makes two one-sided tests, lies within +- the margin."""
-        return frozenset(
-            (d.a, d.b) for d in self.ask(confidence)[1] if -margin < d.low and d.high < margin
-        )
+    def find_equivalent(
+        self, unit: str, margin: float, confidence: float
+    ) -> frozenset[tuple[str, str]]:
+        """Pairs whose interval lies within +-`margin`: two one-sided tests at `confidence`."""
+        differences = self.answer(unit, 2 * confidence - 1).differences
+        return frozenset((d.a, d.b) for d in differences if -margin < d.low and d.high < margin)
 
-    def weighed(self, pairs: tuple[Difference, ...], equivalence: float) -> tuple[Difference, ...]:
-        """The pairs with the probabilities of what holds between them, where folds say so."""
-        if self.unit != "folds":
-            return pairs
-        found = bayesian_fold_test(self.table, self.metric, equivalence, self.models, self.engine)
-        of: dict[tuple[str, str], OutcomeProbabilities] = {(one.a, one.b): one.probability for one in found}
-        return tuple(
-            replace(d, p_a=chance.first, p_equal=chance.equal, p_b=chance.second)
-            for d in pairs
-            for chance in [of[d.a, d.b]]
-        )
+    def add_probabilities(
+        self, pairs: tuple[Difference, ...], equivalence: float
+    ) -> tuple[Difference, ...]:
+        """The pairs with the probabilities of what holds between them, by the folds."""
+        test = bayesian_fold_test(self.table, self.metric, equivalence, self.models, self.engine)
+        chances = {(row.a, row.b): (row.p_a, row.p_equal, row.p_b) for row in test.rows}
+        result = []
+        for pair in pairs:
+            p_a, p_equal, p_b = chances[pair.a, pair.b]
+            result.append(replace(pair, p_a=p_a, p_equal=p_equal, p_b=p_b))
+        return tuple(result)
 
 
 def _add_verdicts(
-    raw: Sequence[RawDifference],
+    differences: Sequence[RawDifference],
     sign: int,
     alpha: float,
-    corrected: Correction,
+    correction: Correction,
     equal: frozenset[tuple[str, str]],
 ) -> tuple[Difference, ...]:
-    """The differences with their corrected p-values and what each says."""
-    adjusted = corrected([d.p for d in raw])
-    return tuple(
-        Difference(
-            *d[:6], p, d.method, EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha)
-        )
-        for d, p in zip(raw, adjusted, strict=True)
-    )
+    """The differences with their corrected p-values and verdicts."""
+    pairs = []
+    adjusted = correction([d.p for d in differences])
+    for d, p in zip(differences, adjusted, strict=True):
+        verdict = EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha)
+        pairs.append(Difference(d.a, d.b, d.difference, d.low, d.high, d.p, p, d.method, verdict))
+    return tuple(pairs)
 
 
 def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
@@ -379,16 +437,20 @@ def _find_verdict(pairs: Sequence[Difference], a: str, b: str) -> str:
 
 
 def _rows_to_decide(
-    raw: Sequence[RawDifference], best: str, open_: Sequence[str], n: int, alpha: float
+    differences: Sequence[RawDifference], best: str, undecided: Sequence[str], n: int, alpha: float
 ) -> int | None:
-    """Rows at which the smallest difference from the best would show with power 0.8, were it the true one."""
-    # The verdict is corrected for all pairs; the strictest of its levels is that of one pair among so many.
-    z = NormalDist().inv_cdf(1 - alpha / 2 / max(len(raw), 1)) + NormalDist().inv_cdf(0.8)
-    rivals = [d for d in raw if best in (d.a, d.b) and {d.a, d.b} & set(open_)]
+    """Rows at which the smallest difference from the best, were it the true one, would be found.
+
+    They find it with a probability (power) of 0.8.
+    """
+    # The p-values are corrected for all pairs; the strictest level is that of one pair of so many.
+    level = alpha / max(len(differences), 1)
+    z = NormalDist().inv_cdf(1 - level / 2) + NormalDist().inv_cdf(0.8)
+    rivals = [d for d in differences if best in (d.a, d.b) and {d.a, d.b} & set(undecided)]
     # No number of rows tells apart two models that do not differ.
     if not rivals or not all(d.difference and 0 < d.error < math.inf for d in rivals):
         return None
     needed = max(n * (z * d.error / d.difference) ** 2 for d in rivals)
-    # The surest sign of so few rows, that all speak for one model, would not be sure enough.
-    least = math.ceil(1 - math.log2(alpha / max(len(raw), 1)))
+    # Fewer rows than these cannot reach the level even if all of them speak for one model.
+    least = math.ceil(1 - math.log2(level))
     return max(n + 1, least, math.ceil(needed)) if needed < 1e12 else None

@@ -1,17 +1,23 @@
-"""Corrections."""
+"""Corrections of p-values for looking at many of them.
 
-from collections.abc import Callable, Sequence
+>>> CORRECTIONS["holm"]([0.01, 0.04, 0.03])
+[0.03, 0.06, 0.06]
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["holm"]
+__all__ = ["CORRECTIONS", "NAMES", "Correction", "benjamini_hochberg", "holm"]
 
 Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
 
 
 def holm(p: Sequence[float]) -> list[float]:
-    """p-values corrected for all of them being looked at. Source: Holm (1979), Scand. J. Statistics 6:65-70.
+    """p-values `p` corrected so that any of the verdicts is false in at most alpha of tables.
+
+    Source: Holm (1979), Scand. J. Statistics 6:65-70.
 
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
@@ -24,7 +30,9 @@ def holm(p: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p: Sequence[float]) -> list[float]:
-    """p-values corrected so that few of the verdicts are false. Source: Benjamini & Hochberg (1995), JRSS B 57:289-300.
+    """p-values `p` corrected so that at most a share alpha of the verdicts is false.
+
+    Source: Benjamini & Hochberg (1995), JRSS B 57:289-300.
 
     >>> benjamini_hochberg([0.01, 0.04, 0.03])
     [0.03, 0.04, 0.04]
@@ -36,4 +44,5 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     return [float(v) for v in adjusted]
 
 
-CORRECTIONS: dict[str, Correction] = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}
+CORRECTIONS: Mapping[str, Correction] = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}
+NAMES: Mapping[str, str] = {"holm": "Holm", "benjamini_hochberg": "Benjamini-Hochberg"}

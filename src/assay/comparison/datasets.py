@@ -1,13 +1,14 @@
-"""datasets: which algorithm is better over several data sets, one score of each model on each.
+"""datasets: which algorithm is better over several data sets, by the scores of each on each.
 
->>> scores = {f"set{i}": {"a": 0.8 + i / 100, "b": 0.79 + i / 90, "c": 0.7 + i / 200} for i in range(12)}
->>> found = compare_datasets(scores, "accuracy")
->>> found.best, found.tied
+>>> scores = {
+...     f"set{i}": {"a": 0.8 + i / 100, "b": 0.79 + i / 90, "c": 0.7 + i / 200} for i in range(12)
+... }
+>>> result = compare_datasets(scores, "accuracy")
+>>> result.best, result.tied
 ('a', ('a',))
 """
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,36 +16,42 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from assay.comparison.compare import OPEN
 from assay.comparison.corrections import holm
 from assay.comparison.rank_tests import (
     FEWEST,
-    Better,
     Friedman,
     average_ranks,
     critical_difference,
     friedman,
-    leaning,
     posterior_weights,
+    rank_balance,
     signed_rank,
     wilcoxon,
 )
+from assay.core.arguments import check_share
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_number
+from assay.core.types import Better
 from assay.errors import NameLookupError, SchemaError, UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
+from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS, Metric
-from assay.table.predictions import Predictions
 
 __all__ = ["DatasetComparison", "RankedPair", "compare_datasets"]
 
-Scored: TypeAlias = Mapping[str, float] | Evaluation | Predictions | str | os.PathLike[str]
+Scored: TypeAlias = Mapping[str, float] | Evaluation | Source
 
 
 @dataclass(frozen=True)
 class RankedPair:
-    """Two models over the data sets: median difference `a` - `b` in the metric, sets where a is better, equal, worse,
-    Wilcoxon's p-value (raw, Holm-adjusted), its verdict, and the Bayesian signed-rank probabilities."""
+    """Two models over the data sets.
+
+    `difference` is the median of `a` minus `b` in the metric; `wins`, `ties` and `losses` count the
+    data sets where `a` is better, equal, worse. `p` is Wilcoxon's p-value, `p_adjusted` Holm's
+    correction of it; `p_a`, `p_equal` and `p_b` are the Bayesian signed-rank probabilities.
+    """
 
     a: str
     b: str
@@ -62,14 +69,14 @@ class RankedPair:
 
 @dataclass(frozen=True, repr=False)
 class DatasetComparison(Result):
-    """Which model is best over several data sets, and which cannot be told apart from it.
+    """Which model is best over several data sets, and which are not significantly different.
 
-    `ranks`: average rank of each model, 1 the best; `tied`: the best and those that Wilcoxon's test, corrected over all
-    pairs by Holm, does not tell from it; `critical_difference`: Nemenyi's, for comparison with published diagrams.
+    `ranks` holds the mean rank of each model, 1 the best; `tied` the best and those that Wilcoxon's
+    test, corrected over all pairs by Holm, does not find different from it; `critical_difference`
+    is Nemenyi's, for comparison with published diagrams.
     """
 
     schema_name: ClassVar[str] = "assay.datasets/1"
-    drawn_by: ClassVar[str] = "ranks"
 
     metric: str
     better: Better
@@ -80,17 +87,19 @@ class DatasetComparison(Result):
     critical_difference: float
     pairs: tuple[RankedPair, ...]
     scores: dict[str, dict[str, float]]
-    rope: float
+    equivalence: float
     confidence: float = 0.95
     notes: tuple[str, ...] = ()
 
     @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(pair.__dict__) for pair in self.pairs]
+    def rows(self) -> tuple[RankedPair, ...]:
+        """The pairs: one tidy row each."""
+        return self.pairs
 
     def to_dict(self) -> dict[str, Any]:
-        found = None if self.friedman is None else self.friedman._asdict()
-        return {**self.__dict__, "friedman": found, "pairs": self.records}
+        # The key `rope` of the JSON is older than the name of the field.
+        values = super().to_dict()
+        return {"rope" if key == "equivalence" else key: v for key, v in values.items()}
 
     @property
     def verdict(self) -> str:
@@ -99,13 +108,20 @@ class DatasetComparison(Result):
         mean = f"mean rank {self.ranks[self.best]:.2f} of {len(self.ranks)}"
         others = ", ".join(name for name in self.tied if name != self.best)
         if others:
-            return f"{head} ({mean}), but cannot be told apart from {others}."
+            return f"{head} ({mean}), but it is not significantly different from {others}."
         return f"{head} ({mean}); every other model is significantly worse."
 
-    def __repr__(self) -> str:
+    @property
+    def details(self) -> list[str]:
+        """Mean ranks, the best first, and Friedman's test."""
         order = sorted(self.ranks, key=lambda m: self.ranks[m])
         ranks = "Mean ranks: " + ", ".join(f"{m} {self.ranks[m]:.2f}" for m in order)
-        chance = f"P(first | equal within {self.rope:g} | second)"
+        return [ranks, *self._omnibus()]
+
+    @property
+    def tables(self) -> list[TextTable]:
+        """The pairs of models."""
+        chance = f"P(first | equal within {self.equivalence:g} | second)"
         header = ["difference", "median", "won-tied-lost", "p (Holm)", chance, "verdict"]
         body = [
             [
@@ -118,20 +134,19 @@ class DatasetComparison(Result):
             ]
             for d in self.pairs
         ]
-        return "\n".join(
-            [self.verdict, ranks, *self._omnibus(), text_table(header, body), *self.notes]
-        )
+        return [TextTable(header, body)]
 
     def _omnibus(self) -> list[str]:
         if self.friedman is None:
             return []
-        n, k = len(self.scores), len(self.ranks)
+        n = len(self.scores)
+        k = len(self.ranks)
         f = f"F({k - 1}, {(k - 1) * (n - 1)}) = {format_number(self.friedman.f)}"
-        differ = (
-            "differ" if self.friedman.p < 1 - self.confidence else "cannot be told to differ at all"
-        )
+        significant = self.friedman.p < 1 - self.confidence
+        differ = "differ" if significant else "do not differ significantly"
         return [
-            f"Friedman's test (Iman-Davenport): {f}, p = {self.friedman.p:.2g}: the models {differ}."
+            f"Friedman's test (Iman-Davenport): {f}, p = {self.friedman.p:.2g}: "
+            f"the models {differ}."
         ]
 
 
@@ -140,51 +155,69 @@ def compare_datasets(
     metric: str | Metric | None = None,
     *,
     better: Better | None = None,
-    rope: float = 0.0,
+    equivalence: float = 0.0,
     confidence: float = 0.95,
     seed: int = 0,
 ) -> DatasetComparison:
-    """Compare models by their scores on several data sets, six or more.
+    """Compare models by their scores on several data sets.
 
-    scores: for each data set the score of every model, or its evaluation, or its predictions (a table or a file).
-    metric: says which figure, and whether higher is better; for a metric that is not registered say `better`.
-    rope: the difference in the metric that does not matter in practice, for the Bayesian probabilities.
+    Whether the models differ at all: Friedman's test with Iman and Davenport's correction (three
+    models or more). Which differ: Wilcoxon's signed-rank test of every pair, corrected by Holm;
+    unlike Nemenyi's, its verdict on two models does not depend on which others are compared. How
+    likely: the Bayesian signed-rank test.
 
-    Whether the models differ at all: Friedman's test with Iman and Davenport's correction (three models or more).
-    Which differ: Wilcoxon's signed-rank test of every pair, corrected by Holm; unlike Nemenyi's, its verdict on two
-    models does not depend on which others are compared.  How likely: the Bayesian signed-rank test.
+    Parameters:
+        scores: For each data set the score of every model, or its evaluation, or its predictions (a
+            table or a file); six data sets or more.
+        metric: Which metric the scores are, which says whether higher is better.
+        better: "higher" or "lower", for scores of a metric that is not registered.
+        equivalence: The difference in the metric that does not matter in practice, for the Bayesian
+            probabilities; default 0.
+        confidence: 1 - `confidence` is the level of the tests, in (0, 1); default 0.95.
+        seed: Of the Bayesian test; default 0.
+
+    Raises:
+        SchemaError: A model has no score on some data set.
+        UnsupportedError: There are fewer than six data sets or two models, or the direction of the
+            metric is unknown.
+
     Sources: Demsar (2006), JMLR 7:1-30; Benavoli, Corani & Mangili (2016), JMLR 17(5):1-10.
+
+    >>> scores = {f"set{i}": {"a": 0.8 + i / 100, "b": 0.7 + i / 90} for i in range(8)}
+    >>> compare_datasets(scores, "accuracy").best
+    'a'
     """
+    check_share("confidence", confidence)
     text, better = _direction(metric, better)
     if not isinstance(scores, Mapping):
         raise UnsupportedError(
-            f"expected a mapping of data set to the scores of its models (or its evaluation, its predictions, a file); "
-            f"got {type(scores).__name__}"
+            f"expected a mapping of data set to the scores of its models (or its evaluation, its "
+            f"predictions, a file); got {type(scores).__name__}"
         )
-    values = {str(name): _values(str(name), given, text) for name, given in scores.items()}
+    values = {str(name): _values(str(name), item, text) for name, item in scores.items()}
     models, table = _matrix(values)
-    _enough(len(values), models)
-    signed = table if better == "higher" else -table
+    _refuse_too_few(len(values), models)
+    sign = 1 if better == "higher" else -1
     mean_ranks = average_ranks(table, better)
     best = models[int(mean_ranks.argmin())]
-    pairs = _pairs(models, signed, 1 if better == "higher" else -1, rope, 1 - confidence, seed)
-    open_ = {frozenset((d.a, d.b)) for d in pairs if d.verdict == "not distinguishable"}
+    pairs = _compare_pairs(models, sign * table, sign, equivalence, 1 - confidence, seed)
+    open_pairs = {frozenset((d.a, d.b)) for d in pairs if d.verdict == OPEN}
     return DatasetComparison(
-        text,
-        better,
-        best,
-        tuple(m for m in models if m == best or frozenset((best, m)) in open_),
-        {m: float(r) for m, r in zip(models, mean_ranks, strict=True)},
-        friedman(table) if len(models) > 2 else None,
-        critical_difference(len(models), len(values), confidence),
-        pairs,
-        {
+        metric=text,
+        better=better,
+        best=best,
+        tied=tuple(m for m in models if m == best or frozenset((best, m)) in open_pairs),
+        ranks={m: float(rank) for m, rank in zip(models, mean_ranks, strict=True)},
+        friedman=friedman(table) if len(models) > 2 else None,
+        critical_difference=critical_difference(len(models), len(values), confidence),
+        pairs=pairs,
+        scores={
             name: dict(zip(models, map(float, row), strict=True))
             for name, row in zip(values, table, strict=True)
         },
-        rope,
-        confidence,
-        _reach(len(values), len(pairs), 1 - confidence),
+        equivalence=equivalence,
+        confidence=confidence,
+        notes=_note_on_power(len(values), len(pairs), 1 - confidence),
     )
 
 
@@ -210,75 +243,86 @@ def _direction(metric: str | Metric | None, better: Better | None) -> tuple[str,
     return str(known), direction
 
 
-def _values(name: str, given: Scored, metric: str) -> dict[str, float]:
+def _values(name: str, scores: Scored, metric: str) -> dict[str, float]:
     """The score of each model on one data set."""
-    if isinstance(given, Mapping):
-        return {str(model): float(value) for model, value in given.items()}
-    if not isinstance(given, Evaluation | Predictions | str | os.PathLike):
-        raise UnsupportedError(
-            f"data set {name!r}: expected the score of each model, an evaluation, predictions or a file; got {given!r}"
-        )
-    found = given if isinstance(given, Evaluation) else evaluate(given, metric, intervals=False)
-    return {model: found.get(model, metric).value for model in found.models}
+    if isinstance(scores, Mapping):
+        return {str(model): float(value) for model, value in scores.items()}
+    if not isinstance(scores, Evaluation):
+        try:
+            table = open_table(scores)
+        except UnsupportedError as error:
+            raise UnsupportedError(
+                f"data set {name!r}: expected the score of each model, an evaluation, "
+                f"predictions or a file; got {scores!r}"
+            ) from error
+        scores = evaluate(table, metric, intervals=False)
+    return {model: scores.get(model, metric).value for model in scores.models}
 
 
 def _matrix(values: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Array]:
-    """Models, and the table of scores (data sets, models); SchemaError where a score is missing or not a number."""
+    """Models, and the table of scores (data sets, models); SchemaError where one is missing."""
     models = list(dict.fromkeys(model for row in values.values() for model in row))
     for name, row in values.items():
         for model in models:
             if not math.isfinite(row.get(model, math.nan)):
                 what = f"is {row[model]}" if model in row else "is missing"
                 raise SchemaError(
-                    f"the score of model {model!r} on data set {name!r} {what}; every model needs a score on every "
-                    f"data set: leave out that model or that data set"
+                    f"the score of model {model!r} on data set {name!r} {what}; every model "
+                    f"needs a score on every data set: leave out that model or that data set"
                 )
-    return models, np.array([[row[m] for m in models] for row in values.values()]).reshape(
-        len(values), len(models)
-    )
+    table = np.array([[row[m] for m in models] for row in values.values()])
+    return models, table.reshape(len(values), len(models))
 
 
-def _enough(datasets: int, models: Sequence[str]) -> None:
+def _refuse_too_few(datasets: int, models: Sequence[str]) -> None:
     if len(models) < 2:
         raise UnsupportedError(
             f"comparing needs two models or more; the scores are of {', '.join(models) or 'none'}"
         )
     if datasets < FEWEST:
         raise UnsupportedError(
-            f"{datasets} data sets cannot show a difference: the smallest p-value that Wilcoxon's signed-rank test can "
-            f"reach on them is {min(1.0, 2.0 ** (1 - datasets)):.3g}; give {FEWEST} or more"
+            f"{datasets} data sets cannot show a difference: the smallest p-value that Wilcoxon's "
+            f"signed-rank test can reach on them is {min(1.0, 2.0 ** (1 - datasets)):.3g}; give "
+            f"{FEWEST} or more"
         )
 
 
-def _reach(datasets: int, pairs: int, alpha: float) -> tuple[str, ...]:
-    """What to say where no pair can be significant, whatever the scores."""
+def _note_on_power(datasets: int, pairs: int, alpha: float) -> tuple[str, ...]:
+    """The note where no pair can be significant, whatever the scores."""
     if pairs * 2.0 ** (1 - datasets) < alpha:
         return ()
     needed = math.floor(1 + math.log2(pairs / alpha)) + 1
     return (
-        f"With {datasets} data sets and {pairs} pairs no difference can be significant after Holm's correction; "
-        f"{needed} data sets could show one.",
+        f"With {datasets} data sets and {pairs} pairs no difference can be significant after "
+        f"Holm's correction; {needed} data sets could show one.",
     )
 
 
-def _pairs(
-    models: Sequence[str], signed: Array, sign: int, rope: float, alpha: float, seed: int
+def _compare_pairs(
+    models: Sequence[str], signed: Array, sign: int, equivalence: float, alpha: float, seed: int
 ) -> tuple[RankedPair, ...]:
     """Every two models; `signed` scores (data sets, models) are such that higher is better."""
     weights = posterior_weights(len(signed), seed=seed)
-    apart = {
-        (a, b): signed[:, i] - signed[:, j] for (i, a), (j, b) in combinations(enumerate(models), 2)
-    }
-    raw = [wilcoxon(d) for d in apart.values()]
-    found = []
-    for ((a, b), d), p, adjusted in zip(apart.items(), raw, holm(raw), strict=True):
-        verdict = (
-            "not distinguishable"
-            if adjusted >= alpha
-            else f"{a if leaning(d) > 0 else b} is better"
+    places = list(combinations(range(len(models)), 2))
+    differences = [signed[:, i] - signed[:, j] for i, j in places]
+    p_values = [wilcoxon(d) for d in differences]
+    pairs = []
+    for (i, j), d, p, adjusted in zip(places, differences, p_values, holm(p_values), strict=True):
+        better = models[i] if rank_balance(d) > 0 else models[j]
+        probabilities = signed_rank(d, equivalence, weights)
+        pair = RankedPair(
+            a=models[i],
+            b=models[j],
+            difference=sign * float(np.median(d)) + 0.0,  # adding 0 makes -0 positive
+            wins=int(np.count_nonzero(d > 0)),
+            ties=int(np.count_nonzero(d == 0)),
+            losses=int(np.count_nonzero(d < 0)),
+            p=p,
+            p_adjusted=adjusted,
+            verdict=OPEN if adjusted >= alpha else f"{better} is better",
+            p_a=probabilities.first,
+            p_equal=probabilities.equal,
+            p_b=probabilities.second,
         )
-        wins, ties, losses = (int(np.count_nonzero(which)) for which in (d > 0, d == 0, d < 0))
-        median = sign * float(np.median(d)) + 0.0  # never -0
-        chances = signed_rank(d, rope, weights)
-        found.append(RankedPair(a, b, median, wins, ties, losses, p, adjusted, verdict, *chances))
-    return tuple(found)
+        pairs.append(pair)
+    return tuple(pairs)
