@@ -10,7 +10,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 
-from assay.adapters.base import ADAPTERS, Adapter, adapter_for
+from assay.adapters.base import ADAPTERS, Adapter, find_adapter
 from assay.adapters.collect import collect
 from assay.errors import MissingDependencyError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
@@ -142,11 +142,11 @@ def test_the_more_specific_adapter_is_asked_first_and_only_if_its_framework_is_i
                 return {"label": model.label}
 
         model = Estimator(np.array(["a"]))
-        assert adapter_for(model).name == "sklearn"
+        assert find_adapter(model).name == "sklearn"
         assert asked == []
         sys.modules["a_framework_that_is_not_there"] = sys
         try:
-            assert adapter_for(model).name == "special"
+            assert find_adapter(model).name == "special"
         finally:
             del sys.modules["a_framework_that_is_not_there"]
         with pytest.raises(MissingDependencyError, match=r"pip install 'assay\[special\]'"):

@@ -8,8 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assay.advice.advise import CHECKS, advise, look, majority_baseline
-from assay.calibration.temperature import cool
+from assay.advice.advise import advise, build_context, list_checks, majority_baseline
+from assay.advice.base import CHECKS
+from assay.calibration.temperature import fit_temperature
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.reporting.report import report
@@ -108,7 +109,7 @@ def test_probabilities_that_are_too_sure_are_noticed_with_the_temperature_that_m
     p = sharper(honest(4000), 3)
     (found,) = only("A006", p, thorough=True)
     assert "above" in found.evidence
-    cooled = cool(p, "m")
+    cooled = fit_temperature(p, "m")
     assert cooled.temperature == pytest.approx(3, rel=0.1)
     assert f"temperature of {cooled.temperature:.3g}" in found.remedy
     assert cooled.after < cooled.before
@@ -126,7 +127,7 @@ def test_the_temperature_is_that_of_least_log_loss_and_its_log_loss_is_of_other_
         return np.mean(np.logaddexp(scaled[:, 0], scaled[:, 1]) - scaled[np.arange(600), truth])
 
     best = minimize_scalar(loss, bounds=(0.05, 5), method="bounded", options={"xatol": 1e-10})
-    found = cool(p, "m")
+    found = fit_temperature(p, "m")
     assert found.temperature == pytest.approx(1 / best.x, rel=1e-5)
     assert found.before == pytest.approx(loss(1.0), rel=1e-12)
     assert found.after > best.fun
@@ -139,11 +140,11 @@ def test_one_step_from_the_whole_is_as_good_as_a_fit_without_each_fold():
     p = Predictions.from_arrays(
         p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=1, fold=fold
     )
-    refitted = [cool(p.take(fold != f), "m").temperature for f in range(5)]
+    refitted = [fit_temperature(p.take(fold != f), "m").temperature for f in range(5)]
     logit, own = np.log(p.rows("m").proba), np.array(refitted)[fold][:, None]
     scaled = logit / own
     direct = np.mean(np.logaddexp(scaled[:, 0], scaled[:, 1]) - scaled[np.arange(500), p.truth])
-    assert cool(p, "m").after == pytest.approx(direct, rel=1e-3)
+    assert fit_temperature(p, "m").after == pytest.approx(direct, rel=1e-3)
 
 
 def test_a_temperature_that_does_not_help_is_not_advised():
@@ -194,9 +195,9 @@ def test_on_healthy_tables_checks_of_the_figures_accuse_in_at_most_one_of_twenty
     tables = 100
     fired = dict.fromkeys(("A006", "A007", "A009", "A011"), 0)
     for seed in range(tables):
-        seen = look(separated(250, seed), thorough=True)
+        context = build_context(separated(250, seed), thorough=True)
         for code in fired:
-            fired[code] += bool(list(CHECKS[code](seen)))
+            fired[code] += bool(CHECKS[code]().find(context))
     assert max(fired.values()) <= 0.05 * tables, fired
 
 
@@ -376,7 +377,7 @@ def test_advice_that_is_not_wanted_is_left_out_of_evaluation_and_report():
 
 def test_every_code_has_a_row_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "advice.md").read_text()
-    assert re.findall(r"^\| (A\d{3}) \|", page, re.MULTILINE) == list(CHECKS)
+    assert re.findall(r"^\| (A\d{3}) \|", page, re.MULTILINE) == list_checks()
 
 
 def test_a_probability_of_0_given_to_the_truth_is_noticed():
@@ -400,7 +401,7 @@ def test_unequal_costs_are_advised_on_only_where_they_are_given_and_deciding_by_
     assert only("A013", p, costs="0 3") == []
 
 
-def test_costs_of_several_classes_are_decided_by_their_expectation():
+def test_find_costs_several_classes_are_decided_by_their_expectation():
     rng = np.random.default_rng(0)
     proba = rng.dirichlet(np.ones(3), 3000)
     y = (proba.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)

@@ -113,7 +113,7 @@ def test_the_loss_of_a_fusion_is_what_evaluate_prints_for_its_column(how, p):
     fused = fuse(p, how)
     metric = "mse" if p.task == "regression" else "log_loss"
     printed = {row.model: row.value for row in evaluate(fused.predictions, metric).rows}
-    assert {**fused.losses, "fused": fused.loss} == printed
+    assert {**fused.losses, "fused": fused.loss} == pytest.approx(printed, rel=1e-12)
 
 
 @pytest.mark.parametrize("how", HOWS)

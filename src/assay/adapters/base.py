@@ -2,7 +2,7 @@
 
 >>> from sklearn.linear_model import LogisticRegression
 >>> model = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])
->>> adapter = adapter_for(model)
+>>> adapter = find_adapter(model)
 >>> adapter.name, adapter.classes(model)
 ('sklearn', ('high', 'low'))
 """
@@ -22,7 +22,7 @@ from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.schema import Kind, Task
 
-__all__ = ["ADAPTERS", "Adapter", "adapter_for", "align_outputs", "predict_outputs"]
+__all__ = ["ADAPTERS", "Adapter", "find_adapter", "align_outputs", "predict_outputs"]
 
 ADAPTERS: "Registry[Adapter]" = Registry("adapters")
 
@@ -119,7 +119,7 @@ class Adapter(Member):
             ) from error
 
 
-def adapter_for(model: Any) -> Adapter:
+def find_adapter(model: Any) -> Adapter:
     """The adapter that accepts `model`, the more specific asked first; UnsupportedError where none does."""
     adapters: list[Adapter] = [ADAPTERS[name]() for name in ADAPTERS.names()]
     for adapter in sorted(adapters, key=lambda adapter: -adapter.rank):

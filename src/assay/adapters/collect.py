@@ -14,7 +14,7 @@ import numpy as np
 
 from assay.adapters.base import (
     Adapter,
-    adapter_for,
+    find_adapter,
     align_outputs,
     list_classes,
     to_label,
@@ -67,7 +67,7 @@ def collect(
         raise UnsupportedError("no model is given; expected a mapping of name to fitted model")
     if batch_size is not None and batch_size < 1:
         raise UnsupportedError(f"batch_size must be 1 or more; got {batch_size}")
-    adapters = {name: adapter_for(model) for name, model in models.items()}
+    adapters = {name: find_adapter(model) for name, model in models.items()}
     outputs, loaded = _predict_all(models, adapters, data, batch_size, device)
     truth = _choose_truth(y, loaded)
     task = task or _find_task(models, adapters, truth)

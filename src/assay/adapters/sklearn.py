@@ -28,9 +28,10 @@ class Sklearn(Adapter):
 
     name = "sklearn"
     extra = "sklearn"
+    modules = ("sklearn", "xgboost", "lightgbm", "catboost")
 
     def accepts(self, model: Any) -> bool:
-        """Whether `model` has predict, fit and get_params, of whatever module it is."""
+        """Whether `model` has predict, fit and get_params."""
         return hasattr(model, "predict") and hasattr(model, "fit") and hasattr(model, "get_params")
 
     def task(self, model: Any, y: Any) -> Task | None:

@@ -1,29 +1,59 @@
-"""Checks of the table itself and of what its models say: each reads what is there and gives its findings.
+"""Base of every check of advice, the registry of all, and what a check reads.
 
->>> print(Advice("A000", "All is well.", "No figure is odd.", "Carry on."))
-A000 All is well. No figure is odd. Carry on.
+A check is one class with a code; defining it registers it, in the project as in a plug-in:
+
+>>> with CHECKS.isolate():
+...     class FewRows(Check):
+...         '''The table has fewer than 10 rows.'''
+...         name = "X001"
+...         title = "The table has {n} rows."
+...         def find(self, context):
+...             n = context.table.n
+...             return [self.report("It should have 10.", "Collect more.", n=n)] if n < 10 else []
+...     table = Predictions.from_arrays(["a", "b"], {"m": ["a", "b"]})
+...     print(FewRows().find(CheckContext(table, np.ones(2), np.ones(2), {}))[0])
+X001 The table has 2 rows. It should have 10. Collect more.
 """
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from assay.io.stream import Stream
+from assay.core.registry import Member, Registry
 from assay.kernels import Array
 from assay.states.confusion import Counts
 from assay.table.predictions import Predictions, Rows
+from assay.table.protocol import Table
 
-__all__ = ["Advice", "Seen"]
+__all__ = ["CHECKS", "FALSE_ALARM", "Advice", "Check", "CheckContext", "Z"]
 
-SURE = 0.01  # chance that a check of the figures accuses any model of a sound table
-Z = 1.959963984540054  # standard errors to either side that hold 95 % of a normal law
+CHECKS: "Registry[Check]" = Registry("checks", wing="advice")
+
+FALSE_ALARM = 0.01  # chance that a test accuses any model of a sound table
+Z = 1.959963984540054  # standard errors to either side that hold 95 % of a normal distribution
+
+# A sample holds this many probabilities, within limits on its rows.
+SAMPLE_VALUES = 1 << 17
+FEWEST_ROWS = 1 << 12
+MOST_ROWS = 1 << 16
 
 
 class Advice(NamedTuple):
-    """One finding: its code, a title, the evidence in figures, and the remedy."""
+    """One finding of a check.
+
+    Parameters:
+        code: Code of the check, as in "A001".
+        title: The finding in one sentence.
+        evidence: The numbers that show it.
+        remedy: What to read or do instead.
+
+    >>> print(Advice("A000", "All is well.", "Nothing is odd.", "Carry on."))
+    A000 All is well. Nothing is odd. Carry on.
+    """
 
     code: str
     title: str
@@ -34,58 +64,89 @@ class Advice(NamedTuple):
         return f"{self.code} {self.title} {self.evidence} {self.remedy}"
 
 
-# Rows that show whatever is worth an advice: as many as hold so many probabilities, within limits.
-ENOUGH, FEWEST, VALUES = 1 << 16, 1 << 12, 1 << 17
-
-
 @dataclass(frozen=True, eq=False, repr=False)
-class Seen:
-    """What the checks look at: the table, the rows and weight of each class (k,), and counts of models where known.
+class CheckContext:
+    """What the checks read, gathered once for all of them.
 
-    `costs` is the matrix of costs, where given; `thorough` whether remedies are to be fitted, with `seed`.
+    Parameters:
+        table: The predictions, in memory or streamed.
+        class_rows: Rows of each class (k,); empty for multi-label and regression.
+        class_weight: Weight of each class (k,); empty for multi-label and regression.
+        counts: Confusion counts of models, where known.
+        costs: Cost of each kind of error (k, k), rows truth and columns prediction; None: not told.
+        thorough: Whether remedies are to be fitted.
+        seed: Seed of what is random in that.
     """
 
-    table: Predictions | Stream
-    rows: Array
-    weight: Array
+    table: Table
+    class_rows: Array
+    class_weight: Array
     counts: Mapping[str, Counts]
     costs: Array | None = None
     thorough: bool = False
     seed: int = 0
-    _views: dict[str, Rows] = field(default_factory=dict)
+    _rows: dict[str, Rows] = field(default_factory=dict)
 
     @property
     def shares(self) -> Array:
         """Share of the weight that each class has (k,)."""
-        return np.asarray(self.weight / max(float(self.weight.sum()), 1e-300))
+        return np.asarray(self.class_weight / max(float(self.class_weight.sum()), 1e-300))
 
     @property
     def level(self) -> float:
-        """The level of a test of each model, so that all together accuse a sound one with a chance of SURE at most."""
-        return SURE / max(len(self.table.models), 1)
+        """Level of a test of one model, so that all tests together accuse sound ones with FALSE_ALARM at most."""
+        return FALSE_ALARM / max(len(self.table.models), 1)
 
     @cached_property
-    def effective(self) -> float:
+    def effective_rows(self) -> float:
         """How many independent rows there are: clusters where declared, else Kish's effective number."""
-        if "cluster" in self.table.columns and not isinstance(self.table, Stream):
-            return float(len(self.table.columns["cluster"].unique()))
-        weight = None if isinstance(self.table, Stream) else self.table.weight
-        return (
-            float(self.table.n)
-            if weight is None
-            else float(weight.sum() ** 2 / max((weight**2).sum(), 1e-300))
-        )
+        table = self.table.head
+        if self.table.in_memory and "cluster" in table.columns:
+            return float(len(table.columns["cluster"].unique()))
+        if not self.table.in_memory or table.weight is None:
+            return float(self.table.n)
+        return float(table.weight.sum() ** 2 / max((table.weight**2).sum(), 1e-300))
 
     @cached_property
     def sample(self) -> Predictions:
-        """The table, or of a long one enough rows, evenly spread: what checks of single rows look at."""
-        if isinstance(self.table, Stream):
-            return self.table.head
-        enough = min(ENOUGH, max(FEWEST, VALUES // max(self.table.schema.k, 1)))
-        return self.table if self.table.n < 2 * enough else self.table.every(self.table.n // enough)
+        """The table, or evenly spread rows of a long one: what checks of single rows read."""
+        table = self.table.head
+        enough = min(MOST_ROWS, max(FEWEST_ROWS, SAMPLE_VALUES // max(table.schema.k, 1)))
+        if not self.table.in_memory or table.n < 2 * enough:
+            return table
+        return table.every(table.n // enough)
 
-    def views(self, reads: str) -> Iterator[tuple[str, Rows]]:
-        """What each model that gives it said of the rows of the sample, derived once."""
+    def read_models(self, reads: str) -> Iterator[tuple[str, Rows]]:
+        """Name and rows of the sample of each model that gives what `reads` says, derived once."""
         for model in self.table.models:
             if self.table.schema.offers(model, reads):
-                yield model, self._views.setdefault(model, self.sample.rows(model))
+                yield model, self._rows.setdefault(model, self.sample.rows(model))
+
+
+class Check(Member):
+    """Base of every check: a code, a title, and `find`, which gives its findings on a table.
+
+    Its docstring begins with what it finds, for `assay list checks`. It must read tables of every
+    task, give nothing where it does not apply, and stay silent on a sound table.
+
+    Class attributes:
+        name: The code, unique among all checks, as in "A001".
+        title: The finding in one sentence, with fields in braces that `report` fills.
+    """
+
+    registry: ClassVar[Registry[Any]] = CHECKS
+    title: ClassVar[str]
+
+    @abstractmethod
+    def find(self, context: CheckContext) -> list[Advice]:
+        """The findings on the table of `context`; none where all is well or the check does not apply."""
+
+    def report(self, evidence: str, remedy: str, **fields: Any) -> Advice:
+        """One finding of this check.
+
+        Parameters:
+            evidence: The numbers that show it.
+            remedy: What to read or do instead.
+            **fields: What fills the braces of the title.
+        """
+        return Advice(self.name, self.title.format(**fields), evidence, remedy)

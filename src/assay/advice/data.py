@@ -1,136 +1,177 @@
-"""Data."""
+"""Checks of the data: rows, classes and what was declared of them.
+
+>>> check_uneven(np.array([500, 500, 12]))
+True
+"""
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
-from assay.advice.base import SURE, Advice, Seen, Z
+from assay.advice.base import FALSE_ALARM, Advice, Check, CheckContext, Z
 from assay.kernels import Array
 
-__all__ = ["too_few_rows"]
+__all__ = ["AssumedPositive", "Imbalance", "RareClass", "TooFewRows"]
 
-WIDE, WANTED = 0.05, 0.02  # half widths of an accuracy: too wide to decide by, and narrow enough
-WIDE_LOSS, WANTED_LOSS = 0.25, 0.1  # the same of a mean squared error, relative to it
+# Half widths of the interval of an accuracy: too wide to decide by, and what to aim for.
+WIDE = 0.05
+WANTED = 0.02
+# The same of a mean squared error, relative to it.
+WIDE_ERROR = 0.25
+WANTED_ERROR = 0.1
 
 
-def too_few_rows(seen: Seen) -> list[Advice]:
-    """The interval of the best model's main figure is too wide to decide by."""
-    n = seen.effective
-    if not seen.table.n:
-        return []
-    found = (
-        _of_accuracy(seen, n)
-        if seen.counts
-        else _of_error(seen, n)
-        if seen.table.task == "regression"
-        else None
-    )
-    if found is None:
-        return []
-    evidence, rows, width = found
-    unit = "clusters" if "cluster" in seen.table.columns else "rows"
-    return [
-        Advice(
-            "A008",
-            "The figures are too uncertain to decide by.",
-            f"{evidence} on {seen.table.n} rows"
-            + (f" in {n:.0f} clusters." if unit == "clusters" else "."),
-            f"About {rows:,.0f} {unit} would give {width}; until then read the intervals, not the figures.",
+class Imbalance(Check):
+    """One class holds 80 % of the rows, or some class less than a tenth of the largest."""
+
+    name = "A001"
+    title = "Classes are imbalanced: accuracy misleads."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        share = context.shares
+        present = share[share > 0]
+        if len(present) < 2:
+            return []
+        uneven = present.max() >= 10 * present.min() and check_uneven(
+            context.class_rows[context.class_rows > 0]
         )
-    ]
+        if share.max() < 0.8 and not uneven:
+            return []
+        top = int(np.argmax(share))
+        return [
+            self.report(
+                f"{context.table.classes[top]!r} is {share[top]:.1%} of {context.table.n} rows: a "
+                f"model that always answers it has accuracy {share[top]:.2g} and finds no row of "
+                f"any other class.",
+                "Read balanced_accuracy, f1(average=macro) and the precision and recall of each "
+                "class; where scores are given, the precision-recall curve rather than ROC.",
+            )
+        ]
 
 
-def _of_accuracy(seen: Seen, n: float) -> tuple[str, float, str] | None:
+class AssumedPositive(Check):
+    """The positive class of a binary task was not declared."""
+
+    name = "A003"
+    title = "The positive class is taken to be {positive!r}."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        schema = context.table.schema
+        if schema.task != "binary" or schema.positive_declared:
+            return []
+        return [
+            self.report(
+                "None was declared, so it is the last of the two in sorted order; precision, "
+                "recall and F1 are its own.",
+                "Declare it with positive=... (--positive on the command line) if the other one "
+                "is meant.",
+                positive=schema.positive,
+            )
+        ]
+
+
+class RareClass(Check):
+    """A class has fewer than 10 rows, so that its values are mostly chance."""
+
+    name = "A004"
+    title = "Some classes have fewer than 10 rows."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        rows = context.class_rows
+        rare = [
+            f"{context.table.classes[code]!r} ({rows[code]})"
+            for code in np.flatnonzero((rows > 0) & (rows < 10))
+        ]
+        if not rare:
+            return []
+        more = ", ..." if len(rare) > 5 else ""
+        return [
+            self.report(
+                f"Rows of the class: {', '.join(rare[:5])}{more}.",
+                "Intervals of values that rest on them are wide and rough; collect more rows of "
+                "these classes.",
+            )
+        ]
+
+
+class Precision(NamedTuple):
+    """How precisely the best model is known: in words, the rows that would do, and for what."""
+
+    evidence: str
+    rows: float
+    width: str
+
+
+class TooFewRows(Check):
+    """The interval of the best model's accuracy or squared error is too wide to decide by."""
+
+    name = "A008"
+    title = "The estimates are too uncertain to decide by."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        if not context.table.n:
+            return []
+        precision: Precision | None = None
+        if context.counts:
+            precision = _measure_accuracy(context)
+        elif context.table.task == "regression":
+            precision = _measure_error(context)
+        if precision is None:
+            return []
+        clustered = "cluster" in context.table.columns
+        clusters = f" in {context.effective_rows:.0f} clusters" if clustered else ""
+        unit = "clusters" if clustered else "rows"
+        return [
+            self.report(
+                f"{precision.evidence} on {context.table.n} rows{clusters}.",
+                f"About {precision.rows:,.0f} {unit} would give {precision.width}; until then read "
+                f"the intervals, not the estimates.",
+            )
+        ]
+
+
+def check_uneven(rows: Array) -> bool:
+    """Whether equal shares would hardly give a class as few `rows` (k,), by Chernoff's bound of a Poisson count."""
+    mean = float(rows.mean())
+    return len(rows) * float(np.exp(-((mean - rows.min()) ** 2) / (2 * mean))) < FALSE_ALARM
+
+
+def _measure_accuracy(context: CheckContext) -> Precision | None:
+    """How precisely the accuracy of the best model is known, if too roughly."""
+    n = context.effective_rows
     right, model = max(
-        (float((c.right / c.total)[0]), m) for m, c in seen.counts.items() if c.total[0]
+        (float((c.right / c.total)[0]), m) for m, c in context.counts.items() if c.total[0]
     )
     # Agresti & Coull: two successes and two failures more, so that a perfect score has a width.
     p = (right * n + Z**2 / 2) / (n + Z**2)
     half = Z * math.sqrt(p * (1 - p) / (n + Z**2))
     if half <= WIDE:
         return None
-    wanted = Z**2 * p * (1 - p) / WANTED**2
-    return (
+    return Precision(
         f"The accuracy {right:.3g} of {model!r} is known to within {half:.2g}",
-        wanted,
+        Z**2 * p * (1 - p) / WANTED**2,
         f"{WANTED} to either side",
     )
 
 
-def _of_error(seen: Seen, n: float) -> tuple[str, float, str] | None:
+def _measure_error(context: CheckContext) -> Precision | None:
+    """How precisely the mean squared error of the best model is known, if too roughly."""
+    n = context.effective_rows
     best: tuple[float, float, str] | None = None
-    for model, rows in seen.views("value"):
+    for model, rows in context.read_models("value"):
         square = rows.residual**2
         mean = float(np.average(square, weights=rows.weight))
         if best is None or mean < best[0]:
             best = mean, float(np.average((square - mean) ** 2, weights=rows.weight)), model
     if best is None or not best[0] or n < 2:
         return None
-    half = Z * math.sqrt(best[1] / (n - 1)) / best[0]
-    if half <= WIDE_LOSS or not math.isfinite(half):  # of squares that overflow nothing is known
+    error, variance, model = best
+    half = Z * math.sqrt(variance / (n - 1)) / error
+    if half <= WIDE_ERROR or not math.isfinite(half):  # squares may overflow
         return None
-    told = (
-        f"The mean squared error {best[0]:.3g} of {best[2]!r} is known to within {half:.0%} of it"
+    return Precision(
+        f"The mean squared error {error:.3g} of {model!r} is known to within {half:.0%} of it",
+        n * (half / WANTED_ERROR) ** 2,
+        f"{WANTED_ERROR:.0%} to either side",
     )
-    return told, n * (half / WANTED_LOSS) ** 2, f"{WANTED_LOSS:.0%} to either side"
-
-
-def imbalance(seen: Seen) -> list[Advice]:
-    """One class holds 80 % of the rows or more, or some class, not by chance, less than a tenth of the largest."""
-    share = seen.shares
-    present = share[share > 0]
-    uneven = (
-        len(present) > 1
-        and present.max() >= 10 * present.min()
-        and _are_uneven(seen.rows[seen.rows > 0])
-    )
-    if len(present) < 2 or (share.max() < 0.8 and not uneven):
-        return []
-    top = int(np.argmax(share))
-    return [
-        Advice(
-            "A001",
-            "Classes are imbalanced: accuracy misleads.",
-            f"{seen.table.classes[top]!r} is {share[top]:.1%} of {seen.table.n} rows: a model that always answers it "
-            f"has accuracy {share[top]:.2g} and finds no row of any other class.",
-            "Read balanced_accuracy, f1(average=macro) and the precision and recall of each class; where scores are "
-            "given, the precision-recall curve rather than ROC.",
-        )
-    ]
-
-
-def _are_uneven(rows: Array) -> bool:
-    """Whether equal shares would hardly give a class of so few rows, by Chernoff's bound of Poisson's law."""
-    mean = float(rows.mean())
-    return len(rows) * float(np.exp(-((mean - rows.min()) ** 2) / (2 * mean))) < SURE
-
-
-def assumed_positive(seen: Seen) -> list[Advice]:
-    """The positive class of a binary task was not declared."""
-    p = seen.table
-    if p.task != "binary" or p.schema.positive_declared:
-        return []
-    return [
-        Advice(
-            "A003",
-            f"The positive class is taken to be {p.schema.positive!r}.",
-            "None was declared, so it is the last of the two in sorted order; precision, recall and F1 are its own.",
-            "Declare it with positive=... (--positive on the command line) if the other one is meant.",
-        )
-    ]
-
-
-def rare_class(seen: Seen) -> list[Advice]:
-    """A class has so few rows that its figures are mostly chance."""
-    p, counts = seen.table, seen.rows
-    few = [f"{p.classes[i]!r} ({counts[i]})" for i in np.flatnonzero((counts > 0) & (counts < 10))]
-    if not few:
-        return []
-    return [
-        Advice(
-            "A004",
-            "Some classes have fewer than 10 rows.",
-            f"Rows of the class: {', '.join(few[:5])}{', ...' if len(few) > 5 else ''}.",
-            "Intervals of figures that rest on them are wide and rough; collect more rows of these classes.",
-        )
-    ]

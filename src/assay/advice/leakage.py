@@ -1,115 +1,187 @@
-"""Leakage."""
+"""Checks of splits and folds: training rows, rows shared between parts, and a fold unlike the others.
 
-from typing import Any
+>>> loss = np.array([0.1, 0.1, 0.2, 0.2, 0.9, 0.9])
+>>> compute_fold_distances(loss, None, np.array([0, 0, 1, 1, 2, 2]), 3)[0].tolist()
+[0.1, 0.2, 0.9]
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from assay.advice.base import Advice, Seen
-from assay.io.stream import Stream
+from assay.advice.base import Advice, Check, CheckContext
 from assay.kernels import Array
 from assay.table.predictions import Rows
 
-__all__ = ["odd_fold", "shared_across_splits"]
+__all__ = ["OddFold", "SharedAcrossSplits", "TrainingRows", "compute_fold_distances"]
+
 FAR = 3.5  # robust standard deviations
 
 
-def odd_fold(seen: Seen) -> list[Advice]:
-    """The figure of one fold lies far outside those of the others, by more than rows and folds vary."""
-    p = seen.sample
-    if "fold" not in p.columns or not p.n:
-        return []
-    code, names = p.group("fold")
-    # With few rows a fold (leave-one-out at the extreme) no figure of one means anything.
-    if len(names) < 3 or len(names) > p.n / 10:
-        return []
-    from statistics import NormalDist
+class TrainingRows(Check):
+    """Rows of split "train" are among those evaluated."""
 
-    bar = NormalDist().inv_cdf(1 - seen.level / len(names) / 2)
-    found = []
-    for model, rows in seen.views("value" if p.task == "regression" else "label"):
-        mean, apart = fold_distances(_losses(rows), rows.weight, code, len(names))
-        far = int(np.argmax(apart))
-        if apart[far] > max(bar, FAR):
-            of = "mean absolute error" if p.task == "regression" else "error rate"
-            others = float(np.median(np.delete(mean, far)))
-            found.append(
-                Advice(
-                    "A009",
-                    f"Fold {names[far]!r} is unlike the others for model {model!r}.",
-                    f"Its {of} there is {mean[far]:.3g}, in the other folds {others:.3g} by the median: "
-                    f"{apart[far]:.1f} robust standard deviations away.",
-                    "Look for a change of source, time or labels in that fold, a leak, or a fit that failed; a mean "
-                    "over such folds describes none of them.",
-                )
+    name = "A005"
+    title = "Training rows are being evaluated."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        table = context.table.head
+        if "split" not in table.columns or not table.n:
+            return []
+        codes, names = table.group("split")
+        if "train" not in names:
+            return []
+        n = int((codes == names.index("train")).sum())
+        return [
+            self.report(
+                f"{n} of {table.n} rows have split 'train': they flatter every model, and most "
+                f"the one that overfits.",
+                "Keep the rows of one split: predictions.where(split='test'), or by='split' to "
+                "see them side by side.",
             )
-    return found
+        ]
 
 
-def fold_distances(
-    loss: Array, weight: Array | None, code: Array, folds: int
+class OddFold(Check):
+    """The error of one fold lies far outside those of the others, by more than rows and folds vary."""
+
+    name = "A009"
+    title = "Fold {fold!r} is unlike the others for model {model!r}."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        sample = context.sample
+        if "fold" not in sample.columns or not sample.n:
+            return []
+        codes, names = sample.group("fold")
+        # With few rows a fold (leave-one-out at the extreme) the error of one means nothing.
+        if len(names) < 3 or len(names) > sample.n / 10:
+            return []
+        bar = max(NormalDist().inv_cdf(1 - context.level / len(names) / 2), FAR)
+        reads = "value" if sample.task == "regression" else "label"
+        findings = [
+            self._test(model, rows, codes, names, bar)
+            for model, rows in context.read_models(reads)
+        ]
+        return [advice for advice in findings if advice is not None]
+
+    def _test(
+        self, model: str, rows: Rows, codes: Array, names: Sequence[Any], bar: float
+    ) -> Advice | None:
+        mean, distance = compute_fold_distances(
+            _compute_losses(rows), rows.weight, codes, len(names)
+        )
+        far = int(np.argmax(distance))
+        if distance[far] <= bar:
+            return None
+        is_regression = rows.schema.task == "regression"
+        error = "mean absolute error" if is_regression else "error rate"
+        others = float(np.median(np.delete(mean, far)))
+        return self.report(
+            f"Its {error} there is {mean[far]:.3g}, in the other folds {others:.3g} by the median: "
+            f"{distance[far]:.1f} robust standard deviations away.",
+            "Look for a change of source, time or labels in that fold, a leak, or a fit that "
+            "failed; a mean over such folds describes none of them.",
+            fold=names[far],
+            model=model,
+        )
+
+
+class SharedUnits(NamedTuple):
+    """How many units (ids, clusters) lie in more than one part, one of them, and the parts it is in."""
+
+    count: int
+    example: Any
+    parts: list[Any]
+
+
+class SharedAcrossSplits(Check):
+    """The same id, or rows of one cluster, are in several splits or folds."""
+
+    name = "A010"
+    title = "Rows of the same {unit} are in several {part}s."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        findings = []
+        for unit in ("id", "cluster"):
+            for part in ("split", "fold"):
+                shared = _find_shared(context, unit, part)
+                if shared is not None:
+                    places = " and ".join(map(repr, shared.parts))
+                    findings.append(
+                        self.report(
+                            f"{shared.count} {unit}s are, {shared.example!r} for one, in {places}: "
+                            f"what one part was fitted on gives away the other, and every value is "
+                            f"too good.",
+                            f"Keep all rows of one {unit} in one {part} (a grouped splitter does), "
+                            f"and fit again.",
+                            unit=unit,
+                            part=part,
+                        )
+                    )
+        return findings
+
+
+def compute_fold_distances(
+    loss: Array, weight: Array | None, codes: Array, folds: int
 ) -> tuple[Array, Array]:
-    """Mean loss of each fold, and how many robust standard deviations it lies from the median of the others (folds,).
+    """Mean loss of each fold, and how far it lies from the median of the others.
 
-    The deviation is the larger of what the rows' spread gives by chance and of what the other folds vary by (their
-    median absolute deviation), so that folds that all differ are no news.
+    The distance is in robust standard deviations: of what the spread of rows gives by chance, or of
+    what the other folds vary by (their median absolute deviation), whichever is larger, so that
+    folds that all differ are no finding.
+
+    Parameters:
+        loss: Loss of each row (n,).
+        weight: Weight of each row (n,); None: all alike.
+        codes: Fold of each row (n,) as codes.
+        folds: Number of folds.
+
+    Returns:
+        Mean loss and distance of each fold, each (folds,).
     """
-    w = np.ones(len(loss)) if weight is None else weight
-    mass = np.maximum(np.bincount(code, w, folds), 1e-300)
-    mean = np.bincount(code, w * loss, folds) / mass
-    n = mass**2 / np.maximum(np.bincount(code, w**2, folds), 1e-300)
-    centre = np.average(loss, weights=w)
-    variance = float(np.average((loss - centre) ** 2, weights=w))
-    others = [np.delete(mean, f) for f in range(folds)]
-    median = np.array([np.median(each) for each in others])
+    weights = np.ones(len(loss)) if weight is None else weight
+    mass = np.maximum(np.bincount(codes, weights, folds), 1e-300)
+    mean = np.bincount(codes, weights * loss, folds) / mass
+    n = mass**2 / np.maximum(np.bincount(codes, weights**2, folds), 1e-300)
+    centre = np.average(loss, weights=weights)
+    variance = float(np.average((loss - centre) ** 2, weights=weights))
+    others = [np.delete(mean, fold) for fold in range(folds)]
+    median = np.array([np.median(values) for values in others])
     spread = np.array(
-        [1.4826 * np.median(np.abs(each - m)) for each, m in zip(others, median, strict=True)]
+        [
+            1.4826 * np.median(np.abs(values - middle))
+            for values, middle in zip(others, median, strict=True)
+        ]
     )
     # The median of several folds varies pi / 2 times as much as their mean.
     chance = np.sqrt(variance / n + np.pi / 2 * variance / np.maximum(n.sum() - n, 1))
     # Whole rows are right or wrong: half a row is no distance.
     step = 0.5 / n if loss.dtype == bool else 0.0
     scale = np.maximum(chance, spread)
-    return mean, np.divide(
-        np.maximum(np.abs(mean - median) - step, 0), scale, out=np.zeros(folds), where=scale > 0
-    )
+    distance = np.maximum(np.abs(mean - median) - step, 0)
+    return mean, np.divide(distance, scale, out=np.zeros(folds), where=scale > 0)
 
 
-def _losses(rows: Rows) -> Array:
+def _compute_losses(rows: Rows) -> Array:
+    """Absolute error, or whether the label is wrong (multi-label: the share of wrong labels), (n,)."""
     if rows.schema.task == "regression":
         return np.asarray(np.abs(rows.truth - np.asarray(rows.value, np.float64)))
     wrong = np.asarray(rows.truth != rows.label)
     return np.asarray(wrong.mean(axis=1)) if wrong.ndim == 2 else wrong
 
 
-def shared_across_splits(seen: Seen) -> list[Advice]:
-    """The same id, or rows of one cluster, are in several splits or folds."""
-    found = []
-    for unit in ("id", "cluster"):
-        for apart in ("split", "fold"):
-            shared = _shared(seen, unit, apart)
-            if shared is not None:
-                n, example, where = shared
-                found.append(
-                    Advice(
-                        "A010",
-                        f"Rows of the same {unit} are in several {apart}s.",
-                        f"{n} {unit}s are, {example!r} for one, in {' and '.join(map(repr, where))}: what was seen "
-                        f"in one gives away the other, and every figure is too good.",
-                        f"Keep all rows of a {unit} in one {apart} (a grouped splitter does), and fit again.",
-                    )
-                )
-    return found
-
-
-def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | None:
-    """How many units are in more than one of the parts, one of them, and the parts it is in."""
-    columns = seen.table.columns  # of a stream, those of its first rows
-    if unit not in columns or apart not in columns:
+def _find_shared(context: CheckContext, unit: str, part: str) -> SharedUnits | None:
+    """The units that are in more than one of the parts; None where there are none."""
+    columns = context.table.columns  # of a stream, those of its first rows
+    if unit not in columns or part not in columns:
         return None
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    units, parts = columns[unit], columns[apart]
+    units = columns[unit]
+    parts = columns[part]
     if unit == "id" and len(units.unique()) == len(units):
         return None
     pairs = (
@@ -121,25 +193,6 @@ def _shared(seen: Seen, unit: str, apart: str) -> tuple[int, Any, list[Any]] | N
     several = counted.filter(pc.greater(counted.field("counts"), 1))
     if not len(several):
         return None
-    one = several[0]["values"]
-    where = pairs["part"].filter(pc.equal(pairs["unit"], one)).to_pylist()
-    return len(several), one.as_py(), sorted(where, key=str)
-
-
-def training_rows(seen: Seen) -> list[Advice]:
-    """Rows marked as training rows are among those evaluated."""
-    p = seen.sample if isinstance(seen.table, Stream) else seen.table
-    if "split" not in p.columns or not p.n:
-        return []
-    codes, names = p.group("split")
-    if "train" not in names:
-        return []
-    n = int((codes == names.index("train")).sum())
-    return [
-        Advice(
-            "A005",
-            "Training rows are being evaluated.",
-            f"{n} of {p.n} rows have split 'train': they flatter every model, and most the one that overfits.",
-            "Keep the rows of one split: predictions.where(split='test'), or by='split' to see them apart.",
-        )
-    ]
+    example = several[0]["values"]
+    places = pairs["part"].filter(pc.equal(pairs["unit"], example)).to_pylist()
+    return SharedUnits(len(several), example.as_py(), sorted(places, key=str))

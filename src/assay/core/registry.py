@@ -64,8 +64,9 @@ class Member:
 class Registry(Generic[T]):
     """The members of one family: of the modules of its package, user subclasses, entry points."""
 
-    def __init__(self, family: str) -> None:
+    def __init__(self, family: str, wing: str | None = None) -> None:
         self.family = family
+        self._package = f"assay.{wing or family}"
         self._classes: dict[str, type[T]] = {}
         self._aliases: dict[str, str] = {}
         self._instances: dict[str, T] = {}  # by the text that names them; members are frozen
@@ -78,23 +79,25 @@ class Registry(Generic[T]):
         self._classes[member.name] = cls
         self._aliases.update(dict.fromkeys(cls.aliases, member.name))
 
-    def load(self, until: str | None = None) -> None:
+    def load(self, until: str | None = None, *, installed: bool = True) -> None:
         """Import the modules of the family's package, then its entry points.
 
         Importing stops at the first member named `until`: each module costs start-up time, and most
         calls name members of one or two modules. The generated `assay.core.members` says which
         module that is; a name that it does not list is found by importing one after the other.
+        `installed` says whether entry points of other packages are read as well.
         """
         while until not in self._classes and until not in self._aliases:
             module = self._next_module(until)
             if module is None:
-                self._load_entry_points()
+                if installed:
+                    self._load_entry_points()
                 return
             importlib.import_module(module)
 
     def _next_module(self, name: str | None) -> str | None:
         """The next module to import on the way to a member of that name; None when all are."""
-        package = f"assay.{self.family}"
+        package = self._package
         if self._pending is None:
             paths = importlib.import_module(package).__path__
             self._pending = [f"{package}.{module.name}" for module in pkgutil.iter_modules(paths)]
@@ -131,19 +134,21 @@ class Registry(Generic[T]):
         """
         self.load()
         before = dict(self._classes)
+        aliases = dict(self._aliases)
         try:
             yield
         finally:
             self._classes = before
+            self._aliases = aliases
 
-    def names(self) -> list[str]:
-        """Names of all members, sorted."""
-        self.load()
+    def names(self, *, installed: bool = True) -> list[str]:
+        """Names of all members, sorted; without those that only entry points tell of if not `installed`."""
+        self.load(installed=installed)
         return sorted(self._classes)
 
     def index(self) -> dict[str, str]:
         """The module of the family's package that defines each member, as `assay.core.members`."""
-        package = f"assay.{self.family}."
+        package = f"{self._package}."
         modules = {name: self[name].__module__ for name in self.names()}
         return {
             name: module.removeprefix(package)
