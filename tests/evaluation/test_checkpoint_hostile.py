@@ -9,8 +9,8 @@ import pytest
 
 import assay
 from assay.errors import ReadError
-from assay.evaluation.checkpoint import merged
-from assay.evaluation.evaluate import answer
+from assay.evaluation.evaluate import build_evaluation
+from assay.evaluation.merge import merge_states
 
 
 def table(n=400, seed=0, **more):
@@ -51,7 +51,7 @@ def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(
     exact = assay.evaluate(
         assay.read(written(tmp_path / "all.parquet", pa.concat_tables(parts))), "roc_auc", by="g"
     )
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for i, (part, state) in enumerate(zip(parts, states, strict=True)):
         assay.evaluate(
@@ -60,7 +60,7 @@ def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(
             by="g",
             checkpoint=state,
         )
-    found = answer(*merged(states))
+    found = build_evaluation(*merge_states(states))
     assert [r.value for r in found.rows] == pytest.approx([r.value for r in exact.rows], abs=1e-4)
 
 
@@ -125,7 +125,7 @@ def test_groups_of_a_stream_may_be_nan(tmp_path):
 
 def test_weighted_groups_of_a_sketch_count_their_own_rows(tmp_path, monkeypatch):
     path = written(tmp_path / "a.parquet", table(g=np.arange(400) % 2, weight=np.full(400, 0.5)))
-    monkeypatch.setattr("assay.states.base.MOST", 100)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 100)
     assert [r.n for r in assay.evaluate(assay.scan(path), "roc_auc", by="g").rows] == [
         400,
         200,
@@ -136,7 +136,7 @@ def test_weighted_groups_of_a_sketch_count_their_own_rows(tmp_path, monkeypatch)
 def test_a_sketched_threshold_lies_within_its_stated_bound(tmp_path, monkeypatch):
     path = written(tmp_path / "a.parquet", table())
     exact = assay.evaluate(assay.read(path), "best_f_beta_threshold", intervals=False).value
-    monkeypatch.setattr("assay.states.base.MOST", 100)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 100)
     row = assay.evaluate(assay.scan(path), "best_f_beta_threshold", intervals=False).rows[0]
     assert (
         "within" not in row.note

@@ -8,7 +8,7 @@ import pytest
 
 from assay.errors import NameLookupError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.kernels import proba_stats
+from assay.kernels import compute_proba_stats
 from assay.metrics.base import METRICS
 from assay.metrics.classification import F1, FBeta, Recall
 from assay.metrics.probability import LogLoss
@@ -296,7 +296,7 @@ def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypat
     proba = np.random.default_rng(0).dirichlet(np.ones(70), 300)
     p = Predictions.from_arrays(np.arange(300) % 70, {"m.proba": proba}, classes=range(70))
     monkeypatch.setattr(
-        "assay.table.predictions.of_proba", lambda *given: pytest.fail("a pass that nothing reads")
+        "assay.table.predictions.compute_proba_totals", lambda *given: pytest.fail("a pass that nothing reads")
     )
     assert Confusion().observe(p.rows("m")).right[0] == np.sum(
         proba.argmax(axis=1) == np.arange(300) % 70
@@ -308,7 +308,7 @@ def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypat
 def test_probabilities_are_left_as_they_were_given(rows, order):
     given = np.array(np.random.default_rng(0).dirichlet(np.ones(3), rows), order=order)
     before, truth = given.copy(), np.arange(rows) % 3
-    own = getattr(proba_stats, "__wrapped__", proba_stats)(given, truth)[0]
+    own = getattr(compute_proba_stats, "__wrapped__", compute_proba_stats)(given, truth)[0]
     np.testing.assert_array_equal(given, before)
     assert own.tolist() == before[np.arange(rows), truth].tolist()
 

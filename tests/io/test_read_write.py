@@ -846,7 +846,7 @@ def test_reading_imports_no_framework(tmp_path):
     (tmp_path / "bare.csv").write_text("id,y,svm,site\nq,cat,dog,N\nr,dog,dog,S\n")
     paths += [str(tmp_path / name) for name in ("long.csv", "bare.csv")]
     code = (
-        "import sys; from assay.io import read, write\n"
+        "import sys; from assay.io.read_write import read, write\n"
         f"for path in {paths!r}: write(read(path), path + '.parquet')\n"
         "print([m for m in ('pandas', 'polars', 'sklearn', 'scipy.stats') if m in sys.modules])"
     )

@@ -13,10 +13,10 @@ import assay
 from assay.cli import cli
 from assay.engines.local import Local
 from assay.errors import ReadError, SchemaError, UnseenLabelError, UnsupportedError
-from assay.evaluation.checkpoint import merge_states
 from assay.evaluation.evaluate import build_evaluation
-from assay.evaluation.plan import TableInfo
-from assay.io import stream
+from assay.evaluation.merge import merge_states
+from assay.evaluation.plan import describe_table
+from assay.io import row_groups, source, stream
 from assay.table.predictions import Predictions
 from shelf import fits, instances, make_positive
 from tables import TASKS, random_table
@@ -113,14 +113,15 @@ def test_labels_of_truth_and_of_models_may_come_in_other_types(tmp_path):
 
 def test_a_part_of_labels_alone_is_a_table_as_any_other(tmp_path):
     table = {name: column for name, column in columns().items() if name in ("y", "a.label")}
-    load = next(assay.scan(written(tmp_path, table)).parts())
-    part, wanted = load(), assay.read(tmp_path).slice(0, 700)
-    assert part == wanted
-    assert part.slice(10, 90) == wanted.slice(10, 90)
-    assert part.slice(10, 90).slice(5, 20).offset == 15
-    assert part.take([3, 1]) == wanted.take([3, 1])
-    assert part.select(["a"]) == wanted
-    assert part.append("c", label=["cat"] * 700).models == ["a", "c"]
+    part = next(assay.scan(written(tmp_path, table)).parts())
+    batch, wanted = part.load(), assay.read(tmp_path).slice(0, 700)
+    assert isinstance(batch, row_groups.LabelBatch)
+    assert batch.checked == wanted
+    second = list(batch.batches(80))[1]
+    assert second.checked == wanted.slice(80, 160)
+    assert second.offset == 80
+    assert second.rows("a").pairs.tolist() == wanted.slice(80, 160).rows("a").pairs.tolist()
+    assert second.rows("a").label.tolist() == wanted.slice(80, 160).rows("a").label.tolist()
 
 
 def test_a_label_of_no_class_beyond_the_first_rows_is_named_with_its_row(tmp_path, monkeypatch):
@@ -237,7 +238,7 @@ def test_a_class_that_only_late_rows_have_is_counted(tmp_path):
     table["y"] = table["y"].astype("<U4")
     table["y"][-1] = "fox"
     path = written(tmp_path, {name: table[name] for name in ("y", "a.label")})
-    assert assay.scan(path).assumed
+    assert assay.scan(path).classes_assumed
     streamed = assay.evaluate(assay.scan(path), "confusion_matrix")
     assert streamed.classes == ("cat", "dog", "eel", "fox")
     assert same(streamed, assay.evaluate(assay.read(path), "confusion_matrix"))
@@ -246,20 +247,20 @@ def test_a_class_that_only_late_rows_have_is_counted(tmp_path):
 def test_long_row_groups_are_read_in_slices(tmp_path, monkeypatch):
     path = written(tmp_path, columns(), rows=N)
     whole = assay.evaluate(assay.read(path), ["accuracy", "log_loss"])
-    monkeypatch.setattr(stream, "LONG", 1000)
-    monkeypatch.setattr(stream, "SLICE", 300)
+    monkeypatch.setattr(row_groups, "LONG", 1000)
+    monkeypatch.setattr(row_groups, "SLICE", 300)
     assert same(assay.evaluate(assay.scan(path), ["accuracy", "log_loss"]), whole)
 
 
 def test_large_parquet_is_streamed_without_being_asked(tmp_path, monkeypatch):
     path = written(tmp_path, columns())
-    monkeypatch.setattr(stream, "LARGE", 1 << 12)
-    assert isinstance(stream.opened(path), stream.Stream)
+    monkeypatch.setattr(source, "LARGE", 1 << 12)
+    assert isinstance(source.open_table(path), stream.Stream)
 
 
 def test_only_the_columns_that_are_needed_are_read(tmp_path):
-    narrowed = assay.scan(written(tmp_path, columns())).narrowed({"a": {"label"}}, ())
-    assert sorted(narrowed.keys) == ["a.label", "y"]
+    narrowed = assay.scan(written(tmp_path, columns())).narrow({"a": {"label"}}, ())
+    assert sorted(narrowed.reader.keys) == ["a.label", "y"]
 
 
 def test_files_of_different_columns_are_no_stream(tmp_path):
@@ -316,7 +317,7 @@ def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, m
         table = {"y": table["y"], "m.score": np.log(p / (1 - p)).astype(np.float32)}
     path = written(tmp_path, table)
     exact = assay.evaluate(assay.read(path), metric, intervals=False).value
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     row = assay.evaluate(assay.scan(path), metric, intervals=False).rows[0]
     assert row.note.startswith("within ")
     assert abs(row.value - exact) <= 1.06 * float(row.note.split()[1]) + 1e-12
@@ -325,8 +326,8 @@ def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, m
 def test_coarse_sketches_still_keep_their_bound(tmp_path, monkeypatch):
     path = written(tmp_path, columns())
     exact = assay.evaluate(assay.read(path), "roc_auc(average=none)", intervals=False)
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
-    monkeypatch.setattr("assay.states.sketch.MOST", 600)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
+    monkeypatch.setattr("assay.states.sketch.MAX_PLACES", 600)
     found = assay.evaluate(assay.scan(path), "roc_auc(average=none)", intervals=False)
     for sketched, row in zip(found.rows[3:], exact.rows[3:], strict=True):
         assert sketched.value != row.value
@@ -336,7 +337,7 @@ def test_coarse_sketches_still_keep_their_bound(tmp_path, monkeypatch):
 def test_the_interval_of_a_sketched_area_is_that_of_the_rows(tmp_path, monkeypatch):
     path = written(tmp_path, binary())
     exact = assay.evaluate(assay.read(path), "roc_auc").rows[0]
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     row = assay.evaluate(assay.scan(path), "roc_auc").rows[0]
     assert (row.method, row.low, row.high) == (
         "delong",
@@ -348,7 +349,7 @@ def test_the_interval_of_a_sketched_area_is_that_of_the_rows(tmp_path, monkeypat
 def test_the_median_error_of_a_long_stream_is_right_to_a_millionth(tmp_path, monkeypatch):
     path = written(tmp_path, regression())
     exact = assay.evaluate(assay.read(path), "median_ae", intervals=False).value
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     assert assay.evaluate(assay.scan(path), "median_ae", intervals=False).value == pytest.approx(
         exact, rel=1e-6
     )
@@ -356,7 +357,7 @@ def test_the_median_error_of_a_long_stream_is_right_to_a_millionth(tmp_path, mon
 
 def test_what_has_no_bounded_form_is_refused_of_a_long_stream(tmp_path, monkeypatch):
     path = written(tmp_path, regression())
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     with pytest.raises(UnsupportedError, match="no bounded form"):
         assay.evaluate(assay.scan(path), "spearman")
 
@@ -367,7 +368,7 @@ class CutError(Exception):
 
 def interrupted(path, state, monkeypatch, after):
     """An evaluation that breaks off when so many row groups have been read."""
-    read, count = stream.Stream._read, [0]
+    read, count = row_groups.RowGroupReader.read, [0]
 
     def breaking(self, piece, names):
         count[0] += 1
@@ -376,7 +377,7 @@ def interrupted(path, state, monkeypatch, after):
         return read(self, piece, names)
 
     with monkeypatch.context() as patch:
-        patch.setattr(stream.Stream, "_read", breaking)
+        patch.setattr(row_groups.RowGroupReader, "read", breaking)
         patch.setattr("assay.evaluation.checkpoint.SECONDS", 0.0)
         with pytest.raises(CutError):
             assay.evaluate(
@@ -392,20 +393,20 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
     whole = assay.evaluate(assay.scan(path), METRICS, by="g", checkpoint=tmp_path / "other.state")
     interrupted(path, state, monkeypatch, after=6)
     seen = []
-    read = stream.Stream._read
-    monkeypatch.setattr(stream.Stream, "_read", lambda self, *a: seen.append(a) or read(self, *a))
+    read = row_groups.RowGroupReader.read
+    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda self, *a: seen.append(a) or read(self, *a))
     resumed = assay.evaluate(
         assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1)
     )
     assert same(resumed, whole)
-    pieces = len(assay.scan(path).pieces)
+    pieces = len(assay.scan(path).row_groups)
     assert len(seen) == pieces - 4 + pieces  # four done; the groups are folded in a further pass
 
 
 def test_a_finished_checkpoint_answers_without_reading_rows(tmp_path, monkeypatch):
     path, state = written(tmp_path, columns()), tmp_path / "run.state"
     first = assay.evaluate(assay.scan(path), METRICS, checkpoint=state)
-    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
     assert same(assay.evaluate(assay.scan(path), METRICS, checkpoint=state), first)
 
 
@@ -422,7 +423,7 @@ def test_states_of_separate_jobs_merge_to_those_of_one(tmp_path, monkeypatch, lo
     (tmp_path / "all").mkdir()
     path = written(tmp_path / "all", columns(), pieces=2)
     if long:
-        monkeypatch.setattr("assay.states.base.MOST", 1000)
+        monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     asked = [*METRICS, "brier", "mcc"]
     one = assay.evaluate(assay.scan(path), asked, by=by, checkpoint=tmp_path / "one.state")
     names = [str(tmp_path / f"{i}.state") for i in range(2)]
@@ -449,7 +450,7 @@ def test_a_short_job_merges_with_a_long_one(tmp_path, monkeypatch):
         paths.append(written(tmp_path / str(seed), binary(n, seed)))
     whole = assay.read(*(file for path in paths for file in sorted(path.iterdir())))
     exact = assay.evaluate(whole, "roc_auc", intervals=False).value
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     states = [tmp_path / f"{i}.state" for i in range(2)]
     for path, state in zip(paths, states, strict=True):
         assay.evaluate(assay.scan(path), "roc_auc", intervals=False, checkpoint=state)
@@ -499,9 +500,9 @@ def test_a_state_file_whose_header_lacks_a_part_is_one_clear_error(tmp_path, par
     assert "no state file" in str(run.exception)
 
 
-def test_memory_and_stream_have_the_same_frame(tmp_path):
+def test_a_table_and_a_stream_of_it_have_the_same_description(tmp_path):
     path = written(tmp_path, columns())
-    assert TableInfo.of(assay.read(path)) == TableInfo.of(assay.scan(path))
+    assert describe_table(assay.read(path)) == describe_table(assay.scan(path))
 
 
 def test_a_table_in_memory_can_keep_its_states_too(tmp_path):
@@ -584,7 +585,7 @@ def test_what_a_killed_save_left_is_removed_by_the_next_run(tmp_path):
 def test_no_file_stays_open_when_a_stream_has_been_read(tmp_path, threads):
     written(tmp_path, columns())
     assay.evaluate(assay.scan(tmp_path), "accuracy", engine=Local(threads=threads))
-    assert not stream.OPEN.__dict__
+    assert not row_groups.OPEN.__dict__
 
 
 def in_files(folder, *tables):
@@ -664,8 +665,8 @@ def test_an_error_in_the_first_rows_names_the_file_and_the_row_group_where_it_is
 
 
 def test_an_error_in_a_long_row_group_names_the_file_and_the_rows(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "LONG", 1000)
-    monkeypatch.setattr(stream, "SLICE", 500)
+    monkeypatch.setattr(row_groups, "LONG", 1000)
+    monkeypatch.setattr(row_groups, "SLICE", 500)
     monkeypatch.setattr(stream, "HEAD", 100)
     table = binary()
     table["m.proba.1"][4500] = 1.5
@@ -690,7 +691,7 @@ def test_a_damaged_row_group_is_an_error_that_names_the_file(tmp_path, monkeypat
     with pytest.raises(ReadError, match=which):
         assay.evaluate(assay.scan(tmp_path), "accuracy")
     with pytest.raises(ReadError, match=which):
-        assay.scan(tmp_path).widened()
+        assay.scan(tmp_path).settle_classes()
 
 
 @pytest.mark.parametrize("text", [False, True])
@@ -714,16 +715,16 @@ def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_
         assay.scan(path),
         assay.make_metric(lambda y, p: float((y == p).mean()), "mine_of_rows"),
     )
-    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
     with pytest.raises(UnsupportedError, match="the state of mine_of_rows cannot be saved"):
         assay.evaluate(table, ["accuracy", mine], checkpoint=tmp_path / "a.state")
 
 
 def test_a_metric_without_a_bounded_form_is_named_before_a_row_is_read(tmp_path, monkeypatch):
     path = written(tmp_path, binary())
-    monkeypatch.setattr("assay.states.base.MOST", 1000)
+    monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     table = assay.scan(path)
-    monkeypatch.setattr(stream.Stream, "_read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
     with pytest.raises(UnsupportedError, match="calibration_slope needs a value of every row"):
         assay.evaluate(table, ["accuracy", "calibration_slope"])
 
@@ -785,8 +786,8 @@ def test_a_group_without_positive_rows_has_no_interval_where_ranks_are_resampled
 
 
 def test_the_parts_of_a_stream_are_known_beforehand(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, "LONG", 500)
-    monkeypatch.setattr(stream, "SLICE", 300)
+    monkeypatch.setattr(row_groups, "LONG", 500)
+    monkeypatch.setattr(row_groups, "SLICE", 300)
     written(tmp_path, columns(), pieces=2)
     table = assay.scan(tmp_path)
-    assert table.steps == len(list(table.parts())) > len(table.pieces)
+    assert table.count_parts() == len(list(table.parts())) > len(table.row_groups)

@@ -43,7 +43,7 @@ def test_sparse_tables_have_the_figures_of_whole_ones(monkeypatch, weighted, by,
     p = table(weighted=weighted)
     whole = figures(p, by=by)
     monkeypatch.setattr(confusion, "DENSE", 4)
-    monkeypatch.setattr(sparse, "MOST", most)
+    monkeypatch.setattr(sparse, "MAX_PAIRS", most)
     np.testing.assert_allclose(figures(p, by=by, engine=Local(batch=30)), whole, rtol=1e-12)
 
 

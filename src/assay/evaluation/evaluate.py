@@ -14,21 +14,19 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.advice.advise import advise, costs_of
+from assay.advice.advise import advise, find_costs
 from assay.advice.base import Advice
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
-from assay.engines.base import Engine
-from assay.engines.local import Local
+from assay.engines.base import Engine, resolve_engine
 from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
+from assay.evaluation.plan import Checkpointer, FoldedStates, Plan, fold_states
 from assay.evaluation.values import Row, read_counts, read_rows
-from assay.evaluation.plan import FoldedStates, Checkpointer, Plan, fold
-from assay.io.read_write import Source
-from assay.io.stream import Stream, opened
+from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import Metrics, resolve
-from assay.table.predictions import Predictions
+from assay.table.protocol import Table
 from assay.table.schema import Task
 
 __all__ = ["Evaluation", "build_evaluation", "evaluate"]
@@ -114,69 +112,71 @@ class Evaluation(Result):
         return [*reasons[:8], *more, *map(str, self.advice), *self.notes]
 
 
-@np.errstate(over="ignore", invalid="ignore")  # what overflows is said in the figures
-def evaluate(
-    predictions: Source | Stream,
+@np.errstate(over="ignore", invalid="ignore")  # notes say which values overflow
+def evaluate(  # noqa: PLR0913 - each option stands for itself
+    predictions: Source,
     metrics: Metrics = None,
     *,
     by: str | Sequence[str] | None = None,
     intervals: bool | str = True,
     confidence: float = 0.95,
-    engine: Engine | None = None,
+    engine: str | Engine | None = None,
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     ignore: Iterable[str] = (),
 ) -> Evaluation:
-    """The figures of every model in `predictions`, in one pass over the rows.
+    """Every metric of every model in one pass over the rows, each value with its interval.
 
-    predictions: a table in memory, paths of files that hold one, or a `Stream`; Parquet files larger than memory are
-    streamed by themselves, with only the columns read that the metrics need.
+    The same table and seed give the same result in any split and on any engine. A metric that a model
+    cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`, as is
+    every undefined value. An `expected_cost` among the metrics tells the advice what errors cost.
 
-    metrics: texts such as "f1(average=micro)" or Metric instances; by default those that suit the task and what the
-    models gave. by: group columns; figures are then given for each group besides the whole. intervals: whether to put
-    an interval of the given confidence beside each figure, by the procedure that suits it, or the name of the procedure
-    for all (wilson, jeffreys, clopper_pearson, t, bootstrap_t, delong, bootstrap). The same table and seed give the
-    same result in any split. checkpoint: a file that keeps the states of a stream as it is read: an interrupted
-    evaluation goes on from there, and `assay merge` joins those of separate jobs. ignore: codes of advice, as in A003,
-    that is not wanted. An `expected_cost` among the metrics tells the advice what errors cost.
+    Parameters:
+        predictions: A table in memory, a `Stream`, or the path of a file, a folder, a pattern, or several;
+            Parquet files larger than memory are streamed, with only the columns read that are needed.
+        metrics: Texts such as "f1(average=micro)" or Metric instances; default: those that suit the task
+            and what the models gave.
+        by: Columns whose groups are evaluated as well, crossed where several are named; default: none.
+        intervals: True or False, or the procedure for all intervals: wilson, jeffreys, clopper_pearson, t,
+            bootstrap_t, delong or bootstrap; default True, the procedure that suits each metric.
+        confidence: Level of the intervals, in (0, 1); default 0.95.
+        engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
+        seed: Seed of the resampling, 0 or more; default 0.
+        checkpoint: File that keeps the states as rows are read: an interrupted evaluation goes on from
+            there, and `assay merge` joins those of separate jobs; default: none.
+        ignore: Codes of advice that is not wanted, as in "A003"; default: none.
 
-    A metric that a model cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`;
-    where no model can, UnsupportedError. Undefined figures are nan with a reason code.
+    Returns:
+        An `Evaluation`, with a row for each model, metric, class and group.
+
+    Raises:
+        UnsupportedError: No model can serve a metric, or an option is out of its range.
+        SchemaError: The table cannot be used.
+        ReadError: A file cannot be read.
+
+    >>> from assay.table.predictions import Predictions
+    >>> p = Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]})
+    >>> [row.value for row in evaluate(p, ["accuracy", "recall"]).rows]
+    [0.75, 0.5]
     """
     check_share("confidence", confidence)
     if isinstance(intervals, str):
         _refuse_unknown(intervals)
-    table = opened(predictions)
+    table = open_table(predictions)
+    if checkpoint is not None and table.classes_assumed:
+        table = _settle_as_before(table, checkpoint)
     names = (by,) if isinstance(by, str) else tuple(by or ())
-    mergeable = checkpoint is not None
-    if isinstance(table, Stream) and table.assumed and checkpoint is not None:
-        from assay.evaluation.checkpoint import read_classes
-
-        table = table.declared(read_classes(checkpoint))
-    question = Plan(
-        tuple(resolve(metrics, table.schema)), names, intervals, confidence, seed, mergeable
-    )
-    try:
-        folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
-    except UnseenLabelError as unseen:
-        if isinstance(table, Predictions) or not table.assumed:
-            raise
-        try:
-            table = table.widened()
-        except SchemaError as error:
-            raise unseen from error  # it names the row, which is of no class that the models tell of
-        # Of more classes the same words may ask for another figure: f1 of the positive class, or the mean over classes.
-        question = question._replace(asked=tuple(resolve(metrics, table.schema)))
-        if checkpoint is not None:
-            Path(checkpoint).unlink(missing_ok=True)
-        folded = fold(table, question, engine or Local(), _keeper(checkpoint, table, question))
-    seen = (table.head if isinstance(table, Stream) else table).weight
+    chosen = tuple(resolve(metrics, table.schema))
+    plan = Plan(chosen, names, intervals, confidence, seed, mergeable=checkpoint is not None)
+    folded, table, plan = _fold(table, plan, metrics, resolve_engine(engine), checkpoint)
+    weight = table.head.weight
     if (
-        seen is not None and not seen.any()
-    ):  # of a stream whose first rows do not count; checks look at these
-        return build_evaluation(folded, question)
-    costs = costs_of(question.asked)
-    return build_evaluation(folded, question, advise(table, read_counts(folded, question), ignore, costs=costs))
+        weight is not None and not weight.any()
+    ):  # the checks look at the first rows, and none counts
+        return build_evaluation(folded, plan)
+    counts = read_counts(folded, plan)
+    advice = advise(table, counts, ignore, costs=find_costs(plan.metrics))
+    return build_evaluation(folded, plan, advice)
 
 
 def _refuse_unknown(procedure: str) -> None:
@@ -188,25 +188,75 @@ def _refuse_unknown(procedure: str) -> None:
         )
 
 
-def _keeper(
-    path: str | os.PathLike[str] | None, table: Predictions | Stream, question: Plan
+def _fold(
+    table: Table,
+    plan: Plan,
+    metrics: Metrics,
+    engine: Engine,
+    checkpoint: str | os.PathLike[str] | None,
+) -> tuple[FoldedStates, Table, Plan]:
+    """Fold the states; where rows show classes beyond the assumed ones, once more with those of all rows."""
+    try:
+        folded = fold_states(table, plan, engine, _open_checkpoint(checkpoint, table, plan))
+        return folded, table, plan
+    except UnseenLabelError as error:
+        table = _settle_anew(table, checkpoint, error)
+    # Of more classes the same text may name another metric: f1 of the positive class, or the mean
+    # over classes.
+    plan = plan._replace(metrics=tuple(resolve(metrics, table.schema)))
+    folded = fold_states(table, plan, engine, _open_checkpoint(checkpoint, table, plan))
+    return folded, table, plan
+
+
+def _settle_as_before(table: Table, checkpoint: str | os.PathLike[str]) -> Table:
+    """The table with the classes that an earlier run settled on, if there was one."""
+    from assay.evaluation.checkpoint import read_classes
+
+    classes = read_classes(checkpoint)
+    return table if classes is None else table.settle_classes(classes)
+
+
+def _settle_anew(
+    table: Table, checkpoint: str | os.PathLike[str] | None, unseen: UnseenLabelError
+) -> Table:
+    """The table with the classes of all rows, where those of the first were assumed; states kept so far are void."""
+    if not table.classes_assumed:
+        raise unseen
+    try:
+        table = table.settle_classes()
+    except SchemaError as error:
+        raise unseen from error  # it names the row, whose class no model's columns tell of
+    if checkpoint is not None:
+        Path(checkpoint).unlink(missing_ok=True)
+    return table
+
+
+def _open_checkpoint(
+    path: str | os.PathLike[str] | None, table: Table, plan: Plan
 ) -> Checkpointer | None:
     if path is None:
         return None
     from assay.evaluation.checkpoint import Checkpoint
 
-    return Checkpoint(os.fspath(path), table, question)
+    return Checkpoint(os.fspath(path), table, plan)
 
 
-def build_evaluation(folded: FoldedStates, question: Plan, advice: tuple[Advice, ...] = ()) -> Evaluation:
-    """The evaluation that folded states give, wherever they were folded."""
-    frame = folded.frame
-    schema = frame.schema
-    positive = schema.positive if schema.task == "binary" else None
-    rows = tuple(read_rows(folded, question))
-    by, confidence = question.by, question.confidence
+def build_evaluation(
+    folded: FoldedStates, plan: Plan, advice: tuple[Advice, ...] = ()
+) -> Evaluation:
+    """The evaluation that the `folded` states of a `plan` give, wherever they were folded, with its `advice`."""
+    info = folded.info
+    schema = info.schema
     return Evaluation(
-        schema.task, schema.classes, frame.n, rows, advice, confidence, by, positive, frame.notes
+        task=schema.task,
+        classes=schema.classes,
+        n=info.n,
+        rows=tuple(read_rows(folded, plan)),
+        advice=advice,
+        confidence=plan.confidence,
+        by=plan.by,
+        positive=schema.positive if schema.task == "binary" else None,
+        notes=info.notes,
     )
 
 

@@ -1,219 +1,232 @@
-"""Which states a question needs."""
+"""Plan: which states an evaluation needs, decided before a row is read; and the passes that fold them.
+
+>>> from assay.engines.local import Local
+>>> from assay.metrics.resolve import resolve
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b", "a"], {"m": ["a", "b", "a", "a"]})
+>>> plan = Plan(tuple(resolve(["accuracy", "f1"], p.schema)), (), False, 0.95, 0)
+>>> [str(job.state) for job in fold_states(p, plan, Local()).whole]
+['Confusion()']
+"""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from assay.engines.base import Engine, Job
 from assay.errors import UnsupportedError
 from assay.intervals.replicates import FEW
 from assay.intervals.resampling import is_resampled_by_cell
-from assay.io.stream import Stream
 from assay.metrics.base import Metric
 from assay.states.base import State, is_beyond
 from assay.states.class_counts import ClassRows
 from assay.table.buckets import BUCKETS
-from assay.table.predictions import Predictions
+from assay.table.protocol import Grouping, Table
 from assay.table.schema import Schema
 
-if TYPE_CHECKING:
-    from assay.io.stream_groups import Crossed
-    from assay.table.groups import Slices
+__all__ = [
+    "Checkpointer",
+    "FoldedStates",
+    "Plan",
+    "TableInfo",
+    "fold_states",
+    "is_one_ranking",
+    "list_jobs",
+]
 
-__all__ = ["FoldedStates", "TableInfo", "Checkpointer", "Plan", "fold", "list_jobs"]
-
-# Rows of a group from which on a figure of order varies by blocks of them as it does by rows.
+# Rows of a group from which on a ranking metric varies by blocks of rows as it does by single rows.
 ROWS_IN_BLOCKS = 1 << 16
 
 
 class Plan(NamedTuple):
-    """What is asked of a table: metrics with their canonical texts, group columns, and how sure to be."""
+    """What is asked of a table: metrics with their canonical texts, group columns, and how sure to be.
 
-    asked: tuple[tuple[str, Metric], ...]
+    `mergeable` says whether the states are to be joined with those of other jobs, however many rows
+    each has.
+    """
+
+    metrics: tuple[tuple[str, Metric], ...]
     by: tuple[str, ...]
     intervals: bool | str
     confidence: float
     seed: int
-    mergeable: bool = False  # whether states are to be joined with those of other jobs, however many rows each has
+    mergeable: bool = False
 
 
 class TableInfo(NamedTuple):
-    """What is known of a table besides its rows."""
+    """What is known of a table besides its rows; `long` where scores are sketched, for there are too many to keep."""
 
     schema: Schema
     n: int
     clustered: bool
     notes: tuple[str, ...] = ()
-    long: bool = False  # whether it is a stream of which scores are sketched
+    long: bool = False
     weighted: bool = False
 
-    @staticmethod
-    def of(table: Predictions | Stream) -> "TableInfo":
-        """The frame of a table."""
-        long = isinstance(table, Stream) and is_beyond(table.n, table.schema)
-        weighted = (table.head if isinstance(table, Stream) else table).weight is not None
-        return TableInfo(table.schema, table.n, "cluster" in table.columns, table.notes, long, weighted)
+
+def describe_table(table: Table) -> TableInfo:
+    """What is known of a `table` besides its rows."""
+    return TableInfo(
+        table.schema,
+        table.n,
+        clustered="cluster" in table.columns,
+        notes=table.notes,
+        long=not table.in_memory and is_beyond(table.n, table.schema),
+        weighted=table.head.weight is not None,
+    )
 
 
 class FoldedStates(NamedTuple):
-    """The states of a question, over all rows and, where asked, of each group: all that an answer needs."""
+    """The states of a plan over all rows and, where asked, of each group: all that an evaluation needs."""
 
-    frame: TableInfo
+    info: TableInfo
     whole: Mapping[Job, Any]
     keys: tuple[tuple[Any, ...], ...] = ()
     grouped: Sequence[Mapping[Job, Any]] | None = None
 
-    @staticmethod
-    def by_group(
-        frame: TableInfo,
-        whole: Mapping[Job, Any],
-        keys: tuple[tuple[Any, ...], ...],
-        grouped: Mapping[Job, Any],
-    ) -> "FoldedStates":
-        """From states whose cells are groups, or buckets within groups."""
-        return FoldedStates(frame, whole, keys, [_select_group(grouped, i) for i in range(len(keys))])
 
-
-def _select_group(values: Mapping[Job, Any], i: int) -> dict[Job, Any]:
+def split_groups(values: Mapping[Job, Any], groups: int) -> list[dict[Job, Any]]:
+    """The values of each of so many `groups`, of `values` whose cells are groups, or buckets within groups."""
     width = {job: BUCKETS if job.bucketed else 1 for job in values}
-    return {
-        job: job.state.select(value, slice(i * width[job], (i + 1) * width[job]))
-        for job, value in values.items()
-    }
+    return [
+        {
+            job: job.state.select(value, slice(i * width[job], (i + 1) * width[job]))
+            for job, value in values.items()
+        }
+        for i in range(groups)
+    ]
 
 
 class Checkpointer(Protocol):
-    """Where an interrupted pass over the rows goes on from."""
+    """Where an interrupted pass over the rows goes on from; `cuts` are where columns of numbers were cut."""
 
     keys: tuple[tuple[Any, ...], ...]
-    cuts: Mapping[str, list[float]]  # where columns of numbers were cut
+    cuts: Mapping[str, list[float]]
 
     def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None:
-        """How many batches of a pass have been folded, and their values; None where there are none."""
+        """How many parts of the pass `name` have been folded, and their values; None where there are none."""
 
     def keep(self, name: str, done: int, values: Mapping[Job, Any], *, now: bool) -> None:
-        """Take them, to be saved at once if `now`, else when it is time."""
+        """Take the `values` of `done` parts of the pass `name`, to be saved at once if `now`, else in time."""
 
 
-def fold(
-    table: Predictions | Stream, question: Plan, engine: Engine, keeper: Checkpointer | None = None
+def fold_states(
+    table: Table, plan: Plan, engine: Engine, checkpointer: Checkpointer | None = None
 ) -> FoldedStates:
-    """One pass over the rows for all of them together, and one by group where groups are asked for."""
-    frame = TableInfo.of(table)
-    whole = _fold_pass(table, frame, question, engine, None, keeper)
-    if not question.by:
-        return FoldedStates(frame, whole)
-    from assay.io.stream_groups import crossing_of
-    from assay.table.groups import group_rows
+    """Fold what a `plan` needs over a `table`: one pass over the rows, and one by group where groups are asked for.
 
-    grouping = (
-        crossing_of(table, question.by)
-        if isinstance(table, Stream)
-        else group_rows(table, question.by)
-    )
-    if keeper is not None:
-        keeper.keys = grouping.keys
-        keeper.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
-    grouped = _fold_pass(table, frame, question, engine, grouping, keeper)
-    return FoldedStates.by_group(frame, whole, grouping.keys, grouped)
+    `checkpointer`: where the pass goes on from, and where its states are kept.
+    """
+    info = describe_table(table)
+    whole = _fold_pass(table, plan, engine, None, checkpointer)
+    if not plan.by:
+        return FoldedStates(info, whole)
+    from assay.io.stream_groups import group_table
+
+    grouping = group_table(table, plan.by)
+    if checkpointer is not None:
+        checkpointer.keys = grouping.keys
+        checkpointer.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
+    values = _fold_pass(table, plan, engine, grouping, checkpointer)
+    grouped = split_groups(values, len(grouping.keys))
+    return FoldedStates(info, whole, grouping.keys, grouped)
 
 
 def _fold_pass(
-    table: Predictions | Stream,
-    frame: TableInfo,
-    question: Plan,
+    table: Table,
+    plan: Plan,
     engine: Engine,
-    grouping: "Slices | Crossed | None",
-    keeper: Checkpointer | None,
+    grouping: Grouping | None,
+    checkpointer: Checkpointer | None,
 ) -> Mapping[Job, Any]:
+    info = describe_table(table)
     groups = 1 if grouping is None else len(grouping.keys)
-    _refuse_unbounded(frame, question, groups)
-    jobs = list_jobs(frame, question, groups)
-    if isinstance(table, Stream):
-        table = _narrowed(table, question, jobs)
-    name = "whole" if grouping is None else "grouped"
-    if keeper is None:
+    _refuse_unbounded(info, plan, groups)
+    jobs = list_jobs(info, plan, groups)
+    table = _narrow(table, plan, jobs)
+    if checkpointer is None:
         return engine.fold(table, jobs, grouping)
-    begun = keeper.load(name)
-    return engine.fold(table, jobs, grouping, begun=begun, keep=partial(keeper.keep, name))
+    name = "whole" if grouping is None else "grouped"
+    on_batch = partial(checkpointer.keep, name)
+    return engine.fold(table, jobs, grouping, start=checkpointer.load(name), on_batch=on_batch)
 
 
-def _refuse_unbounded(frame: TableInfo, question: Plan, groups: int) -> None:
+def _refuse_unbounded(info: TableInfo, plan: Plan, groups: int) -> None:
     """Refuse metrics that would keep something of every row of a long stream, before a row is read."""
-    for text, metric in question.asked:
-        if frame.long and not metric.state.is_bounded(groups):
+    for text, metric in plan.metrics:
+        if info.long and not metric.state.is_bounded(groups):
             by = " by group" if metric.state.is_bounded() else ""
             raise UnsupportedError(
-                f"{text} needs a value of every row and has no bounded form{by} over {frame.n} streamed rows; leave "
-                f"it out, or evaluate fewer rows"
+                f"{text} needs a value of every row and has no bounded form{by} over {info.n} "
+                f"streamed rows; leave it out, or evaluate fewer rows"
             )
 
 
-def list_jobs(frame: TableInfo, question: Plan, groups: int) -> list[Job]:
-    """The states to fold, for so many groups."""
-    schema = frame.schema
-    kept = _list_states(frame, question, groups)
+def list_jobs(info: TableInfo, plan: Plan, groups: int) -> list[Job]:
+    """The states to fold for a `plan`, for so many `groups`, of the table that `info` describes."""
+    schema = info.schema
+    bucketed = _find_bucketed(info, plan, groups)
     jobs = {
-        Job(m.state, (model,), kept[m.state])
-        for _, m in question.asked
-        for model in _list_serving(m, schema)
+        Job(metric.state, (model,), bucketed[metric.state])
+        for _, metric in plan.metrics
+        for model in _list_serving(metric, schema)
     }
-    if question.intervals and schema.models:
+    if plan.intervals and schema.models:
         jobs.add(Job(ClassRows(), (next(iter(schema.models)),)))
     return sorted(jobs, key=repr)
 
 
-def _narrowed(table: Stream, question: Plan, jobs: Sequence[Job]) -> Stream:
+def _narrow(table: Table, plan: Plan, jobs: Sequence[Job]) -> Table:
     """Only the columns that the jobs read."""
     reads: dict[str, set[str]] = {}
-    for _, metric in question.asked:
+    for _, metric in plan.metrics:
         for model in _list_serving(metric, table.schema):
             reads.setdefault(model, set()).add(metric.reads)
     hashed = ("id",) if any(job.bucketed for job in jobs) else ()
-    return table.narrowed(reads, (*question.by, "cluster", *hashed))
+    return table.narrow(reads, (*plan.by, "cluster", *hashed))
 
 
 def _list_serving(metric: Metric, schema: Schema) -> list[str]:
+    """The models that give what the metric reads."""
     return [model for model in schema.models if schema.offers(model, metric.reads)]
 
 
-def _list_states(frame: TableInfo, question: Plan, groups: int) -> dict[State[Any], bool]:
+def _find_bucketed(info: TableInfo, plan: Plan, groups: int) -> dict[State[Any], bool]:
     """The states that the metrics read, and whether they are kept by buckets of rows."""
-    found: dict[State[Any], bool] = {}
-    for _, metric in question.asked:
-        resampled = bool(question.intervals) and _is_bucketed(metric, frame, question, groups)
-        found[metric.state] = found.get(metric.state, False) or resampled
-    return found
+    bucketed: dict[State[Any], bool] = {}
+    for _, metric in plan.metrics:
+        resampled = bool(plan.intervals) and _is_bucketed(metric, info, plan, groups)
+        bucketed[metric.state] = bucketed.get(metric.state, False) or resampled
+    return bucketed
 
 
-def _is_bucketed(metric: Metric, frame: TableInfo, question: Plan, groups: int) -> bool:
+def _is_bucketed(metric: Metric, info: TableInfo, plan: Plan, groups: int) -> bool:
     """Whether an interval of the metric resamples buckets of rows."""
-    if metric.state.keeps and frame.long:
+    if metric.state.keeps and info.long:
         return False
-    if frame.clustered:
+    if info.clustered:
         return True
-    if is_one_ranking(metric, frame) and (question.mergeable or _is_ranked_in_blocks(metric, frame, groups)):
+    # A ranking metric of many rows varies by blocks of rows with near scores as it does by rows.
+    in_blocks = plan.mergeable or info.n > ROWS_IN_BLOCKS * groups
+    if in_blocks and is_one_ranking(metric, info):
         return False
-    suited = metric.interval(frame.schema)
-    asked = question.intervals if isinstance(question.intervals, str) else suited
-    if suited == "t" and asked in ("t", "bootstrap_t"):
-        return (frame.n <= FEW * groups and not question.mergeable) or asked == "bootstrap_t"
-    return (
-        asked == "bootstrap"
-        and suited != "delong"
-        and not is_resampled_by_cell(metric.state, frame.schema)
-    )
+    suited = metric.interval(info.schema)
+    procedure = plan.intervals if isinstance(plan.intervals, str) else suited
+    if suited == "t" and procedure in ("t", "bootstrap_t"):
+        few = info.n <= FEW * groups and not plan.mergeable
+        return few or procedure == "bootstrap_t"
+    resampled = procedure == "bootstrap" and suited != "delong"
+    return resampled and not is_resampled_by_cell(metric.state, info.schema)
 
 
-def _is_ranked_in_blocks(metric: Metric, frame: TableInfo, groups: int) -> bool:
-    """Whether an interval of a metric of order can do with blocks of rows by score: many rows, one problem a figure."""
-    return is_one_ranking(metric, frame) and frame.n > ROWS_IN_BLOCKS * groups
+def is_one_ranking(metric: Metric, info: TableInfo) -> bool:
+    """Whether each value of a `metric` is of one ranking, of rows that are independent and count alike.
 
-
-def is_one_ranking(metric: Metric, frame: TableInfo) -> bool:
-    """Whether each figure is of one ranking problem, of rows that are independent and count alike."""
-    if not metric.state.keeps or frame.clustered or frame.weighted:
+    `info` describes the table.
+    """
+    if not metric.state.keeps or info.clustered or info.weighted:
         return False
-    from assay.metrics.curve import CurveMetric  # known only where a metric of order is
+    from assay.metrics.curve import CurveMetric  # loaded only where a ranking metric is
 
-    return isinstance(metric, CurveMetric) and (frame.schema.task == "binary" or metric.granularity == "class")
+    binary = info.schema.task == "binary"
+    return isinstance(metric, CurveMetric) and (binary or metric.granularity == "class")

@@ -16,19 +16,19 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from assay.core.atomic import beside
-from assay.errors import AssayError, ReadError, SchemaError, alike
+from assay.core.atomic import stage_file
+from assay.errors import AssayError, ReadError, SchemaError, suggest
 from assay.table.labels import Label
 
 __all__ = [
-    "About",
+    "Metadata",
     "File",
-    "about_of",
-    "expand",
+    "parse_metadata",
+    "expand_paths",
     "is_text",
-    "kind_of",
+    "detect_format",
     "read_table",
-    "refuse_twice",
+    "refuse_repeated_names",
     "write_table",
 ]
 
@@ -46,7 +46,7 @@ PACKED = (".gz", ".bz2", ".zst")
 KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
 
 
-class About(NamedTuple):
+class Metadata(NamedTuple):
     """What the metadata key `assay` tells of a table: nothing, where there is none."""
 
     task: Any = None
@@ -64,11 +64,11 @@ class File(NamedTuple):
 
     path: str
     table: pa.Table
-    about: About = About()
+    about: Metadata = Metadata()
     typed: bool = True
 
 
-def expand(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
+def expand_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
     """The files that paths, folders and glob patterns name, those of a folder or a pattern in sorted order."""
     if not paths:
         raise ReadError("no file is given; name at least one Parquet, Arrow or CSV file")
@@ -82,7 +82,9 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
     try:
         if found.is_dir():
             files = sorted(
-                f for f in found.iterdir() if f.is_file() and f.name[0] not in "._" and kind_of(f)
+                f
+                for f in found.iterdir()
+                if f.is_file() and f.name[0] not in "._" and detect_format(f)
             )
             if not files:
                 raise ReadError(f"{path}: no table in this folder; {KNOWN}")
@@ -103,13 +105,13 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
             if isinstance(error, AssayError)
             else ReadError(f"{path}: cannot be opened ({error})")
         ) from error
-    close = alike(found.name, beside)
+    close = suggest(found.name, beside)
     raise ReadError(
         f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path")
     )
 
 
-def kind_of(path: str | os.PathLike[str]) -> str | None:
+def detect_format(path: str | os.PathLike[str]) -> str | None:
     """parquet, arrow or csv, by the suffix; None where it is another."""
     name = os.fspath(path).lower()
     packed = next((suffix for suffix in PACKED if name.endswith(suffix)), "")
@@ -126,7 +128,7 @@ def is_text(kind: pa.DataType) -> bool:
     )
 
 
-def refuse_twice(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+def refuse_repeated_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
     """Refuse a file with two columns of one name."""
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -135,7 +137,7 @@ def refuse_twice(path: str | os.PathLike[str], names: Sequence[str]) -> None:
 
 def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> File:
     """One file as a table; in a text file the columns `as_text` are read as text whatever they look like."""
-    kind = kind_of(path)
+    kind = detect_format(path)
     if kind is None:
         raise ReadError(f"{path}: the suffix does not tell the format; {KNOWN}")
     try:
@@ -145,7 +147,7 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         # A damaged file may hold text that is not UTF-8, or offsets that point outside its buffers.
         table.validate(full=True)
         names = table.column_names
-        about = about_of(path, (table.schema.metadata or {}).get(b"assay"))
+        about = parse_metadata(path, (table.schema.metadata or {}).get(b"assay"))
     except UnicodeDecodeError as error:
         raise ReadError(
             f"{path}: the column names are not UTF-8; save the file as UTF-8"
@@ -158,7 +160,7 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         incomplete = "save it as UTF-8" if "UTF8" in why else "is every row complete?"
         advice = incomplete if kind == "csv" else damaged
         raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
-    refuse_twice(path, names)
+    refuse_repeated_names(path, names)
     return File(os.fspath(path), table, about, kind != "csv")
 
 
@@ -230,10 +232,10 @@ def _delimiter(path: str, start: bytes) -> str:
 _READERS = {"parquet": _read_parquet, "arrow": _read_arrow, "csv": _read_csv}
 
 
-def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
+def parse_metadata(path: str | os.PathLike[str], text: bytes | None) -> Metadata:
     """What the value of the metadata key `assay` tells."""
     if text is None:
-        return About()
+        return Metadata()
     try:
         told = json.loads(text)
         version = int(told["version"])
@@ -247,17 +249,17 @@ def about_of(path: str | os.PathLike[str], text: bytes | None) -> About:
         raise ReadError(
             f"{path}: written in version {version} of the format; this assay reads up to {VERSION}. Update assay."
         )
-    return About(told.get("task"), classes, told.get("positive"), models)
+    return Metadata(told.get("task"), classes, told.get("positive"), models)
 
 
 def write_table(
     table: pa.Table, path: str | os.PathLike[str], by_dictionary: Sequence[str] = ()
 ) -> None:
     """Write a table in the format of the suffix; a reader sees the old file or the new one, never half of it."""
-    kind = kind_of(path)
+    kind = detect_format(path)
     if kind is None:
         raise ReadError(f"{path}: the suffix does not tell the format to write; {KNOWN}")
-    with beside(path) as place:
+    with stage_file(path) as place:
         if kind == "parquet":
             import pyarrow.parquet as parquet
 

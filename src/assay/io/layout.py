@@ -1,6 +1,6 @@
 """Layout: which column of a file is what (truth, model, id, group), and several tables as one wide table.
 
->>> roles(["id", "y", "a.proba.cat", "age"], "y")["a.proba.cat"]
+>>> classify_columns(["id", "y", "a.proba.cat", "age"], "y")["a.proba.cat"]
 Key(role='model', name='a', kind='proba', label='cat')
 """
 
@@ -12,14 +12,23 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError
-from assay.io.formats import About, File, is_text
+from assay.io.formats import File, Metadata, is_text
 from assay.kernels import Array
-from assay.table.columns import from_numpy, numbers, plain, tidy
-from assay.table.labels import Label, encode, spellings
+from assay.table.columns import arrow_to_numpy, convert_to_numbers, normalise, numpy_to_arrow
+from assay.table.labels import Label, encode, list_spellings
 from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
-from assay.table.validation import unique
+from assay.table.validation import require_unique
 
-__all__ = ["Key", "Part", "joined", "layout", "left_out", "parts", "roles", "stacked"]
+__all__ = [
+    "Key",
+    "ColumnSet",
+    "join",
+    "detect_layout",
+    "explain_omission",
+    "split_file",
+    "classify_columns",
+    "stack",
+]
 
 
 class Key(NamedTuple):
@@ -30,7 +39,7 @@ class Key(NamedTuple):
     kind: Kind | None = None
     label: str | None = None
 
-    def spelled(self, truth: str = "y") -> str:
+    def column_name(self, truth: str = "y") -> str:
         """The name of the column in a wide table."""
         if self.role == "column":
             return self.name
@@ -41,7 +50,7 @@ class Key(NamedTuple):
 ID = Key("column", "id")
 
 
-class Part(NamedTuple):
+class ColumnSet(NamedTuple):
     """Columns of one file, of one model in a long file, or of several of these put together."""
 
     where: str
@@ -63,20 +72,20 @@ class Part(NamedTuple):
         """The truth by label; under None where it is one column."""
         return {key.label: column for key, column in self.columns.items() if key.role == "truth"}
 
-    def take(self, rows: Array) -> "Part":
+    def take(self, rows: Array) -> "ColumnSet":
         """The given rows, by a view where they follow each other."""
         first = int(rows[0]) if len(rows) else 0
         if len(rows) and rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
             return self._replace(
                 columns={key: c.slice(first, len(rows)) for key, c in self.columns.items()}
             )
-        index = from_numpy(rows)
+        index = numpy_to_arrow(rows)
         return self._replace(
             columns={key: column.take(index) for key, column in self.columns.items()}
         )
 
 
-def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
+def detect_layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
     """wide: <model>.<kind> columns; long: kinds beside a `model` column; single: kinds alone; bare: none of these."""
     rest = [name for name in names if name != truth and name not in SPECIAL]
     if any(_declares(name) for name in rest if truth in names or not name.startswith(f"{truth}.")):
@@ -86,16 +95,16 @@ def layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single"
     return "bare"
 
 
-def roles(
-    names: Sequence[str], truth: str, about: About | None = None, model: str = ""
+def classify_columns(
+    names: Sequence[str], truth: str, about: Metadata | None = None, model: str = ""
 ) -> dict[str, Key]:
     """The key of every column; `model` names the one that kinds without a prefix belong to."""
-    about = about or About()
-    alone = layout(names, truth) in ("long", "single")
+    about = about or Metadata()
+    alone = detect_layout(names, truth) in ("long", "single")
     labels = (
         None
         if about.classes is None
-        else {text for label in about.classes for text in spellings(label)}
+        else {text for label in about.classes for text in list_spellings(label)}
     )
     found = {}
     for name in names:
@@ -134,17 +143,19 @@ def _kind_alone(name: str) -> bool:
     return name in KINDS or (head in BY_PART and bool(dot and label))
 
 
-def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -> list[Part]:
+def split_file(
+    file: File, truth: str, model: str, classes: Sequence[Label] | None
+) -> list[ColumnSet]:
     """The parts of one file: one, or in a long file one for each model."""
     notes, names = [], []
-    keys = roles(file.table.column_names, truth, file.about, model)
+    keys = classify_columns(file.table.column_names, truth, file.about, model)
     for field in file.table.schema:
-        note = left_out(file.path, field, keys[field.name])
+        note = explain_omission(file.path, field, keys[field.name])
         if note:
             notes.append(note)
         else:
             names.append(field.name)
-    columns = {keys[name]: tidy(file.table.column(name), f"column {name!r}") for name in names}
+    columns = {keys[name]: normalise(file.table.column(name), f"column {name!r}") for name in names}
     if not columns:
         raise SchemaError(f"{file.path} has no columns that can be used")
     if (
@@ -155,13 +166,15 @@ def parts(file: File, truth: str, model: str, classes: Sequence[Label] | None) -
         columns = dict(
             pair
             for key, column in columns.items()
-            for pair in _by_class(key, column, file.about.classes)
+            for pair in _split_by_class(key, column, file.about.classes)
         )
-    part = Part(file.path, columns, tuple(notes))
-    return _by_model(part) if layout(file.table.column_names, truth) == "long" else [part]
+    part = ColumnSet(file.path, columns, tuple(notes))
+    return (
+        _split_by_model(part) if detect_layout(file.table.column_names, truth) == "long" else [part]
+    )
 
 
-def left_out(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:
+def explain_omission(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:
     """Why a column is not read: it is a further one whose values cannot name a group; "" for all others."""
     unnamed = field.name in ("", "__index_level_0__")  # an index that a data frame wrote along
     unfit = unnamed or pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
@@ -174,7 +187,7 @@ def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
     return [(type(x), x) for x in a] == [(type(x), x) for x in b]
 
 
-def _by_class(
+def _split_by_class(
     key: Key, column: pa.Array, classes: Sequence[Label]
 ) -> Iterable[tuple[Key, pa.Array]]:
     """A list column as one column a class: the classes wanted are in another order than those of the file."""
@@ -184,16 +197,17 @@ def _by_class(
         or column.null_count
     ):
         return [(key, column)]
-    table = plain(column.flatten()).reshape(-1, len(classes))
+    table = arrow_to_numpy(column.flatten()).reshape(-1, len(classes))
     return [
-        (key._replace(label=str(label)), from_numpy(table[:, i])) for i, label in enumerate(classes)
+        (key._replace(label=str(label)), numpy_to_arrow(table[:, i]))
+        for i, label in enumerate(classes)
     ]
 
 
-def _by_model(part: Part) -> list[Part]:
+def _split_by_model(part: ColumnSet) -> list[ColumnSet]:
     """A long table as one part a model, in order of first appearance; kinds that a model leaves empty are dropped."""
     codes, models = encode(part.columns[Key("column", "model")], "column 'model'")
-    found: list[Part] = []
+    found: list[ColumnSet] = []
     for code, model in sorted(enumerate(models), key=lambda pair: int(np.argmax(codes == pair[0]))):
         rows = part.take(np.flatnonzero(codes == code))
         columns = {
@@ -203,12 +217,14 @@ def _by_model(part: Part) -> list[Part]:
             and not (key.role == "model" and column.null_count == len(column))
         }
         found.append(
-            Part(f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ())
+            ColumnSet(
+                f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ()
+            )
         )
     return found
 
 
-def stacked(shards: Sequence[Part]) -> Part:
+def stack(shards: Sequence[ColumnSet]) -> ColumnSet:
     """Parts of the same columns under one another."""
     if len(shards) == 1:
         return shards[0]
@@ -218,17 +234,17 @@ def stacked(shards: Sequence[Part]) -> Part:
     }
     if ID in columns:
         try:
-            unique(columns[ID])
+            require_unique(columns[ID])
         except SchemaError as error:
             raise SchemaError(
                 f"{shards[0].where} and {len(shards) - 1} more have the same columns and so are read as pieces of one "
                 f"table, but {error} If each file is a model of its own, name its columns "
                 f"label, proba.<class>, score or value."
             ) from error
-    return Part(shards[0].where, columns, tuple(note for s in shards for note in s.notes))
+    return ColumnSet(shards[0].where, columns, tuple(note for s in shards for note in s.notes))
 
 
-def _refuse_twins(shards: Sequence[Part]) -> None:
+def _refuse_twins(shards: Sequence[ColumnSet]) -> None:
     """Without declared kinds and ids, files of the same truth are more likely models than pieces of one table."""
     first, second = shards[:2]
     if first.models or ID in first.columns or first.n != second.n or first.n < 2:
@@ -258,15 +274,15 @@ def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
         else:
             to = columns[0].type
         cast = [c if c.type == to else c.cast(to) if len(c) else pa.nulls(0, to) for _, c in pieces]
-        return tidy(pa.chunked_array(cast, to), "column")
+        return normalise(pa.chunked_array(cast, to), "column")
     except (pa.ArrowException, ValueError) as error:
         shown = "; ".join(f"{column.type} in {where}" for where, column in pieces[:3])
         raise SchemaError(
-            f"{_named(key)} has different types: {shown}; write it as one type"
+            f"{_describe(key)} has different types: {shown}; write it as one type"
         ) from error
 
 
-def joined(found: Sequence[Part]) -> Part:
+def join(found: Sequence[ColumnSet]) -> ColumnSet:
     """Parts of different models as one wide table: by id, or row by row where the truths agree."""
     if len(found) == 1:
         return found[0]
@@ -281,7 +297,7 @@ def joined(found: Sequence[Part]) -> Part:
             owner[model] = part.where
     with_id = [part for part in found if ID in part.columns]
     if len(with_id) == len(found):
-        return _merged(*_by_id(found))
+        return _merge(*_match_by_id(found))
     if with_id:
         lacking = next(part for part in found if ID not in part.columns)
         raise SchemaError(
@@ -297,12 +313,12 @@ def joined(found: Sequence[Part]) -> Part:
             raise SchemaError(
                 f"{part.where} has neither truth nor ids, so its rows cannot be matched; give it an id column"
             )
-    return _merged(
+    return _merge(
         found, "without ids the rows cannot be matched otherwise: give all files an id column"
     )
 
 
-def _by_id(found: Sequence[Part]) -> tuple[list[Part], str, tuple[str, ...]]:
+def _match_by_id(found: Sequence[ColumnSet]) -> tuple[list[ColumnSet], str, tuple[str, ...]]:
     """Parts with only the ids that all have, in the order of the first part; and a sentence on what was left out."""
     import pyarrow.compute as compute
 
@@ -313,7 +329,7 @@ def _by_id(found: Sequence[Part]) -> tuple[list[Part], str, tuple[str, ...]]:
             raise SchemaError(
                 f"ids are {ids[0].type} in {found[0].where} but {column.type} in {part.where}; write them as one type"
             )
-        unique_in(column, part.where)
+        require_unique_in(column, part.where)
     places = [np.arange(found[0].n)]
     for column in ids[1:]:
         values = column if column.type == ids[0].type else column.cast(ids[0].type)
@@ -337,23 +353,23 @@ def _or_minus_one(places: pa.Array) -> Array:
     known = pa.Array.from_buffers(
         places.type, len(places), [None, places.buffers()[1]], offset=places.offset
     )
-    return np.where(plain(places.is_null()), -1, plain(known)).astype(np.int64)
+    return np.where(arrow_to_numpy(places.is_null()), -1, arrow_to_numpy(known)).astype(np.int64)
 
 
-def _id(part: Part) -> pa.Array:
+def _id(part: ColumnSet) -> pa.Array:
     column = part.columns[ID]
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def unique_in(ids: pa.Array, where: str) -> None:
-    """As `unique`, naming the file."""
+def require_unique_in(ids: pa.Array, where: str) -> None:
+    """As `require_unique`, naming the file."""
     try:
-        unique(ids)
+        require_unique(ids)
     except SchemaError as error:
         raise SchemaError(f"in {where}: {error}") from error
 
 
-def _merged(found: Sequence[Part], remedy: str, notes: tuple[str, ...] = ()) -> Part:
+def _merge(found: Sequence[ColumnSet], remedy: str, notes: tuple[str, ...] = ()) -> ColumnSet:
     """Parts of the same rows beside one another; what several of them hold must agree."""
     columns = dict(found[0].columns)
     came = dict.fromkeys(columns, found[0].where)
@@ -371,18 +387,18 @@ def _merged(found: Sequence[Part], remedy: str, notes: tuple[str, ...] = ()) -> 
                 continue
             at = f"row {row}" + (f" (id {columns[ID][row].as_py()!r})" if ID in columns else "")
             raise SchemaError(
-                f"{_named(key)} is {columns[key][row].as_py()!r} in {came[key]} but {column[row].as_py()!r} in "
+                f"{_describe(key)} is {columns[key][row].as_py()!r} in {came[key]} but {column[row].as_py()!r} in "
                 f"{part.where} at {at}; {remedy}."
             )
     for name in differing:
         del columns[Key("column", name)]
         notes += (f"Column {name!r} is left out: it differs between the models' tables.",)
-    return Part(
+    return ColumnSet(
         found[0].where, columns, tuple(note for part in found for note in part.notes) + notes
     )
 
 
-def _named(key: Key) -> str:
+def _describe(key: Key) -> str:
     if key.role == "model":
         return f"{key.kind} of model {key.name!r}"
     label = f" of label {key.label!r}" if key.label else ""
@@ -404,7 +420,9 @@ def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
             (i for i, (x, y) in enumerate(zip(a, b, strict=True)) if x.as_py() != y.as_py()), None
         )
     if is_text(a.type):
-        differ: Array = plain(pa.chunked_array([a, b]).combine_chunks().dictionary_encode().indices)
+        differ: Array = arrow_to_numpy(
+            pa.chunked_array([a, b]).combine_chunks().dictionary_encode().indices
+        )
         differ = differ[: len(a)] != differ[len(a) :]
     else:
         differ = ~np.isclose(_number(a), _number(b), rtol=1e-6, atol=0, equal_nan=True)
@@ -412,6 +430,6 @@ def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
 
 
 def _number(column: pa.Array) -> Any:
-    return numbers(
+    return convert_to_numbers(
         column.cast(pa.int64()) if pa.types.is_temporal(column.type) else column, "column"
     )

@@ -4,8 +4,8 @@
 >>> import pyarrow.parquet as parquet
 >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.parquet"
 >>> parquet.write_table(pa.table({"id": [3, 1, 2], "y": [0, 1, 1]}), path)
->>> footer = footer_of(path)
->>> ends(footer.row_group(0).column(leaf(footer, "id")))
+>>> footer = read_footer(path)
+>>> list_id_bounds(footer.row_group(0).column(find_leaf_column(footer, "id")))
 [1, 3]
 """
 
@@ -18,7 +18,14 @@ import pyarrow as pa
 from assay.errors import ReadError
 from assay.io.formats import is_text
 
-__all__ = ["common_types", "ends", "footer_of", "leaf", "opened_file", "unlike"]
+__all__ = [
+    "find_common_types",
+    "list_id_bounds",
+    "read_footer",
+    "find_leaf_column",
+    "open_parquet",
+    "explain_mismatch",
+]
 
 # Letters up to which a footer tells a text whole.
 SHORT = 32
@@ -26,7 +33,7 @@ SHORT = 32
 NOTHING = "an empty"
 
 
-def footer_of(path: str | os.PathLike[str]) -> Any:
+def read_footer(path: str | os.PathLike[str]) -> Any:
     """The footer of a Parquet file."""
     import pyarrow.parquet as parquet
 
@@ -36,7 +43,7 @@ def footer_of(path: str | os.PathLike[str]) -> Any:
         raise ReadError(f"{path}: cannot be read as parquet ({error}); write it again") from error
 
 
-def opened_file(path: str, footer: Any) -> Any:
+def open_parquet(path: str, footer: Any) -> Any:
     """The file itself, its texts read as dictionaries, but for ids."""
     import pyarrow.parquet as parquet
 
@@ -45,7 +52,7 @@ def opened_file(path: str, footer: Any) -> Any:
     return parquet.ParquetFile(path, metadata=footer, read_dictionary=texts)
 
 
-def unlike(footers: Mapping[str, Any]) -> str:
+def explain_mismatch(footers: Mapping[str, Any]) -> str:
     """How the columns of one file differ from those of the first, in what they are read as; "" where none does."""
     first: dict[
         str, tuple[str, str]
@@ -85,7 +92,7 @@ def _family(kind: pa.DataType) -> str:
     return NOTHING if pa.types.is_null(kind) else f"a {kind}"
 
 
-def common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
+def find_common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
     """The types to read columns as that have no type in some of the files, or are whole numbers only in some."""
     found: dict[str, list[pa.DataType]] = {}
     for footer in footers.values():
@@ -102,12 +109,12 @@ def common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
     return types
 
 
-def leaf(footer: Any, name: str) -> int:
+def find_leaf_column(footer: Any, name: str) -> int:
     """Which of the columns that a file keeps apart (a nested one is several) has the name."""
     return next(i for i in range(footer.num_columns) if footer.schema.column(i).path == name)
 
 
-def ends(column: Any) -> list[Any]:
+def list_id_bounds(column: Any) -> list[Any]:
     """The first and the last id of a row group in their order, where its file says; long text may be cut off there."""
     told = column.statistics if column.is_stats_set else None
     found = {told.min, told.max} if told is not None and told.has_min_max else set()

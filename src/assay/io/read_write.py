@@ -8,28 +8,33 @@ True
 """
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from assay.errors import AssayError, SchemaError, UnsupportedError
-from assay.io.formats import About, File, expand, is_text, kind_of, read_table, write_table
-from assay.io.layout import Key, Part, joined, layout, parts, roles, stacked
-from assay.io.undeclared import Asked, distinct, with_bare_models
+from assay.errors import AssayError, SchemaError
+from assay.io.formats import (
+    File,
+    Metadata,
+    detect_format,
+    expand_paths,
+    is_text,
+    read_table,
+    write_table,
+)
+from assay.io.layout import ColumnSet, Key, classify_columns, detect_layout, join, split_file, stack
+from assay.io.undeclared import ReadOptions, find_undeclared_models, list_distinct
 from assay.kernels import Array
-from assay.table.columns import from_numpy
-from assay.table.labels import Label, declared
-from assay.table.outputs import Given, gathered
-from assay.table.predictions import Predictions, assemble, counting
+from assay.table.columns import numpy_to_arrow
+from assay.table.labels import Label, check_classes
+from assay.table.outputs import RawOutputs, add_column
+from assay.table.predictions import Predictions, assemble, require_weight
 from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
-__all__ = ["Source", "asked_of", "checked", "read", "table_of", "write"]
-
-# What every verb takes: a table, or the path or paths that hold one.
-Source: TypeAlias = Predictions | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+__all__ = ["build_predictions", "read", "resolve_options", "write"]
 
 # Spellings of a missing value in text files. A class may bear such a name, but then it must be declared.
 MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "N/A", "n/a", "null", "NULL"})
@@ -61,8 +66,8 @@ def read(
     read as numbers unless `classes` says text. Raises ReadError for a file that cannot be read, SchemaError for a table
     that cannot be used; both begin with the path.
     """
-    files = [read_table(path) for path in expand(paths)]
-    asked = asked_of(files, truth, task, classes, positive, models)
+    files = [read_table(path) for path in expand_paths(paths)]
+    asked = resolve_options(files, truth, task, classes, positive, models)
     try:
         files = _text_labels(files, asked)
         found = [
@@ -70,31 +75,16 @@ def read(
             for file, name in zip(files, _stems(files), strict=True)
             for part in _parts(file, name, asked)
         ]
-        shards: dict[frozenset[Key], list[Part]] = {}
+        shards: dict[frozenset[Key], list[ColumnSet]] = {}
         for part in found:
             shards.setdefault(frozenset(part.columns), []).append(part)
-        table = joined([stacked(pieces) for pieces in shards.values()])
-        return counting(checked(with_bare_models(table, asked), asked))
+        table = join([stack(pieces) for pieces in shards.values()])
+        return require_weight(build_predictions(find_undeclared_models(table, asked), asked))
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise
         more = f" and {len(files) - 2} more" if len(files) > 2 else ""
         raise type(error)(f"{', '.join(file.path for file in files[:2])}{more}: {error}") from error
-
-
-def table_of(source: Source) -> Predictions:
-    """The table itself, or the one that a path or several paths hold: what every verb takes."""
-    if isinstance(source, Predictions):
-        return source
-    if hasattr(source, "narrowed"):
-        raise UnsupportedError(
-            "a stream can be evaluated, and nothing else; read its files into memory: assay.read(...)"
-        )
-    if not isinstance(source, str | os.PathLike | Iterable) or isinstance(source, Mapping):
-        raise UnsupportedError(
-            f"expected predictions, or the path of a file or of several that hold them; got {type(source).__name__}"
-        )
-    return read(source) if isinstance(source, str | os.PathLike) else read(*source)
 
 
 def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
@@ -103,13 +93,13 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
     Parquet and Arrow keep everything, with the probabilities of a model as one list column. CSV has a column for each
     class and keeps no types, no order of the classes and no declared positive class.
     """
-    by_class = kind_of(path) == "csv"
+    by_class = detect_format(path) == "csv"
     columns = dict(_columns(predictions, by_class))
-    names = [key.spelled() for key in columns]
+    names = [key.column_name() for key in columns]
     schema = predictions.schema
     positive = schema.positive if schema.positive_declared else None
-    about = About(schema.task, schema.classes, positive, tuple(predictions.models))
-    read_as = roles(names, "y", None if by_class else about)
+    about = Metadata(schema.task, schema.classes, positive, tuple(predictions.models))
+    read_as = classify_columns(names, "y", None if by_class else about)
     for name, key in zip(names, columns, strict=True):
         if names.count(name) > 1 or read_as[name] != key:
             raise SchemaError(
@@ -127,26 +117,28 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
     return Path(path)
 
 
-def asked_of(
+def resolve_options(
     files: Sequence[File],
     truth: str,
     task: Task | None,
     classes: Any,
     positive: Any,
     models: Sequence[str] | None,
-) -> Asked:
+) -> ReadOptions:
     """What the caller says of the files, and where that is nothing, what their metadata says."""
-    about = next((file.about for file in files if file.about.task is not None), About())
+    about = next((file.about for file in files if file.about.task is not None), Metadata())
     if isinstance(models, str):
         raise SchemaError(f"models must be a list of names; got the text {models!r}")
-    labels = declared(classes) if classes is not None else about.classes or None
+    labels = check_classes(classes) if classes is not None else about.classes or None
     # Other classes than the file's may make a binary table one of more classes.
     told = about.task if classes is None or about.task in ("multilabel", "regression") else None
     if task == "regression":
         labels = None
     if positive is None and about.positive is not None and labels and about.positive in labels:
         positive = about.positive if task in (None, "binary") else None
-    return Asked(truth, task or told, labels, positive, None if models is None else tuple(models))
+    return ReadOptions(
+        truth, task or told, labels, positive, None if models is None else tuple(models)
+    )
 
 
 def _stems(files: Sequence[File]) -> list[str]:
@@ -166,14 +158,14 @@ def _stem(path: str) -> str:
     return os.path.splitext(os.path.splitext(name)[0])[0] if packed else os.path.splitext(name)[0]
 
 
-def _parts(file: File, name: str, asked: Asked) -> list[Part]:
+def _parts(file: File, name: str, asked: ReadOptions) -> list[ColumnSet]:
     try:
-        return parts(file, asked.truth, name, asked.classes)
+        return split_file(file, asked.truth, name, asked.classes)
     except SchemaError as error:
         raise SchemaError(f"{file.path}: {error}") from error
 
 
-def _text_labels(files: Sequence[File], asked: Asked) -> list[File]:
+def _text_labels(files: Sequence[File], asked: ReadOptions) -> list[File]:
     """Text files have no types: where any label is text, all are, also in a column that looks like numbers."""
     if asked.task in ("regression", "multilabel"):
         return list(files)
@@ -191,17 +183,17 @@ def _text_labels(files: Sequence[File], asked: Asked) -> list[File]:
     return list(files)
 
 
-def _label_columns(file: File, asked: Asked) -> list[str]:
+def _label_columns(file: File, asked: ReadOptions) -> list[str]:
     names = file.table.column_names
     found = [asked.truth] if asked.truth in names else []
-    for name, key in roles(names, asked.truth, file.about).items():
+    for name, key in classify_columns(names, asked.truth, file.about).items():
         bare = key.role == "column" and name in (asked.models or ()) and name not in SPECIAL
         if bare or (key.role == "model" and key.kind == "label" and key.label is None):
             found.append(name)
     return found
 
 
-def _as_text(file: File, labels: list[str], asked: Asked) -> File:
+def _as_text(file: File, labels: list[str], asked: ReadOptions) -> File:
     schema, names = file.table.schema, file.table.column_names
     if file.typed:
         return file
@@ -209,7 +201,7 @@ def _as_text(file: File, labels: list[str], asked: Asked) -> File:
     bare = [
         name
         for name in names
-        if layout(names, asked.truth) == "bare"
+        if detect_layout(names, asked.truth) == "bare"
         and asked.truth in names
         and name not in (asked.truth, *SPECIAL)
         and not (is_text(schema.field(name).type) or pa.types.is_null(schema.field(name).type))
@@ -217,24 +209,24 @@ def _as_text(file: File, labels: list[str], asked: Asked) -> File:
     if not wrong and not bare:
         return file
     again = read_table(file.path, [*wrong, *bare]).table
-    known = set(distinct(again.column(asked.truth))) if bare else set()
+    known = set(list_distinct(again.column(asked.truth))) if bare else set()
     kept = {name: again.column(name) for name in wrong}
     kept |= {
-        name: again.column(name) for name in bare if set(distinct(again.column(name))) <= known
+        name: again.column(name) for name in bare if set(list_distinct(again.column(name))) <= known
     }
     return file._replace(
         table=pa.table({name: kept.get(name, file.table.column(name)) for name in names})
     )
 
 
-def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
+def _refuse_missing(file: File, labels: Sequence[str], asked: ReadOptions) -> None:
     by_class = {parse_column(name)[2] or name.partition(".")[2] for name in file.table.column_names}
     known = {str(label) for label in asked.classes or ()} | (by_class - {""})
     for name in labels:
         column = file.table.column(name)
         if not is_text(column.type):
             continue
-        found = [text for text in distinct(column) if text in MISSING and text not in known]
+        found = [text for text in list_distinct(column) if text in MISSING and text not in known]
         if found:
             row = next(i for i, cell in enumerate(column) if cell.as_py() == found[0])
             at = f"row {row}" + (
@@ -248,13 +240,13 @@ def _refuse_missing(file: File, labels: Sequence[str], asked: Asked) -> None:
             )
 
 
-def checked(table: Part, asked: Asked) -> Predictions:
+def build_predictions(table: ColumnSet, asked: ReadOptions) -> Predictions:
     """The parts by their roles, through the door."""
-    given: dict[str, Given] = {}
+    given: dict[str, RawOutputs] = {}
     columns = {}
     for key, column in table.columns.items():
         if key.role == "model":
-            gathered(given, key.name, key.kind, key.label, column)
+            add_column(given, key.name, key.kind, key.label, column)
         elif key.role == "column":
             columns[key.name] = column
     weight = columns.pop("weight", None)
@@ -293,9 +285,11 @@ def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
                 names = ENDS if kind == "interval" else p.classes
                 found += _spread(key, values, names) if by_class else [(key, _listing(values))]
             else:
-                found.append((key, _labelled(p, values) if kind == "label" else from_numpy(values)))
+                found.append(
+                    (key, _labelled(p, values) if kind == "label" else numpy_to_arrow(values))
+                )
     if p.weight is not None:
-        found.append((Key("column", "weight"), from_numpy(p.weight)))
+        found.append((Key("column", "weight"), numpy_to_arrow(p.weight)))
     return found + [
         (Key("column", name), column) for name, column in p.columns.items() if name != "id"
     ]
@@ -303,26 +297,26 @@ def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
 
 def _spread(key: Key, values: Array, classes: Sequence[Label]) -> list[tuple[Key, pa.Array]]:
     return [
-        (key._replace(label=str(label)), from_numpy(values[:, i]))
+        (key._replace(label=str(label)), numpy_to_arrow(values[:, i]))
         for i, label in enumerate(classes)
     ]
 
 
 def _listing(values: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(
-        from_numpy(np.ascontiguousarray(values).ravel()), values.shape[1]
+        numpy_to_arrow(np.ascontiguousarray(values).ravel()), values.shape[1]
     )
 
 
 def _labelled(p: Predictions, codes: Array) -> pa.Array:
     """Class codes as the labels they stand for; the numbers of a regression as they are."""
     if p.task == "regression":
-        return from_numpy(codes)
+        return numpy_to_arrow(codes)
     if isinstance(p.classes[0], str):
         encoded = [str(label).encode() for label in p.classes]
         ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
         texts = pa.StringArray.from_buffers(
             len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
         )
-        return pa.DictionaryArray.from_arrays(from_numpy(codes.astype(np.int32)), texts)
-    return from_numpy(np.array(p.classes)[codes])
+        return pa.DictionaryArray.from_arrays(numpy_to_arrow(codes.astype(np.int32)), texts)
+    return numpy_to_arrow(np.array(p.classes)[codes])

@@ -1,8 +1,8 @@
 """Bare columns: further columns that declare no kind, and whether they are models or groups.
 
 >>> import pyarrow as pa
->>> table = Part("p.csv", {Key("truth"): pa.array(["cat", "dog"]), Key("column", "svm"): pa.array(["dog", "dog"])})
->>> with_bare_models(table, Asked()).models
+>>> table = ColumnSet("p.csv", {Key("truth"): pa.array(["cat", "dog"]), Key("column", "svm"): pa.array(["dog", "dog"])})
+>>> find_undeclared_models(table, ReadOptions()).models
 ['svm']
 """
 
@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from assay.errors import SchemaError, alike
+from assay.errors import SchemaError, suggest
 from assay.io.formats import is_text
-from assay.io.layout import Key, Part
+from assay.io.layout import ColumnSet, Key
 from assay.table.labels import Label, encode
-from assay.table.outputs import fractional
+from assay.table.outputs import is_fractional
 from assay.table.schema import SPECIAL, Schema, Task
 
-__all__ = ["Asked", "distinct", "with_bare_models"]
+__all__ = ["ReadOptions", "list_distinct", "find_undeclared_models"]
 
 NAMES_OF_TRUTH = (
     "y_true",
@@ -35,7 +35,7 @@ NAMES_OF_TRUTH = (
 )
 
 
-class Asked(NamedTuple):
+class ReadOptions(NamedTuple):
     """What the caller, or else the metadata of the files, says of the table."""
 
     truth: str = "y"
@@ -46,7 +46,7 @@ class Asked(NamedTuple):
     like: Schema | None = None  # the schema of the table that this is a part of
 
 
-def with_bare_models(table: Part, asked: Asked) -> Part:
+def find_undeclared_models(table: ColumnSet, asked: ReadOptions) -> ColumnSet:
     """Further columns that are models after all: those named in `models`, or those whose values show it."""
     _refuse_no_truth(table, asked)
     if asked.models is not None:
@@ -70,13 +70,13 @@ def with_bare_models(table: Part, asked: Asked) -> Part:
     return table._replace(columns=columns, notes=(*table.notes, read_as, *notes))
 
 
-def _refuse_no_truth(table: Part, asked: Asked) -> None:
+def _refuse_no_truth(table: ColumnSet, asked: ReadOptions) -> None:
     if table.truth:
         return
     names = [key.name for key in table.columns if key.role == "column"] or [
-        key.spelled() for key in table.columns
+        key.column_name() for key in table.columns
     ]
-    close = alike(asked.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
+    close = suggest(asked.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
     close = close or [
         name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)
     ]
@@ -88,12 +88,12 @@ def _refuse_no_truth(table: Part, asked: Asked) -> None:
     )
 
 
-def _listed(table: Part, asked: Asked) -> str:
-    names = [key.spelled(asked.truth) for key in table.columns]
+def _listed(table: ColumnSet, asked: ReadOptions) -> str:
+    names = [key.column_name(asked.truth) for key in table.columns]
     return ", ".join(names[:20]) + (f", ... {len(names)} in all" if len(names) > 20 else "")
 
 
-def _chosen(table: Part, models: Sequence[str]) -> Part:
+def _chosen(table: ColumnSet, models: Sequence[str]) -> ColumnSet:
     columns = {key: column for key, column in table.columns.items() if key.role != "model"}
     for name in models:
         bare = Key("column", name)
@@ -107,7 +107,7 @@ def _chosen(table: Part, models: Sequence[str]) -> Part:
                 *table.models,
                 *(key.name for key in columns if key.role == "column" and key.name not in SPECIAL),
             ]
-            close = alike(name, known)
+            close = suggest(name, known)
             hint = (
                 f"did you mean {close[0]!r}?"
                 if close
@@ -120,11 +120,13 @@ def _chosen(table: Part, models: Sequence[str]) -> Part:
     return table._replace(columns=columns)
 
 
-def _bare(table: Part, names: Sequence[str], asked: Asked) -> tuple[dict[str, Key], list[str]]:
+def _bare(
+    table: ColumnSet, names: Sequence[str], asked: ReadOptions
+) -> tuple[dict[str, Key], list[str]]:
     truth = table.truth[None]
     columns = {name: table.columns[Key("column", name)] for name in names}
     regression = {name: Key("model", name, "value") for name in names if _is_numeric(columns[name])}
-    if asked.task == "regression" or (asked.task is None and fractional(truth)):
+    if asked.task == "regression" or (asked.task is None and is_fractional(truth)):
         for name, column in columns.items():
             _refuse_spoilt_numbers(name, column)
         return regression, []
@@ -141,7 +143,7 @@ def _bare(table: Part, names: Sequence[str], asked: Asked) -> tuple[dict[str, Ke
                 f"{name}.label."
             )
     if not found and asked.task is None and _is_numeric(truth) and len(labels) > 2:
-        return (regression if any(fractional(columns[name]) for name in regression) else {}), []
+        return (regression if any(is_fractional(columns[name]) for name in regression) else {}), []
     return found, notes
 
 
@@ -164,7 +166,7 @@ def _refuse_spoilt_numbers(name: str, column: pa.Array) -> None:
     """A column of numbers with a stray text is no group: its model would go missing unnoticed."""
     if not is_text(column.type):
         return
-    number = [_is_number_text(value) for value in distinct(pa.chunked_array([column]))]
+    number = [_is_number_text(value) for value in list_distinct(pa.chunked_array([column]))]
     if sum(number) * 2 > len(number):
         row = next(i for i, cell in enumerate(column) if not _is_number_text(cell.as_py()))
         raise SchemaError(
@@ -181,7 +183,7 @@ def _is_number_text(text: str | None) -> bool:
     return True
 
 
-def distinct(column: pa.ChunkedArray) -> list[Any]:
+def list_distinct(column: pa.ChunkedArray) -> list[Any]:
     """The values that a column holds, each once."""
     values = column.unique()
     return list(

@@ -1,0 +1,299 @@
+"""Row groups: the rows of Parquet files, one group at a time, as batches of a checked table.
+
+>>> import tempfile, pathlib
+>>> from assay.io.stream import scan
+>>> from assay.io.read_write import write
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
+>>> part = next(scan(write(p, pathlib.Path(tempfile.mkdtemp()) / "p.parquet")).parts())
+>>> part.load().rows("m").pairs.tolist()
+[[1, 0], [1, 1]]
+"""
+
+import threading
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from assay.core.lazy import lazy_property
+from assay.errors import AssayError, ReadError
+from assay.io.formats import is_text
+from assay.io.layout import ColumnSet, Key
+from assay.io.parquet import open_parquet, read_footer
+from assay.io.read_write import build_predictions
+from assay.io.undeclared import ReadOptions
+from assay.kernels import Array
+from assay.table.labels import count_label_pairs
+from assay.table.predictions import Predictions, Rows
+from assay.table.protocol import Batch
+from assay.table.schema import Kind, Schema
+
+__all__ = ["LabelBatch", "RowGroup", "RowGroupPart", "RowGroupReader", "locate_errors"]
+
+# Row groups of more rows than LONG are read in slices of SLICE rows, so that memory does not depend
+# on how a file was written.
+LONG = 1 << 22
+SLICE = 1 << 20
+# Rows of one column that are read at a time.
+CHUNK = 1 << 20
+# The file that a thread has open: its next row group is likely to be of the same file.
+OPEN = threading.local()
+
+
+class RowGroup(NamedTuple):
+    """One row group of one file: its number of rows, and how many lie before it.
+
+    `start` counts the rows before it in the file, `offset` those before it in the whole table.
+    """
+
+    path: str
+    index: int
+    rows: int
+    start: int
+    offset: int
+
+    def count_parts(self) -> int:
+        """Number of parts: one, or, of a long row group, its slices."""
+        return 1 if self.rows <= LONG else -(-self.rows // SLICE)
+
+
+@dataclass(frozen=True, eq=False)
+class RowGroupReader:
+    """Reads row groups as batches of one table of `n` rows.
+
+    `keys` says what each column is, `types` the type of columns that differ between the files.
+    A copy in another process reads the footers again.
+    """
+
+    footers: Mapping[str, Any]
+    keys: Mapping[str, Key]
+    options: ReadOptions
+    types: Mapping[str, pa.DataType]
+    n: int
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return RowGroupReader, ({}, self.keys, self.options, self.types, self.n)
+
+    def list_parts(self, group: RowGroup) -> "Iterator[RowGroupPart]":
+        """The parts of a row `group`: one, or, of a long one, slices that are read one after another."""
+        if group.rows <= LONG:
+            yield RowGroupPart(self, group)
+            return
+        start = 0
+        names = list(self.keys)
+        with locate_errors(group), open_parquet(group.path, self._footer(group.path)) as file:
+            for batch in file.iter_batches(
+                SLICE, row_groups=[group.index], columns=names, use_threads=False
+            ):
+                yield RowGroupPart(self, group, start, pa.Table.from_batches([batch]))
+                start += batch.num_rows
+
+    def read(self, group: RowGroup, names: Sequence[str]) -> pa.Table:
+        """The columns `names` of a row `group`, as they are in the file."""
+        footer = self.footers.get(group.path)
+        if getattr(OPEN, "path", None) != group.path or OPEN.footer is not footer:
+            OPEN.file = open_parquet(group.path, self._footer(group.path))
+            OPEN.path = group.path
+            OPEN.footer = footer
+        return OPEN.file.read_row_group(group.index, columns=list(names), use_threads=False)
+
+    def read_column(self, name: str) -> Iterator[pa.Array]:
+        """The column `name` of all files, some rows at a time; texts as dictionaries."""
+        import pyarrow.parquet as parquet
+
+        for path, footer in self.footers.items():
+            kind = footer.schema.to_arrow_schema().field(name).type
+            texts = [name] if is_text(kind) else None
+            try:
+                with parquet.ParquetFile(path, metadata=footer, read_dictionary=texts) as file:
+                    for batch in file.iter_batches(CHUNK, columns=[name]):
+                        yield batch.column(0)
+            except (pa.ArrowException, OSError) as error:
+                raise ReadError(
+                    f"{path}: column {name!r} cannot be read ({error}); write it again"
+                ) from error
+
+    def build_batch(self, group: RowGroup, start: int, table: pa.Table) -> Batch:
+        """The rows from `start` on of a row `group`: checked now, or, of labels alone, when used."""
+        if self._reads_labels_alone:
+            return LabelBatch(self, group, start, table)
+        return self.build_predictions(group, start, table)
+
+    def build_predictions(self, group: RowGroup, start: int, table: pa.Table) -> Predictions:
+        """The rows from `start` on of a row `group`, which are in `table`, checked."""
+        with locate_errors(group, start):
+            predictions = self.check(self.unify_types(table))
+        return replace(predictions, offset=group.offset + start, streamed=self.n)
+
+    def check(self, table: pa.Table) -> Predictions:
+        """A checked table of these columns."""
+        # A nested column `m` is read, too, where one is named `m.label`.
+        columns = {
+            self.keys[name]: join_chunks(table.column(name))
+            for name in table.column_names
+            if name in self.keys
+        }
+        return build_predictions(ColumnSet("", columns), self.options)
+
+    def unify_types(self, table: pa.Table) -> pa.Table:
+        """The table with the types that its columns have in all files together."""
+        if not self.types:
+            return table
+        for i, name in enumerate(table.column_names):
+            if name in self.types and table.column(i).type != self.types[name]:
+                table = table.set_column(i, name, table.column(i).cast(self.types[name]))
+        return table
+
+    @lazy_property
+    def _reads_labels_alone(self) -> bool:
+        """Whether nothing but labels is read, of columns that are of one type in all files."""
+        labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
+        schema = self.options.like
+        single_label = schema is not None and schema.task in ("binary", "multiclass")
+        return labels and single_label and not self.types
+
+    @lazy_property
+    def label_schema(self) -> Schema:
+        """The schema of the rows, where labels alone are read."""
+        assert self.options.like is not None  # the options of a stream are settled
+        kinds: tuple[Kind, ...] = ("label",)
+        models = {key.name: kinds for key in self.keys.values() if key.role == "model"}
+        return replace(self.options.like, models=models)
+
+    def _footer(self, path: str) -> Any:
+        footer = self.footers.get(path)
+        return read_footer(path) if footer is None else footer
+
+
+class RowGroupPart(NamedTuple):
+    """A part of a stream: a row group, or a slice of a long one, whose rows are in `table`."""
+
+    reader: RowGroupReader
+    group: RowGroup
+    start: int = 0
+    table: pa.Table | None = None
+
+    def load(self) -> Batch:
+        """The rows, read and checked."""
+        table = self.table
+        if table is None:
+            with locate_errors(self.group):
+                table = self.reader.read(self.group, list(self.reader.keys))
+        return self.reader.build_batch(self.group, self.start, table)
+
+    def __str__(self) -> str:
+        path, index, rows, start, _ = self.group
+        rows = rows if self.table is None else self.table.num_rows
+        first = start + self.start
+        return f"{path}, row group {index}, rows {first} to {first + rows - 1}"
+
+
+class LabelBatch:
+    """Labels of the truth and of models as a file has them: pairs of them are counted as they come.
+
+    Whatever else is asked of the batch is answered by `checked`, the table of these rows.
+    """
+
+    columns: Mapping[str, pa.Array] = {}
+
+    def __init__(
+        self, reader: RowGroupReader, row_group: RowGroup, start: int, table: pa.Table
+    ) -> None:
+        self.reader = reader
+        self.row_group = row_group
+        self.start = start
+        self.table = table
+        self.schema = reader.label_schema
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return int(self.table.num_rows)
+
+    @property
+    def offset(self) -> int:
+        """Number of rows of the stream that lie before this batch."""
+        return self.row_group.offset + self.start
+
+    @lazy_property
+    def checked(self) -> Predictions:
+        """The rows as a checked table."""
+        return self.reader.build_predictions(self.row_group, self.start, self.table)
+
+    def rows(self, model: str) -> Rows:
+        """What the named `model` predicted."""
+        return LabelRows(self, model)
+
+    def group(self, name: str) -> tuple[Array, list[Any]]:
+        """Codes and values of the column `name`: SchemaError, for no further column is read."""
+        return self.checked.group(name)
+
+    def batches(self, size: int) -> Iterator["LabelBatch"]:
+        """Consecutive batches of at most `size` rows."""
+        for start in range(0, self.n, size):
+            table = self.table.slice(start, size)
+            yield LabelBatch(self.reader, self.row_group, self.start + start, table)
+
+    def row_bytes(self, models: Collection[str]) -> int:
+        """Bytes that a row takes, of all models whatever `models` are named."""
+        return int(self.table.nbytes // max(self.n, 1))
+
+    def count_pairs(self, model: str) -> Array | None:
+        """Pairs of true and predicted class (k, k) of a `model`; None where codes must be made first."""
+        keys = self.reader.keys.items()
+        truth = next(name for name, key in keys if key.role == "truth")
+        label = next(name for name, key in keys if key.role == "model" and key.name == model)
+        true, predicted = self.table.column(truth), self.table.column(label)
+        return count_label_pairs(join_chunks(true), join_chunks(predicted), self.schema.classes)
+
+
+class LabelRows(Rows):
+    """One model's rows of a `LabelBatch`: they are checked when more than pairs of labels is read."""
+
+    def __init__(self, batch: LabelBatch, model: str) -> None:
+        self.batch = batch
+        self.model = model
+        self.schema = batch.schema
+        self.weight = None
+
+    @property
+    def predictions(self) -> Predictions:
+        """The checked table of these rows."""
+        return self.batch.checked
+
+    @property
+    def n(self) -> int:
+        """Number of rows."""
+        return self.batch.n
+
+    @lazy_property
+    def pairs(self) -> Array:
+        """How often each class was predicted for each true class (k, k)."""
+        counts = self.batch.count_pairs(self.model)
+        return Rows(self.predictions, self.model).pairs if counts is None else counts
+
+
+@contextmanager
+def locate_errors(group: RowGroup, start: int = 0) -> Iterator[None]:
+    """Let errors begin with the file, the row group, and the row of the file from which rows count.
+
+    `start` is how many rows of the group lie before those that are read.
+    """
+    where = f"{group.path}, row group {group.index}, rows from {group.start + start} on"
+    try:
+        yield
+    except AssayError as error:
+        raise type(error)(f"{where}: {error}") from error
+    except (pa.ArrowException, OSError) as error:
+        why = " ".join(str(error).split())
+        raise ReadError(f"{where}: cannot be read ({why}); write it again") from error
+
+
+def join_chunks(column: pa.ChunkedArray) -> pa.Array:
+    """A column as one array."""
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return column.unify_dictionaries().combine_chunks()
