@@ -14,7 +14,7 @@ from assay.evaluation.evaluate import evaluate
 from assay.metrics.calibration import ECE, MCE
 from assay.metrics.recalibration import CalibrationIntercept, CalibrationSlope
 from assay.states.null_band import null_band, worst_bin_band
-from assay.states.reliability import FAR, GRID, Bins, ClassBins, select_judged
+from assay.states.reliability import GRID, MAX_LOG_ODDS, Bins, ClassBins, select_judged
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 from shelf import assert_same, read_values
@@ -124,7 +124,7 @@ def test_bins_of_equal_mass_hold_about_as_many_rows_each():
 def test_the_grid_tells_apart_what_equal_widths_cannot():
     """Modern models say 0.999 of almost everything; equal widths put all of it in one bin."""
     assert len(Bins(0).edges) == GRID + 1
-    assert Bins(0).edges[1] == pytest.approx(1 / (1 + np.exp(FAR)))
+    assert Bins(0).edges[1] == pytest.approx(1 / (1 + np.exp(MAX_LOG_ODDS)))
     proba = np.tile([0.99, 0.999, 0.9999, 0.99999], 50)
     value = Bins(0).observe(binary(np.ones(200, int), proba).rows("m"))
     assert np.count_nonzero(value.mass) == 4
@@ -290,7 +290,7 @@ def test_exact_logits_are_not_squashed_before_the_slope_is_fitted():
 def test_bins_of_too_many_classes_are_refused_before_they_fill_the_memory():
     schema = Schema("multiclass", tuple(range(5000)), {})
     with pytest.raises(
-        UnsupportedError, match="15 bins of each of 5000 classes in each of 1024 cells"
+        UnsupportedError, match="15 bins of each of 5000 classes in each of 1024 strata"
     ):
         ClassBins().empty(schema, 1024)
 

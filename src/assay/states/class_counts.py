@@ -1,4 +1,10 @@
-"""Class counts."""
+"""Class counts: number of rows of each class, which tells whether a class is too rare to judge by.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "a", "b"]})
+>>> ClassRows().observe(p.rows("m"))[0].tolist()
+[[1, 2], [2, 1]]
+"""
 
 from dataclasses import dataclass
 
@@ -14,32 +20,36 @@ __all__ = ["ClassRows"]
 
 @dataclass(frozen=True)
 class ClassRows(State[Array]):
-    """Number of rows of each class (cells, k), whatever their weight; of each label's rarer value, for multi-label."""
+    """Number of rows of each class (strata, k), whatever their weight.
 
-    def empty(self, schema: Schema, cells: int = 1) -> Array:
-        return np.zeros((cells, schema.k, 2), np.int64)
+    In a multi-label task it is the number of rows of each label's rarer value.
+    """
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Array:
-        k, code = rows.schema.k, np.zeros(len(rows.truth), np.int64) if cell is None else cell
-        there: Array
+    def empty(self, schema: Schema, strata: int = 1) -> Array:
+        return np.zeros((strata, schema.k, 2), np.int64)
+
+    def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> Array:
+        k = rows.schema.k
+        code = np.zeros(len(rows.truth), np.int64) if stratum is None else stratum
+        positive: Array
         if rows.schema.task == "multilabel":
-            there = np.stack([np.bincount(code, column, cells) for column in rows.truth.T], axis=1)
+            columns = [np.bincount(code, column, strata) for column in rows.truth.T]
+            positive = np.stack(columns, axis=1)
         elif k:
-            there = np.bincount(code * k + rows.truth, minlength=cells * k).reshape(cells, k)
+            positive = np.bincount(code * k + rows.truth, minlength=strata * k).reshape(strata, k)
         else:
-            there = np.zeros((cells, 0), np.int64)
-        return np.stack(
-            [there, np.bincount(code, minlength=cells)[:, None] - there], axis=2
-        ).astype(np.int64)
+            positive = np.zeros((strata, 0), np.int64)
+        negative = np.bincount(code, minlength=strata)[:, None] - positive
+        return np.stack([positive, negative], axis=2).astype(np.int64)
 
     def merge(self, a: Array, b: Array) -> Array:
         return np.asarray(a + b)
 
-    def select(self, value: Array, cells: slice) -> Array:
-        return value[cells]
+    def select(self, value: Array, strata: slice) -> Array:
+        return value[strata]
 
-    def resample(self, value: Array, times: Array) -> Array:
-        return np.asarray(np.tensordot(times, value, axes=1))
+    def resample(self, value: Array, counts: Array) -> Array:
+        return np.asarray(np.tensordot(counts, value, axes=1))
 
     def summary(self, value: Array, schema: Schema) -> Array:
         return np.asarray(value.min(axis=2) if schema.task == "multilabel" else value[:, :, 0])

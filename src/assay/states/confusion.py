@@ -1,4 +1,11 @@
-"""Confusion."""
+"""Confusion: how often each class was predicted for each true class, which count metrics read.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "a", "b"]})
+>>> counts = Confusion().summary(Confusion().observe(p.rows("m")), p.schema)
+>>> counts.tp.tolist(), counts.support.tolist(), counts.predicted.tolist()
+([[1, 1]], [[1, 2]], [[2, 1]])
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,61 +26,49 @@ __all__ = ["Confusion", "ConfusionTable", "Counts"]
 
 
 class ConfusionTable(NamedTuple):
-    """Counts (or weights) of truth x prediction per cell: (cells, k, k), or (cells, labels, 2, 2) for multi-label.
+    """Counts (or weights) of truth x prediction by stratum.
 
-    Of very many classes the tables are sparse.
+    The tables are (strata, k, k), or (strata, labels, 2, 2) for multi-label; sparse where classes
+    are very many.
     """
 
     table: Any  # an array, or a SparseTable
     squared: Any  # like `table`, of squared weights: what a weighted proportion rests on
-    right: Array  # (cells,) weight of the rows that are right in full
-    rows: Array  # (cells,) number of rows, int64
-    weight: Array  # (cells,) total weight
-    squares: Array  # (cells,) total squared weight, for the effective sample size
+    right: Array  # (strata,) weight of the rows that are right in full
+    rows: Array  # (strata,) number of rows, int64
+    weight: Array  # (strata,) total weight
+    squares: Array  # (strata,) total squared weight, for the effective sample size
+
+
+# The fields of a ConfusionTable that have one number a stratum.
+TOTALS = ("right", "rows", "weight", "squares")
 
 
 @dataclass(frozen=True)
 class Confusion(State[ConfusionTable]):
-    """How often each class was predicted for each true class; for multi-label, a 2 x 2 table per label."""
+    """How often each class was predicted for each true class; of multi-label, 2 x 2 per label."""
 
-    def empty(self, schema: Schema, cells: int = 1) -> ConfusionTable:
-        shape = (
-            (cells, schema.k, 2, 2) if schema.task == "multilabel" else (cells, schema.k, schema.k)
-        )
-        zero, none = np.zeros(cells, np.int64), np.zeros(0, np.int64)
-        table = (
-            _sparse(schema.k, cells, none, none)
-            if _is_sparse(schema)
-            else np.zeros(shape, np.int64)
-        )
+    def empty(self, schema: Schema, strata: int = 1) -> ConfusionTable:
+        zero = np.zeros(strata, np.int64)
+        if _is_sparse(schema):
+            nothing = np.zeros(0, np.int64)
+            table: Any = _make_sparse(schema.k, strata, nothing, nothing)
+        elif schema.task == "multilabel":
+            table = np.zeros((strata, schema.k, 2, 2), np.int64)
+        else:
+            table = np.zeros((strata, schema.k, schema.k), np.int64)
         return ConfusionTable(table, table, zero, zero, zero, zero)
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> ConfusionTable:
+    def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> ConfusionTable:
         weight = rows.weight
-        count = np.bincount(cell, minlength=cells) if cell is not None else np.array([rows.n])
-        table = _pairs(rows, weight, cell, cells)
-        if (
-            rows.schema.task == "multilabel"
-            and weight is None
-            and cell is None
-            and rows.label_set_counts is not None
-        ):
-            right = np.einsum("iii->", rows.label_set_counts[1])[None]
-        elif rows.schema.task == "multilabel":
-            hit, true, said = rows.label_totals[1].T
-            exact = (hit == true) & (hit == said)
-            right = sum_by(cell, cells, exact if weight is None else exact * weight)
-        else:
-            hits = (
-                np.diagonal(table, axis1=1, axis2=2)
-                if isinstance(table, np.ndarray)
-                else table.margins[0]
-            )
-            right = hits.sum(axis=1)
+        table = _count(rows, weight, stratum, strata)
+        right = _count_right(rows, table, stratum, strata)
+        count = np.array([rows.n]) if stratum is None else np.bincount(stratum, minlength=strata)
         if weight is None:
             return ConfusionTable(table, table, right.astype(np.int64), count, count, count)
-        squared = _pairs(rows, weight**2, cell, cells)
-        total, squares = sum_by(cell, cells, weight), sum_by(cell, cells, weight**2)
+        squared = _count(rows, weight**2, stratum, strata)
+        total = sum_by(stratum, strata, weight)
+        squares = sum_by(stratum, strata, weight**2)
         return ConfusionTable(table, squared, right, count, total, squares)
 
     def merge(self, a: ConfusionTable, b: ConfusionTable) -> ConfusionTable:
@@ -81,103 +76,123 @@ class Confusion(State[ConfusionTable]):
 
     def join(self, values: Sequence[ConfusionTable]) -> ConfusionTable:
         filled = [value for value in values if value.rows.any()] or list(values[:1])
-        tables, squared, *rest = zip(*filled, strict=True)
-        table = _together(tables)
+        tables, squared, *totals = zip(*filled, strict=True)
+        table = _add_tables(tables)
         same = all(value.squared is value.table for value in filled)
         return ConfusionTable(
-            table, table if same else _together(squared), *(reduce(np.add, part) for part in rest)
+            table, table if same else _add_tables(squared), *(reduce(np.add, t) for t in totals)
         )
 
-    def select(self, value: ConfusionTable, cells: slice) -> ConfusionTable:
-        return ConfusionTable(*(array[cells] for array in value))
+    def select(self, value: ConfusionTable, strata: slice) -> ConfusionTable:
+        return ConfusionTable(*(array[strata] for array in value))
 
-    def resample(self, value: ConfusionTable, times: Array) -> ConfusionTable:
-        exact = (
-            len(times) == 1
-        )  # integers are slow to multiply: only the whole, which must be exact, is
-        return ConfusionTable(*(_join_cells(times, array, exact) for array in value))
+    def resample(self, value: ConfusionTable, counts: Array) -> ConfusionTable:
+        # Integers are slow to multiply: only the whole, which must be exact, is kept in them.
+        exact = len(counts) == 1
+        return ConfusionTable(*(_join_strata(counts, array, exact) for array in value))
 
     def dump(self, value: ConfusionTable) -> dict[str, Array]:
         if isinstance(value.table, np.ndarray):
             return super().dump(value)
-        rest = {name: getattr(value, name) for name in ("right", "rows", "weight", "squares")}
-        return {**rest, **value.table.dump("table"), **value.squared.dump("squared")}
+        totals = {name: getattr(value, name) for name in TOTALS}
+        return {**totals, **value.table.dump("table"), **value.squared.dump("squared")}
 
     def load(self, arrays: Mapping[str, Array], schema: Schema) -> ConfusionTable:
         if not _is_sparse(schema):
             return super().load(arrays, schema)
         from assay.states.sparse import SparseTable
 
-        table, squared = (SparseTable.load(arrays, name, schema.k) for name in ("table", "squared"))
-        return ConfusionTable(
-            table, squared, *(arrays[name] for name in ("right", "rows", "weight", "squares"))
-        )
+        tables = [SparseTable.load(arrays, name, schema.k) for name in ("table", "squared")]
+        return ConfusionTable(*tables, *(arrays[name] for name in TOTALS))
 
     def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
         table = value.table
         positive = schema.positive_code if schema.task == "binary" else None
-        if schema.task == "multilabel":
+        multilabel = schema.task == "multilabel"
+        if multilabel:
             margins = table[..., 1, 1], table[..., 1, :].sum(axis=-1), table[..., :, 1].sum(axis=-1)
         elif isinstance(table, np.ndarray):
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         else:
             margins = table.margins
-        return Counts(
-            *margins, value.weight, value.right, table, positive, schema.task == "multilabel"
-        )
+        return Counts(*margins, value.weight, value.right, table, positive, multilabel)
 
 
-def _pairs(
-    rows: Rows, weight: Array | None, cell: Array | None, cells: int
+def _count(
+    rows: Rows, weight: Array | None, stratum: Array | None, strata: int
 ) -> "Array | SparseTable":
-    """Counts of truth x prediction (cells, k, k), or (cells, labels, 2, 2) for multi-label."""
+    """Counts of truth x prediction (strata, k, k), or (strata, labels, 2, 2) for multi-label."""
     k = rows.schema.k
+    whole = weight is None and stratum is None
+    if rows.schema.task == "multilabel":
+        if whole:
+            return _tabulate_labels(rows)
+        tables = [
+            count_pairs(true, predicted, 2, weight, stratum, strata).reshape(strata, 2, 2)
+            for true, predicted in zip(rows.truth.T, rows.label.T, strict=True)
+        ]
+        return np.stack(tables, axis=1)
+    if _is_sparse(rows.schema):
+        return _make_sparse(k, strata, rows.truth, rows.label, stratum, weight)
+    if whole:
+        return rows.pairs[None]
+    table = count_pairs(rows.truth, rows.label, k, weight, stratum, strata)
+    return table.reshape(strata, k, k)
+
+
+def _tabulate_labels(rows: Rows) -> Array:
+    """The table of each label (1, labels, 2, 2), from totals that other metrics share."""
+    sets = rows.label_set_counts
+    hit, true, predicted = (rows.label_totals if sets is None else sets)[0]
+    neither = len(rows.truth) - true - predicted + hit
+    cells = np.stack([neither, predicted - hit, true - hit, hit], axis=1)
+    return cells.reshape(1, rows.schema.k, 2, 2)
+
+
+def _count_right(rows: Rows, table: Any, stratum: Array | None, strata: int) -> Array:
+    """Weight of the rows that are right in full (strata,)."""
     if rows.schema.task != "multilabel":
-        if _is_sparse(rows.schema):
-            return _sparse(k, cells, rows.truth, rows.label, cell, weight)
-        if weight is None and cell is None:
-            return rows.pairs[None]
-        return count_pairs(rows.truth, rows.label, k, weight, cell, cells).reshape(cells, k, k)
-    if weight is None and cell is None:
-        hit, true, said = rows.label_totals[0] if rows.label_set_counts is None else rows.label_set_counts[0]
-        whole = len(rows.truth)
-        return np.stack([whole - true - said + hit, said - hit, true - hit, hit], axis=1).reshape(
-            1, k, 2, 2
-        )
-    of_label = (
-        count_pairs(t, p, 2, weight, cell, cells)
-        for t, p in zip(rows.truth.T, rows.label.T, strict=True)
-    )
-    return np.stack([table.reshape(cells, 2, 2) for table in of_label], axis=1)
+        dense = isinstance(table, np.ndarray)
+        hits = np.diagonal(table, axis1=1, axis2=2) if dense else table.margins[0]
+        return np.asarray(hits.sum(axis=1))
+    if rows.weight is None and stratum is None and rows.label_set_counts is not None:
+        # Rows with as many hits as true and as predicted labels.
+        return np.asarray(np.einsum("iii->", rows.label_set_counts[1])[None])
+    hit, true, predicted = rows.label_totals[1].T
+    exact = (hit == true) & (hit == predicted)
+    return sum_by(stratum, strata, exact if rows.weight is None else exact * rows.weight)
 
 
-def _sparse(*given: Any) -> "SparseTable":
+def _make_sparse(*parts: Any) -> "SparseTable":
     from assay.states.sparse import SparseTable  # which few tables need
 
-    return SparseTable(*given)
+    return SparseTable(*parts)
 
 
 def _is_sparse(schema: Schema) -> bool:
     return schema.task != "multilabel" and schema.k > DENSE
 
 
-def _together(tables: Sequence[Any]) -> Any:
+def _add_tables(tables: Sequence[Any]) -> Any:
     return reduce(np.add, tables) if isinstance(tables[0], np.ndarray) else tables[0].join(tables)
 
 
-def _join_cells(times: Array, values: Any, exact: bool) -> Any:
+def _join_strata(counts: Array, values: Any, exact: bool) -> Any:
     if not isinstance(values, np.ndarray):
-        return values.resample(times)
+        return values.resample(counts)
     if not exact:
-        times, values = times.astype(np.float64), values.astype(np.float64)
-    return np.asarray(np.tensordot(times, values, axes=1))
+        counts = counts.astype(np.float64)
+        values = values.astype(np.float64)
+    return np.asarray(np.tensordot(counts, values, axes=1))
 
 
 class Counts(NamedTuple):
-    """Per class: true positives, true rows, predicted rows, each (..., k); and over all: total and fully right (...,).
-    `table` is the whole confusion table (..., k, k), or (..., labels, 2, 2), of very many classes a `SparseTable`.
+    """True positives, true rows and predicted rows per class, each (..., k), and totals (...,).
 
-    Free leading axes: groups, buckets or bootstrap replicates. `positive` is the code of the positive class (binary).
+    `total` is the total weight and `right` that of the rows that are right in full. `table` is the
+    whole confusion table (..., k, k), or (..., labels, 2, 2), a `SparseTable` of very many classes.
+    `positive` is the code of the positive class (binary). Leading axes are free: groups, resampling
+    units or bootstrap replicates.
     """
 
     tp: Array
@@ -192,7 +207,10 @@ class Counts(NamedTuple):
 
     @property
     def fp(self) -> Array:
-        """Predicted but not true (..., k). Sums of weights may differ by a rounding error, hence not below 0."""
+        """Predicted but not true (..., k).
+
+        Sums of weights may differ by a rounding error, hence not below 0.
+        """
         return np.asarray(np.maximum(self.predicted - self.tp, 0))
 
     @property
@@ -202,7 +220,7 @@ class Counts(NamedTuple):
 
     @property
     def all(self) -> Array:
-        """Total weight, shaped to stand beside the per-class counts (..., k) or the pooled ones (...,)."""
+        """Total weight, shaped to stand beside per-class counts (..., k) or pooled ones (...,)."""
         return np.asarray(self.total[..., None] if self.tp.ndim > self.total.ndim else self.total)
 
     @property
@@ -211,7 +229,7 @@ class Counts(NamedTuple):
         return np.asarray(np.maximum(self.all - self.support - self.predicted + self.tp, 0))
 
     def select_class(self, code: int) -> "Counts":
-        """The counts of one class alone, without the class axis."""
+        """The counts of the class of a `code` alone, without the class axis."""
         return self._replace(
             tp=self.tp[..., code],
             support=self.support[..., code],
@@ -219,14 +237,20 @@ class Counts(NamedTuple):
         )
 
     def select_classes(self, codes: Any) -> "Counts":
-        """The counts of some classes alone."""
+        """The counts of the classes of some `codes` alone."""
         at = list(codes)
-        sample = None if self.sample is None else self.sample.select_classes(at)
-        tp, support, predicted = self.tp[..., at], self.support[..., at], self.predicted[..., at]
-        return self._replace(tp=tp, support=support, predicted=predicted, sample=sample)
+        return self._replace(
+            tp=self.tp[..., at],
+            support=self.support[..., at],
+            predicted=self.predicted[..., at],
+            sample=None if self.sample is None else self.sample.select_classes(at),
+        )
 
     def sum_classes(self) -> "Counts":
         """The counts of all classes together (micro-averaging), without the class axis."""
-        k = self.tp.shape[-1]
-        tp, support, predicted = (x.sum(axis=-1) for x in (self.tp, self.support, self.predicted))
-        return self._replace(tp=tp, support=support, predicted=predicted, total=self.total * k)
+        return self._replace(
+            tp=self.tp.sum(axis=-1),
+            support=self.support.sum(axis=-1),
+            predicted=self.predicted.sum(axis=-1),
+            total=self.total * self.tp.shape[-1],
+        )

@@ -1,4 +1,11 @@
-"""Moments."""
+"""Moments: mean and spread of a value of each row, from which means over rows are read.
+
+>>> from assay.metrics.regression import MSE
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays([1.0, 2.0], {"m": [1.0, 4.0]}, task="regression")
+>>> Moments(MSE()).observe(p.rows("m")).mean.tolist()
+[[2.0]]
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,7 +13,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from assay.kernels import Array, divide, merge_moments, compute_moments, sum_by
+from assay.kernels import Array, compute_moments, divide, merge_moments, sum_by
 from assay.states.base import RowWise, State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
@@ -15,67 +22,75 @@ __all__ = ["Moments", "Sums"]
 
 
 class Sums(NamedTuple):
-    """Weighted mean and centred second moment per cell: (cells, d); rows, weight and squared weight: (cells,)."""
+    """Weighted mean and centred second moment per stratum (strata, d), and totals (strata,)."""
 
     mean: Array
     m2: Array
-    rows: Array
-    weight: Array
-    squares: Array
+    rows: Array  # number of rows, int64
+    weight: Array  # total weight
+    squares: Array  # total squared weight
 
 
 @dataclass(frozen=True)
 class Moments(State[Sums]):
-    """Mean and spread of per-row values, centred in each cell and merged by Chan's formula (Chan et al., 1983)."""
+    """Mean and spread of a value of each row, centred in each stratum.
+
+    Merged by the formula of Chan et al. (1983).
+    """
 
     of: RowWise
     width: int = 1  # values a row
 
-    def empty(self, schema: Schema, cells: int = 1) -> Sums:
-        zero, wide = np.zeros(cells), np.zeros((cells, self.width))
-        return Sums(wide, wide, np.zeros(cells, np.int64), zero, zero)
+    def empty(self, schema: Schema, strata: int = 1) -> Sums:
+        zero = np.zeros(strata)
+        wide = np.zeros((strata, self.width))
+        return Sums(wide, wide, np.zeros(strata, np.int64), zero, zero)
 
-    def observe(self, rows: Rows, cell: Array | None = None, cells: int = 1) -> Sums:
-        known = None if rows.weight is not None or cell is not None else _batch_moments(self.of, rows)
-        if known is not None:
-            count, total = np.array([len(rows.truth)]), np.array([float(len(rows.truth))])
-            return Sums(known[0][None], known[1][None], count, total, total)
+    def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> Sums:
+        if rows.weight is None and stratum is None:
+            shared = _read_batch_moments(self.of, rows)
+            if shared is not None:
+                mean, m2 = shared
+                count = np.array([len(rows.truth)])
+                total = count.astype(np.float64)
+                return Sums(mean[None], m2[None], count, total, total)
         values = np.asarray(self.of.compute_rows(rows), np.float64)
         values = values[:, None] if values.ndim == 1 else values
-        count = np.array([len(values)]) if cell is None else np.bincount(cell, minlength=cells)
-        found = compute_moments(values, rows.weight, cell, cells)
-        total, mean, m2 = found[0], _pad_columns(found[1], self.width), _pad_columns(found[2], self.width)
-        squares = total if rows.weight is None else sum_by(cell, cells, rows.weight**2)
-        return Sums(mean, m2, count, total, squares)
+        if stratum is None:
+            count = np.array([len(values)])
+        else:
+            count = np.bincount(stratum, minlength=strata)
+        total, mean, m2 = compute_moments(values, rows.weight, stratum, strata)
+        squares = total if rows.weight is None else sum_by(stratum, strata, rows.weight**2)
+        mean = _pad_columns(mean, self.width)
+        return Sums(mean, _pad_columns(m2, self.width), count, total, squares)
 
     def merge(self, a: Sums, b: Sums) -> Sums:
         return self.join((a, b))
 
     def join(self, values: Sequence[Sums]) -> Sums:
-        means, m2s, rows, weights, squares = (
-            np.stack(parts) for parts in zip(*values, strict=True)
-        )
-        weight, mean, m2 = merge_moments(weights, means, m2s)
-        return Sums(mean, m2, rows.sum(axis=0), weight, squares.sum(axis=0))
+        parts = Sums(*map(np.stack, zip(*values, strict=True)))
+        weight, mean, m2 = merge_moments(parts.weight, parts.mean, parts.m2)
+        return Sums(mean, m2, parts.rows.sum(axis=0), weight, parts.squares.sum(axis=0))
 
-    def select(self, value: Sums, cells: slice) -> Sums:
-        return Sums(*(array[cells] for array in value))
+    def select(self, value: Sums, strata: slice) -> Sums:
+        return Sums(*(array[strata] for array in value))
 
-    def resample(self, value: Sums, times: Array) -> Sums:
-        weight = times @ value.weight
+    def resample(self, value: Sums, counts: Array) -> Sums:
+        weight = counts @ value.weight
         infinite = ~np.isfinite(value.mean)
         finite = np.where(infinite, 0.0, value.mean)
         centre = divide(value.weight @ finite, value.weight.sum())
         shifted = finite - centre
-        mean = divide(times @ (value.weight[:, None] * shifted), weight[:, None])
-        m2 = times @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
-        mean = np.where(times @ (infinite * value.weight[:, None]) > 0, np.inf, mean + centre)
+        mean = divide(counts @ (value.weight[:, None] * shifted), weight[:, None])
+        m2 = counts @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
+        mean = np.where(counts @ (infinite * value.weight[:, None]) > 0, np.inf, mean + centre)
         return Sums(
             np.where(weight[:, None] > 0, mean, 0.0),
             np.maximum(m2, 0),
-            times @ value.rows,
+            counts @ value.rows,
             weight,
-            times @ value.squares,
+            counts @ value.squares,
         )
 
     def summary(self, value: Sums, schema: Schema) -> Sums:
@@ -86,15 +101,13 @@ class Moments(State[Sums]):
         )
 
 
-def _batch_moments(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
+def _read_batch_moments(of: RowWise, rows: Rows) -> tuple[Array, Array] | None:
     read = getattr(of, "batch_moments", None)
     return None if read is None else cast("tuple[Array, Array] | None", read(rows))
 
 
 def _pad_columns(values: Array, width: int) -> Array:
-    """Columns that a batch leaves out, since they are 0 in all its rows, put in."""
-    return (
-        values
-        if values.shape[1] == width
-        else np.pad(values, ((0, 0), (0, width - values.shape[1])))
-    )
+    """Put in the trailing columns that a batch leaves out, since they are 0 in all its rows."""
+    if values.shape[1] == width:
+        return values
+    return np.pad(values, ((0, 0), (0, width - values.shape[1])))

@@ -1,4 +1,6 @@
-"""nullband: what chance alone gives a perfectly calibrated model: the band that a calibration error is read against.
+"""Null band: the calibration error that chance alone gives a perfectly calibrated model.
+
+The calibration error of a model is read against this band.
 
 >>> from assay.states.reliability import Bins
 >>> from assay.table.predictions import Predictions
@@ -12,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.kernels import Array
+from assay.kernels import Array, divide
 from assay.states.reliability import Binned
 
 __all__ = ["NullBand", "null_band", "worst_bin_band"]
@@ -22,21 +24,28 @@ DRAWS = 1000
 
 
 class NullBand(NamedTuple):
-    """What a perfectly calibrated model would score: the mean of its error, its spread, and the end of a band above."""
+    """What a perfectly calibrated model would score.
+
+    `mean` and `spread` are those of its error; the error stays below `high` in 95 of 100 tables.
+    """
 
     mean: float
     spread: float
     high: float
 
     def __str__(self) -> str:
-        return f"a perfectly calibrated model scores {self.mean:.2g} on such rows, below {self.high:.2g} in 95%"
+        return (
+            f"a perfectly calibrated model scores {self.mean:.2g} on such rows, "
+            f"below {self.high:.2g} in 95%"
+        )
 
 
 def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None) -> NullBand:
-    """The ECE that chance alone gives a calibrated model whose stated probabilities are those of the first cell.
+    """The ECE that chance alone gives a calibrated model of the probabilities of `b`.
 
-    In each bin the sum of (right - p) is then about normal with variance sum w^2 p (1 - p), here at the bin's mean p,
-    or the `variance` given (bins,): a sum of half-normals, whose upper quantile is taken with its skewness
+    They are those of the first stratum. In each bin the sum of (right - p) is then about normal,
+    with variance sum w^2 p (1 - p), here at the bin's mean p, or with the given `variance` (bins,). The
+    ECE is a sum of half-normals, whose upper quantile at `confidence` is taken with its skewness
     (Cornish-Fisher).
     """
     if variance is None:
@@ -53,24 +62,22 @@ def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None
 
 
 def worst_bin_band(b: Binned, confidence: float = 0.95) -> NullBand:
-    """The MCE that chance alone gives: of binomial draws of each bin of the first cell, the largest gap.
+    """The MCE that chance alone gives: the largest gap of binomial draws of each bin of `b`.
 
-    A bin of weighted rows is drawn as so many rows as they are worth (Kish). A normal law would be wrong where it
-    matters: in the bins of a few rows that the largest gap is mostly found in.
+    The bins are those of the first stratum; the band ends at the quantile `confidence`. A bin of
+    weighted rows is drawn as so many rows as they are worth (Kish). A normal law would be wrong in
+    bins of few rows, which are where the largest gap mostly lies.
     """
-    there = b.mass[0] > 0
-    if not there.any():
+    filled = b.mass[0] > 0
+    if not filled.any():
         return NullBand(np.nan, np.nan, np.nan)
-    rows = np.maximum(np.rint(b.mass[0][there] ** 2 / b.squares[0][there]), 1).astype(np.int64)
-    p = np.clip(_compute_mean_proba(b)[there], 0.0, 1.0)
+    rows = np.maximum(np.rint(b.mass[0][filled] ** 2 / b.squares[0][filled]), 1).astype(np.int64)
+    p = np.clip(_compute_mean_proba(b)[filled], 0.0, 1.0)
     drawn = np.random.default_rng(0).binomial(rows, p, (DRAWS, len(p))) / rows
     worst = np.abs(drawn - p).max(axis=1)
     return NullBand(float(worst.mean()), float(worst.std()), float(np.quantile(worst, confidence)))
 
 
 def _compute_mean_proba(b: Binned) -> Array:
-    """Mean stated probability in each bin of the first cell (bins,); 0 in an empty one."""
-    stated: Array = np.divide(
-        b.proba[0], b.mass[0], out=np.zeros(len(b.mass[0])), where=b.mass[0] > 0
-    )
-    return stated
+    """Mean probability in each bin of the first stratum (bins,); 0 in an empty one."""
+    return divide(b.proba[0], b.mass[0])

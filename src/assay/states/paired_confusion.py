@@ -1,10 +1,13 @@
-"""joint: how often each truth met each pair of predictions, and what either model's counts are in any reweighing of it.
+"""Paired confusion: how often each truth met each pair of predictions of two models.
+
+From it follow the counts of either model under any reweighing of the rows.
 
 >>> import numpy as np
 >>> from assay.table.schema import Schema
->>> truth, said = np.array([0, 0, 1]), np.array([0, 1, 1])
+>>> truth, predicted = np.array([0, 0, 1]), np.array([0, 1, 1])
 >>> schema = Schema("multiclass", (0, 1), {"m": ("label",)})
->>> compute_counts(np.array([[5.0, 1.0, 4.0]]), truth, said, schema, whole=True).tp.tolist()
+>>> weights = np.array([[5.0, 1.0, 4.0]])
+>>> compute_counts(weights, truth, predicted, schema, whole=True).tp.tolist()
 [[5.0, 4.0]]
 """
 
@@ -22,22 +25,23 @@ __all__ = ["PairedConfusion", "PairedTable", "compute_counts"]
 
 
 class PairedTable(NamedTuple):
-    """Cells (truth, prediction of a, prediction of b) that occur, as one code each, with their weight."""
+    """Cells (truth, prediction of a, prediction of b) that occur: a code each, and its weight."""
 
     code: Array
     weight: Array
-    squares: float
+    squares: float  # total squared weight of the rows
 
 
 @dataclass(frozen=True)
 class PairedConfusion(State[PairedTable]):
-    """How often each truth met each pair of predictions: all that a paired comparison of count metrics needs."""
+    """How often each truth met each pair of predictions: all that pairs of count metrics need."""
 
-    def empty(self, schema: Schema, cells: int = 1) -> PairedTable:
+    def empty(self, schema: Schema, strata: int = 1) -> PairedTable:
         return PairedTable(np.zeros(0, np.int64), np.zeros(0), 0.0)
 
-    def observe(self, rows: Any, cell: Array | None = None, cells: int = 1) -> PairedTable:
-        k, weight = rows.schema.k, rows.weight
+    def observe(self, rows: Any, stratum: Array | None = None, strata: int = 1) -> PairedTable:
+        k = rows.schema.k
+        weight = rows.weight
         code = (rows.truth.astype(np.int64) * k + rows.a.label) * k + rows.b.label
         squares = float(len(code) if weight is None else (weight**2).sum())
         if k**3 <= 1 << 22:
@@ -52,37 +56,39 @@ class PairedConfusion(State[PairedTable]):
         weight = np.bincount(back, np.concatenate([a.weight, b.weight]), minlength=len(code))
         return PairedTable(code, weight, a.squares + b.squares)
 
-    def select(self, value: PairedTable, cells: slice) -> PairedTable:
+    def select(self, value: PairedTable, strata: slice) -> PairedTable:
         return value
 
-    def resample(self, value: PairedTable, times: Array) -> PairedTable:
+    def resample(self, value: PairedTable, counts: Array) -> PairedTable:
         return value
 
     def summary(self, value: PairedTable, schema: Schema) -> PairedTable:
         return value
 
 
-def compute_counts(shares: Array, truth: Array, said: Array, schema: Schema, whole: bool) -> Counts:
-    """Counts of one model, from weights (b, c) of cells with their truth and its prediction; `whole`: with the table.
+def compute_counts(
+    weights: Array, truth: Array, predicted: Array, schema: Schema, whole: bool
+) -> Counts:
+    """Counts of one model in each of b reweighings of the cells.
 
-    Of very many classes most metrics need the margins alone, and tables of all replicates would fill the memory.
+    `weights` (b, c) are those of the cells, `truth` and `predicted` (c,) their codes by `schema`.
+    The `whole` confusion table comes only if asked for: of very many classes most metrics need the
+    margins alone, and tables of all replicates would fill the memory.
     """
     k = schema.k
-    right = truth == said
-    tp, support, predicted = (
-        _sums(shares[:, of], code[of], k)
-        for of, code in ((right, truth), (..., truth), (..., said))
-    )
-    tables = (
-        _sums(shares, truth * k + said, k * k).reshape(-1, k, k)
-        if whole
-        else np.empty((len(shares), 0, 0))
-    )
+    right = truth == predicted
+    tp = _sum_by_code(weights[:, right], truth[right], k)
+    support = _sum_by_code(weights, truth, k)
+    marginal = _sum_by_code(weights, predicted, k)
+    if whole:
+        tables = _sum_by_code(weights, truth * k + predicted, k * k).reshape(-1, k, k)
+    else:
+        tables = np.empty((len(weights), 0, 0))
     positive = schema.positive_code if schema.task == "binary" else None
-    return Counts(tp, support, predicted, shares.sum(axis=1), tp.sum(axis=1), tables, positive)
+    return Counts(tp, support, marginal, weights.sum(axis=1), tp.sum(axis=1), tables, positive)
 
 
-def _sums(weight: Array, code: Array, k: int) -> Array:
+def _sum_by_code(weight: Array, code: Array, k: int) -> Array:
     """Sums of the columns of `weight` (b, c) that share a code (b, k)."""
     if MOST_CLASSES < k <= len(code):
         from scipy.sparse import csr_array

@@ -1,10 +1,12 @@
-"""Order: scores sorted once, as ranking problems, and the curve that every metric of order is read off.
+"""Ranking: scores sorted once, as ranking problems, and the curve that ranking metrics read.
 
-A binary table is one problem (the positive class), any other one for each class against the rest. Sorting the scores of
-positive and of negative rows apart, by value, is an order of magnitude faster than sorting rows.
+A binary table is one problem (the positive class), any other one for each class against the others.
+Sorting the scores of positive and of negative rows each by themselves, by value, is ten times as
+fast as sorting rows.
 
 >>> import numpy as np
->>> curve = Order.of(np.array([False, True, True]), np.array([0.2, 0.9, 0.2])).curve
+>>> positive, score = np.array([False, True, True]), np.array([0.2, 0.9, 0.2])
+>>> curve = RankingProblem.from_scores(positive, score).curve
 >>> curve.score.tolist(), curve.tp.tolist(), curve.fp.tolist()
 ([0.9, 0.2], [1, 2], [0, 1])
 """
@@ -22,24 +24,26 @@ from assay.core.lazy import lazy_property
 from assay.kernels import Array, count_below, rank_scores
 from assay.table.schema import Schema
 
-__all__ = ["Curve", "RankingProblem", "Ranking", "draw_curves", "count_threads"]
+__all__ = ["Curve", "Ranking", "RankingProblem", "count_threads", "draw_curves"]
 
 T = TypeVar("T")
 
 # Scores of all problems together, up to which their sorted copies are kept for the next metric.
-KEPT = 1 << 27
+MAX_SORTED_SCORES = 1 << 27
 # Class columns, at most, and rows of them that are gathered at a time.
-COLUMNS, ROWS = 64, 512
-# Rows of all replicates together that are weighed at a time.
-AT_ONCE = 1 << 22
+MAX_COLUMNS = 64
+GATHERED_ROWS = 512
+# Scores of a block of problems, and rows of a block of replicates, that are held at a time.
+BLOCK_SIZE = 1 << 22
 
 
 class Curve(NamedTuple):
-    """What a threshold gains and costs, at each distinct score of a positive row, from the highest down.
+    """What a threshold gains and costs, at each distinct score of a positive row, highest first.
 
-    Arrays (..., m), the leading axes those of bootstrap replicates; `positives` and `negatives` (...,) the total
-    weights. Counts are int64 where rows have no weights. Between two thresholds only negatives pass, so every vertex of
-    the ROC curve is (fp_above[i], tp[i - 1]) or (fp[i], tp[i]); rows that tie with a threshold enter together.
+    Arrays are (..., m), the leading axes those of bootstrap replicates; `positives` and `negatives`
+    (...,) are the total weights. Counts are int64 where rows have no weights. Between two
+    thresholds only negatives pass, so every vertex of the ROC curve is (fp_above[i], tp[i - 1]) or
+    (fp[i], tp[i]); rows that tie with a threshold enter together.
     """
 
     score: Array  # (m,) thresholds, descending
@@ -56,121 +60,158 @@ class Curve(NamedTuple):
 
     @property
     def roc(self) -> tuple[Array, Array]:
-        """Vertices (..., 2 m + 2) of the ROC curve, from (0, 0) to (1, 1): false and true positive rate."""
-        zero, one = np.zeros_like(self.tp[..., :1]), np.ones_like(self.tp[..., :1])
+        """False and true positive rate at the vertices of the ROC curve: (..., 2 m + 2) each.
+
+        They run from (0, 0) to (1, 1).
+        """
+        zero = np.zeros_like(self.tp[..., :1])
+        one = np.ones_like(self.tp[..., :1])
         before = np.concatenate([zero, self.tp[..., :-1]], axis=-1)
         tp = np.stack([before, self.tp], axis=-1).reshape(*self.tp.shape[:-1], -1)
         fp = np.stack([self.fp_above, self.fp], axis=-1).reshape(tp.shape)
         with np.errstate(divide="ignore", invalid="ignore"):
-            fpr, tpr = (
-                fp / np.expand_dims(self.negatives, -1),
-                tp / np.expand_dims(self.positives, -1),
-            )
+            fpr = fp / np.expand_dims(self.negatives, -1)
+            tpr = tp / np.expand_dims(self.positives, -1)
         return np.concatenate([zero, fpr, one], axis=-1), np.concatenate([zero, tpr, one], axis=-1)
+
+
+class Places(NamedTuple):
+    """Distinct scores of positive rows, ascending, and what lies about them: (m,) each."""
+
+    score: Array
+    start: Array  # position of the first positive row of that score
+    below: Array  # number of negative rows that score less
+    upto: Array  # number of negative rows that score at most as much
 
 
 @dataclass(frozen=True, eq=False)
 class RankingProblem:
-    """One ranking problem, sorted: scores of positive rows (p,) and of negative rows (q,), ascending.
+    """One ranking problem: the scores of positive rows (p,) and negative rows (q,), ascending.
 
-    Beside them, where there are any, their weights, and the cells they belong to. Of rows that count alike and are not
-    drawn again only the curve is kept, as `known`.
+    Beside them, where there are any, their weights, and the strata they belong to. Of rows that
+    count alike and are not resampled only the curve is kept, as `known_curve`.
     """
 
-    above: Array
-    below: Array
+    positive: Array
+    negative: Array
     weights: tuple[Array, Array] | None = None
-    cells: tuple[Array, Array] | None = None
-    known: Curve | None = None
+    strata: tuple[Array, Array] | None = None
+    known_curve: Curve | None = None
 
     @staticmethod
     def from_scores(
         positive: Array,
         score: Array,
         weight: Array | None = None,
-        cell: Array | None = None,
+        stratum: Array | None = None,
         threads: int = 1,
     ) -> "RankingProblem":
-        """The problem of telling the rows where `positive` (n,) from the others by `score` (n,)."""
-        if weight is None and cell is None:
+        """The problem of telling the rows where `positive` (n,) from the others by `score` (n,).
+
+        `weight` and `stratum` (n,) are those of the rows; the sorting is shared by `threads`.
+        """
+        if weight is None and stratum is None:
             p = int(np.count_nonzero(positive))
             curve = Curve(*rank_scores(positive, score, threads), p, len(score) - p)
-            return RankingProblem(score[:0], score[:0], known=curve)
-        above, below = score[positive], score[~positive]
-        a, b = np.argsort(above, kind="stable"), np.argsort(below, kind="stable")
-        weights, cells = (
-            None if column is None else (column[positive][a], column[~positive][b])
-            for column in (weight, cell)
+            return RankingProblem(score[:0], score[:0], known_curve=curve)
+        sides = []
+        for side in (positive, ~positive):
+            order = np.argsort(score[side], kind="stable")
+            sides.append([
+                None if column is None else column[side][order]
+                for column in (score, weight, stratum)
+            ])  # fmt: skip
+        scores, weights, strata = zip(*sides, strict=True)
+        return RankingProblem(
+            *scores,
+            weights=None if weight is None else weights,
+            strata=None if stratum is None else strata,
         )
-        return RankingProblem(above[a], below[b], weights, cells)
 
     @property
     def rows(self) -> tuple[int, int]:
         """Numbers of positive and of negative rows."""
-        return (
-            (len(self.above), len(self.below))
-            if self.known is None
-            else (self.known.positives, self.known.negatives)
-        )
+        if self.known_curve is not None:
+            return self.known_curve.positives, self.known_curve.negatives
+        return len(self.positive), len(self.negative)
 
     @lazy_property
-    def places(self) -> tuple[Array, Array, Array, Array]:
-        """Distinct scores of positive rows (m,), the first row of each, and how many negatives lie below, and up to."""
-        first = np.ones(len(self.above), bool)
-        np.not_equal(self.above[1:], self.above[:-1], out=first[1:])
-        start = np.arange(len(self.above)) if first.all() else np.flatnonzero(first)
-        score = self.above if len(start) == len(self.above) else self.above[start]
-        return (score, start, *count_below(self.below, score))
+    def places(self) -> Places:
+        """Where the distinct scores of positive rows lie among all."""
+        positive = self.positive
+        is_first = np.ones(len(positive), bool)
+        np.not_equal(positive[1:], positive[:-1], out=is_first[1:])
+        if is_first.all():
+            start = np.arange(len(positive))
+            score = positive
+        else:
+            start = np.flatnonzero(is_first)
+            score = positive[start]
+        return Places(score, start, *count_below(self.negative, score))
 
     @lazy_property
     def curve(self) -> Curve:
         """The curve of the problem."""
-        if self.known is not None:
-            return self.known
-        score, start, less, upto = self.places
-        if self.weights is None:
-            p, q = len(self.above), len(self.below)
-            return Curve(score[::-1], p - start[::-1], q - less[::-1], q - upto[::-1], p, q)
-        return self._curve(*self.weights)
-
-    def resample(self, times: Array) -> Curve:
-        """The curves of replicates (b, m), where `times` (b, cells) says how often each cell enters each of them."""
-        assert self.cells is not None
-        drawn = [times[:, cell].astype(np.float64) for cell in self.cells]
+        if self.known_curve is not None:
+            return self.known_curve
         if self.weights is not None:
-            drawn = [part * weight for part, weight in zip(drawn, self.weights, strict=True)]
-        return self._curve(*drawn)
+            return self._weigh(*self.weights)
+        score, start, below, upto = self.places
+        p, q = self.rows
+        return Curve(score[::-1], p - start[::-1], q - below[::-1], q - upto[::-1], p, q)
 
-    def _curve(self, of_above: Array, of_below: Array) -> Curve:
-        score, start, less, upto = self.places
-        mass, other = _accumulate(of_above), _accumulate(of_below)
-        positives, negatives = mass[..., -1:], other[..., -1:]
-        tp = positives - mass[..., start[::-1]]
-        fp, fp_above = (negatives - other[..., place[::-1]] for place in (less, upto))
-        return Curve(score[::-1], tp, fp, fp_above, positives[..., 0], negatives[..., 0])
+    def resample(self, counts: Array) -> Curve:
+        """The curves (b, m) of replicates, where `counts` (b, strata) of each stratum enter."""
+        assert self.strata is not None
+        weights = [counts[:, stratum].astype(np.float64) for stratum in self.strata]
+        if self.weights is not None:
+            weights = [drawn * own for drawn, own in zip(weights, self.weights, strict=True)]
+        return self._weigh(*weights)
+
+    def _weigh(self, positive: Array, negative: Array) -> Curve:
+        """The curve (..., m) of weights of positive rows (..., p) and of negative rows (..., q)."""
+        score, start, below, upto = self.places
+        mass = _accumulate(positive)
+        other = _accumulate(negative)
+        positives = mass[..., -1:]
+        negatives = other[..., -1:]
+        return Curve(
+            score=score[::-1],
+            tp=positives - mass[..., start[::-1]],
+            fp=negatives - other[..., below[::-1]],
+            fp_above=negatives - other[..., upto[::-1]],
+            positives=positives[..., 0],
+            negatives=negatives[..., 0],
+        )
 
 
 def draw_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:
-    """Curves (draws, blocks) of samples like the one at hand, of rows that count alike, in blocks of rows by score.
+    """Curves (draws, blocks) of samples like the one of a `curve` whose rows count alike.
 
-    Rows are drawn by Poisson's law, which for many rows is to draw them with replacement.
+    The number of rows in each of the `blocks`, consecutive by score, is drawn from Poisson's law by
+    `rng`; for many rows that is to draw them with replacement.
     """
     upto = np.asarray(curve.tp + curve.fp, np.float64)
-    ends = np.unique(
-        np.searchsorted(upto, np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:])
-    )
+    steps = np.linspace(0, upto[-1] if len(upto) else 0, blocks + 1)[1:]
+    ends = np.unique(np.searchsorted(upto, steps))
     ends = ends[ends < len(upto)]
-    gained, passed = np.diff(curve.tp[ends], prepend=0), np.diff(curve.fp[ends], prepend=0)
-    gained, passed = (rng.poisson(each, (draws, len(ends))) for each in (gained, passed))
-    rest = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1:]].sum()), draws)
-    fp = np.cumsum(passed, axis=1)
-    negatives = passed.sum(axis=1) + rest
+    shape = (draws, len(ends))
+    positives = rng.poisson(np.diff(curve.tp[ends], prepend=0), shape)
+    negatives = rng.poisson(np.diff(curve.fp[ends], prepend=0), shape)
+    below = rng.poisson(float(curve.negatives) - float(curve.fp[ends[-1:]].sum()), draws)
+    fp = np.cumsum(negatives, axis=1)
     return Curve(
-        curve.score[ends], np.cumsum(gained, axis=1), fp, fp - passed, gained.sum(axis=1), negatives
+        score=curve.score[ends],
+        tp=np.cumsum(positives, axis=1),
+        fp=fp,
+        fp_above=fp - negatives,
+        positives=positives.sum(axis=1),
+        negatives=negatives.sum(axis=1) + below,
     )
 
 
 def _accumulate(weight: Array) -> Array:
+    """Sums (..., n + 1) of the first 0, 1, ... n weights."""
     return np.concatenate([np.zeros((*weight.shape[:-1], 1)), np.cumsum(weight, axis=-1)], axis=-1)
 
 
@@ -178,15 +219,16 @@ def _accumulate(weight: Array) -> Array:
 class Ranking:
     """Scores (n,) or (n, k) and truth of all rows, in row order, as one ranking problem per class.
 
-    `times` (b, cells), where given, makes it b replicates: how often each cell of rows enters each of them.
+    `counts` (b, strata), if not None, makes it b replicates: how often each stratum of rows enters
+    each of them.
     """
 
     score: Array
     truth: Array
     weight: Array | None
     schema: Schema
-    cell: Array | None = None
-    times: Array | None = None
+    stratum: Array | None = None
+    counts: Array | None = None
 
     @property
     def count(self) -> int:
@@ -195,19 +237,21 @@ class Ranking:
 
     @property
     def problems(self) -> Iterator[tuple[Array, Array]]:
-        """(is positive, score) for the positive class of a binary task, or for each class against the rest."""
+        """(is positive, score) of each problem: of the positive class, or of each class in turn."""
         for codes in self._blocks:
             yield from self._split_problems(codes)
 
     @property
     def _blocks(self) -> list[range]:
-        """Problems whose scores are gathered together: as many as share the lines of memory that hold them.
+        """Problems whose scores are gathered together, as many for each thread.
 
-        Every thread has as many of them as the others.
+        Scores of a row lie side by side in memory: several columns are read as fast as one.
         """
-        k, threads = self.count, count_threads(self.score.size)
-        wide = int(np.clip(AT_ONCE // max(len(self.score), 1), 4, COLUMNS))
-        wide = max(1, -(-k // (threads * max(1, round(k / (threads * wide))))))
+        k = self.count
+        threads = count_threads(self.score.size)
+        wide = int(np.clip(BLOCK_SIZE // max(len(self.score), 1), 4, MAX_COLUMNS))
+        rounds = max(1, round(k / (threads * wide)))
+        wide = max(1, -(-k // (threads * rounds)))
         return [range(start, min(start + wide, k)) for start in range(0, k, wide)]
 
     def _split_problems(self, codes: range) -> Iterator[tuple[Array, Array]]:
@@ -215,60 +259,57 @@ class Ranking:
             yield self.truth == self.schema.positive_code, self.score
             return
         columns = np.empty((len(codes), len(self.score)), self.score.dtype)
-        for start in range(0, len(self.score), ROWS):
-            columns[:, start : start + ROWS] = self.score[
-                start : start + ROWS, codes.start : codes.stop
-            ].T
+        for start in range(0, len(self.score), GATHERED_ROWS):
+            rows = slice(start, start + GATHERED_ROWS)
+            columns[:, rows] = self.score[rows, codes.start : codes.stop].T
         for code, score in zip(codes, columns, strict=True):
-            yield (
-                (
-                    self.truth[:, code] != 0
-                    if self.schema.task == "multilabel"
-                    else self.truth == code
-                ),
-                score,
-            )
+            if self.schema.task == "multilabel":
+                yield self.truth[:, code] != 0, score
+            else:
+                yield self.truth == code, score
 
     def read(self, compute: Callable[[Curve], Any]) -> Array:
-        """What `compute_curve` makes of every problem (problems,), or of every replicate of it (b, problems)."""
-        if self.times is None:
-            return np.array(self.map_problems(lambda order: compute(order.curve)), np.float64).reshape(
-                self.count
-            )
-        return np.stack(self.map_problems(lambda order: self._replicates(order, compute)), axis=-1)
+        """What `compute` makes of the curve of every problem (problems,).
 
-    def _replicates(self, order: RankingProblem, compute: Callable[[Curve], Any]) -> Array:
-        assert self.times is not None
-        step = max(1, AT_ONCE // max(len(self.truth), 1))
-        blocks = (self.times[start : start + step] for start in range(0, len(self.times), step))
-        return np.concatenate([np.atleast_1d(compute(order.resample(block))) for block in blocks])
+        Of replicates it is (b, problems).
+        """
+        if self.counts is None:
+            values = self.map_problems(lambda problem: compute(problem.curve))
+            return np.array(values, np.float64).reshape(self.count)
+        replicates = self.map_problems(lambda problem: self._read_replicates(problem, compute))
+        return np.stack(replicates, axis=-1)
+
+    def _read_replicates(self, problem: RankingProblem, compute: Callable[[Curve], Any]) -> Array:
+        assert self.counts is not None
+        step = max(1, BLOCK_SIZE // max(len(self.truth), 1))
+        blocks = (self.counts[start : start + step] for start in range(0, len(self.counts), step))
+        return np.concatenate([np.atleast_1d(compute(problem.resample(block))) for block in blocks])
 
     def map_problems(self, read: Callable[[RankingProblem], T]) -> list[T]:
         """What `read` makes of every problem, on as many threads as pay."""
-        if self.score.size <= KEPT:
-            return _map(read, self._orders, self.score.size)
-        return self._map_problems(read)
+        if self.score.size <= MAX_SORTED_SCORES:
+            return _map(read, self._problems, self.score.size)
+        return self._sort_and_map(read)
 
     @lazy_property
-    def _orders(self) -> list[RankingProblem]:
-        return self._map_problems(lambda order: order)
+    def _problems(self) -> list[RankingProblem]:
+        return self._sort_and_map(lambda problem: problem)
 
-    def _map_problems(self, read: Callable[[RankingProblem], T]) -> list[T]:
-        blocks = _map(
-            lambda codes: [read(self._order(p)) for p in self._split_problems(codes)],
-            self._blocks,
-            self.score.size,
-        )
-        return list(chain.from_iterable(blocks))
+    def _sort_and_map(self, read: Callable[[RankingProblem], T]) -> list[T]:
+        def read_block(codes: range) -> list[T]:
+            return [read(self._sort(*problem)) for problem in self._split_problems(codes)]
 
-    def _order(self, problem: tuple[Array, Array]) -> RankingProblem:
+        return list(chain.from_iterable(_map(read_block, self._blocks, self.score.size)))
+
+    def _sort(self, positive: Array, score: Array) -> RankingProblem:
         threads = count_threads(self.score.size) if self.count == 1 else 1
-        return RankingProblem.from_scores(*problem, self.weight, None if self.times is None else self.cell, threads)
+        stratum = None if self.counts is None else self.stratum
+        return RankingProblem.from_scores(positive, score, self.weight, stratum, threads)
 
     @lazy_property
     def sizes(self) -> list[tuple[int, int]]:
         """Numbers of positive and of negative rows of every problem."""
-        return self.map_problems(lambda order: order.rows)
+        return self.map_problems(lambda problem: problem.rows)
 
 
 def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:
@@ -280,5 +321,5 @@ def _map(read: Callable[[Any], T], items: Any, size: int) -> list[T]:
 
 
 def count_threads(size: int) -> int:
-    """How many threads pay for so many scores."""
+    """How many threads pay for sorting `size` scores."""
     return min(os.cpu_count() or 1, 8) if size >= 1 << 16 else 1

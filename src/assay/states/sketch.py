@@ -1,7 +1,8 @@
-"""Sketch: how many rows of either kind score within each of a million narrow cells, for scores beyond memory.
+"""Sketch: scores beyond memory, as the weight of rows in each of a million narrow cells of score.
 
-Which cell a score falls in depends on the score alone, so that sketches of separate jobs join. Within a cell the order
-is lost and nothing else: the best and the worst order there can be bound every figure of order (see `bound_error`).
+Which cell a score falls in depends on the score alone, so that sketches of separate jobs join.
+Within a cell the order of the rows is lost, and nothing else: the best and the worst order there
+can be bound every ranking metric (see `compute_error_bound`).
 
 >>> grid = Grid(unit=True)
 >>> bool((np.diff(grid.cells(np.array([0.1, 0.1000001, 0.2, 1.0], np.float32))) >= 0).all())
@@ -17,21 +18,22 @@ import numpy as np
 from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.states.ranking import Curve, RankingProblem, Ranking
+from assay.states.ranking import Curve, Ranking, RankingProblem
 from assay.table.schema import Schema
 
-__all__ = ["Grid", "Sketch", "SketchedRanking", "bound_error"]
+__all__ = ["Grid", "Sketch", "SketchedRanking", "compute_error_bound"]
 
 EVEN = 1 << 20  # cells of even width
 FINE = 13  # bits dropped of a float32, so that scores near 0 keep cells of their own
-MOST = 1 << 22  # cells of all problems together, for both kinds of rows
+MAX_PLACES = 1 << 22  # cells of all problems together, of positive and of negative rows
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The cells: of even width in the score (in s / (1 + |s|), unless scores lie in [0, 1]), and finer towards 0.
+    """The cells: of even width in the score, and finer towards 0.
 
-    `coarse` is how many cells are made one, as a power of 2, where there are many problems.
+    Where scores do not all lie in [0, 1] (`unit`), the width is even in s / (1 + |s|). `coarse` is
+    how many cells are made one, as a power of 2, where there are many problems.
     """
 
     unit: bool
@@ -43,14 +45,13 @@ class Grid:
         return int(self.cells(np.array([np.inf], np.float32))[0]) + 1
 
     def cells(self, score: Array) -> Array:
-        """The cell (n,) of each score, int64, never falling where the score rises."""
+        """The cell (n,) of each `score` (n,), int64, never falling where the score rises."""
         with np.errstate(over="ignore"):
             s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
         bits = s.view(np.int32)
         if self.unit:
-            return (
-                (s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64) + (bits >> FINE)
-            ) >> self.coarse
+            even = (s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64)
+            return (even + (bits >> FINE)) >> self.coarse
         # Negative floats sort by falling bits.
         rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits).astype(np.int64)
         wide = s.astype(np.float64)
@@ -60,15 +61,14 @@ class Grid:
         return (even + (rising >> FINE) + (0x7F800000 >> FINE) + 1) >> self.coarse
 
     def scores(self, cells: Array) -> Array:
-        """The least float32 (n,) of each cell, or of the next one that holds any."""
-        low, high = (
-            np.full(len(cells), 0 if self.unit else -0x7F800000),
-            np.full(len(cells), 0x7F800000),
-        )
+        """The least float32 (n,) of each of the `cells`, or of the next one that holds any."""
+        low = np.full(len(cells), 0 if self.unit else -0x7F800000)
+        high = np.full(len(cells), 0x7F800000)
         while (low < high).any():
             middle = (low + high) // 2
             below = self.cells(_float_at(middle)) < cells
-            low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
+            low = np.where(below, middle + 1, low)
+            high = np.where(below, high, middle)
         return _float_at(low)
 
 
@@ -79,9 +79,10 @@ def _float_at(rising: Array) -> Array:
 
 
 class Sketch(NamedTuple):
-    """Weight of the rows in each filled place, a place being problem, cell and kind (1: positive) in one number.
+    """Weight of the rows in each filled place.
 
-    Problems are the classes of a group, group by group.
+    A place is problem, cell and kind of row (1: positive) in one number. Problems are the classes
+    of a group, group by group.
     """
 
     grid: Grid
@@ -110,34 +111,40 @@ class Sketch(NamedTuple):
         score: Array,
         positive: Array,
         weight: Array | None,
-        cell: Array | None,
-        cells: int,
+        group: Array | None,
+        groups: int,
         unit: bool,
     ) -> "Sketch":
-        """The sketch of scores (n, k), where `positive` (n, k); `cell` (n,) is the group of each row."""
+        """The sketch of the `score` of each row in each problem (n, k), by `positive` (n, k).
+
+        `weight` and `group` (n,), below `groups`, are those of the rows; `unit` says whether scores
+        lie in [0, 1].
+        """
         n, k = score.shape
         # The grid does not depend on the groups, of which another job may have others.
-        grid = Grid(unit, max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MOST)))))
-        rows = np.array([n]) if cell is None else np.bincount(cell, minlength=cells)
-        problem = np.arange(k) if cell is None else cell[:, None] * k + np.arange(k)
+        coarse = max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MAX_PLACES))))
+        grid = Grid(unit, coarse)
+        rows = np.array([n]) if group is None else np.bincount(group, minlength=groups)
+        problem = np.arange(k) if group is None else group[:, None] * k + np.arange(k)
         # Where 32 bits hold every place, they sort several times as fast as 64.
-        kind: Any = np.int32 if cells * k * grid.size * 2 < 1 << 31 else np.int64
-        cells_of = grid.cells(score.ravel()).reshape(n, k).astype(kind)
-        place = ((problem.astype(kind) * kind(grid.size) + cells_of) * kind(2) + positive).ravel()
+        kind: Any = np.int32 if groups * k * grid.size * 2 < 1 << 31 else np.int64
+        cell = grid.cells(score.ravel()).reshape(n, k).astype(kind)
+        place = ((problem.astype(kind) * kind(grid.size) + cell) * kind(2) + positive).ravel()
         if weight is None:
-            found, count = np.unique(place, return_counts=True)
+            filled, mass = np.unique(place, return_counts=True)
         else:
-            found, inverse = np.unique(place, return_inverse=True)
-            count = np.bincount(inverse, np.repeat(weight, k))
-        return Sketch(grid, k, rows, found, count)
+            filled, inverse = np.unique(place, return_inverse=True)
+            mass = np.bincount(inverse, np.repeat(weight, k))
+        return Sketch(grid, k, rows, filled, mass)
 
     @staticmethod
     def join(sketches: "list[Sketch]") -> "Sketch":
-        """One sketch of all of them."""
-        first, rows = sketches[0], np.sum([s.rows_each for s in sketches], axis=0)
+        """One sketch of all `sketches`, which have the same groups and problems."""
+        first = sketches[0]
+        rows = np.sum([s.rows_each for s in sketches], axis=0)
         kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
         size = first.groups * first.problems_each * first.grid.size * 2
-        if size <= 4 * MOST:
+        if size <= 4 * MAX_PLACES:
             total = np.zeros(size, kind)
             for sketch in sketches:
                 total[sketch.place] += sketch.mass
@@ -154,7 +161,7 @@ class Sketch(NamedTuple):
 
     @staticmethod
     def load(arrays: Mapping[str, Array]) -> "Sketch":
-        """The sketch that `dump` gave."""
+        """The sketch that `dump` wrote as `arrays`."""
         unit, coarse, each = map(int, arrays["about"])
         return Sketch(
             Grid(bool(unit), coarse), each, arrays["rows"], arrays["place"], arrays["mass"]
@@ -162,14 +169,17 @@ class Sketch(NamedTuple):
 
     def select(self, start: int, stop: int) -> "Sketch":
         """Only the groups from `start` to `stop`."""
-        k, width = self.problems_each, 2 * self.grid.size
-        low, high = np.searchsorted(self.place, [start * k * width, stop * k * width])
-        place, count = self.place[low:high] - start * k * width, self.mass[low:high]
-        return self._replace(rows_each=self.rows_each[start:stop], place=place, mass=count)
+        width = self.problems_each * 2 * self.grid.size
+        low, high = np.searchsorted(self.place, [start * width, stop * width])
+        return self._replace(
+            rows_each=self.rows_each[start:stop],
+            place=self.place[low:high] - start * width,
+            mass=self.mass[low:high],
+        )
 
-    def resample(self, times: Array) -> "Sketch":
-        """All groups as one."""
-        if len(times) != 1 or not (times == 1).all():
+    def resample(self, counts: Array) -> "Sketch":
+        """All groups as one, where all `counts` (1, groups) are 1; UnsupportedError elsewhere."""
+        if len(counts) != 1 or not (counts == 1).all():
             raise UnsupportedError(
                 "sketched scores are not resampled; ask for intervals=False, or for fewer rows"
             )
@@ -182,18 +192,19 @@ class Sketch(NamedTuple):
         return self._replace(rows_each=rows, place=place, mass=total[place].astype(self.mass.dtype))
 
     def ranking(self, schema: Schema) -> "SketchedRanking":
-        """The ranking problems of the first group."""
+        """The ranking problems of the first group, of a table of this `schema`."""
         nothing = np.zeros(0)
         return SketchedRanking(nothing, nothing, None, schema, sketch=self)
 
     def problem(self, number: int) -> RankingProblem:
-        """One ranking problem, as scores with weights."""
+        """The ranking problem of this `number`, as scores with weights."""
         width = 2 * self.grid.size
         low, high = np.searchsorted(self.place, [number * width, (number + 1) * width])
-        place, count = self.place[low:high] - number * width, self.mass[low:high].astype(np.float64)
+        place = self.place[low:high] - number * width
+        mass = self.mass[low:high].astype(np.float64)
         positive = place % 2 == 1
         score = self.grid.scores(place // 2)
-        return RankingProblem(score[positive], score[~positive], (count[positive], count[~positive]))
+        return RankingProblem(score[positive], score[~positive], (mass[positive], mass[~positive]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -207,10 +218,10 @@ class SketchedRanking(Ranking):
         raise NotImplementedError("a sketch keeps no rows")
 
     def map_problems(self, read: Callable[[RankingProblem], Any]) -> list[Any]:
-        return [read(order) for order in self.orders]
+        return [read(problem) for problem in self.ranking_problems]
 
     @lazy_property
-    def orders(self) -> list[RankingProblem]:
+    def ranking_problems(self) -> list[RankingProblem]:
         """The problems, in the order of the classes."""
         return [self.sketch.problem(i) for i in range(self.count)]
 
@@ -219,14 +230,15 @@ class SketchedRanking(Ranking):
         return 1 if self.schema.task == "binary" else self.schema.k
 
 
-def bound_error(of_curve: Callable[[Curve], Any], curve: Curve) -> float:
-    """How far a figure can lie from that of the rows themselves: by the best and the worst order within the cells.
+def compute_error_bound(compute: Callable[[Curve], Any], curve: Curve) -> float:
+    """How far the value that `compute` reads off `curve` can lie from that of the rows themselves.
 
-    In the best order the positive rows of a cell come before its negative ones, in the worst after them; figures of
-    order that rise with each better placed positive row lie between.
+    In the best order the positive rows of a cell come before its negative ones, in the worst after
+    them. A ranking metric that rises with each positive row that is placed better lies between.
     """
     if not curve.positives or not curve.negatives:
         return 0.0
-    value = float(of_curve(curve))
-    best, worst = curve._replace(fp=curve.fp_above), curve._replace(fp_above=curve.fp)
-    return max(abs(float(of_curve(end)) - value) for end in (best, worst))
+    value = float(compute(curve))
+    best = curve._replace(fp=curve.fp_above)
+    worst = curve._replace(fp_above=curve.fp)
+    return max(abs(float(compute(end)) - value) for end in (best, worst))
