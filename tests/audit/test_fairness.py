@@ -8,7 +8,7 @@ import pytest
 import assay
 from assay.audit.fairness import fairness
 from assay.charts import audit as groups
-from assay.charts.style import spec_of
+from assay.charts.style import get_spec
 from assay.cli import main
 from assay.errors import UnsupportedError
 from assay.intervals.differences import Estimate, mover_difference, mover_ratio, min_max_ratio, max_min_difference
@@ -173,7 +173,7 @@ def test_crossed_groups_are_groups():
     [
         ({"by": "g", "reference": "z"}, "no group is 'z'"),
         ({"by": "one"}, "has one group only"),
-        ({"by": "g", "metrics": "recall(average=none)"}, "one figure a class"),
+        ({"by": "g", "metrics": "recall(average=none)"}, "one value a class"),
     ],
 )
 def test_a_question_that_has_no_answer_is_refused(arguments, message):
@@ -225,6 +225,6 @@ def test_the_command_gives_the_json_of_the_library(capsys, tmp_path):
 
 
 def test_the_chart_has_a_panel_for_each_metric():
-    spec = spec_of(groups.fairness(fairness(table(), "g", "accuracy")))
+    spec = get_spec(groups.fairness(fairness(table(), "g", "accuracy")))
     assert len(spec["vconcat"]) == 4
     assert "c (60)" in json.dumps(spec)

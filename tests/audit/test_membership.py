@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 
 from assay.audit.membership import membership_inference
 from assay.charts import audit as groups
-from assay.charts.style import spec_of
+from assay.charts.style import get_spec
 from assay.errors import SchemaError
 from assay.table.predictions import Predictions
 
@@ -101,4 +101,4 @@ def test_the_json_is_versioned():
 
 
 def test_the_chart_has_a_tick_where_nothing_is_given_away():
-    assert '"other": 0.5' in json.dumps(spec_of(groups.membership(membership_inference(table(0, 1.0)))))
+    assert '"other": 0.5' in json.dumps(get_spec(groups.membership(membership_inference(table(0, 1.0)))))

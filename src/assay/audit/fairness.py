@@ -1,17 +1,19 @@
-"""fairness: how the figures of a model differ between groups of rows, with an interval for every difference.
+"""Fairness: how the metrics of a model differ between groups, each difference with an interval.
 
 >>> import numpy as np
 >>> from assay.table.predictions import Predictions
->>> sex, y = np.array(["f", "m"] * 200), np.arange(400) // 2 % 2
->>> said = np.where((sex == "f") & (np.arange(400) % 5 == 0), 0, y)
->>> found = fairness(Predictions.from_arrays(y, {"m": said}, groups={"sex": sex}, positive=1), by="sex")
->>> [(c.name, round(c.difference, 2), round(c.ratio, 2)) for c in found.criteria]
-[('demographic_parity', 0.1, 0.8), ('equal_opportunity', 0.2, 0.8), ('equalized_odds', 0.2, nan)]
+>>> row = np.arange(400)
+>>> sex = np.array(["f", "m"] * 200)
+>>> y = row // 2 % 2
+>>> label = np.where((sex == "f") & (row % 5 == 0), 0, y)
+>>> p = Predictions.from_arrays(y, {"m": label}, groups={"sex": sex}, positive=1)
+>>> [(c.name, round(c.difference, 2)) for c in fairness(p, by="sex").criteria]
+[('demographic_parity', 0.1), ('equal_opportunity', 0.2), ('equalized_odds', 0.2)]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -20,25 +22,38 @@ from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.evaluation.values import Row
-from assay.intervals.differences import Estimate, mean_chance_gap, mover_difference, min_max_ratio, max_min_difference
-from assay.io.read_write import Source, table_of
+from assay.intervals.differences import (
+    UNKNOWN,
+    Estimate,
+    max_min_difference,
+    mean_chance_gap,
+    min_max_ratio,
+    mover_difference,
+)
+from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import defaults
 from assay.table.groups import Slices, group_rows
 from assay.table.predictions import Predictions
 
-__all__ = ["Criterion", "Fairness", "Gap", "GroupFigure", "fairness"]
+__all__ = ["Criterion", "Fairness", "Gap", "GroupValue", "fairness"]
 
 # What the named criteria compare.
 RATES = ("selection_rate", "recall", "false_positive_rate")
+# The criteria of a single rate.
+ONE_RATE = {"demographic_parity": "selection_rate", "equal_opportunity": "recall"}
 MOST_NAMED = 4  # metrics that the verdict names
+
+Key: TypeAlias = tuple[str, str, Any]  # model, metric, group
+Values: TypeAlias = dict[Key, Row]
+Rest: TypeAlias = dict[tuple[str, str], Row]  # by model and metric
 
 
 @dataclass(frozen=True)
-class GroupFigure:
-    """Figure of one group in [`low`, `high`] on `n` rows, and its difference from that of `against`, with an interval.
+class GroupValue:
+    """Value of one group in [`low`, `high`] on `n` rows, and its difference from that of `against`.
 
-    `against` is a group, or "rest": all other rows.
+    `against` is a group, or "rest": all other rows. The difference has an interval, too.
     """
 
     model: str
@@ -57,10 +72,11 @@ class GroupFigure:
 
 @dataclass(frozen=True)
 class Gap:
-    """Largest figure of a group less the smallest, and smallest over largest, each with an interval for the true one.
+    """Largest value of a group less the smallest, and smallest over largest, with intervals.
 
-    `chance` is the difference to be expected from groups of these sizes if all were alike: the largest of several
-    figures less the smallest is never 0. An interval that reaches down to 0 (up to a ratio of 1) shows no difference.
+    `chance` is the difference to be expected from groups of these sizes if all were alike: the
+    largest of several values less the smallest is never 0. An interval that reaches down to 0 (up
+    to a ratio of 1) shows no difference.
     """
 
     model: str
@@ -78,7 +94,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A named criterion of fairness of a binary model: the gap that it asks to be 0 (its ratio 1)."""
+    """A named criterion of fairness of a binary model: the gap that should be 0 (its ratio 1)."""
 
     model: str
     name: str
@@ -92,7 +108,14 @@ class Criterion:
 
 @dataclass(frozen=True, repr=False)
 class Fairness(Result):
-    """Figures of each group, gaps between groups, and the criteria of fairness of each model."""
+    """Values of each group, gaps between groups, and the criteria of fairness of each model.
+
+    >>> from assay.table.predictions import Predictions
+    >>> y = ["a", "b"] * 50
+    >>> p = Predictions.from_arrays(y, {"m": y}, groups={"site": [1] * 50 + [2] * 50})
+    >>> fairness(p, "site", "accuracy").gap("accuracy").difference
+    0.0
+    """
 
     schema_name: ClassVar[str] = "assay.fairness/1"
 
@@ -100,7 +123,7 @@ class Fairness(Result):
     groups: tuple[Any, ...]
     reference: Any
     positive: Any
-    rows: tuple[GroupFigure, ...]
+    rows: tuple[GroupValue, ...]
     gaps: tuple[Gap, ...]
     criteria: tuple[Criterion, ...]
     n: int
@@ -108,7 +131,18 @@ class Fairness(Result):
     notes: tuple[str, ...] = ()
 
     def gap(self, metric: str | Metric, model: str | None = None) -> Gap:
-        """The gap of one metric (of one model, where there are several); an error names what there is."""
+        """The gap of one metric.
+
+        Parameters:
+            metric: Its text, or a Metric.
+            model: The model; default: the first that has the gap.
+
+        Returns:
+            The gap.
+
+        Raises:
+            UnsupportedError: There is no such gap; the message names the metrics there are.
+        """
         for gap in self.gaps:
             if gap.metric == str(metric) and model in (None, gap.model):
                 return gap
@@ -182,26 +216,44 @@ def fairness(
     confidence: float = 0.95,
     seed: int = 0,
 ) -> Fairness:
-    """How the figures of every model differ between the groups that the columns `by` form.
+    """How the metrics of every model differ between the groups that the columns `by` form.
 
-    metrics: any; binary tasks always have selection_rate, recall and false_positive_rate too, and by them the criteria
+    Binary tasks always have selection_rate, recall and false_positive_rate, and the criteria
+
       demographic_parity  the gap of the selection rate (Calders et al., 2009)
       equal_opportunity   the gap of the recall (Hardt et al., 2016)
-      equalized_odds      the larger of the gaps of the recall and the false positive rate (Hardt et al., 2016)
-    reference: the group that the others are held against; by default each is held against all other rows.
+      equalized_odds      the larger of the gaps of the recall and the false positive rate (Hardt
+                          et al., 2016)
 
-    The interval of a difference or ratio is made of those of the two figures (MOVER), groups being different rows.
-    Gaps: the largest figure less the smallest is biased upwards, the more the more groups, so its interval is not put
-    around it, but holds the true gap: it is the range of the intervals of all pairs of groups, at levels that make all
-    of them right together (Bonferroni). Equalized odds is corrected for its two rates besides.
-    Groups without a figure (nan) are left out of gaps. Same values as fairlearn's MetricFrame.difference() and ratio().
+    The interval of a difference or ratio is made of those of the two values (MOVER), groups being
+    different rows. Gaps: the largest value less the smallest is biased upwards, the more the more
+    groups, so its interval is not put around it, but holds the true gap: it is the range of the
+    intervals of all pairs of groups, at levels that make all of them right together (Bonferroni).
+    Equalized odds is corrected for its two rates besides. Groups without a value (nan) are left out
+    of gaps. Same values as fairlearn's MetricFrame.difference() and ratio().
 
-    Sources: MOVER: Newcombe (1998), Stat. Med. 17:873-890; Zou & Donner (2008), Stat. Med. 27:1693-1702; Hardt, Price &
-    Srebro (2016), NIPS, 3315-3323; Calders, Kamiran & Pechenizkiy (2009), ICDM workshops, 13-18.
+    Sources: MOVER: Newcombe (1998), Stat. Med. 17:873-890; Zou & Donner (2008), Stat. Med.
+    27:1693-1702; Hardt, Price & Srebro (2016), NIPS, 3315-3323; Calders, Kamiran & Pechenizkiy
+    (2009), ICDM workshops, 13-18.
+
+    Parameters:
+        predictions: A table, or the path of a file or of several that hold it.
+        by: The column of groups, or several, which are crossed.
+        metrics: Metrics of one value; default: those of the task.
+        reference: The group that the others are held against; default: all other rows.
+        confidence: Level of the intervals, in (0, 1); default 0.95.
+        seed: Seed of the draws, at least 0; default 0.
+
+    Returns:
+        A `Fairness`.
+
+    Raises:
+        UnsupportedError: There is one group only, no group `reference`, or a metric gives one
+            value a class.
     """
-    table = table_of(predictions)
+    table = open_table(predictions, in_memory=True)
     names = (by,) if isinstance(by, str) else tuple(by)
-    asked = _asked(table, metrics)
+    chosen = _choose_metrics(table, metrics)
     grouping = group_rows(table, names)
     groups = [key[0] if len(key) == 1 else key for key in grouping.keys]
     if len(groups) < 2:
@@ -210,155 +262,161 @@ def fairness(
         )
     if reference is not None and reference not in groups:
         raise UnsupportedError(
-            f"no group is {reference!r} to be the reference; groups are {', '.join(map(str, groups))}"
+            f"no group is {reference!r} to be the reference; groups are "
+            f"{', '.join(map(str, groups))}"
         )
     options: dict[str, Any] = {"confidence": confidence, "seed": seed}
-    found = evaluate(table, asked, by=names, **options)
-    own = {_key(row): row for row in found.rows if row.group is not None}
-    against = _against(table, grouping, groups, reference, asked, own, options)
-    rows = [_figure(row, *against[key]) for key, row in own.items()]
-    spans = {str(m): m.bounds[1] - m.bounds[0] for m in asked}
-    gaps = _gaps(own, groups, spans, confidence, seed)
-    criteria = _criteria(own, table, groups, confidence) if table.task == "binary" else []
-    positive = table.schema.positive if table.task == "binary" else None
-    notes = (*table.notes, *_notes(table, grouping))
+    evaluation = evaluate(table, chosen, by=names, **options)
+    values = {_key(row): row for row in evaluation.rows if row.group is not None}
+    comparators = [
+        _find_comparator(values, groups, place, reference)
+        or _evaluate_rest(table.take(grouping.codes != place), chosen, options)
+        for place in range(len(groups))
+    ]
+    by_group = dict(zip(groups, comparators, strict=True))
+    spans = {str(m): m.bounds[1] - m.bounds[0] for m in chosen}
+    binary = table.task == "binary"
     return Fairness(
-        names,
-        tuple(groups),
-        reference,
-        positive,
-        tuple(rows),
-        tuple(gaps),
-        tuple(criteria),
-        table.n,
-        confidence,
-        notes,
+        by=names,
+        groups=tuple(groups),
+        reference=reference,
+        positive=table.schema.positive if binary else None,
+        rows=tuple(_compare_row(row, *by_group[row.group]) for row in values.values()),
+        gaps=tuple(_find_gaps(values, groups, spans, confidence, seed)),
+        criteria=tuple(_find_criteria(values, table, groups, confidence)) if binary else (),
+        n=table.n,
+        confidence=confidence,
+        notes=(*table.notes, *_note_clusters(table, grouping)),
     )
 
 
-def _asked(table: Predictions, metrics: Any) -> list[Metric]:
-    """The metrics asked for, and in binary tasks those that the criteria need."""
-    texts = (
-        defaults(table)
-        if metrics is None
-        else [metrics]
-        if isinstance(metrics, str | Metric)
-        else metrics
-    )
-    if table.task == "binary" and any(
-        table.schema.offers(model, "label") for model in table.models
-    ):
+def _choose_metrics(table: Predictions, metrics: Any) -> list[Metric]:
+    """The metrics that were named, and in binary tasks those that the criteria need."""
+    if metrics is None:
+        metrics = defaults(table)
+    texts = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
+    gives_labels = any(table.schema.offers(model, "label") for model in table.models)
+    if table.task == "binary" and gives_labels:
         texts = [*RATES, *texts]
-    found = list(dict.fromkeys(map(METRICS.parse, texts)))
-    wide = [str(m) for m in found if m.bind(table.schema).granularity != "table"]
+    chosen = list(dict.fromkeys(map(METRICS.parse, texts)))
+    wide = [str(m) for m in chosen if m.bind(table.schema).granularity != "table"]
     if wide:
         raise UnsupportedError(
-            f"{', '.join(wide)}: one figure a class; fairness takes metrics of one figure"
+            f"{', '.join(wide)}: one value a class; fairness takes metrics of one value"
         )
-    return found
+    return chosen
 
 
-def _key(row: Row) -> tuple[str, str, Any]:
+def _key(row: Row) -> Key:
     return row.model, row.metric, row.group
 
 
-def _against(
-    table: Predictions, grouping: Slices, groups: list[Any], reference: Any, asked: list[Metric],
-    own: dict[tuple[str, str, Any], Row], options: dict[str, Any],
-) -> dict[tuple[str, str, Any], tuple[Any, Row | None]]:  # fmt: skip
-    """For each figure of a group, what it is held against: the reference, the other of two groups, or the rest."""
-    found: dict[tuple[str, str, Any], tuple[Any, Row | None]] = {}
-    for place, group in enumerate(groups):
-        if reference is not None or len(groups) == 2:
-            other = reference if reference is not None else groups[1 - place]
-            same = {(m, t): row for (m, t, g), row in own.items() if g == other}
-            label = other
-        else:
-            rest = evaluate(table.take(grouping.codes != place), asked, **options)
-            same = {(row.model, row.metric): row for row in rest.rows}
-            label = "rest"
-        for model, metric, g in own:
-            if g == group:
-                found[model, metric, g] = (label, None if label == group else same[model, metric])
-    return found
+def _find_comparator(
+    values: Values, groups: Sequence[Any], place: int, reference: Any
+) -> tuple[Any, Rest] | None:
+    """The group that the one at `place` is held against, and its values; None where it is the rest.
+
+    That is the reference, or the other of two groups.
+    """
+    if reference is None and len(groups) > 2:
+        return None
+    other = reference if reference is not None else groups[1 - place]
+    if other == groups[place]:
+        return other, {}
+    return other, {(m, t): row for (m, t, group), row in values.items() if group == other}
 
 
-def _ranged(row: Row) -> Estimate:
+def _evaluate_rest(
+    rest: Predictions, metrics: Sequence[Metric], options: dict[str, Any]
+) -> tuple[str, Rest]:
+    """The values of all other rows."""
+    rows = evaluate(rest, metrics, **options).rows
+    return "rest", {(row.model, row.metric): row for row in rows}
+
+
+def _estimate(row: Row) -> Estimate:
     return Estimate(row.value, row.low, row.high)
 
 
-def _figure(row: Row, against: Any, other: Row | None) -> GroupFigure:
-    difference = (
-        Estimate(np.nan, np.nan, np.nan) if other is None else mover_difference(_ranged(row), _ranged(other))
-    )
-    return GroupFigure(
-        row.model,
-        row.metric,
-        row.group,
-        row.value,
-        row.low,
-        row.high,
-        row.n,
-        against,
-        *difference,
-        row.note,
+def _compare_row(row: Row, against: Any, others: Rest) -> GroupValue:
+    """The value of a group, held against that of the others."""
+    other = others.get((row.model, row.metric))
+    difference = UNKNOWN
+    if other is not None:
+        difference = mover_difference(_estimate(row), _estimate(other))
+    return GroupValue(
+        model=row.model,
+        metric=row.metric,
+        group=row.group,
+        value=row.value,
+        low=row.low,
+        high=row.high,
+        n=row.n,
+        against=against,
+        difference=difference.value,
+        difference_low=difference.low,
+        difference_high=difference.high,
+        note=row.note,
     )
 
 
-def _gaps(
-    own: dict[tuple[str, str, Any], Row],
-    groups: list[Any],
+def _find_gaps(
+    values: Values,
+    groups: Sequence[Any],
     spans: dict[str, float],
     confidence: float,
     seed: int,
-) -> list[Gap]:
-    """The gap of every metric of every model."""
-    found = []
-    for model, metric in dict.fromkeys((m, t) for m, t, _ in own):
-        figures = {g: _ranged(own[model, metric, g]) for g in groups}
-        figures = {g: f for g, f in figures.items() if not np.isnan(f.value)}
-        if len(figures) < 2:
+) -> Iterator[Gap]:
+    """The gap of every metric of every model; `spans` are the widths of the metrics' ranges."""
+    for model, metric in dict.fromkeys((model, metric) for model, metric, _ in values):
+        by_group = _defined_estimates(values, model, metric, groups)
+        if len(by_group) < 2:
             continue
-        smallest = min(figures, key=lambda g: figures[g].value)
-        largest = max(figures, key=lambda g: figures[g].value)
-        several = list(figures.values())
-        difference, ratio = (
-            max_min_difference(several, confidence, most=spans[metric]),
-            min_max_ratio(several, confidence),
-        )
-        chance = mean_chance_gap(several, confidence, seed)
-        found.append(Gap(model, metric, *difference, *ratio, smallest, largest, chance))
-    return found
+        estimates = list(by_group.values())
+        difference = max_min_difference(estimates, confidence, most=spans[metric])
+        ratio = min_max_ratio(estimates, confidence)
+        smallest = min(by_group, key=lambda group: by_group[group].value)
+        largest = max(by_group, key=lambda group: by_group[group].value)
+        chance = mean_chance_gap(estimates, confidence, seed)
+        yield Gap(model, metric, *difference, *ratio, smallest, largest, chance)
 
 
-def _criteria(
-    own: dict[tuple[str, str, Any], Row], table: Predictions, groups: list[Any], confidence: float
-) -> list[Criterion]:
+def _defined_estimates(
+    values: Values, model: str, metric: str, groups: Sequence[Any]
+) -> dict[Any, Estimate]:
+    """The values of the groups that have one."""
+    estimates = {group: _estimate(values[model, metric, group]) for group in groups}
+    return {group: e for group, e in estimates.items() if not np.isnan(e.value)}
+
+
+def _find_criteria(
+    values: Values, table: Predictions, groups: Sequence[Any], confidence: float
+) -> Iterator[Criterion]:
     """The named criteria of each model that gives labels."""
-    found = []
-    for model in (m for m in table.models if table.schema.offers(m, "label")):
-        of = {
-            metric: [
-                f for f in (_ranged(own[model, metric, g]) for g in groups) if not np.isnan(f.value)
-            ]
+    for model in table.models:
+        if not table.schema.offers(model, "label"):
+            continue
+        rates = {
+            metric: list(_defined_estimates(values, model, metric, groups).values())
             for metric in RATES
         }
-        plain = {"demographic_parity": "selection_rate", "equal_opportunity": "recall"}
-        for name, metric in plain.items():
-            if len(of[metric]) > 1:
-                both = max_min_difference(of[metric], confidence, most=1.0), min_max_ratio(of[metric], confidence)
-                found.append(Criterion(model, name, *both[0], *both[1]))
-        rates = [of["recall"], of["false_positive_rate"]]
-        if all(len(rate) > 1 for rate in rates):
-            gaps = [max_min_difference(rate, confidence, 2, most=1.0) for rate in rates]
-            ratios = [min_max_ratio(rate, confidence, 2) for rate in rates]
-            worst = Estimate(*(float(np.max([g[i] for g in gaps])) for i in range(3)))
-            least = Estimate(*(float(np.min([r[i] for r in ratios])) for i in range(3)))
-            found.append(Criterion(model, "equalized_odds", *worst, *least))
-    return found
+        for name, metric in ONE_RATE.items():
+            if len(rates[metric]) > 1:
+                difference = max_min_difference(rates[metric], confidence, most=1.0)
+                ratio = min_max_ratio(rates[metric], confidence)
+                yield Criterion(model, name, *difference, *ratio)
+        odds = [rates["recall"], rates["false_positive_rate"]]
+        if all(len(rate) > 1 for rate in odds):
+            differences = [max_min_difference(rate, confidence, 2, most=1.0) for rate in odds]
+            ratios = [min_max_ratio(rate, confidence, 2) for rate in odds]
+            # Value by value, as of the ends: the larger of the gaps, the smaller of the ratios.
+            worst = Estimate(*np.max(differences, axis=0).tolist())
+            least = Estimate(*np.min(ratios, axis=0).tolist())
+            yield Criterion(model, "equalized_odds", *worst, *least)
 
 
-def _notes(table: Predictions, grouping: Slices) -> list[str]:
+def _note_clusters(table: Predictions, grouping: Slices) -> list[str]:
+    """A note where clusters lie in several groups."""
     if "cluster" not in table.columns:
         return []
     codes, names = table.group("cluster")
@@ -366,5 +424,6 @@ def _notes(table: Predictions, grouping: Slices) -> list[str]:
     if len(pairs) == len(names):
         return []
     return [
-        "Clusters lie in several groups: intervals of differences take groups as independent, which may be too wide."
+        "Clusters lie in several groups: intervals of differences take groups as independent, "
+        "which may be too wide."
     ]

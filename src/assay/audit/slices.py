@@ -1,11 +1,12 @@
-"""slices: on which kinds of rows a model does worse than on the rest, with few false alarms.
+"""Slices: on which kinds of rows a model does worse than on the rest, with few false alarms.
 
 >>> import numpy as np
 >>> from assay.table.predictions import Predictions
->>> site, sex = np.arange(1200) % 4, np.arange(1200) // 4 % 2
->>> y = np.arange(1200) % 3
->>> said = np.where((site == 3) & (np.arange(1200) % 5 > 1), (y + 1) % 3, y)
->>> weak_slices(Predictions.from_arrays(y, {"m": said}, groups={"site": site, "sex": sex}))
+>>> row = np.arange(1200)
+>>> groups = {"site": row % 4, "sex": row // 4 % 2}
+>>> y = row % 3
+>>> label = np.where((groups["site"] == 3) & (row % 5 > 1), (y + 1) % 3, y)
+>>> weak_slices(Predictions.from_arrays(y, {"m": label}, groups=groups))
 1 of 14 slices tested does worse by itself (accuracy, all rows: 0.8500; Holm's correction at 5%).
 model  slice   rows  accuracy                 rest    difference  effect  p (Holm)
 m      site=3  300   0.4000 [0.3462, 0.4564]  1.0000  -0.6000     1.68    2.5e-132
@@ -14,15 +15,15 @@ m      site=3  300   0.4000 [0.3462, 0.4564]  1.0000  -0.6000     1.68    2.5e-1
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from assay.audit.slice_finder import Search, Slice, judged, source_of
-from assay.audit.subgroups import Lattice
+from assay.audit.slice_finder import Slice, SliceFinder, find_row_score, judge_slices
+from assay.audit.subgroups import Subgroups
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
-from assay.io.read_write import Source, table_of
+from assay.io.source import Source, open_table
 from assay.metrics.base import Metric
 from assay.metrics.resolve import resolve
 from assay.table.predictions import Predictions
@@ -38,8 +39,15 @@ MOST_SHOWN = 12
 class WeakSlices(Result):
     """The slices that are significantly worse than the rest of the rows, clearest first.
 
-    `rows` holds them all; those with `own` false owe it to overlapping with one before.  `tested` counts the slices
-    that were looked at, `closest` is the nearest to significant of the others.  `overall` is each model's figure.
+    `rows` holds them all; those with `own` false owe it to overlapping with one before. `tested`
+    counts the slices that were looked at, `closest` is the nearest to significant of the others.
+    `overall` is the value of each model on all rows.
+
+    >>> from assay.table.predictions import Predictions
+    >>> y = [0, 1] * 50
+    >>> p = Predictions.from_arrays(y, {"m": y}, groups={"site": [1] * 50 + [2] * 50})
+    >>> weak_slices(p).distinct
+    []
     """
 
     schema_name: ClassVar[str] = "assay.slices/1"
@@ -128,71 +136,92 @@ def weak_slices(
     min_rows: int = 30,
     confidence: float = 0.95,
 ) -> WeakSlices:
-    """The slices of the rows on which a model (each, where none is named) does significantly worse than on the rest.
+    """The slices of the rows on which a model does significantly worse than on the rest.
 
-    Slices are the values of each column (number columns of many values are cut at their quartiles) and the crosses of
-    up to `depth` columns, of at least `min_rows` rows that leave as many out.  by: the columns, default all but id,
-    fold, split and cluster.  metric: one that is a mean over rows (accuracy, hamming_loss, log_loss, brier, mse, mae,
-    ...), or rmse, by mse; in binary tasks recall, specificity, precision and npv, over the rows they are of (positive
-    rows, ...), of which there must then be `min_rows`; any other metric of labels (f1, mcc, ...) is searched by which
-    rows are right, that is by accuracy, and a note says so.  UnsupportedError for metrics of order and for r2.
-    Default: accuracy, or mse.
-
-    Each slice is tested one-sided against all other rows: rows that are right or wrong by Fisher's exact test
-    (mid-p); losses and weighted rows by the larger of the p-values of Welch's and of the pooled t, which err on
-    opposite sides where losses are skewed; rows in clusters by a t of the sums over clusters.  All are corrected
-    together by Holm: any slice is reported without reason in at most 1 - `confidence` of tables. The same table gives the same
+    Slices are the values of each column (number columns of many values are cut at their quartiles)
+    and their crosses. Each is tested one-sided against all other rows: rows that are right or wrong
+    by Fisher's exact test (mid-p); losses and weighted rows by the larger of the p-values of
+    Welch's and of the pooled t, which err on opposite sides where losses are skewed; rows in
+    clusters by a t of the sums over clusters. All are corrected together by Holm: any slice is
+    reported without reason in at most 1 - `confidence` of tables. The same table gives the same
     slices, whatever the order of rows.
-    Sources: Fisher (1935), JRSS 98:39-82; mid-p: Lancaster (1961), JASA 56:223-234; Welch (1947), Biometrika 34:28-35;
-    Holm (1979), Scand. J. Statistics 6:65-70; slices by values and crosses: Chung et al. (2019), ICDE, 1550-1553.
+
+    Sources: Fisher (1935), JRSS 98:39-82; mid-p: Lancaster (1961), JASA 56:223-234; Welch (1947),
+    Biometrika 34:28-35; Holm (1979), Scand. J. Statistics 6:65-70; slices by values and crosses:
+    Chung et al. (2019), ICDE, 1550-1553.
+
+    Parameters:
+        predictions: A table, or the path of a file or of several that hold it.
+        metric: A mean over rows (accuracy, hamming_loss, log_loss, brier, mse, mae, ...), or rmse,
+            by mse; in binary tasks also recall, specificity, precision and npv, over the rows they
+            are of, of which there must be `min_rows`. Any other metric of labels (f1, mcc, ...) is
+            searched by which rows are right, and a note says so. Default: accuracy, or mse.
+        by: Columns to slice by; default: all but id, fold, split and cluster.
+        model: The model to search; default: each that the metric suits.
+        depth: Most columns to cross, at least 1; default 2.
+        min_rows: Fewest rows of a slice, and of those it leaves out, at least 2; default 30.
+        confidence: Level of the intervals and, less from 1, of the tests, in (0, 1); default 0.95.
+
+    Returns:
+        A `WeakSlices`: `distinct` are the slices that are worse by themselves.
+
+    Raises:
+        UnsupportedError: The metric has no value for each row (ranking metrics, r2), or there is
+            no column to slice by.
     """
-    table = table_of(predictions)
-    _check(depth, min_rows)
-    check_share("confidence", confidence)
-    default = "mse" if table.task == "regression" else "accuracy"
-    text, settled = resolve(metric if metric is not None else default, table.schema)[0]
-    source = source_of(text, settled)
-    models = (
-        [model]
-        if model is not None
-        else [m for m in table.models if table.schema.offers(m, settled.reads)]
-    )
-    names, notes = _columns(table, (by,) if isinstance(by, str) else by)
-    lattice = Lattice(table, names, min(depth, len(names)), min_rows)
-    found = [Search(lattice, name, source, confidence) for name in models]
-    rows, tested, closest = judged(found, 1 - confidence)
-    notes = (*table.notes, *source.notes, *notes)
-    overall = {search.model: search.contrast.overall for search in found}
-    method = found[0].contrast.method if found else ""
-    return WeakSlices(
-        source.name, rows, tested, closest, overall, tuple(names), depth, min_rows, table.n, method, confidence,
-        notes,
-    )  # fmt: skip
-
-
-def _check(depth: int, min_rows: int) -> None:
+    table = open_table(predictions, in_memory=True)
     for name, value, least in (("depth", depth, 1), ("min_rows", min_rows, 2)):
         if value < least:
             raise UnsupportedError(f"{name} must be at least {least}; got {value}")
+    check_share("confidence", confidence)
+    default = "mse" if table.task == "regression" else "accuracy"
+    text, bound = resolve(metric if metric is not None else default, table.schema)[0]
+    score = find_row_score(text, bound)
+    able = [name for name in table.models if table.schema.offers(name, bound.reads)]
+    models = able if model is None else [model]
+    names, notes = _choose_columns(table, (by,) if isinstance(by, str) else by)
+    subgroups = Subgroups(table, names, min(depth, len(names)), min_rows)
+    finders = [SliceFinder(subgroups, name, score, confidence) for name in models]
+    rows, tested, closest = judge_slices(finders, 1 - confidence)
+    return WeakSlices(
+        metric=score.name,
+        rows=rows,
+        tested=tested,
+        closest=closest,
+        overall={finder.model: finder.contrast.overall for finder in finders},
+        columns=tuple(names),
+        depth=depth,
+        min_rows=min_rows,
+        n=table.n,
+        method=finders[0].contrast.method if finders else "",
+        confidence=confidence,
+        notes=(*table.notes, *score.notes, *notes),
+    )
 
 
-def _columns(table: Predictions, asked: Sequence[str] | None) -> tuple[list[str], tuple[str, ...]]:
-    """The columns to slice by, and which were left out for having too many values."""
-    if asked is not None:
-        for name in asked:
+def _choose_columns(
+    table: Predictions, by: Sequence[str] | None
+) -> tuple[list[str], tuple[str, ...]]:
+    """The columns to slice by, and a note on those left out for having too many values."""
+    if by is not None:
+        for name in by:
             if name not in table.columns:
-                table.group(name)
-        return list(dict.fromkeys(asked)), ()
-    found: list[str] = []
-    left_out: list[str] = []
+                table.group(name)  # raises, and names what there is
+        return list(dict.fromkeys(by)), ()
+    chosen: list[str] = []
+    too_many: list[str] = []
     for name, column in table.columns.items():
         if name in SPECIAL or (name == "row" and "fold" in table.columns):
             continue
         text = not str(column.type).startswith(("int", "uint", "float", "double", "half"))
-        (left_out if text and len(column.unique()) > MOST_LEVELS else found).append(name)
-    if not found:
+        (too_many if text and len(column.unique()) > MOST_LEVELS else chosen).append(name)
+    if not chosen:
         raise UnsupportedError(
-            "there is no column to slice by; give the table group columns, as in groups={'site': site}"
+            "there is no column to slice by; give the table group columns, as in "
+            "groups={'site': site}"
         )
-    said = f"left out, having more than {MOST_LEVELS} values: {', '.join(left_out)}; name it in by to search it"
-    return found, (said,) if left_out else ()
+    note = (
+        f"left out, having more than {MOST_LEVELS} values: {', '.join(too_many)}; name it in by "
+        f"to search it"
+    )
+    return chosen, (note,) if too_many else ()
