@@ -394,7 +394,9 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
     interrupted(path, state, monkeypatch, after=6)
     seen = []
     read = row_groups.RowGroupReader.read
-    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda self, *a: seen.append(a) or read(self, *a))
+    monkeypatch.setattr(
+        row_groups.RowGroupReader, "read", lambda self, *a: seen.append(a) or read(self, *a)
+    )
     resumed = assay.evaluate(
         assay.scan(path), METRICS, by="g", checkpoint=state, engine=Local(threads=1)
     )
@@ -406,7 +408,9 @@ def test_an_interrupted_evaluation_goes_on_where_it_was(tmp_path, monkeypatch):
 def test_a_finished_checkpoint_answers_without_reading_rows(tmp_path, monkeypatch):
     path, state = written(tmp_path, columns()), tmp_path / "run.state"
     first = assay.evaluate(assay.scan(path), METRICS, checkpoint=state)
-    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(
+        row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read")
+    )
     assert same(assay.evaluate(assay.scan(path), METRICS, checkpoint=state), first)
 
 
@@ -715,7 +719,9 @@ def test_a_metric_whose_state_cannot_be_saved_is_named_before_a_row_is_read(tmp_
         assay.scan(path),
         assay.make_metric(lambda y, p: float((y == p).mean()), "mine_of_rows"),
     )
-    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(
+        row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read")
+    )
     with pytest.raises(UnsupportedError, match="the state of mine_of_rows cannot be saved"):
         assay.evaluate(table, ["accuracy", mine], checkpoint=tmp_path / "a.state")
 
@@ -724,7 +730,9 @@ def test_a_metric_without_a_bounded_form_is_named_before_a_row_is_read(tmp_path,
     path = written(tmp_path, binary())
     monkeypatch.setattr("assay.states.base.MAX_KEPT_VALUES", 1000)
     table = assay.scan(path)
-    monkeypatch.setattr(row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read"))
+    monkeypatch.setattr(
+        row_groups.RowGroupReader, "read", lambda *_: pytest.fail("a row group was read")
+    )
     with pytest.raises(UnsupportedError, match="calibration_slope needs a value of every row"):
         assay.evaluate(table, ["accuracy", "calibration_slope"])
 

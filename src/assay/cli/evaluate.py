@@ -48,6 +48,11 @@ __all__ = ["evaluate"]
     metavar="STATE",
     help="Keep the states here: goes on after an interruption, and can be merged.",
 )
+@click.option(
+    "--engine",
+    metavar="E",
+    help="What reads the rows, as in local (the default) or 'processes(workers=4)'.",
+)
 @IGNORE
 @SEED
 @JSON
@@ -60,6 +65,7 @@ def evaluate(
     require: tuple[str, ...],
     point: bool,
     checkpoint: str | None,
+    engine: str | None,
     ignore: tuple[str, ...],
     seed: int,
     json_to: str | None,
@@ -92,6 +98,7 @@ def evaluate(
         confidence=confidence,
         seed=seed,
         checkpoint=checkpoint,
+        engine=engine,
         ignore=split_codes(ignore),
     )
     show(evaluation, json_to)

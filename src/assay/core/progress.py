@@ -36,13 +36,17 @@ def show_progress(
         `update(done, text)`: so many steps are done now; the text stands beside the bar.
     """
     if not (sys.stderr.isatty() if show is None else show):
-        yield lambda done, text="": None
+        yield _ignore
         return
     bar = _Bar(task, total, done, 0.0 if show else PATIENCE)
     try:
         yield bar.update
     finally:
         bar.close()
+
+
+def _ignore(done: int, text: str = "") -> None:
+    """What moves a bar that is not shown."""
 
 
 class _Bar:

@@ -50,7 +50,7 @@ class RowGroup(NamedTuple):
     """
 
     path: str
-    index: int
+    number: int
     rows: int
     start: int
     offset: int
@@ -86,7 +86,7 @@ class RowGroupReader:
         names = list(self.keys)
         with locate_errors(group), open_parquet(group.path, self._footer(group.path)) as file:
             for batch in file.iter_batches(
-                SLICE, row_groups=[group.index], columns=names, use_threads=False
+                SLICE, row_groups=[group.number], columns=names, use_threads=False
             ):
                 yield RowGroupPart(self, group, start, pa.Table.from_batches([batch]))
                 start += batch.num_rows
@@ -98,7 +98,7 @@ class RowGroupReader:
             OPEN.file = open_parquet(group.path, self._footer(group.path))
             OPEN.path = group.path
             OPEN.footer = footer
-        return OPEN.file.read_row_group(group.index, columns=list(names), use_threads=False)
+        return OPEN.file.read_row_group(group.number, columns=list(names), use_threads=False)
 
     def read_column(self, name: str) -> Iterator[pa.Array]:
         """The column `name` of all files, some rows at a time; texts as dictionaries."""
@@ -185,10 +185,10 @@ class RowGroupPart(NamedTuple):
         return self.reader.build_batch(self.group, self.start, table)
 
     def __str__(self) -> str:
-        path, index, rows, start, _ = self.group
+        path, number, rows, start, _ = self.group
         rows = rows if self.table is None else self.table.num_rows
         first = start + self.start
-        return f"{path}, row group {index}, rows {first} to {first + rows - 1}"
+        return f"{path}, row group {number}, rows {first} to {first + rows - 1}"
 
 
 class LabelBatch:
@@ -282,7 +282,7 @@ def locate_errors(group: RowGroup, start: int = 0) -> Iterator[None]:
 
     `start` is how many rows of the group lie before those that are read.
     """
-    where = f"{group.path}, row group {group.index}, rows from {group.start + start} on"
+    where = f"{group.path}, row group {group.number}, rows from {group.start + start} on"
     try:
         yield
     except AssayError as error:

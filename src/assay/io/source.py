@@ -52,10 +52,10 @@ def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Ta
         ReadError: A file cannot be read.
         SchemaError: What the files hold cannot be used.
     """
-    if isinstance(source, Predictions):
+    if isinstance(source, Stream) and in_memory:
+        return _read_stream(source)
+    if isinstance(source, Predictions | Stream):
         return source
-    if isinstance(source, Stream):
-        return _read_stream(source) if in_memory else source
     paths = _list_paths(source)
     stream = None if in_memory else _stream_large(paths, reading)
     return read(*paths, **reading) if stream is None else stream
@@ -92,7 +92,7 @@ def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | 
 
 def _estimate_bytes(footers: Mapping[str, Any]) -> int:
     """Bytes that all columns would take as numbers of 64 bits."""
-    return 8 * sum(footer.num_rows * footer.num_columns for footer in footers.values())
+    return 8 * sum(int(footer.num_rows * footer.num_columns) for footer in footers.values())
 
 
 def _read_stream(stream: Stream) -> Predictions:

@@ -284,10 +284,10 @@ def _list_row_groups(footers: Mapping[str, Any]) -> list[RowGroup]:
     offset = 0
     for path, footer in footers.items():
         start = 0
-        for index in range(footer.num_row_groups):
-            rows = footer.row_group(index).num_rows
+        for number in range(footer.num_row_groups):
+            rows = footer.row_group(number).num_rows
             if rows:
-                groups.append(RowGroup(path, index, rows, start, offset + start))
+                groups.append(RowGroup(path, number, rows, start, offset + start))
             start += rows
         offset += start
     return groups
@@ -324,7 +324,7 @@ def _read_head(row_groups: Sequence[RowGroup], reader: RowGroupReader) -> Predic
         footer = reader.footers[group.path]
         with locate_errors(group), open_parquet(group.path, footer) as file:
             batches = file.iter_batches(
-                rows, row_groups=[group.index], columns=list(reader.keys), use_threads=False
+                rows, row_groups=[group.number], columns=list(reader.keys), use_threads=False
             )
             table = reader.unify_types(pa.Table.from_batches([next(batches)]))
         if tables and table.schema.types != tables[0][1].schema.types:
@@ -349,12 +349,12 @@ def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any])
     owner: dict[Any, RowGroup] = {}
     place = {path: find_leaf_column(footer, "id") for path, footer in footers.items()}
     for group in groups:
-        column = footers[group.path].row_group(group.index).column(place[group.path])
+        column = footers[group.path].row_group(group.number).column(place[group.path])
         for value in list_id_bounds(column):
             other = owner.setdefault(value, group)
             if other is not group:
                 raise SchemaError(
-                    f"id {value!r} is both in {other.path} (row group {other.index}) and in "
-                    f"{group.path} (row group {group.index}); ids must be unique over all files. Give "
+                    f"id {value!r} is both in {other.path} (row group {other.number}) and in "
+                    f"{group.path} (row group {group.number}); ids must be unique over all files. Give "
                     f"each row an id of its own, or leave the column out"
                 )
