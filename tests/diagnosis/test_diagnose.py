@@ -1,7 +1,8 @@
-"""What training curves are judged to be: real runs by their cause, synthetic curves, and the rules one by one."""
+"""What training curves are judged to be: real runs by cause, synthetic curves, and the rules."""
 
 import json
 import math
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,8 @@ from assay.readers.history import History
 
 LOGS = Path(__file__).parents[1] / "histories"
 
-# file, rows of validation, classes, status, best epoch, good range, onset: epochs as each log numbers them.
+# file, rows of validation, classes, status, best epoch, good range, onset.
+# Epochs are those of each log.
 ACCEPTED = [
     ("keras_csvlogger_fashion_mlp_10ep.csv", 10000, 10, "good_fit", 9, (3, 9), None),
     ("keras_history_fashion_mlp_10ep.json", 10000, 10, "good_fit", 10, (4, 10), None),
@@ -125,8 +127,8 @@ def test_best_epoch_that_is_the_last_does_not_show_where_overfitting_starts():
 
 def test_plateau_is_underfit_once_another_model_shows_what_is_possible():
     plateau = LOGS / "torch_loop_plateau_high_linear_wd.json"
-    told = diagnose(plateau, n_classes=10, reference=0.51).runs[0]
-    assert (told.status, told.confidence) == ("underfit", "high")
+    run = diagnose(plateau, n_classes=10, reference=0.51).runs[0]
+    assert (run.status, run.confidence) == ("underfit", "high")
     both = diagnose([plateau, LOGS / "torch_loop_overfit_small.json"], n_classes=10).runs
     assert (both[0].status, both[0].confidence) == ("underfit", "medium")
     assert both[0].evidence["reference"] == both[1].loss["best"]
@@ -343,12 +345,14 @@ def test_runs_of_one_name_are_told_apart():
 
 def test_json_is_strict_and_has_the_fields_of_the_contract():
     d = diagnose([LOGS / "keras_csvlogger_nan.csv", LOGS / "torch_loop_explode_val_stuck.json"])
-    made = json.loads(d.to_json(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON"))
-    assert made["schema"] == "assay.diagnosis/1"
+    document = json.loads(
+        d.to_json(), parse_constant=lambda text: pytest.fail(f"{text} is not JSON")
+    )
+    assert document["schema"] == "assay.diagnosis/1"
     expected = (
         "name status best_epoch good_range onset severity loss metrics evidence remedies confidence"
     )
-    assert all(" ".join(run) == expected for run in made["runs"])
+    assert all(" ".join(run) == expected for run in document["runs"])
 
 
 def test_table_has_one_row_a_run():
@@ -475,10 +479,49 @@ def test_any_curves_get_a_status_of_the_contract_or_an_assay_error(columns, abou
     run.to_arrow()
 
 
+def test_folder_of_runs_is_diagnosed_run_by_run(tmp_path):
+    for run in ("first", "second"):
+        (tmp_path / run).mkdir()
+        shutil.copy(LOGS / "torch_loop_overfit_small.json", tmp_path / run / "log.json")
+    runs = diagnose(tmp_path, n_classes=10).runs
+    assert [run.name for run in runs] == ["first/log", "second/log"]
+    assert {run.status for run in runs} == {"overfit"}
+
+
+def test_log_below_a_folder_that_cannot_be_read_is_named_in_the_notes(tmp_path):
+    shutil.copy(LOGS / "torch_loop_overfit_small.json", tmp_path / "log.json")
+    (tmp_path / "begun.csv").write_text("epoch,val_loss\n")
+    diagnosis = diagnose(tmp_path)
+    assert "begun.csv has a header and no rows" in diagnosis.notes[0]
+    assert diagnosis.notes[0] in repr(diagnosis)
+    assert diagnosis.to_dict()["notes"] == list(diagnosis.notes)
+
+
+def test_json_without_notes_has_runs_alone():
+    assert list(diagnose(History.from_lists(val_loss=[1, 2])).to_dict()) == ["runs"]
+
+
+def test_reference_of_many_runs_takes_one_look_at_each(monkeypatch):
+    module = sys.modules["assay.diagnosis.diagnose"]
+    looks = []
+    measure = module.measure
+    monkeypatch.setattr(module, "measure", lambda history: looks.append(1) or measure(history))
+    histories = [
+        History.from_lists(val_loss=list(falling(floor=floor)), name=str(floor))
+        for floor in (0.2, 0.3, 0.4, 0.5)
+    ]
+    runs = diagnose(histories, baseline=1.0).runs
+    assert len(looks) == 4
+    best = [run.loss["best"] for run in runs]
+    assert [run.evidence["reference"] for run in runs] == [best[1], *[best[0]] * 3]
+
+
 def test_importing_loads_no_framework_and_no_statistics_package():
     code = (
-        "import sys, assay.diagnosis.diagnose, assay.readers.base; assay.readers.base.READERS.load(); "
-        "print([m for m in ('scipy.stats', 'pandas', 'keras', 'torch', 'sklearn') if m in sys.modules])"
+        "import sys, assay.diagnosis.diagnose, assay.readers.base; "
+        "assay.readers.base.READERS.load(); "
+        "heavy = ('scipy.stats', 'pandas', 'keras', 'torch', 'sklearn', 'tensorboard'); "
+        "print([m for m in heavy if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,247 +1,353 @@
-"""Remarks: what is said about a training curve, in words made from its numbers, and what to do about it.
+"""Explanations: findings, remarks and remedies, in words made from the numbers of a run.
 
->>> from assay.diagnosis.explanations import number
->>> number(0.34348), number(12.0)
+>>> from assay.diagnosis.explanations import format_value
+>>> format_value(0.34348), format_value(12.0)
 ('0.3435', '12')
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from assay.diagnosis.measurements import Facts, MetricFacts
+from assay.diagnosis.measurements import Measurements, MetricChange
 from assay.diagnosis.rules import (
     Severity,
     Status,
-    far_from_done,
-    level_but_high,
-    noisy,
-    too_good,
-    too_short,
-    wide_gap,
+    has_wide_gap,
+    is_far_from_done,
+    is_level_but_high,
+    is_noisy,
+    is_too_good,
+    is_too_short,
 )
-from assay.diagnosis.trend import late
-from assay.readers.history import History
+from assay.diagnosis.trend import final_level
+from assay.readers.history import Unit
 from assay.readers.naming import is_regression
 
-__all__ = ["explain_flags", "explain_metric", "headline", "number", "remedies_for"]
+__all__ = [
+    "Case",
+    "explain_flags",
+    "explain_metric",
+    "explain_status",
+    "format_value",
+    "suggest_remedies",
+]
 
 
-def number(value: float) -> str:
-    """A number as people read it: four significant places."""
+class Case(NamedTuple):
+    """A judged run: its measurements, the unit of its axis, and what the rules say."""
+
+    run: Measurements
+    unit: Unit
+    status: Status
+    severity: Severity | None = None
+    onset: float | None = None
+
+
+def format_value(value: float) -> str:
+    """A `value` as people read it: four significant digits."""
     return f"{value:.4g}"
 
 
-def headline(
-    status: Status, f: Facts, history: History, severity: Severity | None, onset: float | None
-) -> str:
-    """The finding in one sentence."""
-    unit, best, low = history.unit, number(f.best_epoch), number(f.lowest)
-    lowest = f"validation loss is lowest at {unit} {best} ({low})"
-    if status == "collapsed":
-        at = "?" if onset is None else number(onset)
-        return (
-            f"training broke down at {unit} {at} (training loss up to {number(float(f.train_log.max()))}) and ends at "
-            f"{number(late(f.train_log))}, no better than a model that knows nothing ({_baseline(f)})"
-        )
-    if status == "not_learning":
-        return f"neither training nor validation loss leaves the baseline ({_baseline(f)}; best validation {low})"
-    if status == "memorising":
-        return (
-            f"training loss fell to {number(f.train_log.min())}, validation loss never left the baseline "
-            f"({_baseline(f)}; best {low}): the training rows are learned by heart"
-        )
-    if status == "unstable":
-        return (
-            f"training loss rises in {100 * f.train_rises:.0f} % of {unit}s and ends at {number(late(f.train_log))} "
-            f"after {number(f.train_log.min())}; {lowest}"
-        )
-    if status == "overfit":
-        return _overfit(f, unit, severity, onset)
-    if status == "still_improving":
-        return f"validation loss still falls at the end of the run ({number(f.recent[0])} to {number(f.recent[-1])})"
-    if status == "underfit":
-        return _underfit(f)
-    if status == "inconclusive":
-        return f"{lowest}, but {_why_inconclusive(f, unit)}"
-    return _good_fit(f, unit)
+def explain_status(case: Case) -> str:
+    """The finding of a `case` in one sentence."""
+    return FINDINGS[case.status](case)
 
 
-def _baseline(f: Facts) -> str:
+def _explain_collapsed(case: Case) -> str:
+    run = case.run
+    epoch = "?" if case.onset is None else format_value(case.onset)
+    return (
+        f"training broke down at {case.unit} {epoch} (training loss up to "
+        f"{format_value(float(run.train_log.max()))}) and ends at "
+        f"{format_value(final_level(run.train_log))}, no better than a model that knows nothing "
+        f"({_describe_baseline(run)})"
+    )
+
+
+def _explain_not_learning(case: Case) -> str:
+    return (
+        f"neither training nor validation loss leaves the baseline "
+        f"({_describe_baseline(case.run)}; best validation {format_value(case.run.lowest)})"
+    )
+
+
+def _explain_memorising(case: Case) -> str:
+    run = case.run
+    return (
+        f"training loss fell to {format_value(run.train_log.min())}, validation loss never left "
+        f"the baseline ({_describe_baseline(run)}; best {format_value(run.lowest)}): the "
+        f"training rows were memorised"
+    )
+
+
+def _explain_unstable(case: Case) -> str:
+    run = case.run
+    return (
+        f"training loss rises in {100 * run.train_rises:.0f} % of {case.unit}s and ends at "
+        f"{format_value(final_level(run.train_log))} after {format_value(run.train_log.min())}; "
+        f"{_describe_lowest(case)}"
+    )
+
+
+def _explain_overfit(case: Case) -> str:
+    run = case.run
+    percent = f" (+{run.generalisation_loss:.0f} %)" if run.lowest > 0 else ""
+    since = f" since {case.unit} {format_value(case.onset)}" if case.onset is not None else ""
+    training = "while training loss kept falling"
+    if run.train is None:
+        training = "(training loss was not logged)"
+    return (
+        f"{case.severity}{since}: validation loss rose from {format_value(run.lowest)} at "
+        f"{case.unit} {format_value(run.best_epoch)} to {format_value(run.end)} at the "
+        f"end{percent} {training}"
+    )
+
+
+def _explain_still_improving(case: Case) -> str:
+    recent = case.run.recent
+    return (
+        f"validation loss still falls at the end of the run "
+        f"({format_value(recent[0])} to {format_value(recent[-1])})"
+    )
+
+
+def _explain_underfit(case: Case) -> str:
+    run = case.run
+    if run.reference is not None and run.train_eval is not None:
+        end = final_level(run.train_eval)
+        if end > run.reference:
+            other = "the best other run, on validation rows,"
+            return (
+                f"training loss levels off at {format_value(end)}; "
+                f"{'the target' if run.reference_given else other} reaches "
+                f"{format_value(run.reference)}"
+            )
+    trend = "is still falling" if run.best >= len(run.val) - 2 else "is level"
+    return (
+        f"only {100 * run.learned_train:.0f} % of the baseline loss was learned on the training "
+        f"rows ({_describe_baseline(run)}), and validation loss {trend}"
+    )
+
+
+def _explain_inconclusive(case: Case) -> str:
+    return f"{_describe_lowest(case)}, but {_explain_doubt(case)}"
+
+
+def _explain_doubt(case: Case) -> str:
+    """Why nothing can be concluded."""
+    run = case.run
+    if is_too_short(run):
+        return (
+            f"{len(run.val)} {case.unit}s with a validation loss are too few to tell a trend; "
+            f"5 are needed"
+        )
+    if is_noisy(run):
+        return (
+            f"validation is too noisy (one value is uncertain by {format_value(run.error)}) to "
+            f"tell a good fit from a mild overfit, or the best {case.unit} from its neighbours"
+        )
+    if is_level_but_high(run):
+        return (
+            "it is level, and nothing tells whether the data allow better: the loss of another "
+            "model would"
+        )
+    return "the curves fit no verdict"
+
+
+def _explain_good_fit(case: Case) -> str:
+    run = case.run
+    first, last = run.good_range
+    until = "to the end" if last == float(run.epochs[-1]) else f"to {format_value(last)}"
+    is_last = run.best == len(run.val) - 1
+    end = "; the run does not show where overfitting starts" if is_last else ""
+    return f"{_describe_lowest(case)} and level from {case.unit} {format_value(first)} {until}{end}"
+
+
+FINDINGS: dict[Status, Callable[[Case], str]] = {
+    "collapsed": _explain_collapsed,
+    "not_learning": _explain_not_learning,
+    "memorising": _explain_memorising,
+    "unstable": _explain_unstable,
+    "overfit": _explain_overfit,
+    "still_improving": _explain_still_improving,
+    "underfit": _explain_underfit,
+    "inconclusive": _explain_inconclusive,
+    "good_fit": _explain_good_fit,
+}
+
+
+def _describe_lowest(case: Case) -> str:
+    epoch = format_value(case.run.best_epoch)
+    return f"validation loss is lowest at {case.unit} {epoch} ({format_value(case.run.lowest)})"
+
+
+def _describe_baseline(run: Measurements) -> str:
     """The baseline loss with where it comes from."""
     sources = {
         "given": "given",
         "n_classes": "log of the number of classes",
         "chance": "chance, as the accuracy tells",
+        "first epoch": "guessed from the first epoch",
     }
-    return f"baseline {number(f.baseline)}, {sources.get(f.baseline_from, 'guessed from the first epoch')}"
+    return f"baseline {format_value(run.baseline)}, {sources[run.baseline_from]}"
 
 
-def _overfit(f: Facts, unit: str, severity: Severity | None, onset: float | None) -> str:
-    percent = f" (+{f.generalisation_loss:.0f} %)" if f.lowest > 0 else ""
-    since = f" since {unit} {number(onset)}" if onset is not None else ""
-    while_train = (
-        "while training loss kept falling"
-        if f.train is not None
-        else "(training loss was not logged)"
-    )
-    return (
-        f"{severity}{since}: validation loss rose from {number(f.lowest)} at {unit} {number(f.best_epoch)} to "
-        f"{number(f.end)} at the end{percent} {while_train}"
-    )
-
-
-def _underfit(f: Facts) -> str:
-    if f.reference is not None and f.clean is not None and late(f.clean) > f.reference:
-        whose = "the target" if f.reference_given else "the best other run, on validation rows,"
-        return f"training loss levels off at {number(late(f.clean))}; {whose} reaches {number(f.reference)}"
-    learned = f"only {100 * f.learned_train:.0f} % of the baseline loss was learned on the training rows ({_baseline(f)})"
-    return f"{learned}, and validation loss {'is still falling' if f.best >= len(f.val) - 2 else 'is level'}"
-
-
-def _good_fit(f: Facts, unit: str) -> str:
-    first, last = f.good_range
-    lasts = last == float(f.epochs[-1])
-    level = f"level from {unit} {number(first)} {'to the end' if lasts else f'to {number(last)}'}"
-    end = "; the run does not show where overfitting starts" if f.best == len(f.val) - 1 else ""
-    return f"validation loss is lowest at {unit} {number(f.best_epoch)} ({number(f.lowest)}) and {level}{end}"
-
-
-def _why_inconclusive(f: Facts, unit: str) -> str:
-    if too_short(f):
-        return (
-            f"{len(f.val)} {unit}s with a validation loss are too few to tell a trend; 5 are needed"
-        )
-    if noisy(f):
-        error = max(f.noise, f.standard_error)
-        return (
-            f"validation is too noisy (one value is uncertain by {number(error)}) to tell a good fit from a mild "
-            f"overfit, or the best {unit} from its neighbours"
-        )
-    if level_but_high(f):
-        return "it is level, and nothing tells whether the data allow better: the loss of another model would"
-    return "the curves fit no verdict"
-
-
-def explain_metric(metric: MetricFacts, status: Status, f: Facts, unit: str) -> str | None:
-    """What became of a metric after the epoch of lowest loss; None where nothing can be said."""
-    if (
-        metric.at_best_loss is None
-        or metric.final is None
-        or metric.best is None
-        or metric.best_epoch is None
-    ):
+def explain_metric(metric: MetricChange, case: Case) -> str | None:
+    """What became of a `metric` after the epoch of lowest loss of a `case`; None where unknown."""
+    if metric.best is None or metric.best_epoch is None:
         return None
-    values = f"{number(metric.at_best_loss)} at {unit} {number(f.best_epoch)}, {number(metric.final)} at the end"
-    if status == "overfit":
-        if metric.verdict == "worse":
-            return f"{metric.metric} suffers too: {values}"
-        confident = (
-            ""
-            if is_regression(metric.metric)
-            else ": the model grew over-confident, its decisions are no worse"
-        )
-        return f"{metric.metric} is not harmed ({values}){confident}"
-    best = f"{metric.metric} is best at {unit} {number(metric.best_epoch)} ({number(metric.best)})"
-    return best if metric.best_epoch == f.best_epoch else f"{best}; {values}"
+    if metric.at_best_loss is None or metric.final is None:
+        return None
+    values = (
+        f"{format_value(metric.at_best_loss)} at {case.unit} {format_value(case.run.best_epoch)}, "
+        f"{format_value(metric.final)} at the end"
+    )
+    if case.status == "overfit":
+        return _explain_metric_of_overfit(metric, values)
+    best = (
+        f"{metric.metric} is best at {case.unit} {format_value(metric.best_epoch)} "
+        f"({format_value(metric.best)})"
+    )
+    return best if metric.best_epoch == case.run.best_epoch else f"{best}; {values}"
 
 
-def explain_flags(flags: Sequence[str], f: Facts, history: History) -> list[str]:
-    """One sentence a flag."""
-    return [sentence for flag in flags if (sentence := _explain(flag, f, history.unit))]
+def _explain_metric_of_overfit(metric: MetricChange, values: str) -> str:
+    if metric.verdict == "worse":
+        return f"{metric.metric} suffers too: {values}"
+    over_confident = ": the model grew over-confident, its decisions are no worse"
+    reason = "" if is_regression(metric.metric) else over_confident
+    return f"{metric.metric} is not harmed ({values}){reason}"
 
 
-def _explain(flag: str, f: Facts, unit: str) -> str:
-    if flag == "gap_widening":
-        return f"the gap between training and validation loss widens ({number(float(f.gap[-1]))} at the end)"
-    if flag == "wide_gap":
-        return (
-            f"validation loss stands {100 * f.gap_share(-1):.0f} % of what was learned above training loss: "
-            f"more data, regularisation or fusing several models would narrow that"
-        )
-    if flag == "noisy_validation":
-        return f"validation is noisy: differences below {number(max(f.noise, f.standard_error))} mean nothing"
-    if flag == "validation_easier":
-        return _easier(f, unit)
-    if flag == "too_good":
-        return "validation is as good as training at a loss near 0: are validation rows also in the training set?"
-    if flag == "temporary_rise" and f.bump is not None:
-        start, height, length = f.bump
-        return (
-            f"validation loss rose by {number(height)} after {unit} {number(start)} and fell below again: "
-            f"early stopping with a patience under {length} would have missed it"
-        )
-    if flag == "slow":
-        return "the curve is nearly a straight line: the learning rate is probably too low"
-    if flag == "metric_disagrees":
-        return "a metric is best outside the good range of the loss: choose by the one that matters"
-    if flag == "baseline_guessed":
-        return "the baseline was guessed from the first epoch; give n_classes or baseline for a firmer verdict"
-    return ""
+def explain_flags(flags: Sequence[str], case: Case) -> list[str]:
+    """One sentence for each of the `flags` of a `case` that has something to say."""
+    sentences = (FLAGS[flag](case) for flag in flags)
+    return [sentence for sentence in sentences if sentence]
 
 
-def _easier(f: Facts, unit: str) -> str:
-    if f.train is None or f.clean is None:
-        return ""
-    below = int((f.val < f.train).sum())
-    said = f"validation loss is below training loss in {below} of {len(f.val)} {unit}s"
-    if f.evaluated and late(f.clean) >= late(f.val):
-        return (
-            f"{said}, measured with the same weights too: validation rows are easier or duplicated"
-        )
-    if f.evaluated:
-        return f"{said}; measured with the same weights, training loss is lower ({number(late(f.clean))}): no fault"
+def _explain_gap_widening(case: Case) -> str:
+    gap = format_value(float(case.run.gap[-1]))
+    return f"the gap between training and validation loss widens ({gap} at the end)"
+
+
+def _explain_wide_gap(case: Case) -> str:
     return (
-        f"{said}: training loss is a mean over the {unit} and with dropout or augmentation on, or validation rows are "
-        f"easier or duplicated; log train_eval_loss to settle it"
+        f"validation loss stands {100 * case.run.gap_share(-1):.0f} % of what was learned above "
+        f"training loss: more data, regularisation or fusing several models would narrow that"
     )
 
 
-def remedies_for(
-    status: Status, f: Facts | None, metrics: Sequence[MetricFacts], unit: str
-) -> tuple[str, ...]:
-    """What to do, the most promising first."""
-    if status == "overfit" and f is not None:
-        first, last = f.good_range
-        wide = max(2, int(last - first) // 2)
-        decisions = [m for m in metrics if not is_regression(m.metric)]
-        harmless = bool(decisions) and all(m.verdict in ("unharmed", "improved") for m in metrics)
-        calibrate = ("calibrate the probabilities (temperature scaling)",) if harmless else ()
-        back = "use the model of round" if unit == "round" else f"restore the weights of {unit}"
+def _explain_noise(case: Case) -> str:
+    error = format_value(case.run.error)
+    return f"validation is noisy: differences below {error} mean nothing"
+
+
+def _explain_easier_validation(case: Case) -> str:
+    run = case.run
+    if run.train is None or run.train_eval is None:
+        return ""
+    below = int((run.val < run.train).sum())
+    fact = f"validation loss is below training loss in {below} of {len(run.val)} {case.unit}s"
+    if not run.has_train_eval:
         return (
-            *calibrate,
-            f"{back} {number(f.best_epoch)}, or any from {number(first)} to {number(last)}",
-            f"stop early, with a patience of about {wide}",
-            "add weight decay, dropout or augmentation, more data, or use a smaller model",
+            f"{fact}: training loss is a mean over the {case.unit} and with dropout or "
+            f"augmentation on, or validation rows are easier or duplicated; log "
+            f"train_eval_loss to settle it"
         )
-    if status == "good_fit" and f is not None and too_good(f):
+    end = final_level(run.train_eval)
+    if end >= final_level(run.val):
+        return (
+            f"{fact}, measured with the same weights too: validation rows are easier or duplicated"
+        )
+    return (
+        f"{fact}; measured with the same weights, training loss is lower ({format_value(end)}): "
+        f"no fault"
+    )
+
+
+def _explain_temporary_rise(case: Case) -> str:
+    if case.run.bump is None:
+        return ""
+    start, height, length = case.run.bump
+    return (
+        f"validation loss rose by {format_value(height)} after {case.unit} {format_value(start)} "
+        f"and fell below again: early stopping with a patience under {length} would have missed it"
+    )
+
+
+FLAGS: dict[str, Callable[[Case], str]] = {
+    "gap_widening": _explain_gap_widening,
+    "wide_gap": _explain_wide_gap,
+    "noisy_validation": _explain_noise,
+    "validation_easier": _explain_easier_validation,
+    "too_good": lambda _: (
+        "validation is as good as training at a loss near 0: are validation rows also in the "
+        "training set?"
+    ),
+    "temporary_rise": _explain_temporary_rise,
+    "slow": lambda _: "the curve is nearly a straight line: the learning rate is probably too low",
+    "metric_disagrees": lambda _: (
+        "a metric is best outside the good range of the loss: choose by the one that matters"
+    ),
+    "baseline_guessed": lambda _: (
+        "the baseline was guessed from the first epoch; give n_classes or baseline for a firmer "
+        "verdict"
+    ),
+}
+
+
+def suggest_remedies(case: Case, metrics: Sequence[MetricChange]) -> tuple[str, ...]:
+    """What to do about a `case` and its `metrics`, the most promising first."""
+    run = case.run
+    if case.status == "overfit":
+        return _remedies_of_overfit(case, metrics)
+    if case.status == "good_fit" and is_too_good(run):
         return ("check for rows that are in both the training and the validation set",)
-    if status == "underfit" and f is not None and not far_from_done(f):
-        return REMEDIES["underfit"][1:]
-    if status == "good_fit" and f is not None and wide_gap(f):
+    if case.status == "good_fit" and has_wide_gap(run):
         return ("more data, augmentation or regularisation", "fuse several models")
-    if status == "inconclusive":
-        return _remedies_inconclusive(f)
-    return REMEDIES.get(status, ())
+    if case.status == "underfit" and not is_far_from_done(run):
+        return REMEDIES["underfit"][1:]
+    if case.status == "inconclusive":
+        return _remedies_of_doubt(run)
+    return REMEDIES[case.status]
 
 
-def _remedies_inconclusive(f: Facts | None) -> tuple[str, ...]:
-    if f is None:
-        return ("log a validation loss at every epoch",)
-    if too_short(f):
+def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[str, ...]:
+    first, last = case.run.good_range
+    patience = max(2, int(last - first) // 2)
+    has_decisions = any(not is_regression(metric.metric) for metric in metrics)
+    is_harmless = all(metric.verdict in ("unharmed", "improved") for metric in metrics)
+    calibrate = "calibrate the probabilities (temperature scaling)"
+    restore = f"restore the weights of {case.unit}"
+    if case.unit == "round":
+        restore = "use the model of round"
+    return (
+        *([calibrate] if has_decisions and is_harmless else []),
+        f"{restore} {format_value(case.run.best_epoch)}, "
+        f"or any from {format_value(first)} to {format_value(last)}",
+        f"stop early, with a patience of about {patience}",
+        "add weight decay, dropout or augmentation, more data, or use a smaller model",
+    )
+
+
+def _remedies_of_doubt(run: Measurements) -> tuple[str, ...]:
+    if is_too_short(run):
         return ("train or log at least 5 epochs",)
-    if noisy(f):
+    if is_noisy(run):
         return (
             "use more validation rows, or cross-validation",
             "average the weights or the losses of the last epochs",
         )
-    known = () if f.known else ("give n_classes or baseline",)
-    return ("compare with another model: give its loss on the same rows as reference", *known)
+    compare = "compare with another model: give its loss on the same rows as reference"
+    return (compare,) if run.is_baseline_known else (compare, "give n_classes or baseline")
 
 
 REMEDIES: dict[Status, tuple[str, ...]] = {
     "diverged": (
         "lower the learning rate 3 to 10 times",
         "clip gradients",
-        "check inputs for nan, for scale and for log(0); compute the loss from logits; check half-precision scaling",
+        "check inputs for nan, for scale and for log(0); compute the loss from logits; check "
+        "half-precision scaling",
     ),
     "collapsed": (
         "scale the inputs",
@@ -251,7 +357,7 @@ REMEDIES: dict[Status, tuple[str, ...]] = {
     "not_learning": (
         "check that rows and labels belong together",
         "try learning rates 10 times lower and higher",
-        "check that the model can learn 10 rows by heart",
+        "check that the model can overfit 10 rows",
     ),
     "memorising": (
         "check labels, and the join of features and labels",
@@ -272,4 +378,5 @@ REMEDIES: dict[Status, tuple[str, ...]] = {
         "use less regularisation",
     ),
     "good_fit": ("keep it: stop anywhere in the good range",),
+    "inconclusive": ("log a validation loss at every epoch",),
 }

@@ -1,17 +1,18 @@
-"""Facts: the numbers a training curve is judged by, before any judgement.
+"""Measurements: the numbers that a training curve is judged by, before any judgement.
 
-Losses are measured on the scale of what could be learned, baseline minus lowest validation loss, never by the first
-epoch alone; noise is the scatter from epoch to epoch.
+Losses are measured on the scale of what could be learned: baseline minus lowest validation loss.
+The first epoch alone is no scale. Noise is the scatter from epoch to epoch.
 
 >>> from assay.readers.history import History
 >>> from assay.diagnosis.measurements import measure
->>> facts = measure(History.from_lists(train_loss=[9, 5, 3, 2, 1], val_loss=[8, 5, 4, 5, 6], baseline=10.0))
->>> facts.best_epoch, facts.rise, round(facts.generalisation_loss, 1)
+>>> history = History.from_lists(train_loss=[9, 5, 3, 2, 1], val_loss=[8, 5, 4, 5, 6])
+>>> run = measure(history)
+>>> run.best_epoch, run.rise, round(run.generalisation_loss, 1)
 (3.0, 1.0, 25.0)
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
@@ -19,30 +20,39 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.diagnosis.trend import kendall_z, late, noise, running_median, theil_sen
+from assay.core.types import Better
+from assay.diagnosis.trend import final_level, kendall_z, noise, running_median, theil_sen
 from assay.errors import SchemaError
+from assay.kernels import Array
 from assay.readers.history import History, Series
-from assay.readers.naming import Better, is_regression
+from assay.readers.naming import Split, is_regression
 
-__all__ = ["BaselineFrom", "Facts", "MetricFacts", "first_non_finite", "judge_metrics", "measure"]
+__all__ = [
+    "BaselineFrom",
+    "Measurements",
+    "MetricChange",
+    "find_divergence",
+    "judge_metrics",
+    "measure",
+]
 
-Array = NDArray[np.float64]
 BaselineFrom = Literal["given", "n_classes", "chance", "first epoch"]
 
 
 @dataclass(frozen=True)
-class Facts:
+class Measurements:
     """One run in numbers. Curves (n,) are taken at the epochs of the finite validation losses.
 
-    `train` is the training loss as logged, None where it was not; `clean` is that of the final weights of each epoch
-    where the log has it (`train_eval`), else `train`. `train_log` (m,) is the training loss at all its epochs.
-    `standard_error` is that of one validation loss, 0 where the number of validation rows is unknown.
+    `train` is the training loss as logged, None where it was not; `train_eval` is the loss on
+    training rows with the final weights of each epoch where the log has it, else `train`.
+    `train_log` (m,) is the training loss at all its epochs. `standard_error` is that of one
+    validation loss, 0 where the number of validation rows is unknown.
     """
 
     epochs: Array
     val: Array
     train: Array | None
-    clean: Array | None
+    train_eval: Array | None
     train_log: Array
     train_epochs: Array
     baseline: float
@@ -53,12 +63,12 @@ class Facts:
     reference_given: bool = False
 
     @property
-    def evaluated(self) -> bool:
-        """Whether `clean` was measured with the weights that validation was measured with."""
-        return self.clean is not self.train
+    def has_train_eval(self) -> bool:
+        """Whether `train_eval` was measured with the weights that validation was measured with."""
+        return self.train_eval is not self.train
 
     @property
-    def known(self) -> bool:
+    def is_baseline_known(self) -> bool:
         """Whether the baseline is known, rather than guessed from the first epoch."""
         return self.baseline_from != "first epoch"
 
@@ -80,21 +90,29 @@ class Facts:
     @cached_property
     def end(self) -> float:
         """Validation loss at the end: the median of the last three."""
-        return late(self.val)
+        return final_level(self.val)
 
     @property
     def learnable(self) -> float:
-        """Baseline minus lowest validation loss: what could be learned, in the unit of the loss; at least 0."""
+        """Baseline minus lowest validation loss, in the unit of the loss; at least 0."""
         return max(self.baseline - self.lowest, 0.0)
 
     @property
     def tolerance(self) -> float:
-        """Differences in loss below this are no differences: twice the noise, or 1 % of what could be learned."""
+        """Smaller differences in loss are no differences: twice the noise, 1 % of the learnable."""
         return max(2 * self.noise, 0.01 * self.learnable)
+
+    @property
+    def error(self) -> float:
+        """How uncertain one validation loss is: by its noise or its standard error, the larger."""
+        return max(self.noise, self.standard_error)
 
     @cached_property
     def good(self) -> NDArray[np.intp]:
-        """Positions whose smoothed validation loss equals the lowest up to noise, or 1 % of what could be learned."""
+        """Positions about as good as the best.
+
+        Their smoothed validation loss is the lowest up to the noise, or 1 % of the learnable.
+        """
         near = running_median(self.val) <= self.lowest + max(self.noise, 0.01 * self.learnable)
         near[self.best] = True
         return np.flatnonzero(near)
@@ -119,18 +137,19 @@ class Facts:
     def generalisation_loss(self) -> float:
         """100 (end / lowest - 1), in percent; nan where the lowest loss is not above 0.
 
-        Source: Prechelt (1998), Automatic early stopping using cross validation, Neural Networks 11:761-767.
+        Source: Prechelt (1998), Automatic early stopping using cross validation, Neural Networks
+        11:761-767.
         """
         return 100 * (self.end / self.lowest - 1) if self.lowest > 0 else math.nan
 
     @property
-    def given_back(self) -> float:
-        """Share of what was learned that was given back at the end; nan where nothing was learned."""
+    def share_given_back(self) -> float:
+        """The rise as a share of what was learned; nan where nothing was learned."""
         return self.rise / self.learnable if self.learnable > 0 else math.nan
 
     @cached_property
     def z_val_after_best(self) -> float:
-        """How surely the validation loss rises from its lowest value on, in standard deviations (Kendall's test)."""
+        """Trend of the validation loss from its lowest value on, in standard deviations."""
         return kendall_z(self.val[self.best :])
 
     @cached_property
@@ -140,32 +159,35 @@ class Facts:
 
     @cached_property
     def recent(self) -> Array:
-        """Smoothed by nothing: the last 30 % of the validation losses, five at least."""
+        """The last 30 % of the validation losses, five at least, not smoothed."""
         return self.val[-max(5, math.ceil(0.3 * len(self.val))) :]
 
     @property
     def learned_val(self) -> float:
-        """Share of the baseline loss that training took away, on validation rows, at best; nan where undefined."""
-        return self._learned(self.lowest)
+        """Share of the baseline loss that training took away, on validation rows at best."""
+        return self._share_learned(self.lowest)
 
     @property
     def learned_train(self) -> float:
-        """The same on training rows."""
-        return math.nan if self.train is None else self._learned(float(self.train.min()))
+        """Share of the baseline loss that training took away, on training rows at best."""
+        return math.nan if self.train is None else self._share_learned(float(self.train.min()))
 
-    def _learned(self, loss: float) -> float:
+    def _share_learned(self, loss: float) -> float:
         return (self.baseline - loss) / self.baseline if self.baseline > 0 else math.nan
 
     @cached_property
     def gap(self) -> Array:
         """Validation minus training loss (n,), empty where no training loss was logged."""
-        return np.empty(0) if self.clean is None else self.val - self.clean
+        return np.empty(0) if self.train_eval is None else self.val - self.train_eval
 
     def gap_share(self, position: int) -> float:
-        """The gap there as a share of what training took off the baseline; nan where undefined."""
-        if self.clean is None or not self.baseline > self.clean[position]:
+        """The gap at a `position`, as a share of what training took off the baseline there.
+
+        nan where it took nothing off, or no training loss was logged.
+        """
+        if self.train_eval is None or not self.baseline > self.train_eval[position]:
             return math.nan
-        return float(self.gap[position] / (self.baseline - self.clean[position]))
+        return float(self.gap[position] / (self.baseline - self.train_eval[position]))
 
     @cached_property
     def z_gap(self) -> float:
@@ -180,7 +202,7 @@ class Facts:
 
     @cached_property
     def jitter(self) -> float:
-        """Typical step of the validation loss about its usual step, as a share of what could be learned."""
+        """Typical distance of a step of validation loss from the median step, by the learnable."""
         steps = np.diff(self.val)
         if len(steps) < 2 or self.learnable <= 0:
             return math.nan
@@ -188,33 +210,32 @@ class Facts:
 
     @cached_property
     def bump(self) -> tuple[float, float, int] | None:
-        """(epoch, rise, length) of the largest rise before the best epoch that was made good later, or None."""
+        """(epoch, rise, length) of the largest rise made good by the best epoch, or None."""
         smooth = running_median(self.val)[: self.best + 1]
         floor = np.minimum.accumulate(smooth)
         height = smooth - floor
         peak = int(np.argmax(height))
-        before = int(np.argmin(smooth[: peak + 1]))
-        if (
-            not height[peak] > max(3 * self.noise, 0.03 * self.learnable)
-            or not self.val[self.best] < floor[peak]
-        ):
+        is_high = height[peak] > max(3 * self.noise, 0.03 * self.learnable)
+        if not is_high or not self.val[self.best] < floor[peak]:
             return None
-        beaten = next((i for i in range(peak, self.best) if self.val[i] < floor[peak]), self.best)
-        return float(self.epochs[before]), float(height[peak]), beaten - before
+        start = int(np.argmin(smooth[: peak + 1]))
+        regained = (i for i in range(peak, self.best) if self.val[i] < floor[peak])
+        return float(self.epochs[start]), float(height[peak]), next(regained, self.best) - start
 
     @cached_property
     def slowing(self) -> float:
-        """Slope of the last third over that of the first third; near 1 the curve is a straight line."""
+        """Slope of the last third over that of the first third; near 1 for a straight line."""
         third = len(self.val) // 3
         first = theil_sen(self.val[: third + 1]) if third else 0.0
         return theil_sen(self.val[-third - 1 :]) / first if first < 0 else 0.0
 
 
 @dataclass(frozen=True)
-class MetricFacts:
+class MetricChange:
     """How one validation metric fared between the epoch of lowest loss and the end.
 
-    `verdict` is improved, unharmed or worse, up to `tolerance`; unknown where its name does not say which way is good.
+    `verdict` is improved, unharmed or worse, up to `tolerance`; unknown where the name of the
+    metric does not say which way is good.
     """
 
     metric: str
@@ -227,54 +248,56 @@ class MetricFacts:
     verdict: Literal["improved", "unharmed", "worse", "unknown"]
 
 
-def first_non_finite(history: History) -> float | None:
-    """The epoch at which the training or validation loss is first nan or inf, or None."""
-    bad = [
+def find_divergence(history: History) -> float | None:
+    """The epoch at which a loss of a `history` is first nan or inf, or None."""
+    epochs = [
         epoch
         for series in history.series
         if series.metric == history.loss
-        for epoch, value in zip(series.epochs, series.values, strict=True)
+        for epoch, value in _pair(series)
         if not math.isfinite(value)
     ]
-    return min(bad, default=None)
+    return min(epochs, default=None)
 
 
 def measure(
-    history: History,
-    *,
-    n_val: int | None = None,
-    n_classes: int | None = None,
-    baseline: float | None = None,
-    reference: float | None = None,
-    reference_given: bool = False,
-) -> Facts:
-    """The facts of a history whose loss is finite and was measured on validation rows at least once."""
+    history: History, *, reference: float | None = None, reference_given: bool = False
+) -> Measurements:
+    """The measurements of a `history` with a finite loss on validation rows.
+
+    `reference` is a loss known to be possible on these rows; `reference_given` says that a person
+    gave it, rather than another run.
+    """
     val = history.find(history.validation_split, history.loss or "")
     if val is None:
         raise SchemaError(f"{history.name} has no validation loss to measure")
-    epochs, values = np.array(val.epochs), np.array(val.values)
+    epochs = np.array(val.epochs)
+    values = np.array(val.values)
     train = history.find("train", val.metric)
-    clean = history.find("train_eval", val.metric) or train
-    level, source = _baseline(history, val, train, n_classes, baseline)
-    rows = n_val if n_val is not None else history.n_val
-    at_val = _at(train, epochs)
-    return Facts(
+    train_eval = history.find("train_eval", val.metric)
+    baseline, source = _find_baseline(history, val, train)
+    train_at_val = _interpolate(train, epochs)
+    return Measurements(
         epochs=epochs,
         val=values,
-        train=at_val,
-        clean=at_val if clean is train else _at(clean, epochs),
+        train=train_at_val,
+        train_eval=_interpolate(train_eval, epochs) if train_eval else train_at_val,
         train_log=np.array(train.values if train else ()),
         train_epochs=np.array(train.epochs if train else ()),
-        baseline=level,
+        baseline=baseline,
         baseline_from=source,
         noise=noise(values),
-        standard_error=_standard_error(history, float(values.min()), rows),
+        standard_error=_standard_error(history, float(values.min())),
         reference=reference,
         reference_given=reference_given,
     )
 
 
-def _at(series: Series | None, epochs: Array) -> Array | None:
+def _pair(series: Series) -> Iterable[tuple[float, float]]:
+    return zip(series.epochs, series.values, strict=True)
+
+
+def _interpolate(series: Series | None, epochs: Array) -> Array | None:
     return None if series is None else np.interp(epochs, series.epochs, series.values)
 
 
@@ -283,26 +306,25 @@ def _is_regression(history: History) -> bool:
     return any(is_regression(name) for name in (history.loss or "", *history.metrics))
 
 
-def _standard_error(history: History, mean: float, rows: int | None) -> float:
-    """Of a mean log loss about 1 / sqrt(n), as losses of single rows scatter by about 1; of a squared error 2 mean."""
-    if not rows:
+def _standard_error(history: History, mean: float) -> float:
+    """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean."""
+    if not history.n_val:
         return 0.0
-    return (2 * abs(mean) if _is_regression(history) else 1.0) / math.sqrt(rows)
+    spread = 2 * abs(mean) if _is_regression(history) else 1.0
+    return spread / math.sqrt(history.n_val)
 
 
-def _baseline(
-    history: History, val: Series, train: Series | None, n_classes: int | None, given: float | None
+def _find_baseline(
+    history: History, val: Series, train: Series | None
 ) -> tuple[float, BaselineFrom]:
-    """The loss of a model that knows only how frequent each outcome is, and where that number comes from."""
-    given = given if given is not None else history.baseline
-    classes = n_classes or history.n_classes
-    if given is not None:
-        return given, "given"
+    """The loss of a model that knows only how frequent each outcome is, and where it comes from."""
+    if history.baseline is not None:
+        return history.baseline, "given"
     if not _is_regression(history):
-        if classes:
-            return math.log(classes), "n_classes"
-        if chance := _at_chance(history, val.metric):
-            return math.log(chance), "chance"
+        if history.n_classes:
+            return math.log(history.n_classes), "n_classes"
+        if k := _find_chance_level(history, val.metric):
+            return math.log(k), "chance"
     first = val.values[0]
     # The mean over the first epoch is nearer to the untrained model, unless that epoch exploded.
     if train is not None and first < train.values[0] < 3 * first:
@@ -310,65 +332,78 @@ def _baseline(
     return first, "first epoch"
 
 
-def _at_chance(history: History, loss: str) -> int | None:
-    """k where some epoch guesses: accuracy 1 / k and loss log(k) together, which a model that learned does not show."""
-    for split in ("train", history.validation_split):
-        losses, accuracies = history.find(split, loss), history.find(split, "accuracy")
+def _find_chance_level(history: History, loss: str) -> int | None:
+    """k where some epoch guesses among k classes.
+
+    Its accuracy is 1 / k and its loss log(k), which a model that learned does not show together.
+    """
+    splits: tuple[Split, ...] = ("train", history.validation_split)
+    for split in splits:
+        losses = history.find(split, loss)
+        accuracies = history.find(split, "accuracy")
         if losses is None or accuracies is None:
             continue
-        by_epoch = dict(zip(accuracies.epochs, accuracies.values, strict=True))
-        for epoch, value in zip(losses.epochs, losses.values, strict=True):
+        by_epoch = dict(_pair(accuracies))
+        for epoch, value in _pair(losses):
             share = by_epoch.get(epoch, math.nan)
-            if not 1e-4 < share < 0.6:
-                continue
-            k = round(1 / share)
-            if abs(1 / share - k) < 0.1 * k and abs(value - math.log(k)) < 0.03 * math.log(k):
+            k = round(1 / share) if 1e-4 < share < 0.6 else 0
+            if k and _is_guessing(share, value, k):
                 return k
     return None
 
 
+def _is_guessing(accuracy: float, loss: float, k: int) -> bool:
+    return abs(1 / accuracy - k) < 0.1 * k and abs(loss - math.log(k)) < 0.03 * math.log(k)
+
+
 def judge_metrics(
-    history: History,
-    at_epoch: float | None,
-    *,
-    n_val: int | None = None,
-    better: Mapping[str, Better] | None = None,
-) -> tuple[MetricFacts, ...]:
-    """Each validation metric besides the loss, compared between `at_epoch` and the end of the run."""
-    found = (history.find(history.validation_split, name) for name in history.metrics)
-    series = (
-        replace(s, better=(better or {}).get(s.metric, s.better)) for s in found if s is not None
+    history: History, at_epoch: float | None, *, better: Mapping[str, Better] | None = None
+) -> tuple[MetricChange, ...]:
+    """Each validation metric of a `history` besides the loss, between `at_epoch` and the end.
+
+    `better` says "lower" or "higher" for metrics whose name does not.
+    """
+    curves = (history.find(history.validation_split, name) for name in history.metrics)
+    directed = (
+        replace(curve, better=(better or {}).get(curve.metric, curve.better))
+        for curve in curves
+        if curve is not None
     )
-    return tuple(
-        _judge_metric(s, at_epoch, n_val if n_val is not None else history.n_val) for s in series
-    )
+    return tuple(_judge_metric(curve, at_epoch, history.n_val) for curve in directed)
 
 
-def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> MetricFacts:
-    finite = [(e, v) for e, v in zip(series.epochs, series.values, strict=True) if math.isfinite(v)]
+def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> MetricChange:
+    finite = [(epoch, value) for epoch, value in _pair(series) if math.isfinite(value)]
     if series.better is None or not finite:
-        return MetricFacts(series.metric, series.better, None, None, None, None, None, "unknown")
-    values = np.array([v for _, v in finite])
+        return MetricChange(series.metric, series.better, None, None, None, None, None, "unknown")
+    values = np.array([value for _, value in finite])
     position = int(np.argmax(values) if series.better == "higher" else np.argmin(values))
     best_epoch, best = finite[position]
-    near = (
-        position
-        if at_epoch is None
-        else min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
-    )
-    start, final = finite[near][1], late(values[near:])
+    start_position = position
+    if at_epoch is not None:
+        start_position = min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
+    start = finite[start_position][1]
+    final = final_level(values[start_position:])
     tolerance = _metric_tolerance(values, start, rows)
     drop = start - final if series.better == "higher" else final - start
     verdict: Literal["improved", "unharmed", "worse"] = "unharmed"
     if abs(drop) > tolerance:
         verdict = "worse" if drop > 0 else "improved"
-    return MetricFacts(
-        series.metric, series.better, best, best_epoch, start, final, tolerance, verdict
+    return MetricChange(
+        metric=series.metric,
+        better=series.better,
+        best=best,
+        best_epoch=best_epoch,
+        at_best_loss=start,
+        final=final,
+        tolerance=tolerance,
+        verdict=verdict,
     )
 
 
-def _metric_tolerance(values: Array, at: float, rows: int | None) -> float:
-    """Of a share its standard error, half a point at least; of other numbers 2 %; never less than the noise."""
+def _metric_tolerance(values: Array, value: float, rows: int | None) -> float:
+    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise."""
     if values.min() >= 0 and values.max() <= 1:
-        return max(0.005, math.sqrt(at * (1 - at) / rows) if rows else 0.0, noise(values))
-    return max(0.02 * abs(at), noise(values))
+        standard_error = math.sqrt(value * (1 - value) / rows) if rows else 0.0
+        return max(0.005, standard_error, noise(values))
+    return max(0.02 * abs(value), noise(values))

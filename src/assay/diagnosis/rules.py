@@ -1,11 +1,12 @@
-"""Verdict: from the facts of a training curve to one status, its severity, its flags, and how sure that is.
+"""Rules: from the measurements of a training curve to its status, severity, flags and confidence.
 
 The rules are tried in order and the first that holds gives the status; flags stand beside it.
 
 >>> from assay.readers.history import History
 >>> from assay.diagnosis.measurements import measure
 >>> from assay.diagnosis.rules import decide
->>> train, val = [1.5, 1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1], [1.6, 1.2, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
+>>> train = [1.5, 1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.1]
+>>> val = [1.6, 1.2, 1.0, 1.1, 1.2, 1.3, 1.4, 1.5]
 >>> decide(measure(History.from_lists(train_loss=train, val_loss=val, baseline=2.3)))
 'overfit'
 """
@@ -16,8 +17,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from assay.diagnosis.measurements import Facts, MetricFacts
-from assay.diagnosis.trend import kendall_z, late
+from assay.diagnosis.measurements import Measurements, MetricChange
+from assay.diagnosis.trend import final_level, kendall_z
 
 __all__ = [
     "STATUSES",
@@ -25,10 +26,17 @@ __all__ = [
     "Severity",
     "Status",
     "decide",
-    "explosion",
-    "flags_of",
-    "severity_of",
-    "sureness",
+    "find_explosion",
+    "find_flags",
+    "has_wide_gap",
+    "is_far_from_done",
+    "is_level_but_high",
+    "is_memorising",
+    "is_noisy",
+    "is_too_good",
+    "is_too_short",
+    "rate_confidence",
+    "rate_severity",
 ]
 
 Status = Literal[
@@ -46,222 +54,263 @@ Status = Literal[
 Severity = Literal["mild", "moderate", "severe"]
 Confidence = Literal["low", "medium", "high"]
 STATUSES: tuple[Status, ...] = get_args(Status)
+LEVELS: tuple[Confidence, ...] = get_args(Confidence)
 
 FEWEST = 5  # below five points no trend test has power
-RISING, FALLING = 1.64, -1.64  # one-sided 5 %
+RISING = 1.64  # standard deviations, one-sided 5 %
+FALLING = -1.64
 
 
-def decide(f: Facts) -> Status:
-    """The status of a run whose losses are finite."""
-    return next((status for status, holds in RULES if holds(f)), "good_fit")
+def decide(run: Measurements) -> Status:
+    """The status of a `run` whose losses are finite."""
+    return next((status for status, holds in RULES if holds(run)), "good_fit")
 
 
-def explosion(f: Facts) -> float | None:
-    """The epoch at which training loss left the scale of the task or, later, came back to the baseline; or None."""
-    limit = (5 if f.known else 20) * f.baseline
-    ruined = f.train_log > limit
-    if not ruined.any() and len(f.train_log):
-        lowest = int(np.argmin(f.train_log))
-        ruined = (np.arange(len(f.train_log)) > lowest) & (f.train_log >= 0.95 * f.baseline)
-    return float(f.train_epochs[int(np.argmax(ruined))]) if ruined.any() else None
+def find_explosion(run: Measurements) -> float | None:
+    """The epoch at which the training loss of a `run` broke down, or None.
+
+    There it left the scale of the task or, later, came back to the baseline.
+    """
+    ruined = run.train_log > _explosion_limit(run)
+    if not ruined.any() and len(run.train_log):
+        lowest = int(np.argmin(run.train_log))
+        is_later = np.arange(len(run.train_log)) > lowest
+        ruined = is_later & (run.train_log >= 0.95 * run.baseline)
+    return float(run.train_epochs[int(np.argmax(ruined))]) if ruined.any() else None
 
 
-def collapsed(f: Facts) -> bool:
-    """Training exploded or unlearned, and ended where a model that knows nothing stands. Finite all along."""
-    if not len(f.train_log) or not f.baseline > 0:
+def _explosion_limit(run: Measurements) -> float:
+    return (5 if run.is_baseline_known else 20) * run.baseline
+
+
+def _is_collapsed(run: Measurements) -> bool:
+    """Training exploded or unlearned, and ended where a model that knows nothing stands."""
+    if not len(run.train_log) or not run.baseline > 0:
         return False
-    exploded = bool(f.train_log.max() > (5 if f.known else 20) * f.baseline)
-    at_baseline = late(f.train_log) >= 0.95 * f.baseline
-    learned_once = len(f.train_log) >= FEWEST and f.train_log.min() < 0.85 * f.baseline
-    return (exploded and (at_baseline or f.learned_val < 0.05)) or bool(
-        at_baseline and learned_once
-    )
+    exploded = bool(run.train_log.max() > _explosion_limit(run))
+    at_baseline = final_level(run.train_log) >= 0.95 * run.baseline
+    learned_once = len(run.train_log) >= FEWEST and run.train_log.min() < 0.85 * run.baseline
+    if exploded and run.learned_val < 0.05:
+        return True
+    return bool(at_baseline and (exploded or learned_once))
 
 
-def too_short(f: Facts) -> bool:
-    """Fewer epochs than show a trend."""
-    return len(f.val) < FEWEST
+def is_too_short(run: Measurements) -> bool:
+    """Whether the `run` has fewer epochs than show a trend."""
+    return len(run.val) < FEWEST
 
 
-def not_learning(f: Facts) -> bool:
+def _is_not_learning(run: Measurements) -> bool:
     """Neither training nor validation loss leaves the baseline."""
-    return f.known and f.learned_val < 0.05 and not f.learned_train >= 0.15
+    return run.is_baseline_known and run.learned_val < 0.05 and not run.learned_train >= 0.15
 
 
-def memorising(f: Facts) -> bool:
-    """Training rows are learned, and nothing of it holds on validation rows, as with random labels."""
-    return f.known and f.learned_val < 0.05 and f.learned_train >= 0.15
+def is_memorising(run: Measurements) -> bool:
+    """Whether the `run` learned training rows alone, as with random labels."""
+    return run.is_baseline_known and run.learned_val < 0.05 and run.learned_train >= 0.15
 
 
-def unstable(f: Facts) -> bool:
+def _is_unstable(run: Measurements) -> bool:
     """Training loss goes up and down, or both losses end well above where they had been."""
-    return (
-        f.learned_train < 0.95 and f.train_rises >= 0.35 and (_jumpy(f) or _wandering(f))
-    ) or _both_rose(f)
+    is_restless = run.learned_train < 0.95 and run.train_rises >= 0.35
+    return (is_restless and (_is_jumpy(run) or _is_wandering(run))) or _both_rose(run)
 
 
-def _jumpy(f: Facts) -> bool:
+def _is_jumpy(run: Measurements) -> bool:
     # What could be learned is underrated where the baseline is a guess.
-    scale = 1.0 if f.known or f.lowest <= f.learnable else f.learnable / f.lowest
-    return f.jitter * scale > 0.1
+    is_scale_sound = run.is_baseline_known or run.lowest <= run.learnable
+    scale = 1.0 if is_scale_sound else run.learnable / run.lowest
+    return run.jitter * scale > 0.1
 
 
-def _wandering(f: Facts) -> bool:
-    end, lowest = late(f.train_log), float(f.train_log.min())
-    early = float(np.median(f.train_log[1:4])) if len(f.train_log) > 1 else math.inf
+def _is_wandering(run: Measurements) -> bool:
+    end = final_level(run.train_log)
+    lowest = float(run.train_log.min())
+    early = float(np.median(run.train_log[1:4])) if len(run.train_log) > 1 else math.inf
     return end - lowest > 0.1 * abs(lowest) and end >= early
 
 
-def _both_rose(f: Facts) -> bool:
-    if f.train is None or not _ends_higher(f) or not f.z_train_after_best > 1.2:
+def _both_rose(run: Measurements) -> bool:
+    if run.train is None or not _ends_higher(run) or not run.z_train_after_best > 1.2:
         return False
-    lost = late(f.train) - float(f.train.min())
-    return lost > max(0.1 * abs(float(f.train.min())), 0.05 * f.learnable)
+    lowest = float(run.train.min())
+    return final_level(run.train) - lowest > max(0.1 * abs(lowest), 0.05 * run.learnable)
 
 
-def overfit(f: Facts) -> bool:
-    """Validation loss rises from its lowest value while training loss falls, or stands still at what it reached."""
-    return _ends_higher(f) and not f.z_train_after_best > 1.2
+def _is_overfit(run: Measurements) -> bool:
+    """Validation loss rises from its lowest value while training loss falls, or stands still."""
+    return _ends_higher(run) and not run.z_train_after_best > 1.2
 
 
-def _ends_higher(f: Facts) -> bool:
-    higher = f.generalisation_loss > 2 if f.lowest > 0 else f.given_back > 0.02
-    return f.rise > f.tolerance and higher and f.z_val_after_best > RISING
+def _ends_higher(run: Measurements) -> bool:
+    is_higher = run.generalisation_loss > 2 if run.lowest > 0 else run.share_given_back > 0.02
+    return run.rise > run.tolerance and is_higher and run.z_val_after_best > RISING
 
 
-def still_improving(f: Facts) -> bool:
-    """Validation loss falls to the end: by trend, by more than noise, and with no sign of having levelled off."""
-    recent = f.recent
-    falling = kendall_z(recent) < FALLING and recent[0] - recent[-1] > f.tolerance
-    moving = recent[len(recent) // 2] - recent[-1] > 0.0025 * f.learnable
-    return bool(f.best >= len(f.val) - 2 and falling and moving)
+def _is_still_improving(run: Measurements) -> bool:
+    """Validation loss falls to the end: by trend, by more than noise, and has not levelled off."""
+    recent = run.recent
+    is_falling = kendall_z(recent) < FALLING and recent[0] - recent[-1] > run.tolerance
+    is_moving = recent[len(recent) // 2] - recent[-1] > 0.0025 * run.learnable
+    return bool(run.best >= len(run.val) - 2 and is_falling and is_moving)
 
 
-def far_from_done(f: Facts) -> bool:
-    """Still improving with less than half of the baseline learned: the run is too short or too slow."""
-    return f.learned_train < 0.5 and (f.known or straight(f)) and still_improving(f)
+def is_far_from_done(run: Measurements) -> bool:
+    """Whether the `run` still improves with less than half of the baseline learned.
 
-
-def plateau_high(f: Facts) -> bool:
-    """Level, with training loss above what another model reaches on validation rows; without one, hardly learned.
-
-    Avoidable bias in the words of Ng, Machine learning yearning (2018).
+    It is too short or too slow.
     """
-    if f.reference is None or f.clean is None:
-        return f.known and f.learned_train < 0.35
-    return late(f.clean) - f.reference > max(2 * f.noise, 0.05 * (f.baseline - f.reference))
+    is_little = run.learned_train < 0.5 and (run.is_baseline_known or _is_straight(run))
+    return is_little and _is_still_improving(run)
 
 
-def cannot_tell(f: Facts) -> bool:
+def _is_plateau_high(run: Measurements) -> bool:
+    """Level, with training loss above what another model reaches on validation rows.
+
+    Without another model: hardly learned. Avoidable bias in the words of Ng, Machine learning
+    yearning (2018).
+    """
+    if run.reference is None or run.train_eval is None:
+        return run.is_baseline_known and run.learned_train < 0.35
+    excess = final_level(run.train_eval) - run.reference
+    return excess > max(2 * run.noise, 0.05 * (run.baseline - run.reference))
+
+
+def _is_unclear(run: Measurements) -> bool:
     """The curves waver too much, or stay level and high."""
-    return noisy(f) or level_but_high(f)
+    return is_noisy(run) or is_level_but_high(run)
 
 
-def noisy(f: Facts) -> bool:
-    """Whether validation is too noisy to tell a good fit from a mild overfit."""
-    error = max(f.noise, f.standard_error)
-    return error > 0.035 * f.learnable and (f.known or error > 0.15 * abs(f.lowest))
+def is_noisy(run: Measurements) -> bool:
+    """Whether validation of the `run` is too noisy to tell a good fit from a mild overfit."""
+    is_large = run.is_baseline_known or run.error > 0.15 * abs(run.lowest)
+    return run.error > 0.035 * run.learnable and is_large
 
 
-def level_but_high(f: Facts) -> bool:
-    """Whether the plateau may be the best the data allow or the most the model can do; a reference would tell."""
-    if f.reference is not None and f.clean is not None:
+def is_level_but_high(run: Measurements) -> bool:
+    """Whether the plateau of the `run` may be the best that the data allow, or may be underfit.
+
+    A reference would tell.
+    """
+    if run.reference is not None and run.train_eval is not None:
         return False
-    learned = f.learned_val if math.isnan(f.learned_train) else f.learned_train
-    return learned < 0.65 if f.known else learned < 0.35 or f.learned_val < 0.05
+    learned = run.learned_val if math.isnan(run.learned_train) else run.learned_train
+    if run.is_baseline_known:
+        return learned < 0.65
+    return learned < 0.35 or run.learned_val < 0.05
 
 
-def straight(f: Facts) -> bool:
+def _is_straight(run: Measurements) -> bool:
     """Nearly a straight line down, as with too low a learning rate."""
-    return f.slowing >= 0.6
+    return run.slowing >= 0.6
 
 
-RULES: tuple[tuple[Status, Callable[[Facts], bool]], ...] = (
-    ("collapsed", collapsed),
-    ("inconclusive", too_short),
-    ("not_learning", not_learning),
-    ("memorising", memorising),
-    ("unstable", unstable),
-    ("overfit", overfit),
-    ("underfit", far_from_done),
-    ("still_improving", still_improving),
-    ("underfit", plateau_high),
-    ("inconclusive", cannot_tell),
+RULES: tuple[tuple[Status, Callable[[Measurements], bool]], ...] = (
+    ("collapsed", _is_collapsed),
+    ("inconclusive", is_too_short),
+    ("not_learning", _is_not_learning),
+    ("memorising", is_memorising),
+    ("unstable", _is_unstable),
+    ("overfit", _is_overfit),
+    ("underfit", is_far_from_done),
+    ("still_improving", _is_still_improving),
+    ("underfit", _is_plateau_high),
+    ("inconclusive", _is_unclear),
 )
 
 
-def severity_of(f: Facts) -> Severity:
-    """How bad an overfit is: by Prechelt's generalisation loss and by the share of learning given back."""
-    back = f.given_back if f.known else math.nan
-    if f.generalisation_loss >= 20 or back > 0.15:
+def rate_severity(run: Measurements) -> Severity:
+    """How bad the overfit of a `run` is: by its generalisation loss and by what it gave back."""
+    given_back = run.share_given_back if run.is_baseline_known else math.nan
+    if run.generalisation_loss >= 20 or given_back > 0.15:
         return "severe"
-    return "moderate" if f.generalisation_loss >= 5 or back > 0.05 else "mild"
+    return "moderate" if run.generalisation_loss >= 5 or given_back > 0.05 else "mild"
 
 
-def flags_of(status: Status, f: Facts, metrics: Sequence[MetricFacts]) -> tuple[str, ...]:
-    """What else a reader of the curve should know, by name."""
+def find_flags(
+    status: Status, run: Measurements, metrics: Sequence[MetricChange]
+) -> tuple[str, ...]:
+    """What else to know about a `run` of that `status` and its `metrics`, by name."""
     if status == "collapsed":
         return ()
-    trained = status not in ("unstable", "not_learning", "memorising")
-    found = {
-        "gap_widening": trained and gap_widening(f),
-        "wide_gap": trained and wide_gap(f),
-        "noisy_validation": trained and noisy(f),
-        "validation_easier": f.train is not None and float((f.val < f.train).mean()) >= 0.6,
-        "too_good": too_good(f),
-        "temporary_rise": f.bump is not None,
-        "slow": straight(f) and still_improving(f),
-        "metric_disagrees": any(disagrees(m, f) for m in metrics),
-        "baseline_guessed": not f.known,
+    is_trained = status not in ("unstable", "not_learning", "memorising")
+    is_easier = run.train is not None and float((run.val < run.train).mean()) >= 0.6
+    flags = {
+        "gap_widening": is_trained and _is_gap_widening(run),
+        "wide_gap": is_trained and has_wide_gap(run),
+        "noisy_validation": is_trained and is_noisy(run),
+        "validation_easier": is_easier,
+        "too_good": is_too_good(run),
+        "temporary_rise": run.bump is not None,
+        "slow": _is_straight(run) and _is_still_improving(run),
+        "metric_disagrees": any(_disagrees(metric, run) for metric in metrics),
+        "baseline_guessed": not run.is_baseline_known,
     }
-    return tuple(name for name, holds in found.items() if holds)
+    return tuple(name for name, holds in flags.items() if holds)
 
 
-def too_good(f: Facts) -> bool:
-    """Validation as good as training at a loss near 0: a question, since curves cannot show a leak."""
-    return f.clean is not None and f.learned_val > 0.95 and late(f.val) <= late(f.clean)
+def is_too_good(run: Measurements) -> bool:
+    """Whether validation of the `run` is as good as training, at a loss near 0.
 
-
-def wide_gap(f: Facts) -> bool:
-    """More than 15 % of what was learned on training rows is not there on validation rows: variance, as Ng calls it."""
-    return f.known and f.gap_share(-1) > 0.15
-
-
-def disagrees(metric: MetricFacts, f: Facts) -> bool:
-    """Whether a metric is best outside the good range of the loss, by more than its own tolerance."""
-    if (
-        metric.best is None
-        or metric.best_epoch is None
-        or metric.at_best_loss is None
-        or metric.tolerance is None
-    ):
+    That raises a question only: curves cannot show a leak.
+    """
+    if run.train_eval is None:
         return False
-    first, last = f.good_range
-    return (
-        not first <= metric.best_epoch <= last
-        and abs(metric.best - metric.at_best_loss) > metric.tolerance
-    )
+    return run.learned_val > 0.95 and final_level(run.val) <= final_level(run.train_eval)
 
 
-def gap_widening(f: Facts) -> bool:
-    """The gap between validation and training loss grows, surely and by more than a hundredth of what is learnable."""
-    if len(f.gap) < FEWEST:
+def has_wide_gap(run: Measurements) -> bool:
+    """Whether over 15 % of what the `run` learned on training rows is not there on validation rows.
+
+    Ng calls it variance.
+    """
+    return run.is_baseline_known and run.gap_share(-1) > 0.15
+
+
+def _disagrees(metric: MetricChange, run: Measurements) -> bool:
+    """Whether a metric is best outside the good range of the loss, by more than its tolerance."""
+    if metric.best is None or metric.best_epoch is None:
         return False
-    return f.z_gap > RISING and f.gap[-1] - f.gap[len(f.gap) // 3] > 0.01 * f.learnable
+    if metric.at_best_loss is None or metric.tolerance is None:
+        return False
+    first, last = run.good_range
+    difference = abs(metric.best - metric.at_best_loss)
+    return not first <= metric.best_epoch <= last and difference > metric.tolerance
 
 
-def sureness(status: Status, f: Facts) -> Confidence:
-    """How far the verdict can be trusted; less with a guessed baseline, noise, few points, or no training loss."""
+def _is_gap_widening(run: Measurements) -> bool:
+    """The gap between the losses grows, surely and by more than 1 % of the learnable."""
+    if len(run.gap) < FEWEST:
+        return False
+    growth = run.gap[-1] - run.gap[len(run.gap) // 3]
+    return run.z_gap > RISING and growth > 0.01 * run.learnable
+
+
+def rate_confidence(status: Status, run: Measurements) -> Confidence:
+    """How far the `status` of a `run` can be trusted.
+
+    Less with a guessed baseline, noise, few points, or no training loss.
+    """
     if status in ("diverged", "collapsed"):
         return "high"
     if status == "inconclusive":
         return "low"
-    base = 2 if status in ("good_fit", "overfit", "not_learning", "memorising") else 1
-    if status == "underfit" and not far_from_done(f):
-        base = 0 if f.reference is None else 2 if f.reference_given else 1
     # Where nothing was learned, noise is large against what was: that is the finding, not a doubt.
-    noise = noisy(f) and f.learned_val >= 0.05
-    doubts = (noise, too_good(f), f.train is None, len(f.val) < 10, f.baseline_from == "chance")
-    level = max(0, min(base, 2 - sum(doubts)) - (not f.known))
-    levels: tuple[Confidence, ...] = ("low", "medium", "high")
-    return levels[level]
+    doubts = (
+        is_noisy(run) and run.learned_val >= 0.05,
+        is_too_good(run),
+        run.train is None,
+        len(run.val) < 10,
+        run.baseline_from == "chance",
+    )
+    level = min(_highest_level(status, run), 2 - sum(doubts))
+    return LEVELS[max(0, level - (not run.is_baseline_known))]
+
+
+def _highest_level(status: Status, run: Measurements) -> int:
+    """The position in LEVELS that a status can reach at best."""
+    if status == "underfit" and not is_far_from_done(run):
+        if run.reference is None:
+            return 0
+        return 2 if run.reference_given else 1
+    return 2 if status in ("good_fit", "overfit", "not_learning", "memorising") else 1

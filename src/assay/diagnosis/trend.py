@@ -1,4 +1,4 @@
-"""Statistics of short curves: noise, trend, smoothing. Robust to outliers, free of scale, NumPy only.
+"""Trend: noise, slope and smoothing of short curves, robust to outliers, by NumPy alone.
 
 >>> from assay.diagnosis.trend import kendall_z, noise, theil_sen
 >>> round(theil_sen([1.0, 0.9, 0.8, 5.0, 0.6]), 2)
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["kendall_z", "late", "noise", "running_median", "theil_sen"]
+__all__ = ["final_level", "kendall_z", "noise", "running_median", "theil_sen"]
 
 Curve = Sequence[float] | NDArray[np.float64]
 
@@ -20,7 +20,7 @@ MOST_POINTS = 2000
 
 
 def running_median(values: Curve) -> NDArray[np.float64]:
-    """Median of each value and its two neighbours, (n,) -> (n,); the two ends stay as they are.
+    """Median of each of the `values` (n,) and its two neighbours; the two ends stay as they are.
 
     >>> running_median([1.0, 9.0, 2.0, 3.0]).tolist()
     [1.0, 2.0, 3.0, 3.0]
@@ -32,11 +32,12 @@ def running_median(values: Curve) -> NDArray[np.float64]:
 
 
 def noise(values: Curve) -> float:
-    """Standard deviation of the epoch-to-epoch noise, in the unit of `values`; 0 where fewer than four values are left.
+    """Standard deviation of the epoch-to-epoch noise, in the unit of `values`.
 
-    The median absolute second difference, as a standard deviation, over sqrt(6): second differences of independent
-    noise have 6 times its variance, and a straight trend leaves no trace in them. The first quarter, where a curve
-    bends most, is left out.
+    The median absolute second difference, as a standard deviation, over sqrt(6): second differences
+    of independent noise have 6 times its variance, and a straight trend leaves no trace in them.
+    The first quarter, where a curve bends most, is left out; where fewer than four values are left,
+    the noise is 0.
 
     >>> round(noise([1.0, 0.8, 0.6, 0.4, 0.2, 0.0]), 6)
     0.0
@@ -49,9 +50,10 @@ def noise(values: Curve) -> float:
 
 
 def kendall_z(values: Curve) -> float:
-    """Mann-Kendall trend statistic: above 1.64 rising, below -1.64 falling (one-sided 5 %); 0 below three values.
+    """Mann-Kendall trend statistic of the `values`: above 1.64 rising, below -1.64 falling.
 
-    Corrected for ties and continuity; depends on the order of the values alone.
+    Both are one-sided at 5 %. Corrected for ties and continuity; depends on the order of the values
+    alone; 0 below three values.
     Source: Mann (1945), Econometrica 13:245-259; Kendall (1975), Rank correlation methods.
 
     >>> round(kendall_z([4.0, 3.0, 2.0, 1.0]), 2)
@@ -68,7 +70,7 @@ def kendall_z(values: Curve) -> float:
 
 
 def theil_sen(values: Curve) -> float:
-    """Median slope over all pairs of equally spaced values, in units per step; 0 below two values.
+    """Median slope over all pairs of equally spaced `values`, per step; 0 below two values.
 
     Source: Sen (1968), Journal of the American Statistical Association 63:1379-1389.
 
@@ -83,10 +85,10 @@ def theil_sen(values: Curve) -> float:
     return float(np.median((x[j] - x[i]) / (j - i))) / step
 
 
-def late(values: Curve) -> float:
-    """Where a curve ends: the median of its last three values.
+def final_level(values: Curve) -> float:
+    """Where a curve ends: the median of the last three `values`.
 
-    >>> late([9.0, 1.0, 7.0, 2.0])
+    >>> final_level([9.0, 1.0, 7.0, 2.0])
     2.0
     """
     return float(np.median(np.asarray(values, dtype=float)[-3:]))
