@@ -18,16 +18,16 @@ __all__ = ["GENERAL", "READERS", "Reader", "list_folder"]
 
 READERS: "Registry[Reader]" = Registry("readers")
 
-GENERAL = 100  # the rank of readers that take what no other one claims
+GENERAL = -100  # the rank of readers that take what no other one claims
 
 
 class Reader(Member):
     """One log format: where it lies, how it is recognised, and the histories it holds.
 
     A place is what holds a run: a file, or a folder of files that belong together. Readers are
-    asked in the order of `rank`, the lowest first, and by name among equals; the first that matches
-    a place reads it. Below a folder, only files with one of the `suffixes` are asked, or all files
-    where there are none.
+    asked in the order of `rank`, the highest first, and by name among equals; the first that
+    matches a place reads it. Below a folder, only files with one of the `suffixes` are asked, or
+    all files where there are none.
 
     >>> from dataclasses import dataclass
     >>> from assay.core.registry import Registry

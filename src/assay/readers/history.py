@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
+from assay.core.types import Better
 from assay.errors import SchemaError
 from assay.readers.naming import (
-    Better,
     Split,
     infer_direction,
     is_axis,
@@ -26,11 +26,9 @@ from assay.readers.naming import (
 __all__ = [
     "EXPECTED",
     "Aggregation",
-    "Better",
     "Cell",
     "History",
     "Series",
-    "Split",
     "Unit",
     "drop_replaced",
     "is_word",

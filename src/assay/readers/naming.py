@@ -13,7 +13,6 @@ from assay.core.types import Better
 
 __all__ = [
     "SPLITS",
-    "Better",
     "Split",
     "find_axis",
     "infer_direction",

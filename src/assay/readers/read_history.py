@@ -83,7 +83,7 @@ def find_places(path: Path) -> list[tuple[Reader, Path]]:
 
 def _ranked_readers() -> list[Reader]:
     readers = [READERS[name]() for name in READERS.names()]
-    return sorted(readers, key=lambda reader: (reader.rank, reader.name))
+    return sorted(readers, key=lambda reader: (-reader.rank, reader.name))
 
 
 def _read_folder(folder: Path) -> Runs:
