@@ -148,7 +148,7 @@ def test_one_step_from_the_whole_is_as_good_as_a_fit_without_each_fold():
 
 
 def test_a_temperature_that_does_not_help_is_not_advised():
-    """Probabilities that are honest but for the wrong class share: no scale of the logits mends a shift."""
+    """Probabilities honest but for the wrong class share: no scale of the logits fixes a shift."""
     rng = np.random.default_rng(0)
     proba = 1 / (1 + np.exp(-rng.normal(0, 2, 4000)))
     y = (rng.random(4000) < proba**3).astype(int)
@@ -191,7 +191,7 @@ def separated(n, seed):
     return Predictions.from_arrays(y, {"m.proba": proba}, classes=[0, 1], positive=1, fold=fold)
 
 
-def test_on_healthy_tables_checks_of_the_figures_accuse_in_at_most_one_of_twenty():
+def test_on_healthy_tables_tests_accuse_in_at_most_one_of_twenty():
     tables = 100
     fired = dict.fromkeys(("A006", "A007", "A009", "A011"), 0)
     for seed in range(tables):
@@ -401,7 +401,7 @@ def test_unequal_costs_are_advised_on_only_where_they_are_given_and_deciding_by_
     assert only("A013", p, costs="0 3") == []
 
 
-def test_find_costs_several_classes_are_decided_by_their_expectation():
+def test_costs_of_several_classes_are_decided_by_their_expectation():
     rng = np.random.default_rng(0)
     proba = rng.dirichlet(np.ones(3), 3000)
     y = (proba.cumsum(axis=1) < rng.random((3000, 1))).sum(axis=1)

@@ -14,7 +14,7 @@ from assay.fusions.convex import Weights
 from assay.fusions.fuse import fuse
 from assay.fusions.greedy import Greedy
 from assay.fusions.mean import Mean
-from assay.fusions.weighted import Weighted, least_log_loss
+from assay.fusions.weighted import Weighted, minimise_log_loss
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
@@ -149,13 +149,13 @@ def test_many_rows_are_solved_as_exactly_as_few():
     p = proba_table(40_000, m=6)
     q = np.stack([p.outputs[m]["proba"][np.arange(p.n), p.truth] for m in p.models], axis=1)
     for prior in (0.0, 1e-4):
-        assert least_log_loss(q, np.full(p.n, 1 / p.n), prior).gap <= 1e-8
+        assert minimise_log_loss(q, np.full(p.n, 1 / p.n), prior).gap <= 1e-8
 
 
 def test_rows_the_first_guess_never_saw_do_not_break_the_solution():
     q = np.tile([0.9, 0.5], (40_001, 1))
     q[1::1000] = [2.3e-16, 0.5]  # the sample of every eighth row misses these
-    found = least_log_loss(q, np.full(len(q), 1 / len(q)))
+    found = minimise_log_loss(q, np.full(len(q), 1 / len(q)))
     assert found.gap <= 1e-8
     assert found.weights[1] > 0
 
@@ -245,8 +245,8 @@ def test_greedy_breaks_ties_by_name_whatever_the_order_of_models():
         assert Greedy(metric="accuracy", steps=1).fit(p).weights["a"] == 1
 
 
-def test_greedy_refuses_a_metric_of_many_figures():
-    with pytest.raises(UnsupportedError, match="one figure"):
+def test_greedy_refuses_a_metric_of_many_values():
+    with pytest.raises(UnsupportedError, match="one value"):
         Greedy(metric="f1(average=none)").fit(proba_table())
 
 

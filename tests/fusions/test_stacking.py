@@ -1,4 +1,4 @@
-"""What stacking does that weights cannot, when it refuses, and that its optimum is that of a peer."""
+"""What stacking does that weights cannot, when it refuses, and that a peer has the same optimum."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Laws every fusion must keep, on random tables of every task; the theory of pools as properties."""
+"""Laws every fusion must keep, on random tables of every task; theory of pools as properties."""
 
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from assay.fusions.convex import Pool
 from assay.fusions.fitted import Fitted
 from assay.fusions.fuse import fuse
 from assay.fusions.mean import Mean
-from assay.fusions.weighted import Weighted, least_log_loss, least_square
+from assay.fusions.weighted import Weighted, minimise_log_loss, minimise_square
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -74,7 +74,7 @@ def scale_of(p: Predictions) -> float:
 
 
 def loss_of(p: Predictions, weights: Any) -> float:
-    pool = Pool.of(p)
+    pool = Pool.read(p)
     return float(np.average(pool.losses(list(weights)), weights=pool.weight))
 
 
@@ -249,7 +249,7 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
     from scipy.optimize import minimize
 
     p = random_pool(seed, task, m=4)
-    pool = Pool.of(p)
+    pool = Pool.read(p)
     terms = pool.terms.reshape(-1, 4)
     share = np.full(len(terms), 1 / len(terms))
     gram = terms.T @ (share[:, None] * terms)
@@ -261,7 +261,9 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
         w = np.maximum(w, 1e-12)
         return float(-(share @ np.log(terms @ w)) - prior / 4 * np.log(w).sum())
 
-    loss, solve = (squared, least_square) if task == "regression" else (logarithmic, least_log_loss)
+    is_regression = task == "regression"
+    loss = squared if is_regression else logarithmic
+    solve = minimise_square if is_regression else minimise_log_loss
     sums = {"type": "eq", "fun": lambda w: w.sum() - 1}
     other = minimize(
         loss,

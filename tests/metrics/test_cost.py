@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from assay.advice.advise import costs_of
+from assay.advice.advise import find_costs
 from assay.comparison.compare import compare
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
@@ -123,7 +123,7 @@ def test_the_costs_of_a_metric_that_is_an_expected_cost_by_another_name_are_foun
 
     Own.name = "own_cost"
     assert (
-        costs_of([("accuracy", METRICS.parse("accuracy")), ("own_cost", Own(costs="0 1;5 0"))])
+        find_costs([("accuracy", METRICS.parse("accuracy")), ("own_cost", Own(costs="0 1;5 0"))])
         == "0 1;5 0"
     )
-    assert costs_of([("expected_cost", ExpectedCost())]) is None
+    assert find_costs([("expected_cost", ExpectedCost())]) is None

@@ -1,1 +1,16 @@
-"""Adapters, one framework a file: the only place where frameworks are imported, and then only when one is used."""
+"""Adapters: fitted models of a framework and rows in, one table of predictions out.
+
+The verb is `collect`. An adapter is one file: the only place where its framework is imported, and
+that only once a model of it is there.
+
+- base: what every adapter is, the registry of all, and outputs aligned to the classes of a table
+- collect: the verb
+- sklearn: estimators with scikit-learn's interface
+- torch: modules of PyTorch
+
+>>> from assay.adapters.collect import collect
+>>> from sklearn.linear_model import LinearRegression
+>>> X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
+>>> collect({"line": LinearRegression().fit(X, y)}, X, y)
+Predictions: 3 rows, regression, 1 model: line (value)
+"""

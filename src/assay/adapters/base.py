@@ -22,7 +22,7 @@ from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.schema import Kind, Task
 
-__all__ = ["ADAPTERS", "Adapter", "find_adapter", "align_outputs", "predict_outputs"]
+__all__ = ["ADAPTERS", "Adapter", "align_outputs", "find_adapter", "predict_outputs"]
 
 ADAPTERS: "Registry[Adapter]" = Registry("adapters")
 
@@ -70,11 +70,11 @@ class Adapter(Member):
         """
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """The task, where the model and the truth `y` show it; None leaves it to the truth alone."""
+        """The task, where `model` and the truth `y` show it; None leaves it to the truth."""
         return None
 
     def classes(self, model: Any) -> tuple[Label, ...] | None:
-        """The classes of the model's output columns in order; None where the model does not know."""
+        """The classes of the output columns of `model`; None where it does not know them."""
         return None
 
     def batches(self, data: Any, size: int | None) -> Iterator[tuple[Any, Any | None]]:
@@ -109,7 +109,7 @@ class Adapter(Member):
         return outputs
 
     def import_framework(self) -> Any:
-        """The framework's first module; MissingDependencyError names the extra where it is absent."""
+        """The framework's first module; where it is absent, an error names the extra."""
         module = self.modules[0]
         try:
             return importlib.import_module(module)
@@ -120,7 +120,7 @@ class Adapter(Member):
 
 
 def find_adapter(model: Any) -> Adapter:
-    """The adapter that accepts `model`, the more specific asked first; UnsupportedError where none does."""
+    """The adapter that accepts `model`, the more specific asked first; an error where none does."""
     adapters: list[Adapter] = [ADAPTERS[name]() for name in ADAPTERS.names()]
     for adapter in sorted(adapters, key=lambda adapter: -adapter.rank):
         modules = adapter.modules
@@ -175,13 +175,16 @@ def align_outputs(
     if "score" in outputs:
         last = (own or classes)[-1]
         aligned["score"] = outputs["score"]
-        if last != (max(classes) if positive is None else positive):  # type: ignore[type-var]
+        if last != (max(classes) if positive is None else positive):
             aligned["score"] = -outputs["score"]
     return aligned
 
 
 def list_classes(y: Any, task: Task | None) -> list[Label]:
-    """Sorted classes of a truth `y`; the labels 0, 1, ... for multi-label, none where `task` is regression."""
+    """Sorted classes of a truth `y`; none where `task` is regression.
+
+    The labels of a multi-label truth are its columns' names, or else 0, 1, ...
+    """
     if task == "regression":
         return []
     values = np.asarray(y)
@@ -221,7 +224,7 @@ def _align_columns(
 def _place_columns(
     columns: Array, own: Sequence[Label], classes: Sequence[Label], absent: float
 ) -> Array:
-    """Columns of a model's own classes as columns of `classes`; `absent` for a class it was never shown."""
+    """Columns of a model's own classes over `classes`; `absent` for a class it never saw."""
     if list(own) == list(classes):
         return columns
     place = {label: i for i, label in enumerate(classes)}

@@ -14,8 +14,8 @@ import numpy as np
 
 from assay.adapters.base import (
     Adapter,
-    find_adapter,
     align_outputs,
+    find_adapter,
     list_classes,
     to_label,
 )
@@ -94,7 +94,7 @@ def _predict_all(
     batch_size: int | None,
     device: str | None,
 ) -> tuple[dict[str, Mapping[Kind, Array]], Array | None]:
-    """Outputs of every model, and the truth that the data holds; one pass over the data an adapter."""
+    """Outputs of every model and the truth in the data, in one pass for each adapter."""
     outputs: dict[str, Mapping[Kind, Array]] = {}
     truth: Array | None = None
     for adapter in {adapter.name: adapter for adapter in adapters.values()}.values():
@@ -135,7 +135,7 @@ def _concatenate(batches: Sequence[Mapping[Kind, Array]]) -> Mapping[Kind, Array
 
 
 def _to_numpy(values: Any) -> Array:
-    """A tensor or array as NumPy; a column (n, 1) as (n,), and whole numbers in a float tensor as they are."""
+    """A tensor or array as NumPy, a column (n, 1) as (n,)."""
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 

@@ -1,4 +1,4 @@
-"""scikit-learn: estimators with `predict` and, where there is one, `predict_proba` or `decision_function`.
+"""scikit-learn: labels, probabilities or decision values of estimators, and values of regressors.
 
 >>> from sklearn.svm import LinearSVC
 >>> model = LinearSVC().fit([[0.0], [1.0]], [0, 1])
@@ -24,7 +24,7 @@ __all__ = ["Sklearn"]
 
 @dataclass(frozen=True)
 class Sklearn(Adapter):
-    """Estimators and pipelines with scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
+    """Estimators with scikit-learn's interface (scikit-learn, XGBoost, LightGBM, skorch ...)."""
 
     name = "sklearn"
     extra = "sklearn"
@@ -35,13 +35,13 @@ class Sklearn(Adapter):
         return hasattr(model, "predict") and hasattr(model, "fit") and hasattr(model, "get_params")
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Regression for a regressor, multi-label for a truth of several columns."""
+        """Regression where `model` is a regressor, multi-label where `y` has several columns."""
         if _is_regressor(model):
             return "regression"
         return "multilabel" if np.ndim(y) == 2 and np.shape(y)[1] > 1 else None
 
     def classes(self, model: Any) -> tuple[Label, ...] | None:
-        """The estimator's `classes_`; None for several outputs, which have a list each."""
+        """The `classes_` of `model`; None for several outputs, which have a list each."""
         known = getattr(model, "classes_", None)
         if known is None or isinstance(known, list) or np.ndim(known) != 1:
             return None
@@ -50,10 +50,10 @@ class Sklearn(Adapter):
     def predict(
         self, model: Any, inputs: Any, *, device: str | None = None
     ) -> Mapping[Kind, Array]:
-        """`label` from predict, `proba` from predict_proba, else `score`; `value` of a regressor.
+        """What `model` gives for `inputs`: label with proba or else score, or value of a regressor.
 
         Both label and probabilities are kept, for an estimator's own decision need not be the most
-        probable class.
+        probable class. `device` is not used.
         """
         label = _to_dense(model.predict(inputs))
         if _is_regressor(model):

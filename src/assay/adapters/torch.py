@@ -27,7 +27,7 @@ TOLERANCE = 1e-3  # by which the probabilities of a row may miss a sum of 1
 
 @dataclass(frozen=True)
 class Torch(Adapter):
-    """Modules of PyTorch: in evaluation mode, without gradients, on the device asked for; put back afterwards.
+    """Modules of PyTorch, run in evaluation mode without gradients, and put back afterwards.
 
     A batch of a DataLoader is inputs alone (a tensor), inputs and then truth (a tuple or list), or
     a dictionary of named inputs and truth (labels, label, targets, target or y).  Several inputs
@@ -46,7 +46,10 @@ class Torch(Adapter):
         return isinstance(model, self.import_framework().nn.Module)
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Multi-label for a truth of several columns, regression for one of numbers with a fraction or beyond 0 and 1."""
+        """Multi-label where the truth `y` has several columns, regression where it is of numbers.
+
+        Floating-point numbers count as numbers unless all of them are 0 or 1. `model` is not asked.
+        """
         truth = np.asarray(y)
         if truth.ndim == 2 and truth.shape[1] > 1:
             return "multilabel"
@@ -79,7 +82,7 @@ class Torch(Adapter):
 
     @contextmanager
     def prepare(self, model: Any, device: str | None) -> Iterator[None]:
-        """Evaluation mode on the `device`; on leaving, each submodule's mode and the device are as they were."""
+        """Evaluation mode of `model` on the `device`; on leaving, modes and device are restored."""
         torch = self.import_framework()
         modes = [(module, module.training) for module in model.modules()]
         homes = {tensor.device for tensor in _list_tensors(model)}
@@ -103,7 +106,10 @@ class Torch(Adapter):
     def predict(
         self, model: Any, inputs: Any, *, device: str | None = None
     ) -> Mapping[Kind, Array]:
-        """The module's output, as `logit`; `settle` finds what it is when all rows are there."""
+        """The output of `model` for `inputs` on `device`, as `logit`.
+
+        `settle` finds what kind it is when all rows are there.
+        """
         torch = self.import_framework()
         tensors = list(_list_tensors(model))
         place = device or (tensors[0].device if tensors else None)
@@ -125,7 +131,7 @@ class Torch(Adapter):
     def settle(
         self, model: Any, outputs: Mapping[Kind, Array], task: Task | None, kind: Kind | None
     ) -> Mapping[Kind, Array]:
-        """The outputs as the `kind` declared, as values of a regression, or as logits or probabilities.
+        """The `outputs` of a `task` as values, logits or probabilities, or as the declared `kind`.
 
         Rows that sum to 1 are probabilities. Single outputs and those of several labels are logits
         where any lies outside [0, 1]; otherwise the last layer of the `model` tells, or `kind`.
@@ -185,8 +191,8 @@ def _split_truth(batch: Any) -> tuple[Any, Any | None]:
         return batch, None
     if len(batch) == 1:
         return batch[0], None
-    *inputs, truth = batch
-    return inputs, truth
+    *first, truth = batch
+    return first, truth
 
 
 def _to_array(values: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Advise: numbered checks of the data and the models, each with its evidence and what to read or do instead.
+"""Advise: checks of data and models, each finding with its evidence and what to do instead.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays(["no"] * 95 + ["yes"] * 5, {"lazy": ["no"] * 100})
@@ -10,6 +10,7 @@ precision-recall curve rather than ROC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -69,7 +70,7 @@ def advise(
         raise UnsupportedError(
             f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(codes)}"
         )
-    context = build_context(open_table(predictions), counts, thorough, costs, seed)
+    context = build_context(open_table(cast(Source, predictions)), counts, thorough, costs, seed)
     checks = [CHECKS[code]() for code in codes if code not in skip]
     return tuple(advice for check in checks for advice in check.find(context))
 
@@ -87,9 +88,9 @@ def build_context(
     costs: str | Sequence[Sequence[float]] | None = None,
     seed: int = 0,
 ) -> CheckContext:
-    """What the checks read of `table`, gathered in one pass or none; the parameters are those of `advise`.
+    """What the checks read of `table`, gathered in one pass or none.
 
-    `counts`, `thorough`, `costs` and `seed` are handed on.
+    `counts`, `thorough`, `costs` and `seed` are those of `advise`.
     """
     schema = table.schema
     matrix = None
@@ -133,13 +134,15 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
 
 
 def find_costs(metrics: Iterable[tuple[str, Metric]]) -> str | None:
-    """The costs of errors that the first of the named `metrics` with a matrix states; None without one."""
+    """The costs of errors that the first of `metrics` with a matrix has; None without one."""
     with_costs = [metric for _, metric in metrics if hasattr(metric, "costs")]
     if not with_costs:
         return None
     from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
 
-    matrices = (cost_matrix(metric.costs) for metric in with_costs if isinstance(metric, ExpectedCost))
+    matrices = (
+        cost_matrix(metric.costs) for metric in with_costs if isinstance(metric, ExpectedCost)
+    )
     return next((cost_text(matrix) for matrix in matrices if len(matrix) > 1), None)
 
 

@@ -94,12 +94,12 @@ class CheckContext:
 
     @property
     def level(self) -> float:
-        """Level of a test of one model, so that all tests together accuse sound ones with FALSE_ALARM at most."""
+        """Level of a test of one model: that of all models together is FALSE_ALARM."""
         return FALSE_ALARM / max(len(self.table.models), 1)
 
     @cached_property
     def effective_rows(self) -> float:
-        """How many independent rows there are: clusters where declared, else Kish's effective number."""
+        """Number of independent rows: clusters where declared, else Kish's effective number."""
         table = self.table.head
         if self.table.in_memory and "cluster" in table.columns:
             return float(len(table.columns["cluster"].unique()))
@@ -139,7 +139,7 @@ class Check(Member):
 
     @abstractmethod
     def find(self, context: CheckContext) -> list[Advice]:
-        """The findings on the table of `context`; none where all is well or the check does not apply."""
+        """The findings on the table of `context`; none where the check does not apply."""
 
     def report(self, evidence: str, remedy: str, **fields: Any) -> Advice:
         """One finding of this check.

@@ -132,7 +132,10 @@ class TooFewRows(Check):
 
 
 def check_uneven(rows: Array) -> bool:
-    """Whether equal shares would hardly give a class as few `rows` (k,), by Chernoff's bound of a Poisson count."""
+    """Whether equal shares would hardly give a class as few rows as the rarest has.
+
+    By Chernoff's bound of a Poisson count; `rows` (k,) are those of each class.
+    """
     mean = float(rows.mean())
     return len(rows) * float(np.exp(-((mean - rows.min()) ** 2) / (2 * mean))) < FALSE_ALARM
 

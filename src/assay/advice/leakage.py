@@ -1,4 +1,4 @@
-"""Checks of splits and folds: training rows, rows shared between parts, and a fold unlike the others.
+"""Checks of splits and folds: training rows, shared rows, and a fold unlike the others.
 
 >>> loss = np.array([0.1, 0.1, 0.2, 0.2, 0.9, 0.9])
 >>> compute_fold_distances(loss, None, np.array([0, 0, 1, 1, 2, 2]), 3)[0].tolist()
@@ -45,7 +45,7 @@ class TrainingRows(Check):
 
 
 class OddFold(Check):
-    """The error of one fold lies far outside those of the others, by more than rows and folds vary."""
+    """The error of one fold is far from those of the others, beyond what rows and folds vary."""
 
     name = "A009"
     title = "Fold {fold!r} is unlike the others for model {model!r}."
@@ -89,9 +89,9 @@ class OddFold(Check):
 
 
 class SharedUnits(NamedTuple):
-    """How many units (ids, clusters) lie in more than one part, one of them, and the parts it is in."""
+    """How many ids or clusters lie in more than one part, one of them, and its parts."""
 
-    count: int
+    units: int
     example: Any
     parts: list[Any]
 
@@ -111,7 +111,7 @@ class SharedAcrossSplits(Check):
                     places = " and ".join(map(repr, shared.parts))
                     findings.append(
                         self.report(
-                            f"{shared.count} {unit}s are, {shared.example!r} for one, in {places}: "
+                            f"{shared.units} {unit}s are, {shared.example!r} for one, in {places}: "
                             f"what one part was fitted on gives away the other, and every value is "
                             f"too good.",
                             f"Keep all rows of one {unit} in one {part} (a grouped splitter does), "
@@ -165,7 +165,7 @@ def compute_fold_distances(
 
 
 def _compute_losses(rows: Rows) -> Array:
-    """Absolute error, or whether the label is wrong (multi-label: the share of wrong labels), (n,)."""
+    """Absolute error, or whether the label is wrong (multi-label: what share), (n,)."""
     if rows.schema.task == "regression":
         return np.asarray(np.abs(rows.truth - np.asarray(rows.value, np.float64)))
     wrong = np.asarray(rows.truth != rows.label)

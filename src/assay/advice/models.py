@@ -1,4 +1,4 @@
-"""Checks of what models predict: no better than a baseline, class columns permuted or tied, an impossible truth.
+"""Checks of what models predict: below a baseline, columns permuted or tied, an impossible truth.
 
 >>> find_permutation(np.array([[1, 9], [8, 2]])).tolist()
 [1, 0]
@@ -13,6 +13,7 @@ from assay.kernels import Array
 from assay.kernels.totals import FLOOR
 from assay.states.confusion import Counts
 from assay.table.predictions import Rows
+from assay.table.schema import Kind
 
 __all__ = [
     "BelowBaseline",
@@ -29,7 +30,7 @@ GAIN = 0.1  # accuracy gained by another order of columns that is worth an advic
 
 
 class BelowBaseline(Check):
-    """A model is right no more often than the majority class, and finds classes no better than chance."""
+    """A model is right no more often than the majority class, and recalls no class above chance."""
 
     name = "A002"
     title = "Model {model!r} does not beat the majority class."
@@ -150,7 +151,7 @@ class BelowMean(Check):
 
 
 class TiedClasses(Check):
-    """Several classes share the highest probability on so many rows that their order moves the accuracy."""
+    """Classes share the highest probability so often that their order moves the accuracy."""
 
     name = "A015"
     title = "Model {model!r} gives several classes the same highest probability."
@@ -162,10 +163,10 @@ class TiedClasses(Check):
         return [advice for advice in findings if advice is not None]
 
     def _test(self, model: str, rows: Rows) -> Advice | None:
-        kinds = [kind for kind in ("proba", "logit") if kind in rows.outputs]
-        if not kinds or "label" in rows.outputs:
+        kind: Kind = "proba" if "proba" in rows.outputs else "logit"
+        if kind not in rows.outputs or "label" in rows.outputs:
             return None
-        columns = rows.outputs[kinds[0]]
+        columns = rows.outputs[kind]
         every = slice(None, None, max(1, columns.size // MOST_PROBABILITIES))
         columns = columns[every]
         if not len(columns):
@@ -211,7 +212,7 @@ def _suspect_order(table: Array, total: float, context: CheckContext) -> Array |
         return None
     accuracy = np.trace(table) / total
     bound = table.max(axis=0).sum() / total  # no order is right more often
-    if bound - accuracy <= _bound_gain(2, k, bound - accuracy, context):
+    if bound - accuracy <= _compute_bound(2, k, bound - accuracy, context):
         return None
     order = find_permutation(table)
     moved = (order != np.arange(k)) & (table.sum(axis=0) > 0)
@@ -220,16 +221,16 @@ def _suspect_order(table: Array, total: float, context: CheckContext) -> Array |
     after = table[order[moved], moved].sum() / total
     gain = after - before
     # Few rows of many may be concerned: then it counts what becomes of them.
-    chance = _bound_gain(int(moved.sum()), k, before + after, context)
+    chance = _compute_bound(int(moved.sum()), k, before + after, context)
     if gain <= chance or gain <= min(GAIN, concerned / 2):
         return None
-    # A model that always names one class would gain as much by naming the largest: it is not permuted.
+    # A model that always names one class would gain as much by naming the largest.
     majority = float(context.shares.max())
     return order if accuracy + gain - majority > GAIN / 2 else None
 
 
-def _bound_gain(moved: int, k: int, share: float, context: CheckContext) -> float:
-    """What the best order that moves so many of k classes gains by chance, on that share of the rows.
+def _compute_bound(moved: int, k: int, share: float, context: CheckContext) -> float:
+    """What the best order that moves so many of k classes gains by chance on a share of rows.
 
     A union bound: over the numbers of classes moved, which these are, and what they are read as.
     """

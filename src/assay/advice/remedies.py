@@ -1,4 +1,4 @@
-"""Checks that say how much better a model's own outputs could be used: a temperature, a threshold, costs.
+"""Checks of how a model's outputs could be used better: a temperature, a threshold, costs.
 
 >>> from assay.calibration.temperature import fit_temperature
 >>> import numpy as np
@@ -57,7 +57,7 @@ class Uncalibrated(Check):
 
 
 class MovedThreshold(Check):
-    """F1 gains by another threshold, chosen on other rows than it is judged on; only where thorough."""
+    """F1 gains by another threshold, chosen on other rows than judge it (only where thorough)."""
 
     name = "A007"
     title = "The threshold of model {model!r} is better moved."
@@ -89,7 +89,7 @@ class MovedThreshold(Check):
 
 
 class UnequalCosts(Check):
-    """Errors cost differently, and deciding by expected cost is significantly cheaper; only where costs are given."""
+    """Deciding by expected cost is significantly cheaper (only where costs are given)."""
 
     name = "A013"
     title = "Errors differ in cost, and model {model!r} decides as if they did not."
@@ -104,8 +104,7 @@ class UnequalCosts(Check):
                 f"the costs have {k} rows, the table has {context.table.schema.k} classes; give "
                 f"one row a true class and one column a predicted class"
             )
-        extra = (costs - np.diag(costs)[:, None])[np.eye(k) == 0]
-        if k == 1 or np.ptp(extra) == 0:
+        if k == 1 or np.ptp((costs - np.diag(costs)[:, None])[np.eye(k) == 0]) == 0:
             return []
         findings = [
             self._test(context, model, rows, costs) for model, rows in context.read_models("proba")
@@ -153,7 +152,7 @@ def _compute_error_and_band(context: CheckContext, rows: Rows) -> "tuple[float, 
 
 
 def _advise_temperature(context: CheckContext, model: str) -> str:
-    """What to do about probabilities that are not calibrated; where thorough, what a temperature reaches."""
+    """What to do about the calibration; where thorough, what a temperature reaches."""
     general = (
         "Fit a temperature on held-out rows (logits divided by T), or isotonic regression where "
         "rows are many"

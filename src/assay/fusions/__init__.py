@@ -1,1 +1,21 @@
-"""The fusion shelf: one frozen dataclass a fusion, one file each. Siblings never import each other."""
+"""Fusions: several models of one table made into one more, fitted, judged on other rows, and saved.
+
+The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports another.
+
+- base: what every fusion is, the registry of all, and `load_fitted`
+- fitted: base of every fitted fusion, which applies, dumps, loads and saves itself
+- convex: weights on the models, and the pool of numbers that they are fitted from
+- fuse: the verb, its cross-fitting and its result
+- judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
+- auto: equal weights, unless fitted ones are better out of fold
+- greedy: ensemble selection for any metric
+- mean: soft voting, mean of values, majority vote
+- stacking: regularised regression on the members' outputs
+- weighted: convex weights of least log loss or squared error
+
+>>> from assay.fusions.fuse import fuse
+>>> from assay.table.predictions import Predictions
+>>> votes = {"a": ["cat", "cat"], "b": ["cat", "dog"], "c": ["dog", "dog"]}
+>>> fuse(Predictions.from_arrays(["cat", "dog"], votes), "mean").losses["b"]
+0.0
+"""

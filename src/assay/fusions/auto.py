@@ -1,4 +1,4 @@
-"""The choice made for you: equal weights, unless fitted ones earn their keep on rows they were not fitted on.
+"""Auto: equal weights, unless fitted ones are better on rows they were not fitted on.
 
 >>> from assay.fusions.fuse import fuse
 >>> from assay.table.predictions import Predictions
@@ -25,7 +25,7 @@ __all__ = ["Auto"]
 
 
 class Auto(Fusion[Pool]):
-    """`mean`, unless the cross-fitted loss of `weighted` is lower by more than one standard error of the difference.
+    """`mean`, unless the cross-fitted loss of `weighted` is lower by more than a standard error.
 
     The loss is the fusion's own (log loss, squared error); the differences are paired row by row
     (or cluster by cluster).  Models that give labels alone are voted on.  The choice is part of
@@ -39,11 +39,11 @@ class Auto(Fusion[Pool]):
     name = "auto"
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> Pool:
-        """The pool, with folds to choose by."""
-        return Pool.of(table, assign_folds(table)[0] if fold is None else fold)
+        """The pool of `table`, with each row's `fold` to choose by."""
+        return Pool.read(table, assign_folds(table)[0] if fold is None else fold)
 
     def solve(self, evidence: Pool, *, seed: int = 0) -> Fitted:
-        """The chosen fusion's weights on all rows, and a note that says why it was chosen."""
+        """The chosen fusion fitted to the `evidence` with `seed`, and a note that says why."""
         mean = FUSIONS["mean"]().solve(evidence, seed=seed)
         folds = sorted(set(evidence.fold.tolist()) - {-1})
         if evidence.kind == "label" or len(folds) < 2:

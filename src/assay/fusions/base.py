@@ -34,12 +34,14 @@ E = TypeVar("E", bound=Evidence)
 
 @dataclass(frozen=True)
 class Fusion(Member, Generic[E]):
-    """Base of every fusion: a frozen dataclass of parameters that says what fitting reads, and fits.
+    """Base of every fusion: parameters, what fitting reads, and the fit.
 
-    A subclass writes `solve`, and `evidence` where it reads more than the pool of the table: what
-    `evidence` keeps of the rows is read once, and `fuse` fits from parts of it, fold by fold.
-    `learns` is False where nothing is fitted to the rows, so that no folds are needed for an honest
-    score; `fitted` is the class that `solve` returns and `load_fitted` reads back.
+    A subclass is a frozen dataclass that writes `solve`, and `evidence` where it reads more than
+    the pool of the table. Evidence is read once; `fuse` fits from parts of it, fold by fold.
+
+    Class attributes:
+        learns: False where nothing is fitted to the rows, so that an honest score needs no folds.
+        fitted: Class that `solve` returns and `load_fitted` reads back.
     """
 
     registry: ClassVar[Registry[Any]] = FUSIONS
@@ -68,7 +70,7 @@ class Fusion(Member, Generic[E]):
             table: The rows, those of fold -1 included.
             fold: Fold of each row (n,), -1 for rows that may not be fitted on; default: one fold.
         """
-        return cast(E, Pool.of(table, fold))
+        return cast(E, Pool.read(table, fold))
 
     @abstractmethod
     def solve(self, evidence: E, *, seed: int) -> Fitted:
@@ -81,7 +83,7 @@ class Fusion(Member, Generic[E]):
 
 
 def load_fitted(path: str | Path) -> Fitted:
-    """The fitted fusion that `Fitted.save` wrote, also those written as JSON of schema assay.fitted/1.
+    """The fitted fusion that `Fitted.save` wrote; files of schema assay.fitted/1 are read, too.
 
     Parameters:
         path: File of the fitted fusion.
@@ -112,7 +114,7 @@ def check_two_models(predictions: Predictions) -> None:
 
 
 def refuse_labels(predictions: Predictions, fusion: Fusion[Any]) -> None:
-    """UnsupportedError where the models of `predictions` give labels alone, which `fusion` cannot fit."""
+    """UnsupportedError where `predictions` hold labels alone, which `fusion` cannot fit."""
     if common_kind(predictions) == "label":
         first = predictions.models[0]
         raise UnsupportedError(

@@ -1,8 +1,8 @@
-"""Convex combinations: weights on the models, and the pool of one number a row and model that they are fitted from.
+"""Convex combinations: weights on the models, and the pool that they are fitted from.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1], {"a.proba": [0.4, 0.9, 0.3], "b.proba": [0.2, 0.5, 0.7]})
->>> Pool.of(p).terms.round(2).tolist()
+>>> Pool.read(p).terms.round(2).tolist()
 [[0.6, 0.8], [0.9, 0.5], [0.3, 0.7]]
 """
 
@@ -26,7 +26,7 @@ __all__ = ["Pool", "Weights", "common_kind", "count_votes"]
 
 @dataclass(frozen=True, kw_only=True)
 class Weights(Fitted):
-    """A fitted fusion of one weight a model: the weighted mean of probabilities or values, or the weighted vote.
+    """A fitted fusion of one weight a model: the weighted mean, or the weighted vote.
 
     Parameters:
         weights: Weight of each model, >= 0, summing to 1.
@@ -45,7 +45,7 @@ class Weights(Fitted):
         return tuple(name for name, weight in self.weights.items() if weight > 0)
 
     def combine(self, batch: Predictions) -> Array:
-        """The weighted mean, (n, k) or (n,); of labels the majority, ties to the class declared first."""
+        """The weighted mean or vote of each row of `batch`; ties go to the class declared first."""
         weights = [self.weights[name] for name in batch.models]
         outputs = (getattr(batch.rows(name), self.kind) for name in batch.models)
         if self.kind == "label":
@@ -68,7 +68,10 @@ class Weights(Fitted):
 
     @classmethod
     def load(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
-        """From a `header` of today, or of assay.fitted/1, which kept one note and no kinds of the models."""
+        """From a `header` of today, or of assay.fitted/1, which kept one note and no kinds.
+
+        There are no `arrays`.
+        """
         weights = {name: float(weight) for name, weight in header["weights"].items()}
         if not weights or not all(0 <= weight < math.inf for weight in weights.values()):
             raise ValueError("weights")
@@ -81,7 +84,7 @@ class Weights(Fitted):
 
 @dataclass(frozen=True, eq=False)
 class Pool:
-    """All that convex weights are fitted from: one number a row and model, not the k probabilities of each.
+    """All that convex weights are fitted from: one number a row and model, not k probabilities.
 
     Parameters:
         schema: Schema of the table.
@@ -103,12 +106,12 @@ class Pool:
     cluster: Array | None
 
     @staticmethod
-    def of(
+    def read(
         predictions: Predictions, fold: Array | None = None, kind: Kind | None = None
     ) -> "Pool":
         """The pool of `predictions`, read in one pass.
 
-        `fold` is as `assign_folds` gives it (default: one fold), `kind` what all models have in common.
+        `fold` is as `assign_folds` gives it; default: one fold. `kind` defaults to `common_kind`.
         """
         kind = kind or common_kind(predictions)
         shape = (*predictions.truth.shape, len(predictions.models))
@@ -138,7 +141,7 @@ class Pool:
         return replace(self, **kept, cluster=cluster)
 
     def to_fitted(self, how: str, weights: Array, gap: float = 0.0, note: str = "") -> Weights:
-        """The fitted fusion `how` of the pool's models with these `weights` (m,), its `gap` and a `note`."""
+        """The fitted fusion `how` with `weights` (m,) of the pool's models, `gap` and a `note`."""
         return Weights(
             how=how,
             kind=self.kind,
@@ -149,7 +152,7 @@ class Pool:
         )
 
     def losses(self, weights: Sequence[float] | Array) -> Array:
-        """The loss of each row (n,) under `weights` (m,); the mean over labels in a multi-label task.
+        """The loss of each row (n,) under `weights` (m,); in multi-label the mean over labels.
 
         -log of the fused probability of the truth (at least 2.2e-16), squared error, or whether the
         vote is wrong.
@@ -165,7 +168,7 @@ class Pool:
 
 
 def common_kind(predictions: Predictions) -> Kind:
-    """What all models of `predictions` give and can be fused: values, probabilities, or else labels."""
+    """What all models of `predictions` give: values, probabilities, or else labels."""
     schema = predictions.schema
     if schema.task == "regression":
         return "value"
@@ -190,7 +193,8 @@ def count_votes(
     """Codes (n,) of most weighted votes, the lowest of them where tied.
 
     Parameters:
-        outputs: Codes (n,) of each model; 0/1 (n, labels) for multi-label, where more than half decide.
+        outputs: Codes (n,) of each model; 0/1 (n, labels) for multi-label, where more than half of
+            the weight decides.
         weights: Weight of each model (m,).
         schema: Schema of the table.
     """
@@ -211,7 +215,7 @@ def _read_terms(batch: Predictions, model: str, kind: Kind) -> Array:
         return rows.label
     if kind == "value":
         return np.asarray(rows.value - batch.truth)
-    given = rows.given.get("proba")
+    given = rows.outputs.get("proba")
     p: Array = rows.proba if given is None else given
     if batch.task == "multilabel":
         of_truth = np.where(batch.truth != 0, p, 1 - p)

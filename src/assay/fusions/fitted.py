@@ -1,4 +1,4 @@
-"""Fitted fusions: what fitting gives, to be saved beside the models and applied to new rows.
+"""Base of every fitted fusion: applied to new rows, saved to one file and read back.
 
 >>> from assay.fusions.mean import Mean
 >>> from assay.table.predictions import Predictions
@@ -43,9 +43,11 @@ class Fitted(ABC):
     Parameters:
         how: Text of the fusion that was fitted, as in "weighted(shrink=1)".
         kind: Kind of output it gives: "proba", "value" or "label".
-        schema: Schema of the table it was fitted on: task, classes in order, and the models with their kinds.
+        schema: Schema of the table it was fitted on: task, classes in order, and the models with
+            their kinds.
         notes: What a reader must know beside the numbers; default: nothing.
-        gap: Bound on how far the fitted loss lies above its least possible value; default 0 (nothing was minimised).
+        gap: Bound on how far the fitted loss lies above its least possible value; default 0
+            (nothing was minimised).
     """
 
     how: str
@@ -69,23 +71,23 @@ class Fitted(ABC):
         """The fused column of one batch, row by row.
 
         Parameters:
-            batch: Some rows of the required models, of the task and classes of `schema` (in any order).
+            batch: Some rows of the required models; the classes may be in another order.
 
         Returns:
             Class probabilities (n, k) in the batch's order of classes, values (n,), or labels (n,).
         """
 
     def apply(self, predictions: Predictions) -> dict[Kind, Array]:
-        """The fused model's column on the rows of a table or of a batch; any split of the rows gives the same.
+        """The fused column on the rows of a table; any split of the rows gives the same.
 
         Parameters:
-            predictions: A table with the columns of `required_models`, of the same task and classes.
+            predictions: A table of the same task and classes that has the `required_models`.
 
         Returns:
             The kind with its array, ready for `Predictions.append(name, **fitted.apply(table))`.
 
         Raises:
-            SchemaError: The task, the classes or a model differ from those the fusion was fitted on.
+            SchemaError: Task or classes differ from those fitted on, or a model is missing.
         """
         self._check(predictions.schema)
         used = predictions.select(self.required_models)
@@ -93,7 +95,7 @@ class Fitted(ABC):
         return {self.kind: parts[0] if len(parts) == 1 else np.concatenate(parts)}
 
     def importance(self) -> Mapping[str, float] | None:
-        """Share of each model in what is fused, >= 0 and summing to 1; None where there is no such share."""
+        """Share of each model, >= 0 and summing to 1; None where there is no such share."""
         return None
 
     def dump(self) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -121,7 +123,7 @@ class Fitted(ABC):
         """
 
     def save(self, path: str | Path) -> None:
-        """Write one file, as a whole or not at all: JSON, or an .npz archive where there are arrays.
+        """Write one file, whole or not at all: JSON, or an .npz archive where there are arrays.
 
         Parameters:
             path: File to write; `load_fitted` reads it back, whatever its name.
@@ -167,7 +169,7 @@ def header_fields(header: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_parts(path: str | Path) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Header and arrays of the file at `path` that `Fitted.save` wrote; ReadError for any other file."""
+    """Header and arrays of the file at `path` that `Fitted.save` wrote; else ReadError."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:

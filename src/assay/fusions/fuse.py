@@ -22,7 +22,7 @@ from assay.errors import SchemaError, UnsupportedError
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
 from assay.fusions.fitted import Fitted
 from assay.fusions.judging import LOSS_NAMES, compare_models, measure_losses
-from assay.io.read_write import Source, table_of
+from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
@@ -33,7 +33,7 @@ __all__ = ["Fused", "fuse"]
 
 @dataclass(frozen=True, repr=False, eq=False)
 class Fused(Result):
-    """A table with the fused model appended, the fitted fusion for new rows, and whether fusing pays.
+    """A table with the fused model appended, the fitted fusion, and whether fusing pays.
 
     The losses are those of `evaluate` by the metric of the fused kind (log_loss, mse or
     hamming_loss), over the rows that were not left out as training rows.
@@ -76,7 +76,7 @@ class Fused(Result):
 
     @property
     def weights(self) -> Mapping[str, float]:
-        """Share of each model in the fusion fitted on all rows; empty where there is no such share."""
+        """Share of each model in the fusion fitted on all rows; empty where there is none."""
         return self.fitted.importance() or {}
 
     @property
@@ -165,7 +165,7 @@ class Fused(Result):
         Returns:
             The table with one more model, named as here.
         """
-        table = table_of(predictions)
+        table = open_table(predictions, in_memory=True)
         return table.append(self.name, **self.fitted.apply(table))
 
     def save(self, path: str | Path) -> None:
@@ -179,7 +179,7 @@ class Fused(Result):
 
 def fuse(
     predictions: Source,
-    how: str | Fusion = "auto",
+    how: str | Fusion[Any] = "auto",
     *,
     metric: str | Member | None = None,
     name: str | None = None,
@@ -205,7 +205,8 @@ def fuse(
         The table with the cross-fitted column, the fitted fusion, losses and the verdict.
 
     Raises:
-        UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, or too few rows for it.
+        UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, or too few
+            rows for it.
         SchemaError: A model is already named `name`.
 
     >>> p = Predictions.from_arrays(
@@ -213,7 +214,7 @@ def fuse(
     >>> fuse(p, "mean").loss < 0.01
     True
     """
-    table = table_of(predictions)
+    table = open_table(predictions, in_memory=True)
     check_two_models(table)
     name = name or "fused"
     if name in table.models:

@@ -1,7 +1,8 @@
-"""Ensemble selection: models added one at a time, each as often as it helps, for any metric at all.
+"""Greedy: ensemble selection, models added one at a time as often as they help any metric.
 
 >>> from assay.table.predictions import Predictions
->>> p = Predictions.from_arrays([0, 1, 1, 0], {"a.proba": [0.2, 0.9, 0.4, 0.3], "b.proba": [0.1, 0.4, 0.9, 0.2]})
+>>> proba = {"a.proba": [0.2, 0.9, 0.4, 0.3], "b.proba": [0.1, 0.4, 0.9, 0.2]}
+>>> p = Predictions.from_arrays([0, 1, 1, 0], proba)
 >>> dict(Greedy(metric="accuracy").fit(p).weights)
 {'a': 0.5, 'b': 0.5}
 """
@@ -24,14 +25,20 @@ __all__ = ["Greedy"]
 
 @dataclass(frozen=True)
 class Greedy(Fusion[Predictions]):
-    """Weights as counts: `steps` times, add the model whose addition to the plain mean so far scores best.
+    """Weights as counts: again and again, add the model that improves the mean so far most.
 
-    Models may be added again; the best of the ensembles on the way is kept (the earliest where tied), and ties between
-    models go to the first by name.  `metric` is any that gives one figure: by default log_loss, or mse in regression;
-    for those `weighted` is exact and faster.  Aimed at a metric of labels (accuracy, f1) it can win that metric and
-    spoils the probabilities; the score it searched is optimistic, by far on some hundred rows: trust the cross-fitted.
+    Models may be added again; the best of the ensembles on the way is kept (the earliest where
+    tied), and ties between models go to the first by name.  For log loss and squared error
+    `weighted` is exact and faster.  Aimed at a metric of labels (accuracy, f1) it can win that
+    metric and spoils the probabilities.  The score it searched is optimistic, by far on some
+    hundred rows: trust the cross-fitted one.
 
-    Source: Caruana, Niculescu-Mizil, Crew & Ksikes (2004), ICML, "Ensemble selection from libraries of models".
+    Parameters:
+        metric: Metric to search, one that gives one value; default: log_loss, or mse in regression.
+        steps: How often a model is added, 1 or more; default 25.
+
+    Source: Caruana, Niculescu-Mizil, Crew & Ksikes (2004), ICML, "Ensemble selection from libraries
+    of models".
     """
 
     name = "greedy"
@@ -43,14 +50,14 @@ class Greedy(Fusion[Predictions]):
             raise UnsupportedError(f"steps of greedy must be 1 or more; got {self.steps}")
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> Predictions:
-        """The table itself: an arbitrary metric may read anything of it."""
+        """The `table` itself: an arbitrary metric may read anything of it; `fold` is not used."""
         refuse_labels(table, self)
         return table
 
     def solve(self, evidence: Predictions, *, seed: int = 0) -> Weights:
-        """The counts of the best ensemble on the way, as weights."""
+        """The counts of the best ensemble of the `evidence`, as weights; `seed` is not used."""
         kind = common_kind(evidence)
-        metric = self._metric(evidence)
+        metric = self._resolve_metric(evidence)
         outputs: dict[str, Array] = {
             name: getattr(evidence.rows(name), kind) for name in evidence.models
         }
@@ -65,12 +72,13 @@ class Greedy(Fusion[Predictions]):
             weights={name: counts[name] / total for name in evidence.models},
         )
 
-    def _metric(self, predictions: Predictions) -> Metric:
+    def _resolve_metric(self, predictions: Predictions) -> Metric:
         text = self.metric or ("mse" if predictions.task == "regression" else "log_loss")
         metric = METRICS.parse(text).bind(predictions.schema)
         if metric.granularity != "table":
             raise UnsupportedError(
-                f"greedy needs a metric of one figure; {metric} gives one a class: use average=macro"
+                f"greedy needs a metric of one value; {metric} gives one a class: use "
+                f"average=macro"
             )
         return metric
 
@@ -78,23 +86,26 @@ class Greedy(Fusion[Predictions]):
 def _select(
     predictions: Predictions, metric: Metric, kind: Kind, outputs: Mapping[str, Array], steps: int
 ) -> dict[str, int]:
-    """How often each model is in the best ensemble found."""
+    """How often each model is in the best ensemble on the way."""
     counts = dict.fromkeys(outputs, 0)
-    best_counts, best = counts, -np.inf
+    best_counts = counts
+    best = -np.inf
     total = np.zeros_like(next(iter(outputs.values())), dtype=np.float64)
     for step in range(1, steps + 1):
         scores = {
-            n: _score(predictions, metric, kind, (total + outputs[n]) / step)
-            for n in sorted(outputs)
+            name: _score(predictions, metric, kind, (total + outputs[name]) / step)
+            for name in sorted(outputs)
         }
         added = max(scores, key=scores.__getitem__)
         total = total + outputs[added]
         counts = {**counts, added: counts[added] + 1}
         if scores[added] > best:
-            best_counts, best = counts, scores[added]
+            best_counts = counts
+            best = scores[added]
     if not np.isfinite(best):
         raise UnsupportedError(
-            f"{metric} is undefined ({metric.undefined}) on these rows for every model; choose another"
+            f"{metric} is undefined ({metric.undefined}) on these rows for every model; choose "
+            f"another"
         )
     return best_counts
 

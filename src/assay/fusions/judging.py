@@ -1,4 +1,4 @@
-"""Judging a fused column: its loss, and the paired difference to the best single model, by a metric like any model's.
+"""Judging a fused column by a metric, as any model: its loss, and the difference to the best.
 
 >>> round(compare_losses(np.array([1.0, 2.0, 4.0]), np.array([1.0, 1.0, 1.0]), np.ones(3)).error, 3)
 0.882
@@ -27,14 +27,17 @@ LOSS_NAMES: Mapping[Kind, str] = {
 
 
 class ModelLosses(NamedTuple):
-    """Mean loss of each model, as `evaluate` has it, and the loss of each row (n,) of each model."""
+    """Mean loss of each model, as `evaluate` has it, and the loss of each of its rows (n,)."""
 
     mean: dict[str, float]
     rows: dict[str, Array]
 
 
 class LossDifference(NamedTuple):
-    """A paired difference of mean loss (below 0: the first is better), its standard error, the number of units."""
+    """A paired difference of mean loss, its standard error, and the number of units.
+
+    Below 0 the first model is better; units are rows, or clusters where declared.
+    """
 
     difference: float
     error: float
@@ -72,7 +75,8 @@ def compare_losses(
         losses: Loss of each row (n,).
         against: Loss of the same rows (n,) under the other model.
         weight: Weight of each row (n,), >= 0.
-        cluster: Cluster of each row (n,) as codes, whose rows count as one observation; default: every row alone.
+        cluster: Cluster of each row (n,) as codes, whose rows count as one observation; default:
+            every row alone.
     """
     total = weight.sum()
     difference = losses - against

@@ -1,4 +1,4 @@
-"""Soft voting with equal weights: nothing is fitted, nothing overfits, and it is hard to beat on few rows.
+"""Mean: equal weights; nothing is fitted, nothing overfits, and it is hard to beat on few rows.
 
 >>> from assay.fusions.fuse import fuse
 >>> from assay.table.predictions import Predictions
@@ -24,7 +24,7 @@ __all__ = ["Mean"]
 
 @dataclass(frozen=True)
 class Mean(Fusion[Pool]):
-    """Equal weights: soft voting (the mean of probabilities), the mean of values, or hard voting on labels.
+    """Equal weights: soft voting (mean of probabilities), mean of values, or hard voting.
 
     p(x) = (1/m) sum_j p_j(x), from logits through softmax; in a multi-label task label by label.
     Its log loss is at most the mean of the members' log losses (Jensen); its squared error is
@@ -43,18 +43,19 @@ class Mean(Fusion[Pool]):
     of: Literal["auto", "label"] = "auto"
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> Pool:
-        """The pool, of labels where these are voted on."""
+        """The pool of `table` with each row's `fold`, of labels where these are voted on."""
         if self.of == "auto":
-            return Pool.of(table, fold, common_kind(table))
+            return Pool.read(table, fold, common_kind(table))
         for model in table.models:
             if not table.schema.offers(model, "label"):
                 gives = ", ".join(table.schema.models[model])
                 raise UnsupportedError(
-                    f"model {model!r} gives only {gives}; a vote needs {model}.label, .proba or .logit"
+                    f"model {model!r} gives only {gives}; a vote needs {model}.label, .proba or "
+                    f".logit"
                 )
-        return Pool.of(table, fold, "label")
+        return Pool.read(table, fold, "label")
 
     def solve(self, evidence: Pool, *, seed: int = 0) -> Weights:
-        """1/m each."""
+        """1/m for each model of the `evidence`; `seed` is not used."""
         m = len(evidence.schema.models)
         return evidence.to_fitted(str(self), np.full(m, 1 / m))

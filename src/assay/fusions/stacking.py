@@ -1,4 +1,4 @@
-"""Stacking: a regularised regression on the members' outputs, which can sharpen, recalibrate and correct a bias.
+"""Stacking: a regularised regression on the members' outputs; it can sharpen and undo a bias.
 
 >>> from assay.table.predictions import Predictions
 >>> y = [float(v % 7) for v in range(200)]
@@ -32,7 +32,7 @@ CERTIFIED = 1e-4  # gap above which a note says that the fit is not exact
 
 @dataclass(frozen=True, kw_only=True)
 class Stack(Fitted):
-    """A fitted stacking: coefficients on the members' log-probabilities, logits or values, and an intercept.
+    """A fitted stacking: coefficients on the members' outputs, and an intercept.
 
     Parameters:
         coef: What each member adds: (m, k, k) from log-probability of a class to logit of a class,
@@ -46,7 +46,7 @@ class Stack(Fitted):
     floor: float
 
     def combine(self, batch: Predictions) -> Array:
-        """Softmax of the logits (n, k), sigmoid of each label's (n, labels), or the values (n,)."""
+        """The fused probabilities (n, k) or (n, labels), or values (n,), of `batch`."""
         order = [batch.schema.classes.index(label) for label in self.schema.classes]
         total = np.zeros((batch.n, *self.intercept.shape)) + self.intercept
         # One product a column: a matrix product would round by the number of rows of the batch.
@@ -99,7 +99,14 @@ class Stack(Fitted):
 
 @dataclass(frozen=True, eq=False)
 class StackInputs:
-    """What a stacking is fitted to: inputs (n, m), (n, labels, m) or (n, m, k), truth and weight of each row."""
+    """What a stacking is fitted to.
+
+    Parameters:
+        schema: Schema of the table.
+        inputs: Values (n, m), logits (n, labels, m) or log-probabilities (n, m, k) of the members.
+        truth: Truth of the table, as codes or values.
+        weight: Weight of each row (n,).
+    """
 
     schema: Schema
     inputs: Array
@@ -117,7 +124,7 @@ class StackInputs:
 
 @dataclass(frozen=True)
 class Stacking(Fusion[StackInputs]):
-    """A multinomial logistic regression on the members' log-probabilities, or a ridge regression on their values.
+    """Multinomial logistic regression on log-probabilities, or ridge regression on values.
 
     Logit of class c: b_c + sum over members j and classes d of w_jdc log p_jd; multi-label: label
     by label b_l + sum_j w_jl logit p_jl; regression: b + sum_j w_j f_j.  The penalty
@@ -131,8 +138,8 @@ class Stacking(Fusion[StackInputs]):
     Parameters:
         C: Inverse strength of the penalty, > 0, as in scikit-learn; default 0.05.
         floor: Probability below which a member's is taken for it, in (0, 0.5); default 0.001.
-        min_rows: Rows below which fitting is refused; default: 100, or 10 for each input (a member's
-            class or value) where that is more.
+        min_rows: Rows below which fitting is refused; default: 100, or 10 for each input (a
+            member's class or value) where that is more.
 
     Source: Wolpert (1992), Neural Networks 5:241-259; Ting & Witten (1999), JAIR 10:271-289.
     """
@@ -151,7 +158,7 @@ class Stacking(Fusion[StackInputs]):
             raise UnsupportedError(f"floor of stacking must be in (0, 0.5); got {self.floor}")
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> StackInputs:
-        """The members' log-probabilities, logits or values; UnsupportedError for too few rows."""
+        """The members' outputs on the rows of `table`; too few rows of a `fold` are refused."""
         refuse_labels(table, self)
         self._refuse_few_rows(table, fold)
         parts = [
@@ -165,9 +172,10 @@ class Stacking(Fusion[StackInputs]):
         return StackInputs(table.schema, inputs, table.truth, weight)
 
     def solve(self, evidence: StackInputs, *, seed: int = 0) -> Stack:
-        """The coefficients of least penalised loss; the gap bounds how far above the least it is."""
+        """The coefficients of least penalised loss on the `evidence`; `seed` is not used."""
         share = evidence.weight / evidence.weight.sum()
-        # The penalty counts against the effective number of rows (Kish), so scaling weights changes nothing.
+        # The penalty counts against the effective number of rows (Kish), so that scaling the
+        # weights changes nothing.
         penalty = float(share @ share) / self.C
         task = evidence.schema.task
         if task == "regression":
@@ -207,9 +215,10 @@ class Stacking(Fusion[StackInputs]):
 
 
 def read_inputs(batch: Predictions, model: str, floor: float) -> Array:
-    """What stacking reads of one `model`: log-probabilities (n, k), logits of labels (n, labels) or values (n,).
+    """What stacking reads of one `model` on the rows of `batch`.
 
-    Probabilities below `floor` are raised to it (of labels also those above 1 - floor lowered).
+    Log-probabilities (n, k), logits of labels (n, labels) or values (n,). Probabilities below
+    `floor` are raised to it, and those of labels above 1 - floor are lowered.
     """
     rows = batch.rows(model)
     if batch.task == "regression":
@@ -266,7 +275,8 @@ def solve_labels(
 ) -> tuple[Array, Array, float]:
     """Coefficients (m, labels), intercept (labels,) and gap of one logistic regression a label.
 
-    `inputs` are logits (n, labels, m), `truth` is 0/1 (n, labels), `share` (n,) sums to 1, `penalty` as in `solve_softmax`.
+    `inputs` are logits (n, labels, m), `truth` is 0/1 (n, labels), `share` (n,) sums to 1;
+    `penalty` is as in `solve_softmax`.
     """
     _, labels, m = inputs.shape
     sign = np.where(truth != 0, 1.0, -1.0)
@@ -291,7 +301,7 @@ def solve_labels(
 def solve_ridge(
     inputs: Array, truth: Array, share: Array, penalty: float
 ) -> tuple[Array, Array, float]:
-    """Coefficients (m,), intercept () and gap 0 of the ridge regression of the truth on the members' values.
+    """Coefficients (m,), intercept () and gap 0 of the ridge regression on the members' values.
 
     `inputs` are values (n, m), `truth` (n,), `share` (n,) sums to 1.  `penalty` is in units of the
     squared error of the members' mean, so that the scale of the truth does not matter.
@@ -312,7 +322,7 @@ def solve_ridge(
 
 
 def _minimise(loss: Any, size: int, penalty: float) -> tuple[Array, float]:
-    """The least of a loss that is `penalty`-strongly convex, and a bound on how far above it the loss is."""
+    """Where a `penalty`-strongly convex loss is least, and how far above the least at most."""
     from scipy.optimize import minimize
 
     found = minimize(
