@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, matthews_corrcoef, precision_recall_curve
 
-from assay.calibration.threshold import closed_form, threshold
+from assay.calibration.threshold import closed_form, tune_threshold
 from assay.errors import UnsupportedError
 from assay.table.predictions import Predictions
 
@@ -29,7 +29,7 @@ def score(p):
 @pytest.mark.parametrize(("metric", "theirs"), [("f1", f1_score), ("mcc", matthews_corrcoef)])
 def test_no_threshold_is_better_on_the_rows_it_was_chosen_on(metric, theirs):
     p = rare(300)
-    found = threshold(p, "m", metric)
+    found = tune_threshold(p, "m", metric)
     best = max(theirs(p.truth, score(p) >= cut) for cut in np.unique(score(p)))
     assert theirs(p.truth, score(p) >= found.threshold) == pytest.approx(best, rel=1e-12)
 
@@ -37,8 +37,8 @@ def test_no_threshold_is_better_on_the_rows_it_was_chosen_on(metric, theirs):
 def test_each_fold_is_judged_by_the_threshold_of_the_others():
     fold = np.arange(600) % 4
     p = rare(fold=fold)
-    found = threshold(p, "m")
-    alone = [threshold(p.take(fold != f), "m").threshold for f in range(4)]
+    found = tune_threshold(p, "m")
+    alone = [tune_threshold(p.take(fold != f), "m").threshold for f in range(4)]
     assert found.of_folds == pytest.approx(alone)
     assert found.value == pytest.approx(f1_score(p.truth, score(p) >= np.array(alone)[fold]))
     assert found.before == pytest.approx(f1_score(p.truth, score(p) > 0.5))
@@ -55,7 +55,7 @@ def test_the_figure_given_is_not_that_of_the_rows_chosen_on():
     for _ in range(40):
         y, s = rng.integers(0, 2, 60), rng.random(60)
         p = Predictions.from_arrays(y, {"m.proba": s}, classes=[0, 1], positive=1)
-        found = threshold(p, "m", "mcc")
+        found = tune_threshold(p, "m", "mcc")
         same.append(matthews_corrcoef(y, s >= found.threshold))
         other.append(found.value)
     assert np.mean(same) > 0.15
@@ -69,8 +69,8 @@ def test_integer_weights_choose_as_repeated_rows_do():
         p.truth, {"m.proba": score(p)}, classes=[0, 1], positive=1, weight=times
     )
     assert (
-        threshold(weighted, "m").threshold
-        == threshold(p.take(np.repeat(np.arange(300), times)), "m").threshold
+        tune_threshold(weighted, "m").threshold
+        == tune_threshold(p.take(np.repeat(np.arange(300), times)), "m").threshold
     )
 
 
@@ -78,7 +78,7 @@ def test_scores_without_probabilities_are_cut_too_and_have_no_figure_before():
     p = rare()
     logit = np.log(score(p) / (1 - score(p)))
     raw = Predictions.from_arrays(p.truth, {"m.score": logit}, classes=[0, 1], positive=1)
-    found, graded = threshold(raw, "m"), threshold(p, "m")
+    found, graded = tune_threshold(raw, "m"), tune_threshold(p, "m")
     assert math.isnan(found.before)
     assert found.value == pytest.approx(graded.value)
 
@@ -88,7 +88,7 @@ def test_the_positive_class_may_be_the_first():
     turned = Predictions.from_arrays(
         p.truth, {"m.proba": p.rows("m").proba}, classes=[0, 1], positive=0
     )
-    found = threshold(turned, "m")
+    found = tune_threshold(turned, "m")
     assert found.positive == 0
     assert f1_score(p.truth == 0, 1 - score(p) >= found.threshold) >= f1_score(
         p.truth == 0, 1 - score(p) > 0.5
@@ -97,7 +97,7 @@ def test_the_positive_class_may_be_the_first():
 
 def test_the_points_lie_on_the_precision_recall_curve():
     p = rare()
-    found = threshold(p, "m")
+    found = tune_threshold(p, "m")
     precision, recall, _ = precision_recall_curve(p.truth, score(p))
     curve = {(round(a, 9), round(b, 9)) for a, b in zip(precision, recall, strict=True)}
     assert all(
@@ -108,7 +108,7 @@ def test_the_points_lie_on_the_precision_recall_curve():
 
 
 def test_calibrated_probabilities_are_cut_where_the_costs_say():
-    found = threshold(rare(3000), "m", cost=(1, 4))
+    found = tune_threshold(rare(3000), "m", costs=(1, 4))
     assert found.threshold == found.closed_form == 0.2
     assert found.value == found.closed_form_value
     assert found.gain_low > 0
@@ -117,7 +117,7 @@ def test_calibrated_probabilities_are_cut_where_the_costs_say():
 
 def test_probabilities_that_are_not_calibrated_are_cut_where_it_is_cheapest():
     p = rare(6000, power=2)
-    found = threshold(p, "m", cost=(1, 4))
+    found = tune_threshold(p, "m", costs=(1, 4))
     assert found.threshold == pytest.approx(0.04, abs=0.02)
     assert found.value < found.closed_form_value
     assert "not calibrated" in found.notes[-1]
@@ -129,14 +129,14 @@ def test_probabilities_that_are_not_calibrated_are_cut_where_it_is_cheapest():
 def test_training_rows_are_left_out():
     split = np.where(np.arange(600) % 3 == 0, "train", "test")
     p = rare(split=split)
-    found = threshold(p, "m")
+    found = tune_threshold(p, "m")
     assert found.n == 400
     assert "split 'train'" in found.notes[0]
 
 
 def test_the_result_reads_as_an_answer_and_its_json_is_strict():
-    found = threshold(rare(), "m")
-    assert repr(found).startswith("m: say 1 from ")
+    found = tune_threshold(rare(), "m")
+    assert repr(found).startswith("m: predict 1 from ")
     told = json.loads(found.to_json())
     assert told["schema"] == "assay.threshold/1"
     assert told["metric"] == "f1"
@@ -147,22 +147,22 @@ def test_the_result_reads_as_an_answer_and_its_json_is_strict():
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"metric": "roc_auc"}, "choose it by one figure of labels"),
-        ({"metric": "f1(average=none)"}, "choose it by one figure of labels"),
-        ({"cost": (1, -1)}, "two numbers of at least 0"),
-        ({"cost": (0, 0)}, "not both 0"),
+        ({"metric": "roc_auc"}, "choose it by a metric of labels"),
+        ({"metric": "f1(average=none)"}, "choose it by a metric of labels"),
+        ({"costs": (1, -1)}, "two numbers of at least 0"),
+        ({"costs": (0, 0)}, "not both 0"),
         ({"folds": 1}, "folds must be 2 or more"),
     ],
 )
 def test_questions_that_do_not_fit_are_refused(options, told):
     with pytest.raises(UnsupportedError, match=told):
-        threshold(rare(50), "m", **options)
+        tune_threshold(rare(50), "m", **options)
 
 
 def test_several_classes_have_no_one_threshold():
     p = Predictions.from_arrays(["a", "b", "c"], {"m": ["a", "b", "c"]})
     with pytest.raises(UnsupportedError, match="for binary tasks"):
-        threshold(p, "m")
+        tune_threshold(p, "m")
 
 
 def test_without_a_positive_row_there_is_nothing_to_choose():
@@ -170,7 +170,7 @@ def test_without_a_positive_row_there_is_nothing_to_choose():
         [0] * 20, {"m.proba": np.linspace(0, 1, 20)}, classes=[0, 1], positive=1
     )
     with pytest.raises(UnsupportedError, match="mcc is undefined"):
-        threshold(p, "m", "mcc")
+        tune_threshold(p, "m", "mcc")
 
 
 def test_costs_that_only_misses_have_mean_always_say_yes():
@@ -181,4 +181,4 @@ def test_the_trade_off_draws_itself():
     p = Predictions.from_arrays(
         [0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1
     )
-    assert "Precision, recall and F1 of m" in str(threshold(p, "m").chart().to_dict())
+    assert "Precision, recall and F1 of m" in str(tune_threshold(p, "m").chart().to_dict())

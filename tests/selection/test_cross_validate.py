@@ -48,8 +48,9 @@ from assay.io.read_write import write
 from assay.selection.cross_validate import cross_validate
 from assay.selection.experiment import Experiment, FitError
 from assay.selection.fingerprint import fingerprint
-from assay.selection.splits import dealt
+from assay.selection.splits import stratified_order
 from assay.selection.store import timings
+from assay.selection.training_data import TrainingData
 
 IRIS = load_iris(return_X_y=True)
 
@@ -387,7 +388,8 @@ def test_every_backend_of_joblib_gives_the_same_table_and_keeps_parts_as_they_fi
 
 def test_a_backend_that_gives_all_at_the_end_is_asked_for_few_at_a_time(tmp_path):
     log, store = tmp_path / "fits.txt", tmp_path / "parts"
-    plan = Experiment.of({"a": Counted(str(log))}, *IRIS, cv=8, store=store)
+    data = TrainingData(*IRIS)
+    plan = Experiment.plan({"a": Counted(str(log))}, data, cv=8, store=store)
     with parallel_config(backend="multiprocessing", n_jobs=2):
         next(plan.run(plan.pairs, n_jobs=None))
     assert fits(log) == 2
@@ -406,8 +408,8 @@ import time
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
-from assay.io import write
-from assay.validate import cross_validate
+from assay.io.read_write import write
+from assay.selection.cross_validate import cross_validate
 
 {estimator}
 
@@ -564,7 +566,7 @@ def test_a_model_whose_parameters_cannot_be_told_apart_is_refused_by_the_store(t
 def test_every_beginning_of_a_deal_is_like_the_whole(n, k, grouped, seed):
     rng = np.random.default_rng(seed)
     y, groups = rng.integers(0, k, n), rng.integers(0, 5, n) if grouped else None
-    order = dealt(y, groups, None, seed)
+    order = stratified_order(y, groups, None, seed)
     assert sorted(order) == list(range(n))
     if grouped:
         assert (np.diff(groups[order]) != 0).sum() == len(np.unique(groups)) - 1
@@ -578,7 +580,7 @@ def test_every_beginning_of_a_deal_is_like_the_whole(n, k, grouped, seed):
 
 def test_fingerprints_do_not_depend_on_the_process(tmp_path):
     script = (
-        "from assay.experiment.fingerprint import fingerprint as f\n"
+        "from assay.selection.fingerprint import fingerprint as f\n"
         "import numpy as np, pandas as pd, scipy.sparse as sp\n"
         "from sklearn.pipeline import make_pipeline; from sklearn.svm import SVC\n"
         "from sklearn.preprocessing import FunctionTransformer, StandardScaler\n"

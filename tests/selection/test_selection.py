@@ -24,7 +24,7 @@ from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.selection.cross_validate import cross_validate
 from assay.selection.experiment import FitError
-from assay.selection.halving import halve
+from assay.selection.halving import successive_halving
 from assay.selection.learning_curve import LearningRow, Outlook, PowerLaw, _outlook, learning_curve
 from assay.selection.one_standard_error import one_standard_error
 from assay.selection.race import race
@@ -140,13 +140,13 @@ def test_the_smaller_loss_leads():
 def test_a_model_that_fails_leaves_the_race_or_ends_it():
     X, y = load_iris(return_X_y=True)
     models = {"nb": GaussianNB(), "bad": Ridge(alpha="x"), "none": DummyClassifier()}
-    found = race({**models, "bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", skip=True)
+    found = race({**models, "bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", on_error="skip")
     assert "bad" not in [row.model for row in found.rows]
     assert found.notes[0].startswith("bad is left out: model 'bad' failed to fit in fold")
     with pytest.raises(FitError, match="'bad' failed to fit"):
         race({"bad": LogisticRegression(C=-1)}, X, y, metric="accuracy")
     with pytest.raises(FitError, match="every model failed"):
-        race({"bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", skip=True)
+        race({"bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", on_error="skip")
 
 
 def test_a_race_of_too_few_folds_is_refused():
@@ -159,13 +159,13 @@ def test_halving_ends_with_the_best_model_and_less_work():
     models = {f"knn{k}": KNeighborsClassifier(k) for k in (1, 3, 100, 200)}
     models |= {f"tree{d}": DecisionTreeClassifier(max_depth=d, random_state=0) for d in (1, 2, 3)}
     models |= {"nb": GaussianNB(), "none": DummyClassifier()}
-    found = halve(models, X, y, metric="accuracy")
+    found = successive_halving(models, X, y, metric="accuracy")
     assert found.best in ("knn1", "knn3")
     rungs = {row.rung: row.rows for row in found.rows}
     assert rungs == {0: 599, 1: 1797} or rungs == {0: 200, 1: 599, 2: 1797}
     assert sum(row.rung == 0 for row in found.rows) == 9
     assert found.work == sum(row.rows for row in found.rows)
-    assert found.saved > 0.3
+    assert found.saved_share > 0.3
     assert "is the last of 9 models" in repr(found)
     assert json.loads(found.to_json())["rows"][0]["model"] == "knn1"
 
@@ -177,13 +177,13 @@ def test_halving_follows_the_direction_of_the_metric():
         "nb": GaussianNB(),
         "stump": DecisionTreeClassifier(max_depth=1),
     }
-    assert halve(models, X, y, metric="log_loss", minimum=50).best == "nb"
+    assert successive_halving(models, X, y, metric="log_loss", minimum=50).best == "nb"
 
 
 def test_halving_takes_whole_groups_and_the_given_minimum():
     X, y = load_breast_cancer(return_X_y=True)
     groups = np.arange(569) // 4
-    found = halve(
+    found = successive_halving(
         {"nb": GaussianNB(), "none": DummyClassifier()},
         X,
         y,
@@ -196,10 +196,10 @@ def test_halving_takes_whole_groups_and_the_given_minimum():
 
 
 def test_one_model_is_run_on_all_rows():
-    found = halve({"nb": GaussianNB()}, *load_iris(return_X_y=True), metric="accuracy")
+    found = successive_halving({"nb": GaussianNB()}, *load_iris(return_X_y=True), metric="accuracy")
     assert [(row.rows, row.kept) for row in found.rows] == [(150, True)]
     with pytest.raises(UnsupportedError, match="factor must be 2 or more"):
-        halve({"nb": GaussianNB()}, *load_iris(return_X_y=True), factor=1)
+        successive_halving({"nb": GaussianNB()}, *load_iris(return_X_y=True), factor=1)
 
 
 def tied_table(fold=None):
@@ -215,7 +215,7 @@ COST = {"big": 10.0, "small": 2.0, "poor": 1.0}
 
 @pytest.mark.parametrize("fold", [None, np.random.default_rng(1).permutation(400) // 40])
 def test_the_cheaper_of_two_tied_models_is_chosen_and_a_cheap_poor_one_is_not(fold):
-    found = one_standard_error(tied_table(fold), "accuracy", cost=COST)
+    found = one_standard_error(tied_table(fold), "accuracy", costs=COST)
     assert (found.best, found.chosen) == ("big", "small")
     rows = {row.model: row for row in found.rows}
     # 40 and 45 rows wrong, none of them the same but four: the difference has an error of sqrt(77) / 400.
@@ -232,7 +232,7 @@ def test_the_paired_error_is_that_of_the_comparison():
     (pair,) = compare(p.select(["big", "poor"]), "accuracy").pairs
     found = {
         row.model: row
-        for row in one_standard_error(p.select(["big", "poor"]), "accuracy", cost=COST).rows
+        for row in one_standard_error(p.select(["big", "poor"]), "accuracy", costs=COST).rows
     }
     assert found["poor"].error == pytest.approx((pair.high - pair.low) / 2 / 1.96, rel=1e-3)
     assert found["poor"].behind == pytest.approx(pair.difference)
@@ -240,12 +240,12 @@ def test_the_paired_error_is_that_of_the_comparison():
 
 def test_an_evaluation_gives_the_rule_as_it_was_first_stated():
     e = evaluate(tied_table(), "accuracy")
-    found = one_standard_error(e, "accuracy", cost=COST)
+    found = one_standard_error(e, "accuracy", costs=COST)
     row = e.get(found.best, "accuracy")
     assert [r.error for r in found.rows] == pytest.approx([(row.high - row.low) / 2 / 1.959964] * 3)
     with pytest.raises(UnsupportedError, match="no intervals"):
         one_standard_error(
-            evaluate(tied_table(), "accuracy", intervals=False), "accuracy", cost=COST
+            evaluate(tied_table(), "accuracy", intervals=False), "accuracy", costs=COST
         )
 
 
@@ -256,7 +256,7 @@ def test_measured_prediction_times_are_a_cost(tmp_path):
         "none": DummyClassifier(),
     }
     p = cross_validate(models, X, y, store=tmp_path, progress=False)
-    found = one_standard_error(p, "accuracy", cost=timings(tmp_path))
+    found = one_standard_error(p, "accuracy", costs=timings(tmp_path))
     assert found.chosen == "knn"
     assert found.cost_name == "ms a row"
     assert "no cheaper model is as good" in repr(found)
@@ -265,7 +265,7 @@ def test_measured_prediction_times_are_a_cost(tmp_path):
 
 def test_a_model_without_a_cost_is_named():
     with pytest.raises(UnsupportedError, match="no cost is given for small, poor"):
-        one_standard_error(tied_table(), "accuracy", cost={"big": 1})
+        one_standard_error(tied_table(), "accuracy", costs={"big": 1})
 
 
 @given(
@@ -278,8 +278,8 @@ def test_a_power_law_is_found_again(limit, scale, exponent):
     assert found.limit == pytest.approx(limit, abs=1e-2 * abs(scale))
     assert found.r2 > 0.9999
     worth = abs(scale) * 1e-3
-    enough = found.enough(worth)
-    assert abs(found.at(2 * enough) - found.at(enough)) == pytest.approx(worth, rel=1e-3)
+    enough = found.rows_needed(worth)
+    assert abs(found.predict(2 * enough) - found.predict(enough)) == pytest.approx(worth, rel=1e-3)
 
 
 def test_no_curve_is_fitted_to_three_points_or_to_a_constant():
@@ -318,9 +318,9 @@ def test_more_rows_still_pay_where_the_curve_is_steep():
         ).outlook
         assert outlook.status == status
         assert math.isnan(outlook.rows) != known
-        assert "extrapolated" in outlook.told(
+        assert "extrapolated" in outlook.describe(
             16
-        ) or "more than 10 times the 16 rows" in outlook.told(16)
+        ) or "more than 10 times the 16 rows" in outlook.describe(16)
 
 
 def test_a_model_that_learns_nothing_has_an_unknown_outlook():
@@ -365,16 +365,16 @@ def test_more_rows_are_not_promised_to_pay_where_the_last_ones_did_not():
     assert _outlook(rising(*steep, 0.78), 1, 0.01).status == "pays"
     found = _outlook(rising(*steep, 0.758), 1, 0.01)
     assert found.status == "unknown"
-    assert "less than the fitted curve" in found.told(1600)
+    assert "less than the fitted curve" in found.describe(1600)
 
 
 def test_an_outlook_says_each_of_its_kinds():
     curve = PowerLaw(0.1, 1.0, 1.0, 0.99)
     assert (
-        Outlook("m", "enough", 1234.0, curve).told(2000)
+        Outlook("m", "enough", 1234.0, curve).describe(2000)
         == "m: more rows stopped paying at about 1,200."
     )
     assert (
-        Outlook("m", "pays", 5000.0, curve).told(2000)
+        Outlook("m", "pays", 5000.0, curve).describe(2000)
         == "m: more rows still pay, up to about 5,000 (extrapolated)."
     )

@@ -16,6 +16,7 @@ from sklearn.datasets import load_breast_cancer
 from assay.errors import AssayError, MissingDependencyError, ReadError, SchemaError
 from assay.io.read_write import read
 from assay.selection.experiment import Experiment
+from assay.selection.training_data import TrainingData
 from assay.selection.store import timings
 from assay.studies.recipe import read_recipe
 from assay.studies.study import run_study
@@ -308,7 +309,7 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     )
     text = "n_jobs = 2\n" + text
     path = written(folder, text)
-    script = f"from assay.study import run_study; run_study({str(path)!r})"
+    script = f"from assay.studies.study import run_study; run_study({str(path)!r})"
     killed = subprocess.Popen(
         [sys.executable, "-c", script], start_new_session=True, stdout=subprocess.DEVNULL
     )
@@ -493,4 +494,4 @@ def test_missing_scikit_learn_is_named(monkeypatch):
 
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'assay\[sklearn\]'"):
-        Experiment.of({}, [], [])
+        Experiment.plan({}, TrainingData([], []))

@@ -1,9 +1,12 @@
-"""threshold: from which score on to say yes. Chosen on some folds and judged on the others, or given by the costs.
+"""threshold: the score from which on a binary model predicts the positive class.
+
+It is chosen on some folds and judged on the others, or given by the costs of errors.
 
 >>> from assay.table.predictions import Predictions
->>> p = Predictions.from_arrays([0, 0, 0, 1, 1] * 8, {"m.proba": [0.1, 0.2, 0.3, 0.35, 0.4] * 8}, positive=1)
->>> found = tune_threshold(p, "m", "f1")
->>> round(found.tune_threshold, 3), found.value, found.before
+>>> proba = [0.1, 0.2, 0.3, 0.35, 0.4]
+>>> p = Predictions.from_arrays([0, 0, 0, 1, 1] * 8, {"m.proba": proba * 8}, positive=1)
+>>> result = tune_threshold(p, "m", "f1")
+>>> round(result.threshold, 3), result.value, result.before
 (0.325, 1.0, 0.0)
 """
 
@@ -15,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.core.result import Result
-from assay.core.text import TextTable, format_number
+from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
 from assay.intervals.procedures import interval
 from assay.intervals.replicates import Sample
@@ -41,7 +44,7 @@ POINTS = 200
 
 @dataclass(frozen=True)
 class Point:
-    """What the model does if it says yes from `tune_threshold` on, over the rows the threshold was chosen on."""
+    """Metrics of predicting positive from `threshold` on, over the rows it was chosen on."""
 
     threshold: float
     precision: float
@@ -53,11 +56,13 @@ class Point:
 class Threshold(Result):
     """The threshold to use, and what it is worth on rows that it was not chosen on.
 
-    threshold: chosen on all rows; say yes to scores of at least this.  value in [low, high]: the figure of `metric`
-    with each fold decided by the threshold of the other folds (`of_folds`).  before: the figure of the model's own
-    labels on the same rows (nan where it gives none); gain: how much better `value` is, above 0 is better, whichever
-    way the metric goes.  closed_form: c_fp / (c_fp + c_fn), where costs were given and the model gives probabilities;
-    closed_form_value: its figure.  points: the trade-off of precision, recall and F1, thinned, for a chart.
+    `threshold` is chosen on all rows: scores of at least this are predicted positive. `value` in
+    [`low`, `high`] is the metric with each fold decided by the threshold of the other folds
+    (`of_folds`). `before` is the value of the model's own labels on the same rows (nan where it
+    gives none); `gain` how much better `value` is, above 0 for every metric.
+    `closed_form` is c_fp / (c_fp + c_fn), where costs were given and the model gives probabilities;
+    `closed_form_value` is its value. `points` hold the trade-off of precision, recall and F1,
+    thinned, for a chart.
     """
 
     schema_name: ClassVar[str] = "assay.threshold/1"
@@ -89,14 +94,16 @@ class Threshold(Result):
     @property
     def verdict(self) -> str:
         """The answer in one sentence or two."""
-        shown = (
-            f"{format_number(self.value)} [{format_number(self.low)}, {format_number(self.high)}]"
+        value = format_estimate(self.value, self.low, self.high)
+        sentence = (
+            f"{self.model}: predict {self.positive!r} from {self.threshold:.4g} on: "
+            f"{self.metric} {value}."
         )
-        said = f"{self.model}: say {self.positive!r} from {self.threshold:.4g} on: {self.metric} {shown}."
         if math.isnan(self.before):
-            return said
+            return sentence
         gain = f"{self.gain:+.4f} [{self.gain_low:+.4f}, {self.gain_high:+.4f}]"
-        return f"{said} Its own labels have {format_number(self.before)}; better by {gain}."
+        before = format_number(self.before)
+        return f"{sentence} Its own labels have {before}; better by {gain}."
 
     @property
     def details(self) -> list[str]:
@@ -113,62 +120,100 @@ class Threshold(Result):
 
 @dataclass(frozen=True, eq=False)
 class _Sweep:
-    """The rows that may be chosen on, in falling order of score."""
+    """The rows that may be chosen on, in falling order of score.
+
+    `order` are their places in the table. `home` is the threshold that the model's own labels
+    amount to, where the score is a probability.
+    """
 
     schema: Schema
-    order: Array  # their places in the table
+    order: Array
     score: Array
     positive: Array
     weight: Array
     fold: Array
-    home: (
-        float | None
-    )  # the threshold that its own labels amount to, where the score is a probability
+    home: float | None
+
+    @classmethod
+    def from_model(cls, table: Predictions, model: str, fold: Array) -> "_Sweep":
+        rows = table.rows(model)
+        schema = table.schema
+        has_proba = schema.offers(model, "proba")
+        scores = rows.proba[:, schema.positive_code] if has_proba else rows.score
+        score = np.asarray(scores, np.float64)
+        order = np.argsort(-score, kind="stable")
+        weight = np.ones(len(score)) if rows.weight is None else rows.weight
+        positive = rows.truth == schema.positive_code
+        home = 0.5 if has_proba else None
+        return cls(schema, order, score[order], positive[order], weight[order], fold[order], home)
 
     def cuts(self, keep: Array) -> tuple[Array, Counts]:
-        """Every threshold that decides those rows differently (m,), from "never" down, and the counts it gives."""
-        score, weight, truth = self.score[keep], self.weight[keep], self.positive[keep]
-        last = (
-            np.flatnonzero(np.append(score[1:] < score[:-1], True))
-            if len(score)
-            else np.zeros(0, np.int64)
-        )
-        tp, fp = (np.append(0.0, np.cumsum(weight * of)[last]) for of in (truth, ~truth))
-        own = score[last]
-        lower = np.append(own[1:], own[-1:])
-        between = own / 2 + lower / 2
-        between = np.where(
-            between > lower, between, own
-        )  # neighbouring floats have nothing between them
-        return np.append(np.nextafter(own[:1], np.inf), between), self.counts(
-            tp, fp, tp[-1], fp[-1]
-        )
+        """Every threshold (m,) that decides the rows of `keep` differently, and its counts.
+
+        They fall from "never positive" on.
+        """
+        score = self.score[keep]
+        weight = self.weight[keep]
+        positive = self.positive[keep]
+        last = np.zeros(0, np.int64)
+        if len(score):
+            last = np.flatnonzero(np.append(score[1:] < score[:-1], True))
+        tp = np.append(0.0, np.cumsum(weight * positive)[last])
+        fp = np.append(0.0, np.cumsum(weight * ~positive)[last])
+        levels = score[last]
+        lower = np.append(levels[1:], levels[-1:])
+        middle = levels / 2 + lower / 2
+        # Neighbouring floats have nothing between them.
+        middle = np.where(middle > lower, middle, levels)
+        thresholds = np.append(np.nextafter(levels[:1], np.inf), middle)
+        return thresholds, self.counts(tp, fp, tp[-1], fp[-1])
 
     def counts(self, tp: Array, fp: Array, positives: float, negatives: float) -> Counts:
-        """Counts (m,) from what is found and what is falsely found."""
-        code, table = self.schema.positive_code, np.zeros((len(tp), 2, 2))
-        table[:, code, code], table[:, 1 - code, code] = tp, fp
-        table[:, code, 1 - code], table[:, 1 - code, 1 - code] = positives - tp, negatives - fp
+        """Counts (m,) from the weights of true, false, all positives and all negatives."""
+        yes = self.schema.positive_code
+        no = 1 - yes
+        table = np.zeros((len(tp), 2, 2))
+        table[:, yes, yes] = tp
+        table[:, no, yes] = fp
+        table[:, yes, no] = positives - tp
+        table[:, no, no] = negatives - fp
         right = np.diagonal(table, axis1=1, axis2=2)
-        truth, said, total = (
-            table.sum(axis=2),
-            table.sum(axis=1),
-            np.full(len(tp), positives + negatives),
-        )
-        return Counts(right, truth, said, total, right.sum(axis=1), table, code)
+        truth = table.sum(axis=2)
+        predicted = table.sum(axis=1)
+        total = np.full(len(tp), positives + negatives)
+        return Counts(right, truth, predicted, total, right.sum(axis=1), table, yes)
 
     def best(self, metric: Metric, keep: Array) -> float:
-        """The threshold of the best figure on those rows; of equally good ones that nearest to no change."""
-        cuts, counts = self.cuts(keep)
-        figures = np.asarray(metric.compute(counts), np.float64) * (metric.sign)
-        if np.isnan(figures).all():
+        """The threshold of the best value of `metric` on the rows of `keep`.
+
+        Of equally good ones that nearest to `home`.
+        """
+        thresholds, counts = self.cuts(keep)
+        values = np.asarray(metric.compute(counts), np.float64) * metric.sign
+        if np.isnan(values).all():
             raise UnsupportedError(
                 f"{metric} is undefined ({metric.undefined}) at every threshold; nothing to choose"
             )
-        good = np.flatnonzero(figures >= np.nanmax(figures) - 1e-12)
+        good = np.flatnonzero(values >= np.nanmax(values) - 1e-12)
         if self.home is None:
-            return float(cuts[good[len(good) // 2]])
-        return float(cuts[good[np.argmin(np.abs(cuts[good] - self.home))]])
+            return float(thresholds[good[len(good) // 2]])
+        return float(thresholds[good[np.argmin(np.abs(thresholds[good] - self.home))]])
+
+    def points(self) -> tuple[Point, ...]:
+        """The trade-off over all rows, from few positives to many, at evenly spaced recalls."""
+        thresholds, counts = self.cuts(np.ones(len(self.score), bool))
+        if len(thresholds) < 2:
+            return ()
+        columns = [
+            np.asarray(METRICS.parse(name).bind(self.schema).compute(counts))
+            for name in ("precision", "recall", "f1")
+        ]
+        tp = counts.select_class(self.schema.positive_code).tp
+        recall = tp / max(float(tp[-1]), 1e-300)
+        place = np.searchsorted(recall, np.linspace(0, 1, POINTS))
+        last = len(thresholds) - 1
+        shown = np.unique(np.clip(np.concatenate([[1], place, [last]]), 1, last))
+        return tuple(Point(float(thresholds[i]), *(float(c[i]) for c in columns)) for i in shown)
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,47 +235,89 @@ def tune_threshold(
     folds: int = 5,
     seed: int = 0,
 ) -> Threshold:
-    """The threshold of a binary model that is best by `metric`, chosen and judged by inner cross-validation.
+    """The threshold of a binary model that is best by a metric, cross-validated.
 
-    Each fold (those of the fold column, or `folds` dealt at random, whole clusters together) is decided by the
-    threshold that is best on the others, so the figure given was never chosen on the rows it is of.  costs: what a false
-    positive and what a false negative cost, as in (1, 5); `metric` is then the expected cost.  If the probabilities are
-    calibrated (their ECE lies in its null band) the closed form c_fp / (c_fp + c_fn) is used, else the empirical one.
+    Each fold is decided by the threshold that is best on the others, so the value given was never
+    chosen on the rows it is of. Rows of split 'train' are left out.
 
-    Rows of split 'train' are left out.  UnsupportedError for other tasks, and for metrics that do not read labels.
+    Parameters:
+        predictions: A table, a path, a list of paths or a stream; of a binary task.
+        model: The model to tune.
+        metric: A metric of labels with one value; default f1.
+        costs: What a false positive and what a false negative cost, as in (1, 5): `metric` is then
+            the expected cost. If the probabilities are calibrated (their ECE lies in its null band)
+            the closed form c_fp / (c_fp + c_fn) is used, else the empirical threshold.
+        folds: Folds drawn at random, whole clusters together, where the table has no fold column;
+            default 5.
+        seed: Of the folds and of the bootstrap; default 0.
+
+    Raises:
+        UnsupportedError: The task is not binary, the metric does not read labels, or it is
+            undefined at every threshold.
+
+    >>> from assay.table.predictions import Predictions
+    >>> p = Predictions.from_arrays([0, 0, 1] * 20, {"m.proba": [0.2, 0.3, 0.4] * 20}, positive=1)
+    >>> round(tune_threshold(p, "m", costs=(1, 5)).threshold, 2)
+    0.35
     """
-    predictions = open_table(predictions, in_memory=True)
-    if predictions.task != "binary":
+    table = open_table(predictions, in_memory=True)
+    if table.task != "binary":
         raise UnsupportedError(
-            f"a threshold is for binary tasks; this table's task is {predictions.task}"
+            f"a threshold is for binary tasks; this table's task is {table.task}"
         )
-    schema = predictions.schema
-    settled = _resolve_metric(metric, costs, schema)
-    fold, notes = assign_folds(predictions, folds, seed)
-    table, fold = predictions.take(fold >= 0), fold[fold >= 0]
-    sweep, ids = _sweep(table, model, fold), np.unique(fold)
-    of_folds = tuple(sweep.best(settled, sweep.fold != f) for f in ids) if len(ids) > 1 else ()
-    chosen = sweep.best(settled, np.ones(table.n, bool))
+    bound = _resolve_metric(metric, costs, table.schema)
+    all_folds, notes = assign_folds(table, folds, seed)
+    table = table.take(all_folds >= 0)
+    fold = all_folds[all_folds >= 0]
+    ids = np.unique(fold)
+    sweep = _Sweep.from_model(table, model, fold)
+    chosen = sweep.best(bound, np.ones(table.n, bool))
+    of_folds: tuple[float, ...] = ()
+    cut: Array | float = chosen
+    if len(ids) > 1:
+        of_folds = tuple(sweep.best(bound, sweep.fold != f) for f in ids)
+        cut = np.array(of_folds)[np.searchsorted(ids, fold)]
     score = np.empty(table.n)
     score[sweep.order] = sweep.score
-    cut = np.array(of_folds)[np.searchsorted(ids, fold)] if of_folds else chosen
-    judge = _Judge(table, model, settled, seed)
-    found = judge.judged(score >= cut, chosen, of_folds, notes, _points(sweep))
-    found = replace(found, metric=str(METRICS.parse(metric) if costs is None else settled))
-    return found if costs is None else _apply_costs(found, judge, score, costs)
+    judge = _Judge(table, model, bound, seed)
+    value, low, high = judge.estimate(score >= cut)
+    before, (gain, gain_low, gain_high) = judge.gain(score >= cut)
+    result = Threshold(
+        model=model,
+        metric=str(METRICS.parse(metric) if costs is None else bound),
+        positive=table.schema.positive,
+        threshold=chosen,
+        value=value,
+        low=low,
+        high=high,
+        before=before,
+        gain=gain,
+        gain_low=gain_low,
+        gain_high=gain_high,
+        of_folds=of_folds,
+        closed_form=None,
+        closed_form_value=None,
+        method=notes[0].rstrip("."),
+        n=table.n,
+        points=sweep.points(),
+        notes=notes[1:],
+    )
+    return result if costs is None else _apply_costs(result, judge, score, costs)
 
 
 def closed_form(costs: Sequence[float]) -> float:
-    """The threshold on a calibrated probability under the costs of a false positive and of a false negative.
+    """The threshold on a calibrated probability under the `costs` of the two errors.
 
-    c_fp / (c_fp + c_fn): where both decisions cost the same. Source: Elkan (2001), IJCAI, 973-978.
+    c_fp / (c_fp + c_fn), of a false positive and a false negative: there both decisions cost the
+    same. Source: Elkan (2001), IJCAI, 973-978.
 
     >>> closed_form((1, 4))
     0.2
     """
     if len(costs) != 2 or not all(math.isfinite(c) and c >= 0 for c in costs) or not sum(costs):
         raise UnsupportedError(
-            f"costs must be two numbers of at least 0, of a false positive and a false negative, not both 0; got {costs}"
+            f"costs must be two numbers of at least 0, of a false positive and a false negative, "
+            f"not both 0; got {costs}"
         )
     return float(costs[0] / (costs[0] + costs[1]))
 
@@ -238,135 +325,109 @@ def closed_form(costs: Sequence[float]) -> float:
 def _resolve_metric(metric: str | Metric, costs: Sequence[float] | None, schema: Schema) -> Metric:
     if costs is not None:
         closed_form(costs)
+        yes = schema.positive_code
+        no = 1 - yes
         matrix = np.zeros((2, 2))
-        code = schema.positive_code
-        matrix[1 - code, code], matrix[code, 1 - code] = costs
+        matrix[no, yes] = costs[0]
+        matrix[yes, no] = costs[1]
         return ExpectedCost(cost_text(matrix)).bind(schema)
-    found = METRICS.parse(metric).bind(schema)
-    if found.state != Confusion() or found.granularity != "table":
+    bound = METRICS.parse(metric).bind(schema)
+    if bound.state != Confusion() or bound.granularity != "table":
         raise UnsupportedError(
-            f"a threshold decides labels: choose it by one figure of labels, such as f1; got {found}"
+            f"a threshold decides labels: choose it by a metric of labels with one value, such as "
+            f"f1; got {bound}"
         )
-    return found
-
-
-def _sweep(table: Predictions, model: str, fold: Array) -> _Sweep:
-    """The rows in falling order of score."""
-    rows, schema = table.rows(model), table.schema
-    graded = schema.offers(model, "proba")
-    score = np.asarray(rows.proba[:, schema.positive_code] if graded else rows.score, np.float64)
-    order = np.argsort(-score, kind="stable")
-    weight = np.ones(len(score)) if rows.weight is None else rows.weight
-    positive = rows.truth == schema.positive_code
-    home = 0.5 if graded else None
-    return _Sweep(schema, order, score[order], positive[order], weight[order], fold[order], home)
+    return bound
 
 
 @dataclass(frozen=True, eq=False)
 class _Judge:
-    """The figures of decisions, and of the gain on the model's own labels, by a bootstrap of buckets of rows."""
+    """The value of decisions, and their gain on the model's own labels, by a bootstrap of buckets.
+
+    Decisions are (n,), whether each row is predicted positive.
+    """
 
     table: Predictions
     model: str
     metric: Metric
     seed: int
 
-    def judged(
-        self,
-        yes: Array,
-        chosen: float,
-        of_folds: tuple[float, ...],
-        notes: tuple[str, ...],
-        points: tuple[Point, ...],
-    ) -> Threshold:
-        """The result for decisions `yes` (n,)."""
-        p = self.table
-        value, low, high = self.figure(yes)
-        before, gain = self.gain(yes)
-        text, positive, method = str(self.metric), p.schema.positive, notes[0].rstrip(".")
-        return Threshold(
-            self.model, text, positive, chosen, value, low, high, before, *gain, of_folds, None, None, method, p.n,
-            points, notes[1:],
-        )  # fmt: skip
-
-    def figure(self, yes: Array) -> tuple[float, float, float]:
-        """The figure of decisions `yes` and its interval."""
+    def estimate(self, decisions: Array) -> tuple[float, float, float]:
+        """The value of the `decisions` and its interval."""
         sample = Sample(
-            Confusion(),
-            self._table(self._codes(yes)),
-            self.table.schema,
-            True,
-            self._clustered,
-            self.seed,
+            state=Confusion(),
+            value=self._observe(self._codes(decisions)),
+            schema=self.table.schema,
+            bucketed=True,
+            clustered="cluster" in self.table.columns,
+            seed=self.seed,
         )
         low, high, _ = interval(self.metric, sample, CONFIDENCE)
         return float(self.metric.estimate(sample.summary)[0]), float(low[0]), float(high[0])
 
-    def gain(self, yes: Array) -> tuple[float, tuple[float, float, float]]:
-        """The figure of the model's own labels, and by how much `yes` is better, with an interval."""
+    def gain(self, decisions: Array) -> tuple[float, tuple[float, float, float]]:
+        """The value of the model's own labels, and the gain of `decisions` with interval."""
         schema = self.table.schema
         if not schema.offers(self.model, "label"):
             return math.nan, (math.nan, math.nan, math.nan)
-        values = [
-            self._table(labels) for labels in (self._codes(yes), self.table.rows(self.model).label)
-        ]
-        times = draw_buckets(values[0].rows, np.random.default_rng(self.seed))
+        tuned = self._observe(self._codes(decisions))
+        labels = self._observe(self.table.rows(self.model).label)
         whole = np.ones((1, BUCKETS), np.int64)
         sign = self.metric.sign
-        after, before = (self._compute(value, whole)[0] for value in values)
-        draws = sign * (self._compute(values[0], times) - self._compute(values[1], times))
+        after = self._compute(tuned, whole)[0]
+        before = self._compute(labels, whole)[0]
+        counts = draw_buckets(tuned.rows, np.random.default_rng(self.seed))
+        draws = sign * (self._compute(tuned, counts) - self._compute(labels, counts))
         draws = draws[~np.isnan(draws)]
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(draws, [tail, 1 - tail]) if len(draws) else (math.nan, math.nan)
         gain = sign * (after - before)
         return float(before), (float(gain), float(np.fmin(low, gain)), float(np.fmax(high, gain)))
 
-    @property
-    def _clustered(self) -> bool:
-        return "cluster" in self.table.columns
-
-    def _codes(self, yes: Array) -> Array:
+    def _codes(self, decisions: Array) -> Array:
         code = self.table.schema.positive_code
-        return np.where(yes, code, 1 - code)
+        return np.where(decisions, code, 1 - code)
 
-    def _table(self, label: Array) -> ConfusionTable:
+    def _observe(self, label: Array) -> ConfusionTable:
         p = self.table
         decided: Any = _Decided(p.schema, p.truth, label, p.weight)
         return Confusion().observe(decided, assign_buckets(p), BUCKETS)
 
-    def _compute(self, value: ConfusionTable, times: Array) -> Array:
-        return compute_replicates(self.metric, Confusion(), value, times, self.table.schema)
+    def _compute(self, value: ConfusionTable, counts: Array) -> Array:
+        return compute_replicates(self.metric, Confusion(), value, counts, self.table.schema)
 
 
-def _apply_costs(found: Threshold, judge: _Judge, score: Array, costs: Sequence[float]) -> Threshold:
-    """The closed form beside the empirical threshold, and in its place where the probabilities are calibrated."""
+def _apply_costs(
+    result: Threshold, judge: _Judge, score: Array, costs: Sequence[float]
+) -> Threshold:
+    """The result with the closed form, used where the probabilities are calibrated."""
     if not judge.table.schema.offers(judge.model, "proba"):
-        return found
-    at = closed_form(costs)
-    value, low, high = judge.figure(score >= at)
-    found = replace(found, closed_form=at, closed_form_value=value)
-    binned = Bins().observe(judge.table.rows(judge.model))
-    ece, most = float(ECE().compute(binned)[0]), null_band(binned).high
+        return result
+    threshold = closed_form(costs)
+    value, low, high = judge.estimate(score >= threshold)
+    result = replace(result, closed_form=threshold, closed_form_value=value)
+    bins = Bins().observe(judge.table.rows(judge.model))
+    ece = float(ECE().compute(bins)[0])
+    most = null_band(bins).high
     if ece > most:
-        said = f"the probabilities are not calibrated (ECE {ece:.2g}, above {most:.2g}), so the closed form is not used"
-        return replace(found, notes=(*found.notes, f"{said[0].upper()}{said[1:]}."))
-    before, (gain, gain_low, gain_high) = judge.gain(score >= at)
-    said = f"closed form c_fp / (c_fp + c_fn): the probabilities are calibrated (ECE {ece:.2g}, within {most:.2g})"
+        note = (
+            f"The probabilities are not calibrated (ECE {ece:.2g}, above {most:.2g}), so the "
+            f"closed form is not used."
+        )
+        return replace(result, notes=(*result.notes, note))
+    before, (gain, gain_low, gain_high) = judge.gain(score >= threshold)
     return replace(
-        found, threshold=at, value=value, low=low, high=high, before=before, gain=gain, gain_low=gain_low,
-        gain_high=gain_high, method=said,
-    )  # fmt: skip
-
-
-def _points(sweep: _Sweep) -> tuple[Point, ...]:
-    """The trade-off over all rows, from few to many said yes to, thinned to evenly spaced recalls."""
-    cuts, counts = sweep.cuts(np.ones(len(sweep.score), bool))
-    of = counts.of(sweep.schema.positive_code)
-    names = ("precision", "recall", "f1")
-    figures = [np.asarray(METRICS.parse(name).bind(sweep.schema).compute(counts)) for name in names]
-    recall = of.tp / max(float(of.tp[-1]), 1e-300)
-    place = np.searchsorted(recall, np.linspace(0, 1, POINTS))
-    shown = np.unique(np.clip(np.concatenate([[1], place, [len(cuts) - 1]]), 1, len(cuts) - 1))
-    return tuple(
-        Point(float(cuts[i]), *(float(f[i]) for f in figures)) for i in shown if len(cuts) > 1
+        result,
+        threshold=threshold,
+        value=value,
+        low=low,
+        high=high,
+        before=before,
+        gain=gain,
+        gain_low=gain_low,
+        gain_high=gain_high,
+        method=(
+            f"closed form c_fp / (c_fp + c_fn): the probabilities are calibrated (ECE {ece:.2g}, "
+            f"within {most:.2g})"
+        ),
     )

@@ -1,4 +1,4 @@
-"""validate: cross-validation as one more way to a predictions table, whose `fold` column says who was held out when.
+"""cross_validate: out-of-fold predictions as one table with a `fold` column.
 
 >>> from sklearn.datasets import load_iris
 >>> from sklearn.naive_bayes import GaussianNB
@@ -9,15 +9,16 @@
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
 from assay.errors import UnsupportedError
 from assay.metrics.base import Metric
 from assay.selection.experiment import Experiment, FitError
-from assay.selection.inner_search import told_choices
-from assay.selection.store import Failure, Part, Timings, timings
+from assay.selection.inner_search import describe_choices
+from assay.selection.store import Failure, FoldOutput, Timings, timings
+from assay.selection.training_data import TrainingData
 from assay.table.labels import Label
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
@@ -25,7 +26,7 @@ from assay.table.schema import Task
 __all__ = ["FitError", "Timings", "cross_validate", "timings"]
 
 
-def cross_validate(
+def cross_validate(  # noqa: PLR0913
     models: Mapping[str, Any],
     X: Any,
     y: Any,
@@ -44,50 +45,82 @@ def cross_validate(
     progress: bool | None = None,
     seed: int = 0,
 ) -> Predictions:
-    """Out-of-fold predictions of scikit-learn estimators: every row is predicted by models that never saw it.
+    """Out-of-fold predictions of scikit-learn estimators: no model predicts a row it was fitted on.
 
-    cv: a number of folds (stratified for classes, shuffled by `seed`; whole groups where `groups` are given), any
-    scikit-learn splitter, or an iterable of (train, test) positions. All models see the same splits. X may be anything
-    scikit-learn can index: NumPy, pandas, sparse. weight: row weights, kept in the table and used in fitting by
-    estimators that take `sample_weight`. n_jobs: (model, fold) pairs at a time, by joblib in threads of one BLAS thread
-    each; any joblib backend is used when set by `joblib.parallel_config`. progress: a bar on standard error (default:
-    where that is a terminal).
+    All models see the same splits. (model, fold) pairs run by joblib in threads of one BLAS thread
+    each; another joblib backend is used where `joblib.parallel_config` sets one.
 
-    inner: nested cross-validation. A model given as (estimator, grid) is searched over `inner` folds (a number or a
-    splitter) of its training rows, by `inner_metric` (default: the estimator's own score); `notes` says what was
-    chosen. An estimator that is a search itself works as it is. Groups are kept together in both.
+    Parameters:
+        models: Name to estimator. A model given as (estimator, grid) is searched over the `inner`
+            folds of its training rows (nested cross-validation), and `notes` says what was chosen.
+            An estimator that is a search itself works as it is.
+        X: Inputs, one a row; anything scikit-learn can index: NumPy, pandas, sparse.
+        y: Truth (n,).
+        cv: A number of folds (stratified for classes, shuffled by `seed`; whole groups where
+            `groups` are given), any scikit-learn splitter, or an iterable of (train, test)
+            positions; default 5.
+        groups: Group of each row (n,); groups are held out as a whole, in inner folds as well.
+        task: binary, multiclass, multilabel or regression; default: read off models and truth.
+        positive: Positive class of a binary task; default: the last of the two in sorted order.
+        weight: Weight of each row (n,), kept in the table and used in fitting by estimators that
+            take `sample_weight`.
+        id: Name of each row (n,), kept in the table.
+        inner: A number of inner folds or a splitter, for models with a grid.
+        inner_metric: What the inner search aims at; default: the estimator's own score.
+        store: A folder where each (model, fold) is kept as it finishes, under a fingerprint of
+            training rows, test rows and model. A run that was interrupted, or whose models or data
+            were changed, computes only what is not there, and gives the same table;
+            `timings(store)` tells how long each part took.
+        on_error: "raise", the default, or "skip": a model that fails is left out of the table, with
+            a sentence in `notes`.
+        n_jobs: (model, fold) pairs at a time; -1, the default: one a core.
+        progress: Whether to show a bar on standard error; default: on a terminal.
+        seed: Of the splits; default 0.
 
-    store: a folder where each (model, fold) is kept as it finishes, under a fingerprint of training rows, test rows and
-    model. A run that was interrupted, or whose models or data were changed, computes only what is not there, and gives
-    the same table. `timings(store)` tells how long each part took, and what failed. on_error: "skip" leaves a model
-    that fails out of the table, with a sentence in `notes`.
+    Returns:
+        A table with a `fold` column, and `cluster` where groups are given. Splitters that hold a
+        row out more than once give a row each time, with the row's number as `cluster`, so that
+        intervals know they are not independent.
 
-    The table has a `fold` column, and `cluster` where groups are given.  Splitters that hold a row out more than once
-    give a row each time, with the row's number as `cluster`, so that intervals know they are not independent.
-    Raises FitError naming model and fold when an estimator fails, or all do.
+    Raises:
+        FitError: An estimator fails (the message names model and fold), or all do.
+        UnsupportedError: The rows cannot be split so.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> table = cross_validate({"tree": DecisionTreeClassifier()}, *load_iris(return_X_y=True))
+    >>> table.models, table.n
+    (['tree'], 150)
     """
     if on_error not in ("raise", "skip"):
         raise UnsupportedError(f"on_error must be 'raise' or 'skip'; got {on_error!r}")
-    plan = Experiment.of(
-        models, X, y, cv=cv, groups=groups, task=task, positive=positive, weight=weight, id=id,
-        inner=inner, inner_metric=inner_metric, store=store, seed=seed,
-    )  # fmt: skip
-    found = list(plan.run(plan.pairs, n_jobs=n_jobs, progress=progress, skip=on_error == "skip"))
-    place = {pair: i for i, pair in enumerate(plan.pairs)}  # parts come as they finish
-    errors = sorted(
-        (e for e in found if isinstance(e, Failure)), key=lambda e: place[e.model, e.fold]
+    data = TrainingData(X, y, groups, weight, id, task, positive)
+    experiment = Experiment.plan(
+        models, data, cv=cv, inner=inner, inner_metric=inner_metric, store=store, seed=seed
     )
-    parts = {(p.model, p.fold): p for p in found if isinstance(p, Part)}
-    done = [pair for name in plan.models for fold in plan.folds if (pair := (name, fold)) in parts]
-    times = Timings.of([parts[pair] for pair in done], errors)
-    failed = times.failed
+    results = experiment.run(experiment.pairs, n_jobs=n_jobs, progress=progress, on_error=on_error)
+    return _build_table(experiment, list(results))
+
+
+def _build_table(experiment: Experiment, results: Sequence[FoldOutput | Failure]) -> Predictions:
+    """The table of the models that did not fail, and notes on the others and on inner searches."""
+    outputs = {(r.model, r.fold): r for r in results if isinstance(r, FoldOutput)}
+    failures = {(r.model, r.fold): r for r in results if isinstance(r, Failure)}
+    pairs = [(name, fold) for name in experiment.models for fold in experiment.folds]
+    times = Timings.from_outputs(
+        [outputs[pair] for pair in pairs if pair in outputs],
+        [failures[pair] for pair in experiment.pairs if pair in failures],
+    )
+    reasons = times.failures
     notes = [
-        f"{name} is left out: {failed[name].rstrip('.')}." for name in plan.models if name in failed
+        f"{name} is left out: {reasons[name].rstrip('.')}."
+        for name in experiment.models
+        if name in reasons
     ]
-    kept = [name for name in plan.models if name not in failed]
-    if not kept:
+    fitted = [name for name in experiment.models if name not in reasons]
+    if not fitted:
         raise FitError(f"every model failed: {' '.join(notes)}")
-    ordered = [parts[name, fold] for name in kept for fold in plan.folds]
-    if plan.store is not None:
-        plan.store.finish(times)
-    return replace(plan.table(parts, kept), notes=(*notes, *told_choices(ordered)))
+    if experiment.store is not None:
+        experiment.store.finish(times)
+    choices = describe_choices(outputs[pair] for pair in pairs if pair[0] in fitted)
+    return replace(experiment.table(outputs, fitted), notes=(*notes, *choices))

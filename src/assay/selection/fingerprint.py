@@ -1,7 +1,10 @@
-"""fingerprint: a text that is the same for the same content, in any process, and differs where the content does.
+"""fingerprint: a text that is the same for the same content, in any process.
+
+It differs where the content does.
 
 >>> from sklearn.tree import DecisionTreeClassifier
->>> fingerprint(DecisionTreeClassifier(max_depth=3)) == fingerprint(DecisionTreeClassifier(max_depth=4))
+>>> shallow, deep = DecisionTreeClassifier(max_depth=3), DecisionTreeClassifier(max_depth=4)
+>>> fingerprint(shallow) == fingerprint(deep)
 False
 >>> fingerprint([1, "a"]) == fingerprint([1, "a"])
 True
@@ -27,10 +30,13 @@ IDLE = frozenset({"n_jobs", "verbose"})
 def fingerprint(*values: Any) -> str:
     """40 hexadecimal digits for the content of `values`.
 
-    Arrays count by type, shape and bytes; frames by their columns; estimators by class, version of the library (the
-    source, for classes of no versioned library) and parameters but `n_jobs` and `verbose`; functions by their compiled
-    code and what they close over, not by what they call. Anything else by its pickled state.
-    Raises UnsupportedError for a value that cannot be pickled either.
+    Arrays count by type, shape and bytes; frames by their columns; estimators by class, version of
+    the library (the source, for classes of no versioned library) and parameters but `n_jobs` and
+    `verbose`; functions by their compiled code and what they close over, not by what they call.
+    Anything else counts by its pickled state.
+
+    Raises:
+        UnsupportedError: A value cannot be pickled either.
 
     >>> fingerprint(1) == fingerprint(1.0), len(fingerprint())
     (False, 40)
@@ -38,7 +44,7 @@ def fingerprint(*values: Any) -> str:
     digest = blake2b(digest_size=20)
     for value in values:
         for piece in _pieces(value):
-            # Each piece is told with its length, so that no two sequences of pieces run into one another.
+            # The length keeps pieces apart: "ab", "c" differs from "a", "bc".
             digest.update(len(piece).to_bytes(8, "little"))
             digest.update(piece)
     return digest.hexdigest()
@@ -66,7 +72,7 @@ def _pieces(value: Any) -> Iterator[Any]:
 
 def _object(value: Any) -> Iterator[Any]:
     if isinstance(value, type):
-        yield from _pieces(_about(value))
+        yield from _pieces(_class_identity(value))
     elif isinstance(value, FunctionType):
         yield from _pieces(_function(value))
     elif isinstance(value, MethodType):
@@ -82,9 +88,9 @@ def _object(value: Any) -> Iterator[Any]:
         parameters = {
             name: v for name, v in value.get_params(deep=False).items() if name not in IDLE
         }
-        yield from _pieces(["estimator", _about(type(value)), parameters])
+        yield from _pieces(["estimator", _class_identity(type(value)), parameters])
     else:
-        yield from _pieces(["pickled", _about(type(value)), _pickled(value)])
+        yield from _pieces(["pickled", _class_identity(type(value)), _hash_pickle(value)])
 
 
 def _array(values: Any) -> Iterator[Any]:
@@ -97,7 +103,7 @@ def _array(values: Any) -> Iterator[Any]:
 
 
 def _frame(frame: Any) -> list[Any]:
-    """A frame or series of pandas or polars, without its index: rows are known by their position."""
+    """A frame or series of pandas or polars, without its index: rows count by position."""
     if not hasattr(frame, "columns"):
         return ["series", str(frame.dtype), np.asarray(frame)]
     return [
@@ -112,14 +118,14 @@ def _is_its_parameters(model: Any) -> bool:
     return cloning is None or cloning.__module__ == "sklearn.base"
 
 
-def _about(cls: type) -> tuple[str, ...]:
-    """Name of a class, and the version of its library or, where that has none, its source and its bases'."""
+def _class_identity(cls: type) -> tuple[str, ...]:
+    """Name of a class, and the version of its library; its source, where that has none."""
     name = f"{cls.__module__}.{cls.__qualname__}"
     root = sys.modules.get(cls.__module__.partition(".")[0])
     version = getattr(root, "__version__", None)
     if version is not None or cls.__module__ == "builtins":
         return (name, str(version))
-    bases = [text for base in cls.__bases__ if base is not object for text in _about(base)]
+    bases = [text for base in cls.__bases__ if base is not object for text in _class_identity(base)]
     return (name, _source(cls), *bases)
 
 
@@ -141,13 +147,14 @@ def _code(code: CodeType) -> list[Any]:
     return [code.co_code, list(code.co_names), list(code.co_varnames), inner]
 
 
-def _pickled(value: Any) -> str:
+def _hash_pickle(value: Any) -> str:
     try:
         from joblib import hash as state
 
         return str(state(value, hash_name="sha1"))
     except Exception as error:
         raise UnsupportedError(
-            f"a {type(value).__module__}.{type(value).__qualname__} cannot be told from another one like it "
-            f"({type(error).__name__}: {error}), so that results of it cannot be kept; run without store"
+            f"a {type(value).__module__}.{type(value).__qualname__} cannot be told from another "
+            f"one like it ({type(error).__name__}: {error}), so that results of it cannot be kept; "
+            f"run without store"
         ) from error

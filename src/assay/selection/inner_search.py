@@ -1,4 +1,6 @@
-"""search: parameters chosen by cross-validation inside the training rows, so that the held-out rows stay unseen.
+"""inner_search: parameters chosen by cross-validation inside the training rows.
+
+The held-out rows of the outer folds stay unseen.
 
 >>> from sklearn.svm import SVC
 >>> wrapped = wrap_searches({"svm": (SVC(), {"C": [1, 10]})}, inner=3)
@@ -12,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assay.adapters.base import adapter_for
+from assay.adapters.base import find_adapter, predict_outputs
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS, Metric
 from assay.selection.store import FoldOutput
@@ -20,7 +22,7 @@ from assay.table.labels import Label
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
 
-__all__ = ["Scorer", "find_parameters", "is_search", "wrap_searches", "describe_choices"]
+__all__ = ["Scorer", "describe_choices", "find_parameters", "is_search", "wrap_searches"]
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,21 @@ class Scorer:
     positive: Label | None = None
 
     def __call__(self, model: Any, X: Any, y: Any) -> float:
-        """The metric of what `model` says of `X`, with the sign that makes higher better."""
-        outputs = adapter_for(model).outputs(model, X, self.classes)
-        given = {f"model.{kind}": values for kind, values in outputs.items()}
+        """The metric of what `model` predicts for `X`, with the sign that makes higher better.
+
+        Parameters:
+            model: A fitted estimator.
+            X: Inputs, one a row.
+            y: Truth (n,).
+        """
+        outputs = predict_outputs(find_adapter(model), model, X, self.classes, self.positive)
+        columns = {f"model.{kind}": values for kind, values in outputs.items()}
         rows = Predictions.from_arrays(
-            y, given, classes=self.classes or None, task=self.task, positive=self.positive
+            y, columns, classes=self.classes or None, task=self.task, positive=self.positive
         ).rows("model")
         metric = self.metric.bind(rows.schema)
-        figure = metric.estimate(metric.state.summary(metric.state.observe(rows), rows.schema))[0]
-        return metric.sign * float(figure)
+        value = metric.estimate(metric.state.summary(metric.state.observe(rows), rows.schema))[0]
+        return metric.sign * float(value)
 
 
 def wrap_searches(
@@ -53,9 +61,15 @@ def wrap_searches(
     task: Task | None = None,
     positive: Label | None = None,
 ) -> dict[str, Any]:
-    """The models, where each (estimator, grid) became a grid search over `inner` folds of the rows it is fitted on.
+    """The models, where each (estimator, grid) became a grid search within its training rows.
 
-    metric: what the search aims at; the estimator's own score where None.
+    Parameters:
+        models: Name to estimator, or to (estimator, grid).
+        inner: Number of inner folds, or a scikit-learn splitter.
+        metric: What the search aims at; default: the estimator's own score.
+        classes: Classes of the truth, for the metric.
+        task: Task of the truth, for the metric.
+        positive: Positive class of a binary task, for the metric.
     """
     scorer = (
         None if metric is None else Scorer(METRICS.parse(metric), tuple(classes), task, positive)
@@ -70,41 +84,43 @@ def _wrap_search(name: str, model: Any, inner: Any, scorer: Scorer | None) -> An
 
     if len(model) != 2 or not isinstance(model[1], Mapping | list):
         raise UnsupportedError(
-            f"model {name!r} is a tuple; expected (estimator, grid), as in (SVC(), {{'C': [1, 10]}}); got {model!r}"
+            f"model {name!r} is a tuple; expected (estimator, grid), as in "
+            f"(SVC(), {{'C': [1, 10]}}); got {model!r}"
         )
     if inner is None:
         raise UnsupportedError(
-            f"model {name!r} has a grid, but no inner folds to choose on; give inner=3, or a scikit-learn splitter"
+            f"model {name!r} has a grid, but no inner folds to choose on; give inner=3, or a "
+            f"scikit-learn splitter"
         )
     grid = dict(model[1]) if isinstance(model[1], Mapping) else model[1]
     return GridSearchCV(model[0], grid, cv=inner, scoring=scorer, error_score="raise")
 
 
 def is_search(model: Any) -> bool:
-    """Whether an estimator chooses parameters by a cross-validation of its own (GridSearchCV and its kin)."""
+    """Whether `model` chooses parameters by its own cross-validation, as GridSearchCV does."""
     return all(hasattr(model, name) for name in ("estimator", "cv", "refit", "scoring"))
 
 
 def find_parameters(model: Any) -> str:
-    """The parameters a fitted search settled on, as JSON; "" for any other model."""
-    found = getattr(model, "best_params_", None)
-    return json.dumps(found, sort_keys=True, default=str) if isinstance(found, Mapping) else ""
+    """The parameters that a fitted search `model` settled on, as JSON; "" for any other model."""
+    best = getattr(model, "best_params_", None)
+    return json.dumps(best, sort_keys=True, default=str) if isinstance(best, Mapping) else ""
 
 
-def describe_choices(parts: Iterable[FoldOutput]) -> list[str]:
-    """A sentence for each model whose parameters were searched: what was chosen in how many folds."""
+def describe_choices(outputs: Iterable[FoldOutput]) -> list[str]:
+    """A sentence for each model whose parameters were searched, from its `outputs` of all folds."""
     counts: dict[str, Counter[str]] = {}
-    for part in parts:
-        if part.chosen:
-            counts.setdefault(part.model, Counter())[_format_choice(part.chosen)] += 1
-    return [
-        f"{name}: the inner search chose "
-        + ", ".join(
-            f"{text} in {times} fold{'s'[: times != 1]}" for text, times in found.most_common()
+    for output in outputs:
+        if output.parameters:
+            choice = _format_choice(output.parameters)
+            counts.setdefault(output.model, Counter())[choice] += 1
+    sentences = []
+    for name, choices in counts.items():
+        listed = ", ".join(
+            f"{text} in {times} fold{'s'[: times != 1]}" for text, times in choices.most_common()
         )
-        + "."
-        for name, found in counts.items()
-    ]
+        sentences.append(f"{name}: the inner search chose {listed}.")
+    return sentences
 
 
 def _format_choice(choice: str) -> str:

@@ -1,23 +1,23 @@
-"""frugal: the cheapest model that is as good as the best, as far as anyone can tell.
+"""one_standard_error: the cheapest model within one standard error of the best.
 
 >>> p = Predictions.from_arrays([0, 1, 1, 0], {"big": [0, 1, 1, 0], "small": [0, 1, 1, 0]})
->>> one_standard_error(p, "accuracy", cost={"big": 9.0, "small": 1.0}).chosen
+>>> one_standard_error(p, "accuracy", costs={"big": 9.0, "small": 1.0}).chosen
 'small'
 """
 
 import math
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 from assay.comparison.compare import compare
-from assay.comparison.fold_tests import corrected_differences
+from assay.comparison.fold_tests import corrected_differences, select_models
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation
+from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import resolve
 from assay.selection.store import Timings
@@ -28,8 +28,11 @@ __all__ = ["Frugal", "FrugalRow", "one_standard_error"]
 
 @dataclass(frozen=True)
 class FrugalRow:
-    """One model beside the best: how much worse it is, the standard error of that, its cost, and whether it is
-    within one standard error."""
+    """One model beside the best.
+
+    `behind` is how much worse it is, `error` the standard error of that, `within` whether it is
+    behind by no more than that error.
+    """
 
     model: str
     value: float
@@ -44,7 +47,9 @@ class Frugal(Result):
     """The cheapest model within one standard error of the best, and all the others."""
 
     schema_name: ClassVar[str] = "assay.frugal/1"
-    drawn_by: ClassVar[str] = "frugal"
+    json_keys: ClassVar[tuple[str, ...]] = (
+        "metric", "best", "chosen", "cost_name", "method", "rows",
+    )  # fmt: skip
 
     metric: str
     best: str
@@ -52,32 +57,30 @@ class Frugal(Result):
     cost_name: str
     rows: tuple[FrugalRow, ...]
     method: str
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(row.__dict__) for row in self.rows]
-
-    def to_dict(self) -> dict[str, Any]:
-        told = ("metric", "best", "chosen", "cost_name", "method")
-        return {**{name: getattr(self, name) for name in told}, "rows": self.records}
+    notes: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
         """The answer in one sentence."""
-        of = {row.model: row for row in self.rows}
-        chosen, best = of[self.chosen], of[self.best]
+        rows = {row.model: row for row in self.rows}
+        chosen = rows[self.chosen]
+        best = rows[self.best]
+        value = format_number(best.value)
         if self.chosen == self.best:
-            value = format_number(best.value)
-            return f"{self.best} has the best {self.metric} ({value}), and no cheaper model is as good."
-        share = (
-            f" at {chosen.cost / best.cost:.0%} of its cost ({self.cost_name})" if best.cost else ""
-        )
+            lead = f"{self.best} has the best {self.metric} ({value})"
+            return f"{lead}, and no cheaper model is as good."
+        share = ""
+        if best.cost:
+            share = f" at {chosen.cost / best.cost:.0%} of its cost ({self.cost_name})"
         return (
-            f"Take {self.chosen} where cost counts: its {self.metric} ({format_number(chosen.value)}) is within one "
-            f"standard error of {self.best}'s ({format_number(best.value)}){share}."
+            f"Take {self.chosen} where cost counts: its {self.metric} "
+            f"({format_number(chosen.value)}) is within one standard error of {self.best}'s "
+            f"({value}){share}."
         )
 
-    def __repr__(self) -> str:
+    @property
+    def tables(self) -> list[TextTable]:
+        """The models, the cheapest first."""
         body = [
             [
                 r.model,
@@ -94,88 +97,116 @@ class Frugal(Result):
             self.cost_name,
             "within",
         ]
-        return f"{self.verdict}\n{text_table(header, body)}"
+        return [TextTable(header, body)]
 
 
 def one_standard_error(
-    found: Predictions | Evaluation | str | os.PathLike[str],
+    predictions: Source | Evaluation,
     metric: str | Metric,
     *,
-    cost: Timings | Mapping[str, float],
+    costs: Timings | Mapping[str, float],
     seed: int = 0,
 ) -> Frugal:
-    """The cheapest model whose figure is within one standard error of the best model's.
+    """The cheapest model whose value is within one standard error of the best model's.
 
-    cost: any number for each model, or the Timings of a cross-validation (seconds to predict 1,000 rows). The error is
-    that of the paired difference from the best: of the folds (corrected for the training rows they share) where the
-    table has two or more, of the rows otherwise. From an Evaluation, which knows no pairs, it is that of the best
-    model's own figure, as in the original rule. Models whose figure is undefined are left out.
+    The error is that of the paired difference from the best: over the folds (corrected for the
+    training rows they share) where the table has two or more, over the rows otherwise. From an
+    Evaluation, which knows no pairs, it is that of the best model's own value, as in the original
+    rule. Models whose value is undefined are left out.
 
-    Source: Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section 3.4.3.
+    Parameters:
+        predictions: A table, a path of one, or an evaluation.
+        metric: What models are compared by.
+        costs: Any number for each model, or the `Timings` of a cross-validation (seconds to predict
+            1,000 rows).
+        seed: Of the bootstrap; default 0.
+
+    Raises:
+        UnsupportedError: A model has no cost, or the metric is undefined for every model.
+
+    Source: Breiman, Friedman, Olshen & Stone (1984), Classification and Regression Trees, section
+    3.4.3.
+
+    >>> p = Predictions.from_arrays([0, 1, 1, 0], {"a": [0, 1, 1, 0], "b": [1, 0, 0, 1]})
+    >>> one_standard_error(p, "accuracy", costs={"a": 9.0, "b": 1.0}).chosen
+    'a'
     """
-    if not isinstance(found, Predictions | Evaluation):
-        from assay.io.read_write import read
-
-        found = read(found)
+    if not isinstance(predictions, Evaluation):
+        predictions = open_table(predictions, in_memory=True)
     text = str(METRICS.parse(metric))
-    values, errors, best, method = (
-        _unpaired(found, text) if isinstance(found, Evaluation) else _paired(found, text, seed)
-    )
-    costs, name = (cost.predict, "ms a row") if isinstance(cost, Timings) else (dict(cost), "cost")
-    missing = [m for m in values if m not in costs]
+    if isinstance(predictions, Evaluation):
+        candidates = _compare_unpaired(predictions, text)
+    else:
+        candidates = _compare_paired(predictions, text, seed)
+    has_timings = isinstance(costs, Timings)
+    cost = costs.predict if isinstance(costs, Timings) else costs
+    missing = [m for m in candidates.values if m not in cost]
     if missing:
         raise UnsupportedError(
-            f"no cost is given for {', '.join(missing)}; known: {', '.join(costs) or 'none'}"
+            f"no cost is given for {', '.join(missing)}; known: {', '.join(cost) or 'none'}"
         )
     sign = METRICS.parse(metric).sign
-    behind = {m: sign * (values[best] - v) for m, v in values.items()}
-    rows = [
-        FrugalRow(m, v, behind[m], errors[m], costs[m], behind[m] <= errors[m])
-        for m, v in values.items()
-    ]
-    chosen = min((row for row in rows if row.within), key=lambda row: (row.cost, row.behind)).model
-    return Frugal(text, best, chosen, name, tuple(rows), method)
-
-
-Found = tuple[dict[str, float], dict[str, float], str, str]
-
-
-def _paired(table: Predictions, metric: str, seed: int) -> Found:
-    """Values, standard errors of the difference from the best, the best, and how."""
-    _, on = resolve(metric, table.schema)[0]
-    serving = [m for m in table.models if table.schema.offers(m, on.reads)]
-    sign = on.sign
-    if "fold" in table.columns and len(table.group("fold")[1]) > 1:
-        values, differences, _, _ = corrected_differences(table, metric, serving)
-        errors, method = {(d.a, d.b): d.error for d in differences}, "corrected, over folds"
-    else:
-        found = compare(table.select(serving), metric, seed=seed)
-        values, method = found.values, "paired, over rows"
-        errors = {(d.a, d.b): _half(d.low, d.high, found.confidence) for d in found.pairs}
-    best = max(values, key=lambda m: sign * values[m])
-    return (
-        values,
-        {m: errors.get((best, m), errors.get((m, best), 0.0)) for m in values},
-        best,
-        method,
+    rows = []
+    for m, value in candidates.values.items():
+        behind = sign * (candidates.values[candidates.best] - value)
+        error = candidates.errors[m]
+        rows.append(FrugalRow(m, value, behind, error, cost[m], behind <= error))
+    chosen = min((row for row in rows if row.within), key=lambda row: (row.cost, row.behind))
+    return Frugal(
+        metric=text,
+        best=candidates.best,
+        chosen=chosen.model,
+        cost_name="ms a row" if has_timings else "cost",
+        rows=tuple(rows),
+        method=candidates.method,
     )
 
 
-def _unpaired(evaluation: Evaluation, metric: str) -> Found:
+class _Candidates(NamedTuple):
+    """Value of each model, standard error of its difference from the best, and how it was found."""
+
+    values: dict[str, float]
+    errors: dict[str, float]
+    best: str
+    method: str
+
+
+def _compare_paired(table: Predictions, metric: str, seed: int) -> _Candidates:
+    """By folds where there are two or more, by rows otherwise."""
+    _, bound = resolve(metric, table.schema)[0]
+    models = select_models(table, bound)
+    if "fold" in table.columns and len(table.group("fold")[1]) > 1:
+        result = corrected_differences(table, metric, models)
+        values = result.values
+        errors = {(d.a, d.b): d.error for d in result.differences}
+        method = "corrected, over folds"
+    else:
+        comparison = compare(table.select(models), metric, seed=seed)
+        values = comparison.values
+        level = comparison.confidence
+        errors = {(d.a, d.b): _standard_error(d.low, d.high, level) for d in comparison.pairs}
+        method = "paired, over rows"
+    best = max(values, key=lambda m: bound.sign * values[m])
+    from_best = {m: errors.get((best, m), errors.get((m, best), 0.0)) for m in values}
+    return _Candidates(values, from_best, best, method)
+
+
+def _compare_unpaired(evaluation: Evaluation, metric: str) -> _Candidates:
+    """By the interval of the best model's own value."""
     rows = {m: evaluation.get(m, metric) for m in evaluation.models}
     values = {m: row.value for m, row in rows.items() if not math.isnan(row.value)}
     if not values:
         raise UnsupportedError(f"{metric} is undefined for every model; choose another metric")
     sign = METRICS.parse(metric).sign
     best = max(values, key=lambda m: sign * values[m])
-    error = _half(rows[best].low, rows[best].high, evaluation.confidence)
+    error = _standard_error(rows[best].low, rows[best].high, evaluation.confidence)
     if math.isnan(error):
         raise UnsupportedError(
             "the evaluation has no intervals to take a standard error from; use intervals=True"
         )
-    return values, dict.fromkeys(values, error), best, "of the best's own figure"
+    return _Candidates(values, dict.fromkeys(values, error), best, "of the best's own value")
 
 
-def _half(low: float, high: float, confidence: float) -> float:
+def _standard_error(low: float, high: float, confidence: float) -> float:
     """The standard error that an interval of that confidence stands for."""
     return (high - low) / 2 / NormalDist().inv_cdf((1 + confidence) / 2)

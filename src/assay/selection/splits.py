@@ -1,21 +1,33 @@
-"""Splits."""
+"""splits: which rows are trained on and which are held out, fold by fold.
+
+>>> make_splits(make_splitter(2, "regression", False, 0), np.zeros((4, 1)), np.zeros(4), None)[0]
+(array([0, 1]), array([2, 3]))
+"""
 
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
+from assay.adapters.base import count_rows
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import Task
 
-__all__ = ["dealt", "length", "rows_of", "splitter_for"]
+__all__ = ["Split", "make_splits", "make_splitter", "stratified_order"]
 
 Split = tuple[Array, Array]
 
 
-def splitter_for(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
-    """A number of folds as the splitter that suits the task; anything else as it is."""
+def make_splitter(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
+    """The splitter of a number of folds; anything else as it is.
+
+    Parameters:
+        cv: A number of folds, a scikit-learn splitter, or pairs of positions.
+        task: Classes are stratified, unless the task is regression or multilabel.
+        grouped: Whether groups of rows are held out as a whole.
+        seed: Of the shuffle.
+    """
     from sklearn import model_selection as ms
 
     if not isinstance(cv, int | np.integer) or isinstance(cv, bool):
@@ -31,77 +43,78 @@ def splitter_for(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
         raise UnsupportedError(f"the rows cannot be split into {cv} folds: {error}") from error
 
 
-def _splits(cv: Any, X: Any, y: Any, groups: Any) -> list[Split]:
-    """(train, test) positions of every fold."""
+def make_splits(cv: Any, X: Any, y: Any, groups: Any) -> list[Split]:
+    """(train, test) positions of every fold.
+
+    Parameters:
+        cv: A scikit-learn splitter, or pairs of positions or masks.
+        X: Inputs, one a row.
+        y: Truth, one a row.
+        groups: Group of each row, or None.
+
+    Raises:
+        UnsupportedError: The rows cannot be split so, or a fold trains on rows that it holds out.
+    """
     if isinstance(cv, type | str | bool) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
         raise UnsupportedError(
-            f"cv must be a number of folds, a scikit-learn splitter such as KFold(5), or pairs of (train, test) "
-            f"positions; got {cv!r}"
+            f"cv must be a number of folds, a scikit-learn splitter such as KFold(5), or pairs of "
+            f"(train, test) positions; got {cv!r}"
         )
     try:
-        found = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
+        pairs = list(cv.split(X, y, groups) if hasattr(cv, "split") else cv)
     except (ValueError, TypeError) as error:
-        missing = (
-            "; give groups, one a row" if groups is None and "Group" in type(cv).__name__ else ""
-        )
-        told = " ".join(f"{cv}: {error}".split())  # scikit-learn breaks the lines of what it prints
-        raise UnsupportedError(f"the rows cannot be split by {told}{missing}") from error
-    if len(found) < 2:
-        raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(found)}")
-    n = length(X)
-    splits = [
-        (_positions(i, train, n), _positions(i, test, n)) for i, (train, test) in enumerate(found)
-    ]
-    for i, (train, test) in enumerate(splits):
-        if len(seen := np.intersect1d(train, test)):
+        reason = " ".join(f"{cv}: {error}".split())  # scikit-learn breaks lines in its messages
+        is_grouped = groups is None and "Group" in type(cv).__name__
+        remedy = "; give groups, one a row" if is_grouped else ""
+        raise UnsupportedError(f"the rows cannot be split by {reason}{remedy}") from error
+    if len(pairs) < 2:
+        raise UnsupportedError(f"cross-validation needs at least 2 folds; {cv} gave {len(pairs)}")
+    n = count_rows(X)
+    splits = []
+    for fold, (train_rows, test_rows) in enumerate(pairs):
+        train = _positions(fold, train_rows, n)
+        test = _positions(fold, test_rows, n)
+        shared = np.intersect1d(train, test)
+        if len(shared):
             raise UnsupportedError(
-                f"fold {i} holds out {len(seen)} rows that it also trains on, row {seen[0]} for one; every row must be "
-                f"predicted by models that never saw it"
+                f"fold {fold} holds out {len(shared)} rows that it also trains on, row {shared[0]} "
+                f"for one; every row must be predicted by models that never saw it"
             )
+        splits.append((train, test))
     return splits
 
 
 def _positions(fold: int, rows: Any, n: int) -> Array:
     """Row numbers from row numbers, or from a mask."""
-    found = np.asarray(rows)
-    if found.dtype == bool and found.shape == (n,):
-        return np.flatnonzero(found)
-    if (
-        found.ndim != 1
-        or not len(found)
-        or found.dtype.kind not in "iu"
-        or found.min() < 0
-        or found.max() >= n
-    ):
+    positions = np.asarray(rows)
+    if positions.dtype == bool and positions.shape == (n,):
+        return np.flatnonzero(positions)
+    is_list = positions.ndim == 1 and len(positions) and positions.dtype.kind in "iu"
+    if not is_list or positions.min() < 0 or positions.max() >= n:
         raise UnsupportedError(
-            f"fold {fold} must hold rows to train on and rows to test, as positions from 0 to {n - 1} or a mask of {n} "
-            f"rows; got {found!r}"
+            f"fold {fold} must hold rows to train on and rows to test, as positions from 0 to "
+            f"{n - 1} or a mask of {n} rows; got {positions!r}"
         )
-    return found
+    return positions
 
 
-def rows_of(values: Any, rows: Array) -> Any:
-    """The rows of those positions, of anything scikit-learn can index."""
-    if type(values) is np.ndarray:
-        return values[rows]
-    from sklearn.utils import _safe_indexing
+def stratified_order(y: Any, groups: Any, task: Task | None, seed: int) -> Array:
+    """Positions (n,) in a random order such that every beginning is like the whole.
 
-    return _safe_indexing(values, rows)
+    Classes are in proportion, and each of them comes early; groups come as a whole.
 
+    Parameters:
+        y: Truth (n,).
+        groups: Group of each row (n,), or None.
+        task: In regression and multilabel tasks the order is simply random.
+        seed: Of the order.
 
-def length(values: Any) -> int:
-    """Number of rows of an array, a frame, a sparse matrix or a list."""
-    return int(values.shape[0]) if hasattr(values, "shape") else len(values)
-
-
-def dealt(y: Any, groups: Any, task: Task | None, seed: int) -> Array:
-    """Positions (n,) in a random order whose every beginning is like the whole: classes in proportion, and each of them
-    early; whole groups one after another.
-
-    >>> sorted(np.array([0, 0, 0, 0, 1, 1])[dealt([0, 0, 0, 0, 1, 1], None, "binary", 0)[:3]].tolist())
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> sorted(y[stratified_order(y, None, "binary", 0)[:3]].tolist())
     [0, 0, 1]
     """
-    rng, n = np.random.default_rng(seed), length(y)
+    rng = np.random.default_rng(seed)
+    n = count_rows(y)
     if groups is not None:
         _, unit = np.unique(np.asarray(groups), return_inverse=True)
         return np.lexsort((rng.random(n), rng.permutation(unit.max() + 1)[unit.reshape(-1)]))
@@ -111,8 +124,8 @@ def dealt(y: Any, groups: Any, task: Task | None, seed: int) -> Array:
     shuffled = rng.permutation(n)
     rank = np.empty(n, np.int64)
     for c in range(code.max() + 1):
-        of_class = shuffled[code[shuffled] == c]
-        rank[of_class] = np.arange(len(of_class))
-    # The first row of every class comes before all others: few estimators can be fitted on one class.
+        members = shuffled[code[shuffled] == c]
+        rank[members] = np.arange(len(members))
+    # The first row of every class comes first: few estimators can be fitted on one class.
     place = np.where(rank == 0, -1.0, (rank + 0.5) / np.bincount(code)[code])
     return np.lexsort((rng.random(n), place))

@@ -1,8 +1,8 @@
-"""store: what each model said of each fold, kept on disk as it comes, so that an interrupted run can go on.
+"""store: the output of each model in each fold on disk, so that an interrupted run can go on.
 
 >>> import tempfile
 >>> store = Store(tempfile.mkdtemp())
->>> store.put("ab12", Part("nb", 0, {"label": np.array([1, 0])}, 0.5, 0.1))
+>>> store.put("ab12", FoldOutput("nb", 0, {"label": np.array([1, 0])}, 0.5, 0.1))
 >>> store.get("ab12").outputs["label"].tolist(), store.get("cd34")
 ([1, 0], None)
 """
@@ -20,20 +20,21 @@ import pyarrow as pa
 
 from assay.core.atomic import write_whole
 from assay.core.result import Result
-from assay.core.text import format_number, text_table
+from assay.core.text import TextTable, format_number
 from assay.errors import ReadError
 from assay.kernels import Array
 
-__all__ = ["Failure", "Part", "Store", "Timing", "Timings", "timings"]
+__all__ = ["Failure", "FoldOutput", "Store", "Timing", "Timings", "timings"]
 
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
-class Part:
-    """What one model said of one fold's held-out rows, and how long fitting and predicting took (wall seconds).
+class FoldOutput:
+    """What one model predicts for one fold's held-out rows, and how long that took (wall seconds).
 
-    `chosen` holds the parameters that an inner search settled on, as JSON; "" where there was no search.
+    `outputs` holds arrays by kind; `parameters` those that an inner search settled on, as JSON, ""
+    where there was no search.
     """
 
     model: str
@@ -41,7 +42,7 @@ class Part:
     outputs: Mapping[str, Array]
     fit_seconds: float
     predict_seconds: float
-    chosen: str = ""
+    parameters: str = ""
 
     @property
     def rows(self) -> int:
@@ -60,19 +61,20 @@ class Failure:
 
 @dataclass(frozen=True)
 class Store:
-    """A folder of parts, one Parquet file each, named by the fingerprint of all that the part depends on.
+    """A folder of outputs, one Parquet file each, named by a fingerprint of what they depend on.
 
-    A part is there as a whole or not at all, and one whose fingerprint is no longer asked for is never read.
+    An output is there as a whole or not at all. One whose fingerprint is no longer asked for is
+    never read.
     """
 
     folder: str | os.PathLike[str]
 
     def path(self, key: str) -> Path:
-        """The file of a part."""
+        """The file of the output with the fingerprint `key`."""
         return Path(self.folder) / f"{key}.parquet"
 
-    def get(self, key: str) -> Part | None:
-        """The part of that fingerprint; None where there is none that can be read."""
+    def get(self, key: str) -> FoldOutput | None:
+        """The output with the fingerprint `key`; None where there is none that can be read."""
         import pyarrow.parquet as pq
 
         try:
@@ -83,29 +85,27 @@ class Store:
         if about.pop("version") != VERSION or about.pop("key") != key:
             return None
         outputs = {
-            name: _decoded(table.column(name).combine_chunks()) for name in table.column_names
+            name: _decode(table.column(name).combine_chunks()) for name in table.column_names
         }
-        return Part(outputs=outputs, **about)
+        return FoldOutput(outputs=outputs, **about)
 
-    def put(self, key: str, part: Part) -> None:
-        """Keep a part."""
+    def put(self, key: str, output: FoldOutput) -> None:
+        """Keep `output` under the fingerprint `key`."""
         import pyarrow.parquet as pq
 
-        about = {name: value for name, value in part.__dict__.items() if name != "outputs"}
-        told = {"version": VERSION, "key": key, **about}
-        table = pa.table({name: _encoded(values) for name, values in part.outputs.items()})
+        about = {name: value for name, value in output.__dict__.items() if name != "outputs"}
+        header = json.dumps({"version": VERSION, "key": key, **about})
+        table = pa.table({name: _encode(values) for name, values in output.outputs.items()})
         file = pa.BufferOutputStream()
-        pq.write_table(
-            table.replace_schema_metadata({b"assay.part": json.dumps(told).encode()}), file
-        )
+        pq.write_table(table.replace_schema_metadata({b"assay.part": header.encode()}), file)
         write_whole(self.path(key), file.getvalue().to_pybytes())
 
     def finish(self, times: "Timings") -> None:
-        """Note the times of a whole run, and what failed, for `timings`."""
+        """Keep the `times` of a whole run, and what failed, for `timings`."""
         times.to_json(Path(self.folder) / "timings.json")
 
 
-def _encoded(values: Array) -> pa.Array:
+def _encode(values: Array) -> pa.Array:
     """One Arrow column of an array (n,) or (n, k)."""
     if values.ndim == 1:
         return pa.array(values)
@@ -114,7 +114,7 @@ def _encoded(values: Array) -> pa.Array:
     )
 
 
-def _decoded(column: pa.Array) -> Array:
+def _decode(column: pa.Array) -> Array:
     if pa.types.is_fixed_size_list(column.type):
         flat: Array = column.flatten().to_numpy(zero_copy_only=False)
         return flat.reshape(len(column), column.type.list_size)
@@ -139,96 +139,118 @@ class Timing:
 
 @dataclass(frozen=True, repr=False)
 class Timings(Result):
-    """How long each model took to fit and to predict, in each fold of a finished run, and what failed.
+    """How long each model took to fit and to predict in each fold of a run, and what failed.
 
-    Times are as the clock on the wall showed them while other fits ran beside, if they did; a part that was kept from
-    an earlier run has the times of that run.
+    Times are wall seconds while other fits ran beside, if they did. An output that was kept from an
+    earlier run has the times of that run.
     """
 
     schema_name: ClassVar[str] = "assay.timings/1"
-    drawn_by: ClassVar[str] = "timings"
+    json_keys: ClassVar[tuple[str, ...]] = ("rows",)
 
     rows: tuple[Timing, ...]
+    notes: tuple[str, ...] = ()
 
-    @staticmethod
-    def of(parts: Iterable[Part], failures: Iterable[Failure] = ()) -> "Timings":
-        """The times of parts, and what failed."""
-        ran = [Timing(p.model, p.fold, p.fit_seconds, p.predict_seconds, p.rows) for p in parts]
-        return Timings(
-            (*ran, *(Timing(f.model, f.fold, math.nan, math.nan, 0, f.error) for f in failures))
-        )
+    @classmethod
+    def from_outputs(
+        cls, outputs: Iterable[FoldOutput], failures: Iterable[Failure] = ()
+    ) -> "Timings":
+        """The times of `outputs`, followed by the `failures`."""
+        rows = [Timing(o.model, o.fold, o.fit_seconds, o.predict_seconds, o.rows) for o in outputs]
+        rows += [Timing(f.model, f.fold, math.nan, math.nan, 0, f.error) for f in failures]
+        return cls(tuple(rows))
 
     @property
-    def failed(self) -> dict[str, str]:
-        """The models that failed, with the error of their first failing fold, and in how many more."""
+    def failures(self) -> dict[str, str]:
+        """The models that failed: the error of the first such fold, and how many more there are."""
         errors: dict[str, list[str]] = {}
         for row in sorted((row for row in self.rows if row.error), key=lambda row: row.fold):
             errors.setdefault(row.model, []).append(row.error)
-        return {model: _first_of(found) for model, found in errors.items()}
+        return {model: _summarise(messages) for model, messages in errors.items()}
 
     @property
     def models(self) -> list[str]:
         """Names of the models that did not fail, in the order of the run."""
-        return list(dict.fromkeys(row.model for row in self.rows if row.model not in self.failed))
+        return list(dict.fromkeys(row.model for row in self.rows if row.model not in self.failures))
 
     @property
     def fit(self) -> dict[str, float]:
         """Mean seconds to fit, of each model."""
         return {
-            m: float(np.mean([r.fit_seconds for r in self.rows if r.model == m]))
-            for m in self.models
+            m: float(np.mean([row.fit_seconds for row in rows]))
+            for m, rows in self._rows_by_model().items()
         }
 
     @property
     def predict(self) -> dict[str, float]:
         """Seconds to predict a thousand rows, of each model."""
-        of = {m: [r for r in self.rows if r.model == m] for m in self.models}
         return {
-            m: 1000 * sum(r.predict_seconds for r in rows) / max(sum(r.rows for r in rows), 1)
-            for m, rows in of.items()
+            m: 1000 * sum(row.predict_seconds for row in rows) / max(sum(r.rows for r in rows), 1)
+            for m, rows in self._rows_by_model().items()
         }
 
+    def _rows_by_model(self) -> dict[str, list[Timing]]:
+        return {m: [row for row in self.rows if row.model == m] for m in self.models}
+
     @property
-    def records(self) -> list[dict[str, Any]]:
-        return [dict(row.__dict__) for row in self.rows]
+    def verdict(self) -> str:
+        """Which model is the quickest to fit, and how many failed."""
+        if not self.models:
+            return "Every model failed."
+        quickest = min(self.models, key=lambda model: self.fit[model])
+        failures = f" Failed: {', '.join(self.failures)}." if self.failures else ""
+        seconds = format_number(self.fit[quickest])
+        return f"{quickest} is the quickest to fit, in {seconds} seconds.{failures}"
 
-    def to_dict(self) -> dict[str, Any]:
-        return {"rows": self.records}
-
-    def __repr__(self) -> str:
+    @property
+    def tables(self) -> list[TextTable]:
+        """The mean seconds of each model."""
         body = [
             [m, format_number(self.fit[m]), format_number(self.predict[m])] for m in self.models
         ]
-        body += [[m, "failed", error] for m, error in self.failed.items()]
-        return text_table(["model", "seconds a fit", "seconds to predict 1,000 rows"], body)
+        body += [[m, "failed", error] for m, error in self.failures.items()]
+        return [TextTable(["model", "seconds a fit", "seconds to predict 1,000 rows"], body)]
 
 
-def _first_of(errors: Sequence[str]) -> str:
+def _summarise(errors: Sequence[str]) -> str:
     """The first error, and how many more there are."""
-    more = (
-        f" (and in {len(errors) - 1} more fold{'s'[: len(errors) != 2]})" if len(errors) > 1 else ""
-    )
-    return f"{errors[0]}{more}"
+    more = len(errors) - 1
+    if not more:
+        return errors[0]
+    return f"{errors[0]} (and in {more} more fold{'s'[: more != 1]})"
 
 
-def _timing(told: dict[str, Any]) -> Timing:
-    """A row as JSON told it, where nan is null."""
-    row: dict[str, Any] = {
-        name: math.nan if value is None else value for name, value in told.items()
+def _parse_timing(row: Mapping[str, Any]) -> Timing:
+    """A row of the JSON, where nan is null."""
+    values: dict[str, Any] = {
+        name: math.nan if value is None else value for name, value in row.items()
     }
-    return Timing(**row)
+    return Timing(**values)
 
 
 def timings(store: str | os.PathLike[str]) -> Timings:
-    """The times of the last finished run of `cross_validate(..., store=...)` in that folder.
+    """The times of the last finished run of `cross_validate(..., store=...)`.
 
-    Raises ReadError where no run was finished there.
+    Parameters:
+        store: The folder that was given to `cross_validate`.
+
+    Returns:
+        Seconds to fit and to predict, by model and fold, and the errors of models that failed.
+
+    Raises:
+        ReadError: No run was finished in that folder.
+
+    >>> import tempfile
+    >>> timings(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    assay.errors.ReadError: ...: no times of a finished run are here ...
     """
     path = Path(store) / "timings.json"
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
-        return Timings(tuple(map(_timing, rows)))
+        return Timings(tuple(map(_parse_timing, rows)))
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise ReadError(
-            f"{path}: no times of a finished run are here ({error}); run cross_validate(..., store={str(store)!r})"
+            f"{path}: no times of a finished run are here ({error}); run "
+            f"cross_validate(..., store={str(store)!r})"
         ) from error

@@ -1,6 +1,7 @@
-"""recipe: the text of a study, checked key by key, and the objects its import paths name.
+"""recipe: the text of a study, checked key by key, and the objects that its import paths name.
 
->>> build(Where("study.toml", "split"), {"class": "sklearn.model_selection.KFold", "params": {"n_splits": 3}})
+>>> table = {"class": "sklearn.model_selection.KFold", "params": {"n_splits": 3}}
+>>> build(Location("study.toml", "split"), table)
 KFold(n_splits=3, random_state=None, shuffle=False)
 """
 
@@ -15,23 +16,24 @@ from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
 from assay.core.registry import Registry
-from assay.errors import AssayError, ReadError, SchemaError, alike
+from assay.errors import AssayError, ReadError, SchemaError, suggest
 from assay.fusions.base import FUSIONS
 from assay.metrics.base import METRICS
 
-__all__ = ["Recipe", "Where", "build", "imported", "read_recipe"]
+__all__ = ["Location", "Recipe", "build", "import_object", "read_recipe"]
 
 Spec = Mapping[str, tuple[type, ...]]
 
 TOP: Spec = {
     "title": (str,), "seed": (int,), "output": (str,), "task": (str,), "positive": (str, int, bool),
-    "metrics": (list,), "compare_by": (str,), "equivalence": (float, int), "correction": (str,), "ignore": (list,),
-    "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
-    "data": (dict,), "split": (dict,), "inner": (dict,), "race": (dict,), "preprocess": (list,), "models": (dict,),
+    "metrics": (list,), "compare_by": (str,), "equivalence": (float, int), "correction": (str,),
+    "ignore": (list,), "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
+    "data": (dict,), "split": (dict,), "inner": (dict,), "race": (dict,), "preprocess": (list,),
+    "models": (dict,),
 }  # fmt: skip
 DATA: Spec = {
-    "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,), "weight": (str,),
-    "id": (str,), "frame": (bool,), "load": (str,), "params": (dict,),
+    "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,),
+    "weight": (str,), "id": (str,), "frame": (bool,), "load": (str,), "params": (dict,),
 }  # fmt: skip
 SPLIT: Spec = {"folds": (int,), "class": (str,), "params": (dict,)}
 INNER: Spec = {**SPLIT, "metric": (str,)}
@@ -53,19 +55,19 @@ NAMES = {
 }
 
 
-class Where(NamedTuple):
+class Location(NamedTuple):
     """The place in a file that a message is about."""
 
     path: str
     key: str
 
-    def at(self, key: str) -> "Where":
-        """A place within."""
-        return Where(self.path, f"{self.key}.{key}" if self.key else key)
+    def child(self, key: str) -> "Location":
+        """The place of `key` within this one."""
+        return Location(self.path, f"{self.key}.{key}" if self.key else key)
 
-    def refuse(self, said: str, kind: type[AssayError] = SchemaError) -> NoReturn:
-        """Raise an error that begins with the file and the key."""
-        raise kind(f"{self.path}: {self.key}: {said}" if self.key else f"{self.path}: {said}")
+    def refuse(self, message: str, kind: type[AssayError] = SchemaError) -> NoReturn:
+        """Raise an error of that `kind`: the file and the key, then the `message`."""
+        raise kind(f"{self.path}: {self.key}: {message}" if self.key else f"{self.path}: {message}")
 
 
 @dataclass(frozen=True)
@@ -94,208 +96,243 @@ class Recipe:
     n_jobs: int = -1
 
     @property
-    def where(self) -> Where:
+    def location(self) -> Location:
         """The file, for messages."""
-        return Where(str(self.path), "")
+        return Location(str(self.path), "")
 
     def estimators(self) -> dict[str, Any]:
-        """The models, unfitted: an estimator or a pipeline each, beside its grid where it has one."""
+        """The models, unfitted: an estimator or a pipeline each, with its grid where it has one."""
         return {
-            name: self._estimator(self.where.at(f"models.{name}"), told)
-            for name, told in self.models.items()
+            name: self._estimator(self.location.child(f"models.{name}"), table)
+            for name, table in self.models.items()
         }
 
-    def _estimator(self, where: Where, told: Mapping[str, Any]) -> Any:
-        model = build(where, {key: told[key] for key in OBJECT if key in told})
+    def _estimator(self, location: Location, table: Mapping[str, Any]) -> Any:
+        model = build(location, {key: table[key] for key in OBJECT if key in table})
         if not hasattr(model, "get_params"):
-            where.at("class").refuse(
-                f"{told['class']} is no scikit-learn estimator: it has no get_params"
+            location.child("class").refuse(
+                f"{table['class']} is no scikit-learn estimator: it has no get_params"
             )
-        own, steps = model.get_params(), list(told.get("preprocess", self.preprocess))
+        own = model.get_params()
+        steps = list(table.get("preprocess", self.preprocess))
         if steps:
-            model = _pipeline(where, steps, model)
-        unset = [
-            k
-            for k, v in model.get_params().items()
-            if k.rpartition("__")[2] == "random_state" and v is None
-        ]
-        model.set_params(**dict.fromkeys(unset, self.seed))
-        if "grid" not in told:
-            return model
+            model = _pipeline(location, steps, model)
         known = model.get_params()
-        for key in told["grid"]:
+        unset = [k for k, v in known.items() if _is_random_state(k) and v is None]
+        model.set_params(**dict.fromkeys(unset, self.seed))
+        if "grid" not in table:
+            return model
+        for key in table["grid"]:
             if key not in known and key not in own:
-                where.at("grid").refuse(
-                    f"{told['class']} takes no {key!r}{_close(key, [*own, *known])}"
+                location.child("grid").refuse(
+                    f"{table['class']} takes no {key!r}{_suggest(key, [*own, *known])}"
                 )
-        return model, {
-            f"model__{k}" if steps and k in own else k: v for k, v in told["grid"].items()
+        grid = {
+            f"model__{key}" if steps and key in own else key: values
+            for key, values in table["grid"].items()
         }
+        return model, grid
 
-    def splitter(self, within: bool = False) -> Any:
-        """The outer splitter or the inner one: a number of folds, or a scikit-learn splitter; None where not asked."""
-        told, where = (
-            (self.inner, self.where.at("inner")) if within else (self.split, self.where.at("split"))
-        )
-        if "class" not in told:
-            return told.get("folds", None if within and not told else 3 if within else 5)
-        if "folds" in told:
-            where.refuse("give folds, or class with params, not both")
-        text = told["class"] if "." in told["class"] else f"sklearn.model_selection.{told['class']}"
-        params = dict(told.get("params", {}))
-        accepted = _parameters(imported(where.at("class"), text))
+    def outer_splitter(self) -> Any:
+        """A number of folds or a scikit-learn splitter; by default 5 folds."""
+        return self._splitter(self.location.child("split"), self.split, 5)
+
+    def inner_splitter(self) -> Any:
+        """As `outer_splitter`, of the inner folds, by default 3; None where the study has none."""
+        if not self.inner:
+            return None
+        return self._splitter(self.location.child("inner"), self.inner, 3)
+
+    def _splitter(self, location: Location, table: Mapping[str, Any], folds: int) -> Any:
+        if "class" not in table:
+            return table.get("folds", folds)
+        if "folds" in table:
+            location.refuse("give folds, or class with params, not both")
+        name = table["class"]
+        text = name if "." in name else f"sklearn.model_selection.{name}"
+        params = dict(table.get("params", {}))
+        accepted = _parameters(import_object(location.child("class"), text))
         if "random_state" in accepted and ("shuffle" not in accepted or params.get("shuffle")):
             params.setdefault("random_state", self.seed)
-        made = build(where, {"class": text, "params": params})
-        if not hasattr(made, "split"):
-            where.at("class").refuse(f"{told['class']} is no splitter: it has no split")
-        return made
+        splitter = build(location, {"class": text, "params": params})
+        if not hasattr(splitter, "split"):
+            location.child("class").refuse(f"{name} is no splitter: it has no split")
+        return splitter
+
+
+def _is_random_state(parameter: str) -> bool:
+    return parameter.rpartition("__")[2] == "random_state"
 
 
 def read_recipe(path: str | Path, output: str | Path | None = None) -> Recipe:
-    """The study in a TOML file. ReadError where it is no TOML, SchemaError naming the key that cannot be used."""
+    """The study in a TOML file.
+
+    Parameters:
+        path: The file.
+        output: Folder for the results; default: what the file says, else a folder of its name.
+
+    Raises:
+        ReadError: The file cannot be read, or is no TOML.
+        SchemaError: A key cannot be used; the message names it.
+    """
     path = Path(path)
     try:
-        told = tomllib.loads(path.read_text(encoding="utf-8"))
+        study = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ReadError(
             f"{path}: cannot be read ({error.strerror or error}); give the path of a study in TOML"
         ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ReadError(f"{path}: is not TOML: {error}") from None
-    where = Where(str(path), "")
-    _checked(where, told, TOP, ("data", "models"))
+    location = Location(str(path), "")
+    _check_keys(location, study, TOP, ("data", "models"))
     for key, spec in (("data", DATA), ("split", SPLIT), ("inner", INNER), ("race", RACE)):
-        _checked(where.at(key), told.get(key, {}), spec)
-    _check_names(where, told)
-    _check_models(where, told)
-    folder = path.parent / told.pop("output") if "output" in told else path.with_suffix("")
-    rest: dict[str, Any] = {"title": path.stem, "seed": 0, "split": {}, "inner": {}} | told
-    rest |= {key: tuple(told[key]) for key in ("metrics", "fusions", "ignore") if key in told}
-    return Recipe(path=path, output=Path(output) if output is not None else folder, **rest)
+        _check_keys(location.child(key), study.get(key, {}), spec)
+    _check_names(location, study)
+    _check_values(location, study)
+    _check_models(location, study)
+    folder = path.parent / study.pop("output") if "output" in study else path.with_suffix("")
+    values: dict[str, Any] = {"title": path.stem, "seed": 0, "split": {}, "inner": {}} | study
+    for key in ("metrics", "fusions", "ignore"):
+        if key in study:
+            values[key] = tuple(study[key])
+    return Recipe(path=path, output=Path(output) if output is not None else folder, **values)
 
 
-def _checked(where: Where, given: Any, spec: Spec, needed: Sequence[str] = ()) -> None:
+def _check_keys(location: Location, table: Any, spec: Spec, needed: Sequence[str] = ()) -> None:
     """Refuse keys that are unknown, of another type, or missing."""
-    if not isinstance(given, dict):
-        where.refuse(f"expected a table; got {given!r}")
-    for key, value in given.items():
+    if not isinstance(table, dict):
+        location.refuse(f"expected a table; got {table!r}")
+    for key, value in table.items():
         if key not in spec:
-            where.refuse(f"unknown key {key!r}{_close(key, spec) or '.'} Known: {', '.join(spec)}")
+            hint = _suggest(key, spec) or "."
+            location.refuse(f"unknown key {key!r}{hint} Known: {', '.join(spec)}")
         if not any(type(value) is kind for kind in spec[key]):
             expected = " or ".join(NAMES[kind] for kind in spec[key])
-            where.at(key).refuse(f"expected {expected}; got {value!r}")
+            location.child(key).refuse(f"expected {expected}; got {value!r}")
     for key in needed:
-        if not given.get(key):
-            where.refuse(f"the key {key!r} is missing; add [{where.at(key).key}]")
+        if not table.get(key):
+            location.refuse(f"the key {key!r} is missing; add [{location.child(key).key}]")
 
 
-def _check_names(where: Where, told: Mapping[str, Any]) -> None:
-    """Metrics, fusions and choices, before any model is fitted."""
-    asked: list[tuple[str, Registry[Any], Any]] = [
-        ("metrics", METRICS, m) for m in told.get("metrics", [])
-    ]
-    asked += [("compare_by", METRICS, told["compare_by"])] if "compare_by" in told else []
-    asked += (
-        [("inner.metric", METRICS, told["inner"]["metric"])]
-        if "metric" in told.get("inner", {})
-        else []
-    )
-    asked += [("fusions", FUSIONS, f) for f in told.get("fusions", [])]
-    for key, registry, text in asked:
+def _check_names(location: Location, study: Mapping[str, Any]) -> None:
+    """Refuse metrics and fusions that do not exist, before any model is fitted."""
+    names: list[tuple[str, Registry[Any], Any]] = []
+    names += [("metrics", METRICS, text) for text in study.get("metrics", [])]
+    if "compare_by" in study:
+        names.append(("compare_by", METRICS, study["compare_by"]))
+    if "metric" in study.get("inner", {}):
+        names.append(("inner.metric", METRICS, study["inner"]["metric"]))
+    names += [("fusions", FUSIONS, text) for text in study.get("fusions", [])]
+    for key, registry, text in names:
         if not isinstance(text, str):
-            where.at(key).refuse(f"expected text, as in 'f1'; got {text!r}")
+            location.child(key).refuse(f"expected text, as in 'f1'; got {text!r}")
         try:
             registry.parse(text)
         except AssayError as error:
-            where.at(key).refuse(str(error))
+            location.child(key).refuse(str(error))
+
+
+def _check_values(location: Location, study: Mapping[str, Any]) -> None:
+    """Refuse choices that do not exist and numbers out of range."""
     for key, known in CHOICES.items():
-        if told.get(key, known[0]) not in known:
-            where.at(key).refuse(f"must be one of {', '.join(known)}; got {told[key]!r}")
-    if not 0 < told.get("equivalence", 1.0) < float("inf"):
-        where.at("equivalence").refuse(
-            f"must be above 0, a difference that does not matter; got {told['equivalence']}"
+        if study.get(key, known[0]) not in known:
+            location.child(key).refuse(f"must be one of {', '.join(known)}; got {study[key]!r}")
+    if not 0 < study.get("equivalence", 1.0) < float("inf"):
+        location.child("equivalence").refuse(
+            f"must be above 0, a difference that does not matter; got {study['equivalence']}"
         )
-    if not 0 <= told.get("seed", 0) < 1 << 32:
-        where.at("seed").refuse(f"must be a whole number from 0 to 4294967295; got {told['seed']}")
-    if not 0 < abs(told.get("n_jobs", -1)) < 1 << 16:
-        where.at("n_jobs").refuse(
-            f"must be a number of fits at a time, or -1 for all cores; got {told['n_jobs']}"
+    if not 0 <= study.get("seed", 0) < 1 << 32:
+        location.child("seed").refuse(
+            f"must be a whole number from 0 to 4294967295; got {study['seed']}"
+        )
+    if not 0 < abs(study.get("n_jobs", -1)) < 1 << 16:
+        location.child("n_jobs").refuse(
+            f"must be a number of fits at a time, or -1 for all cores; got {study['n_jobs']}"
         )
     for key in ("split", "inner"):
-        if told.get(key, {}).get("folds", 2) < 2:
-            folds = told[key]["folds"]
-            where.at(f"{key}.folds").refuse(
+        folds = study.get(key, {}).get("folds", 2)
+        if folds < 2:
+            location.child(f"{key}.folds").refuse(
                 f"the rows cannot be split into {folds} folds; give 2 or more"
             )
 
 
-def _check_models(where: Where, told: Mapping[str, Any]) -> None:
-    for name, model in told["models"].items():
-        _checked(where.at(f"models.{name}"), model, MODEL, ("class",))
-        if "grid" in model and "inner" not in told:
-            where.at(f"models.{name}.grid").refuse(
+def _check_models(location: Location, study: Mapping[str, Any]) -> None:
+    for name, model in study["models"].items():
+        _check_keys(location.child(f"models.{name}"), model, MODEL, ("class",))
+        if "grid" in model and "inner" not in study:
+            location.child(f"models.{name}.grid").refuse(
                 "a grid needs folds to choose on; add [inner] with folds = 3"
             )
         for key, values in model.get("grid", {}).items():
             if not isinstance(values, list) or not values:
-                where.at(f"models.{name}.grid.{key}").refuse(
+                location.child(f"models.{name}.grid.{key}").refuse(
                     f"expected a list of values to try; got {values!r}"
                 )
 
 
-def build(where: Where, told: Any) -> Any:
-    """The object of a table {class, params}; tables in its params that have a `class` are built as well."""
-    if isinstance(told, list):
-        return [build(where, one) for one in told]
-    if not isinstance(told, dict):
-        return told
-    if "class" not in told:
-        return {key: build(where.at(key), value) for key, value in told.items()}
-    _checked(where, told, OBJECT)
-    cls = imported(where.at("class"), told["class"])
-    params = {key: build(where.at(key), value) for key, value in told.get("params", {}).items()}
+def build(location: Location, table: Any) -> Any:
+    """The object of a `table` {class, params}; tables in its params that have a `class` as well.
+
+    Lists are built item by item; anything else is given back. `location` is its place in the file.
+    """
+    if isinstance(table, list):
+        return [build(location, item) for item in table]
+    if not isinstance(table, dict):
+        return table
+    if "class" not in table:
+        return {key: build(location.child(key), value) for key, value in table.items()}
+    _check_keys(location, table, OBJECT)
+    name = table["class"]
+    cls = import_object(location.child("class"), name)
+    params = {
+        key: build(location.child(key), value) for key, value in table.get("params", {}).items()
+    }
     accepted = _parameters(cls)
     for key in params:
         if accepted and key not in accepted:
-            where.at("params").refuse(f"{told['class']} takes no {key!r}{_close(key, accepted)}")
+            location.child("params").refuse(f"{name} takes no {key!r}{_suggest(key, accepted)}")
     try:
         return cls(**params)
     except Exception as error:
-        where.refuse(f"{told['class']} cannot be made: {type(error).__name__}: {error}")
+        location.refuse(f"{name} cannot be made: {type(error).__name__}: {error}")
 
 
-def imported(where: Where, text: str) -> Any:
-    """What an import path names, "package.module:name" or "package.module.name"; files beside the study come first."""
+def import_object(location: Location, text: str) -> Any:
+    """The object that an import path names, "package.module:name" or "package.module.name".
+
+    Parameters:
+        location: The place of the path in the study's file; modules beside that file come first.
+        text: The import path.
+    """
     module, _, name = text.partition(":") if ":" in text else text.rpartition(".")
     if not module or not name:
-        where.refuse(f"{text!r} is no import path; expected package.module:name")
+        location.refuse(f"{text!r} is no import path; expected package.module:name")
     try:
-        with _beside(where, module):
-            found: Any = importlib.import_module(module)
+        with _import_path(location, module):
+            value: Any = importlib.import_module(module)
     except ImportError as error:
-        where.refuse(
+        location.refuse(
             f"{module!r} cannot be imported ({error}); install it, or put it beside the study",
             ReadError,
         )
     for part in name.split("."):
-        if not hasattr(found, part):
-            where.refuse(f"{module} has no {part!r}{_close(part, dir(found))}", ReadError)
-        found = getattr(found, part)
-    return found
+        if not hasattr(value, part):
+            location.refuse(f"{module} has no {part!r}{_suggest(part, dir(value))}", ReadError)
+        value = getattr(value, part)
+    return value
 
 
 @contextmanager
-def _beside(where: Where, module: str) -> Iterator[None]:
+def _import_path(location: Location, module: str) -> Iterator[None]:
     """Import from the study's folder first."""
-    folder, root = Path(where.path).absolute().parent, module.partition(".")[0]
+    folder = Path(location.path).absolute().parent
+    root = module.partition(".")[0]
+    beside = folder / f"{root}.py"
     known = getattr(sys.modules.get(root), "__file__", None)
-    if (
-        known
-        and (folder / f"{root}.py").exists()
-        and Path(known).absolute() != folder / f"{root}.py"
-    ):
-        where.refuse(
+    if known and beside.exists() and Path(known).absolute() != beside:
+        location.refuse(
             f"another module {root!r} is imported already, from {known}; rename the study's"
         )
     sys.path.insert(0, str(folder))
@@ -306,28 +343,31 @@ def _beside(where: Where, module: str) -> Iterator[None]:
         sys.path.remove(str(folder))
 
 
-def _pipeline(where: Where, steps: Sequence[Any], model: Any) -> Any:
+def _pipeline(location: Location, steps: Sequence[Any], model: Any) -> Any:
     from sklearn.pipeline import Pipeline
 
-    built: list[tuple[str, Any]] = []
+    named: list[tuple[str, Any]] = []
     for i, step in enumerate(steps):
-        told = {"class": step} if isinstance(step, str) else step
-        _checked(where.at(f"preprocess[{i}]"), told, OBJECT, ("class",))
-        made = build(where.at(f"preprocess[{i}]"), told)
-        name = type(made).__name__.lower()
-        built.append((f"{name}{i}" if name in dict(built) else name, made))
-    return Pipeline([*built, ("model", model)])
+        table = {"class": step} if isinstance(step, str) else step
+        _check_keys(location.child(f"preprocess[{i}]"), table, OBJECT, ("class",))
+        transformer = build(location.child(f"preprocess[{i}]"), table)
+        name = type(transformer).__name__.lower()
+        named.append((f"{name}{i}" if name in dict(named) else name, transformer))
+    return Pipeline([*named, ("model", model)])
 
 
 def _parameters(cls: Any) -> list[str]:
     """Names that `cls` takes; none where it takes any, or does not say."""
     try:
-        found = inspect.signature(cls).parameters.values()
+        parameters = inspect.signature(cls).parameters.values()
     except (TypeError, ValueError):
         return []
-    return [] if any(p.kind is p.VAR_KEYWORD for p in found) else [p.name for p in found]
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return []
+    return [p.name for p in parameters]
 
 
-def _close(word: str, known: Any) -> str:
-    found = alike(word, (k for k in known if not k.startswith("_")), 3)
-    return f"; did you mean {' or '.join(found)}?" if found else ""
+def _suggest(word: str, known: Any) -> str:
+    """A question after the known words that are most like `word`, or ""."""
+    similar = suggest(word, (k for k in known if not k.startswith("_")), 3)
+    return f"; did you mean {' or '.join(similar)}?" if similar else ""
