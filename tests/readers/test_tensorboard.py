@@ -131,6 +131,19 @@ def test_logged_epochs_number_the_rows_and_the_epoch_mean_is_preferred(tmp_path)
     assert history.find("val", "loss").values == (4.0, 3.0)
 
 
+def test_epochs_logged_at_some_steps_only_do_not_number_the_rows(tmp_path):
+    curves = {"train/loss": {1: 0.5, 2: 0.25}, "val/loss": {2: 0.75}, "epoch": {2: 0}}
+    write_events(tmp_path / "run", curves)
+    history = only(tmp_path / "run")
+    assert (history.unit, history.epochs) == ("step", (1, 2))
+
+
+def test_folder_without_a_loss_says_which_tags_it_holds(tmp_path):
+    write_events(tmp_path / "run", {"speed": {1: 0.5}})
+    with pytest.raises(SchemaError, match="found columns 'speed'"):
+        read_history(tmp_path / "run")
+
+
 def test_points_without_steps_are_counted(tmp_path):
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary

@@ -32,7 +32,10 @@ def diagnose(
     reference: float | None,
     json_to: str | None,
 ) -> None:
-    """Read training logs: good fit, overfit since when, underfit; best epoch; what to do."""
+    """Read training logs: good fit, overfit since when, underfit; best epoch; what to do.
+
+    LOG is a file, or a folder below which every run is read.
+    """
     import assay
 
     diagnosis = assay.diagnose(

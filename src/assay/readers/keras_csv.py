@@ -16,7 +16,7 @@ class KerasCsv(Reader):
 
     Training values are means over the epoch while the weights changed. NA was not measured.
 
-    Runs appended to one file are told by the epoch going back; the newest values stand.
+    Where the epoch goes back, a run was appended to the file; the newest values stand.
     """
 
     name = "keras_csv"

@@ -10,7 +10,7 @@ from typing import Any
 from assay.errors import MissingDependencyError, SchemaError
 from assay.readers.base import Reader, list_folder
 from assay.readers.history import History, drop_replaced, note_restarts
-from assay.readers.naming import SPLITS
+from assay.readers.naming import SPLITS, is_curve
 
 __all__ = ["TensorBoard"]
 
@@ -151,30 +151,48 @@ def _is_epoch(name: str) -> bool:
 
 def _join_curves(curves: Mapping[str, Points], place: Path) -> History:
     """One history of curves, each of which was logged at steps of its own."""
-    by_step: dict[str, dict[float, float]] = {}
-    restarts: set[float] = set()
-    for name, points in _count_steps(curves).items():
-        keep, restarts_here = drop_replaced([step for step, _ in points])
-        by_step[name] = dict(points[i] for i in keep)
-        restarts.update(restarts_here)
-    epoch_by_step = next((values for name, values in by_step.items() if _is_epoch(name)), None)
-    steps = sorted({step for values in by_step.values() for step in values})
+    by_step, restarts = _drop_replaced_points(_count_steps(curves))
+    measured = (values for name, values in by_step.items() if is_curve(name))
+    steps = sorted(set().union(*measured))
     is_keras = any(map(_is_keras, curves))
+    epoch_by_step = _find_epochs(by_step, steps)
     history = History.from_columns(
         {
             name.replace(KERAS, "", 1) if is_keras else name: [values.get(step) for step in steps]
             for name, values in by_step.items()
             if not _is_epoch(name)
         },
-        epochs=steps if epoch_by_step is None else [epoch_by_step.get(step) for step in steps],
+        epochs=[epoch_by_step.get(step, step) for step in steps],
         name=place.name,
         format=TensorBoard.name,
         source=str(place),
         unit="epoch" if is_keras or epoch_by_step else "step",
         train="running_mean" if is_keras else "unknown",
     )
-    begun = tuple(sorted({(epoch_by_step or {}).get(step, step) for step in restarts}))
-    return replace(history, restarts=begun, notes=note_restarts(begun, history.unit))
+    replaced = {*history.restarts, *(epoch_by_step.get(step, step) for step in restarts)}
+    epochs = tuple(sorted(replaced))
+    return replace(history, restarts=epochs, notes=note_restarts(epochs, history.unit))
+
+
+def _find_epochs(
+    by_step: Mapping[str, dict[float, float]], steps: Iterable[float]
+) -> dict[float, float]:
+    """The epoch of each step, where the log holds it for all of the steps; else empty."""
+    epochs = next((values for name, values in by_step.items() if _is_epoch(name)), {})
+    return epochs if all(step in epochs for step in steps) else {}
+
+
+def _drop_replaced_points(
+    curves: Mapping[str, Points],
+) -> tuple[dict[str, dict[float, float]], set[float]]:
+    """The values that stand after restarts, by name and step, and where restarts began."""
+    by_step: dict[str, dict[float, float]] = {}
+    restarts: set[float] = set()
+    for name, points in curves.items():
+        keep, first_steps = drop_replaced([step for step, _ in points])
+        by_step[name] = dict(points[i] for i in keep)
+        restarts.update(first_steps)
+    return by_step, restarts
 
 
 def _count_steps(curves: Mapping[str, Points]) -> Mapping[str, Points]:
