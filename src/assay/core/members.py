@@ -7,11 +7,14 @@ too, only later: by importing the modules of its family one after the other.
 MEMBERS: dict[str, dict[str, str]] = {
     "engines": {
         "local": "local",
+        "processes": "processes",
     },
     "fusions": {
         "auto": "auto",
         "greedy": "greedy",
         "mean": "mean",
+        "stacking": "stacking",
+        "weighted": "weighted",
     },
     "metrics": {
         "accuracy": "classification",

@@ -1,4 +1,11 @@
-"""Resampling units by a hash of id or cluster."""
+"""Buckets: the resampling unit of each row, by a hash of its cluster or id.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]}, cluster=["a", "b", "a"])
+>>> units = assign_buckets(p)
+>>> bool(units[0] == units[2])
+True
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -14,10 +21,11 @@ BUCKETS = 1024
 
 
 def assign_buckets(batch: Batch) -> Array:
-    """The bucket of each row (n,), by a hash of its cluster, else of its id, else of its number in the table.
+    """The bucket of each row of a `batch` (n,), below BUCKETS.
 
-    Rows of one cluster share a bucket, so resampling buckets resamples clusters; the same rows share a bucket in every
-    model and every split of the table, so differences between models are paired.
+    It is a hash of the row's cluster, else of its id, else of its number in the table. Rows of one
+    cluster share a bucket, so that resampling buckets resamples clusters; the same rows share a
+    bucket in every model and every split of the table, so that differences of models are paired.
     """
     if "cluster" in batch.columns:
         codes, names = batch.group("cluster")

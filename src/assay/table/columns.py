@@ -1,4 +1,6 @@
-"""Columns of any framework (lists, NumPy, Arrow, pandas, polars, tensors) as NumPy or Arrow, none of them imported.
+"""Columns of any framework as NumPy or Arrow: lists, arrays, pandas, polars, tensors.
+
+None of the frameworks is imported.
 
 >>> normalise([1, 2, None], "column 'y'").null_count
 1
@@ -16,17 +18,17 @@ from assay.errors import SchemaError
 from assay.kernels import Array
 
 __all__ = [
-    "RowNamer",
     "Column",
+    "RowNamer",
     "Unnamed",
-    "convert_to_arrow",
-    "name_by_position",
-    "numpy_to_arrow",
-    "convert_to_numbers",
-    "require_one",
     "arrow_to_numpy",
-    "normalise",
+    "convert_to_arrow",
+    "convert_to_numbers",
     "count_columns",
+    "name_by_position",
+    "normalise",
+    "numpy_to_arrow",
+    "require_one",
 ]
 
 Column: TypeAlias = Array | pa.Array
@@ -34,65 +36,81 @@ RowNamer: TypeAlias = Callable[[int], str]
 
 
 class Unnamed(dict[str, Any]):
-    """Columns of a data frame whose names are only their positions: 0, 1, ... or column_0, column_1, ..."""
+    """Columns of a data frame whose names are only their positions: 0, 1, ... or column_0, ..."""
 
 
 def name_by_position(row: int) -> str:
-    """How a message names a row where no id is known."""
+    """How a message names a `row` where no id is known."""
     return f"row {row}"
 
 
 def normalise(values: Any, where: str) -> Any:
-    """`values` as NumPy of numbers (n,) or (n, k), as an Arrow array (n,), or as named columns {text: one of these}.
+    """`values` as NumPy of numbers (n,) or (n, k), as an Arrow array (n,), or as named columns.
 
-    Missing values (None, NaN among objects, masks) become Arrow nulls. A (n, 1) array becomes (n,).
+    Named columns are {text: one of the former}. Missing values (None, NaN among objects, masks)
+    become Arrow nulls. A (n, 1) array becomes (n,). A message names the column by `where`.
     """
     if isinstance(values, pa.ChunkedArray | pa.Array):
-        return _standard(_whole(values))
+        return _standardise(_combine_chunks(values))
     if isinstance(values, np.ndarray):
-        return _numpy(values, where)
+        return _normalise_numpy(values, where)
     if isinstance(values, Mapping):
-        return _collect_named(values.items(), where, Unnamed if isinstance(values, Unnamed) else dict)
-    if isinstance(values, pa.Table | pa.RecordBatch) or (
-        hasattr(values, "columns") and np.ndim(values) == 2
-    ):
-        return _frame(values, where)
-    if (
-        hasattr(values, "__array__")
-        and not hasattr(values, "__arrow_c_stream__")
-        and not hasattr(values, "iloc")
-    ):
-        return _tensor(values, where)
-    return _sequence(values, where)
+        kind = Unnamed if isinstance(values, Unnamed) else dict
+        return _collect_named(values.items(), where, kind)
+    if _is_frame(values):
+        return _normalise_frame(values, where)
+    if _is_tensor(values):
+        return _normalise_tensor(values, where)
+    return _normalise_sequence(values, where)
+
+
+def _is_frame(values: Any) -> bool:
+    if isinstance(values, pa.Table | pa.RecordBatch):
+        return True
+    return hasattr(values, "columns") and np.ndim(values) == 2
+
+
+def _is_tensor(values: Any) -> bool:
+    series = hasattr(values, "__arrow_c_stream__") or hasattr(values, "iloc")
+    return hasattr(values, "__array__") and not series
 
 
 def convert_to_arrow(values: Any, where: str) -> pa.Array:
-    """One column as an Arrow array."""
+    """One column of `values` as an Arrow array; messages name it by `where`."""
     values = require_one(normalise(values, where), where)
     return numpy_to_arrow(values) if isinstance(values, np.ndarray) else values
 
 
-def convert_to_numbers(values: Any, where: str, at: RowNamer = name_by_position) -> Array:
-    """One column of numbers as NumPy (n,): float32 and float64 kept, the rest as float64; text or gaps are refused."""
+def convert_to_numbers(values: Any, where: str, name_row: RowNamer = name_by_position) -> Array:
+    """One column of numbers in `values` as NumPy (n,); text and gaps are refused.
+
+    float32 and float64 are kept, all else becomes float64. Messages name the column by `where` and
+    the row by `name_row`.
+    """
     values = require_one(normalise(values, where), where)
     if isinstance(values, np.ndarray):
-        return _wide(values)
+        return _widen_floats(values)
     column = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
     if not (_is_number(column.type) or pa.types.is_null(column.type)):
         row, cell = _first_not_number(column)
         raise SchemaError(
-            f"{where} must hold numbers; got {cell!r} at {at(row)}. Correct the cell, or the column's name."
+            f"{where} must hold numbers; got {cell!r} at {name_row(row)}. "
+            "Correct the cell, or the column's name."
         )
     if column.null_count:
         row = find_first_null(column)
         raise SchemaError(
-            f"{where} is empty at {at(row)} ({column.null_count} such rows); fill the value or drop the row."
+            f"{where} is empty at {name_row(row)} ({column.null_count} such rows); "
+            "fill the value or drop the row."
         )
-    return _wide(arrow_to_numpy(column))
+    return _widen_floats(arrow_to_numpy(column))
 
 
 def require_one(values: Any, where: str) -> Column:
-    """A tidy column where a single one is wanted; a frame of one column is that column."""
+    """The only column of normalised `values`; a frame of one column is that column.
+
+    SchemaError, naming the column by `where`, if there are several.
+    """
     if isinstance(values, Mapping):
         if len(values) == 1:
             return require_one(next(iter(values.values())), where)
@@ -107,41 +125,44 @@ def require_one(values: Any, where: str) -> Column:
 
 
 def count_columns(values: Any) -> int | None:
-    """How many columns a tidy value has: named columns, a 2-D array, or lists; None for a single column (n,)."""
+    """How many columns normalised `values` have; None for a single column (n,).
+
+    Several are named columns, a 2-D array, or lists.
+    """
     if isinstance(values, Mapping):
         return len(values)
     if isinstance(values, np.ndarray):
         return None if values.ndim == 1 else values.shape[1]
     if pa.types.is_fixed_size_list(values.type):
         return int(values.type.list_size)
+    if pa.types.is_struct(values.type):
+        return 0
     if pa.types.is_nested(values.type):
-        return (
-            len(values[0])
-            if len(values) and values[0].is_valid and not pa.types.is_struct(values.type)
-            else 0
-        )
+        return len(values[0]) if len(values) and values[0].is_valid else 0
     return None
 
 
 def arrow_to_numpy(column: pa.Array) -> Array:
-    """Arrow values without nulls as NumPy, by a view; `to_numpy` would import pandas where that is installed."""
+    """The values of a `column` without nulls as NumPy, by a view.
+
+    `pyarrow.Array.to_numpy` would import pandas where that is installed.
+    """
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
         return np.from_dlpack(column).astype(bool) if len(column) else np.zeros(0, bool)
     if pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
         column = column.cast(pa.float64())
     if len(column) == 0:
-        return np.zeros(
-            0,
-            {"halffloat": "f2", "float": "f4", "double": "f8"}.get(
-                str(column.type), str(column.type)
-            ),
-        )
+        floats = {"halffloat": "f2", "float": "f4", "double": "f8"}
+        return np.zeros(0, floats.get(str(column.type), str(column.type)))
     return np.from_dlpack(column)
 
 
 def numpy_to_arrow(values: Array) -> pa.Array:
-    """NumPy numbers (n,) as an Arrow array, by a view; `pa.array` would import pandas where that is installed."""
+    """The numbers `values` (n,) as an Arrow array, by a view.
+
+    `pyarrow.array` would import pandas where that is installed.
+    """
     if values.dtype == bool:
         buffer = pa.py_buffer(np.packbits(values, bitorder="little"))
         return pa.Array.from_buffers(pa.bool_(), len(values), [None, buffer])
@@ -152,54 +173,49 @@ def numpy_to_arrow(values: Array) -> pa.Array:
 
 
 def find_first_null(column: pa.Array) -> int:
-    """The first row without a value."""
+    """The first row of a `column` without a value."""
     return int(np.flatnonzero(arrow_to_numpy(column.is_null()))[0])
 
 
-def _numpy(values: Array, where: str) -> Any:
+def _normalise_numpy(values: Array, where: str) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2):
         raise SchemaError(f"{where} has shape {values.shape}; expected (n,) or (n, k)")
     if isinstance(values, np.ma.MaskedArray):
+        if values.mask.any() and values.ndim == 1:
+            return _normalise_sequence(values, where)
         if values.mask.any():
-            return (
-                _sequence(values, where)
-                if values.ndim == 1
-                else np.ma.filled(values.astype(np.float64), np.nan)
-            )
+            return np.ma.filled(values.astype(np.float64), np.nan)
         values = values.data
     if values.dtype.kind in "biuf" and values.dtype.itemsize <= 8:
         return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
     if values.dtype.kind == "f" or values.ndim == 2:
-        return _numeric(values, where)
-    return _sequence(values, where)
+        return _convert_rows(values, where)
+    return _normalise_sequence(values, where)
 
 
-def _numeric(values: Any, where: str) -> Array:
+def _convert_rows(values: Any, where: str) -> Array:
     """Rows of several values as a 2-D array of numbers."""
     try:
         table = np.asarray(values)
-        return (
-            table
-            if table.dtype.kind in "biuf" and table.dtype.itemsize <= 8
-            else table.astype(np.float64)
-        )
+        if table.dtype.kind in "biuf" and table.dtype.itemsize <= 8:
+            return table
+        return table.astype(np.float64)
     except (TypeError, ValueError, OverflowError) as error:
         raise SchemaError(
-            f"{where} is not a table of numbers with rows of one length ({_first_line(error)}). For multi-label data "
-            f"give 0/1 for each label: (n, labels)."
+            f"{where} is not a table of numbers with rows of one length ({_first_line(error)}). "
+            "For multi-label data give 0/1 for each label: (n, labels)."
         ) from error
 
 
-def _frame(values: Any, where: str) -> dict[str, Any]:
-    names = list(
-        values.column_names if isinstance(values, pa.Table | pa.RecordBatch) else values.columns
-    )
+def _normalise_frame(values: Any, where: str) -> dict[str, Any]:
+    is_arrow = isinstance(values, pa.Table | pa.RecordBatch)
+    names = list(values.column_names if is_arrow else values.columns)
     texts = [str(name) for name in names]
     if len(set(texts)) < len(texts):
-        twice = next(t for t in texts if texts.count(t) > 1)
-        raise SchemaError(f"{where} has two columns named {twice!r}; name each class once")
+        duplicate = next(t for t in texts if texts.count(t) > 1)
+        raise SchemaError(f"{where} has two columns named {duplicate!r}; name each class once")
     positions = {str(i) for i in range(len(names))}, {f"column_{i}" for i in range(len(names))}
     kind: type[dict[str, Any]] = Unnamed if set(texts) in positions else dict
     return _collect_named(((name, values[name]) for name in names), where, kind)
@@ -212,24 +228,23 @@ def _collect_named(
     for name, column in items:
         if str(name) in named:
             raise SchemaError(f"{where} has two columns named {str(name)!r}; name each class once")
-        named[str(name)] = require_one(
-            normalise(column, f"{where}, column {str(name)!r}"), f"{where}, column {str(name)!r}"
-        )
+        place = f"{where}, column {str(name)!r}"
+        named[str(name)] = require_one(normalise(column, place), place)
     if not named:
         raise SchemaError(f"{where} has no columns")
     return named
 
 
-def _tensor(values: Any, where: str) -> Any:
+def _normalise_tensor(values: Any, where: str) -> Any:
     try:
-        return _numpy(np.asarray(values), where)
+        return _normalise_numpy(np.asarray(values), where)
     except (TypeError, RuntimeError) as error:
         raise SchemaError(
             f"{where} cannot be read as an array ({_first_line(error)}); convert it to NumPy first"
         ) from error
 
 
-def _sequence(values: Any, where: str) -> Any:
+def _normalise_sequence(values: Any, where: str) -> Any:
     """A list, an array of objects, or a Series, by way of Arrow."""
     if isinstance(values, str | bytes | set | frozenset) or not isinstance(values, Iterable):
         raise SchemaError(
@@ -238,11 +253,13 @@ def _sequence(values: Any, where: str) -> Any:
     if not hasattr(values, "__len__"):
         values = list(values)
     if isinstance(values, Sequence) and len(values) and _is_row(values[0]):
-        return _numpy(_numeric(values, where), where)
+        return _normalise_numpy(_convert_rows(values, where), where)
     try:
         stream = hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc")
-        return _standard(
-            _whole(pa.chunked_array(values) if stream else pa.array(values, from_pandas=True))
+        return _standardise(
+            _combine_chunks(
+                pa.chunked_array(values) if stream else pa.array(values, from_pandas=True)
+            )
         )
     except OverflowError as error:
         raise SchemaError(
@@ -251,19 +268,19 @@ def _sequence(values: Any, where: str) -> Any:
     except (pa.ArrowException, TypeError, ValueError) as error:
         kinds = sorted({type(v).__name__ for v, _ in zip(values, range(1000), strict=False)})
         raise SchemaError(
-            f"{where} mixes types ({', '.join(kinds)}) or is not a column; give one type ({_first_line(error)})"
+            f"{where} mixes types ({', '.join(kinds)}) or is not a column; "
+            f"give one type ({_first_line(error)})"
         ) from error
 
 
 def _is_row(value: Any) -> bool:
-    return (
-        np.ndim(value) > 0
-        if not isinstance(value, str | bytes | Sequence)
-        else not isinstance(value, str | bytes)
-    )
+    """Whether a value of a list is itself a row of values."""
+    if isinstance(value, str | bytes):
+        return False
+    return isinstance(value, Sequence) or np.ndim(value) > 0
 
 
-def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
+def _combine_chunks(values: pa.Array | pa.ChunkedArray) -> pa.Array:
     if isinstance(values, pa.Array):
         return values
     if values.num_chunks == 1:
@@ -275,19 +292,19 @@ def _whole(values: pa.Array | pa.ChunkedArray) -> pa.Array:
         return values.cast(pa.large_string()).combine_chunks()
 
 
-def _standard(values: pa.Array) -> pa.Array:
-    """Extension, view and 64-bit text types as the common ones, so that every format gives the same column."""
+def _standardise(values: pa.Array) -> pa.Array:
+    """Extension, view and 64-bit text types as the common ones: every format gives one column."""
     if pa.types.is_primitive(values.type):
         return values
     if isinstance(values.type, pa.ExtensionType):
         values = values.storage
     if pa.types.is_dictionary(values.type):
-        if _odd_text(values.type.value_type):
-            return pa.DictionaryArray.from_arrays(values.indices, _standard(values.dictionary))
+        if _is_uncommon_text(values.type.value_type):
+            return pa.DictionaryArray.from_arrays(values.indices, _standardise(values.dictionary))
         return values
     if pa.types.is_run_end_encoded(values.type):
         values = values.cast(values.type.value_type)
-    if not _odd_text(values.type):
+    if not _is_uncommon_text(values.type):
         return values
     try:
         return values.cast(pa.string())
@@ -295,7 +312,7 @@ def _standard(values: pa.Array) -> pa.Array:
         return values.cast(pa.large_string())
 
 
-def _odd_text(kind: pa.DataType) -> bool:
+def _is_uncommon_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
@@ -308,7 +325,7 @@ def _is_number(kind: pa.DataType) -> bool:
     )
 
 
-def _wide(values: Array) -> Array:
+def _widen_floats(values: Array) -> Array:
     """float32 and float64 as they are, anything narrower or integral as float64."""
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
 

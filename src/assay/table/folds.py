@@ -19,15 +19,19 @@ MOST_FOLDS = 20
 def assign_folds(
     predictions: Predictions, folds: int = 5, seed: int = 0
 ) -> tuple[Array, tuple[str, ...]]:
-    """The fold of each row (n,), -1 for training rows, and how that came: a note on the folds, then on rows left out.
+    """The fold of each row (n,), -1 for training rows, and notes on the folds and on rows left out.
 
-    >>> assign_folds(Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]}), folds=2)[0].tolist() in (
-    ...     [0, 1, 0, 1], [0, 1, 1, 0], [1, 0, 0, 1], [1, 0, 1, 0])
-    True
+    The fold column of `predictions` serves if it can; else the rows, or whole clusters, are dealt at
+    random to so many `folds`, 2 or more, by `seed`.
+
+    >>> p = Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]})
+    >>> sorted(assign_folds(p, folds=2)[0].tolist())
+    [0, 0, 1, 1]
     """
     if folds < 2:
         raise UnsupportedError(
-            f"folds must be 2 or more, got {folds}: a fused model is judged on rows left out of its fit"
+            f"folds must be 2 or more, got {folds}: a fused model is judged on rows left out "
+            "of its fit"
         )
     keep, left_out = find_held_out(predictions)
     if not keep.any() or (predictions.weight is not None and not predictions.weight[keep].any()):
@@ -35,14 +39,13 @@ def assign_folds(
             "no row of positive weight is left to fuse on; give rows that no model was trained on"
         )
     fold = np.full(predictions.n, -1, np.int64)
-    fold[keep], told = _choose_folds(
-        predictions if keep.all() else predictions.take(keep), folds, seed
-    )
-    return fold, (told, *left_out)
+    judging = predictions if keep.all() else predictions.take(keep)
+    fold[keep], note = _choose_folds(judging, folds, seed)
+    return fold, (note, *left_out)
 
 
 def find_held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
-    """The rows to fit on (n,), and what to say of the others."""
+    """The rows of `predictions` to fit on (n,), and notes on the others."""
     if "split" not in predictions.columns:
         return np.ones(predictions.n, bool), ()
     codes, values = predictions.group("split")
@@ -59,7 +62,7 @@ def find_held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
 
 
 def _choose_folds(predictions: Predictions, folds: int, seed: int) -> tuple[Array, str]:
-    """Fold codes (n,) from the fold column if it can serve, dealt at random otherwise."""
+    """Fold codes (n,) from the fold column if it can serve, else at random; and a note on them."""
     cluster = encode_column(predictions, "cluster")
     declared = encode_column(predictions, "fold")
     why = ""
@@ -67,23 +70,18 @@ def _choose_folds(predictions: Predictions, folds: int, seed: int) -> tuple[Arra
         number = min(int(declared.max()) + 1, MOST_FOLDS)
         if number >= 2 and (cluster is None or not _splits_clusters(declared, cluster)):
             return declared % number, f"Cross-fitted over {number} folds of the fold column."
-        why = (
-            " (the fold column splits clusters)"
-            if number >= 2
-            else " (the fold column holds one fold)"
-        )
+        fault = "splits clusters" if number >= 2 else "holds one fold"
+        why = f" (the fold column {fault})"
     unit = _rank_rows(predictions) if cluster is None else cluster
     units = int(unit.max(initial=-1)) + 1
     number = min(folds, units)
     if number < 2:
-        return np.zeros(
-            predictions.n, np.int64
-        ), f"Too few {'rows' if cluster is None else 'clusters'} to cross-fit."
+        few = "rows" if cluster is None else "clusters"
+        return np.zeros(predictions.n, np.int64), f"Too few {few} to cross-fit."
     fewer = f", fewer than the {folds} asked for" if number < folds else ""
-    of = "" if cluster is None else " of whole clusters"
-    return _assign_round_robin(
-        unit, predictions, number, seed
-    ), f"Cross-fitted over {number} random folds{of}{why}{fewer}."
+    whole = "" if cluster is None else " of whole clusters"
+    note = f"Cross-fitted over {number} random folds{whole}{why}{fewer}."
+    return _assign_round_robin(unit, predictions, number, seed), note
 
 
 def _splits_clusters(fold: Array, cluster: Array) -> bool:
@@ -93,20 +91,22 @@ def _splits_clusters(fold: Array, cluster: Array) -> bool:
 
 
 def _rank_rows(predictions: Predictions) -> Array:
-    """A number for each row (n,): the rank of its id, so that the order of rows does not matter, or its position."""
+    """The rank of each row's id (n,), so that the order of rows does not matter; else its position."""
     if "id" not in predictions.columns:
         return np.arange(predictions.n)
     import pyarrow.compute as pc
 
+    order = np.from_dlpack(pc.sort_indices(predictions.columns["id"])).astype(np.int64)
     rank = np.empty(predictions.n, np.int64)
-    rank[np.from_dlpack(pc.sort_indices(predictions.columns["id"])).astype(np.int64)] = np.arange(
-        predictions.n
-    )
+    rank[order] = np.arange(predictions.n)
     return rank
 
 
 def _assign_round_robin(unit: Array, predictions: Predictions, number: int, seed: int) -> Array:
-    """Units dealt round to the folds, class by class, large units first, at random among equals."""
+    """The fold of each row: units go to the folds in turn, class by class, large units first.
+
+    The order of units of one class and size is random.
+    """
     size = np.bincount(unit)
     group = np.zeros(len(size), np.int64)
     if predictions.task in ("binary", "multiclass"):
@@ -119,7 +119,7 @@ def _assign_round_robin(unit: Array, predictions: Predictions, number: int, seed
 
 
 def encode_column(predictions: Predictions, name: str) -> Array | None:
-    """Codes (n,) of a column without gaps, None where the table has no such column."""
+    """Consecutive codes (n,) of the column `name` of `predictions`; None where it has none."""
     if name not in predictions.columns:
         return None
     return np.unique(predictions.group(name)[0], return_inverse=True)[1].reshape(-1)

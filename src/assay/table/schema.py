@@ -1,4 +1,4 @@
-"""Schema: the task, the classes in their order, and the declared kinds of output that each model gives.
+"""Schema: the task, the classes in their order, and the kinds of output that each model gives.
 
 >>> Schema("binary", ("cat", "dog"), {"a": ("proba",)}, positive="dog").offers("a", "label")
 True
@@ -46,10 +46,11 @@ SOURCES: Mapping[str, tuple[Kind, ...]] = {
 
 @dataclass(frozen=True)
 class Schema:
-    """What the table holds: the task, the classes in their declared order, and the kinds each model gives.
+    """What the table holds: task, classes in their declared order, and the kinds each model gives.
 
-    `classes` are the labels of a multi-label task too, and empty for regression. `positive` is the positive class of a
-    binary task: the declared one, or else the last of the two in sorted order (`positive_declared` tells which).
+    `classes` are the labels of a multi-label task too, and empty for regression. `positive` is the
+    positive class of a binary task: the declared one, or else the last of the two in sorted order
+    (`positive_declared` tells which).
     """
 
     task: Task
@@ -69,7 +70,7 @@ class Schema:
         return self.classes.index(self.positive)
 
     def offers(self, model: str, reads: str) -> bool:
-        """Whether `model` gives what a metric reads ("label", "proba", "score", "value" or "interval")."""
+        """Whether `model` gives what a metric `reads`: label, proba, score, value or interval."""
         kinds = self.models[model]
         if reads == "score" and self.task in ("multiclass", "multilabel"):
             return "proba" in kinds or "logit" in kinds
@@ -81,14 +82,16 @@ class Schema:
 
 
 def parse_column(name: str) -> tuple[str, Kind | None, str | None]:
-    """Model, kind and class (or end) that a column name declares; where that could be two kinds, the first counts.
+    """Model, kind and class (or end of an interval) that the `name` of a column declares.
+
+    Where that could be two kinds, the first counts.
 
     >>> parse_column("bert.large.proba.cat"), parse_column("svm.score"), parse_column("svm")
     (('bert.large', 'proba', 'cat'), ('svm', 'score', None), ('svm', None, None))
     """
-    found = [(name.find(f".{kind}."), kind) for kind in BY_PART if f".{kind}." in name]
-    if found:
-        at, by_part = min(found)
+    matches = [(name.find(f".{kind}."), kind) for kind in BY_PART if f".{kind}." in name]
+    if matches:
+        at, by_part = min(matches)
         return name[:at], by_part, name[at + len(by_part) + 2 :]
     model, dot, kind_text = name.rpartition(".")
     if dot and kind_text in KINDS:

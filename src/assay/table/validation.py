@@ -62,15 +62,15 @@ def validate_table(
     ids = (columns or {}).get("id")
     if ids is not None:
         require_unique(ids)
-    at = make_row_namer(ids)
+    name_row = make_row_namer(ids)
     if like is not None:
-        schema, truth = like, _truth(y, like, at)
+        schema, truth = like, _truth(y, like, name_row)
     else:
-        schema, truth = _settle_schema(y, given, classes, task, positive, at)
-    outputs = {model: check_outputs(model, kinds, schema, n, at) for model, kinds in given.items()}
+        schema, truth = _settle_schema(y, given, classes, task, positive, name_row)
+    outputs = {model: check_outputs(model, kinds, schema, n, name_row) for model, kinds in given.items()}
     models = {model: tuple(kinds) for model, kinds in outputs.items()}
     schema = Schema(schema.task, schema.classes, models, schema.positive, schema.positive_declared)
-    return ValidatedTable(schema, truth, outputs, _weight(weight, n, at))
+    return ValidatedTable(schema, truth, outputs, _weight(weight, n, name_row))
 
 
 def _settle_schema(
@@ -79,10 +79,10 @@ def _settle_schema(
     classes: Sequence[Label] | None,
     task: Task | None,
     positive: Label | None,
-    at: RowNamer,
+    name_row: RowNamer,
 ) -> tuple[Schema, Array]:
     """The schema, but for the kinds of the models, and the truth."""
-    settled, encoded = task or _task(y, given, at), None
+    settled, encoded = task or _task(y, given, name_row), None
     if settled == "multilabel":
         schema = Schema(
             settled, check_classes(classes) if classes is not None else _label_names(y, given), {}
@@ -92,10 +92,10 @@ def _settle_schema(
     elif classes is not None:
         schema = _classification(task, check_classes(classes), positive, given)
     else:
-        encoded = encode(_target(y, settled), "truth", at)
-        schema = _classification(task, _classes(encoded[1], given, at), positive, given)
+        encoded = encode(_target(y, settled), "truth", name_row)
+        schema = _classification(task, _classes(encoded[1], given, name_row), positive, given)
     truth = (
-        _truth(y, schema, at) if encoded is None else recode(*encoded, schema.classes, "truth", at)
+        _truth(y, schema, name_row) if encoded is None else recode(*encoded, schema.classes, "truth", name_row)
     )
     if positive is not None and schema.task != "binary":
         raise SchemaError(
@@ -104,14 +104,14 @@ def _settle_schema(
     return schema, truth
 
 
-def _truth(y: Any, schema: Schema, at: RowNamer) -> Array:
+def _truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
     """The truth of a table whose task and classes are known."""
     if schema.task == "multilabel":
-        return convert_to_indicators(y, schema, "truth", at)
+        return convert_to_indicators(y, schema, "truth", name_row)
     target = _target(y, schema.task)
     if schema.task == "regression":
-        return require_finite(convert_to_numbers(target, "truth", at), "truth", at)
-    return encode_declared(target, schema.classes, "truth", at)
+        return require_finite(convert_to_numbers(target, "truth", name_row), "truth", name_row)
+    return encode_declared(target, schema.classes, "truth", name_row)
 
 
 def check_model(
@@ -159,7 +159,7 @@ def _tells_apart(ids: Array) -> bool:
     return int(seen.sum()) == len(ids)
 
 
-def _task(y: Any, given: Mapping[str, RawOutputs], at: RowNamer) -> Task:
+def _task(y: Any, given: Mapping[str, RawOutputs], name_row: RowNamer) -> Task:
     """The task that the truth and the declared kinds show; binary against multiclass is settled by the classes."""
     if (count_columns(y) or 1) > 1:
         _one_reading(y, given)
@@ -178,7 +178,7 @@ def _task(y: Any, given: Mapping[str, RawOutputs], at: RowNamer) -> Task:
     if (
         kinds == {None}
         and any(is_fractional(c) for c in bare)
-        and len(encode(column, "truth", at)[1]) > 2
+        and len(encode(column, "truth", name_row)[1]) > 2
     ):
         return "regression"
     return "multiclass"
@@ -272,7 +272,7 @@ def _classification(
     )
 
 
-def _classes(distinct: Sequence[Label], given: Mapping[str, RawOutputs], at: RowNamer) -> tuple[Label, ...]:
+def _classes(distinct: Sequence[Label], given: Mapping[str, RawOutputs], name_row: RowNamer) -> tuple[Label, ...]:
     """Sorted union of the labels seen in the truth, in label columns, and in the names of class columns."""
     like: type[Label] = type(distinct[0]) if distinct else str
     # A bool is a label of two classes, also where one of them is not seen.
@@ -290,7 +290,7 @@ def _classes(distinct: Sequence[Label], given: Mapping[str, RawOutputs], at: Row
             elif kind in (None, "label"):
                 if kind is None:
                     refuse_scores(values, model)
-                found = encode(values, f"labels of model {model!r}", at)[1]
+                found = encode(values, f"labels of model {model!r}", name_row)[1]
                 labels.update(dict.fromkeys(_same_type(found, distinct, model)))
     texts = {text for label in labels for text in list_spellings(label)}
     labels.update(dict.fromkeys(_cast(text, like) for text in named if text not in texts))
@@ -347,16 +347,16 @@ def _label_names(y: Any, given: Mapping[str, RawOutputs]) -> tuple[Label, ...]:
     return tuple(range(count_columns(y) or 1))
 
 
-def _weight(weight: Any, n: int, at: RowNamer) -> Array | None:
+def _weight(weight: Any, n: int, name_row: RowNamer) -> Array | None:
     if weight is None:
         return None
-    values = convert_to_numbers(weight, "weight", at).astype(np.float64, copy=False)
+    values = convert_to_numbers(weight, "weight", name_row).astype(np.float64, copy=False)
     if len(values) != n:
         raise SchemaError(
             f"weight has {len(values)} rows, the truth has {n}; give one weight a row"
         )
-    require_finite(values, "weight", at)
+    require_finite(values, "weight", name_row)
     if (values < 0).any():
         row = int(np.argmax(values < 0))
-        raise SchemaError(f"weight is {values[row]:.6g} at {at(row)}; weights must be 0 or more")
+        raise SchemaError(f"weight is {values[row]:.6g} at {name_row(row)}; weights must be 0 or more")
     return values
