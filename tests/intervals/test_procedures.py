@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.intervals.procedures import interval
+from assay.intervals.procedures import PROCEDURES, describe_method, interval
 from assay.intervals.proportions import t_quantile, wilson
 from assay.intervals.replicates import Sample
 from assay.metrics.base import METRICS
@@ -93,7 +93,8 @@ def test_the_interval_of_an_auc_of_few_positive_rows_takes_students_t():
     v10, v01 = delong_parts(y, s)
     freedom = (v10 + v01) ** 2 / (v10**2 / 7 + v01**2 / 51)
     assert row.note.startswith("few positive rows (8)")
-    # Up to the shift of the one row more, the half-width is that of Student's t; beyond that of the normal in any case.
+    # But for the shift of the further row the half-width is that of Student's t;
+    # it is above that of the normal distribution in any case.
     normal, t = (
         on_the_logit(auc, variance, q)
         for q in (NormalDist().inv_cdf(0.975), student.ppf(0.975, freedom))
@@ -102,7 +103,7 @@ def test_the_interval_of_an_auc_of_few_positive_rows_takes_students_t():
 
 
 def test_one_misranked_row_that_the_sample_lacks_is_within_the_interval_of_a_good_auc():
-    """20 positive rows among 400, all but perfectly ranked: one in 20 of the positives may yet be at the bottom."""
+    """One in 20 of the 20 positives among 400 rows may be at the bottom, though none is."""
     rng = np.random.default_rng(0)
     y = (np.arange(400) < 20).astype(int)
     score = np.where(y == 1, rng.uniform(0.95, 1.05, 400), rng.uniform(0, 1, 400))
@@ -212,7 +213,7 @@ def binary(p_right, prevalence=0.5):
     ("metric", "p_right", "n"), [("accuracy", 0.95, 30), ("f1", 0.7, 100), ("f1", 0.95, 100)]
 )
 def test_95_percent_intervals_cover_the_truth_95_percent_of_the_time(metric, p_right, n):
-    """Balanced and symmetric errors: accuracy, precision, recall and F1 of the population are all p_right."""
+    """Balanced, symmetric errors: accuracy, precision, recall and F1 are all p_right."""
     # 300 runs have a standard error of 1.3 points at 95 %.
     assert 0.91 <= coverage(metric, binary(p_right), p_right, n) <= 0.99
 
@@ -277,7 +278,7 @@ def test_an_interval_of_a_proportion_by_a_named_procedure_equals_statsmodels(met
     p = Predictions.from_arrays(y, {"m": (np.arange(20) < right).astype(int)}, classes=[0, 1])
     row = evaluate(p, "accuracy", intervals=method).rows[0]
     low, high = proportion_confint(right, 20, method=name)
-    # Jeffreys' interval is taken to the ends where all rows are alike (Brown, Cai & DasGupta, 2001).
+    # Jeffreys' interval reaches the ends where all rows are alike (Brown et al., 2001).
     low, high = (0.0 if right == 0 else low), (1.0 if right == 20 else high)
     assert (row.low, row.high) == pytest.approx((low, high), abs=1e-9)
 
@@ -293,7 +294,10 @@ def bootstrap_t(x, rng, tail=0.025):
 
 
 def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
-    """Its upper end with those and one more, farther out than the largest; its lower is that of 0.9 of the error."""
+    """Its upper end with those and one more, farther out than the largest.
+
+    Its lower is that of 0.9 of the error.
+    """
     rng = np.random.default_rng(7)
     y = rng.normal(size=60)
     f = y + rng.standard_t(3, size=60)
@@ -317,7 +321,7 @@ def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do(
 
 
 def test_a_class_never_predicted_does_not_widen_the_interval_of_the_mean_over_the_others():
-    """Precision is undefined for it in the sample, and must stay so in what is drawn from the sample."""
+    """Precision is undefined for it in the sample, and must stay so in the replicates."""
     y = np.arange(300) % 3
     row = evaluate(
         Predictions.from_arrays(y, {"m": np.zeros(300, int)}, classes=[0, 1, 2]), "precision"
@@ -386,7 +390,7 @@ def test_classes_of_few_rows_are_counted_in_the_note_of_a_mean_over_them_and_nam
 
 
 def covered(draw, metrics, truth, n, runs=250, **options):
-    """Share of samples whose interval holds the truth, by metric, where its note says nothing of few rows."""
+    """Share of intervals that hold the truth, by metric, where no note speaks of few rows."""
     rng, held = np.random.default_rng(0), {m: [] for m in metrics}
     for _ in range(runs):
         for row in evaluate(draw(rng, n, **options), metrics).rows:
@@ -414,7 +418,7 @@ def numbers(rng, n):
     ("draw", "n"), [(calibrated, 30), (calibrated, 100), (numbers, 30), (numbers, 100)]
 )
 def test_intervals_hold_the_truth_about_as_often_as_they_say(draw, n):
-    """The bench in small: 250 runs have a standard error of 1.4 points at 95 %, and of 1 point at 97.5 %."""
+    """250 runs have a standard error of 1.4 points at 95 %, and of 1 point at 97.5 %."""
     metrics = (
         ["mse", "rmse", "r2"] if draw is numbers else ["f1", "mcc", "roc_auc", "log_loss", "brier"]
     )
@@ -426,20 +430,20 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say(draw, n):
 
 
 def rare(rng, n):
-    """One row in 20 is positive and one positive in 20 scores like a negative: a row that many samples lack."""
+    """One positive row in 20 scores like a negative: many samples have no such row."""
     y = (rng.random(n) < 0.05).astype(int)
     score = rng.normal(size=n) + 4 * y * (rng.random(n) < 0.95)
     return Predictions.from_arrays(y, {"m.score": score}, classes=[0, 1], positive=1)
 
 
 def test_an_area_of_few_positive_rows_allows_for_one_that_is_misranked():
-    """DeLong's interval alone, or with more rows like those there are, holds the truth in 0.85 of these samples."""
+    """DeLong's interval alone holds the truth in 0.85 of these samples."""
     truth = evaluate(rare(np.random.default_rng(1), 1_000_000), "roc_auc", intervals=False).value
     assert covered(rare, ["roc_auc"], {"roc_auc": truth}, 400)["roc_auc"] >= 0.95 - 2.5 * 0.0138
 
 
 def tables(n, shares):
-    """Every table of two classes (tables, 2, 2) of n rows that may well come of these shares, and its probability."""
+    """Tables of n rows (tables, 2, 2) that may well come of these shares, and their probability."""
     cut = product(range(n + 1), repeat=3)
     cells = np.array([(*abc, n - sum(abc)) for abc in cut if sum(abc) <= n])
     p = np.exp(gammaln(n + 1) - gammaln(cells + 1).sum(axis=1) + cells @ np.log(shares))
@@ -476,7 +480,7 @@ def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_
             defined[name] += chance * (not math.isnan(low))
             held[name] += chance * (low - 1e-12 <= truth[name] <= high + 1e-12)
     for name in COUNTED:
-        # Wilson's interval of a share of 0.7 of 30 rows holds it in 0.9298 of samples: the law of 30 rows, not a fault.
+        # Wilson's interval of a share of 0.7 of 30 rows holds it in 0.9298 of samples.
         assert 0.9295 <= held[name] / defined[name] <= 0.975, name
 
 
@@ -500,7 +504,7 @@ def degenerate(n):
 
 @pytest.mark.parametrize("metric", METRICS.names())
 def test_no_interval_of_a_small_sample_has_no_width(metric):
-    """Where the rows do not show how much the figure varies: what its range allows, or no interval and a note."""
+    """Rows that do not show how a value varies: what its range allows, or a note alone."""
     for p in degenerate(12):
         with suppress(UnsupportedError):
             for row in evaluate(p, metric).rows:
@@ -510,7 +514,7 @@ def test_no_interval_of_a_small_sample_has_no_width(metric):
                     assert row.low < row.high, row
 
 
-def test_the_same_seed_gives_the_same_intervals_of_every_class_where_ranks_are_resampled_in_blocks():
+def test_the_same_seed_gives_the_same_intervals_of_all_classes_where_ranks_are_drawn_in_blocks():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 4, 70_000)
     p = rng.dirichlet(np.ones(4), len(y)) + 0.5 * np.eye(4)[y]
@@ -520,3 +524,46 @@ def test_the_same_seed_gives_the_same_intervals_of_every_class_where_ranks_are_r
     found = [evaluate(table, "average_precision(average=none)").rows for _ in range(4)]
     assert [row.low for row in found[0]] != [row.value for row in found[0]]
     assert all([row.low for row in rows] == [row.low for row in found[0]] for rows in found)
+
+
+@pytest.mark.parametrize(
+    ("metric", "method"),
+    [
+        ("accuracy", "wilson"),
+        ("accuracy", "jeffreys"),
+        ("accuracy", "clopper_pearson"),
+        ("accuracy", "bootstrap"),
+        ("brier", "t"),
+        ("brier", "bootstrap_t"),
+        ("roc_auc", "delong"),
+        ("f1", "bootstrap"),
+    ],
+)
+@pytest.mark.parametrize("clustered", [False, True])
+def test_every_method_in_a_result_has_a_sentence_for_the_report(metric, method, clustered):
+    rng = np.random.default_rng(0)
+    y = np.arange(80) % 2
+    proba = np.clip(y * 0.2 + rng.random(80) * 0.7, 0, 1)
+    clusters = {"cluster": np.arange(80) // 4} if clustered else {}
+    p = Predictions.from_arrays(y, {"m.proba": proba}, **clusters)
+    if clustered and method not in ("bootstrap", "delong"):
+        with pytest.raises(UnsupportedError, match="takes rows as independent"):
+            evaluate(p, metric, intervals=method)
+        return
+    name = evaluate(p, metric, intervals=method).rows[0].method
+    assert name.replace("-", "_") in (method, "cluster bootstrap")
+    assert describe_method(name) != name
+
+
+def test_a_method_that_no_procedure_gives_is_its_own_sentence():
+    assert describe_method("paired t") == "paired t"
+
+
+def test_procedures_of_one_family_are_offered_where_another_does_not_fit():
+    y = np.arange(20) % 2
+    p = Predictions.from_arrays(y, {"m": y})
+    with pytest.raises(UnsupportedError, match="wilson, jeffreys, clopper_pearson, bootstrap$"):
+        evaluate(p, "accuracy", intervals="delong")
+    assert {procedure.family for procedure in PROCEDURES.values()} == {
+        "proportion", "mean", "area", "any",
+    }  # fmt: skip

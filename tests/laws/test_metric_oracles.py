@@ -1,4 +1,4 @@
-"""Every metric against its oracle, an independent implementation, on 200 random tables a task (each case on 100)."""
+"""Every metric against its oracle on 200 random tables a task, each further case on 100."""
 
 import warnings
 from dataclasses import fields
@@ -33,7 +33,7 @@ def pair_with_tasks():
 
 @cache
 def views(task, amounts):
-    """A model of each of 200 tables of a task: every label type, with and without weights and ties: (table, rows)."""
+    """(table, rows) of 200 tables of a task: all label types, with and without weights and ties."""
     found = []
     for seed in range(200):
         labels = ("str", "int", "bool")[seed % 3]
@@ -104,7 +104,7 @@ def keywords(p, average):
 def test_equals_its_oracle_on_random_tables(metric, task):
     compared = 0
     for p, rows in views(task, metric.name in POSITIVE)[:: 1 if metric == type(metric)() else 2]:
-        # Differences of weighted sums (tn) are 0 up to the rounding of the sums, in scikit-learn as here.
+        # Differences of weighted sums (tn) are 0 up to the rounding of the sums.
         atol = 1e-15 * (1 if p.weight is None else max(1.0, float(p.weight.sum())))
         theirs = expected(metric, p, rows)
         defined = ~np.isnan(theirs)

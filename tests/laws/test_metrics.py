@@ -1,4 +1,4 @@
-"""Laws of every registered metric: no table, split, order, weight or naming of classes may break them."""
+"""Laws of every registered metric, for any table, split, order, weight and naming of classes."""
 
 import math
 from dataclasses import replace
@@ -38,7 +38,9 @@ def test_any_split_into_batches_gives_the_same_figures(p, size):
 @given(tables(), st.integers(1, 50))
 def test_any_split_into_batches_gives_counts_that_are_exactly_the_same(p, size):
     counts = [
-        m for m in list_fitting(p) if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")
+        m
+        for m in list_fitting(p)
+        if m.name in ("tp", "fp", "fn", "tn", "confusion_matrix", "accuracy")
     ]
     p = replace(p, weight=None)
     if counts:
@@ -70,7 +72,9 @@ def test_an_integer_weight_equals_repeating_the_row(p, seed):
 @given(tables())
 def test_weights_that_are_all_one_equal_no_weights(p):
     assert_same(
-        read_values(replace(p, weight=None)), read_values(replace(p, weight=np.ones(p.n))), rel=1e-10
+        read_values(replace(p, weight=None)),
+        read_values(replace(p, weight=np.ones(p.n))),
+        rel=1e-10,
     )
 
 
@@ -88,7 +92,7 @@ def test_renaming_the_classes_renames_the_results(p, random):
         positive=rename.get(p.schema.positive),
         weight=p.weight,
     )
-    # Ties between classes are broken by their order, so the labels are carried over, not derived anew.
+    # Ties between classes are broken by their order, so labels are not derived anew.
     before = Predictions.from_arrays(
         [p.classes[code] for code in p.truth],
         {
@@ -121,7 +125,9 @@ def test_renaming_the_classes_renames_the_results(p, random):
 
     # Some go by the order of the classes, which a renaming may change.
     free = [
-        m for m in list_fitting(p) if getattr(m, "weights", "none") == "none" and m.name not in ORDERED
+        m
+        for m in list_fitting(p)
+        if getattr(m, "weights", "none") == "none" and m.name not in ORDERED
     ]
     found = read_values(before, free)
     expected = {
@@ -171,7 +177,9 @@ def test_an_interval_holds_its_point_and_stays_in_the_range_of_the_metric(p, clu
 
     if clustered:
         p = replace(p, columns={"cluster": pa.array(np.arange(p.n) // 3)})
-    for row in evaluate(p, list_fitting(p)[part::5]).rows:  # a fifth of them: replicates take their time
+    for row in evaluate(
+        p, list_fitting(p)[part::5]
+    ).rows:  # a fifth of them: replicates take their time
         low, high = METRICS.parse(row.metric).bounds
         if math.isnan(row.value):
             assert row.note
@@ -216,7 +224,10 @@ def test_a_table_without_rows_is_undefined_never_zero(metric):
 
 @pytest.mark.parametrize("metric", ALL, ids=str)
 def test_a_perfect_model_reaches_the_good_end_of_the_range(metric):
-    if isinstance(metric.bounds[1 if metric.better == "higher" else 0], float) and metric.granularity == "table":
+    if (
+        isinstance(metric.bounds[1 if metric.better == "higher" else 0], float)
+        and metric.granularity == "table"
+    ):
         good = metric.bounds[1 if metric.better == "higher" else 0]
         if math.isinf(good) or metric.name in OF_THE_DATA or metric.better == "neither":
             return

@@ -1,4 +1,4 @@
-"""Agreement beyond chance: what is undefined, limits by convention, kappa of ordered classes against scikit-learn."""
+"""Agreement beyond chance: what is undefined, limits by convention, kappa of ordered classes."""
 
 import math
 

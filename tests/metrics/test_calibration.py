@@ -1,4 +1,4 @@
-"""Calibration metrics: the bins as a state, values against slow references, what chance alone gives."""
+"""Calibration metrics: bins as a state, values against slow references, what chance alone gives."""
 
 import re
 from dataclasses import replace

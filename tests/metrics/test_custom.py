@@ -1,4 +1,4 @@
-"""Callables as metrics: the same figures as ours where we have them, groups and comparisons included."""
+"""Callables as metrics: the same values as ours, groups and comparisons included."""
 
 import functools
 import json
@@ -211,7 +211,7 @@ def test_parameters_bound_beforehand_are_kept():
 
 
 class BinaryAUROC(Share):
-    """Named and placed as torchmetrics' own: an area of labels would be the area of one threshold."""
+    """Named as torchmetrics' own; of labels the area would be that of one threshold."""
 
     __module__ = "torchmetrics.classification.auroc"
     higher_is_better = True

@@ -186,9 +186,12 @@ def test_the_score_of_two_ranked_classes_is_half_of_brier():
 
 @pytest.mark.parametrize("reading", ["as imported", "by NumPy"])
 @given(
-    st.integers(0, 2**32 - 1), st.sampled_from([0, 1, 9, 300, 5000]), st.sampled_from([0, 0.02, 0.12, 0.5, 1]),
-    st.sampled_from(["float32", "float64", "int64"]), st.integers(1, 3),
-)  # fmt: skip
+    st.integers(0, 2**32 - 1),
+    st.sampled_from([0, 1, 9, 300, 5000]),
+    st.sampled_from([0, 0.02, 0.12, 0.5, 1]),
+    st.sampled_from(["float32", "float64", "int64"]),
+    st.integers(1, 3),
+)
 def test_a_curve_counts_the_rows_on_each_side_of_a_score(reading, seed, n, share, dtype, threads):
     rng = np.random.default_rng(seed)
     positive = rng.random(n) < share

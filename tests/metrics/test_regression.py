@@ -148,7 +148,7 @@ def test_replicates_of_the_median_are_the_medians_of_the_drawn_rows():
     p = table(np.arange(12.0), np.arange(12.0) + np.random.default_rng(2).normal(size=12))
     state, cell = MedianAE().state, np.arange(12) % 4
     times = np.array([[1, 1, 1, 1], [2, 0, 1, 1], [0, 0, 3, 1]])
-    value = state.pool(state.observe(p.rows("m"), cell, 4), times)
+    value = state.resample(state.observe(p.rows("m"), cell, 4), times)
     found = MedianAE().compute(state.summary(value, p.schema))
     size = np.abs(p.rows("m").value - p.truth)
     assert found.tolist() == pytest.approx([np.median(np.repeat(size, t[cell])) for t in times])
@@ -169,10 +169,10 @@ def test_comoments_of_any_split_and_of_any_drawn_cells_are_those_of_the_rows(p, 
         np.testing.assert_allclose(x, y, rtol=1e-10, atol=1e-10)
     rng = np.random.default_rng(seed)
     cell, times = rng.integers(0, 3, p.n), rng.integers(0, 3, (2, 3))
-    pooled = state.pool(state.observe(p.rows("a"), cell, 3), times)
+    pooled = state.resample(state.observe(p.rows("a"), cell, 3), times)
     for i in range(2):
         again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
-        for x, y in zip(state.take(pooled, slice(i, i + 1)), again, strict=True):
+        for x, y in zip(state.select(pooled, slice(i, i + 1)), again, strict=True):
             np.testing.assert_allclose(x, y, rtol=1e-9, atol=1e-9)
 
 

@@ -79,7 +79,7 @@ def _read_curves(
 ) -> Interval:
     """The interval off the curves, for many rows of each class, of which no single one matters."""
     p = (1 + confidence) / 2
-    spreads = summary.map_problems(lambda problem: metric.variance_of(problem.curve))
+    spreads = summary.map_problems(lambda problem: metric.compute_variance(problem.curve))
     quantile = np.array([t_quantile(p, freedom) for _, freedom in spreads])
     low, high = _logit_ends(values, np.array([value for value, _ in spreads]), quantile)
     perfect = (values <= 0) | (values >= 1)

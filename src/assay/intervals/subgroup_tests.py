@@ -191,7 +191,7 @@ class Contrast:
         cluster = parts.cluster
         whole = parts.cluster_weight
         total = parts.cluster_total
-        own = (parts.total - inside.mean[group] * parts.weight) / inside.weight[group]
+        inner = (parts.total - inside.mean[group] * parts.weight) / inside.weight[group]
         others = (
             (total[cluster] - parts.total) - outside.mean[group] * (whole[cluster] - parts.weight)
         ) / outside.weight[group]
@@ -203,14 +203,14 @@ class Contrast:
         )
         present = (total[cluster] - outside.mean[group] * whole[cluster]) ** 2
         absent = absent - np.bincount(group, present, subgroups)
-        variance = np.bincount(group, (own - others) ** 2, subgroups)
+        variance = np.bincount(group, (inner - others) ** 2, subgroups)
         variance = variance + np.maximum(absent, 0) / outside.weight**2
         count = np.bincount(group, minlength=subgroups)
         count_outside = len(whole) - count + np.bincount(group, parts.shared, subgroups)
         fewest = np.minimum(count, count_outside)
         freedom = np.where(fewest > 1, fewest - 1.0, np.nan)
         error = np.sqrt(
-            np.bincount(group, own**2, subgroups) * count / np.where(count > 1, count - 1.0, np.nan)
+            np.bincount(group, inner**2, subgroups) * count / np.where(count > 1, count - 1.0, np.nan)
         )
         return error, np.sqrt(variance * (fewest / freedom)), freedom
 

@@ -20,17 +20,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-# Weighted sums in scikit-learn are off by a rounding error; rounded, no row of a kind is exactly 0.
-_TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w), 9)"
-_AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
-
-
 class Mcc(Metric):
     """Matthews' correlation of truth and prediction.
 
-    In [-1, 1], 1 is perfect, 0 is chance, higher is better. (n c - sum t_i p_i) / sqrt((n^2 - sum
-    t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows of class i and p_i predicted as it;
-    for two classes the correlation of two 0/1 variables. Fair to rare classes.
+    In [-1, 1], 1 is perfect, 0 is chance, higher is better.
+    (n c - sum t_i p_i) / sqrt((n^2 - sum t_i^2) (n^2 - sum p_i^2)) with c rows right of n, t_i rows
+    of class i and p_i predicted as it; for two classes the correlation of two 0/1 variables. Fair
+    to rare classes.
     Also called phi (coefficient).
     Undefined (single_class) where the truth has one class only; 0, by the limit, where only the
     prediction is constant.
@@ -53,31 +49,35 @@ class Mcc(Metric):
 
     def compute(self, summary: Counts) -> Array:
         # Floats: products of counts overflow int64 from three billion rows on.
-        tp, truth, said = (
-            np.asarray(x, np.float64) for x in (summary.tp, summary.support, summary.predicted)
-        )
+        tp = np.asarray(summary.tp, np.float64)
+        truth = np.asarray(summary.support, np.float64)
+        predicted = np.asarray(summary.predicted, np.float64)
         n = truth.sum(axis=-1)
-        spread = (n**2 - (truth**2).sum(axis=-1)) * (n**2 - (said**2).sum(axis=-1))
-        constant = _classes(summary.predicted) < 2
-        found = ratio(
-            n * tp.sum(axis=-1) - (truth * said).sum(axis=-1),
+        spread = (n**2 - (truth**2).sum(axis=-1)) * (n**2 - (predicted**2).sum(axis=-1))
+        constant = _count_classes(summary.predicted) < 2
+        correlation = ratio(
+            n * tp.sum(axis=-1) - (truth * predicted).sum(axis=-1),
             np.sqrt(np.where(constant, 1.0, spread)),
         )
-        return np.where(_classes(summary.support) < 2, np.nan, np.where(constant, 0.0, found))
+        correlation = np.where(constant, 0.0, correlation)
+        return np.where(_count_classes(summary.support) < 2, np.nan, correlation)
 
     def note(self, summary: Counts, schema: Schema) -> str:
-        one = _classes(summary.predicted)[0] == 1 and _classes(summary.support)[0] > 1
-        return "the prediction is constant: 0 by the limit" if one else ""
+        constant = _count_classes(summary.predicted)[0] == 1
+        if constant and _count_classes(summary.support)[0] > 1:
+            return "the prediction is constant: 0 by the limit"
+        return ""
 
 
 @dataclass(frozen=True)
 class CohenKappa(Metric):
     """Agreement beyond what the margins give by chance (Cohen's kappa).
 
-    In [-1, 1], 1 is perfect, 0 chance; higher. 1 - sum w_ij o_ij / sum w_ij e_ij over truth i and
-    prediction j, with o the table and e what independent margins would give. weights: `none` (every
-    error counts 1), `linear` (|i - j|) or `quadratic` ((i - j)^2): for ordered classes, in the
-    declared class order. Linear and quadratic have no interval beyond 64 classes.
+    In [-1, 1], 1 is perfect, 0 chance; higher.
+    1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what
+    independent margins would give. weights: `none` (every error counts 1), `linear` (|i - j|) or
+    `quadratic` ((i - j)^2): for ordered classes, in the declared class order. Linear and quadratic
+    have no interval beyond 64 classes.
     Also called kappa; quadratic: QWK.
     Undefined (single_class) where truth and prediction are constant and the same.
     Same value as scikit-learn's cohen_kappa_score.
@@ -103,20 +103,20 @@ class CohenKappa(Metric):
     )
 
     def compute(self, summary: Counts) -> Array:
-        truth, said = (np.asarray(x, np.float64) for x in (summary.support, summary.predicted))
+        truth = np.asarray(summary.support, np.float64)
+        predicted = np.asarray(summary.predicted, np.float64)
         n = truth.sum(axis=-1)
         if self.weights == "none":
             observed = n - summary.tp.sum(axis=-1)
-            expected = _above_rounding(n**2 - (truth * said).sum(axis=-1), n**2)
+            expected = _drop_rounding(n**2 - (truth * predicted).sum(axis=-1), n**2)
             return 1 - ratio(n * observed, expected)
         k = truth.shape[-1]
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(n.shape, np.nan)
-        apart = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** (
-            1.0 if self.weights == "linear" else 2.0
-        )
-        observed = (np.asarray(summary.table) * apart).sum(axis=(-1, -2))
-        return 1 - ratio(n * observed, ((truth @ apart) * said).sum(axis=-1))
+        power = 1.0 if self.weights == "linear" else 2.0
+        distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** power
+        observed = (np.asarray(summary.table) * distance).sum(axis=(-1, -2))
+        return 1 - ratio(n * observed, ((truth @ distance) * predicted).sum(axis=-1))
 
 
 class GMean(Metric):
@@ -154,8 +154,9 @@ class GMean(Metric):
 class Informedness(Ratio):
     """How much better than chance the rows of a class are told from the rest (Youden's J).
 
-    In [-1, 1], 0 is chance. tp / (tp + fn) + tn / (tn + fp) - 1, that is recall + specificity - 1;
-    higher is better; free of the class shares.
+    In [-1, 1], 0 is chance.
+    tp / (tp + fn) + tn / (tn + fp) - 1, that is recall + specificity - 1; higher is better; free of
+    the class shares.
     Undefined (single_class) unless the class has rows and so have the others.
     Two classes: same value as scikit-learn's balanced_accuracy_score(adjusted=True).
     Sources: Youden (1950), Cancer 3:32-35; Powers (2011), J. Mach. Learn. Tech. 2:37-63.
@@ -168,21 +169,20 @@ class Informedness(Ratio):
     bounds = (-1.0, 1.0)
     undefined = "single_class"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = (
-        f"{_AVERAGED}(counted({_TABLES}[:, 1, 1]) / counted({_TABLES}[:, 1].sum(axis=1))"
-        f" - counted({_TABLES}[:, 0, 1]) / counted({_TABLES}[:, 0].sum(axis=1)))"
-    )
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: tp / (tp + fn) - fp / (fp + tn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
+        negatives = _count_negatives(c)
+        support = np.asarray(c.support, np.float64)
         return c.tp * negatives - c.fp * support, support * negatives
 
 
 class Jaccard(Ratio):
     """Rows both of a class and predicted as it, of those that are either (IoU).
 
-    In [0, 1], higher is better. tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only
-    for a class neither true nor predicted anywhere.
+    In [0, 1], higher is better.
+    tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor
+    predicted anywhere.
     Mean IoU of segmentations is the macro average, the pixels being rows; of label sets,
     average=samples.
     Also called IoU, intersection over union or mIoU.
@@ -196,7 +196,7 @@ class Jaccard(Ratio):
     name = "jaccard"
     undefined = "no_positive"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 1, 1]) / counted({_TABLES}.sum(axis=(1, 2)) - {_TABLES}[:, 0, 0]))"
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: tp / (tp + fn + fp))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         return c.tp, c.support + c.fp
@@ -217,16 +217,16 @@ class Specificity(Ratio):
     proportion = True
     undefined = "no_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 0]) / counted({_TABLES}[:, 0].sum(axis=1)))"
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: tn / (tn + fp))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.tn, _negatives(c)
+        return c.tn, _count_negatives(c)
 
 
 class Npv(Ratio):
-    """Negative predictive value: of the rows not predicted as a class, the share that are not of
-    it: in [0, 1]; higher.
+    """Of the rows not predicted as a class, the share that are not of it: in [0, 1]; higher.
 
+    The negative predictive value.
     tn / (tn + fn), the precision of the other rows. Undefined (no_predicted_negative) where every
     row is predicted so.
     Same value as scikit-learn's precision_score of the complement.
@@ -239,13 +239,13 @@ class Npv(Ratio):
     proportion = True
     undefined = "no_predicted_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 0]) / counted({_TABLES}[:, :, 0].sum(axis=1)))"
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: tn / (tn + fn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.tn, _above_rounding(c.all - c.predicted, c.all)
+        return c.tn, _drop_rounding(c.all - c.predicted, c.all)
 
 
-def _classes(each: Array) -> Array:
+def _count_classes(each: Array) -> Array:
     """How many classes have any weight (...,)."""
     return np.asarray(np.count_nonzero(each, axis=-1))
 
@@ -253,7 +253,8 @@ def _classes(each: Array) -> Array:
 class PositiveLikelihoodRatio(Ratio):
     """How many times as likely a row of a class is to be predicted as it as another row is.
 
-    In [0, inf); higher. recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing.
+    In [0, inf); higher.
+    recall / (1 - specificity) = tp negatives / (fp positives); 1 says nothing.
     The odds of the class after a positive prediction are those before it times this, whatever the
     share of the class.
     Undefined (no_false_positive) where no other row is predicted as the class, or there is none of
@@ -270,19 +271,20 @@ class PositiveLikelihoodRatio(Ratio):
     undefined = "no_false_positive"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
     oracle = (
-        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(fp * (tp + fn) > 0, (tp / (tp + fn)) / (fp / (fp + tn)), nan))"
-        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+        "averaged_counts(lambda tp, fn, fp, tn: "
+        "np.where(fp * (tp + fn) > 0, tp / (tp + fn) / (fp / (fp + tn)), nan))"
     )
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
-        return c.tp * negatives, _above_rounding(c.fp, c.all) * support
+        support = np.asarray(c.support, np.float64)
+        return c.tp * _count_negatives(c), _drop_rounding(c.fp, c.all) * support
 
 
 class NegativeLikelihoodRatio(Ratio):
     """How many times as likely a row of a class is to be missed as another row is to be passed.
 
-    In [0, inf); lower. (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing.
+    In [0, inf); lower.
+    (1 - recall) / specificity = fn negatives / (tn positives); 1 says nothing.
     The odds of the class after a negative prediction are those before it times this, whatever the
     share of the class.
     Undefined (no_true_negative) where every other row is predicted as the class, or there is none
@@ -300,20 +302,20 @@ class NegativeLikelihoodRatio(Ratio):
     undefined = "no_true_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
     oracle = (
-        f"{_AVERAGED}((lambda tp, fn, fp, tn: np.where(tn * (tp + fn) > 0, (fn / (tp + fn)) / (tn / (fp + tn)), nan))"
-        f"(*(counted({_TABLES}[:, i, j]) for i, j in ((1, 1), (1, 0), (0, 1), (0, 0)))))"
+        "averaged_counts(lambda tp, fn, fp, tn: "
+        "np.where(tn * (tp + fn) > 0, fn / (tp + fn) / (tn / (fp + tn)), nan))"
     )
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        negatives, support = _negatives(c), np.asarray(c.support, np.float64)
-        return c.fn * negatives, _above_rounding(c.tn, c.all) * support
+        support = np.asarray(c.support, np.float64)
+        return c.fn * _count_negatives(c), _drop_rounding(c.tn, c.all) * support
 
 
-def _negatives(c: Counts) -> Array:
+def _count_negatives(c: Counts) -> Array:
     """Weight of the rows not of each class (..., k)."""
-    return _above_rounding(c.all - c.support, c.all)
+    return _drop_rounding(c.all - c.support, c.all)
 
 
-def _above_rounding(difference: Array, whole: Array) -> Array:
+def _drop_rounding(difference: Array, whole: Array) -> Array:
     """A difference of sums, and exactly 0 where it is no more than their rounding error."""
     return np.where(difference > 1e-12 * whole, difference, 0).astype(np.float64)

@@ -19,7 +19,6 @@ from assay.table.predictions import Rows
 __all__ = ["MSLE", "RMSLE", "D2Tweedie", "GammaDeviance", "PoissonDeviance", "TweedieDeviance"]
 
 
-
 class MSLE(RowMetric):
     """Mean squared error of the logarithms.
 
@@ -34,16 +33,17 @@ class MSLE(RowMetric):
     """
 
     name = "msle"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_squared_log_error(y, value, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Squared error of the logarithm of each row."""
-        y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
+        y = np.asarray(rows.truth, np.float64)
+        f = np.asarray(rows.value, np.float64)
         for what, values in (("truth", y), (f"the value of model {rows.model!r}", f)):
-            refuse(values <= -1, values, rows, f"msle needs {what} above -1")
+            refuse_rows(values <= -1, values, rows, f"msle needs {what} above -1")
         return log_ratio(1 + y, 1 + f, y - f) ** 2
 
 
@@ -59,7 +59,8 @@ class RMSLE(Metric):
     """
 
     name = "rmsle"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     needs = Moments(MSLE())
@@ -69,14 +70,15 @@ class RMSLE(Metric):
         return np.sqrt(summary.mean[..., 0])
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """Weight of each cell (cells,): what the interval divides the squared errors by."""
+        """Weight of each stratum of `value` (strata,), whatever the `summary`."""
         return value.weight
 
 
 class Deviance(RowMetric):
     """Base of the mean deviances of the Tweedie family."""
 
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
 
@@ -86,14 +88,15 @@ class Deviance(RowMetric):
         """How the spread of the truth grows with its mean: variance ~ mean^exponent."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Deviance of each row."""
-        y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
+        y = np.asarray(rows.truth, np.float64)
+        f = np.asarray(rows.value, np.float64)
         power = self.exponent
-        if power >= 1:
-            least = "at least 0" if power < 2 else "above 0"
-            refuse((y < 0) if power < 2 else (y <= 0), y, rows, f"{self} needs truth {least}")
+        if power >= 2:
+            refuse_rows(y <= 0, y, rows, f"{self} needs truth above 0")
+        elif power >= 1:
+            refuse_rows(y < 0, y, rows, f"{self} needs truth at least 0")
         if power:
-            refuse(f <= 0, f, rows, f"{self} needs the value of model {rows.model!r} above 0")
+            refuse_rows(f <= 0, f, rows, f"{self} needs the value of model {rows.model!r} above 0")
         return deviance(y, f, power)
 
 
@@ -130,8 +133,8 @@ class TweedieDeviance(Deviance):
 class PoissonDeviance(Deviance):
     """Mean deviance of counts that spread as their mean does.
 
-    In [0, inf), 0 is perfect, lower is better. 2 mean (y log(y / f) - y + f). An error names the
-    rows where y < 0 or f <= 0.
+    In [0, inf), 0 is perfect, lower is better.
+    2 mean (y log(y / f) - y + f). An error names the rows where y < 0 or f <= 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_poisson_deviance.
     Source: McCullagh & Nelder (1989), Generalized Linear Models, section 2.3.
 
@@ -147,7 +150,8 @@ class PoissonDeviance(Deviance):
 class GammaDeviance(Deviance):
     """Mean deviance of amounts that spread in proportion to their size.
 
-    In [0, inf), 0 is perfect, lower is better. 2 mean (log(f / y) + y / f - 1): free of the units.
+    In [0, inf), 0 is perfect, lower is better.
+    2 mean (log(f / y) + y / f - 1): free of the units.
     An error names the rows where y <= 0 or f <= 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's mean_gamma_deviance.
     Source: McCullagh & Nelder (1989), Generalized Linear Models, section 8.3.
@@ -163,14 +167,11 @@ class GammaDeviance(Deviance):
 
 @dataclass(frozen=True)
 class DevianceAndTruth:
-    """Deviance, truth, and the function of the truth that its own deviance from its mean needs (n,
-    3).
-    """
+    """Deviance, truth and potential of the truth, of each row (n, 3): what D2Tweedie needs."""
 
     power: float
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(deviance, y, y^(2-p); y log y where p is 1, log y where p is 2)."""
         y = np.asarray(rows.truth, np.float64)
         return np.stack(
             [TweedieDeviance(self.power).compute_rows(rows), y, potential(y, self.power)], axis=1
@@ -194,7 +195,8 @@ class D2Tweedie(Metric):
 
     name = "d2_tweedie"
     power: float = 1.5
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (float("-inf"), 1.0)
     undefined = "zero_variance"
     cases = ({"power": 0.0}, {"power": 1.0}, {"power": 2.0}, {"power": 3.0})
@@ -210,16 +212,17 @@ class D2Tweedie(Metric):
         return Moments(DevianceAndTruth(self.power), width=3)
 
     def compute(self, summary: Sums) -> Array:
-        mean, p = summary.mean[..., 1], self.power
+        p = self.power
+        mean = summary.mean[..., 1]
         m2 = summary.m2[..., 1]
         varies = m2 > summary.weight * (8 * np.finfo(np.float64).eps * mean) ** 2
         if p == 0:
             null = ratio(m2, summary.weight)
         else:
-            there = np.where(varies, mean, 1.0)
+            centre = np.where(varies, mean, 1.0)
             scale = {1.0: 1.0, 2.0: -1.0}.get(p) or 1 / ((1 - p) * (2 - p))
             # The mean of a convex function of y, less the function of the mean: never below 0.
-            null = 2 * scale * (summary.mean[..., 2] - potential(there, p))
+            null = 2 * scale * (summary.mean[..., 2] - potential(centre, p))
         return 1 - ratio(summary.mean[..., 0], np.where(varies, np.maximum(null, 0), 0.0))
 
 
@@ -232,16 +235,18 @@ def deviance(y: Array, f: Array, power: float) -> Array:
         return np.asarray(2 * np.maximum(logs - (y - f), 0))
     if power == 2:
         return np.asarray(2 * np.maximum((y - f) / f - log_ratio(y, f, y - f), 0))
-    of_truth = np.maximum(y, 0) ** (2 - power) / ((1 - power) * (2 - power))
-    crossed = y * f ** (1 - power) / (1 - power)
-    found = 2 * (of_truth - crossed + f ** (2 - power) / (2 - power))
-    return np.where(
-        y == f, 0.0, np.maximum(found, 0)
-    )  # three powers do not cancel to the last place
+    truth_term = np.maximum(y, 0) ** (2 - power) / ((1 - power) * (2 - power))
+    cross_term = y * f ** (1 - power) / (1 - power)
+    deviances = 2 * (truth_term - cross_term + f ** (2 - power) / (2 - power))
+    # Three powers do not cancel to the last place.
+    return np.where(y == f, 0.0, np.maximum(deviances, 0))
 
 
 def potential(y: Array, power: float) -> Array:
-    """The convex function whose Bregman divergence is the deviance, up to its scale (n,)."""
+    """The convex function of `y` whose Bregman divergence is the deviance of `power`.
+
+    Up to its scale (n,): y^(2 - p); y log y where p is 1, log y where p is 2.
+    """
     if power == 1:
         return np.asarray(y * np.log(np.where(y > 0, y, 1.0)))
     if power == 2:
@@ -260,21 +265,26 @@ def log_ratio(a: Array, b: Array, gap: Array) -> Array:
 
 
 def check_power(name: str, power: float) -> None:
-    """UnsupportedError where no distribution has that power."""
+    """UnsupportedError, for metric `name`, where no distribution has that `power`."""
     if 0 < power < 1 or not np.isfinite(power):
         raise UnsupportedError(
             f"power of {name} must be 0 or below, or 1 or above, and finite; got {power}"
         )
 
 
-def refuse(bad: Array, values: Array, rows: Rows, expected: str) -> None:
-    """UnsupportedError that names the first of the `bad` rows (n,) and how many there are."""
+def refuse_rows(bad: Array, values: Array, rows: Rows, expected: str) -> None:
+    """UnsupportedError that names the first of the `bad` rows (n,) and how many there are.
+
+    `values` (n,) are those of the batch `rows`; `expected` says what they should be.
+    """
     if not bad.any():
         return
-    first, count = int(np.argmax(bad)), int(np.count_nonzero(bad))
+    first = int(np.argmax(bad))
+    count = int(np.count_nonzero(bad))
     table = rows.predictions
     named = f" (id {table.columns['id'][first].as_py()!r})" if "id" in table.columns else ""
     raise UnsupportedError(
         f"{expected}; got {values[first]:.6g} at row {table.offset + first}{named}, {count} such "
-        f"row{'s'[: count != 1]} in the batch. Leave {'them' if count > 1 else 'it'} out, or use mae or rmse."
+        f"row{'s'[: count != 1]} in the batch. Leave {'them' if count > 1 else 'it'} out, "
+        "or use mae or rmse."
     )

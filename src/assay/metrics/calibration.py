@@ -18,7 +18,7 @@ from assay.kernels import Array
 from assay.metrics.base import SINGLE_LABEL, Metric, ratio
 from assay.states.base import State
 from assay.states.null_band import NullBand, null_band, worst_bin_band
-from assay.states.reliability import GRID, Binned, Bins, BinRule, Judged, merge_to_equal_mass
+from assay.states.reliability import GRID, Binned, BinRule, Bins, Judged, merge_to_equal_mass
 from assay.table.schema import Schema
 
 __all__ = [
@@ -34,18 +34,15 @@ __all__ = [
 ]
 
 
-# Weight, stated probability and rows that came true in each filled bin, as an oracle's function takes them.
-_HISTOGRAMS = (
-    "(lambda q, right, v: lambda of: of(*(lambda h: [x[h[0] > 0] for x in h])([np.histogram(q, m.bins, (0, 1), "
-    "weights=x)[0] for x in (v, v * q, v * right)])))(*((proba[:, 1], y == classes[1]) if m.of == 'positive' else "
-    "(proba.max(axis=1), y == label)), np.ones(len(y)) if w is None else w)"
-)
-
-
 @dataclass(frozen=True)
 class CalibrationMetric(Metric):
-    """Base of what is read off bins: how far the frequency in a bin lies from the mean probability
-    stated there.
+    """Base of metrics of the frequency of bins against the mean probability stated there.
+
+    Parameters:
+        bins: How many; default 15, at most 256.
+        equal: What is alike of the bins: `width` (default) or `mass`.
+        of: Which probability is judged: of the `positive` class or of the `answer`; default
+            `auto`: positive for binary tasks.
     """
 
     bins: int = 15
@@ -71,14 +68,12 @@ class CalibrationMetric(Metric):
             raise UnsupportedError(
                 f"{self}: of=positive needs a binary task, this is {schema.task}; use of=answer"
             )
-        return (
-            replace(self, of="positive" if schema.task == "binary" else "answer")
-            if self.of == "auto"
-            else self
-        )
+        if self.of == "auto":
+            return replace(self, of="positive" if schema.task == "binary" else "answer")
+        return self
 
-    def binned(self, summary: Binned) -> Binned:
-        """The bins that the figure is read off."""
+    def select_bins(self, summary: Binned) -> Binned:
+        """The bins that the value is read off, made of those of the `summary`."""
         return summary if self.equal == "width" else merge_to_equal_mass(summary, self.bins)
 
 
@@ -86,13 +81,13 @@ class CalibrationMetric(Metric):
 class ECE(CalibrationMetric):
     """Expected calibration error: mean gap between stated probability and frequency.
 
-    In [0, 1], lower is better. sum_b n_b / n |frequency_b - mean probability_b| over `bins` of
-    equal `width` in [0, 1] (an edge belongs to the bin above it), or of about equal `mass` (joined
-    from a grid of 256 cells of equal width in log-odds). of: the probability of the `positive`
-    class (binary tasks, the default there) or of the `answer` (top-label). Even a perfectly
-    calibrated model has an ECE above 0; the note says how much on as many rows. `debiased` takes
-    off, bin by bin, what chance is expected to add (never below 0). Undefined (no_samples) without
-    rows.
+    In [0, 1], lower is better.
+    sum_b n_b / n |frequency_b - mean probability_b| over `bins` of equal `width` in [0, 1] (an edge
+    belongs to the bin above it), or of about equal `mass` (joined from a grid of 256 cells of equal
+    width in log-odds). of: the probability of the `positive` class (binary tasks, the default
+    there) or of the `answer` (top-label). Even a perfectly calibrated model has an ECE above 0; the
+    note says how much on as many rows. `debiased` takes off, bin by bin, what chance is expected to
+    add (never below 0). Undefined (no_samples) without rows.
     Same value as a sum over numpy.histogram's bins.
     Sources: Guo et al. (2017), ICML, 1321-1330; debiased: Kumar et al. (2019), NeurIPS, their
     normal approximation.
@@ -104,14 +99,10 @@ class ECE(CalibrationMetric):
     name = "ece"
     debiased: bool = False
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
-    oracle = (
-        "(lambda q, right: np.abs(np.histogram(q, m.bins, (0, 1), weights=(right - q) * (1 if w is None else w))[0])"
-        ".sum() / (len(q) if w is None else w.sum()))"
-        "(*((proba[:, 1], y == classes[1]) if m.of == 'positive' else (proba.max(axis=1), y == label)))"
-    )
+    oracle = "binned_ece(proba)"
 
     def compute(self, summary: Binned) -> Array:
-        b = self.binned(summary)
+        b = self.select_bins(summary)
         if not self.debiased:
             return ratio(np.abs(b.right - b.proba).sum(axis=-1), b.weight)
         gap = np.abs(ratio(b.right - b.proba, b.mass))
@@ -121,15 +112,16 @@ class ECE(CalibrationMetric):
     def note(self, summary: Binned, schema: Schema) -> str:
         if self.debiased:
             return ""
-        return str(null_band(self.binned(summary)))
+        return str(null_band(self.select_bins(summary)))
 
 
 class MCE(CalibrationMetric):
     """Maximum calibration error: the largest gap between stated probability and frequency in a bin.
 
-    In [0, 1]; lower. max_b |frequency_b - mean probability_b| over bins as in `ece`. A bin of a few
-    rows can be far off by chance: the note says where the gap is, on how many rows, and what a
-    perfectly calibrated model would score.
+    In [0, 1]; lower.
+    max_b |frequency_b - mean probability_b| over bins as in `ece`. A bin of a few rows can be far
+    off by chance: the note says where the gap is, on how many rows, and what a perfectly calibrated
+    model would score.
     Undefined (no_samples) without rows.
     Same value as the largest of numpy.histogram's bins.
     Source: Naeini et al. (2015), AAAI, 2901-2907.
@@ -140,29 +132,24 @@ class MCE(CalibrationMetric):
 
     name = "mce"
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
-    oracle = (
-        "(lambda q, right, v: np.nanmax(np.abs(np.histogram(q, m.bins, (0, 1), weights=(right - q) * v)[0])"
-        " / np.histogram(q, m.bins, (0, 1), weights=v)[0]))"
-        "(*((proba[:, 1], y == classes[1]) if m.of == 'positive' else (proba.max(axis=1), y == label)), "
-        "np.ones(len(y)) if w is None else w)"
-    )
+    oracle = "binned_mce(proba)"
 
     def compute(self, summary: Binned) -> Array:
-        gap = np.abs(self._gaps(self.binned(summary)))
+        gap = np.abs(self._gaps(self.select_bins(summary)))
         return np.where(summary.weight > 0, np.nan_to_num(gap).max(axis=-1), np.nan)
 
     def note(self, summary: Binned, schema: Schema) -> str:
-        b = self.binned(summary)
+        b = self.select_bins(summary)
         worst = int(np.nanargmax(np.abs(self._gaps(b)[0]))) if b.weight[0] else 0
         if not b.mass[0, worst]:
             return ""
-        stated_there, came = (
-            b.proba[0, worst] / b.mass[0, worst],
-            b.right[0, worst] / b.mass[0, worst],
+        stated = b.proba[0, worst] / b.mass[0, worst]
+        frequency = b.right[0, worst] / b.mass[0, worst]
+        share = b.mass[0, worst] / b.weight[0]
+        return (
+            f"largest where {stated:.2f} is stated and {frequency:.2f} comes true, "
+            f"{share:.1%} of the weight; {worst_bin_band(b)}"
         )
-        of = f"{b.mass[0, worst] / b.weight[0]:.1%} of the weight"
-        found = f"largest where {stated_there:.2f} is stated and {came:.2f} comes true, {of}"
-        return f"{found}; {worst_bin_band(b)}"
 
     def _gaps(self, b: Binned) -> Array:
         return ratio(b.right - b.proba, b.mass)
@@ -171,10 +158,11 @@ class MCE(CalibrationMetric):
 class BrierCalibration(CalibrationMetric):
     """The part of the Brier score that miscalibration costs (Murphy's reliability term).
 
-    In [0, 1], lower is better. sum_b n_b / n (frequency_b - mean probability_b)^2 over bins as in
-    `ece`. With p the probability that is judged, mean (p - came true)^2 = brier_calibration -
-    brier_resolution + brier_uncertainty + what varies within bins, which is 0 where a bin holds
-    equal forecasts, and at most 1 / (2 bins) + 1 / (4 bins^2) in size for bins of equal width.
+    In [0, 1], lower is better.
+    sum_b n_b / n (frequency_b - mean probability_b)^2 over bins as in `ece`. With p the probability
+    that is judged, mean (p - came true)^2 = brier_calibration - brier_resolution +
+    brier_uncertainty + what varies within bins, which is 0 where a bin holds equal forecasts, and
+    at most 1 / (2 bins) + 1 / (4 bins^2) in size for bins of equal width.
     In binary tasks the left side is brier(scale_by_half=true). Undefined (no_samples) without rows.
     Same value as a sum over numpy.histogram's bins.
     Sources: Murphy (1973), J. Appl. Meteorol. 12:595-600; within bins: Stephenson et al. (2008),
@@ -186,10 +174,10 @@ class BrierCalibration(CalibrationMetric):
 
     name = "brier_calibration"
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
-    oracle = f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - p / n) ** 2).sum() / n.sum())"
+    oracle = "murphy('reliability', proba)"
 
     def compute(self, summary: Binned) -> Array:
-        b = self.binned(summary)
+        b = self.select_bins(summary)
         gap = np.nan_to_num(ratio(b.right - b.proba, b.mass))
         return ratio((b.mass * gap**2).sum(axis=-1), b.weight)
 
@@ -197,9 +185,10 @@ class BrierCalibration(CalibrationMetric):
 class BrierResolution(CalibrationMetric):
     """What the forecasts take off the Brier score by telling rows apart.
 
-    In [0, 0.25], higher is better. sum_b n_b / n (frequency_b - overall frequency)^2 over bins as
-    in `ece`: 0 for a model that says the same of every row, brier_uncertainty for one that
-    separates all of them. See brier_calibration for how the parts add up.
+    In [0, 0.25], higher is better.
+    sum_b n_b / n (frequency_b - overall frequency)^2 over bins as in `ece`: 0 for a model that says
+    the same of every row, brier_uncertainty for one that separates all of them. See
+    brier_calibration for how the parts add up.
     Undefined (no_samples) without rows. Same value as a sum over numpy.histogram's bins.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
 
@@ -211,15 +200,14 @@ class BrierResolution(CalibrationMetric):
     better = "higher"
     bounds = (0.0, 0.25)
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
-    oracle = (
-        f"{_HISTOGRAMS}(lambda n, p, t: (n * (t / n - t.sum() / n.sum()) ** 2).sum() / n.sum())"
-    )
+    oracle = "murphy('resolution', proba)"
 
     def compute(self, summary: Binned) -> Array:
-        b = self.binned(summary)
+        b = self.select_bins(summary)
         overall = ratio(b.right.sum(axis=-1), b.weight)[..., None]
-        apart = np.nan_to_num(ratio(b.right, b.mass) - overall)
-        return np.where(b.weight > 0, ratio((b.mass * apart**2).sum(axis=-1), b.weight), np.nan)
+        difference = np.nan_to_num(ratio(b.right, b.mass) - overall)
+        resolution = ratio((b.mass * difference**2).sum(axis=-1), b.weight)
+        return np.where(b.weight > 0, resolution, np.nan)
 
 
 class BrierUncertainty(CalibrationMetric):
@@ -240,7 +228,7 @@ class BrierUncertainty(CalibrationMetric):
     name = "brier_uncertainty"
     bounds = (0.0, 0.25)
     cases = ({"of": "answer"},)
-    oracle = f"{_HISTOGRAMS}(lambda n, p, t: t.sum() / n.sum() * (1 - t.sum() / n.sum()))"
+    oracle = "murphy('uncertainty', proba)"
 
     def compute(self, summary: Binned) -> Array:
         frequency = ratio(summary.right.sum(axis=-1), summary.weight)

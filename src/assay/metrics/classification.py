@@ -40,7 +40,6 @@ __all__ = [
 ]
 
 
-
 class Accuracy(Metric):
     """Share of rows whose prediction is right: in [0, 1], 1 is perfect, higher is better.
 
@@ -61,11 +60,10 @@ class Accuracy(Metric):
         return ratio(*self.trials(summary))
 
     def trials(self, c: Counts) -> tuple[Array, Array]:
-        """Rows that are right, of all."""
+        """Rows that are right, of all, by the counts `c`."""
         return c.right, c.total
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether each row is right (n,)."""
         right = rows.truth == rows.label
         return np.asarray(right.all(axis=1) if right.ndim == 2 else right)
 
@@ -105,11 +103,10 @@ class ZeroOneLoss(Accuracy):
     oracle = "sklearn.metrics.zero_one_loss(y, label, sample_weight=w)"
 
     def trials(self, c: Counts) -> tuple[Array, Array]:
-        """Rows that are wrong, of all."""
+        """Rows that are wrong, of all, by the counts `c`."""
         return c.total - c.right, c.total
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether each row is wrong (n,)."""
         return ~super().compute_rows(rows)
 
 
@@ -133,8 +130,8 @@ class TopKAccuracy(RowMetric):
     tasks = frozenset({"multiclass"})
     cases = ({"k": 1}, {"k": 3})
     oracle = (
-        "np.average((np.argsort(-proba, axis=1, kind='stable')[:, :m.k] == np.searchsorted(classes, y)[:, None])"
-        ".any(axis=1), weights=w)"
+        "np.average((np.argsort(-proba, axis=1, kind='stable')[:, :m.k] "
+        "== np.searchsorted(classes, y)[:, None]).any(axis=1), weights=w)"
     )
 
     def __post_init__(self) -> None:
@@ -142,14 +139,13 @@ class TopKAccuracy(RowMetric):
             raise UnsupportedError(f"k of top_k_accuracy must be at least 1; got {self.k}")
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether the true class of each row is among the first k (n,)."""
         return rows.proba_stats.before < self.k
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Share of the rows, and its second moment."""
         if rows.proba_totals is None:
             return None
-        hits, n = int(rows.proba_totals.ranks[: self.k].sum()), rows.proba_totals.rows
+        n = rows.proba_totals.rows
+        hits = int(rows.proba_totals.ranks[: self.k].sum())
         return np.array([hits / n]), np.array([hits * (1 - hits / n)])
 
 
@@ -198,7 +194,10 @@ class Precision(Ratio):
         {"average": "none"},
         {"average": "macro"},
     )
-    oracle = "sklearn.metrics.precision_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    oracle = (
+        "sklearn.metrics.precision_score("
+        "y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    )
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         return c.tp, c.predicted
@@ -225,7 +224,10 @@ class Recall(Ratio):
         {"average": "none"},
         {"average": "macro"},
     )
-    oracle = "sklearn.metrics.recall_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    oracle = (
+        "sklearn.metrics.recall_score("
+        "y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    )
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         return c.tp, c.support
@@ -235,9 +237,9 @@ class Recall(Ratio):
 class FBeta(Ratio):
     """Weighted harmonic mean of precision and recall, recall counting beta times as much.
 
-    In [0, 1], higher is better. (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined
-    (no_positive) only for a class neither true nor predicted anywhere; it is 0, and defined, where
-    every true row is missed.
+    In [0, 1], higher is better.
+    (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined (no_positive) only for a class neither
+    true nor predicted anywhere; it is 0, and defined, where every true row is missed.
     Same value as scikit-learn's fbeta_score with zero_division=nan.
     Source: van Rijsbergen (1979), Information Retrieval, chapter 7.
 
@@ -285,7 +287,10 @@ class F1(Ratio):
         {"average": "none"},
         {"average": "macro"},
     )
-    oracle = "sklearn.metrics.f1_score(y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    oracle = (
+        "sklearn.metrics.f1_score("
+        "y, label, average=average, zero_division=nan, sample_weight=w, **binary)"
+    )
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         return 2 * c.tp, c.support + c.predicted
@@ -313,11 +318,10 @@ class HammingLoss(Metric):
         return ratio(wrong, summary.total * summary.tp.shape[-1])
 
     def trials(self, c: Counts) -> tuple[Array, Array]:
-        """Rows that are wrong, of all (one label a row)."""
+        """Rows that are wrong, of all (one label a row), by the counts `c`."""
         return c.total - c.right, c.total
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Share of each row's labels that is wrong (n,)."""
         wrong = rows.truth != rows.label
         return np.asarray(wrong.mean(axis=1) if wrong.ndim == 2 else wrong)
 

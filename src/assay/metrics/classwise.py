@@ -14,7 +14,7 @@ from assay.kernels import Array
 from assay.metrics.base import Granularity, Metric, ratio
 from assay.states.base import State
 from assay.states.null_band import null_band
-from assay.states.reliability import Binned, BinnedByClass, ClassBins, BinRule, merge_to_equal_mass
+from assay.states.reliability import Binned, BinnedByClass, BinRule, ClassBins, merge_to_equal_mass
 from assay.table.schema import Schema
 
 __all__ = ["ACE", "ClasswiseECE"]
@@ -26,10 +26,11 @@ GRID = 64  # cells, evenly spaced in log-odds, that bins of equal mass are joine
 class ClasswiseECE(Metric):
     """Expected calibration error of each class against the rest, averaged over classes.
 
-    In [0, 1], lower is better. mean over classes k of sum_b n_kb / n |frequency_kb - mean
-    probability_kb|, with the bins of class k by the probability it is given: `bins` of equal
-    `width` in [0, 1], or of about equal `mass` (joined from a grid of 64 cells of equal width in
-    log-odds). Also called the static calibration error; multi-label: of each label. average:
+    In [0, 1], lower is better.
+    mean over classes k of sum_b n_kb / n |frequency_kb - mean probability_kb|, with the bins of
+    class k by the probability it is given: `bins` of equal `width` in [0, 1], or of about equal
+    `mass` (joined from a grid of 64 cells of equal width in log-odds). Also called the static
+    calibration error; multi-label: of each label. average:
     `macro` (mean over classes; the note says what a perfectly calibrated model would score on as
     many rows) or `none` (one a class). Undefined (no_samples) without rows.
     Keeps classes x bins numbers for each of the 1024 buckets of rows that intervals are drawn from:
@@ -77,27 +78,24 @@ class ClasswiseECE(Metric):
     def note(self, summary: BinnedByClass, schema: Schema) -> str:
         if self.average == "none" or not summary.weight[0]:
             return ""
-        # Two classes are one question asked twice; of several the gaps hang together too little to matter.
+        # The gaps of two classes are equal; those of several hang together too little to matter.
         classes = 1 if schema.task == "binary" else schema.k
-        mass, proba, right = (
-            np.concatenate([t[0] for t in part][:classes])[None]
+        mass, proba, right = [
+            np.concatenate([table[0] for table in part][:classes])[None]
             for part in zip(*self._tables(summary), strict=True)
-        )
-        squares = mass * (
-            summary.squares[0] / summary.weight[0]
-        )  # as if weights had nothing to do with bins
-        return str(
-            null_band(Binned(mass, squares, proba, right, summary.rows, summary.weight * classes))
-        )
+        ]
+        # As if weights had nothing to do with bins.
+        squares = mass * (summary.squares[0] / summary.weight[0])
+        weight = summary.weight * classes
+        return str(null_band(Binned(mass, squares, proba, right, summary.rows, weight)))
 
     def _tables(self, summary: BinnedByClass) -> Any:
-        """Weight, stated probability and rows that came true of each class, (cells, bins) each."""
+        """Weight, stated probability and rows that came true of each class, (strata, bins) each."""
         for mass, proba, right in zip(*(np.moveaxis(x, 1, 0) for x in summary[:3]), strict=True):
             if self.equal == "mass":
-                found = merge_to_equal_mass(
-                    Binned(mass, mass, proba, right, summary.rows, summary.weight), self.bins
-                )
-                yield found.mass, found.proba, found.right
+                grid = Binned(mass, mass, proba, right, summary.rows, summary.weight)
+                merged = merge_to_equal_mass(grid, self.bins)
+                yield merged.mass, merged.proba, merged.right
             else:
                 yield mass, proba, right
 

@@ -21,22 +21,18 @@ ROUNDING = 8 * np.finfo(np.float64).eps
 
 
 class PairMoments(NamedTuple):
-    """Weighted means of truth and prediction (strata, 2), centred second moments yy, ff, yf (strata,
-    3); rows, weight.
-    """
+    """Moments of truth y and prediction f in each stratum."""
 
-    mean: Array
-    m2: Array
-    rows: Array
-    weight: Array
-    squares: Array
+    mean: Array  # weighted means of y and f (strata, 2)
+    m2: Array  # centred second moments yy, ff and yf (strata, 3)
+    rows: Array  # (strata,)
+    weight: Array  # (strata,)
+    squares: Array  # of the weights (strata,)
 
 
 @dataclass(frozen=True)
 class CoMoments(State[PairMoments]):
-    """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (Chan et al.,
-    1983).
-    """
+    """Means, spreads and co-moment of truth and prediction, merged by Chan's formula (1983)."""
 
     def empty(self, schema: Schema, strata: int = 1) -> PairMoments:
         zero = np.zeros(strata)
@@ -49,12 +45,11 @@ class CoMoments(State[PairMoments]):
         w = np.ones(len(both)) if rows.weight is None else rows.weight
         total = sum_by(stratum, strata, w)
         mean = np.nan_to_num(ratio(sum_by(stratum, strata, both * w[:, None]), total[:, None]))
-        apart = both - (mean if stratum is None else mean[stratum])
+        residual = both - (mean if stratum is None else mean[stratum])
         # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
-        left = sum_by(stratum, strata, apart * w[:, None])
-        m2 = sum_by(stratum, strata, products(apart) * w[:, None]) - np.nan_to_num(
-            ratio(products(left), total[:, None])
-        )
+        left = sum_by(stratum, strata, residual * w[:, None])
+        correction = np.nan_to_num(ratio(products(left), total[:, None]))
+        m2 = sum_by(stratum, strata, products(residual) * w[:, None]) - correction
         count = np.array([len(both)]) if stratum is None else np.bincount(stratum, minlength=strata)
         mean = mean + np.nan_to_num(ratio(left, total[:, None]))
         return PairMoments(mean, clip_spreads(m2), count, total, sum_by(stratum, strata, w**2))
@@ -64,23 +59,26 @@ class CoMoments(State[PairMoments]):
         share = np.nan_to_num(ratio(b.weight, weight))[:, None]
         delta = b.mean - a.mean
         m2 = a.m2 + b.m2 + products(delta) * a.weight[:, None] * share
-        return PairMoments(a.mean + delta * share, m2, a.rows + b.rows, weight, a.squares + b.squares)
+        mean = a.mean + delta * share
+        return PairMoments(mean, m2, a.rows + b.rows, weight, a.squares + b.squares)
 
     def select(self, value: PairMoments, strata: slice) -> PairMoments:
         return PairMoments(*(array[strata] for array in value))
 
     def resample(self, value: PairMoments, counts: Array) -> PairMoments:
-        often = counts.astype(np.float64)
-        weight, each = often @ value.weight, value.weight[:, None]
+        times = counts.astype(np.float64)
+        weight = times @ value.weight
+        each = value.weight[:, None]
         centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
         shifted = value.mean - centre
-        mean = np.nan_to_num(ratio(often @ (each * shifted), weight[:, None]))
-        m2 = often @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
+        mean = np.nan_to_num(ratio(times @ (each * shifted), weight[:, None]))
+        m2 = times @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
         mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
-        return PairMoments(mean, clip_spreads(m2), counts @ value.rows, weight, often @ value.squares)
+        squares = times @ value.squares
+        return PairMoments(mean, clip_spreads(m2), counts @ value.rows, weight, squares)
 
     def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
-        """The moments, spreads no larger than the rounding of their means taken for 0."""
+        # A spread no larger than the rounding of its mean is 0.
         rounding = value.weight[:, None] * (ROUNDING * value.mean) ** 2
         spread = np.where(value.m2[:, :2] > rounding, value.m2[:, :2], 0.0)
         return value._replace(m2=np.concatenate([spread, value.m2[:, 2:]], axis=1))
@@ -89,9 +87,9 @@ class CoMoments(State[PairMoments]):
 class Pearson(Metric):
     """Linear correlation of truth and prediction.
 
-    In [-1, 1], 1 is perfect up to scale and offset, higher is better. sum (y - mean y)(f - mean f)
-    / sqrt(sum (y - mean y)^2 sum (f - mean f)^2). Blind to predictions that are all too high, or
-    all too large: concordance_correlation is not.
+    In [-1, 1], 1 is perfect up to scale and offset, higher is better.
+    sum (y - mean y)(f - mean f) / sqrt(sum (y - mean y)^2 sum (f - mean f)^2). Blind to predictions
+    that are all too high, or all too large: concordance_correlation is not.
     Undefined (zero_variance) where truth or prediction is constant. Same value as numpy.corrcoef.
     Source: Pearson (1895), Proc. R. Soc. Lond. 58:240-242.
 
@@ -100,14 +98,12 @@ class Pearson(Metric):
     """
 
     name = "pearson"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (-1.0, 1.0)
     needs = CoMoments()
     undefined = "zero_variance"
-    oracle = (
-        "(lambda c: c[0, 1] / np.sqrt(c[0, 0] * c[1, 1]) if c[0, 0] * c[1, 1] else nan)"
-        "(np.cov(y, value, ddof=0, aweights=w))"
-    )
+    oracle = "pearson(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
         return correlation(summary.m2)
@@ -116,9 +112,9 @@ class Pearson(Metric):
 class ConcordanceCorrelation(Metric):
     """Correlation that also counts offset and scale against the model.
 
-    In [-1, 1], 1 is perfect, higher is better. 2 cov(y, f) / (var y + var f + (mean y - mean f)^2),
-    with the moments of the rows (divided by n): how far the points lie from the line y = f. Never
-    above pearson in size.
+    In [-1, 1], 1 is perfect, higher is better.
+    2 cov(y, f) / (var y + var f + (mean y - mean f)^2), with the moments of the rows (divided by
+    n): how far the points lie from the line y = f. Never above pearson in size.
     Undefined (zero_variance) where truth and prediction are constant and the same.
     Same value as the formula over numpy.cov (torchmetrics' concordance_corrcoef, which divides by n
     - 1, is near).
@@ -129,14 +125,12 @@ class ConcordanceCorrelation(Metric):
     """
 
     name = "concordance_correlation"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (-1.0, 1.0)
     needs = CoMoments()
     undefined = "zero_variance"
-    oracle = (
-        "(lambda c, gap: 2 * c[0, 1] / (c[0, 0] + c[1, 1] + gap ** 2))"
-        "(np.cov(y, value, ddof=0, aweights=w), np.average(y - value, weights=w))"
-    )
+    oracle = "concordance(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
         yy, ff, yf = np.moveaxis(summary.m2, -1, 0)
@@ -154,7 +148,7 @@ def products(pairs: Array) -> Array:
 
 
 def correlation(m2: Array) -> Array:
-    """Correlation (...,) from second moments yy, ff, yf (..., 3).
+    """Correlation (...,) from second moments `m2` = yy, ff, yf (..., 3).
 
     Nan where one of the two does not vary.
 
@@ -167,5 +161,5 @@ def correlation(m2: Array) -> Array:
 
 
 def clip_spreads(m2: Array) -> Array:
-    """Second moments whose squares are not below 0 for a rounding error."""
+    """Second moments `m2` (..., 3) whose squares are not below 0 for a rounding error."""
     return np.concatenate([np.maximum(m2[:, :2], 0), m2[:, 2:]], axis=1)

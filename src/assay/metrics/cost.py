@@ -21,15 +21,15 @@ from assay.table.schema import Schema
 __all__ = ["ExpectedCost", "NetBenefit", "cost_matrix", "cost_text"]
 
 
-
 @dataclass(frozen=True)
 class ExpectedCost(Metric):
     """Mean cost of a row under a matrix of costs: between the least and the largest cost.
 
-    Lower is better. sum_ij cost_ij n_ij / n with n_ij rows of class i predicted as j. costs: one
-    row a true class, one column a prediction, in the declared class order, as in "0 1;5 0": a row
-    of the second class called the first costs 5. Or two numbers for any number of classes, the cost
-    of a right and of a wrong row: "0 1" (the default, the error rate).
+    Lower is better.
+    sum_ij cost_ij n_ij / n with n_ij rows of class i predicted as j. costs: one row a true class,
+    one column a prediction, in the declared class order, as in "0 1;5 0": a row of the second class
+    called the first costs 5. Or two numbers for any number of classes, the cost of a right and of a
+    wrong row: "0 1" (the default, the error rate).
     Gains are negative costs. In Python also as nested lists. No interval beyond 64 classes, unless
     costs are two numbers. Undefined (no_samples) without rows. Same value as the mean over rows of
     the cost of (truth, prediction).
@@ -44,10 +44,12 @@ class ExpectedCost(Metric):
     tasks = SINGLE_LABEL
     better = "lower"
     needs = Confusion()
-    cases = (
-        {"costs": "1 4"},
-    )  # a matrix follows the class order, which the law of renaming changes
-    oracle = "np.average(m.matrix(len(classes))[tuple(np.searchsorted(classes, each) for each in (y, label))], weights=w)"
+    # Not a matrix: it follows the class order, which the law of renaming changes.
+    cases = ({"costs": "1 4"},)
+    oracle = (
+        "np.average(m.matrix(len(classes))[np.searchsorted(classes, y), "
+        "np.searchsorted(classes, label)], weights=w)"
+    )
 
     def __post_init__(self) -> None:
         matrix = cost_matrix(self.costs)
@@ -55,12 +57,12 @@ class ExpectedCost(Metric):
         object.__setattr__(self, "bounds", (float(matrix.min()), float(matrix.max())))
 
     def matrix(self, k: int) -> Array:
-        """The costs (k, k): rows truth, columns prediction."""
-        given = cost_matrix(self.costs)
-        if len(given) > 1:
-            return given
-        full = np.full((k, k), given[0, 1])
-        np.fill_diagonal(full, given[0, 0])
+        """The costs of `k` classes (k, k): rows truth, columns prediction."""
+        costs = cost_matrix(self.costs)
+        if len(costs) > 1:
+            return costs
+        full = np.full((k, k), costs[0, 1])
+        np.fill_diagonal(full, costs[0, 0])
         return full
 
     def bind(self, schema: Schema) -> Self:
@@ -68,20 +70,22 @@ class ExpectedCost(Metric):
         k = len(cost_matrix(self.costs))
         if k not in (1, schema.k):
             raise UnsupportedError(
-                f"{self}: the costs have {k} rows, the table has {schema.k} classes; give one row a true class and one "
-                f"column a predicted class, in the order {', '.join(map(str, schema.classes))}"
+                f"{self}: the costs have {k} rows, the table has {schema.k} classes; give one row "
+                "a true class and one column a predicted class, in the order "
+                f"{', '.join(map(str, schema.classes))}"
             )
         return self
 
     def compute(self, summary: Counts) -> Array:
-        given, k = cost_matrix(self.costs), summary.tp.shape[-1]
+        costs = cost_matrix(self.costs)
         total = np.asarray(summary.total, np.float64)
-        if len(given) == 1:
+        if len(costs) == 1:
             right = ratio(summary.right, total)
-            return np.asarray(given[0, 0] * right + given[0, 1] * (1 - right))
-        if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
+            return np.asarray(costs[0, 0] * right + costs[0, 1] * (1 - right))
+        # Replicates of very many classes keep their margins only.
+        if summary.table.shape[-1] != summary.tp.shape[-1]:
             return np.full(total.shape, np.nan)
-        return ratio((np.asarray(summary.table) * given).sum(axis=(-1, -2)), total)
+        return ratio((np.asarray(summary.table) * costs).sum(axis=(-1, -2)), total)
 
 
 @dataclass(frozen=True)
@@ -108,8 +112,8 @@ class NetBenefit(RowMetric):
     width = 2
     cases = ({"threshold": 0.2}, {"threshold": 0.8})
     oracle = (
-        "np.average((proba[:, 1] >= m.threshold) * np.where(y == classes[1], 1, m.threshold / (m.threshold - 1)), "
-        "weights=w)"
+        "np.average((proba[:, 1] >= m.threshold) "
+        "* np.where(y == classes[1], 1, m.threshold / (m.threshold - 1)), weights=w)"
     )
 
     def __post_init__(self) -> None:
@@ -124,7 +128,6 @@ class NetBenefit(RowMetric):
         return self.threshold / (1 - self.threshold)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Benefit of each row, and whether it is positive (n, 2)."""
         code = rows.schema.positive_code
         positive = rows.truth == code
         acted = rows.proba[:, code] >= self.threshold
@@ -132,20 +135,22 @@ class NetBenefit(RowMetric):
 
     def note(self, summary: Any, schema: Schema) -> str:
         share = float(summary.mean[0, 1])
-        return (
-            f"acting on every row has {format_number(share - (1 - share) * self.odds)}, on none 0"
-        )
+        benefit = format_number(share - (1 - share) * self.odds)
+        return f"acting on every row has {benefit}, on none 0"
 
 
 def cost_matrix(costs: str | Sequence[Sequence[float]] | Array) -> Array:
-    """Costs as an array (k, k), or (1, 2) for a cost of right and of wrong rows.
+    """`costs` as an array (k, k), or (1, 2) for a cost of right and of wrong rows.
 
     UnsupportedError names what is wrong.
 
     >>> cost_matrix("0 1; 5 0").tolist()
     [[0.0, 1.0], [5.0, 0.0]]
     """
-    how = "write one row a true class, as in '0 1;5 0', or the cost of a right and of a wrong row, as in '0 1'"
+    how = (
+        "write one row a true class, as in '0 1;5 0', or the cost of a right and of a wrong row, "
+        "as in '0 1'"
+    )
     try:
         rows = [row.split() for row in costs.split(";")] if isinstance(costs, str) else costs
         matrix = np.array([[float(cell) for cell in row] for row in rows])

@@ -18,12 +18,11 @@ from assay.table.schema import Schema
 __all__ = ["ConfusionMatrix", "FalseNegatives", "FalsePositives", "TrueNegatives", "TruePositives"]
 
 
-
 class ConfusionMatrix(Metric):
-    """How many rows (or what weight) of each class were predicted as each: (k, k), rows are truth,
-    columns predictions.
+    """How many rows (or what weight) of each class were predicted as each.
 
-    One figure for each pair (truth, predicted); each is at least 0. Over the declared classes, seen
+    (k, k): rows are truth, columns predictions.
+    One value for each pair (truth, predicted); each is at least 0. Over the declared classes, seen
     or not.
     Multi-label tables have one 2 x 2 table a label: read tp, fp, fn, tn.
     Same value as scikit-learn's confusion_matrix.
@@ -67,14 +66,11 @@ class ClassCount(Metric):
 
     def bind(self, schema: Schema) -> Self:
         super().bind(schema)
-        average = (
-            ("binary" if schema.task == "binary" else "none")
-            if self.average == "auto"
-            else self.average
-        )
-        if average not in ("none", "micro") and not (
-            average == "binary" and schema.task == "binary"
-        ):
+        average = self.average
+        if average == "auto":
+            average = "binary" if schema.task == "binary" else "none"
+        allowed = ("none", "micro", "binary") if schema.task == "binary" else ("none", "micro")
+        if average not in allowed:
             raise UnsupportedError(
                 f"{self}: a count has average binary (binary tasks), micro or none"
             )
@@ -100,7 +96,8 @@ class TruePositives(ClassCount):
     1
     """
 
-    name, count = "tp", "tp"
+    name = "tp"
+    count = "tp"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 1, 1])"
 
@@ -112,7 +109,8 @@ class FalsePositives(ClassCount):
     1
     """
 
-    name, count = "fp", "fp"
+    name = "fp"
+    count = "fp"
     better = "lower"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 0, 1])"
@@ -125,7 +123,8 @@ class FalseNegatives(ClassCount):
     1
     """
 
-    name, count = "fn", "fn"
+    name = "fn"
+    count = "fn"
     better = "lower"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 1, 0])"
@@ -138,6 +137,7 @@ class TrueNegatives(ClassCount):
     1
     """
 
-    name, count = "tn", "tn"
+    name = "tn"
+    count = "tn"
     cases = ({"average": "none"}, {"average": "micro"})
     oracle = f"counted({_CONFUSION_OF}[:, 0, 0])"

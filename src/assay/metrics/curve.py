@@ -1,6 +1,4 @@
-"""Curve: bases of metrics of how scores order the rows.
-
-They read the curve of each ranking problem.
+"""curve: bases of ranking metrics, which read the curve of each ranking problem.
 
 >>> from assay.metrics.base import METRICS
 >>> METRICS.parse("roc_auc")([0, 1, 1], [0.1, 0.7, 0.4])
@@ -26,7 +24,7 @@ from assay.metrics.base import (
 )
 from assay.states.ranking import Curve, Ranking
 from assay.states.row_values import Ranked
-from assay.states.sketch import SketchedRanking, bound_error
+from assay.states.sketch import SketchedRanking, compute_error_bound
 from assay.table.schema import Schema
 
 __all__ = ["CurveMetric", "OrderMetric"]
@@ -34,13 +32,12 @@ __all__ = ["CurveMetric", "OrderMetric"]
 
 @dataclass(frozen=True)
 class CurveMetric(Metric):
-    """How scores order the rows, one ranking problem a class.
+    """Base of metrics of how scores order the rows; subclasses write only `compute_curve`.
 
-    Subclasses write only `compute_curve`.
-
-    average: `binary` (the positive class) for binary tasks; otherwise one class against the rest:
-    `macro` (mean over the classes where it is defined; the default), `weighted` (by true rows), or
-    `none` (one a class).
+    Parameters:
+        average: `binary` (the positive class) for binary tasks; otherwise one class against the
+            rest: `macro` (mean over the classes where it is defined; the default), `weighted` (by
+            true rows), or `none` (one value a class).
     """
 
     reads = "score"
@@ -66,7 +63,7 @@ class CurveMetric(Metric):
 
     @abstractmethod
     def compute_curve(self, curve: Curve) -> Any:
-        """The figure of one ranking problem, with the leading axes of the curve.
+        """The value of one ranking problem, with the leading axes of its `curve`.
 
         Nan where undefined.
         """
@@ -75,62 +72,59 @@ class CurveMetric(Metric):
         each = summary.read(self.compute_curve)
         if self.average == "none":
             return each
-        share = (
-            summary.read(lambda curve: curve.positives)
-            if self.average == "weighted"
-            else np.ones_like(each)
-        )
-        return np.asarray(mean_of_defined(each, share))
+        if self.average == "weighted":
+            return mean_of_defined(each, summary.read(lambda curve: curve.positives))
+        return mean_of_defined(each, np.ones_like(each))
 
     def error_bound(self, curve: Curve) -> float:
-        """How far the figure can lie from that of the rows, where they were sketched: see
-        `assay.sketch.bound_error`.
+        """How far the value of a sketched `curve` can lie from that of the rows.
+
+        See `assay.states.sketch.compute_error_bound`.
         """
-        return bound_error(self.compute_curve, curve)
+        return compute_error_bound(self.compute_curve, curve)
 
     def note(self, summary: Ranking, schema: Schema) -> str:
-        said = ""
+        notes = []
         if isinstance(summary, SketchedRanking):
-            within = summary.read(self.error_bound)
-            said = (
-                f"within {max(np.nanmax(within), np.finfo(float).eps):.1g}"
-                if not np.isnan(within).all()
-                else ""
-            )
-        if self.average not in ("macro", "weighted"):
-            return said
-        left_out = name_left_out(np.isnan(summary.read(self.compute_curve)), schema, self.undefined)
-        return "; ".join(filter(None, (said, left_out)))
+            error = summary.read(self.error_bound)
+            if not np.isnan(error).all():
+                notes.append(f"within {max(np.nanmax(error), np.finfo(float).eps):.1g}")
+        if self.average in ("macro", "weighted"):
+            undefined = np.isnan(summary.read(self.compute_curve))
+            notes.append(name_left_out(undefined, schema, self.undefined))
+        return "; ".join(filter(None, notes))
 
 
 class OrderMetric(CurveMetric):
-    """A curve metric whose variance follows from the influence of each row.
+    """Base of curve metrics whose variance follows from the influence of each row.
 
-    Subclasses add `influence_of`.
+    Subclasses add `compute_influence` and `compute_variance`.
     """
 
     @abstractmethod
-    def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
-        """Influence of each row (n,): the variance of the figure is the sum of their squares."""
+    def compute_influence(self, positive: Array, score: Array, weight: Array | None) -> Array:
+        """Influence of each row (n,): the variance of the value is the sum of their squares.
 
-    def variance_of(self, curve: Curve) -> tuple[float, float]:
-        """Variance of the figure of one problem of rows that count alike, and its degrees of
-        freedom.
+        From whether each row is `positive`, its `score` and its `weight`, or None: all (n,).
         """
+
+    def compute_variance(self, curve: Curve) -> tuple[float, float]:
+        """Variance of the value of one `curve` of rows that count alike; its degrees of freedom."""
         raise NotImplementedError
 
     def influence(self, summary: Ranking) -> Iterator[Array]:
-        """Influence (n,) of the rows on each figure."""
-        each = (self.influence_of(y, s, summary.weight) for y, s in summary.problems)
+        """Influence (n,) of the rows of `summary` on each value."""
+        each = (self.compute_influence(y, s, summary.weight) for y, s in summary.problems)
         if self.average == "none":
             yield from each
             return
         weighted = self.average == "weighted"
         shares = summary.read(lambda curve: curve.positives) if weighted else np.ones(summary.count)
-        total, mass = np.zeros(len(summary.truth)), 0.0
-        for share, one in zip(shares, each, strict=True):
-            if not np.isnan(one).any():
-                total += share * one
+        total = np.zeros(len(summary.truth))
+        mass = 0.0
+        for share, influence in zip(shares, each, strict=True):
+            if not np.isnan(influence).any():
+                total += share * influence
                 mass += share
         yield total / mass if mass else np.full(len(total), np.nan)
 

@@ -270,7 +270,7 @@ class CallableMetric(Metric):
     accepts: ClassVar[frozenset[str]]  # names of its parameters that are still open
     takes_codes: ClassVar[bool]  # whether it is given codes of classes, not labels
     has_intervals: ClassVar[bool]  # whether it is called on replicates
-    remake: ClassVar[Callable[[], "CallableMetric"]]
+    remake: ClassVar[Any]  # makes it again, without arguments
 
     @property
     def state(self) -> State[Any]:

@@ -37,9 +37,9 @@ AT_ONCE = 1 << 20  # scores that are sorted at a time
 
 
 class LRAP(RowMetric):
-    """Label ranking average precision: of the labels ranked at least as high as a true one, the
-    share that is true.
+    """Of the labels ranked at least as high as a true one, the share that is true.
 
+    Label ranking average precision:
     mean over rows of the mean over their true labels of (true labels with score >= its) / (labels
     with score >= its): in (0, 1], 1 is perfect, higher is better. A row whose labels are all true,
     or none, counts 1.
@@ -53,18 +53,18 @@ class LRAP(RowMetric):
     """
 
     name = "lrap"
-    reads, tasks = "proba", MULTILABEL
+    reads = "proba"
+    tasks = MULTILABEL
     oracle = "sklearn.metrics.label_ranking_average_precision_score(y, proba, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Average precision of each row's labels."""
         return rows.label_ranking[0]
 
 
 class CoverageError(RowMetric):
-    """How far down the ranking one must go to have every true label: at best the number of true
-    labels; lower.
+    """How far down the ranking one must go to have every true label; lower is better.
 
+    At best the number of true labels.
     mean over rows of the lowest rank of a true label, in [0, labels]; a row without true labels
     counts 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's coverage_error.
@@ -78,19 +78,19 @@ class CoverageError(RowMetric):
     name = "coverage_error"
     better = "lower"
     bounds = (0.0, float("inf"))
-    reads, tasks = "proba", MULTILABEL
+    reads = "proba"
+    tasks = MULTILABEL
     oracle = "sklearn.metrics.coverage_error(y, proba, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Rank of the lowest true label of each row."""
         return np.asarray(rows.label_ranking[2], np.float64)
 
 
 class RankingLoss(RowMetric):
     """Share of the pairs of a true and a false label that are ranked the wrong way.
 
-    In [0, 1], lower is better. mean over rows; a tied pair is wrong, and a row whose labels are all
-    true, or none, counts 0.
+    In [0, 1], lower is better.
+    mean over rows; a tied pair is wrong, and a row whose labels are all true, or none, counts 0.
     Undefined (no_samples) without rows. Same value as scikit-learn's label_ranking_loss.
     Source: Tsoumakas, Katakis & Vlahavas (2010), Data Mining and Knowledge Discovery Handbook,
     667-685.
@@ -101,18 +101,16 @@ class RankingLoss(RowMetric):
 
     name = "ranking_loss"
     better = "lower"
-    reads, tasks = "proba", MULTILABEL
+    reads = "proba"
+    tasks = MULTILABEL
     oracle = "sklearn.metrics.label_ranking_loss(y, proba, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Share of each row's pairs."""
         return rows.label_ranking[1]
 
 
 class LabelOrder(NamedTuple):
-    """Labels of a block of rows from the highest score down (b, k): what is true, and where runs of
-    ties lie.
-    """
+    """Labels of a block of rows from the highest score down (b, k)."""
 
     true: Array  # whether the label there is true
     start: Array  # how many labels score more
@@ -126,26 +124,26 @@ class LabelRanking(Metric):
 
     Subclasses write only `score_lists`.
 
-    Rows for which the figure is not defined are left out of the mean, and the note says how many.
+    Rows for which the value is not defined are left out of the mean, and the note says how many.
     """
 
-    reads, tasks = "proba", MULTILABEL
+    reads = "proba"
+    tasks = MULTILABEL
     left_out: ClassVar[bool] = False  # whether rows without a true label are left out
     undefined = "no_positive"
 
     @abstractmethod
     def score_lists(self, o: LabelOrder) -> Array:
-        """The figure of each row of a block (b,)."""
+        """The value of each row of a block (b,), from the order `o` of its labels."""
 
     @property
     def state(self) -> State[Any]:
         return Moments(self, width=2)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """The figure of each row, and whether it counts (n, 2)."""
         if not len(rows.truth):
             return np.zeros((0, 2))
-        return np.concatenate([self._block(ordered) for ordered in blocks(rows)])
+        return np.concatenate([self._block(ordered) for ordered in iterate_blocks(rows)])
 
     def _block(self, o: LabelOrder) -> Array:
         counts = o.relevant > 0 if self.left_out else np.ones(len(o.relevant), bool)
@@ -181,18 +179,16 @@ class OneError(LabelRanking):
     name = "one_error"
     better = "lower"
     undefined = "no_samples"
-    oracle = (
-        "(lambda top: np.average(1 - (y * top).sum(axis=1) / top.sum(axis=1), weights=w))"
-        "(proba == proba.max(axis=1, keepdims=True))"
-    )
+    oracle = "one_error(proba)"
 
     def score_lists(self, o: LabelOrder) -> Array:
         return np.asarray(1 - o.hits[:, 0] / o.end[:, 0])
 
 
 class Retrieval(LabelRanking):
-    """Base of the figures of a ranked list: a row is a query, its labels are the documents, its
-    true ones relevant.
+    """Base of metrics of ranked lists.
+
+    A row is a query, its labels are the documents, and the true ones are relevant.
     """
 
     tasks = SEVERAL
@@ -202,8 +198,9 @@ class Retrieval(LabelRanking):
 class MRR(Retrieval):
     """Mean reciprocal rank: how high the first true label is.
 
-    In (0, 1], 1 is always on top, higher is better. mean over rows of 1 / (labels that score at
-    least as much as the best true one); several classes: of the true class.
+    In (0, 1], 1 is always on top, higher is better.
+    mean over rows of 1 / (labels that score at least as much as the best true one); several
+    classes: of the true class.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
     Same value as scikit-learn's label_ranking_average_precision_score where a row has one true
     label.
@@ -221,7 +218,7 @@ class MRR(Retrieval):
 
 
 class CutOff(Retrieval):
-    """Base of the figures of the first k places.
+    """Base of metrics of the first k places.
 
     Subclasses have a field `k`, None for the whole list.
     """
@@ -235,7 +232,7 @@ class CutOff(Retrieval):
             )
 
     def count_places(self, o: LabelOrder) -> int:
-        """How many places count."""
+        """How many places of the order `o` count."""
         labels: int = o.true.shape[1]
         return labels if self.k is None else min(self.k, labels)
 
@@ -260,25 +257,23 @@ class MeanAveragePrecision(CutOff):
     k: int | None = None
     cases = ({"k": 1}, {"k": 2})
     oracle = (
-        "sklearn.metrics.label_ranking_average_precision_score(**relevant) if m.k is None else over_rows("
-        "lambda y, s: (lambda r: sum((r[y == 1] <= i).sum() / i for i in r[y == 1] if i <= m.k))"
-        "((s >= s[:, None]).sum(axis=1)) / min(m.k, y.sum()))"
+        "sklearn.metrics.label_ranking_average_precision_score(**relevant) if m.k is None "
+        "else over_rows(average_precision_at(m.k))"
     )
 
     def score_lists(self, o: LabelOrder) -> Array:
         places = self.count_places(o)
-        found = (o.true * (o.end <= places) * o.hits / o.end).sum(axis=1)
-        return np.asarray(found / np.clip(o.relevant, 1, places))
+        precisions = (o.true * (o.end <= places) * o.hits / o.end).sum(axis=1)
+        return np.asarray(precisions / np.clip(o.relevant, 1, places))
 
 
 @dataclass(frozen=True)
 class NDCG(CutOff):
-    """Normalised discounted cumulative gain: true labels in the first k places, higher places
-    counting more.
+    """Discounted gain of the true labels in the first k places, as a share of the best there is.
 
-    mean over rows of DCG / its largest value, DCG = sum over the first k places i of [true] /
-    log2(1 + i); tied labels share the mean of their places. In [0, 1], 1 is perfect, higher is
-    better. k: none for the whole list.
+    Normalised discounted cumulative gain: mean over rows of DCG / its largest value, with DCG = sum
+    over the first k places i of [true] / log2(1 + i); tied labels share the mean of their places.
+    In [0, 1], 1 is perfect, higher is better. k: none for the whole list.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
     Same value as scikit-learn's ndcg_score on the rows with a true label.
     Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008),
@@ -302,8 +297,9 @@ class NDCG(CutOff):
 class DCG(CutOff):
     """Discounted cumulative gain: true labels in the first k places, higher places counting more.
 
-    In [0, inf); higher. mean over rows of sum over the first k places i of [true] / log2(1 + i);
-    tied labels share the mean of their places.
+    In [0, inf); higher.
+    mean over rows of sum over the first k places i of [true] / log2(1 + i); tied labels share the
+    mean of their places.
     It grows with the number of true labels of a row: `ndcg` divides by the most a row can have. k:
     none for the whole list. Rows without a true label are left out. Undefined (no_positive) where
     there is no other.
@@ -326,7 +322,10 @@ class DCG(CutOff):
 
 
 def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
-    """Discounted gain of each row over the first places (b,), and what each place counts (k,)."""
+    """Discounted gain of each row over the first `places` (b,), and what each place counts (k,).
+
+    `o` is the order of the labels of a block of rows.
+    """
     discount = 1 / np.log2(np.arange(2, o.true.shape[1] + 2))
     discount[places:] = 0.0
     before = np.concatenate([np.zeros((len(o.true), 1)), np.cumsum(o.true, axis=1)], axis=1)
@@ -334,10 +333,8 @@ def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
     return np.asarray(gain @ discount), discount
 
 
-def blocks(rows: Rows) -> Iterator[LabelOrder]:
-    """The labels of all rows in order of their scores, so many rows at a time that their buffers
-    stay small.
-    """
+def iterate_blocks(rows: Rows) -> Iterator[LabelOrder]:
+    """The labels of all `rows` in order of their scores, in blocks whose buffers stay small."""
     score = rows.outputs["proba"] if "proba" in rows.outputs else rows.outputs["logit"]
     step = max(1, AT_ONCE // max(score.shape[1], 1))
     for begin in range(0, len(score), step):
@@ -348,7 +345,7 @@ def blocks(rows: Rows) -> Iterator[LabelOrder]:
 
 
 def order_labels(truth: Array, score: Array) -> LabelOrder:
-    """Labels (b, k) from the highest score down.
+    """Labels from the highest `score` (b, k) down, with their `truth` (b, k).
 
     >>> order_labels(np.array([[1, 0, 1]]), np.array([[0.5, 0.9, 0.5]])).end.tolist()
     [[1, 3, 3]]
@@ -357,11 +354,12 @@ def order_labels(truth: Array, score: Array) -> LabelOrder:
     order = np.argsort(-score, axis=1, kind="stable")
     ranked = np.take_along_axis(score, order, axis=1)
     true = np.take_along_axis(truth, order, axis=1).astype(np.int64)
-    apart = ranked[:, 1:] != ranked[:, :-1]
+    differs = ranked[:, 1:] != ranked[:, :-1]
     edge = np.ones((len(score), 1), bool)
     place = np.arange(k)
-    start = np.maximum.accumulate(np.where(np.concatenate([edge, apart], axis=1), place, 0), axis=1)
-    ends = np.where(np.concatenate([apart, edge], axis=1), place + 1, k)
+    starts = np.where(np.concatenate([edge, differs], axis=1), place, 0)
+    start = np.maximum.accumulate(starts, axis=1)
+    ends = np.where(np.concatenate([differs, edge], axis=1), place + 1, k)
     end = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
     hits = np.take_along_axis(np.cumsum(true, axis=1), end - 1, axis=1)
     return LabelOrder(true, start, end, hits, true.sum(axis=1))

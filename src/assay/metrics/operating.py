@@ -19,7 +19,7 @@ from assay.states.ranking import Curve
 
 __all__ = ["BestFBeta", "BestFBetaThreshold", "PrecisionAtRecall", "RecallAtPrecision"]
 
-# A rate that weighted sums put a rounding error below the one asked for has reached it.
+# A rate that weighted sums put a rounding error below the one wanted has reached it.
 REACHED = 1 - 1e-12
 
 
@@ -38,8 +38,9 @@ class OperatingPoint(CurveMetric):
         )
 
     def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
-        """The figure (...,), from precision and recall at every threshold (..., m), the highest
-        first.
+        """The value (...,) of a `curve`, from its `precision` and `recall` (..., m).
+
+        They are those at every threshold, the highest first.
         """
         raise NotImplementedError
 
@@ -62,10 +63,7 @@ class PrecisionAtRecall(OperatingPoint):
     recall: float = 0.9
     average: Average = field(default="auto", kw_only=True)
     cases = ({"recall": 0.5}, {"average": "weighted"}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: (lambda p, r, _: p[:-1][r[:-1] >= m.recall * (1 - 1e-12)].max())"
-        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
-    )
+    oracle = "ranked(score, precision_at(m.recall), negatives=False)"
 
     def __post_init__(self) -> None:
         check_rate(self.name, "recall", self.recall)
@@ -78,8 +76,9 @@ class PrecisionAtRecall(OperatingPoint):
 class RecallAtPrecision(OperatingPoint):
     """Highest recall of the thresholds whose precision is at least `precision`.
 
-    In [0, 1], higher is better. 0 where no threshold is as precise: then no row can be called
-    positive. Several classes as of precision_at_recall.
+    In [0, 1], higher is better.
+    0 where no threshold is as precise: then no row can be called positive. Several classes as of
+    precision_at_recall.
     Undefined (no_positive) without positive rows.
     Same value as the maximum over scikit-learn's precision_recall_curve (torchmetrics'
     recall_at_fixed_precision).
@@ -92,10 +91,7 @@ class RecallAtPrecision(OperatingPoint):
     precision: float = 0.9
     average: Average = field(default="auto", kw_only=True)
     cases = ({"precision": 0.5}, {"average": "weighted"}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: (lambda p, r, _: r[p >= m.precision * (1 - 1e-12)].max())"
-        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
-    )
+    oracle = "ranked(score, recall_at(m.precision), negatives=False)"
 
     def __post_init__(self) -> None:
         check_rate(self.name, "precision", self.precision)
@@ -123,17 +119,14 @@ class BestFBeta(CurveMetric):
     average: Average = field(default="auto", kw_only=True)
     undefined = "no_positive"
     cases = ({"beta": 2.0}, {"average": "weighted"}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: (lambda p, r, _: np.nanmax((1 + m.beta**2) * p * r / (m.beta**2 * p + r)))"
-        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
-    )
+    oracle = "ranked(score, best_f_beta(m.beta), negatives=False)"
 
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
     def compute_curve(self, curve: Curve) -> Array:
-        found = np.asarray(curve.positives) > 0
-        return np.where(found, scan_curve("f_beta", *curve[1:], self.beta), np.nan)
+        defined = np.asarray(curve.positives) > 0
+        return np.where(defined, scan_curve("f_beta", *curve[1:], self.beta), np.nan)
 
 
 @dataclass(frozen=True)
@@ -158,17 +151,13 @@ class BestFBetaThreshold(OperatingPoint):
     average: Average = field(default="auto", kw_only=True)
     bounds = (float("-inf"), float("inf"))
     cases = ({"beta": 2.0}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: (lambda p, r, t: t[::-1][np.nanargmax(np.round("
-        "(1 + m.beta**2) * p * r / (m.beta**2 * p + r), 12)[:-1][::-1])])"
-        "(*sklearn.metrics.precision_recall_curve(y, s, sample_weight=w)), negatives=False)"
-    )
+    oracle = "ranked(score, best_threshold(m.beta), negatives=False)"
 
     def __post_init__(self) -> None:
         check_beta(self.name, self.beta)
 
     def error_bound(self, curve: Curve) -> float:
-        """Unknown: thresholds far apart may serve nearly alike."""
+        # Thresholds far apart may serve nearly alike.
         return float("nan")
 
     def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
@@ -178,18 +167,18 @@ class BestFBetaThreshold(OperatingPoint):
 
 
 def f_beta(curve: Curve, beta: float) -> Array:
-    """f_beta at every threshold (..., m); 0 where nothing is positive."""
+    """f_beta, with this `beta`, at every threshold of a `curve` (..., m); 0 without positives."""
     needed = beta**2 * np.expand_dims(curve.positives, -1) + curve.tp + curve.fp
     return np.nan_to_num(ratio((1 + beta**2) * curve.tp, needed))
 
 
 def check_rate(name: str, which: str, rate: float) -> None:
-    """UnsupportedError unless `rate` is one that can be asked for."""
+    """UnsupportedError unless `rate`, the parameter `which` of metric `name`, is in (0, 1]."""
     if not 0 < rate <= 1:
         raise UnsupportedError(f"{which} of {name} must be above 0 and at most 1; got {rate}")
 
 
 def check_beta(name: str, beta: float) -> None:
-    """UnsupportedError unless recall can count `beta` times as much as precision."""
+    """UnsupportedError unless `beta` of metric `name` is above 0 and below 1e6."""
     if not 0 < beta < 1e6:
         raise UnsupportedError(f"beta of {name} must be above 0 and below 1e6; got {beta}")

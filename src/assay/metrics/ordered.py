@@ -14,7 +14,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array, select_places
 from assay.metrics.base import REGRESSION, Metric, PairedMethod, ratio
 from assay.states.ranking import count_threads
-from assay.states.row_values import ValueTable, Values
+from assay.states.row_values import Values, ValueTable
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
 
@@ -29,7 +29,6 @@ class TruthAndError:
     """Truth, and truth less prediction, of each row (n, 2)."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(truth, error)."""
         return np.stack([np.asarray(rows.truth, np.float64), rows.residual], axis=1)
 
 
@@ -38,7 +37,6 @@ class TruthAndValue:
     """Truth and prediction of each row (n, 2)."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(truth, prediction)."""
         return np.stack([np.asarray(each, np.float64) for each in (rows.truth, rows.value)], axis=1)
 
 
@@ -47,17 +45,16 @@ class Size:
     """Absolute error of each row (n,)."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """|truth - prediction|."""
-        error = np.subtract(
-            rows.truth, rows.value, dtype=np.float64
-        )  # its own: `rows.residual` is shared
+        # Not `rows.residual`, which is shared: this one is overwritten.
+        error = np.subtract(rows.truth, rows.value, dtype=np.float64)
         return np.abs(error, out=error)
 
 
 class KeptMetric(Metric):
     """Base of what is read off the errors of all rows, kept."""
 
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     needs = Values(TruthAndError(), width=2)
 
 
@@ -82,12 +79,16 @@ class MedianAE(KeptMetric):
     def compute(self, summary: ValueTable) -> Array:
         if summary.weight is None and summary.counts is None:
             n = sum(map(len, summary.parts))
-            middle = np.array([(n - 1) // 2, n // 2] if n else [], np.int64)
-            found = select_places(summary.pieces, n, middle, summary.sample(ENOUGH), count_threads(n))
-            return found.mean(keepdims=True) if n else np.array([np.nan])
+            if not n:
+                return np.array([np.nan])
+            middle = np.array([(n - 1) // 2, n // 2], np.int64)
+            guess = summary.sample(ENOUGH)
+            values = select_places(summary.pieces, n, middle, guess, count_threads(n))
+            return np.asarray(values.mean(keepdims=True))
         size = summary.values[:, 0]
         order = np.argsort(size, kind="stable")
-        return blockwise(summary, lambda weight: quantile(size[order], weight[:, order], 0.5))
+        ranked = size[order]
+        return compute_blocks(summary, lambda weight: quantile(ranked, weight[:, order], 0.5))
 
 
 class MaxError(KeptMetric):
@@ -108,13 +109,13 @@ class MaxError(KeptMetric):
     oracle = "sklearn.metrics.max_error(y, value)"
 
     def compute(self, summary: ValueTable) -> Array:
-        if (
-            summary.counts is not None
-        ):  # the largest of resampled rows is never above the largest of the rows
+        if summary.counts is not None:
+            # The largest of resampled rows is never above the largest of the rows.
             return np.full(len(summary.counts), np.nan)
         size = summary.values[:, 0]
-        there = size if summary.weight is None else size[summary.weight > 0]
-        return np.array([there.max() if len(there) else np.nan])
+        if summary.weight is not None:
+            size = size[summary.weight > 0]
+        return np.array([size.max() if len(size) else np.nan])
 
     def pairing(self, schema: Schema) -> PairedMethod:
         raise UnsupportedError(
@@ -196,47 +197,47 @@ class Spearman(KeptMetric):
     )
 
     def compute(self, summary: ValueTable) -> Array:
-        ranks = [Ties.of(column) for column in summary.values.T]
+        truth_ties = Ties.from_values(summary.values[:, 0])
+        value_ties = Ties.from_values(summary.values[:, 1])
 
-        def correlation(weight: Array) -> Array:
+        def correlate(weight: Array) -> Array:
             total = weight.sum(axis=1, keepdims=True)
-            a, b = (
-                of.midranks(weight) - total / 2 for of in ranks
-            )  # the weighted mean of mid-ranks is half the total
+            # The weighted mean of mid-ranks is half the total.
+            a = truth_ties.midranks(weight) - total / 2
+            b = value_ties.midranks(weight) - total / 2
             # Where all rows tie, the mid-ranks leave their mean by a rounding error alone.
-            aa, bb = (
-                np.where(x > 1e-12 * total[:, 0] ** 3, x, 0.0)
-                for x in ((weight * v**2).sum(axis=1) for v in (a, b))
-            )
+            rounding = 1e-12 * total[:, 0] ** 3
+            aa = (weight * a**2).sum(axis=1)
+            bb = (weight * b**2).sum(axis=1)
+            aa = np.where(aa > rounding, aa, 0.0)
+            bb = np.where(bb > rounding, bb, 0.0)
             return ratio(ratio((weight * a * b).sum(axis=1), np.sqrt(aa)), np.sqrt(bb))
 
-        return blockwise(summary, correlation)
+        return compute_blocks(summary, correlate)
 
 
 class Ties(NamedTuple):
-    """The order of rows by a value (n,), where each run of ties ends in it, and which run each row
-    belongs to (n,).
-    """
+    """Rows in order of a value, and the runs of them that tie; sorted once for all replicates."""
 
-    order: Array
-    end: Array
-    run: Array
+    order: Array  # (n,)
+    end: Array  # where each run ends in the order (runs,)
+    run: Array  # which run each row belongs to (n,)
 
-    @staticmethod
-    def of(values: Array) -> "Ties":
-        """Sorted once for all replicates."""
+    @classmethod
+    def from_values(cls, values: Array) -> "Ties":
+        """The ties of `values` (n,)."""
         order = np.argsort(values, kind="stable")
         ranked = values[order]
         start = np.ones(len(ranked), bool)
         np.not_equal(ranked[1:], ranked[:-1], out=start[1:])
         run = np.empty(len(ranked), np.intp)
         run[order] = np.cumsum(start) - 1
-        return Ties(order, np.append(np.flatnonzero(start)[1:], len(ranked)), run)
+        return cls(order, np.append(np.flatnonzero(start)[1:], len(ranked)), run)
 
     def midranks(self, weight: Array) -> Array:
-        """Weight below each row and half of that tied with it (b, n), under weights (b, n).
+        """Weight below each row and half of that tied with it (b, n), by `weight` (b, n).
 
-        >>> Ties.of(np.array([3.0, 1.0, 3.0])).midranks(np.ones((1, 3))).tolist()
+        >>> Ties.from_values(np.array([3.0, 1.0, 3.0])).midranks(np.ones((1, 3))).tolist()
         [[2.0, 0.5, 2.0]]
         """
         upto = np.concatenate(
@@ -247,7 +248,7 @@ class Ties(NamedTuple):
 
 
 def pinball(gap: Array, alpha: float) -> Array:
-    """Pinball loss of truth less prediction.
+    """Pinball loss, of the quantile `alpha`, of truth less prediction `gap`.
 
     >>> pinball(np.array([1.0, -1.0]), 0.9).round(2).tolist()
     [0.9, 0.1]
@@ -255,30 +256,29 @@ def pinball(gap: Array, alpha: float) -> Array:
     return np.asarray(np.maximum(alpha * gap, (alpha - 1) * gap))
 
 
-def blockwise(table: ValueTable, read: Callable[[Array], Array]) -> Array:
-    """What `read` makes of the weights of the rows: (1,), or (b,) for replicates, weighed in blocks
-    (b', n).
-    """
-    return np.concatenate([read(weight) for weight in weights(table)])
+def compute_blocks(table: ValueTable, compute: Callable[[Array], Array]) -> Array:
+    """What `compute` makes of the weights of the rows of `table`: (1,), or (b,) for replicates."""
+    return np.concatenate([compute(weight) for weight in iterate_weights(table)])
 
 
-def weights(table: ValueTable) -> Iterator[Array]:
-    """The weight of each row (1, n), or of each row in each replicate (b', n) in blocks, float64.
-    """
-    own = np.ones(len(table.values)) if table.weight is None else table.weight
+def iterate_weights(table: ValueTable) -> Iterator[Array]:
+    """The weight of each row of `table` (1, n), or in each replicate, in blocks of them (b', n)."""
+    weight = np.ones(len(table.values)) if table.weight is None else table.weight
     if table.counts is None or table.stratum is None:
-        yield own[None, :]
+        yield weight[None, :]
         return
-    step = max(1, AT_ONCE // max(len(own), 1))
+    step = max(1, AT_ONCE // max(len(weight), 1))
     for start in range(0, len(table.counts), step):
-        yield table.counts[start : start + step][:, table.stratum] * own
+        yield table.counts[start : start + step][:, table.stratum] * weight
 
 
 def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
-    """Weighted quantile (b,) of sorted values (n,) under weights (b, n): mean of the two where a
-    step ends at alpha.
+    """Weighted quantile `alpha` (b,) of sorted values `ranked` (n,), by `weight` (b, n).
 
-    >>> quantile(np.array([1.0, 2.0, 4.0]), np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]]), 0.5).tolist()
+    The mean of two values where a step of the cumulated weights ends at alpha.
+
+    >>> weight = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 1.0]])
+    >>> quantile(np.array([1.0, 2.0, 4.0]), weight, 0.5).tolist()
     [1.5, 2.0]
     """
     upto = np.cumsum(weight, axis=1)
@@ -289,19 +289,22 @@ def quantile(ranked: Array, weight: Array, alpha: float) -> Array:
     second = (upto <= alpha * total + slack).sum(axis=1)
     last = max(len(ranked) - 1, 0)
     values = ranked if len(ranked) else np.array([np.nan])
-    found = (values[np.minimum(first, last)] + values[np.minimum(second, last)]) / 2
-    return np.where(total[:, 0] > 0, found, np.nan)
+    quantiles = (values[np.minimum(first, last)] + values[np.minimum(second, last)]) / 2
+    return np.where(total[:, 0] > 0, quantiles, np.nan)
 
 
 def explained_share(table: ValueTable, alpha: float) -> Array:
-    """Share of the pinball loss of the best constant that the predictions are spared (1,) or (b,).
+    """Share of the pinball loss of the best constant that the predictions of `table` spare.
+
+    (1,), or (b,) for replicates; of the quantile `alpha`.
     """
     order = np.argsort(table.values[:, 0], kind="stable")
-    y, loss = table.values[order, 0], pinball(table.values[order, 1], alpha)
+    y = table.values[order, 0]
+    loss = pinball(table.values[order, 1], alpha)
 
     def share(weight: Array) -> Array:
         weight = weight[:, order]
         constant = pinball(y - quantile(y, weight, alpha)[:, None], alpha)
         return 1 - ratio(weight @ loss, (weight * constant).sum(axis=1))
 
-    return blockwise(table, share)
+    return compute_blocks(table, share)

@@ -21,13 +21,13 @@ from assay.table.schema import Schema
 __all__ = ["Brier", "D2Brier", "D2LogLoss", "LogLoss"]
 
 
-
 @dataclass(frozen=True)
 class LogLoss(RowMetric):
     """Mean negative log of the probability given to the truth, in nats (cross-entropy).
 
-    In [0, inf), lower is better. -mean log p(truth). Strictly proper: honest probabilities win. A
-    chance forecast of k balanced classes has log k.
+    In [0, inf), lower is better.
+    -mean log p(truth). Strictly proper: honest probabilities win. A chance forecast of k balanced
+    classes has log k.
     Multi-label: mean over labels of the binary cross-entropy. From logits it is computed by
     log-softmax, exactly; given probabilities below `floor` count as `floor`, and the note says how
     many rows that touched.
@@ -54,7 +54,6 @@ class LogLoss(RowMetric):
             raise UnsupportedError(f"floor of log_loss must be in [0, 0.5); got {self.floor}")
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Loss of each row, and, where it is anywhere, whether the floor was used."""
         least = np.log(self.floor) if self.floor else -np.inf
         logits = "proba" not in rows.outputs
         if rows.schema.task == "multilabel":
@@ -73,7 +72,6 @@ class LogLoss(RowMetric):
         return np.stack([-loss.mean(axis=1), floored.any(axis=1)]).T
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment of the loss, and of the use of the floor, of all rows."""
         if self.floor != FLOOR or rows.proba_totals is None:
             return None
         mean, m2, _, _, floored = rows.proba_totals.sums
@@ -81,13 +79,14 @@ class LogLoss(RowMetric):
         return np.array([mean, share]), np.array([m2, floored * (1 - share)])
 
     def tail_margin(self, schema: Schema) -> float:
-        """The cost of giving the truth half the probability that chance would."""
+        """The cost of giving the truth half the probability that chance would, for the `schema`."""
         k = 2 if schema.task == "multilabel" else schema.k
         return float(np.log(2 * max(k, 2)))
 
     def value_of_other_row(self, value: float, schema: Schema) -> float:
-        """What a row costs that was forecast alike, but whose truth is another class (of several
-        labels: of one).
+        """The cost of a row that was forecast like rows of cost `value`, but is of another class.
+
+        Of several labels, by the `schema`: whose truth differs in one.
         """
         with np.errstate(divide="ignore"):
             cost = -np.log(-np.expm1(-value))
@@ -109,7 +108,10 @@ class LogLoss(RowMetric):
         if summary.mean.shape[-1] < 2 or not summary.mean[0, 1] > 0:
             return ""
         share = f"{summary.mean[0, 1]:.2%} of the weight"
-        return f"{share} has a true class of probability under {self.floor:.2g}, counted as {self.floor:.2g}"
+        return (
+            f"{share} has a true class of probability under {self.floor:.2g}, "
+            f"counted as {self.floor:.2g}"
+        )
 
 
 @dataclass(frozen=True)
@@ -137,14 +139,12 @@ class Brier(RowMetric):
     oracle = "brier_of(proba) * (0.5 if m.scale_by_half else 1)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Squared distance of each row (n,)."""
         scale = 0.5 if self.scale_by_half else 1.0
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
         return np.asarray(scale * (rows.proba_stats.others + (1 - rows.proba_stats.own) ** 2))
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment of the squared distance of all rows."""
         if rows.proba_totals is None:
             return None
         scale = 0.5 if self.scale_by_half else 1.0
@@ -152,14 +152,12 @@ class Brier(RowMetric):
 
 
 class LossSums(NamedTuple):
-    """Sum of a loss and number of rows of each stratum (strata,), and the weight that each class has in
-    it (strata, k).
-    """
+    """Sums over the rows of each stratum."""
 
-    loss: Array
-    rows: Array
-    weight: Array
-    classes: Array
+    loss: Array  # weighted (strata,)
+    rows: Array  # (strata,)
+    weight: Array  # (strata,)
+    classes: Array  # weight of each class (strata, k)
 
 
 @dataclass(frozen=True)
@@ -169,15 +167,17 @@ class LossAndClassWeights(State[LossSums]):
     of: RowWise
 
     def empty(self, schema: Schema, strata: int = 1) -> LossSums:
-        return LossSums(
-            np.zeros(strata), np.zeros(strata, np.int64), np.zeros(strata), np.zeros((strata, schema.k))
-        )
+        zero = np.zeros(strata)
+        return LossSums(zero, np.zeros(strata, np.int64), zero, np.zeros((strata, schema.k)))
 
     def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> LossSums:
-        n, k = len(rows.truth), rows.schema.k
+        n = len(rows.truth)
+        k = rows.schema.k
         loss = np.reshape(self.of.compute_rows(rows), (n, -1))[:, 0]
         weight = np.ones(n) if rows.weight is None else rows.weight
-        code = rows.truth.astype(np.intp) if stratum is None else rows.truth + stratum.astype(np.intp) * k
+        code = rows.truth.astype(np.intp)
+        if stratum is not None:
+            code = rows.truth + stratum.astype(np.intp) * k
         classes = np.bincount(code, weight, strata * k).reshape(strata, k).astype(np.float64)
         count = np.array([n]) if stratum is None else np.bincount(stratum, minlength=strata)
         return LossSums(sum_by(stratum, strata, loss * weight), count, classes.sum(axis=1), classes)
@@ -196,17 +196,16 @@ class LossAndClassWeights(State[LossSums]):
 
 
 class Skill(Metric):
-    """Base of the share of a loss that the probabilities spare, against always stating the shares
-    of the classes.
-    """
+    """Base of the share of a loss that is spared, against always stating the class shares."""
 
-    reads, tasks = "proba", SINGLE_LABEL
+    reads = "proba"
+    tasks = SINGLE_LABEL
     bounds = (float("-inf"), 1.0)
     undefined = "single_class"
 
     @abstractmethod
     def constant_loss(self, share: Array) -> Array:
-        """The mean loss (strata,) of stating the shares of the classes (strata, k) of every row."""
+        """The mean loss (strata,) of stating the class shares `share` (strata, k) of every row."""
 
     def compute(self, summary: LossSums) -> Array:
         total = summary.classes.sum(axis=-1)
@@ -230,7 +229,10 @@ class D2LogLoss(Skill):
 
     name = "d2_log_loss"
     needs = LossAndClassWeights(LogLoss())
-    oracle = "sklearn.metrics.d2_log_loss_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
+    oracle = (
+        "sklearn.metrics.d2_log_loss_score(y, proba, sample_weight=w, labels=classes) "
+        "if len(set(y)) > 1 else nan"
+    )
 
     def constant_loss(self, share: Array) -> Array:
         return np.asarray(-(share * np.log(np.where(share > 0, share, 1.0))).sum(axis=-1))
@@ -239,9 +241,9 @@ class D2LogLoss(Skill):
 class D2Brier(Skill):
     """Share of the Brier score that the probabilities spare (Brier skill score).
 
-    In (-inf, 1], 1 is perfect; higher. 1 - brier / (1 - sum_k f_k^2) with f the shares of the
-    classes in these rows, which is what always stating them scores: 0 is no better than that, below
-    0 worse.
+    In (-inf, 1], 1 is perfect; higher.
+    1 - brier / (1 - sum_k f_k^2) with f the shares of the classes in these rows, which is what
+    always stating them scores: 0 is no better than that, below 0 worse.
     Undefined (single_class) where all rows are of one class. Same value as scikit-learn's
     d2_brier_score.
     Source: Murphy (1973), J. Appl. Meteorol. 12:595-600.
@@ -252,7 +254,10 @@ class D2Brier(Skill):
 
     name = "d2_brier"
     needs = LossAndClassWeights(Brier())
-    oracle = "sklearn.metrics.d2_brier_score(y, proba, sample_weight=w, labels=classes) if len(set(y)) > 1 else nan"
+    oracle = (
+        "sklearn.metrics.d2_brier_score(y, proba, sample_weight=w, labels=classes) "
+        "if len(set(y)) > 1 else nan"
+    )
 
     def constant_loss(self, share: Array) -> Array:
         return np.asarray(1 - (share**2).sum(axis=-1))

@@ -1,5 +1,4 @@
-"""Metrics of predicted quantiles and intervals: what a model gives that was asked for a level, not
-for a mean.
+"""Metrics of predicted quantiles and intervals.
 
 >>> Pinball(alpha=0.9)([10.0, 10.0], [9.0, 11.0])
 0.5
@@ -11,13 +10,12 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.kernels.totals import POSITIVE_PART, NEGATIVE_PART
+from assay.kernels.totals import NEGATIVE_PART, POSITIVE_PART
 from assay.metrics.base import REGRESSION, RowMetric
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
 
 __all__ = ["IntervalCoverage", "IntervalScore", "IntervalWidth", "Pinball", "QuantileCoverage"]
-
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class Pinball(RowMetric):
 
     name = "pinball"
     alpha: float = 0.5
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     cases = ({"alpha": 0.1}, {"alpha": 0.95})
@@ -45,14 +44,11 @@ class Pinball(RowMetric):
         check_alpha(self.name, self.alpha)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Loss of each row."""
         gap = rows.residual
         return np.maximum(self.alpha * gap, (self.alpha - 1) * gap)
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows: of errors above 0 and below, of which each row has
-        one.
-        """
+        # Of errors above 0 and below, of which each row has one.
         totals = rows.error_totals
         if totals is None:
             return None
@@ -79,7 +75,8 @@ class QuantileCoverage(RowMetric):
     rank_by = "pinball"
     name = "quantile_coverage"
     alpha: float = 0.5
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     cases = ({"alpha": 0.9},)
     oracle = "np.average(y <= value, weights=w)"
 
@@ -87,7 +84,6 @@ class QuantileCoverage(RowMetric):
         check_alpha(self.name, self.alpha)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether each truth is at or below the prediction."""
         return np.asarray(rows.truth <= rows.value, np.float64)
 
     def note(self, summary: object, schema: Schema) -> str:
@@ -98,10 +94,10 @@ class QuantileCoverage(RowMetric):
 class IntervalScore(RowMetric):
     """Width of the predicted interval and a fine for each truth outside it.
 
-    In [0, inf), lower is better. mean of (high - low) + 2 / (1 - level) (distance of y from the
-    interval), in the units of the truth. level: the share of truths that the interval is meant to
-    hold (0.9: its ends are the 5 % and the 95 % quantile). Proper: the true quantiles have the
-    least. Also called Winkler score.
+    In [0, inf), lower is better.
+    mean of (high - low) + 2 / (1 - level) (distance of y from the interval), in the units of the
+    truth. level: the share of truths that the interval is meant to hold (0.9: its ends are the 5 %
+    and the 95 % quantile). Proper: the true quantiles have the least. Also called Winkler score.
     Needs `interval` (n, 2). Undefined (no_samples) without rows.
     Same value as 2 / (1 - level) times the sum of scikit-learn's mean_pinball_loss of the two ends.
     Source: Gneiting & Raftery (2007), JASA 102:359-378, section 6.2.
@@ -112,13 +108,14 @@ class IntervalScore(RowMetric):
 
     name = "interval_score"
     level: float = 0.9
-    reads, tasks = "interval", REGRESSION
+    reads = "interval"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     cases = ({"level": 0.5}, {"level": 0.95})
     oracle = (
-        "sum(sklearn.metrics.mean_pinball_loss(y, interval[:, i], alpha=(1 + s * m.level) / 2, sample_weight=w) "
-        "for i, s in enumerate((-1, 1))) * 2 / (1 - m.level)"
+        "sum(sklearn.metrics.mean_pinball_loss(y, interval[:, i], alpha=(1 + s * m.level) / 2, "
+        "sample_weight=w) for i, s in enumerate((-1, 1))) * 2 / (1 - m.level)"
     )
 
     def __post_init__(self) -> None:
@@ -128,7 +125,6 @@ class IntervalScore(RowMetric):
             )
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Score of each row."""
         low, high = rows.interval.T
         outside = np.maximum(low - rows.truth, 0.0) + np.maximum(rows.truth - high, 0.0)
         return np.asarray(high - low + 2 / (1 - self.level) * outside)
@@ -151,11 +147,11 @@ class IntervalCoverage(RowMetric):
     better = "neither"
     rank_by = "interval_score"
     name = "interval_coverage"
-    reads, tasks = "interval", REGRESSION
+    reads = "interval"
+    tasks = REGRESSION
     oracle = "np.average((interval[:, 0] <= y) & (y <= interval[:, 1]), weights=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether each truth is inside."""
         low, high = rows.interval.T
         return np.asarray((low <= rows.truth) & (rows.truth <= high), np.float64)
 
@@ -163,9 +159,9 @@ class IntervalCoverage(RowMetric):
 class IntervalWidth(RowMetric):
     """Mean width of the predicted interval, in the units of the truth.
 
-    In [0, inf); of two that cover alike, the lower. mean of high - low. Neither higher nor lower is
-    better by itself, so models are not compared by it: interval_score judges width and coverage
-    together.
+    In [0, inf); of two that cover alike, the lower.
+    mean of high - low. Neither higher nor lower is better by itself, so models are not compared by
+    it: interval_score judges width and coverage together.
     Needs `interval` (n, 2). Undefined (no_samples) without rows. Same value as numpy.average of
     high - low.
     Source: Gneiting, Balabdaoui & Raftery (2007), JRSS B 69:243-268.
@@ -177,17 +173,17 @@ class IntervalWidth(RowMetric):
     better = "neither"
     rank_by = "interval_score"
     name = "interval_width"
-    reads, tasks = "interval", REGRESSION
+    reads = "interval"
+    tasks = REGRESSION
     bounds = (0.0, float("inf"))
     oracle = "np.average(interval[:, 1] - interval[:, 0], weights=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Width of each row's interval."""
         low, high = rows.interval.T
         return np.asarray(high - low)
 
 
 def check_alpha(name: str, alpha: float) -> None:
-    """UnsupportedError unless `alpha` is the level of a quantile."""
+    """UnsupportedError unless `alpha` of metric `name` is the level of a quantile."""
     if not 0 < alpha < 1:
         raise UnsupportedError(f"alpha of {name} must be between 0 and 1; got {alpha}")

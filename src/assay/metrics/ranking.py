@@ -12,10 +12,10 @@ from typing import Literal
 import numpy as np
 
 from assay.errors import UnsupportedError
-from assay.kernels import Array, scan_curve, count_ties
+from assay.kernels import Array, count_ties, scan_curve
 from assay.metrics.base import Average, IntervalMethod, Metric, mean_of_defined, ratio
 from assay.metrics.curve import CurveMetric, OrderMetric
-from assay.states.ranking import Curve, RankingProblem, Ranking
+from assay.states.ranking import Curve, Ranking, RankingProblem
 from assay.states.row_values import Ranked
 from assay.table.schema import Schema
 
@@ -29,10 +29,10 @@ class RocAuc(OrderMetric):
     """Probability that a positive row scores above a negative one, ties counting half.
 
     In [0, 1], 0.5 is chance. Area under the ROC curve; higher is better. Binary: of the positive
-    class. Otherwise one class against the rest:
-    `macro` mean over the classes that have both kinds of rows (default), `weighted` by true rows,
-    or `none`. max_fpr: below 1, only the part of the curve up to that false positive rate counts,
-    rescaled so that chance is 0.5 and perfect 1 (McClish). Works on raw scores, never squashed.
+    class. Otherwise one class against the rest: `macro` mean over the classes that have both kinds
+    of rows (default), `weighted` by true rows, or `none`. max_fpr: below 1, only the part of the
+    curve up to that false positive rate counts, rescaled so that chance is 0.5 and perfect 1
+    (McClish). Works on raw scores, never squashed.
     Also called AUC, AUROC, ROC or c-statistic.
     Undefined (single_class) unless both kinds of rows are there.
     Same value as scikit-learn's roc_auc_score (multi_class="ovr").
@@ -47,8 +47,8 @@ class RocAuc(OrderMetric):
     max_fpr: float = 1.0
     cases = ({"average": "weighted"}, {"average": "none"}, {"max_fpr": 0.2})
     oracle = (
-        "ranked(score, lambda y, s, w: "
-        "sklearn.metrics.roc_auc_score(y, s, sample_weight=w, max_fpr=None if m.max_fpr == 1 else m.max_fpr))"
+        "ranked(score, lambda y, s, w: sklearn.metrics.roc_auc_score("
+        "y, s, sample_weight=w, max_fpr=None if m.max_fpr == 1 else m.max_fpr))"
     )
 
     def __post_init__(self) -> None:
@@ -63,50 +63,52 @@ class RocAuc(OrderMetric):
     def interval(self, schema: Schema) -> IntervalMethod:
         return "delong" if self.max_fpr == 1 else "bootstrap"
 
-    def variance_of(self, curve: Curve) -> tuple[float, float]:
-        """DeLong's variance, and Satterthwaite's degrees of freedom."""
-        p, q = float(curve.positives), float(curve.negatives)
+    def compute_variance(self, curve: Curve) -> tuple[float, float]:
+        """DeLong's variance of the area under `curve`, and Satterthwaite's degrees of freedom."""
+        p = float(curve.positives)
+        q = float(curve.negatives)
         if min(p, q) < 2:  # a single row shows nothing of how much rows vary
             return float("inf"), 1.0
         value = float(self.compute_curve(curve))
-        of_positive = 1 - (curve.fp + curve.fp_above) / (2 * q)
-        above = (curve.new_positives * (of_positive - value) ** 2).sum() / (p - 1) / p
+        placement = 1 - (curve.fp + curve.fp_above) / (2 * q)  # of positive rows
+        positive_part = (curve.new_positives * (placement - value) ** 2).sum() / (p - 1) / p
         # Negatives that tie with a threshold, and those between two of them.
         before = np.concatenate([[0], curve.tp[:-1]])
         tied = ((curve.fp - curve.fp_above) * ((before + curve.tp) / (2 * p) - value) ** 2).sum()
         ends = np.append(curve.fp_above, q) - np.concatenate([[0], curve.fp])
         between = (ends * (np.concatenate([[0], curve.tp]) / p - value) ** 2).sum()
-        below = (tied + between) / (q - 1) / q
-        lost = above**2 / (p - 1) + below**2 / (q - 1)
-        return float(above + below), float((above + below) ** 2 / lost) if lost else 1.0
+        negative_part = (tied + between) / (q - 1) / q
+        variance = float(positive_part + negative_part)
+        lost = positive_part**2 / (p - 1) + negative_part**2 / (q - 1)
+        return variance, float((positive_part + negative_part) ** 2 / lost) if lost else 1.0
 
-    def influence_of(self, positive: Array, score: Array, weight: Array | None) -> Array:
-        """DeLong's components: how far each row's placement lies from the area, over the size of
-        its class.
+    def compute_influence(self, positive: Array, score: Array, weight: Array | None) -> Array:
+        """DeLong's components (n,): each row's placement less the area, over its class's weight.
+
+        From whether each row is `positive`, its `score` and its `weight`, or None: all (n,).
         """
-        above, below, mass = _split(positive, score, weight)
-        if not mass[0] or not mass[1]:
-            return np.full(len(score), np.nan)
         w = np.ones(len(score)) if weight is None else weight
-        of_positive = count_ties(above, below, None if weight is None else w[~positive]) / mass[1]
-        of_negative = (
-            1 - count_ties(below, above, None if weight is None else w[positive]) / mass[0]
-        )
-        area = (w[positive] * of_positive).sum() / mass[0]
-        result = np.empty(len(score))
-        for rows, placed, total in (
-            (positive, of_positive, mass[0]),
-            (~positive, of_negative, mass[1]),
-        ):
-            m = len(placed)
-            result[rows] = w[rows] * (placed - area) / total * np.sqrt(m / max(m - 1, 1))
-        return result
+        p = float(w[positive].sum())
+        q = float(w[~positive].sum())
+        if not p or not q:
+            return np.full(len(score), np.nan)
+        high = score[positive]
+        low = score[~positive]
+        lower = count_ties(high, low, None if weight is None else w[~positive]) / q
+        higher = 1 - count_ties(low, high, None if weight is None else w[positive]) / p
+        area = (w[positive] * lower).sum() / p
+        influence = np.empty(len(score))
+        for rows, placement, mass in ((positive, lower, p), (~positive, higher, q)):
+            m = len(placement)
+            influence[rows] = w[rows] * (placement - area) / mass * np.sqrt(m / max(m - 1, 1))
+        return influence
 
 
 class Gini(CurveMetric):
     """Twice the area under the ROC curve less 1 (Somers' D).
 
-    In [-1, 1], 0 is chance, higher is better. 2 roc_auc - 1. The accuracy ratio of credit scoring.
+    In [-1, 1], 0 is chance, higher is better.
+    2 roc_auc - 1. The accuracy ratio of credit scoring.
     Several classes and what is undefined as of roc_auc.
     Same value as 2 x scikit-learn's roc_auc_score - 1.
     Source: Somers (1962), Am. Sociol. Rev. 27:799-811.
@@ -118,7 +120,10 @@ class Gini(CurveMetric):
     name = "gini"
     bounds = (-1.0, 1.0)
     cases = ({"average": "weighted"}, {"average": "none"})
-    oracle = "ranked(score, lambda y, s, w: 2 * sklearn.metrics.roc_auc_score(y, s, sample_weight=w) - 1)"
+    oracle = (
+        "ranked(score, lambda y, s, w: "
+        "2 * sklearn.metrics.roc_auc_score(y, s, sample_weight=w) - 1)"
+    )
 
     def compute_curve(self, curve: Curve) -> Array:
         return 2 * area(curve) - 1
@@ -127,10 +132,11 @@ class Gini(CurveMetric):
 class AveragePrecision(CurveMetric):
     """Precision averaged over the positive rows, each at its own threshold.
 
-    In [0, 1], higher is better. sum_i (recall_i - recall_{i-1}) precision_i over the distinct
-    scores from the highest down (a step function, no interpolation); chance is the share of
-    positive rows. Read it where positives are rare. Several classes: one against the rest, `macro`
-    (default), `weighted` or `none`. Undefined (no_positive) without positive rows.
+    In [0, 1], higher is better.
+    sum_i (recall_i - recall_{i-1}) precision_i over the distinct scores from the highest down (a
+    step function, no interpolation); chance is the share of positive rows. Read it where positives
+    are rare. Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    Undefined (no_positive) without positive rows.
     Also called AP, AUPRC or PR AUC.
     Same value as scikit-learn's average_precision_score.
     Source: Davis & Goadrich (2006), ICML, 233-240.
@@ -142,7 +148,10 @@ class AveragePrecision(CurveMetric):
     name = "average_precision"
     undefined = "no_positive"
     cases = ({"average": "weighted"}, {"average": "none"})
-    oracle = "ranked(score, lambda y, s, w: sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
+    oracle = (
+        "ranked(score, lambda y, s, w: "
+        "sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"
+    )
 
     def compute_curve(self, curve: Curve) -> Array:
         return ratio(scan_curve("precision", *curve[1:]), np.asarray(curve.positives))
@@ -152,20 +161,20 @@ class AveragePrecision(CurveMetric):
             return 0.0
         value = float(self.compute_curve(curve))
         best = float(self.compute_curve(curve._replace(fp=curve.fp_above)))
-        # At worst every positive row of a cell comes after its negative ones, and has the precision before the cell.
+        # At worst every positive row of a cell comes after its negative ones.
         before = curve.tp - curve.new_positives
-        worst = float(
-            (curve.new_positives * np.nan_to_num(ratio(before, before + curve.fp))).sum() / curve.positives
-        )
+        precision = np.nan_to_num(ratio(before, before + curve.fp))
+        worst = float((curve.new_positives * precision).sum() / curve.positives)
         return max(best - value, value - worst)
 
 
 class KS(CurveMetric):
     """Largest lead of the true over the false positive rate over all thresholds.
 
-    In [0, 1], higher is better. max (tpr - fpr): how far the scores of positive rows lie above
-    those of the others (one-sided Kolmogorov-Smirnov); the largest informedness of any threshold,
-    chosen on the same rows. Several classes as of roc_auc.
+    In [0, 1], higher is better.
+    max (tpr - fpr): how far the scores of positive rows lie above those of the others (one-sided
+    Kolmogorov-Smirnov); the largest informedness of any threshold, chosen on the same rows. Several
+    classes as of roc_auc.
     Undefined (single_class) unless both kinds of rows are there.
     Same value as the maximum over scikit-learn's roc_curve; unweighted
     scipy.stats.ks_2samp(alternative="less").
@@ -177,10 +186,7 @@ class KS(CurveMetric):
 
     name = "ks"
     cases = ({"average": "weighted"}, {"average": "none"})
-    oracle = (
-        "ranked(score, lambda y, s, w: (lambda fpr, tpr, _: (tpr - fpr).max())"
-        "(*sklearn.metrics.roc_curve(y, s, sample_weight=w)))"
-    )
+    oracle = "ranked(score, largest_lead)"
 
     def compute_curve(self, curve: Curve) -> Array:
         both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
@@ -219,8 +225,9 @@ class Gain(CurveMetric):
 class Lift(CurveMetric):
     """How many times as many positive rows the rows of highest score hold as chance would.
 
-    Higher is better, 1 chance. gain(share) / share, in [0, 1 / share]; share: of all rows, how many
-    are looked at (default 0.1: the top decile).
+    Higher is better, 1 chance.
+    gain(share) / share, in [0, 1 / share]; share: of all rows, how many are looked at (default 0.1:
+    the top decile).
     Several classes and what is undefined as of gain. Same value as a sum over sorted rows.
     Source: Ling & Li (1998), KDD, 73-79.
 
@@ -255,7 +262,8 @@ class RocAucOvo(Metric):
     Source: Hand & Till (2001), Machine Learning 45:171-186.
 
     >>> from assay.table.predictions import Predictions
-    >>> p = Predictions.from_arrays(["a", "b", "c"], {"m.proba": [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.6, 0.2, 0.2]]})
+    >>> proba = [[0.5, 0.3, 0.2], [0.3, 0.5, 0.2], [0.6, 0.2, 0.2]]
+    >>> p = Predictions.from_arrays(["a", "b", "c"], {"m.proba": proba})
     >>> state = RocAucOvo().state
     >>> RocAucOvo().compute(state.summary(state.observe(p.rows("m")), p.schema)).round(4).tolist()
     [0.6667]
@@ -263,7 +271,8 @@ class RocAucOvo(Metric):
 
     name = "roc_auc_ovo"
     average: Literal["macro", "weighted"] = "macro"
-    reads, tasks = "score", frozenset({"multiclass"})
+    reads = "score"
+    tasks = frozenset({"multiclass"})
     needs = Ranked()
     undefined = "single_class"
     cases = ({"average": "weighted"},)
@@ -276,11 +285,11 @@ class RocAucOvo(Metric):
             )
         shape = (0,) if summary.counts is None else (0, len(summary.counts))
         pairs = list(self._pairs(summary))
-        areas, mass = (
-            np.array([pair[i] for pair in pairs]).reshape(-1, *shape[1:]).T for i in (0, 1)
-        )
-        found = mean_of_defined(areas, mass if self.average == "weighted" else np.ones_like(areas))
-        return np.atleast_1d(found)
+        areas = np.array([area for area, _ in pairs]).reshape(-1, *shape[1:]).T
+        mass = np.ones_like(areas)
+        if self.average == "weighted":
+            mass = np.array([weight for _, weight in pairs]).reshape(-1, *shape[1:]).T
+        return np.atleast_1d(mean_of_defined(areas, mass))
 
     def _pairs(self, summary: Ranking) -> Iterator[tuple[Array, Array]]:
         """Area and weight of every two classes, with the replicates as axis where there are any."""
@@ -296,69 +305,58 @@ class RocAucOvo(Metric):
 
 
 def _curves(summary: Ranking, positive: Array, negative: Array, code: int) -> list[Curve]:
-    """The curve of the rows `positive` against the rows `negative` by the score of class `code`, or
-    of replicates.
+    """The curve of rows `positive` against rows `negative` by the score of class `code`.
+
+    Of replicates, where there are any: in blocks of them.
     """
     both = np.concatenate([positive, negative])
-    weight, cell = (None if x is None else x[both] for x in (summary.weight, summary.stratum))
-    cell = cell if summary.counts is not None else None
-    order = RankingProblem.from_scores(np.arange(len(both)) < len(positive), summary.score[both, code], weight, cell)
+    weight = None if summary.weight is None else summary.weight[both]
+    stratum = None
+    if summary.counts is not None and summary.stratum is not None:
+        stratum = summary.stratum[both]
+    is_positive = np.arange(len(both)) < len(positive)
+    score = summary.score[both, code]
+    problem = RankingProblem.from_scores(is_positive, score, weight, stratum)
     if summary.counts is None:
-        return [order.curve]
+        return [problem.curve]
     step = max(1, AT_ONCE // len(both))
     return [
-        order.resample(summary.counts[i : i + step]) for i in range(0, len(summary.counts), step)
+        problem.resample(summary.counts[i : i + step]) for i in range(0, len(summary.counts), step)
     ]
 
 
 def area(curve: Curve) -> Array:
-    """Area under the ROC curve: the weight of negatives below each positive, and half of that at
-    its score.
-    """
+    """Area under the ROC `curve`: negatives below each positive, and half of those at its score."""
     return ratio(scan_curve("area", *curve[1:]), 2 * np.multiply(curve.positives, curve.negatives))
 
 
-def partial_area(curve: Curve, most: float) -> Array:
-    """Area under the ROC curve up to a false positive rate, rescaled: 0.5 is chance, 1 is perfect.
-    """
+def partial_area(curve: Curve, max_fpr: float) -> Array:
+    """Area under the ROC `curve` up to the rate `max_fpr`, rescaled: 0.5 is chance, 1 perfect."""
     fpr, tpr = curve.roc
-    x, y = np.minimum(fpr, most), tpr
-    width = np.diff(x, axis=-1)
-    slope = np.nan_to_num(ratio(np.diff(y, axis=-1), np.diff(fpr, axis=-1)))
-    part = (width * (y[..., :-1] + slope * width / 2)).sum(axis=-1)
-    least = most**2 / 2
+    width = np.diff(np.minimum(fpr, max_fpr), axis=-1)
+    slope = np.nan_to_num(ratio(np.diff(tpr, axis=-1), np.diff(fpr, axis=-1)))
+    part = (width * (tpr[..., :-1] + slope * width / 2)).sum(axis=-1)
+    chance = max_fpr**2 / 2
     both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
-    return np.where(both, (1 + (part - least) / (most - least)) / 2, np.nan)
+    return np.where(both, (1 + (part - chance) / (max_fpr - chance)) / 2, np.nan)
 
 
 def capture_share(curve: Curve, share: float) -> Array:
     """Share of the positive rows among the `share` of all rows of highest score.
 
-    Ties at the cut enter in part.
+    Rows of the `curve` that tie at the cut enter in part.
     """
     fpr, tpr = curve.roc
-    positives, negatives = (np.expand_dims(n, -1) for n in (curve.positives, curve.negatives))
-    seen = np.nan_to_num(fpr) * negatives + np.nan_to_num(tpr) * positives
-    room = share * (positives + negatives) - seen[..., :-1]
-    part = np.clip(np.nan_to_num(ratio(room, np.diff(seen, axis=-1))), 0.0, 1.0)
-    return np.where(
-        np.asarray(curve.positives) > 0, (np.diff(tpr, axis=-1) * part).sum(axis=-1), np.nan
-    )
+    positives = np.expand_dims(curve.positives, -1)
+    negatives = np.expand_dims(curve.negatives, -1)
+    rows = np.nan_to_num(fpr) * negatives + np.nan_to_num(tpr) * positives
+    room = share * (positives + negatives) - rows[..., :-1]
+    part = np.clip(np.nan_to_num(ratio(room, np.diff(rows, axis=-1))), 0.0, 1.0)
+    gain = (np.diff(tpr, axis=-1) * part).sum(axis=-1)
+    return np.where(np.asarray(curve.positives) > 0, gain, np.nan)
 
 
 def check_share(name: str, share: float) -> None:
-    """UnsupportedError unless `share` is a share of the rows."""
+    """UnsupportedError unless `share` of metric `name` is a share of the rows."""
     if not 0 < share <= 1:
         raise UnsupportedError(f"share of {name} must be above 0 and at most 1; got {share}")
-
-
-def _split(
-    positive: Array, score: Array, weight: Array | None
-) -> tuple[Array, Array, tuple[float, float]]:
-    """Scores of positive and of negative rows, and the weight of each kind."""
-    w = (
-        (positive.sum(), (~positive).sum())
-        if weight is None
-        else (weight[positive].sum(), weight[~positive].sum())
-    )
-    return score[positive], score[~positive], (float(w[0]), float(w[1]))

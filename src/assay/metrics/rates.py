@@ -12,9 +12,6 @@ from assay.states.confusion import Counts
 
 __all__ = ["FalsePositiveRate", "SelectionRate"]
 
-_TABLES = "np.round(sklearn.metrics.multilabel_confusion_matrix(y, label, labels=labels, sample_weight=w), 9)"
-_AVERAGED = "[np.asarray, np.nanmean][average == 'macro']"
-
 
 class SelectionRate(Ratio):
     """Share of the rows predicted as a class (of the positive class in binary tasks): in [0, 1].
@@ -33,7 +30,7 @@ class SelectionRate(Ratio):
     name = "selection_rate"
     proportion = True
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = f"{_AVERAGED}(counted({_TABLES}[:, :, 1].sum(axis=1)) / counted({_TABLES}.sum(axis=(1, 2))))"
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: (tp + fp) / (tp + fn + fp + tn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         return c.predicted, np.broadcast_to(c.all, c.predicted.shape)
@@ -42,9 +39,9 @@ class SelectionRate(Ratio):
 class FalsePositiveRate(Ratio):
     """Of the rows not of a class, the share predicted as it (1 - specificity).
 
-    In [0, 1], lower is better. fp / (fp + tn). Undefined (no_negative) where every row is of the
-    class. Also called FPR, fall-out or false alarm rate. Same value as fairlearn's
-    false_positive_rate.
+    In [0, 1], lower is better.
+    fp / (fp + tn). Undefined (no_negative) where every row is of the class. Also called FPR,
+    fall-out or false alarm rate. Same value as fairlearn's false_positive_rate.
 
     >>> FalsePositiveRate()([0, 1, 1, 0], [1, 1, 1, 0])
     0.5
@@ -55,7 +52,7 @@ class FalsePositiveRate(Ratio):
     better = "lower"
     undefined = "no_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
-    oracle = f"{_AVERAGED}(counted({_TABLES}[:, 0, 1]) / counted({_TABLES}[:, 0].sum(axis=1)))"
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: fp / (fp + tn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         negatives = c.all - c.support

@@ -11,7 +11,7 @@ import numpy as np
 
 from assay.kernels import Array
 from assay.metrics.base import Metric
-from assay.states.row_values import ValueTable, Values
+from assay.states.row_values import Values, ValueTable
 from assay.table.predictions import Rows
 from assay.table.schema import Task
 
@@ -27,7 +27,6 @@ class LogOddsAndTruth:
     """Log-odds stated of the positive class, exact from logits, and whether it is true (n, 2)."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(log-odds, truth)."""
         code = rows.schema.positive_code
         if "proba" in rows.outputs:
             p = np.clip(np.asarray(rows.outputs["proba"], np.float64), LEAST, 1.0)
@@ -45,7 +44,8 @@ class Recalibration(Metric):
     of the interval (Schucany & Wang, 1991), at a cost free of the number of rows.
     """
 
-    reads, tasks = "proba", BINARY
+    reads = "proba"
+    tasks = BINARY
     bounds = (float("-inf"), float("inf"))
     needs = Values(LogOddsAndTruth(), width=2)
     undefined = "single_class_or_separated"
@@ -67,27 +67,32 @@ class Recalibration(Metric):
         return np.asarray(step(summary.counts.astype(np.float64) @ by_cell, fitted, self.free))
 
     def fit(self, x: Array, y: Array, weight: Array) -> Array:
-        """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none."""
+        """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none.
+
+        From the log-odds `x`, the truth `y` and the `weight` of the rows, each (n,).
+        """
         if not self.has_solution(x, y):
             return np.array([np.nan, np.nan])
-        found, worth = np.array([0.0, 1.0]), -np.inf
-        ahead = found
+        fitted = np.array([0.0, 1.0])
+        best = -np.inf
+        ahead = fitted
         for _ in range(STEPS):
             reached = likelihood(x, y, weight, ahead)
-            # Near the top the likelihood is flat to the last place, where a step still brings the coefficients nearer.
-            if reached >= worth - 1e-12 * abs(worth) or not np.isfinite(worth):
-                found, worth = ahead, reached
-                there = slopes(x, y, weight, found).sum(axis=1)
+            # Near the top the likelihood is flat to the last place; a step still helps there.
+            if reached >= best - 1e-12 * abs(best) or not np.isfinite(best):
+                fitted = ahead
+                best = reached
+                sums = slopes(x, y, weight, fitted).sum(axis=1)
                 ahead = np.array([0.0, 1.0])
-                ahead[self.free] = step(there[None], found, self.free, whole=True)[0]
+                ahead[self.free] = step(sums[None], fitted, self.free, whole=True)[0]
             else:
-                ahead = (found + ahead) / 2
-            if np.abs(ahead - found).max() <= 1e-15 * (1 + np.abs(found).max()):
+                ahead = (fitted + ahead) / 2
+            if np.abs(ahead - fitted).max() <= 1e-15 * (1 + np.abs(fitted).max()):
                 break
-        return found
+        return fitted
 
     def has_solution(self, x: Array, y: Array) -> bool:
-        """Whether there is a largest likelihood."""
+        """Whether there is a largest likelihood, for log-odds `x` and truth `y` (n,)."""
         return bool(len(y) and y.min() < y.max())
 
 
@@ -115,7 +120,8 @@ class CalibrationSlope(Recalibration):
     def has_solution(self, x: Array, y: Array) -> bool:
         if not super().has_solution(x, y):
             return False
-        positive, negative = x[y > 0], x[y == 0]
+        positive = x[y > 0]
+        negative = x[y == 0]
         # Equal probabilities may differ in the last place; an overlap so small is none.
         least = 1e-12 * max(1.0, float(np.abs(x).max()))
         return bool(
@@ -124,9 +130,9 @@ class CalibrationSlope(Recalibration):
 
 
 class CalibrationIntercept(Recalibration):
-    """Calibration in the large: what to add to the log-odds so that as many rows are positive as is
-    stated: 0 is right.
+    """What to add to the log-odds so that as many rows are positive as is stated: 0 is right.
 
+    Calibration in the large.
     a in P(positive) = 1 / (1 + exp(-(a + log-odds))), fitted to the rows by maximum likelihood; in
     (-inf, inf); above 0 probabilities are too low. Neither higher nor lower is better, so models
     are not compared by it.
@@ -145,13 +151,16 @@ class CalibrationIntercept(Recalibration):
 
 
 def likelihood(x: Array, y: Array, weight: Array, at: Array) -> float:
-    """Log-likelihood of (intercept, slope)."""
+    """Log-likelihood of (intercept, slope) `at`, for rows `x`, `y` and `weight` (n,)."""
     odds = at[0] + at[1] * x
     return float(-(weight * np.logaddexp(0.0, np.where(y > 0, -odds, odds))).sum())
 
 
 def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
-    """Gradient (2) and curvature (3: aa, ab, bb) of the log-likelihood of each row (5, n)."""
+    """Gradient (2) and curvature (3: aa, ab, bb) of the log-likelihood of each row (5, n).
+
+    At (intercept, slope) `at`, for rows `x`, `y` and `weight` (n,).
+    """
     odds = at[0] + at[1] * x
     p = 1 / (1 + np.exp(-np.abs(odds)))
     gap = np.where(y > 0, np.where(odds > 0, 1 - p, p), np.where(odds > 0, -p, p - 1))
@@ -160,8 +169,9 @@ def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
 
 
 def step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
-    """Where Newton's method goes from `at`, given sums of slopes (b, 5): the last free coefficient
-    (b,), or all.
+    """Where Newton's method goes from (intercept, slope) `at`, given sums of slopes (b, 5).
+
+    The last `free` coefficient (b,), or all of them where `whole`.
     """
     ga, gb, aa, ab, bb = sums.T
     if free.stop == 1:

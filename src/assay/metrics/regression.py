@@ -28,7 +28,6 @@ __all__ = [
 ]
 
 
-
 class MSE(RowMetric):
     """Mean squared error, in squared units of the truth.
 
@@ -40,17 +39,16 @@ class MSE(RowMetric):
     """
 
     name = "mse"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_squared_error(y, value, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Squared error of each row."""
         return rows.residual**2
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows."""
         return None if rows.error_totals is None else rows.error_totals.select_columns(SQUARE)
 
 
@@ -65,7 +63,8 @@ class RMSE(Metric):
     """
 
     name = "rmse"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     needs = Moments(MSE())
@@ -75,7 +74,7 @@ class RMSE(Metric):
         return np.sqrt(summary.mean[..., 0])
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """Weight of each cell (cells,): what the interval divides the squared errors by."""
+        """Weight of each stratum of `value` (strata,), whatever the `summary`."""
         return value.weight
 
 
@@ -90,17 +89,16 @@ class MAE(RowMetric):
     """
 
     name = "mae"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     oracle = "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Absolute error of each row."""
         return np.abs(rows.residual)
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows."""
         return None if rows.error_totals is None else rows.error_totals.select_columns(SIZE)
 
 
@@ -119,7 +117,8 @@ class Huber(RowMetric):
 
     name = "huber"
     delta: float = 1.0
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     cases = ({"delta": 0.3}, {"delta": 2.5})
@@ -130,7 +129,6 @@ class Huber(RowMetric):
             raise UnsupportedError(f"delta of huber must be above 0 and finite; got {self.delta}")
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Loss of each row."""
         size = np.abs(rows.residual)
         return np.where(size <= self.delta, size**2 / 2, self.delta * (size - self.delta / 2))
 
@@ -150,12 +148,12 @@ class Bias(RowMetric):
     better = "neither"
     rank_by = "mae or rmse"
     name = "bias"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (float("-inf"), float("inf"))
     oracle = "np.average(value - y, weights=w)"
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Error of each row."""
         return -rows.residual
 
 
@@ -176,19 +174,19 @@ class WithinTolerance(RowMetric):
     name = "within_tolerance"
     absolute: float = 0.0
     relative: float = 0.05
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     cases = ({"absolute": 1.0, "relative": 0.0}, {"absolute": 0.5, "relative": 0.2})
     oracle = "np.average(np.isclose(value, y, rtol=m.relative, atol=m.absolute), weights=w)"
 
     def __post_init__(self) -> None:
-        for name, given in (("absolute", self.absolute), ("relative", self.relative)):
-            if not 0 <= given < float("inf"):
+        for name, share in (("absolute", self.absolute), ("relative", self.relative)):
+            if not 0 <= share < float("inf"):
                 raise UnsupportedError(
-                    f"{name} of within_tolerance must be at least 0 and finite; got {given}"
+                    f"{name} of within_tolerance must be at least 0 and finite; got {share}"
                 )
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Whether each row is close enough."""
         return np.abs(rows.residual) <= self.absolute + self.relative * np.abs(rows.truth)
 
 
@@ -197,12 +195,11 @@ class ErrorAndTruth:
     """Squared error and truth of each row (n, 2): what R2 needs together."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(squared error, truth)."""
         return np.stack([MSE().compute_rows(rows), np.asarray(rows.truth, np.float64)]).T
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Means and second moments over all rows."""
-        return None if rows.error_totals is None else rows.error_totals.select_columns(SQUARE, TRUTH)
+        totals = rows.error_totals
+        return None if totals is None else totals.select_columns(SQUARE, TRUTH)
 
 
 class R2(Metric):
@@ -218,7 +215,8 @@ class R2(Metric):
     """
 
     name = "r2"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (float("-inf"), 1.0)
     needs = Moments(ErrorAndTruth(), width=2)
     undefined = "zero_variance"
@@ -228,9 +226,7 @@ class R2(Metric):
         return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """Squares about the mean of all rows in each cell (cells,): what the interval divides the
-        squared errors by.
-        """
+        """Squares of the truth in each stratum of `value` (strata,) about its mean in `summary`."""
         return np.asarray(
             value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2
         )
@@ -240,9 +236,10 @@ class R2(Metric):
 class AdjustedR2(R2):
     """R2 less what so many features explain by chance.
 
-    In (-inf, 1], 1 is perfect, higher is better. 1 - (1 - R2) (n - 1) / (n - features - 1), with n
-    the total weight and `features` the number of inputs of the model (without the intercept); meant
-    for the rows that a linear model was fitted on.
+    In (-inf, 1], 1 is perfect, higher is better.
+    1 - (1 - R2) (n - 1) / (n - features - 1), with n the total weight and `features` the number of
+    inputs of the model (without the intercept); meant for the rows that a linear model was fitted
+    on.
     Undefined (zero_variance_or_too_few_rows) where the truth is constant, or n is not above
     features + 1.
     Same value as the formula over scikit-learn's r2_score.
@@ -256,10 +253,7 @@ class AdjustedR2(R2):
     features: int = 1
     undefined = "zero_variance_or_too_few_rows"
     cases = ({"features": 3},)
-    oracle = (
-        "(lambda n: 1 - (1 - sklearn.metrics.r2_score(y, value, sample_weight=w)) * (n - 1) / (n - m.features - 1)"
-        " if n > m.features + 1 else nan)(len(y) if w is None else w.sum())"
-    )
+    oracle = "adjusted_r2(y, value)"
 
     def __post_init__(self) -> None:
         if self.features < 0:
@@ -278,15 +272,15 @@ class SignedErrorAndTruth:
     """Error and truth of each row (n, 2): what the explained variance needs together."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(error, truth)."""
         return np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1)
 
 
 class ExplainedVariance(Metric):
     """R2 that forgives a constant offset.
 
-    In (-inf, 1], 1 is perfect up to a constant, higher is better. 1 - var (y - f) / var y. Above R2
-    where predictions are too high or too low throughout: `bias` says by how much.
+    In (-inf, 1], 1 is perfect up to a constant, higher is better.
+    1 - var (y - f) / var y. Above R2 where predictions are too high or too low throughout: `bias`
+    says by how much.
     Undefined (zero_variance) where the truth is constant. Same value as scikit-learn's
     explained_variance_score.
 
@@ -295,7 +289,8 @@ class ExplainedVariance(Metric):
     """
 
     name = "explained_variance"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     bounds = (float("-inf"), 1.0)
     needs = Moments(SignedErrorAndTruth(), width=2)
     undefined = "zero_variance"
@@ -308,8 +303,10 @@ class ExplainedVariance(Metric):
 
 
 def centred_squares(summary: Sums, column: int) -> Array:
-    """Centred second moment of a column (...,), and exactly 0 where it is no more than the rounding
-    of the mean.
+    """Centred second moment of a `column` of the `summary` (...,).
+
+    Exactly 0 where it is no more than the rounding of the mean.
     """
-    m2, mean = summary.m2[..., column], summary.mean[..., column]
+    m2 = summary.m2[..., column]
+    mean = summary.mean[..., column]
     return np.where(m2 > summary.weight * (8 * np.finfo(np.float64).eps * mean) ** 2, m2, 0.0)

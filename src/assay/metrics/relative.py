@@ -18,7 +18,6 @@ from assay.table.schema import Schema
 __all__ = ["MAPE", "SMAPE", "WMAPE"]
 
 
-
 class MAPE(RowMetric):
     """Mean absolute error as a share of the truth (0.1 is 10 %): in [0, inf), lower is better.
 
@@ -32,15 +31,18 @@ class MAPE(RowMetric):
     """
 
     name = "mape"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     width = 2
     undefined = "zero_target"
-    oracle = "sklearn.metrics.mean_absolute_percentage_error(y, value, sample_weight=w) if np.all(y) else nan"
+    oracle = (
+        "sklearn.metrics.mean_absolute_percentage_error(y, value, sample_weight=w) "
+        "if np.all(y) else nan"
+    )
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Relative error of each row, and whether its truth is 0, where any is."""
         y = np.asarray(rows.truth, np.float64)
         if np.count_nonzero(y) == len(y):
             return np.abs(rows.residual / y)
@@ -49,12 +51,11 @@ class MAPE(RowMetric):
         return np.stack([np.where(zero, 0.0, share), zero]).T
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
-        """Mean and second moment over all rows, of the relative error and of having a truth of 0.
-        """
         totals = rows.error_totals
         if totals is None:
             return None
-        (mean, m2), zeros = totals.select_columns(SHARE), totals.zeros
+        mean, m2 = totals.select_columns(SHARE)
+        zeros = totals.zeros  # rows whose truth is 0
         share = zeros / totals.rows
         return np.append(mean, share), np.append(m2, zeros * (1 - share))
 
@@ -69,7 +70,8 @@ class MAPE(RowMetric):
 class SMAPE(RowMetric):
     """Mean absolute error as a share of the mean size of truth and prediction.
 
-    In [0, 2], lower is better. mean of 2 |y - f| / (|y| + |f|), a row where both are 0 counting 0.
+    In [0, 2], lower is better.
+    mean of 2 |y - f| / (|y| + |f|), a row where both are 0 counting 0.
     Other libraries print it in percent, or halved.
     Not symmetric despite its name: too low costs more than too high by as much.
     Undefined (no_samples) without rows. Same value as the formula in NumPy (torchmetrics' symmetric
@@ -81,14 +83,18 @@ class SMAPE(RowMetric):
     """
 
     name = "smape"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, 2.0)
-    oracle = "np.average(np.where(y == value, 0, 2 * abs(y - value) / np.maximum(abs(y) + abs(value), 1e-300)), weights=w)"
+    oracle = (
+        "np.average(np.where(y == value, 0, "
+        "2 * abs(y - value) / np.maximum(abs(y) + abs(value), 1e-300)), weights=w)"
+    )
 
     def compute_rows(self, rows: Rows) -> Array:
-        """Relative error of each row."""
-        y, f = np.asarray(rows.truth, np.float64), np.asarray(rows.value, np.float64)
+        y = np.asarray(rows.truth, np.float64)
+        f = np.asarray(rows.value, np.float64)
         # Halved before they are added: two numbers near the largest there is have no sum.
         return np.nan_to_num(ratio(np.abs(y - f), np.abs(y) / 2 + np.abs(f) / 2))
 
@@ -98,7 +104,6 @@ class ErrorAndSize:
     """Absolute error and absolute truth of each row (n, 2): what WMAPE needs together."""
 
     def compute_rows(self, rows: Rows) -> Array:
-        """(|error|, |truth|)."""
         return np.asarray(
             np.abs(np.stack([rows.residual, np.asarray(rows.truth, np.float64)], axis=1))
         )
@@ -118,16 +123,20 @@ class WMAPE(Metric):
     """
 
     name = "wmape"
-    reads, tasks = "value", REGRESSION
+    reads = "value"
+    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     needs = Moments(ErrorAndSize(), width=2)
     undefined = "zero_target"
-    oracle = "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w) / np.average(abs(y), weights=w)"
+    oracle = (
+        "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w) "
+        "/ np.average(abs(y), weights=w)"
+    )
 
     def compute(self, summary: Sums) -> Array:
         return ratio(summary.mean[..., 0], summary.mean[..., 1])
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """Sizes of the truth in each cell (cells,): what the interval divides the errors by."""
+        """Total size of the truth in each stratum of `value` (strata,), whatever the `summary`."""
         return np.asarray(value.mean[:, 1] * value.weight)

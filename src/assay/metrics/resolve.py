@@ -1,7 +1,13 @@
-"""Resolve."""
+"""resolve: from metrics as they are named to metrics bound to a table.
+
+>>> from assay.table.predictions import Predictions
+>>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
+>>> [text for text, _ in resolve(["f1", "f1(average=macro)"], p.schema)]
+['f1', 'f1(average=macro)']
+"""
 
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS, Metric
@@ -19,25 +25,27 @@ DEFAULT: dict[Task, str] = {
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
+SINGLE_LABEL_DEFAULTS = (
+    "accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier",
+)  # fmt: skip
+
 DEFAULTS: dict[Task, tuple[str, ...]] = {
-    "binary": ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
-    "multiclass": ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "roc_auc", "log_loss", "brier"),
+    "binary": SINGLE_LABEL_DEFAULTS,
+    "multiclass": SINGLE_LABEL_DEFAULTS,
     "multilabel": (
-        "subset_accuracy", "hamming_loss", "precision", "recall", "f1", "f1(average=micro)", "f1(average=samples)",
-        "roc_auc", "log_loss",
+        "subset_accuracy", "hamming_loss", "precision", "recall", "f1", "f1(average=micro)",
+        "f1(average=samples)", "roc_auc", "log_loss",
     ),
     "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
 }  # fmt: skip
 
 
 def defaults(predictions: Predictions) -> list[str]:
-    """The metrics that are read where none is asked for: those that suit the task and what the
-    models gave.
-    """
-    return _defaults(predictions.schema)
+    """Texts of the default metrics: those that suit the task of `predictions` and their outputs."""
+    return _default_texts(predictions.schema)
 
 
-def _defaults(schema: Schema) -> list[str]:
+def _default_texts(schema: Schema) -> list[str]:
     reads = {text: METRICS.parse(text).reads for text in DEFAULTS[schema.task]}
     return [
         text
@@ -47,27 +55,41 @@ def _defaults(schema: Schema) -> list[str]:
 
 
 def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
-    """Canonical text and instance, settled for the schema, of every metric asked for.
+    """Canonical text and bound instance of every metric, each once.
 
-    The task's defaults if None.
+    Parameters:
+        metrics: A text or metric, or several of them; None: the defaults of the task.
+        schema: Of the table that they are bound to.
+
+    Raises:
+        UnsupportedError: One is neither text nor a metric, does not fit the task, or needs an
+            output that no model has.
     """
     if metrics is None:
-        found = [METRICS.parse(text) for text in _defaults(schema)]
+        parsed = [METRICS.parse(text) for text in _default_texts(schema)]
     else:
-        given = (
-            list(metrics)
-            if isinstance(metrics, Iterable) and not isinstance(metrics, str)
-            else [metrics]
+        parsed = [METRICS.parse(metric) for metric in _list_metrics(metrics)]
+        for metric in parsed:
+            _check_outputs(metric, schema)
+    return [(str(metric), metric.bind(schema)) for metric in dict.fromkeys(parsed)]
+
+
+def _list_metrics(metrics: str | Metric | Sequence[str | Metric]) -> list[str | Metric]:
+    """The metrics as a list; UnsupportedError unless each is a text or a metric."""
+    listed: list[Any] = [metrics]
+    if isinstance(metrics, Iterable) and not isinstance(metrics, str):
+        listed = list(metrics)
+    if not all(isinstance(metric, str | Metric) for metric in listed):
+        raise UnsupportedError(
+            f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}"
         )
-        if not all(isinstance(m, str | Metric) for m in given):
-            raise UnsupportedError(
-                f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}"
-            )
-        found = [METRICS.parse(m) for m in given]
-        for metric in found:
-            if not any(schema.offers(model, metric.reads) for model in schema.models):
-                gives = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
-                raise UnsupportedError(
-                    f"metric {metric} needs {metric.reads}, which no model gives ({gives})"
-                )
-    return [(str(m), m.bind(schema)) for m in dict.fromkeys(found)]
+    return listed
+
+
+def _check_outputs(metric: Metric, schema: Schema) -> None:
+    """UnsupportedError unless some model gives what the metric reads."""
+    if not any(schema.offers(model, metric.reads) for model in schema.models):
+        outputs = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
+        raise UnsupportedError(
+            f"metric {metric} needs {metric.reads}, which no model gives ({outputs})"
+        )
