@@ -7,6 +7,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal
 
 from assay.core.types import Better
@@ -158,11 +159,14 @@ def _rank_axis(column: str) -> int | None:
     return AXES.index(name) if name in AXES else None
 
 
+# A log has few names, and each is asked about many times.
+@lru_cache(maxsize=1024)
 def _normalise(column: str) -> str:
     spaced = re.sub(r"^(train|test|valid|val|eval|dev)(?=[A-Z])", r"\1_", column.strip())
     return re.sub(r"[^a-z0-9]+", "_", spaced.lower()).strip("_")
 
 
-def _find_words(metric: str) -> set[str]:
-    words = set(_normalise(metric).split("_"))
+@lru_cache(maxsize=1024)
+def _find_words(metric: str) -> frozenset[str]:
+    words = frozenset(_normalise(metric).split("_"))
     return words | {word.rstrip("0123456789") for word in words}
