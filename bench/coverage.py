@@ -26,7 +26,7 @@ from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import t as student
 
 from assay.evaluation.evaluate import evaluate
-from assay.intervals.procedures import interval
+from assay.intervals.procedures import compute_interval
 from assay.intervals.replicates import Sample
 from assay.metrics.base import METRICS
 from assay.states.confusion import Confusion, ConfusionTable
@@ -398,7 +398,7 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
     held, defined = np.zeros(len(metrics)), np.zeros(len(metrics))
     for cell in np.flatnonzero(chance > 1e-6):
         of = sample(cells[cell])
-        ends = np.array([[float(end[0]) for end in interval(metric, of)[:2]] for metric in metrics])
+        ends = np.array([[float(end[0]) for end in compute_interval(metric, of)[:2]] for metric in metrics])
         defined += chance[cell] * ~np.isnan(ends[:, 0])
         held += chance[cell] * (
             (ends[:, 0] <= np.array(truth) + 1e-12) & (truth <= ends[:, 1] + 1e-12)

@@ -13,7 +13,7 @@ from statsmodels.stats.proportion import proportion_confint
 
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.intervals.procedures import PROCEDURES, describe_method, interval
+from assay.intervals.procedures import PROCEDURES, compute_interval, describe_method
 from assay.intervals.proportions import t_quantile, wilson
 from assay.intervals.replicates import Sample
 from assay.metrics.base import METRICS
@@ -476,7 +476,7 @@ def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_
         value = ConfusionTable(table[None], table[None], np.array([np.trace(table)]), n, n, n)
         sample = Sample(Confusion(), value, schema, False, False, 0)
         for name, metric in metrics.items():
-            low, high = (float(end[0]) for end in interval(metric, sample)[:2])
+            low, high = (float(end[0]) for end in compute_interval(metric, sample)[:2])
             defined[name] += chance * (not math.isnan(low))
             held[name] += chance * (low - 1e-12 <= truth[name] <= high + 1e-12)
     for name in COUNTED:

@@ -32,7 +32,7 @@ from assay.intervals.differences import (
 )
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
-from assay.metrics.resolve import defaults
+from assay.metrics.resolve import list_default_metrics
 from assay.table.groups import Slices, group_rows
 from assay.table.predictions import Predictions
 
@@ -293,7 +293,7 @@ def fairness(
 def _choose_metrics(table: Predictions, metrics: Any) -> list[Metric]:
     """The metrics that were named, and in binary tasks those that the criteria need."""
     if metrics is None:
-        metrics = defaults(table)
+        metrics = list_default_metrics(table)
     texts = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
     gives_labels = any(table.schema.offers(model, "label") for model in table.models)
     if table.task == "binary" and gives_labels:

@@ -20,7 +20,7 @@ import numpy as np
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
-from assay.intervals.procedures import interval
+from assay.intervals.procedures import compute_interval
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import compute_replicates, draw_buckets
 from assay.io.source import Source, open_table
@@ -362,7 +362,7 @@ class _Judge:
             clustered="cluster" in self.table.columns,
             seed=self.seed,
         )
-        low, high, _ = interval(self.metric, sample, CONFIDENCE)
+        low, high, _ = compute_interval(self.metric, sample, CONFIDENCE)
         return float(self.metric.estimate(sample.summary)[0]), float(low[0]), float(high[0])
 
     def gain(self, decisions: Array) -> tuple[float, tuple[float, float, float]]:

@@ -77,7 +77,7 @@ def evaluate(
     """
     import assay
     from assay.audit.requirements import Requirement
-    from assay.metrics.resolve import defaults
+    from assay.metrics.resolve import list_default_metrics
 
     bounds = split(require, "--require", "state a bound, as in 'f1 >= 0.9'")
     requirements = [Requirement.parse(text) for text in bounds]
@@ -89,7 +89,7 @@ def evaluate(
     table = read_table(files, large=True, **reading)
     texts: list[str] | None = split(metrics)
     if requirements:
-        texts = [*(texts or defaults(table)), *(r.metric for r in requirements)]
+        texts = [*(texts or list_default_metrics(table)), *(r.metric for r in requirements)]
     evaluation = assay.evaluate(
         table,
         texts or None,

@@ -160,10 +160,10 @@ class _GroupReader(NamedTuple):
         if not self.plan.intervals or not sample.n or unknown:
             return _Bounds([nan] * size, [nan] * size)
         # Loaded late: a start without intervals does not wait for it.
-        from assay.intervals.procedures import effective_trials, interval
+        from assay.intervals.procedures import effective_trials, compute_interval
 
         procedure = self.plan.intervals if isinstance(self.plan.intervals, str) else None
-        low, high, method = interval(metric, sample, self.plan.confidence, procedure)
+        low, high, method = compute_interval(metric, sample, self.plan.confidence, procedure)
         trials = None
         if method in SHARES and metric.interval(sample.schema) == "wilson":
             trials = effective_trials(metric, sample)[1]

@@ -29,7 +29,7 @@ from assay.states.moments import Sums
 from assay.states.ranking import Curve, draw_curves
 from assay.table.schema import Schema
 
-__all__ = ["PROCEDURES", "Procedure", "describe_method", "effective_trials", "interval"]
+__all__ = ["PROCEDURES", "Procedure", "compute_interval", "describe_method", "effective_trials"]
 
 BLOCK_DRAWS = 400
 
@@ -68,7 +68,7 @@ class OpenEnded(Protocol):
         """Value of a row unlike rows of `schema` that all have `value`; nan if unknown."""
 
 
-def interval(
+def compute_interval(
     metric: Metric, sample: Sample, confidence: float = 0.95, method: str | None = None
 ) -> Interval:
     """The interval of every value of a metric on a sample.

@@ -210,7 +210,9 @@ class Contrast:
         fewest = np.minimum(count, count_outside)
         freedom = np.where(fewest > 1, fewest - 1.0, np.nan)
         error = np.sqrt(
-            np.bincount(group, inner**2, subgroups) * count / np.where(count > 1, count - 1.0, np.nan)
+            np.bincount(group, inner**2, subgroups)
+            * count
+            / np.where(count > 1, count - 1.0, np.nan)
         )
         return error, np.sqrt(variance * (fewest / freedom)), freedom
 

@@ -50,7 +50,7 @@ class Size:
         return np.abs(error, out=error)
 
 
-class KeptMetric(Metric):
+class AllRowsMetric(Metric):
     """Base of what is read off the errors of all rows, kept."""
 
     reads = "value"
@@ -58,7 +58,7 @@ class KeptMetric(Metric):
     needs = Values(TruthAndError(), width=2)
 
 
-class MedianAE(KeptMetric):
+class MedianAE(AllRowsMetric):
     """Median absolute error, in the units of the truth.
 
     In [0, inf), lower is better; half the rows are nearer. median |y - f|, the mean of the two
@@ -91,7 +91,7 @@ class MedianAE(KeptMetric):
         return compute_blocks(summary, lambda weight: quantile(ranked, weight[:, order], 0.5))
 
 
-class MaxError(KeptMetric):
+class MaxError(AllRowsMetric):
     """Largest absolute error, in the units of the truth: in [0, inf), lower is better.
 
     max |y - f| over rows of weight above 0. It rests on one row and grows with their number: it has
@@ -124,7 +124,7 @@ class MaxError(KeptMetric):
 
 
 @dataclass(frozen=True)
-class D2Pinball(KeptMetric):
+class D2Pinball(AllRowsMetric):
     """Share of the pinball loss that the predictions explain.
 
     In (-inf, 1], 1 is perfect, 0 a constant quantile. 1 - pinball(y, f) / pinball(y, alpha-quantile
@@ -152,7 +152,7 @@ class D2Pinball(KeptMetric):
         return explained_share(summary, self.alpha)
 
 
-class D2AbsoluteError(KeptMetric):
+class D2AbsoluteError(AllRowsMetric):
     """Share of the absolute error that the predictions explain.
 
     In (-inf, 1], 1 is perfect, 0 predicts the median. 1 - sum |y - f| / sum |y - median y|; higher
@@ -174,7 +174,7 @@ class D2AbsoluteError(KeptMetric):
         return explained_share(summary, 0.5)
 
 
-class Spearman(KeptMetric):
+class Spearman(AllRowsMetric):
     """Correlation of the ranks of truth and prediction.
 
     In [-1, 1], 1 is the same order, higher is better. Pearson's correlation of mid-ranks (tied rows

@@ -64,7 +64,7 @@ class LogLoss(RowMetric):
             )[:, 0]
         else:
             with np.errstate(divide="ignore"):
-                of_truth = np.log(rows.proba_stats.own)
+                of_truth = np.log(rows.proba_stats.truth_proba)
         if logits or not of_truth.size or of_truth.min() >= least:
             return -(of_truth.mean(axis=1) if of_truth.ndim == 2 else of_truth)
         floored = (of_truth < least).reshape(len(of_truth), -1)
@@ -142,7 +142,9 @@ class Brier(RowMetric):
         scale = 0.5 if self.scale_by_half else 1.0
         if rows.schema.task == "multilabel":
             return np.asarray(scale * ((rows.proba - rows.truth) ** 2).mean(axis=1))
-        return np.asarray(scale * (rows.proba_stats.others + (1 - rows.proba_stats.own) ** 2))
+        return np.asarray(
+            scale * (rows.proba_stats.others + (1 - rows.proba_stats.truth_proba) ** 2)
+        )
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
         if rows.proba_totals is None:

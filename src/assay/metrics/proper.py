@@ -37,7 +37,7 @@ class Spherical(RowMetric):
     )
 
     def compute_rows(self, rows: Rows) -> Array:
-        true = rows.proba_stats.own  # probability of the true class
+        true = rows.proba_stats.truth_proba  # probability of the true class
         return np.asarray(true / np.hypot(true, np.sqrt(rows.proba_stats.others)))
 
 

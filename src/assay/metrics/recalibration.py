@@ -64,7 +64,9 @@ class Recalibration(Metric):
         cells = summary.counts.shape[1]
         parts = slopes(x, y, weight, fitted)
         by_cell = np.stack([np.bincount(summary.stratum, part, cells) for part in parts], axis=1)
-        return np.asarray(step(summary.counts.astype(np.float64) @ by_cell, fitted, self.free))
+        return np.asarray(
+            newton_step(summary.counts.astype(np.float64) @ by_cell, fitted, self.free)
+        )
 
     def fit(self, x: Array, y: Array, weight: Array) -> Array:
         """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none.
@@ -77,14 +79,14 @@ class Recalibration(Metric):
         best = -np.inf
         ahead = fitted
         for _ in range(STEPS):
-            reached = likelihood(x, y, weight, ahead)
+            reached = log_likelihood(x, y, weight, ahead)
             # Near the top the likelihood is flat to the last place; a step still helps there.
             if reached >= best - 1e-12 * abs(best) or not np.isfinite(best):
                 fitted = ahead
                 best = reached
                 sums = slopes(x, y, weight, fitted).sum(axis=1)
                 ahead = np.array([0.0, 1.0])
-                ahead[self.free] = step(sums[None], fitted, self.free, whole=True)[0]
+                ahead[self.free] = newton_step(sums[None], fitted, self.free, whole=True)[0]
             else:
                 ahead = (fitted + ahead) / 2
             if np.abs(ahead - fitted).max() <= 1e-15 * (1 + np.abs(fitted).max()):
@@ -150,7 +152,7 @@ class CalibrationIntercept(Recalibration):
     oracle = "logistic(score)[0]"
 
 
-def likelihood(x: Array, y: Array, weight: Array, at: Array) -> float:
+def log_likelihood(x: Array, y: Array, weight: Array, at: Array) -> float:
     """Log-likelihood of (intercept, slope) `at`, for rows `x`, `y` and `weight` (n,)."""
     odds = at[0] + at[1] * x
     return float(-(weight * np.logaddexp(0.0, np.where(y > 0, -odds, odds))).sum())
@@ -168,7 +170,7 @@ def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
     return np.stack([weight * gap, weight * gap * x, bend, bend * x, bend * x**2])
 
 
-def step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
+def newton_step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
     """Where Newton's method goes from (intercept, slope) `at`, given sums of slopes (b, 5).
 
     The last `free` coefficient (b,), or all of them where `whole`.

@@ -14,7 +14,7 @@ from assay.metrics.base import METRICS, Metric
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema, Task
 
-__all__ = ["DEFAULTS", "defaults", "resolve"]
+__all__ = ["DEFAULTS", "list_default_metrics", "resolve"]
 
 DEFAULT: dict[Task, str] = {
     "binary": "f1",
@@ -40,7 +40,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def defaults(predictions: Predictions) -> list[str]:
+def list_default_metrics(predictions: Predictions) -> list[str]:
     """Texts of the default metrics: those that suit the task of `predictions` and their outputs."""
     return _default_texts(predictions.schema)
 
