@@ -63,7 +63,7 @@ def test_rates_are_what_their_names_say():
     assert FalsePositiveRate()(y, said, positive=1) == pytest.approx(said[y == 0].mean())
 
 
-def test_the_figure_of_each_group_is_that_of_evaluate():
+def test_the_value_of_each_group_is_that_of_evaluate():
     found = fairness(table(), "g", "f1")
     own = assay.evaluate(table(), "f1", by="g")
     for row in found.rows:
@@ -140,7 +140,7 @@ def test_groups_that_are_alike_have_a_gap_near_that_of_chance():
     assert gap.difference < 2 * gap.chance
 
 
-def test_a_group_without_a_figure_is_left_out_of_the_gap():
+def test_a_group_without_a_value_is_left_out_of_the_gap():
     y = [0, 1, 0, 1, 0, 0]
     p = Predictions.from_arrays(
         y, {"m": [0, 1, 1, 1, 0, 0]}, groups={"g": list("aabbcc")}, positive=1

@@ -39,7 +39,7 @@ def test_a_loss_is_held_to_the_upper_end():
     assert failures(p, "mae <= 0.52", point=True) == []
 
 
-def test_an_undefined_figure_never_passes():
+def test_an_undefined_value_never_passes():
     p = Predictions.from_arrays(["no"] * 20, {"m.score": np.arange(20.0)}, classes=["no", "yes"])
     assert "undefined" in failures(p, "roc_auc >= 0.1")[0]
 
@@ -78,7 +78,7 @@ def test_requirements_are_read_in_all_their_spellings(text, read):
     assert (found.metric, found.sign, found.bound, found.model) == read
 
 
-def test_a_strict_bound_is_not_kept_by_a_figure_that_equals_it():
+def test_a_strict_bound_is_not_kept_by_a_value_that_equals_it():
     p = table(m=1.0)
     assert failures(p, "accuracy >= 1", point=True) == []
     assert failures(p, "accuracy > 1", point=True) == ["m: accuracy is 1.0000; required: > 1"]
@@ -94,7 +94,7 @@ def test_a_requirement_of_one_model_does_not_ask_the_others():
         failures(p, "gone: accuracy >= 0.9")
 
 
-def test_each_class_is_held_to_the_bound_where_a_figure_a_class_is_required():
+def test_each_class_is_held_to_the_bound_where_a_value_a_class_is_required():
     y = np.repeat([0, 1], 200)
     p = Predictions.from_arrays(y, {"m": np.where(np.arange(400) >= 300, 0, y)})
     (said,) = failures(p, "recall(average=none) >= 0.8")
@@ -114,7 +114,7 @@ def test_a_model_that_does_not_give_what_a_requirement_reads_does_not_pass():
     assert said == "bare: log_loss is undefined (gives_no_proba); required: <= 0.5"
 
 
-def test_without_an_interval_only_the_figure_itself_can_pass():
+def test_without_an_interval_only_the_value_itself_can_pass():
     found = evaluate(table(m=0.95), "accuracy", intervals=False)
     assert (
         "has no interval to hold it by" in Requirement.parse("accuracy >= 0.9").failures(found)[0]
@@ -122,7 +122,7 @@ def test_without_an_interval_only_the_figure_itself_can_pass():
     assert Requirement.parse("accuracy >= 0.9").failures(found, point=True) == []
 
 
-def test_a_model_whose_figure_is_undefined_cannot_be_shown_to_be_no_worse():
+def test_a_model_whose_value_is_undefined_cannot_be_shown_to_be_no_worse():
     y = np.arange(100) % 2
     p = Predictions.from_arrays(y, {"old": y, "never": np.zeros(100, int), "new": y})
     found = compare(p, "precision")

@@ -138,7 +138,7 @@ def test_the_test_of_losses_is_the_larger_of_welchs_and_the_pooled_t():
         assert found.outside[cell] == pytest.approx(rest.mean())
 
 
-def test_weights_that_are_whole_numbers_give_the_figures_of_repeated_rows():
+def test_weights_that_are_whole_numbers_give_the_values_of_repeated_rows():
     rng = np.random.default_rng(2)
     value, code, times = rng.normal(size=80), rng.integers(0, 3, 80), rng.integers(1, 4, 80)
     a = Contrast(value, higher=True, weight=times.astype(float)).test(code, 3)
@@ -213,7 +213,7 @@ def test_two_planted_slices_both_stand():
     assert any(name.startswith("x >= ") for name in own)
 
 
-def test_the_figures_of_a_slice_are_those_of_evaluate():
+def test_the_values_of_a_slice_are_those_of_evaluate():
     p = drawn(7, 800, lambda g: np.where(g["five"] == 2, 0.6, 0.9))
     row = weak_slices(p, by=["five"]).rows[0]
     own = assay.evaluate(p, "accuracy", by="five").get("m", "accuracy", group=2)

@@ -184,7 +184,7 @@ def test_the_leaderboard_shades_the_tied_set_of_the_comparison():
     assert len(comparison.tied) > 1
 
 
-def test_an_undefined_figure_on_the_leaderboard_says_why():
+def test_an_undefined_value_on_the_leaderboard_says_why():
     p = Predictions.from_arrays(
         ["a", "b"] * 9, {"m": ["a", "b"] * 9, "q": np.tile([0.5, 0.5], (18, 1))}
     )
@@ -193,7 +193,7 @@ def test_an_undefined_figure_on_the_leaderboard_says_why():
     assert rows["m"]["why"] == "undefined: gives no score"
 
 
-def test_a_leaderboard_without_any_defined_figure_says_so():
+def test_a_leaderboard_without_any_defined_value_says_so():
     p = Predictions.from_arrays(["a"] * 9, {"q": np.tile([0.5, 0.5], (9, 1))}, classes=["a", "b"])
     assert "undefined" in drawn(charts.leaderboard(evaluate(p, "roc_auc")))
 
@@ -209,9 +209,9 @@ def test_a_baseline_far_away_is_told_in_words_so_that_the_models_stay_apart():
     )
 
 
-def test_metrics_of_one_figure_a_class_have_no_leaderboard():
+def test_metrics_of_one_value_a_class_have_no_leaderboard():
     p = table("multiclass")
-    with pytest.raises(UnsupportedError, match="no metric here gives one figure a model"):
+    with pytest.raises(UnsupportedError, match="no metric here gives one value a model"):
         charts.leaderboard(evaluate(p, "f1(average=none)"))
 
 
@@ -224,6 +224,14 @@ def test_differences_put_the_better_model_first():
     assert row["difference"] == pytest.approx(
         comparison.values[comparison.best] - comparison.values[worse]
     )
+
+
+def test_the_chart_of_a_comparison_names_the_correction_that_was_used():
+    """It once said Holm, whatever the correction was."""
+    p = table("multiclass")
+    controlled = compare(p, "log_loss", correction="benjamini_hochberg")
+    assert "significant (Benjamini-Hochberg)" in str(controlled.chart().to_dict()["title"])
+    assert "significant (Holm)" in str(compare(p, "log_loss").chart().to_dict()["title"])
 
 
 def test_differences_of_a_single_model_say_that_there_is_nothing_to_compare():

@@ -19,7 +19,7 @@ MODELS = {
 
 def frugal(store):
     p = assay.cross_validate(MODELS, X, Y, cv=5, store=store, progress=False)
-    return assay.one_standard_error(p, "f1", cost=assay.timings(store))
+    return assay.one_standard_error(p, "f1", costs=assay.timings(store))
 
 
 def timed(store):
@@ -29,7 +29,7 @@ def timed(store):
 
 RESULTS = {
     "race": lambda store: assay.race(MODELS, X, Y, metric="f1", cv=6),
-    "halving": lambda store: assay.halve(MODELS, X, Y, metric="f1"),
+    "halving": lambda store: assay.successive_halving(MODELS, X, Y, metric="f1"),
     "learning curve": lambda store: assay.learning_curve(
         MODELS, X, Y, metric="f1", sizes=[50, 100, 200]
     ),

@@ -22,7 +22,10 @@ KEYS = {
     "comparison": "metric best tied rows_to_decide pairs values n confidence notes unit correction"
     " equivalence left_out selected",
     "datasets": "metric better best tied ranks friedman critical_difference pairs scores"
-    " confidence notes",
+    " rope confidence notes",
+    "selection_bias": "metric best naive value low high chosen replicates confidence",
+    "bayesian_fold_test": "metric rows equivalence confidence notes",
+    "five_by_two_f_test": "metric a b difference f p confidence notes",
     "fairness": "by groups reference positive rows gaps criteria n confidence notes",
     "slices": "metric rows tested closest overall columns depth min_rows n method confidence notes",
     "membership": "rows split member n confidence notes",
@@ -39,6 +42,9 @@ KEYS = {
     "learning_curve": "metric worth confidence outlook rows",
     "study": "title file output fused notes report timings",
 }
+# Kinds that need models to fit.
+OF_FITS = {"timings", "race", "halving", "frugal", "learning_curve", "study", "bayesian_fold_test"}
+OF_FITS |= {"five_by_two_f_test"}
 ROWS = {
     "evaluation": ("rows", "model metric class group value low high n method note"),
     "comparison": ("pairs", "a b difference low high p p_adjusted method verdict"),
@@ -80,6 +86,17 @@ def fits(folder):
     return models, X, y, assay.cross_validate(models, X, y, store=folder, progress=False)
 
 
+def five_by_two():
+    """The test of two models on five repeats of two folds."""
+    naive_bayes = pytest.importorskip("sklearn.naive_bayes")
+    selection = pytest.importorskip("sklearn.model_selection")
+    models, X, y, _ = fits(None)
+    cv = selection.RepeatedStratifiedKFold(n_splits=2, n_repeats=5, random_state=0)
+    both = {GOOD: models[GOOD], POOR: naive_bayes.GaussianNB()}
+    table = assay.cross_validate(both, X, y, cv=cv, progress=False)
+    return assay.five_by_two_f_test(table, "accuracy", GOOD, POOR)
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """Makes the result of a kind, once."""
@@ -87,7 +104,7 @@ def result(tmp_path_factory):
 
     @cache
     def make(kind):
-        if kind in ("timings", "race", "halving", "frugal", "learning_curve", "study"):
+        if kind in OF_FITS:
             return make_of_fits(kind)
         if kind == "datasets":
             scores = {f"set{i}": {GOOD: 0.8 + i / 100, POOR: 0.7 + i / 200} for i in range(12)}
@@ -97,6 +114,7 @@ def result(tmp_path_factory):
             "evaluation": lambda: assay.evaluate(p, ["f1", "recall(average=none)"], by="sex"),
             "comparison": lambda: assay.compare(p, "accuracy", selected=True),
             "fairness": lambda: assay.fairness(p, "sex"),
+            "selection_bias": lambda: assay.selection_bias(p, "accuracy"),
             "slices": lambda: assay.weak_slices(p, "accuracy"),
             "membership": lambda: assay.membership_inference(table(split=True)),
             "threshold": lambda: assay.tune_threshold(p, GOOD),
@@ -110,11 +128,15 @@ def result(tmp_path_factory):
         took = assay.timings(folder)
         options = {"metric": "accuracy", "progress": False}
         return {
+            "bayesian_fold_test": lambda: assay.bayesian_fold_test(p, "accuracy", 0.01),
+            "five_by_two_f_test": lambda: five_by_two(),
             "timings": lambda: took,
             "race": lambda: assay.race(models, X, y, **options),
             "halving": lambda: assay.successive_halving(models, X, y, **options),
             "frugal": lambda: assay.one_standard_error(p, "accuracy", costs=took),
-            "learning_curve": lambda: assay.learning_curve(models, X, y, sizes=[60, 120], **options),
+            "learning_curve": lambda: assay.learning_curve(
+                models, X, y, sizes=[60, 120], **options
+            ),
             "study": lambda: assay.Study(
                 "title", folder, folder, p, (make("fusion"),), make("report"), took
             ),
@@ -156,7 +178,8 @@ def test_records_are_the_rows_and_go_to_arrow(kind, result):
 @pytest.mark.parametrize("kind", KEYS)
 def test_the_text_begins_with_the_answer(kind, result):
     one = result(kind)
-    assert isinstance(one.verdict, str) and one.verdict
+    assert isinstance(one.verdict, str)
+    assert one.verdict
     assert one.verdict.split("\n")[0].split(". ")[0] in repr(one)
 
 
@@ -189,7 +212,9 @@ def test_a_result_finds_its_chart(kind, result):
 
 
 def test_the_chart_of_another_result_is_refused(result):
-    with pytest.raises(UnsupportedError, match="no chart 'race' draws a Comparison; its charts: diff"):
+    with pytest.raises(
+        UnsupportedError, match="no chart 'race' draws a Comparison; its charts: diff"
+    ):
         result("comparison").chart("race")
 
 
@@ -199,7 +224,7 @@ def test_a_chart_takes_its_own_options(result):
 
 
 def test_a_chart_of_a_plug_in_is_drawn_by_name(result, tmp_path):
-    from assay.cli import load_plugins
+    from assay.cli.plugins import load_plugins
 
     plugin = tmp_path / "plug.py"
     plugin.write_text(
@@ -211,14 +236,12 @@ def test_a_chart_of_a_plug_in_is_drawn_by_name(result, tmp_path):
         "    def draw(self, result):\n"
         "        return result.best\n"
     )
-    try:
+    with CHARTS.isolate():
         load_plugins([str(plugin)])
         race = result("race")
         assert "a_mine" in CHARTS.names()
         assert race.chart("a_mine") == race.best
         assert race.chart().to_dict()["title"]["text"] != race.best
-    finally:
-        CHARTS._classes.pop("a_mine", None)
 
 
 def test_values_that_are_not_finite_are_null_in_plain_data():
@@ -236,4 +259,4 @@ def test_line_breaks_and_pipes_do_not_break_a_markdown_table():
 
 
 def test_columns_without_any_value_are_not_shown():
-    assert TextTable.of([{"a": 1, "b": None}, {"a": 2}]).header == ["a"]
+    assert TextTable.from_records([{"a": 1, "b": None}, {"a": 2}]).header == ["a"]

@@ -197,7 +197,7 @@ def test_the_baseline_is_the_last_row_and_marked(full: Report, text: str):
 
 def test_a_model_named_baseline_keeps_its_name():
     p = table(90, models=1).append("baseline", label=["c0"] * 90)
-    assert report(p).baseline == "baseline_"
+    assert report(p).baseline == "baseline_2"
 
 
 def test_the_baseline_is_no_model_of_the_comparison_and_gives_no_advice(full: Report):
@@ -271,7 +271,7 @@ def test_models_to_rank_by_an_undefined_metric_are_shown_with_a_dash_and_the_rea
     assert "-  (single_class)" in made.summary().replace("single class", "single_class")
 
 
-def test_an_undefined_figure_is_null_in_the_json():
+def test_an_undefined_value_is_null_in_the_json():
     p = Predictions.from_arrays(
         ["a"] * 30, {"m": np.tile([0.7, 0.3], (30, 1))}, classes=["a", "b"], positive="b"
     )

@@ -173,7 +173,7 @@ class SliceFinder:
         return column if self.selection is None else column[self.selection]
 
     @cached_property
-    def tested(self) -> list["TestedSlice"]:
+    def tested_slices(self) -> list["TestedSlice"]:
         """Every slice that has enough rows, and leaves enough out."""
         least = self.subgroups.min_rows
         most = len(self.contrast.value) - least
@@ -228,7 +228,7 @@ class TestedSlice(NamedTuple):
         return np.asarray(np.logical_and.reduce(inside))
 
     def report(self, p_adjusted: float, own: bool) -> Slice:
-        """The slice as it is reported, with its corrected p-value; `own` as in `Slice`."""
+        """The slice as it is reported, with its corrected p-value `p_adjusted`; `own` as in `Slice`."""
         tests = self.tests
         place = self.place
         finder = self.finder
@@ -270,7 +270,9 @@ def judge_slices(
 
     `alpha` is the chance of reporting any slice of the `finders` without reason.
     """
-    tested = sorted((one for finder in finders for one in finder.tested), key=lambda one: one.order)
+    tested = sorted(
+        (one for finder in finders for one in finder.tested_slices), key=lambda one: one.order
+    )
     adjusted = holm([one.p for one in tested])
     count = sum(p <= alpha for p in adjusted)
     weak = tested[:count]

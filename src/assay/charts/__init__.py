@@ -1,17 +1,33 @@
-"""Charts: one function a question, each returning the chart that notebook, report and web page share."""
+"""Charts: one function a question; notebook, report and web page share what it returns.
+
+A family: `assay list charts` names all, and `result.chart()` finds that of its kind. Its rooms:
+
+- base: what a chart is, and how a function becomes one
+- leaderboard: who is best, paired differences, whether fusing pays
+- performance: confusion, ROC, precision and recall, reliability, residuals
+- operating: DET and gain curves
+- critical_difference: ranks over several data sets
+- selection: races, halving, learning curves, costs, timings
+- training: curves of training runs
+- audit: weak slices, groups, membership inference
+- points: the few vertices or bins that stand for all rows
+- style: colours, type, frame, and drawing as SVG
+
+>>> from assay.core.result import CHARTS
+>>> CHARTS["roc"].draws
+'assay.predictions'
+"""
 
 from assay.charts.audit import fairness as fairness
 from assay.charts.audit import membership as membership
 from assay.charts.audit import weak_slices as weak_slices
 from assay.charts.critical_difference import ranks as ranks
-from assay.charts.leaderboard import choose_metric as choose_metric
-from assay.charts.leaderboard import choose_pairs as choose_pairs
 from assay.charts.leaderboard import differences as differences
+from assay.charts.leaderboard import f_test as f_test
+from assay.charts.leaderboard import fold_test as fold_test
 from assay.charts.leaderboard import fusion as fusion
 from assay.charts.leaderboard import leaderboard as leaderboard
-from assay.charts.leaderboard import order_by_value as order_by_value
-from assay.charts.leaderboard import orient_pair as orient_pair
-from assay.charts.leaderboard import rank_models as rank_models
+from assay.charts.leaderboard import selection_bias as selection_bias
 from assay.charts.operating import det as det
 from assay.charts.operating import gain as gain
 from assay.charts.performance import confusion as confusion
@@ -31,31 +47,29 @@ from assay.charts.training import metric_curve as metric_curve
 from assay.charts.training import training_curves as training_curves
 
 __all__ = [
-    "by_value",
     "confusion",
     "confusions",
     "det",
     "differences",
+    "f_test",
     "fairness",
+    "fold_test",
     "frugal",
     "fusion",
     "gain",
     "halving",
-    "headline",
     "leaderboard",
     "learning_curve",
     "loss_curve",
     "membership",
     "metric_curve",
-    "oriented",
     "precision_recall",
     "race",
-    "ranked",
     "ranks",
     "reliability",
     "residuals",
     "roc",
-    "shown_pairs",
+    "selection_bias",
     "timings",
     "trade_off",
     "training_curves",

@@ -1,10 +1,9 @@
 """Charts of parts of the rows: weak slices, groups of people, rows trained on.
 
->>> from assay.charts.style import spec_of
->>> from assay.table.predictions import Predictions
->>> from assay.audit.slices import weak_slices as search
->>> p = Predictions.from_arrays([0, 1] * 50, {"m": [0, 1] * 25 + [1, 0] * 25}, groups={"a": [0] * 50 + [1] * 50})
->>> spec_of(weak_slices(search(p)))["title"]["text"]
+>>> from assay.audit.slices import WeakSlices
+>>> from assay.charts.style import get_spec
+>>> nothing = WeakSlices("accuracy", (), 0, None, {"m": 0.5}, ("site",), 1, 30, 20, "", 0.95)
+>>> get_spec(weak_slices(nothing))["title"]["text"]
 'Weak slices by accuracy'
 """
 
@@ -24,65 +23,84 @@ MOST = 20  # lines that can be read at once
 
 
 @register(draws="assay.slices/1")
-def weak_slices(found: WeakSlices) -> AltairChart:
-    """Figure and interval of each weak slice that stands by itself, clearest first, and a tick at that of the rest."""
-    own = [row for row in found.rows if row.own][:MOST]
-    title = f"Weak slices by {found.metric}"
+def weak_slices(result: WeakSlices) -> AltairChart:
+    """Value and interval of each slice of `result` that is weak by itself, a tick at the rest.
+
+    The clearest first.
+    """
+    own = result.distinct[:MOST]
+    title = f"Weak slices by {result.metric}"
     if not own:
-        return finish(draw_blank(found.verdict), title)
-    several = len(found.overall) > 1
+        return finish(draw_blank(result.verdict), title)
+    several = len(result.overall) > 1
     marks = [
         {
             "name": f"{f'{row.model}: ' if several else ''}{row.slice} ({row.n})",
-            "value": row.value, "low": row.low, "high": row.high, "other": row.rest,
+            "value": row.value,
+            "low": row.low,
+            "high": row.high,
+            "other": row.rest,
         }
         for row in own
-    ]  # fmt: skip
-    said = f"{found.confidence:.0%} intervals; tick: all other rows; {found.tested} slices tested, {1 - found.confidence:.0%} Holm"
-    return finish(_strips(marks, found.metric), title, said)
+    ]
+    level = f"Holm's correction at {1 - result.confidence:.0%}"
+    subtitle = (
+        f"{result.confidence:.0%} intervals; tick: all other rows; {result.tested} slices tested, "
+        f"{level}"
+    )
+    return finish(_draw_strips(marks, result.metric), title, subtitle)
 
 
 @register(draws="assay.fairness/1")
-def fairness(found: Fairness) -> AltairChart:
-    """Figure and interval of each group, a panel for each metric (and model), a tick at what it is held against."""
+def fairness(result: Fairness) -> AltairChart:
+    """Value and interval of each group of `result`, a tick at what it is held against.
+
+    A panel for each metric, and model where there are several.
+    """
     import altair as alt
 
-    figures = {(row.model, row.metric, row.group): row.value for row in found.rows}
-    several = len({row.model for row in found.rows}) > 1
+    values = {(row.model, row.metric, row.group): row.value for row in result.rows}
+    several = len({row.model for row in result.rows}) > 1
     panels = []
-    for model, metric in dict.fromkeys((row.model, row.metric) for row in found.rows):
-        rows = [row for row in found.rows if (row.model, row.metric) == (model, metric)][:MOST]
+    for model, metric in dict.fromkeys((row.model, row.metric) for row in result.rows):
+        rows = [row for row in result.rows if (row.model, row.metric) == (model, metric)][:MOST]
         marks = [
             {
-                "name": f"{row.group} ({row.n})", "value": row.value, "low": row.low, "high": row.high,
-                "other": figures.get((model, metric, row.against), row.value - row.difference),
+                "name": f"{row.group} ({row.n})",
+                "value": row.value,
+                "low": row.low,
+                "high": row.high,
+                "other": values.get((model, metric, row.against), row.value - row.difference),
             }
             for row in rows
-        ]  # fmt: skip
-        panels.append(_strips(marks, f"{metric} of {model}" if several else metric))
+        ]
+        panels.append(_draw_strips(marks, f"{metric} of {model}" if several else metric))
     against = "a tick: what the group is held against"
     chart = alt.vconcat(*panels) if panels else draw_blank("no metric applies")
     return finish(
-        chart, f"Figures by {', '.join(found.by)}", f"{found.confidence:.0%} intervals; {against}"
+        chart, f"Values by {', '.join(result.by)}", f"{result.confidence:.0%} intervals; {against}"
     )
 
 
 @register(draws="assay.membership/1")
-def membership(found: Membership) -> AltairChart:
-    """How well the loss tells training rows from others, for each model; the tick at 0.5 gives nothing away."""
+def membership(result: Membership) -> AltairChart:
+    """How well the loss tells training rows from others, for each model of `result`.
+
+    The tick at 0.5 gives nothing away.
+    """
     marks = [
         {"name": r.model, "value": r.auc, "low": r.low, "high": r.high, "other": 0.5}
-        for r in found.rows
+        for r in result.rows
     ]
-    said = f"{found.confidence:.0%} intervals; 0.5 gives nothing away"
+    subtitle = f"{result.confidence:.0%} intervals; 0.5 gives nothing away"
     return finish(
-        _strips(marks, "chance that the training row has the lower loss"),
+        _draw_strips(marks, "chance that the training row has the lower loss"),
         "Membership inference",
-        said,
+        subtitle,
     )
 
 
-def _strips(marks: Sequence[dict[str, Any]], title: str) -> AltairChart:
+def _draw_strips(marks: Sequence[dict[str, Any]], title: str) -> AltairChart:
     """A dot and its interval for each name, in their order, and a tick for comparison."""
     import altair as alt
 

@@ -26,9 +26,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Chart(Member):
     """A chart of one kind of result.
 
-    `name` is what `assay list charts` shows and `result.chart(name)` takes. `draws` is the schema of
-    the results that it draws: a result's own ("assay.race/1"), or "assay.predictions" for a table
-    and "assay.run" for one diagnosed run. The first line of the docstring says what it shows.
+    `name` is what `assay list charts` shows and `result.chart(name)` takes. `draws` is the schema
+    of the results that it draws: a result's own ("assay.race/1"), or "assay.predictions" for a
+    table and "assay.run" for one diagnosed run. The first line of the docstring says what it shows.
 
     >>> isinstance(CHARTS.parse("race"), Chart)
     True
@@ -38,7 +38,15 @@ class Chart(Member):
     draws: ClassVar[str] = ""
 
     def draw(self, result: Any, **options: Any) -> AltairChart:
-        """The chart of `result`; what the `options` are, each chart says."""
+        """Draw a result.
+
+        Parameters:
+            result: What is drawn, of the schema `draws`.
+            options: What the chart takes besides; each says itself.
+
+        Returns:
+            An Altair chart.
+        """
         raise NotImplementedError(f"{type(self).__name__} does not draw")
 
 
@@ -54,7 +62,7 @@ def register(*, draws: str) -> Callable[[F], F]:
             "__module__": function.__module__,
             "name": function.__name__,
             "draws": draws,
-            "draw": lambda self, result, **options: function(result, **options),
+            "draw": lambda _, result, **options: function(result, **options),
         }
         type(function.__name__, (Chart,), members)
         return function

@@ -1,7 +1,7 @@
-"""Ranks: the critical-difference diagram, mean ranks on a line, models joined that cannot be told apart.
+"""Critical-difference diagram: mean ranks on a line, a bar over models not significantly different.
 
 >>> from assay.comparison.datasets import compare_datasets
->>> scores = {f"set{i}": {"a": 0.8 + i / 100, "b": 0.79 + i / 90, "c": 0.7 + i / 200} for i in range(12)}
+>>> scores = {f"set{i}": {"a": 0.8 + i / 100, "b": 0.7 + i / 200} for i in range(12)}
 >>> ranks(compare_datasets(scores, "accuracy")).to_dict()["title"]["text"]
 'Mean ranks by accuracy'
 """
@@ -13,29 +13,27 @@ from assay.charts.base import AltairChart, register
 from assay.charts.style import INK, MUTED, SERIES, embed_rows, finish
 from assay.comparison.datasets import DatasetComparison
 
-__all__ = ["cliques", "ranks"]
+__all__ = ["find_cliques", "ranks"]
 
-WIDTH, LEVEL, BAR = (
-    420,
-    22,
-    9,
-)  # pixels: the axis, from one name to the next, from one bar to the next
-GAP, MARGIN = (
-    12,
-    0.35,
-)  # pixels from the axis to the first bar; ranks beyond the first and last model
+# In pixels.
+WIDTH = 420  # of the axis
+LEVEL = 22  # from one name to the next
+BAR = 9  # from one bar to the next
+GAP = 12  # from the axis to the first bar
+MARGIN = 0.35  # ranks beyond the first and the last model
 
 
 @register(draws="assay.datasets/1")
 def ranks(comparison: DatasetComparison) -> AltairChart:
-    """Which models rank best over the data sets: a line from each mean rank to its name, the best on the left.
+    """Which models of the `comparison` rank best over the data sets, the best on the left.
 
-    Thick bars join models that Wilcoxon's test, corrected by Holm, does not tell apart. Layout: Demsar (2006).
+    A line leads from each mean rank to the model's name. Thick bars join models that are not
+    significantly different by Wilcoxon's test, corrected by Holm. Layout: Demsar (2006).
     """
     import altair as alt
 
     order = sorted(comparison.ranks, key=lambda m: comparison.ranks[m])
-    joined = cliques(order, comparison)
+    joined = find_cliques(order, comparison)
     names = _names(order, comparison, GAP + BAR * len(joined) + LEVEL / 2)
     bars = [
         {"from": comparison.ranks[g[0]], "to": comparison.ranks[g[-1]], "level": GAP + BAR * i}
@@ -104,13 +102,18 @@ def _names(
     return rows
 
 
-def cliques(order: Sequence[str], comparison: DatasetComparison) -> list[list[str]]:
-    """The longest runs of neighbouring ranks in which no two models are told apart, each of two models or more."""
-    apart = {frozenset((d.a, d.b)) for d in comparison.pairs if d.verdict != "not distinguishable"}
+def find_cliques(order: Sequence[str], comparison: DatasetComparison) -> list[list[str]]:
+    """The longest runs of neighbours in `order` without a significant difference, of two or more.
+
+    The pairs of the `comparison` say which models differ.
+    """
+    different = {
+        frozenset((d.a, d.b)) for d in comparison.pairs if d.verdict != "not distinguishable"
+    }
     runs: list[list[str]] = []
     end = 0
     for start in range(len(order)):
-        stop = _reach(order, start, apart)
+        stop = _find_end(order, start, different)
         # A run within the one before says nothing new.
         if stop > max(end, start + 1):
             runs.append(list(order[start:stop]))
@@ -118,11 +121,11 @@ def cliques(order: Sequence[str], comparison: DatasetComparison) -> list[list[st
     return runs
 
 
-def _reach(order: Sequence[str], start: int, apart: Collection[frozenset[str]]) -> int:
+def _find_end(order: Sequence[str], start: int, different: Collection[frozenset[str]]) -> int:
     """Where the run from `start` ends: before the first model that is told from any in it."""
     stop = start + 1
     while stop < len(order) and not any(
-        frozenset((m, order[stop])) in apart for m in order[start:stop]
+        frozenset((m, order[stop])) in different for m in order[start:stop]
     ):
         stop += 1
     return stop

@@ -16,7 +16,7 @@ from assay.charts.performance import (
     draw_line,
     draw_lines,
 )
-from assay.charts.points import Curve, prevalence, roc_curve
+from assay.charts.points import CurvePoints, prevalence, roc_curve
 from assay.charts.style import draw_blank, finish
 from assay.errors import UnsupportedError
 from assay.kernels import Array
@@ -31,24 +31,27 @@ LEAST = 5e-4
 
 @register(draws="assay.predictions")
 def det(predictions: Predictions) -> AltairChart:
-    """False negative against false positive rate at every threshold, both on the scale of the normal distribution.
+    """False negative against false positive rate at every threshold, a curve a model.
 
-    Detection error trade-off: a straight line where scores of both kinds of rows are normal, and rates near 0 told
-    apart. Several classes: one against the rest, averaged, as in `roc`.
+    Detection error trade-off: both axes are on the scale of the normal distribution, so that normal
+    scores give a straight line, and rates near 0 are seen. Several classes: one against the rest,
+    averaged, as in `roc` of the same `predictions`.
     Source: Martin et al. (1997), Eurospeech 1895-1898.
     """
     import altair as alt
 
-    curves, said = choose_curves(predictions, "DET curve", roc_curve)
+    curves, more = choose_curves(predictions, "DET curve", roc_curve)
     if not curves:
         return finish(draw_blank("every row is of one class: the curve is undefined"), "DET curves")
-    turned = {m: Curve(_deviate(c.x), _deviate(1 - c.y), c.area) for m, c in curves.items()}
+    turned = {
+        m: CurvePoints(_to_deviates(c.x), _to_deviates(1 - c.y), c.area) for m, c in curves.items()
+    }
     named = " : ".join(
-        f"datum.value < {_deviate(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES
+        f"datum.value < {_to_deviates(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES
     )
-    ends = [float(_deviate(np.array(r))[()]) for r in (LEAST, 0.9)]
+    ends = [float(_to_deviates(np.array(r))[()]) for r in (LEAST, 0.9)]
     axis = alt.Axis(
-        values=[float(_deviate(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''"
+        values=[float(_to_deviates(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''"
     )
     drawn = draw_lines(
         turned,
@@ -61,27 +64,30 @@ def det(predictions: Predictions) -> AltairChart:
     return finish(
         draw_guides(drawn),
         f"DET curves{describe_event(predictions)}",
-        f"Area under the ROC curve in the legend{said}",
+        f"Area under the ROC curve in the legend{more}",
     )
 
 
 @register(draws="assay.predictions")
 def gain(predictions: Predictions) -> AltairChart:
-    """Share of the positive rows found against the share of rows taken, highest scores first (binary tasks).
+    """Share of the positive rows of `predictions` found against the share of rows taken.
 
-    Cumulative gain: the diagonal is taking rows at random, the corner of the other line is ranking them perfectly.
+    Cumulative gain, for binary tasks, highest scores first: the diagonal is taking rows at random,
+    the corner of the other line is ranking them perfectly.
     """
     if predictions.task != "binary":
         raise UnsupportedError(
             f"a gain curve is of the positive class; this table's task is {predictions.task}"
         )
-    curves, said = choose_curves(predictions, "gain curve", roc_curve)
+    curves, more = choose_curves(predictions, "gain curve", roc_curve)
     if not curves:
         return finish(
             draw_blank("every row is of one class: the curve is undefined"), "Cumulative gain"
         )
     share = prevalence(predictions)
-    taken = {m: Curve(share * c.y + (1 - share) * c.x, c.y, c.area) for m, c in curves.items()}
+    taken = {
+        m: CurvePoints(share * c.y + (1 - share) * c.x, c.y, c.area) for m, c in curves.items()
+    }
     best = draw_line([{"x": 0, "y": 0}, {"x": share, "y": 1}, {"x": 1, "y": 1}])
     axes = ("share of rows taken, highest scores first", "share of the positive rows found")
     drawn = draw_lines(taken, predictions.models, axes, "linear")
@@ -89,11 +95,11 @@ def gain(predictions: Predictions) -> AltairChart:
     return finish(
         draw_guides(best, drawn),
         title,
-        f"Area under the ROC curve in the legend{said}; dashed: a perfect ranking",
+        f"Area under the ROC curve in the legend{more}; dashed: a perfect ranking",
     )
 
 
-def _deviate(rate: Array) -> Array:
+def _to_deviates(rate: Array) -> Array:
     """Normal deviates of rates, none below LEAST."""
     from scipy.special import ndtri
 

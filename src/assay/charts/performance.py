@@ -1,4 +1,4 @@
-"""Diagrams: charts of predictions - where a model errs, how it ranks, how far its output can be trusted.
+"""Performance: charts of predictions - where a model errs, how it ranks, how far to trust it.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
@@ -14,7 +14,7 @@ import numpy as np
 from assay.calibration.threshold import Threshold
 from assay.charts.base import AltairChart, register
 from assay.charts.points import (
-    Curve,
+    CurvePoints,
     confusion_counts,
     precision_recall_curve,
     prevalence,
@@ -41,18 +41,18 @@ from assay.table.predictions import Predictions
 
 __all__ = [
     "choose_curves",
-    "class_texts",
     "confusion",
     "confusions",
     "describe_event",
     "draw_guides",
     "draw_line",
     "draw_lines",
+    "name_classes",
     "precision_recall",
     "reliability",
     "residuals",
     "roc",
-]  # fmt: skip
+]
 
 MOST_CLASSES = 30
 MOST_MODELS = 8
@@ -64,37 +64,47 @@ OUTCOMES = ("true and predicted", "missed", "false alarm", "neither")
 
 @register(draws="assay.predictions")
 def confusion(predictions: Predictions, model: str) -> AltairChart:
-    """How often each class was taken for each other: a heat-map, colour by the share of the true class, counts as text.
+    """How often `model` took each class for each other on `predictions`: a heat-map with counts.
 
-    With more than 30 classes: the twenty most frequent confusions. Multi-label: the four outcomes of each label.
+    Colour is the share of the true class. With more than 30 classes: the twenty most frequent
+    confusions. Multi-label: the four outcomes of each label.
     """
-    _needs(predictions, [model], "label", "confusion")
+    _refuse_lacking(predictions, [model], "label", "confusion")
     title = f"Confusion: {model}"
     if predictions.task == "multilabel":
-        rows, names = _outcomes(predictions, model), class_texts(predictions.classes)
-        said = "Rows of each label by outcome; colour is the share of all rows"
-        return finish(_heat(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")), title, said)
+        rows = _list_outcomes(predictions, model)
+        names = name_classes(predictions.classes)
+        subtitle = "Rows of each label by outcome; colour is the share of all rows"
+        return finish(
+            _draw_heat_map(rows[: MOST_CLASSES * 4], names, OUTCOMES, ("label", "")),
+            title,
+            subtitle,
+        )
     if predictions.schema.k > MOST_CLASSES:
-        return _top(predictions, model, title)
-    names = class_texts(predictions.classes)
-    said = "Rows by true and predicted class; colour is the share of the true class"
+        return _draw_frequent_errors(predictions, model, title)
+    names = name_classes(predictions.classes)
+    subtitle = "Rows by true and predicted class; colour is the share of the true class"
     return finish(
-        _heat(_cells(predictions, model), names, names, ("truth", "predicted")), title, said
+        _draw_heat_map(_list_cells(predictions, model), names, names, ("truth", "predicted")),
+        title,
+        subtitle,
     )
 
 
-@register(draws="assay.predictions")
 def confusions(
     predictions: Predictions, model: str, top: int = TOP
 ) -> list[tuple[str, str, float, float]]:
-    """The most frequent errors: truth, prediction, weight of the rows, share of the true class.
+    """The `top` most frequent errors of `model`: truth, prediction, weight of the rows, and share.
+
+    The share is that of the true class in `predictions`.
 
     >>> p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "b", "a"]})
     >>> confusions(p, "m")
     [('b', 'a', 1.0, 0.5)]
     """
     table = np.array(confusion_counts(predictions, model), np.float64)
-    names, total = class_texts(predictions.classes), table.sum(axis=1)
+    names = name_classes(predictions.classes)
+    total = table.sum(axis=1)
     np.fill_diagonal(table, 0)
     order = np.argsort(-table, axis=None, kind="stable")[:top]
     pairs = [divmod(int(at), len(names)) for at in order]
@@ -107,12 +117,12 @@ def confusions(
 
 @register(draws="assay.predictions")
 def roc(predictions: Predictions) -> AltairChart:
-    """True against false positive rate at every threshold, a curve a model, with the diagonal of chance.
+    """True against false positive rate at every threshold, a curve for each model of `predictions`.
 
-    Multi-class and multi-label: one class against the rest, averaged over classes (macro), as in roc_auc. With more
-    than eight models the eight of largest area are drawn.
+    The diagonal is chance. Multi-class and multi-label: one class against the rest, averaged over
+    classes (macro), as in roc_auc. With more than eight models the eight of largest area are drawn.
     """
-    curves, said = choose_curves(predictions, "ROC curve", roc_curve)
+    curves, more = choose_curves(predictions, "ROC curve", roc_curve)
     if not curves:
         return finish(draw_blank("every row is of one class: the curve is undefined"), "ROC curves")
     chance = draw_line([{"x": 0, "y": 0}, {"x": 1, "y": 1}])
@@ -121,17 +131,18 @@ def roc(predictions: Predictions) -> AltairChart:
     return finish(
         draw_guides(chance, draw_lines(curves, predictions.models, axes, "linear")),
         title,
-        f"Area under each curve in the legend{said}{_average_of(predictions)}",
+        f"Area under each curve in the legend{more}{_describe_average(predictions)}",
     )
 
 
 @register(draws="assay.predictions")
 def precision_recall(predictions: Predictions) -> AltairChart:
-    """Precision against recall at every threshold, as steps, with lines of equal F1 and the precision of guessing.
+    """Precision against recall at every threshold, as steps, for each model of `predictions`.
 
-    Binary: of the positive class. Otherwise one class against the rest, averaged over classes (macro) at equal recall.
+    With lines of equal F1, and the precision of guessing. Binary: of the positive class. Otherwise
+    one class against the rest, averaged over classes (macro) at equal recall.
     """
-    curves, said = choose_curves(predictions, "precision-recall curve", precision_recall_curve)
+    curves, more = choose_curves(predictions, "precision-recall curve", precision_recall_curve)
     if not curves:
         return finish(
             draw_blank("no row is positive: the curve is undefined"), "Precision and recall"
@@ -140,13 +151,16 @@ def precision_recall(predictions: Predictions) -> AltairChart:
     guess = draw_line([{"x": 0, "y": share}, {"x": 1, "y": share}])
     steps = draw_lines(curves, predictions.models, ("recall", "precision"), "step-before")
     title = f"Precision and recall{describe_event(predictions)}"
-    subtitle = f"Average precision in the legend{said}. Grey: equal F1; dashed: guessing{_average_of(predictions)}"
-    return finish(draw_guides(_equal_f1(), guess, steps), title, subtitle)
+    subtitle = (
+        f"Average precision in the legend{more}. Grey: equal F1; dashed: guessing"
+        f"{_describe_average(predictions)}"
+    )
+    return finish(draw_guides(_draw_equal_f1(), guess, steps), title, subtitle)
 
 
 @register(draws="assay.threshold/1")
 def trade_off(threshold: Threshold) -> AltairChart:
-    """Precision against recall as the threshold moves, over lines of equal F1; the threshold chosen is marked."""
+    """Precision against recall as the `threshold` moves, its place marked; grey: equal F1."""
     import altair as alt
 
     rows = [{"x": p.recall, "y": p.precision, "f1": p.f1} for p in threshold.points]
@@ -159,19 +173,23 @@ def trade_off(threshold: Threshold) -> AltairChart:
     mark = [{"x": chosen.recall, "y": chosen.precision}] if chosen else []
     dot = alt.Chart(embed_rows(mark)).mark_circle(size=90, color=WARN, opacity=1).encode(x=x, y=y)
     title = f"Precision, recall and F1 of {threshold.model}"
-    subtitle = f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; grey lines: equal F1"
-    return finish(draw_guides(_equal_f1(), line, dot), title, subtitle)
+    subtitle = (
+        f"marked: the threshold {threshold.threshold:.3g}, chosen by {threshold.metric}; "
+        f"grey lines: equal F1"
+    )
+    return finish(draw_guides(_draw_equal_f1(), line, dot), title, subtitle)
 
 
 @register(draws="assay.predictions")
 def reliability(predictions: Predictions) -> AltairChart:
-    """Predicted probability against how often it came true, in bins of equally many rows; a panel a model.
+    """Predicted probability against how often it came true in `predictions`, a panel a model.
 
-    On the diagonal probabilities can be taken at their word; below it the model is over-confident. Bars are 95 % Wilson
-    intervals. Binary: positive class; multi-class: the most probable class; multi-label: all labels together.
+    In bins of equally many rows. On the diagonal probabilities can be taken at their word; below it
+    the model is over-confident. Bars are 95 % Wilson intervals. Binary: positive class;
+    multi-class: the most probable class; multi-label: all labels together.
     """
     models = [m for m in predictions.models if predictions.schema.offers(m, "proba")][:MOST_MODELS]
-    _needs(predictions, models, "proba", "reliability")
+    _refuse_lacking(predictions, models, "proba", "reliability")
     rows = [{"model": m, **b._asdict()} for m in models for b in reliability_bins(predictions, m)]
     title = "Reliability"
     if not rows:
@@ -183,25 +201,28 @@ def reliability(predictions: Predictions) -> AltairChart:
     subtitle = (
         f"Probability of {what.get(predictions.task, 'every label')}, ten bins of equally many rows"
     )
-    return finish(_panels(_reliability_panel(rows, models), models), title, subtitle)
+    return finish(_facet(_draw_reliability(rows, models), models), title, subtitle)
 
 
 @register(draws="assay.predictions")
 def residuals(predictions: Predictions) -> AltairChart:
-    """Truth minus prediction along the predicted value, a panel a model: median, and the middle 50 % and 90 % of rows.
+    """Truth minus prediction along the predicted value, a panel for each model of `predictions`.
 
-    A median away from zero is bias; bands that widen say that errors grow with the value.
+    Median, and the middle 50 % and 90 % of rows. A median away from zero is bias; bands that widen
+    say that errors grow with the value.
     """
     models = [m for m in predictions.models if predictions.schema.offers(m, "value")][:MOST_MODELS]
-    _needs(predictions, models, "value", "residuals")
+    _refuse_lacking(predictions, models, "value", "residuals")
     rows = [{"model": m, **b._asdict()} for m in models for b in residual_bins(predictions, m)]
     if not rows:
         return finish(draw_blank("no rows"), "Residuals")
     subtitle = "Truth minus prediction: median (line), middle 50 % and 90 % of rows (bands)"
-    return finish(_panels(_residual_panel(rows), models), "Residuals", subtitle)
+    return finish(_facet(_draw_residuals(rows), models), "Residuals", subtitle)
 
 
-def _needs(predictions: Predictions, models: Sequence[str], reads: str, chart: str) -> None:
+def _refuse_lacking(
+    predictions: Predictions, models: Sequence[str], reads: str, chart: str
+) -> None:
     lacking = [m for m in models if not predictions.schema.offers(m, reads)]
     if lacking or not models:
         who = (
@@ -214,36 +235,34 @@ def _needs(predictions: Predictions, models: Sequence[str], reads: str, chart: s
         )
 
 
-def _scored(predictions: Predictions, chart: str) -> list[str]:
+def _find_scoring_models(predictions: Predictions, chart: str) -> list[str]:
     models = [] if predictions.task == "regression" else predictions.models
     models = [m for m in models if predictions.schema.offers(m, "score")]
-    _needs(predictions, models, "score", chart)
+    _refuse_lacking(predictions, models, "score", chart)
     return models
 
 
-def class_texts(classes: Sequence[Any]) -> list[str]:
-    """Class labels as text; where 1 and '1' would look the same, as Python writes them."""
+def name_classes(classes: Sequence[Any]) -> list[str]:
+    """The labels `classes` as text; where 1 and '1' would look the same, as Python writes them."""
     plain = [str(label) for label in classes]
     return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes]
 
 
 def describe_event(predictions: Predictions) -> str:
-    """Which class a curve is of, for its title."""
+    """Which class of `predictions` a curve is of, for its title."""
     if predictions.task == "binary":
         return f" of class {predictions.schema.positive}"
     return " (macro average)"
 
 
-def _average_of(predictions: Predictions) -> str:
+def _describe_average(predictions: Predictions) -> str:
     return "" if predictions.task == "binary" else ". Each class against the rest, averaged"
 
 
-def _cells(predictions: Predictions, model: str) -> list[dict[str, Any]]:
+def _list_cells(predictions: Predictions, model: str) -> list[dict[str, Any]]:
     table = confusion_counts(predictions, model)
-    names, total = (
-        class_texts(predictions.classes),
-        np.maximum(table.sum(axis=1, keepdims=True), 1e-300),
-    )
+    names = name_classes(predictions.classes)
+    total = np.maximum(table.sum(axis=1, keepdims=True), 1e-300)
     return [
         {"row": t, "column": p, "n": float(table[i, j]), "share": float(table[i, j] / total[i, 0])}
         for i, t in enumerate(names)
@@ -251,18 +270,18 @@ def _cells(predictions: Predictions, model: str) -> list[dict[str, Any]]:
     ]
 
 
-def _outcomes(predictions: Predictions, model: str) -> list[dict[str, Any]]:
+def _list_outcomes(predictions: Predictions, model: str) -> list[dict[str, Any]]:
     tables = confusion_counts(predictions, model)
-    found = []
-    for name, table in zip(class_texts(predictions.classes), tables, strict=True):
+    rows = []
+    for name, table in zip(name_classes(predictions.classes), tables, strict=True):
         total = max(float(table.sum()), 1e-300)
         counts: Sequence[Array] = (table[1, 1], table[1, 0], table[0, 1], table[0, 0])
         for outcome, n in zip(OUTCOMES, counts, strict=True):
-            found.append({"row": name, "column": outcome, "n": float(n), "share": float(n) / total})
-    return found
+            rows.append({"row": name, "column": outcome, "n": float(n), "share": float(n) / total})
+    return rows
 
 
-def _heat(
+def _draw_heat_map(
     rows: list[dict[str, Any]], down: Sequence[str], across: Sequence[str], axes: tuple[str, str]
 ) -> AltairChart:
     import altair as alt
@@ -274,7 +293,7 @@ def _heat(
         "column:N",
         sort=list(across),
         title=axes[1] or None,
-        axis=alt.Axis(labelAngle=_angle(across, size), labelLimit=110),
+        axis=alt.Axis(labelAngle=_choose_angle(across, size), labelLimit=110),
     )
     y = alt.Y("row:N", sort=list(down), title=axes[0], axis=alt.Axis(labelLimit=130))
     base = alt.Chart(
@@ -293,18 +312,18 @@ def _heat(
     return cells + numbers.encode(text=alt.Text("n:Q", format=",.4~g"), color=ink)
 
 
-def _angle(names: Sequence[str], size: int) -> int:
+def _choose_angle(names: Sequence[str], size: int) -> int:
     return 0 if max(map(len, names), default=0) * 6.5 <= size or names == OUTCOMES else -45
 
 
-def _top(predictions: Predictions, model: str, title: str) -> AltairChart:
+def _draw_frequent_errors(predictions: Predictions, model: str, title: str) -> AltairChart:
     import altair as alt
 
-    found = confusions(predictions, model)
-    if not found:
+    errors = confusions(predictions, model)
+    if not errors:
         return finish(draw_blank("no errors"), title)
-    rows = [{"pair": f"{t} → {p}", "n": n, "share": share} for t, p, n, share in found]
-    order = [f"{t} → {p}" for t, p, _, _ in found]
+    rows = [{"pair": f"{t} → {p}", "n": n, "share": share} for t, p, n, share in errors]
+    order = [f"{t} → {p}" for t, p, _, _ in errors]
     y = alt.Y("pair:N", sort=order, title="truth → predicted")
     base = alt.Chart(embed_rows(rows), width=420, height=20 * len(rows)).encode(
         x=alt.X("n:Q", title="rows"), y=y
@@ -319,33 +338,35 @@ def _top(predictions: Predictions, model: str, title: str) -> AltairChart:
 
 
 def choose_curves(
-    predictions: Predictions, chart: str, curve: Callable[[Predictions, str], Curve | None]
-) -> tuple[dict[str, Curve], str]:
-    """The curves of the models that give scores, as `_largest` has them."""
-    return _largest(predictions, _scored(predictions, chart), curve)
+    predictions: Predictions, chart: str, curve: Callable[[Predictions, str], CurvePoints | None]
+) -> tuple[dict[str, CurvePoints], str]:
+    """The curves of the models that give scores, largest area first, and a word on others.
 
-
-def _largest(
-    predictions: Predictions,
-    models: Sequence[str],
-    curve: Callable[[Predictions, str], Curve | None],
-) -> tuple[dict[str, Curve], str]:
-    """The curves to draw, largest area first, and a word where not all are."""
-    found = {m: made for m in models if (made := curve(predictions, m)) is not None}
-    best = sorted(found, key=lambda m: -found[m].area)
-    said = f"; the best {MOST_MODELS} of {len(best)} models" if len(best) > MOST_MODELS else ""
-    return {m: found[m] for m in best[:MOST_MODELS]}, said
+    `curve` makes the curve of a model on `predictions`; `chart` is named where none gives scores.
+    """
+    curves = {}
+    for model in _find_scoring_models(predictions, chart):
+        points = curve(predictions, model)
+        if points is not None:
+            curves[model] = points
+    best = sorted(curves, key=lambda model: -curves[model].area)
+    more = f"; the best {MOST_MODELS} of {len(best)} models" if len(best) > MOST_MODELS else ""
+    return {model: curves[model] for model in best[:MOST_MODELS]}, more
 
 
 def draw_lines(
-    curves: dict[str, Curve],
+    curves: dict[str, CurvePoints],
     models: Sequence[str],
     axes: tuple[str, str],
     steps: Steps,
     ends: Sequence[float] = (0, 1),
     axis: Any = None,
 ) -> AltairChart:
-    """The curves, each model in the colour of its place in the table, so that it has the same one in every chart."""
+    """The `curves`, each in the colour of its model's place in `models`, the same in every chart.
+
+    `axes` are the titles of x and y, `steps` how vertices are joined, `ends` the ends of both axes,
+    and `axis` an Altair axis in place of the usual one.
+    """
     import altair as alt
 
     names = {m: f"{m}  {c.area:.3f}" for m, c in curves.items()}
@@ -354,10 +375,10 @@ def draw_lines(
         for m, c in curves.items()
         for i, (x, y) in enumerate(zip(c.x, c.y, strict=True))
     ]
-    x, y = (
-        alt.X("x:Q", title=axes[0], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
-        alt.Y("y:Q", title=axes[1], scale=alt.Scale(domain=list(ends)), axis=axis or alt.Axis()),
-    )
+    scale = alt.Scale(domain=list(ends))
+    axis = axis or alt.Axis()
+    x = alt.X("x:Q", title=axes[0], scale=scale, axis=axis)
+    y = alt.Y("y:Q", title=axes[1], scale=scale, axis=axis)
     legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
     lines = alt.Chart(embed_rows(rows)).mark_line(
         interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True
@@ -366,7 +387,7 @@ def draw_lines(
 
 
 def draw_line(rows: list[dict[str, Any]]) -> AltairChart:
-    """A dashed line through the points, for comparison."""
+    """A dashed line through the points of `rows`, for comparison."""
     import altair as alt
 
     return (
@@ -376,7 +397,7 @@ def draw_line(rows: list[dict[str, Any]]) -> AltairChart:
     )
 
 
-def _equal_f1() -> AltairChart:
+def _draw_equal_f1() -> AltairChart:
     import altair as alt
 
     rows = []
@@ -396,13 +417,13 @@ def _equal_f1() -> AltairChart:
 
 
 def draw_guides(*layers: AltairChart) -> AltairChart:
-    """Layers as one square chart."""
+    """The `layers` as one square chart."""
     import altair as alt
 
     return alt.layer(*layers).properties(width=380, height=380)
 
 
-def _panels(panel: AltairChart, models: Sequence[str]) -> AltairChart:
+def _facet(panel: AltairChart, models: Sequence[str]) -> AltairChart:
     import altair as alt
 
     if len(models) == 1:
@@ -410,15 +431,18 @@ def _panels(panel: AltairChart, models: Sequence[str]) -> AltairChart:
     return panel.facet(alt.Facet("model:N", sort=list(models)), columns=2)
 
 
-def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> AltairChart:
+def _draw_reliability(rows: list[dict[str, Any]], models: Sequence[str]) -> AltairChart:
     import altair as alt
 
-    line = [{"model": m, "predicted": at, "observed": at} for m in models for at in (0, 1)]
-    kept = [*({**row, "kind": "bin"} for row in rows), *({**row, "kind": "ideal"} for row in line)]
+    diagonal = [{"model": m, "predicted": at, "observed": at} for m in models for at in (0, 1)]
+    both = [
+        *({**row, "kind": "bin"} for row in rows),
+        *({**row, "kind": "ideal"} for row in diagonal),
+    ]
     scale = alt.Scale(domain=[0, 1])
     x = alt.X("predicted:Q", title="predicted probability", scale=scale)
     y = alt.Y("observed:Q", title="share that came true", scale=scale)
-    base = alt.Chart(embed_rows(kept), width=260, height=260).encode(x=x, y=y)
+    base = alt.Chart(embed_rows(both), width=260, height=260).encode(x=x, y=y)
     bins = base.transform_filter("datum.kind == 'bin'")
     ideal = base.transform_filter("datum.kind == 'ideal'").mark_line(
         color=MUTED, strokeDash=[4, 4], strokeWidth=1
@@ -430,7 +454,7 @@ def _reliability_panel(rows: list[dict[str, Any]], models: Sequence[str]) -> Alt
     return alt.layer(ideal, bars, line, bins.mark_circle(color=SERIES[0], size=36, opacity=1))
 
 
-def _residual_panel(rows: list[dict[str, Any]]) -> AltairChart:
+def _draw_residuals(rows: list[dict[str, Any]]) -> AltairChart:
     import altair as alt
 
     x = alt.X("predicted:Q", title="predicted", scale=alt.Scale(zero=False))

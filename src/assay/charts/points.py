@@ -1,4 +1,4 @@
-"""Points: the few vertices of a curve, or the few bins, that stand for all rows of a table when it is drawn.
+"""Points: the few vertices of a curve, or the few bins, that a chart draws for all rows of a table.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 0, 1, 1], {"a.score": [0.1, 0.4, 0.35, 0.8]})
@@ -14,23 +14,31 @@ import numpy as np
 
 from assay.intervals.proportions import wilson
 from assay.kernels import Array
-from assay.states import ranking as order
 from assay.states.confusion import Confusion
+from assay.states.ranking import Curve
 from assay.states.row_values import Ranked
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "Curve", "ReliabilityBin", "ResidualBin", "confusion_counts", "precision_recall_curve", "prevalence",
-    "reliability_bins", "residual_bins", "roc_curve", "thin",
-]  # fmt: skip
+    "CurvePoints",
+    "ReliabilityBin",
+    "ResidualBin",
+    "confusion_counts",
+    "precision_recall_curve",
+    "prevalence",
+    "reliability_bins",
+    "residual_bins",
+    "roc_curve",
+    "thin",
+]
 
 LIMIT = 200
 BINS = 10
 FEWEST = 20  # rows a bin should hold
 
 
-class Curve(NamedTuple):
-    """Vertices (m,) of a curve, at most 200, and the area under it, computed before any were left out."""
+class CurvePoints(NamedTuple):
+    """Vertices (m,) of a curve, at most 200, and the area under it, of all its vertices."""
 
     x: Array
     y: Array
@@ -38,7 +46,7 @@ class Curve(NamedTuple):
 
 
 class ReliabilityBin(NamedTuple):
-    """Rows of similar probability: its mean, how often the event came true with its interval, and their number."""
+    """Rows of similar probability: its mean, how often it came true, interval, and number."""
 
     predicted: float
     observed: float
@@ -59,27 +67,36 @@ class ResidualBin(NamedTuple):
     n: int
 
 
-def roc_curve(predictions: Predictions, model: str) -> Curve | None:
-    """False positive rate (x) against true positive rate (y); None where every row is of one class.
+def roc_curve(predictions: Predictions, model: str) -> CurvePoints | None:
+    """False positive rate (x) against true positive rate (y) of `model` on `predictions`.
 
-    Binary: of the positive class. Otherwise each class against the rest, averaged over the classes at equal false
-    positive rate, so that the area is roc_auc(average=macro).
+    None where every row is of one class. Binary: of the positive class. Otherwise each class
+    against the rest, averaged over the classes at equal false positive rate, so that the area is
+    roc_auc(average=macro).
     """
     # Squared: what tells good models apart happens at small rates.
-    return _curve(predictions, model, _roc, np.linspace(0, 1, LIMIT - 1) ** 2, _at_rate)
+    return _make_curve(
+        predictions, model, _trace_roc, np.linspace(0, 1, LIMIT - 1) ** 2, _interpolate_rates
+    )
 
 
-def precision_recall_curve(predictions: Predictions, model: str) -> Curve | None:
-    """Recall (x) against precision (y) as steps: y[i] holds from x[i-1] up to x[i]. None where no row is positive.
+def precision_recall_curve(predictions: Predictions, model: str) -> CurvePoints | None:
+    """Recall (x) against precision (y) of `model` on `predictions`, as steps.
 
-    Binary: of the positive class. Otherwise each class against the rest, averaged over the classes at equal recall.
-    The area is the average precision (of the classes, their mean); between steps nothing is interpolated.
+    y[i] holds from x[i-1] up to x[i]. None where no row is positive. Binary: of the positive class.
+    Otherwise each class against the rest, averaged over the classes at equal recall. The area is
+    the average precision (of the classes, their mean); between steps nothing is interpolated.
     """
-    return _curve(predictions, model, _precision_recall, np.linspace(0, 1, LIMIT), _at_recall)
+    return _make_curve(
+        predictions, model, _trace_precision_recall, np.linspace(0, 1, LIMIT), _interpolate_recalls
+    )
 
 
 def prevalence(predictions: Predictions) -> float:
-    """Precision of guessing: the share of the positive class, or the mean share of the classes that occur."""
+    """Precision of guessing on `predictions`: the share of the positive class.
+
+    Without one, the mean share of the classes that occur.
+    """
     weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
     total = max(float(weight.sum()), 1e-300)
     if predictions.task == "multilabel":
@@ -92,20 +109,24 @@ def prevalence(predictions: Predictions) -> float:
 
 
 def confusion_counts(predictions: Predictions, model: str) -> Array:
-    """Weight of each (truth, prediction): (k, k), or (labels, 2, 2) for multi-label."""
+    """Weight of each (truth, prediction) of `model` on `predictions`: (k, k).
+
+    For multi-label (labels, 2, 2).
+    """
     table: Array = Confusion().observe(predictions.rows(model)).table[0]
     return table
 
 
 def reliability_bins(predictions: Predictions, model: str) -> list[ReliabilityBin]:
-    """How often what was given probability p came true, in at most ten bins of equally many rows.
+    """How often what `model` gave a probability came true on `predictions`.
 
-    Binary: probability of the positive class. Multi-class: of the most probable class, and whether it was right.
-    Multi-label: of every label of every row.
+    In at most ten bins of equally many rows. Binary: probability of the positive class.
+    Multi-class: of the most probable class, and whether it was right. Multi-label: of every label
+    of every row.
     """
-    p, came_true, weight = _events(predictions, model)
+    p, came_true, weight = _list_events(predictions, model)
     bins = []
-    for rows in _equal_mass(p):
+    for rows in _bin_equally(p):
         w = weight[rows]
         if not w.sum():
             continue
@@ -118,19 +139,24 @@ def reliability_bins(predictions: Predictions, model: str) -> list[ReliabilityBi
 
 
 def residual_bins(predictions: Predictions, model: str) -> list[ResidualBin]:
-    """Spread of truth minus prediction along the predicted value, in at most twenty bins of equally many rows."""
+    """Spread of truth minus prediction of `model` on `predictions`, along the predicted value.
+
+    In at most twenty bins of equally many rows.
+    """
     value = np.asarray(predictions.rows(model).value, np.float64)
     residual = predictions.truth - value
     levels = (0.05, 0.25, 0.5, 0.75, 0.95)
     bins = []
-    for rows in _equal_mass(value, 2 * BINS):
+    for rows in _bin_equally(value, 2 * BINS):
         q05, q25, median, q75, q95 = map(float, np.quantile(residual[rows], levels))
         bins.append(ResidualBin(float(value[rows].mean()), q05, q25, median, q75, q95, len(rows)))
     return bins
 
 
 def thin(x: Array, y: Array, limit: int = LIMIT) -> tuple[Array, Array]:
-    """At most `limit` vertices of a curve, spread evenly along its length, both ends among them.
+    """At most `limit` vertices of the curve `x`, `y` (m,), spread evenly along its length.
+
+    Both ends are among them.
 
     >>> x = np.linspace(0, 1, 5001)
     >>> len(thin(x, x**2)[0])
@@ -138,26 +164,26 @@ def thin(x: Array, y: Array, limit: int = LIMIT) -> tuple[Array, Array]:
     """
     if len(x) <= limit:
         return x, y
-    length = np.concatenate([[0.0], np.cumsum(_scaled(x) + _scaled(y))])
+    length = np.concatenate([[0.0], np.cumsum(_share_steps(x) + _share_steps(y))])
     keep = np.unique(np.searchsorted(length, np.linspace(0, length[-1], limit)))
     keep = np.unique(np.clip(keep, 0, len(x) - 1))
     return x[keep], y[keep]
 
 
-def _scaled(values: Array) -> Array:
+def _share_steps(values: Array) -> Array:
     """Steps of a curve as shares of its span."""
     step = np.abs(np.diff(values))
     span = np.ptp(values)
     return step / span if span else step
 
 
-def _curve(
+def _make_curve(
     predictions: Predictions,
     model: str,
-    trace: Callable[[order.Curve], Curve],
+    trace: Callable[[Curve], CurvePoints],
     grid: Array,
-    at: Callable[[Curve, Array], Array],
-) -> Curve | None:
+    at: Callable[[CurvePoints, Array], Array],
+) -> CurvePoints | None:
     """The curve of a binary task, or the mean over classes of the curves read off at `grid`."""
     rows = predictions.rows(model)
     state = Ranked()
@@ -165,53 +191,59 @@ def _curve(
         lambda problem: problem.curve
     )
     curves = [
-        trace(c) for c in found if c.positives and (c.negatives or trace is _precision_recall)
+        trace(c) for c in found if c.positives and (c.negatives or trace is _trace_precision_recall)
     ]
     if not curves:
         return None
     if len(curves) == 1:
-        x, y = thin(*_corners(curves[0])) if trace is _roc else thin(curves[0].x, curves[0].y)
-        return Curve(x, y, curves[0].area)
+        x, y = (
+            thin(*_find_corners(curves[0]))
+            if trace is _trace_roc
+            else thin(curves[0].x, curves[0].y)
+        )
+        return CurvePoints(x, y, curves[0].area)
     mean = np.mean([at(curve, grid) for curve in curves], axis=0)
     area = float(np.mean([curve.area for curve in curves]))
-    if trace is _roc:
-        return Curve(np.concatenate([[0.0], grid]), np.concatenate([[0.0], mean]), area)
-    return Curve(grid, mean, area)
+    if trace is _trace_roc:
+        return CurvePoints(np.concatenate([[0.0], grid]), np.concatenate([[0.0], mean]), area)
+    return CurvePoints(grid, mean, area)
 
 
-def _roc(found: order.Curve) -> Curve:
-    x, y = found.roc
-    return Curve(x, y, float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum()))
+def _trace_roc(curve: Curve) -> CurvePoints:
+    x, y = curve.roc
+    return CurvePoints(x, y, float((np.diff(x) * (y[1:] + y[:-1]) / 2).sum()))
 
 
-def _precision_recall(found: order.Curve) -> Curve:
+def _trace_precision_recall(curve: Curve) -> CurvePoints:
     """Only thresholds at which recall grows: between them precision falls and no step is drawn."""
-    grows = found.new_positives > 0
-    recall, precision = (
-        found.tp[grows] / found.positives,
-        found.tp[grows] / (found.tp[grows] + found.fp[grows]),
-    )
+    grows = curve.new_positives > 0
+    tp = curve.tp[grows]
+    recall = tp / curve.positives
+    precision = tp / (tp + curve.fp[grows])
     area = float((np.diff(recall, prepend=0.0) * precision).sum())
-    return Curve(np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), area)
+    return CurvePoints(
+        np.concatenate([[0.0], recall]), np.concatenate([precision[:1], precision]), area
+    )
 
 
-def _at_rate(curve: Curve, grid: Array) -> Array:
+def _interpolate_rates(curve: CurvePoints, grid: Array) -> Array:
     return np.interp(grid, curve.x, curve.y)
 
 
-def _at_recall(curve: Curve, grid: Array) -> Array:
+def _interpolate_recalls(curve: CurvePoints, grid: Array) -> Array:
     return np.asarray(curve.y[np.minimum(np.searchsorted(curve.x, grid), len(curve.x) - 1)])
 
 
-def _corners(curve: Curve) -> tuple[Array, Array]:
-    """The vertices at which an ROC curve turns: runs straight up or straight across lose their middle."""
-    dx, dy = np.diff(curve.x), np.diff(curve.y)
+def _find_corners(curve: CurvePoints) -> tuple[Array, Array]:
+    """The vertices at which an ROC curve turns: straight runs lose their middle."""
+    dx = np.diff(curve.x)
+    dy = np.diff(curve.y)
     straight = ((dx[:-1] == 0) & (dx[1:] == 0)) | ((dy[:-1] == 0) & (dy[1:] == 0))
     keep = np.concatenate([[True], ~straight, [True]])
     return curve.x[keep], curve.y[keep]
 
 
-def _events(predictions: Predictions, model: str) -> tuple[Array, Array, Array]:
+def _list_events(predictions: Predictions, model: str) -> tuple[Array, Array, Array]:
     """Probability given to each event, whether it came true, and its weight, each (events,)."""
     rows = predictions.rows(model)
     weight = np.ones(predictions.n) if rows.weight is None else rows.weight
@@ -224,7 +256,7 @@ def _events(predictions: Predictions, model: str) -> tuple[Array, Array, Array]:
     return proba.max(axis=1), proba.argmax(axis=1) == rows.truth, weight
 
 
-def _equal_mass(values: Array, most: int = BINS) -> list[Array]:
+def _bin_equally(values: Array, most: int = BINS) -> list[Array]:
     """Positions of the rows of each bin; equal values are never parted."""
     if not len(values):
         return []

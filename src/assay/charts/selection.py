@@ -1,8 +1,8 @@
 """Charts of a search under a limited budget: races, rungs, costs and learning curves.
 
->>> from assay.charts.style import spec_of
+>>> from assay.charts.style import get_spec
 >>> from assay.selection.store import Timing, Timings
->>> spec_of(timings(Timings((Timing("svm", 0, 1.5, 0.1, 30),))))["title"]["text"]
+>>> get_spec(timings(Timings((Timing("svm", 0, 1.5, 0.1, 30),))))["title"]["text"]
 'Time to fit'
 """
 
@@ -18,8 +18,8 @@ __all__ = ["frugal", "halving", "learning_curve", "race", "timings"]
 
 
 @register(draws="assay.race/1")
-def race(found: Race) -> AltairChart:
-    """How many folds each model ran before it was dropped, or to the end."""
+def race(result: Race) -> AltairChart:
+    """How many folds each model of `result` ran before it was dropped, or to the end."""
     import altair as alt
 
     rows = [
@@ -29,36 +29,37 @@ def race(found: Race) -> AltairChart:
             "fate": "finished" if r.dropped_after is None else "dropped",
             "value": r.value,
         }
-        for r in found.rows
+        for r in result.rows
     ]
     base = alt.Chart(embed_rows(rows), width=400, height=26 * len(rows)).encode(
         x=alt.X("folds:Q", title="folds run", axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("model:N", sort=[r.model for r in found.rows], title=None),
+        y=alt.Y("model:N", sort=[r.model for r in result.rows], title=None),
         color=alt.Color(
             "fate:N",
             scale=alt.Scale(domain=["finished", "dropped"], range=[SERIES[0], MUTED]),
             title=None,
         ),
     )
-    subtitle = f"{found.fits_saved} of {found.fits + found.fits_saved} fits saved"
-    return finish(base.mark_bar(height=12), f"Race by {found.metric}", subtitle)
+    subtitle = f"{result.fits_saved} of {result.fits + result.fits_saved} fits saved"
+    return finish(base.mark_bar(height=12), f"Race by {result.metric}", subtitle)
 
 
 @register(draws="assay.halving/1")
-def halving(found: Halving) -> AltairChart:
-    """Each model's figure at every number of rows, until it was left behind."""
+def halving(result: Halving) -> AltairChart:
+    """The value of each model of `result` at every number of rows, until it was left behind."""
     return finish(
-        _lines([r.__dict__ for r in found.rows], "rows", found.metric), f"Halving by {found.metric}"
+        _lines([r.__dict__ for r in result.rows], "rows", result.metric),
+        f"Halving by {result.metric}",
     )
 
 
 @register(draws="assay.learning_curve/1")
-def learning_curve(found: LearningCurve) -> AltairChart:
-    """Each model's figure, with its interval, over the number of training rows."""
+def learning_curve(result: LearningCurve) -> AltairChart:
+    """The value of each model of `result`, with its interval, over the number of training rows."""
     import altair as alt
 
-    rows = [r.__dict__ for r in found.rows]
-    models = list(dict.fromkeys(r.model for r in found.rows))
+    rows = [r.__dict__ for r in result.rows]
+    models = list(dict.fromkeys(r.model for r in result.rows))
     band = (
         alt.Chart(embed_rows(rows))
         .mark_area(opacity=0.15)
@@ -69,35 +70,38 @@ def learning_curve(found: LearningCurve) -> AltairChart:
             color=colours({m: m for m in models}, models, alt.Legend(title=None)),
         )
     )
-    chart = band + _lines(rows, "size", found.metric, log=True)
-    return finish(chart, f"Learning curve by {found.metric}", f"{found.confidence:.0%} intervals")
+    chart = band + _lines(rows, "size", result.metric, log=True)
+    return finish(chart, f"Learning curve by {result.metric}", f"{result.confidence:.0%} intervals")
 
 
 @register(draws="assay.frugal/1")
-def frugal(found: Frugal) -> AltairChart:
-    """Figure against cost; those within one standard error of the best are marked, and the one chosen is ringed."""
+def frugal(result: Frugal) -> AltairChart:
+    """Value against cost of each model of `result`; the one that was chosen is ringed.
+
+    Those within one standard error of the best are marked.
+    """
     import altair as alt
 
-    rows = [{**r.__dict__, "chosen": r.model == found.chosen} for r in found.rows]
+    rows = [{**r.__dict__, "chosen": r.model == result.chosen} for r in result.rows]
     base = alt.Chart(embed_rows(rows), width=400, height=260).encode(
-        x=alt.X("cost:Q", title=found.cost_name),
-        y=alt.Y("value:Q", title=found.metric, scale=alt.Scale(zero=False)),
+        x=alt.X("cost:Q", title=result.cost_name),
+        y=alt.Y("value:Q", title=result.metric, scale=alt.Scale(zero=False)),
     )
     near = alt.condition("datum.within", alt.value(SERIES[0]), alt.value(MUTED))
     dots = base.mark_circle(size=70, opacity=1).encode(color=near)
     ring = base.transform_filter("datum.chosen").mark_point(size=220, color=GOOD, stroke=INK)
     names = base.mark_text(align="left", dx=9).encode(text="model:N")
     return finish(
-        ring + dots + names, "What the best costs", f"chosen: {found.chosen}; best: {found.best}"
+        ring + dots + names, "What the best costs", f"chosen: {result.chosen}; best: {result.best}"
     )
 
 
 @register(draws="assay.timings/1")
-def timings(found: Timings) -> AltairChart:
-    """Seconds to fit each model, fold by fold."""
+def timings(result: Timings) -> AltairChart:
+    """Seconds to fit each model of `result`, fold by fold."""
     import altair as alt
 
-    rows = [r.__dict__ for r in found.rows if not r.error]
+    rows = [r.__dict__ for r in result.rows if not r.error]
     models = list(dict.fromkeys(str(r["model"]) for r in rows))
     base = alt.Chart(embed_rows(rows), width=400, height=26 * max(len(models), 1)).encode(
         x=alt.X("fit_seconds:Q", title="seconds a fold"),

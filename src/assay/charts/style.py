@@ -1,6 +1,6 @@
-"""Palette: how every chart looks - its colours, its type, its frame - and how it becomes a picture.
+"""Style: how every chart looks - its colours, its type, its frame - and how it becomes a picture.
 
-The colours are told apart by colour-blind readers (Okabe & Ito, 2008); each has a twin for dark pages.
+Colour-blind readers can tell the colours apart (Okabe & Ito, 2008); each has one for dark pages.
 
 >>> get_spec(finish(draw_blank("nothing to compare"), "Differences"))["title"]["text"]
 'Differences'
@@ -32,25 +32,47 @@ __all__ = [
     "embed_rows",
     "finish",
     "get_spec",
-]  # fmt: skip
+]
 
-
-INK, MUTED, GRID, PAPER = "#1f2430", "#667080", "#e3e6eb", "#fefefe"
+INK = "#1f2430"
+MUTED = "#667080"
+GRID = "#e3e6eb"
+PAPER = "#fefefe"
 # White on strong colour stays white on a dark page; paper does not.
 WHITE = "#ffffff"
-SHADE, GOOD, HEAT, WARN = "#dbe9f6", "#d9efe3", "#08539c", "#d55e00"
+SHADE = "#dbe9f6"
+GOOD = "#d9efe3"
+HEAT = "#08539c"
+WARN = "#d55e00"
 SERIES = ("#0072b2", "#e07b00", "#009e73", "#b3559b", "#56b4e9", "#8c6d1f", "#7f6bb8", "#59636e")
-FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"  # known widths: what is measured here fits there
+# Fonts of equal widths: text that is measured here fits elsewhere.
+FONT = "Arial, Helvetica, 'Liberation Sans', sans-serif"
 
-UNUSED = "aria-hidden|aria-label|aria-roledescription|pointer-events|font-family|role|version|xmlns:xlink|class"
+# Attributes of the SVG that say nothing on our page.
+UNUSED = (
+    "aria-hidden|aria-label|aria-roledescription|pointer-events|font-family|role|version"
+    "|xmlns:xlink|class"
+)
 
 # What each colour becomes on a dark page.
 DARK: Mapping[str, str] = {
-    INK: "#e6e9ef", MUTED: "#9aa4b2", GRID: "#2b313b", SHADE: "#1b3350", GOOD: "#163a2b", HEAT: "#2f7fc9",
-    WARN: "#ff8a4c", PAPER: "#12151b",
-    "#0072b2": "#5aaee6", "#e07b00": "#f2a33c", "#009e73": "#3cc79b", "#b3559b": "#e08fc9", "#56b4e9": "#8fd0f5",
-    "#8c6d1f": "#d1b15a", "#7f6bb8": "#b3a1ea", "#59636e": "#a7b0bc",
-}  # fmt: skip
+    INK: "#e6e9ef",
+    MUTED: "#9aa4b2",
+    GRID: "#2b313b",
+    SHADE: "#1b3350",
+    GOOD: "#163a2b",
+    HEAT: "#2f7fc9",
+    WARN: "#ff8a4c",
+    PAPER: "#12151b",
+    "#0072b2": "#5aaee6",
+    "#e07b00": "#f2a33c",
+    "#009e73": "#3cc79b",
+    "#b3559b": "#e08fc9",
+    "#56b4e9": "#8fd0f5",
+    "#8c6d1f": "#d1b15a",
+    "#7f6bb8": "#b3a1ea",
+    "#59636e": "#a7b0bc",
+}
 
 
 class Drawing(NamedTuple):
@@ -63,7 +85,10 @@ class Drawing(NamedTuple):
 
 
 def colours(texts: Mapping[str, str], models: Sequence[str], legend: Any = None) -> Any:
-    """A colour for each model that is drawn, by its place among all `models`; `texts` maps it to its legend text."""
+    """A colour for each model that is drawn, by its place among all `models`.
+
+    `texts` maps the model to its text in the `legend` (None: there is no legend).
+    """
     import altair as alt
 
     places = {model: i for i, model in enumerate(models)}
@@ -76,14 +101,14 @@ def colours(texts: Mapping[str, str], models: Sequence[str], legend: Any = None)
 
 
 def embed_rows(rows: Sequence[Mapping[str, Any]]) -> Any:
-    """Rows as inline values; what is not finite becomes null, which is not drawn."""
+    """`rows` as inline values; what is not finite becomes null, which is not drawn."""
     import altair as alt
 
     return alt.Data(values=to_plain(rows))  # type: ignore[no-untyped-call]
 
 
 def draw_blank(text: str) -> AltairChart:
-    """A chart that says why there is nothing to see."""
+    """A chart whose `text` says why there is nothing to see."""
     import altair as alt
 
     words = alt.Chart(embed_rows([{"text": text}]), width=420, height=60)
@@ -93,7 +118,7 @@ def draw_blank(text: str) -> AltairChart:
 def finish(
     chart: AltairChart, title: str, subtitle: str = "", description: str = ""
 ) -> AltairChart:
-    """The chart with its words and the look that all charts share."""
+    """The `chart` in the look that all charts share, with `title`, `subtitle` and `description`."""
     import altair as alt
 
     heading = alt.TitleParams(title, subtitle=[subtitle] if subtitle else [])
@@ -139,44 +164,48 @@ def finish(
 
 
 def get_spec(chart: AltairChart) -> dict[str, Any]:
-    """The Vega-Lite specification."""
-    # Its parts were checked when they were made; checking the whole again takes as long as drawing it.
+    """The Vega-Lite specification of the `chart`."""
+    # Its parts were checked when they were made; checking the whole again takes as long as drawing.
     spec: dict[str, Any] = chart.to_dict(validate=False)
     return spec
 
 
 def draw(chart: AltairChart, name: str) -> Drawing:
-    """The chart as SVG, drawn here and now: no browser, no script, no network. `name` keeps its ids apart on a page."""
+    """The `chart` as SVG, drawn without browser, script or network; its ids begin with `name`."""
     import altair as alt
     import vl_convert
     from markupsafe import escape
 
     spec = get_spec(chart)
-    heading, description = spec.pop("title"), spec.pop("description")
+    heading = spec.pop("title")
+    description = spec.pop("description")
     version = ".".join(alt.SCHEMA_VERSION.lstrip("v").split(".")[:2])
     svg = vl_convert.vegalite_to_svg(spec, vl_version=version)
-    words = f'<title id="{name}-t">{escape(heading["text"])}</title><desc id="{name}-d">{escape(description)}</desc>'
+    title = f'<title id="{name}-t">{escape(heading["text"])}</title>'
+    words = f'{title}<desc id="{name}-d">{escape(description)}</desc>'
     labelled = f'<svg role="img" aria-labelledby="{name}-t {name}-d" '
-    svg = _lighter(svg, name).replace("<svg ", labelled, 1).replace(">", f">{words}", 1)
+    svg = _lighten(svg, name).replace("<svg ", labelled, 1).replace(">", f">{words}", 1)
     return Drawing(heading["text"], " ".join(heading.get("subtitle", [])), description, svg)
 
 
-def _lighter(svg: str, name: str) -> str:
-    """Tags without what says nothing, tenths of a pixel, ids of the chart's own. Text between tags stays as it is."""
+def _lighten(svg: str, name: str) -> str:
+    """Leave out of the tags what says nothing, and round to tenths of a pixel.
 
+    Ids are numbered anew, after `name`: the renderer counts on from drawing to drawing, and equal
+    charts should be equal text. Text between tags stays as it is.
+    """
     ids: dict[str, str] = {}
 
-    def own(found: re.Match[str]) -> str:
-        # Numbered anew: the renderer counts on from drawing to drawing, and equal charts should be equal text.
-        return found[1] + ids.setdefault(found[2], f"{name}-{len(ids)}")
+    def number_id(match: re.Match[str]) -> str:
+        return match[1] + ids.setdefault(match[2], f"{name}-{len(ids)}")
 
-    def tag(found: re.Match[str]) -> str:
-        text = re.sub(r' (d|transform|x1|x2|y1|y2)="[^"]*"', lambda m: _rounded(m[0]), found[0])
-        text = re.sub(r'( id="|url\(#)(\w+)', own, text)
+    def lighten_tag(match: re.Match[str]) -> str:
+        text = re.sub(r' (d|transform|x1|x2|y1|y2)="[^"]*"', lambda m: _round(m[0]), match[0])
+        text = re.sub(r'( id="|url\(#)(\w+)', number_id, text)
         return re.sub(f' ({UNUSED})="[^"]*"', "", text)
 
-    return re.sub(r"<[^<>]*>", tag, svg)
+    return re.sub(r"<[^<>]*>", lighten_tag, svg)
 
 
-def _rounded(attribute: str) -> str:
+def _round(attribute: str) -> str:
     return re.sub(r"-?\d+\.\d{2,}", lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), attribute)

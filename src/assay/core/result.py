@@ -61,11 +61,13 @@ class Result:
 
     A subclass is a frozen dataclass with `repr=False`. It has `rows` (dataclasses, named tuples or
     mappings) and `notes`, as fields or properties, and a `verdict`. `schema_name` is the name and
-    version of its JSON; `json_keys` are the keys of the JSON, where they are not simply the fields.
+    version of its JSON; `json_keys` are the attributes that the JSON holds, where they are not
+    simply the fields; `json_names` maps those whose key is not their own name to their key.
     """
 
     schema_name: ClassVar[str]
     json_keys: ClassVar[tuple[str, ...]] = ()
+    json_names: ClassVar[Mapping[str, str]] = {}
 
     if TYPE_CHECKING:  # at run time an attribute here would be the default of the field
 
@@ -95,7 +97,7 @@ class Result:
     @property
     def tables(self) -> Sequence[TextTable]:
         """The tables that people read."""
-        return [TextTable.of(self.records)] if self.rows else []
+        return [TextTable.from_records(self.records)] if self.rows else []
 
     @property
     def footnotes(self) -> Sequence[str]:
@@ -125,7 +127,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract as a plain dictionary."""
         keys = self.json_keys or [f.name for f in fields(self)]  # type: ignore[arg-type]
-        return {key: to_plain(getattr(self, key)) for key in keys}
+        return {self.json_names.get(key, key): to_plain(getattr(self, key)) for key in keys}
 
     @property
     def document(self) -> dict[str, Any]:

@@ -10,9 +10,10 @@ import html
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import count
 from typing import Any, NamedTuple
 
-__all__ = ["TextTable", "format_estimate", "format_number", "text_table"]
+__all__ = ["TextTable", "find_free_name", "format_estimate", "format_number", "text_table"]
 
 
 class TextTable(NamedTuple):
@@ -22,7 +23,7 @@ class TextTable(NamedTuple):
     rows: Sequence[Sequence[str]]
 
     @classmethod
-    def of(cls, records: Sequence[Mapping[str, Any]]) -> "TextTable":
+    def from_records(cls, records: Sequence[Mapping[str, Any]]) -> "TextTable":
         """The table of `records`: a column for each key that has a value anywhere."""
         keys = dict.fromkeys(key for record in records for key in record)
         shown = [key for key in keys if any(record.get(key) is not None for record in records)]
@@ -87,6 +88,17 @@ def format_estimate(value: float, low: float, high: float) -> str:
     """
     text = format_number(value)
     return text if math.isnan(low) else f"{text} [{format_number(low)}, {format_number(high)}]"
+
+
+def find_free_name(name: str, taken: Sequence[str]) -> str:
+    """`name`, or the first of `name_2`, `name_3`, ... that is not `taken`.
+
+    >>> find_free_name("fused", ["svm", "fused", "fused_2"])
+    'fused_3'
+    """
+    if name not in taken:
+        return name
+    return next(free for i in count(2) if (free := f"{name}_{i}") not in taken)
 
 
 def _format_cell(value: Any) -> str:

@@ -6,7 +6,7 @@
 
 from dataclasses import dataclass
 
-from assay.charts import rank_models
+from assay.charts.leaderboard import rank_models
 from assay.comparison.compare import Comparison
 from assay.diagnosis.diagnose import Diagnosis
 from assay.evaluation.evaluate import Evaluation
@@ -50,7 +50,7 @@ class Content:
     notes: tuple[str, ...] = ()
 
     @property
-    def tied(self) -> tuple[str, ...]:
+    def tied_models(self) -> tuple[str, ...]:
         """The models that may each be the best one."""
         return self.comparison.tied if self.comparison is not None else ()
 

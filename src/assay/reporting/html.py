@@ -1,4 +1,4 @@
-"""Page: a report as one self-contained HTML file without network or script, every chart with its table.
+"""Page: a report as one self-contained HTML file without script, every chart with its table.
 
 >>> MarkedTable(("model", "f1"), ((Cell("knn"), Cell("0.96", "0.95 to 0.97", number=True)),)).header
 ('model', 'f1')
@@ -18,12 +18,12 @@ from assay.charts import (
     loss_curve,
     metric_curve,
     precision_recall,
-    rank_models,
     reliability,
     residuals,
     roc,
 )
 from assay.charts.base import AltairChart
+from assay.charts.leaderboard import rank_models
 from assay.charts.performance import MOST_CLASSES
 from assay.charts.style import DARK, Drawing, draw
 from assay.comparison import fold_tests, paired_tests
@@ -125,7 +125,7 @@ def _make_sections(content: Content) -> Iterator[Section]:
 
 def _show_leaderboard(content: Content) -> Section:
     table, notes = _tabulate_metrics(
-        content.evaluation, content.metric, content.tied, content.baseline
+        content.evaluation, content.metric, content.tied_models, content.baseline
     )
     chart = leaderboard(
         content.evaluation, content.metric, content.comparison, baseline=content.baseline
@@ -142,7 +142,7 @@ def _show_leaderboard(content: Content) -> Section:
 def _tabulate_metrics(
     evaluation: Evaluation, metric: str, tied: Sequence[str] = (), baseline: str | None = None
 ) -> tuple[MarkedTable, list[str]]:
-    """A row a model, best first; a column a metric, that of the ranking first; and notes on values."""
+    """A row a model, best first; a column a metric, that of the ranking first; and notes."""
     plain = [row.metric for row in evaluation.rows if row.class_ is None and row.group is None]
     names = list(dict.fromkeys([metric, *plain]))
     rows = []
@@ -309,7 +309,7 @@ def _show_residuals(content: Content) -> Section | None:
 
 
 def _draw(chart: AltairChart, name: str, table: MarkedTable, model: str | None = None) -> Picture:
-    """The chart and its table; under the name of the one model that it shows, where there is one."""
+    """The chart and its table, under the name of the one `model` that it shows, if any."""
     drawing = draw(chart, name)
     if model is not None:
         drawing = drawing._replace(title=model, subtitle="")

@@ -24,7 +24,7 @@ from assay.charts import leaderboard
 from assay.comparison.compare import Comparison, compare
 from assay.core.atomic import write_whole
 from assay.core.result import Result
-from assay.core.text import TextTable, format_estimate, format_number
+from assay.core.text import TextTable, find_free_name, format_estimate, format_number
 from assay.diagnosis.diagnose import Diagnosis, diagnose
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
@@ -149,7 +149,7 @@ class Report(Content, Result):
         body = []
         for row in self.ranking:
             values = [format_number(self.evaluation.get(row.model, text).value) for text in more]
-            mark = "*" if row.model in self.tied else ""
+            mark = "*" if row.model in self.tied_models else ""
             body.append([mark, row.model, _format_row(row), *values])
         return [TextTable(header, body)]
 
@@ -160,9 +160,9 @@ class Report(Content, Result):
 
     @property
     def _legend(self) -> list[str]:
-        if not self.tied:
+        if not self.tied_models:
             return []
-        return ["* tied for best" if len(self.tied) > 1 else "* best"]
+        return ["* tied for best" if len(self.tied_models) > 1 else "* best"]
 
     @property
     def _most_important(self) -> list[str]:
@@ -225,8 +225,8 @@ class _Judge:
     def add_baseline(
         self, table: Predictions, evaluation: Evaluation, best: str | None
     ) -> tuple[str, Evaluation, Comparison | None]:
-        """The baseline's name, the evaluation with its rows, and the best model compared with it."""
-        name = _find_free_name("baseline", table.models)
+        """The baseline's name, the evaluation with its rows, and the best model beside it."""
+        name = find_free_name("baseline", table.models)
         both = majority_baseline(table, name)
         served = [m for m in self.metrics if both.schema.offers(name, METRICS.parse(m).reads)]
         rows = self.evaluate(both.select([name]), served).rows
@@ -294,7 +294,8 @@ def report(
     advice = advise(table, ignore=ignore, thorough=True, costs=costs, seed=seed)
     evaluation = replace(judge.evaluate(table), advice=advice)
     comparison, notes = judge.compare(table, evaluation)
-    baseline, against_baseline = None, None
+    baseline = None
+    against_baseline = None
     if table.n and (table.weight is None or table.weight.sum() > 0):
         best = None if comparison is None else comparison.best
         baseline, evaluation, against_baseline = judge.add_baseline(table, evaluation, best)
@@ -355,13 +356,6 @@ def _undefined_row(model: str, metric: str, note: str) -> Row:
     """The row that says that a model has no value, and why."""
     nan = float("nan")
     return Row(model, metric, None, None, nan, nan, nan, 0, "", note)
-
-
-def _find_free_name(name: str, names: Sequence[str]) -> str:
-    """`name`, with as many underscores behind it as make it none of `names`."""
-    while name in names:
-        name = f"{name}_"
-    return name
 
 
 def _documents(parts: Mapping[str, Result | None]) -> dict[str, Any]:

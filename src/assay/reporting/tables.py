@@ -1,4 +1,4 @@
-"""Tables: for every chart one that says the same, for readers who cannot see it or want the numbers.
+"""Tables: for every chart one that says the same, for readers who cannot see it.
 
 >>> nan = float("nan")
 >>> make_cell(Row("m", "f1", None, None, nan, nan, nan, 0, "", "no_positive"))
@@ -6,15 +6,16 @@ Cell(text='–', small='no positive', number=True)
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from assay.charts import choose_pairs, confusions, orient_pair
-from assay.charts.performance import MOST_CLASSES, MOST_MODELS, OUTCOMES, class_texts
+from assay.charts import confusions
+from assay.charts.leaderboard import choose_pairs, orient_pair
+from assay.charts.performance import MOST_CLASSES, MOST_MODELS, OUTCOMES, name_classes
 from assay.charts.points import (
-    Curve,
+    CurvePoints,
     ReliabilityBin,
     confusion_counts,
     precision_recall_curve,
@@ -22,7 +23,7 @@ from assay.charts.points import (
     residual_bins,
     roc_curve,
 )
-from assay.charts.training import shortened
+from assay.charts.training import shorten
 from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
@@ -65,7 +66,7 @@ class MarkedTable(NamedTuple):
 
 
 def make_cell(row: Row) -> Cell:
-    """A figure with its interval; a dash and the reason where it is undefined."""
+    """The value of a `row` with its interval; a dash and the reason where it is undefined."""
     if math.isnan(row.value):
         return Cell("–", row.note.replace("_", " "), True)
     small = (
@@ -77,7 +78,7 @@ def make_cell(row: Row) -> Cell:
 
 
 def tabulate_rows(rows: Iterable[Row]) -> MarkedTable:
-    """The figures of a leaderboard, an end of the interval a column."""
+    """The values of a leaderboard's `rows`, an end of the interval a column."""
     header = ("model", "value", "low", "high", "rows")
     return MarkedTable(
         header, tuple((Cell(r.model), *_make_cells(r.value, r.low, r.high, r.n)) for r in rows)
@@ -85,7 +86,7 @@ def tabulate_rows(rows: Iterable[Row]) -> MarkedTable:
 
 
 def tabulate_pairs(comparison: Comparison) -> MarkedTable:
-    """The differences that are drawn, the best model first in its pairs."""
+    """The differences of a `comparison` that are drawn, the best model first in its pairs."""
     rows = []
     for pair in choose_pairs(comparison):
         a, b, difference, low, high = orient_pair(pair, comparison)
@@ -112,8 +113,11 @@ def tabulate_pairs(comparison: Comparison) -> MarkedTable:
 
 
 def tabulate_confusion(predictions: Predictions, model: str) -> MarkedTable:
-    """Rows by truth and prediction; the most frequent confusions of many classes; the outcomes of each label."""
-    names = class_texts(predictions.classes)
+    """Rows of `predictions` by truth and prediction of `model`.
+
+    Of many classes the most frequent confusions; of multi-label the outcomes of each label.
+    """
+    names = name_classes(predictions.classes)
     counts = confusion_counts(predictions, model)
     if predictions.task == "multilabel":
         cells = [
@@ -122,10 +126,10 @@ def tabulate_confusion(predictions: Predictions, model: str) -> MarkedTable:
         ]
         return MarkedTable(("label", *OUTCOMES), tuple(cells))
     if len(names) > MOST_CLASSES:
-        found = confusions(predictions, model)
+        errors = confusions(predictions, model)
         rows = [
             (Cell(t), Cell(p), *_make_cells(n), Cell(f"{share:.1%}", number=True))
-            for t, p, n, share in found
+            for t, p, n, share in errors
         ]
         return MarkedTable(("truth", "predicted", "rows", "of the true class"), tuple(rows))
     rows = [(Cell(name), *_make_cells(*line)) for name, line in zip(names, counts, strict=True)]
@@ -133,7 +137,7 @@ def tabulate_confusion(predictions: Predictions, model: str) -> MarkedTable:
 
 
 def tabulate_roc(predictions: Predictions) -> MarkedTable:
-    """True positive rate of each model at some false positive rates."""
+    """True positive rate of each model of `predictions` at some false positive rates."""
     curves = _largest_curves(predictions, roc_curve)
     rates = [[float(np.interp(rate, c.x, c.y)) for c in curves.values()] for rate in RATES]
     head = ("false positive rate", *curves)
@@ -144,7 +148,7 @@ def tabulate_roc(predictions: Predictions) -> MarkedTable:
 
 
 def tabulate_precision_recall(predictions: Predictions) -> MarkedTable:
-    """Precision of each model at some recalls."""
+    """Precision of each model of `predictions` at some recalls."""
     curves = _largest_curves(predictions, precision_recall_curve)
     lines = [
         [float(c.y[min(int(np.searchsorted(c.x, recall)), len(c.x) - 1)]) for c in curves.values()]
@@ -157,7 +161,7 @@ def tabulate_precision_recall(predictions: Predictions) -> MarkedTable:
 
 
 def tabulate_reliability(predictions: Predictions, model: str) -> MarkedTable:
-    """The bins of a reliability diagram."""
+    """The bins of the reliability diagram of `model` on `predictions`."""
 
     def line(b: ReliabilityBin) -> tuple[Cell, ...]:
         observed = Cell(
@@ -170,7 +174,7 @@ def tabulate_reliability(predictions: Predictions, model: str) -> MarkedTable:
 
 
 def tabulate_residuals(predictions: Predictions, model: str) -> MarkedTable:
-    """The bins of a chart of residuals."""
+    """The bins of the chart of residuals of `model` on `predictions`."""
     header = ("predicted", "5 %", "25 %", "median", "75 %", "95 %", "rows")
     return MarkedTable(
         header, tuple(tuple(_make_cells(*b)) for b in residual_bins(predictions, model))
@@ -178,10 +182,13 @@ def tabulate_residuals(predictions: Predictions, model: str) -> MarkedTable:
 
 
 def tabulate_curves(run: RunDiagnosis, metric: str | None) -> MarkedTable:
-    """The values of a loss or metric by epoch, a column a split; of many epochs, the lows and highs of each stretch."""
+    """The values of a loss or `metric` of a `run` by epoch, a column a split.
+
+    Of many epochs, the lows and highs of each stretch.
+    """
     curves = [s for s in run.history.series if s.metric == metric]
     shown = sorted(
-        {epoch for s in curves for epoch, _ in shortened(s, MOST_EPOCHS // max(len(curves), 1))}
+        {epoch for s in curves for epoch, _ in shorten(s, MOST_EPOCHS // max(len(curves), 1))}
     )
     values = [dict(zip(s.epochs, s.values, strict=True)) for s in curves]
     rows = [
@@ -192,13 +199,15 @@ def tabulate_curves(run: RunDiagnosis, metric: str | None) -> MarkedTable:
     )
 
 
-def _largest_curves(predictions: Predictions, curve: object) -> dict[str, Curve]:
+def _largest_curves(
+    predictions: Predictions, curve: Callable[[Predictions, str], CurvePoints | None]
+) -> dict[str, CurvePoints]:
     """The curves of the models that give scores, largest area first, as many as are drawn."""
     scored = [m for m in predictions.models if predictions.schema.offers(m, "score")]
-    found = {
-        m: made for m in scored if callable(curve) and (made := curve(predictions, m)) is not None
-    }
-    return {m: found[m] for m in sorted(found, key=lambda m: -found[m].area)[:MOST_MODELS]}
+    curves = {model: curve(predictions, model) for model in scored}
+    defined = {model: points for model, points in curves.items() if points is not None}
+    best = sorted(defined, key=lambda model: -defined[model].area)
+    return {model: defined[model] for model in best[:MOST_MODELS]}
 
 
 def _make_logged_cell(value: float | None) -> Cell:
