@@ -1,4 +1,4 @@
-"""The threshold of a binary model: chosen on other rows than it is judged on, the best there is, the one costs give."""
+"""The threshold of a binary model: chosen on other rows than it is judged on, or by costs."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""compare: paired differences, who is tied, and that the tests between models are the published ones."""
+"""compare: paired differences, who is tied, and the published tests between models."""
 
 import json
 
@@ -9,9 +9,9 @@ from scipy.stats import ttest_rel
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
+from assay.comparison.bayesian_fold_test import bayesian_fold_test
 from assay.comparison.compare import compare
 from assay.comparison.corrections import benjamini_hochberg, holm
-from assay.comparison.fold_tests import bayesian_fold_test
 from assay.errors import UnsupportedError
 from assay.table.predictions import Predictions
 from tables import tables
@@ -38,7 +38,8 @@ def test_mcnemar_mid_p_of_the_published_example():
 def test_mcnemar_mid_p_is_the_exact_p_of_statsmodels_less_the_point_mass(n01, n10):
     from scipy.stats import binom
 
-    # With as many on both sides the exact p counts the middle twice and is cut at 1; the mid-p is 1 without a cut.
+    # With as many on both sides the exact p counts the middle twice and is cut at 1; the mid-p is 1
+    # without a cut.
     mass = 0.0 if n01 == n10 else binom.pmf(min(n01, n10), n01 + n10, 0.5)
     exact = mcnemar([[0, n10], [n01, 0]], exact=True).pvalue
     (pair,) = compare(two(n01, n10), "accuracy").pairs
@@ -151,7 +152,7 @@ def test_models_that_cannot_be_told_apart_are_named_with_the_rows_that_would_set
 
 
 def test_a_tenfold_sample_of_the_same_kind_is_about_what_rows_to_decide_asks_for():
-    """With the number of rows it asks for, repeated tests find the difference about 80 % of the time."""
+    """With so many rows repeated tests find the difference about 80 % of the time."""
     small = compare(two(30, 45, both=100, none=25), "accuracy")
     rng = np.random.default_rng(3)
     n, found = small.rows_to_decide, 0
@@ -417,7 +418,7 @@ def test_benjamini_hochberg_equals_statsmodels(p):
 
 
 def folded(right_a, right_b, folds=10, each=40):
-    """Two models that are right on the given share of every fold, give or take the chance of the rows."""
+    """Two models that are right on the given share of every fold, by chance a bit more or less."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, folds * each)
     said = {

@@ -10,7 +10,7 @@ import pytest
 from scikit_posthocs import posthoc_nemenyi_friedman
 from scipy import stats
 
-from assay.charts.critical_difference import cliques, ranks
+from assay.charts.critical_difference import find_cliques, ranks
 from assay.charts.style import draw
 from assay.comparison.datasets import DatasetComparison, compare_datasets
 from assay.comparison.rank_tests import (
@@ -25,7 +25,7 @@ from assay.errors import NameLookupError, SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.table.predictions import Predictions
 
-# Error rates by which Demsar (2006), table 6, compares four ways of tuning C4.5 on 14 data sets (AUC).
+# By these Demsar (2006), table 6, compares four ways of tuning C4.5 on 14 data sets (AUC).
 DEMSAR = np.array(
     [
         [0.763, 0.768, 0.771, 0.798],
@@ -210,7 +210,8 @@ def test_few_data_sets_are_refused_and_many_pairs_warned_of():
         compare_datasets(spread(datasets=5), "accuracy")
     found = compare_datasets(spread(datasets=6), "accuracy")
     assert found.notes == (
-        "With 6 data sets and 6 pairs no difference can be significant after Holm's correction; 8 data sets could "
+        "With 6 data sets and 6 pairs no difference can be significant after Holm's correction; "
+        "8 data sets could "
         "show one.",
     )
     assert compare_datasets(spread(datasets=8), "accuracy").notes == ()
@@ -257,15 +258,26 @@ def test_the_json_is_versioned_and_the_rows_tidy():
     told = json.loads(found.to_json())
     assert told["schema"] == "assay.datasets/1"
     assert set(told) == {
-        "schema", "metric", "better", "best", "tied", "ranks", "friedman", "critical_difference", "pairs", "scores",
-        "rope", "confidence", "notes",
-    }  # fmt: skip
+        "schema",
+        "metric",
+        "better",
+        "best",
+        "tied",
+        "ranks",
+        "friedman",
+        "critical_difference",
+        "pairs",
+        "scores",
+        "rope",
+        "confidence",
+        "notes",
+    }
     assert found.to_arrow().num_rows == 6
 
 
 def joined(found: DatasetComparison) -> list[list[str]]:
     """The bars of the diagram."""
-    return cliques(sorted(found.ranks, key=lambda m: found.ranks[m]), found)
+    return find_cliques(sorted(found.ranks, key=lambda m: found.ranks[m]), found)
 
 
 def test_bars_join_only_models_that_are_not_told_apart():

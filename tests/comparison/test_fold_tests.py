@@ -1,4 +1,4 @@
-"""Algorithms compared by folds: oracles, layouts of the fold column, refusals, and rates of false winners."""
+"""Algorithms compared by folds: oracles, layouts of the fold column, refusals, false winners."""
 
 import json
 import runpy
@@ -10,18 +10,16 @@ import numpy as np
 import pytest
 from mlxtend.evaluate import combined_ftest_5x2cv
 
+from assay.comparison.bayesian_fold_test import bayesian_fold_test, correlated_t
 from assay.comparison.corrections import holm
 from assay.comparison.fold_tests import (
-    Folds,
     combined_f,
     corrected_differences,
     corrected_t,
-    correlated_t,
     five_by_two_f_test,
-    fold_values,
     naive_t,
-    bayesian_fold_test,
 )
+from assay.comparison.fold_values import Folds, fold_values
 from assay.comparison.selection_bias import selection_bias
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate

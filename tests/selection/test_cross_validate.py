@@ -474,7 +474,8 @@ def test_a_model_that_fails_is_skipped_and_named_and_the_others_go_on(tmp_path):
     p = validated(models, *IRIS, cv=3, on_error="skip", store=tmp_path)
     assert p.models == ["knn"]
     assert p.notes == (
-        "bad is left out: model 'bad' failed to fit in fold 0: RuntimeError: out of luck (and in 2 more folds).",
+        "bad is left out: model 'bad' failed to fit in fold 0: RuntimeError: out of luck "
+        "(and in 2 more folds).",
     )
     assert timings(tmp_path).models == ["knn"]
 
@@ -584,26 +585,57 @@ def test_fingerprints_do_not_depend_on_the_process(tmp_path):
         "import numpy as np, pandas as pd, scipy.sparse as sp\n"
         "from sklearn.pipeline import make_pipeline; from sklearn.svm import SVC\n"
         "from sklearn.preprocessing import FunctionTransformer, StandardScaler\n"
-        "print(f(make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), SVC(C=3.0)), {'b', 'a'}, lambda x: x,"
-        " pd.DataFrame({'a': ['x', 'y'], 'b': [1, None]}), sp.eye(3).tocsr(), np.array(['u', None], object)))"
+        "model = make_pipeline(FunctionTransformer(np.log1p), StandardScaler(), SVC(C=3.0))\n"
+        "frame = pd.DataFrame({'a': ['x', 'y'], 'b': [1, None]})\n"
+        "texts = np.array(['u', None], object)\n"
+        "print(f(model, {'b', 'a'}, lambda x: x, frame, sp.eye(3).tocsr(), texts))"
     )
     found = {
         subprocess.run(
             [sys.executable, "-c", script],
-            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
         ).stdout
         for seed in ("1", "2")
-    }  # fmt: skip
+    }
     assert len(found) == 1
 
 
 def test_fingerprints_tell_apart_what_differs():
     things = [
-        1, 1.0, True, "1", b"1", None, [1], (1,), [[1]], {"a": 1}, {"a": 2}, {1}, np.array([1]), np.array([1.0]),
-        np.array([[1]]), KNeighborsClassifier(), KNeighborsClassifier(3), GroupKFold, np.log, np.exp,
-        lambda: 1, lambda: 2, np.random.RandomState(0), np.random.RandomState(1), StratifiedKFold(3),
-        StratifiedKFold(4), np.array(["a"]), np.array(["a"], object), np.zeros(0), KNeighborsClassifier,
-    ]  # fmt: skip
+        1,
+        1.0,
+        True,
+        "1",
+        b"1",
+        None,
+        [1],
+        (1,),
+        [[1]],
+        {"a": 1},
+        {"a": 2},
+        {1},
+        np.array([1]),
+        np.array([1.0]),
+        np.array([[1]]),
+        KNeighborsClassifier(),
+        KNeighborsClassifier(3),
+        GroupKFold,
+        np.log,
+        np.exp,
+        lambda: 1,
+        lambda: 2,
+        np.random.RandomState(0),
+        np.random.RandomState(1),
+        StratifiedKFold(3),
+        StratifiedKFold(4),
+        np.array(["a"]),
+        np.array(["a"], object),
+        np.zeros(0),
+        KNeighborsClassifier,
+    ]
     found = [fingerprint(thing) for thing in things]
     assert len(set(found)) == len(things)
     assert fingerprint("ab", "c") != fingerprint("a", "bc")

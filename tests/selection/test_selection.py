@@ -1,4 +1,4 @@
-"""Selection under a limited budget: the race, halving, the one-standard-error rule, the learning curve."""
+"""Selection under a limited budget: race, halving, one-standard-error rule, learning curve."""
 
 import json
 import math
@@ -140,7 +140,9 @@ def test_the_smaller_loss_leads():
 def test_a_model_that_fails_leaves_the_race_or_ends_it():
     X, y = load_iris(return_X_y=True)
     models = {"nb": GaussianNB(), "bad": Ridge(alpha="x"), "none": DummyClassifier()}
-    found = race({**models, "bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", on_error="skip")
+    found = race(
+        {**models, "bad": LogisticRegression(C=-1)}, X, y, metric="accuracy", on_error="skip"
+    )
     assert "bad" not in [row.model for row in found.rows]
     assert found.notes[0].startswith("bad is left out: model 'bad' failed to fit in fold")
     with pytest.raises(FitError, match="'bad' failed to fit"):
@@ -218,7 +220,7 @@ def test_the_cheaper_of_two_tied_models_is_chosen_and_a_cheap_poor_one_is_not(fo
     found = one_standard_error(tied_table(fold), "accuracy", costs=COST)
     assert (found.best, found.chosen) == ("big", "small")
     rows = {row.model: row for row in found.rows}
-    # 40 and 45 rows wrong, none of them the same but four: the difference has an error of sqrt(77) / 400.
+    # 40 and 45 rows wrong, four of them the same: the difference has an error of sqrt(77) / 400.
     assert rows["small"].behind == pytest.approx(5 / 400)
     if fold is None:
         assert rows["small"].error == pytest.approx(np.sqrt(77) / 400, rel=0.03)
@@ -269,8 +271,10 @@ def test_a_model_without_a_cost_is_named():
 
 
 @given(
-    st.floats(-5, 5), st.floats(0.1, 3).flatmap(lambda s: st.sampled_from([s, -s])), st.floats(0.2, 2),
-)  # fmt: skip
+    st.floats(-5, 5),
+    st.floats(0.1, 3).flatmap(lambda s: st.sampled_from([s, -s])),
+    st.floats(0.2, 2),
+)
 def test_a_power_law_is_found_again(limit, scale, exponent):
     n = np.array([10, 20, 40, 80, 160, 320])
     found = PowerLaw.fit(n, limit + scale * n**-exponent)
@@ -288,12 +292,20 @@ def test_no_curve_is_fitted_to_three_points_or_to_a_constant():
 
 
 def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
-    # The mean of n rows has the expected squared error variance * (1 + 1/n): doubling gains variance / (2n).
+    # The mean of n rows has the expected squared error variance * (1 + 1/n): doubling n gains
+    # variance / (2n).
     y = np.random.default_rng(0).normal(size=4000)
     y = (y - y.mean()) / y.std()
     cv = ShuffleSplit(300, test_size=0.5, random_state=0)
-    found = learning_curve(DummyRegressor(), np.zeros((4000, 1)), y, metric="mse", sizes=[2, 4, 8, 16, 32, 64, 128],
-                           cv=cv, worth=0.01)  # fmt: skip
+    found = learning_curve(
+        DummyRegressor(),
+        np.zeros((4000, 1)),
+        y,
+        metric="mse",
+        sizes=[2, 4, 8, 16, 32, 64, 128],
+        cv=cv,
+        worth=0.01,
+    )
     (outlook,) = found.outlook
     assert outlook.status == "enough"
     assert outlook.rows == pytest.approx(50, rel=0.2)

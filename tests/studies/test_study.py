@@ -1,4 +1,4 @@
-"""A study in one file: what it runs, what it writes, how it resumes, and what it says of a file it cannot use."""
+"""A study in one file: what it runs and writes, how it resumes, which files it refuses and how."""
 
 import json
 import os
@@ -16,8 +16,8 @@ from sklearn.datasets import load_breast_cancer
 from assay.errors import AssayError, MissingDependencyError, ReadError, SchemaError
 from assay.io.read_write import read
 from assay.selection.experiment import Experiment
-from assay.selection.training_data import TrainingData
 from assay.selection.store import timings
+from assay.selection.training_data import TrainingData
 from assay.studies.recipe import read_recipe
 from assay.studies.study import run_study
 
@@ -112,9 +112,9 @@ def test_the_seed_reaches_splits_and_estimators(folder):
     assert recipe.estimators()["tree"].random_state == 3
     assert recipe.estimators()["lr"][-1].random_state == 3
     repeated = STUDY.replace("folds = 4", 'class = "RepeatedKFold"\nparams = { n_splits = 2 }')
-    assert read_recipe(written(folder, repeated)).splitter().random_state == 3
+    assert read_recipe(written(folder, repeated)).outer_splitter().random_state == 3
     plain = STUDY.replace("folds = 4", 'class = "sklearn.model_selection.KFold"')
-    assert read_recipe(written(folder, plain)).splitter().random_state is None
+    assert read_recipe(written(folder, plain)).outer_splitter().random_state is None
 
 
 def written(folder, text):
@@ -125,7 +125,8 @@ def written(folder, text):
 def test_a_grid_is_searched_by_the_metric_to_compare_by(folder):
     text = (
         STUDY
-        + "grid = { min_samples_leaf = [1, 20] }\n[models.lr.grid]\nC = [0.1, 1.0]\n[inner]\nfolds = 2\n"
+        + "grid = { min_samples_leaf = [1, 20] }\n[models.lr.grid]\nC = [0.1, 1.0]\n"
+        + "[inner]\nfolds = 2\n"
     )
     found = study(folder, text.replace('fusions = ["mean", "greedy"]\n', ""))
     assert [note.split(" chose ")[0] for note in found.notes] == [
@@ -165,7 +166,8 @@ def test_a_model_that_fails_is_a_row_with_the_error_in_every_result(folder):
 
 def test_the_cheaper_of_models_within_one_standard_error_is_named(folder):
     text = STUDY.replace("max_depth = 3", "max_depth = 3, random_state = 1")
-    text += '[models.forest]\nclass = "sklearn.ensemble.RandomForestClassifier"\nparams = { n_estimators = 100 }\n'
+    text += '[models.forest]\nclass = "sklearn.ensemble.RandomForestClassifier"\n'
+    text += "params = { n_estimators = 100 }\n"
     found = study(folder, text)
     assert found.frugal is not None
     assert set(found.frugal.records[0]) >= {"model", "cost", "within"}
@@ -238,7 +240,9 @@ def test_data_and_models_may_come_from_a_module_beside_the_study(folder):
     (folder / "beside_this_study.py").write_text(
         "from sklearn.datasets import load_diabetes\n"
         "from sklearn.linear_model import Ridge\n"
-        "def rows(n):\n    X, y = load_diabetes(return_X_y=True)\n    return {'X': X[:n], 'y': y[:n], 'id': range(n)}\n"
+        "def rows(n):\n"
+        "    X, y = load_diabetes(return_X_y=True)\n"
+        "    return {'X': X[:n], 'y': y[:n], 'id': range(n)}\n"
         "def model(alpha):\n    return Ridge(alpha=alpha)\n"
     )
     found = study(
@@ -252,7 +256,8 @@ def test_data_and_models_may_come_from_a_module_beside_the_study(folder):
 
 
 def test_a_data_set_of_scikit_learn_is_read_from_what_it_returns(folder):
-    text = '[data]\nload = "sklearn.datasets:load_iris"\n[models.nb]\nclass = "sklearn.naive_bayes.GaussianNB"\n'
+    text = '[data]\nload = "sklearn.datasets:load_iris"\n'
+    text += '[models.nb]\nclass = "sklearn.naive_bayes.GaussianNB"\n'
     assert study(folder, text).predictions.classes == (0, 1, 2)
 
 
@@ -265,7 +270,8 @@ def test_columns_that_are_no_numbers_are_given_as_a_frame_to_nested_objects(fold
 class = "sklearn.compose.ColumnTransformer"
 [models.tree.preprocess.params]
 transformers = [
-    ["text", { class = "sklearn.preprocessing.OneHotEncoder", params = { handle_unknown = "ignore" } }, ["note"]],
+["text", { class = "sklearn.preprocessing.OneHotEncoder", params = { handle_unknown = "ignore" } },
+     ["note"]],
     ["numbers", "passthrough", ["a", "b"]],
 ]
 """
@@ -322,7 +328,7 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     assert 1 <= there < 16
     started = len(log.read_text().split())
     resumed = study(folder, text)
-    # Two fits may have ended without their part on disk: those in flight when the process was killed.
+    # The two fits in flight when the process was killed may have ended without a file.
     assert 8 <= len(log.read_text().split()) <= 8 + 2
     assert started < 8
     whole = study(folder, text, output=folder / "whole")
@@ -373,51 +379,143 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
         ("target =", "targets =", r"data: unknown key 'targets'; did you mean target\?"),
         ("seed = 3", 'seed = "3"', r"seed: expected a whole number; got '3'"),
         ("seed = 3", "seed = true", r"seed: expected a whole number; got True"),
-        ('compare_by = "accuracy"', 'compare_by = "acuracy"', r"compare_by: no metric .* Did you mean accuracy"),
+        (
+            'compare_by = "accuracy"',
+            'compare_by = "acuracy"',
+            r"compare_by: no metric .* Did you mean accuracy",
+        ),
         ('"greedy"', '"greddy"', r"fusions: no fusion is named 'greddy'"),
         ('"mean"', "4", r"fusions: expected text"),
         ("folds = 4", 'class = "KFolds"', r"split.class: .* has no 'KFolds'; did you mean .*KFold"),
-        ("folds = 4", 'folds = 4\nclass = "KFold"', r"split: give folds, or class with params, not both"),
+        (
+            "folds = 4",
+            'folds = 4\nclass = "KFold"',
+            r"split: give folds, or class with params, not both",
+        ),
         ("folds = 4", "folds = 1", r"cannot be split into 1 folds"),
-        ("max_depth", "max_dept", r"models.tree.params: .* takes no 'max_dept'; did you mean max_depth"),
-        ("DecisionTreeClassifier", "DecisionTreeClasifier", r"models.tree.class: .* mean DecisionTreeClassifier"),
-        ("sklearn.tree.", "sklaern.tree.", r"models.tree.class: 'sklaern.tree' cannot be imported .*; install it"),
-        ("sklearn.tree.DecisionTreeClassifier", "Tree", r"models.tree.class: 'Tree' is no import path"),
+        (
+            "max_depth",
+            "max_dept",
+            r"models.tree.params: .* takes no 'max_dept'; did you mean max_depth",
+        ),
+        (
+            "DecisionTreeClassifier",
+            "DecisionTreeClasifier",
+            r"models.tree.class: .* mean DecisionTreeClassifier",
+        ),
+        (
+            "sklearn.tree.",
+            "sklaern.tree.",
+            r"models.tree.class: 'sklaern.tree' cannot be imported .*; install it",
+        ),
+        (
+            "sklearn.tree.DecisionTreeClassifier",
+            "Tree",
+            r"models.tree.class: 'Tree' is no import path",
+        ),
         ("params = { max", "params = 3 #", r"models.tree.params: expected a table; got 3"),
-        ("StandardScaler", "StandardScalar", r"preprocess\[0\].class: .*did you mean StandardScaler"),
-        ("[models.tree]", "[models.tree]\ngrid = { max_depth = [1] }", r"models.tree.grid: .* add \[inner\]"),
+        (
+            "StandardScaler",
+            "StandardScalar",
+            r"preprocess\[0\].class: .*did you mean StandardScaler",
+        ),
+        (
+            "[models.tree]",
+            "[models.tree]\ngrid = { max_depth = [1] }",
+            r"models.tree.grid: .* add \[inner\]",
+        ),
         ('file = "cells.csv"', 'file = "cell.csv"', r"cell.csv"),
-        ('target = "diagnosis"', 'target = "diagnoses"', r"data.target: .* has no column 'diagnoses'; its columns are"),
+        (
+            'target = "diagnosis"',
+            'target = "diagnoses"',
+            r"data.target: .* has no column 'diagnoses'; its columns are",
+        ),
         ('target = "diagnosis"', "", r"data: the key 'target' is missing"),
         ('file = "cells.csv"', "", r"data: give one of file"),
         ("[data]", '[data]\nload = "a:b"', r"data: give one of file"),
         ("seed = 3", 'on_error = "ignore"', r"on_error: must be one of skip, raise; got 'ignore'"),
         ("seed = 3", "seed = -1", r"seed: must be a whole number from 0 to 4294967295; got -1"),
-        ("seed = 3", "n_jobs = 0", r"n_jobs: must be a number of fits at a time, or -1 for all cores; got 0"),
-        ("seed = 3", 'positive = "sick"', r"positive: 'sick' is not among the classes, 'ill', 'well'"),
+        (
+            "seed = 3",
+            "n_jobs = 0",
+            r"n_jobs: must be a number of fits at a time, or -1 for all cores; got 0",
+        ),
+        (
+            "seed = 3",
+            'positive = "sick"',
+            r"positive: 'sick' is not among the classes, 'ill', 'well'",
+        ),
         ("seed = 3", "ignore = [[]]", r"ignore: no advice has the code \[\]"),
         ("seed = 3", "equivalence = inf", r"equivalence: must be above 0.*; got inf"),
-        ("folds = 4", 'class = "sklearn.svm.SVC"', r"split.class: sklearn.svm.SVC is no splitter: it has no split"),
-        ("[split]", "[inner]\nfolds = 0\n[split]", r"inner.folds: .* split into 0 folds; give 2 or more"),
-        ("[models.lr]", "[inner]\n[models.lr.grid]\nC = 1\n[models.lr]", r"models.lr.grid.C: expected a list"),
-        ("[models.lr]", "[inner]\n[models.lr.grid]\nc = [1]\n[models.lr]", r"models.lr.grid: .* takes no 'c'"),
+        (
+            "folds = 4",
+            'class = "sklearn.svm.SVC"',
+            r"split.class: sklearn.svm.SVC is no splitter: it has no split",
+        ),
+        (
+            "[split]",
+            "[inner]\nfolds = 0\n[split]",
+            r"inner.folds: .* split into 0 folds; give 2 or more",
+        ),
+        (
+            "[models.lr]",
+            "[inner]\n[models.lr.grid]\nC = 1\n[models.lr]",
+            r"models.lr.grid.C: expected a list",
+        ),
+        (
+            "[models.lr]",
+            "[inner]\n[models.lr.grid]\nc = [1]\n[models.lr]",
+            r"models.lr.grid: .* takes no 'c'",
+        ),
         ("cells.csv", "cells.txt", r"data.file: .*cells.txt: the suffix does not tell the format"),
-        ("[split]", "[race]\nmin = 4\n[split]", r"race: unknown key 'min'; did you mean minimum\?.* Known: minimum"),
+        (
+            "[split]",
+            "[race]\nmin = 4\n[split]",
+            r"race: unknown key 'min'; did you mean minimum\?.* Known: minimum",
+        ),
         ("[split]", "[race]\nminimum = 1\n[split]", r"minimum must be 2 folds or more"),
-        ("seed = 3", 'correction = "none"', r"correction: must be one of holm, benjamini_hochberg; got 'none'"),
+        (
+            "seed = 3",
+            'correction = "none"',
+            r"correction: must be one of holm, benjamini_hochberg; got 'none'",
+        ),
         ("seed = 3", "equivalence = 0", r"equivalence: must be above 0.*; got 0"),
-        ("seed = 3", 'equivalence = "1 %"', r"equivalence: expected a number or a whole number; got '1 %'"),
-        ("seed = 3", 'ignore = ["A3"]', r"ignore: no advice has the code 'A3'; the codes are A001, A002"),
-        ("seed = 3", 'ignore = [3]', r"ignore: no advice has the code 3; the codes are A001, A002"),
-        ('"roc_auc"]', '"mse"]', r"metrics: mse is for regression tasks; the task of this study is binary"),
-        ('by = "accuracy"', 'by = "r2"', r"compare_by: r2 is for regression tasks; the task of this study is binary"),
-        ('by = "accuracy"', 'by = "calibration_slope"', r"compare_by: calibration_slope is better neither"),
+        (
+            "seed = 3",
+            'equivalence = "1 %"',
+            r"equivalence: expected a number or a whole number; got '1 %'",
+        ),
+        (
+            "seed = 3",
+            'ignore = ["A3"]',
+            r"ignore: no advice has the code 'A3'; the codes are A001, A002",
+        ),
+        ("seed = 3", "ignore = [3]", r"ignore: no advice has the code 3; the codes are A001, A002"),
+        (
+            '"roc_auc"]',
+            '"mse"]',
+            r"metrics: mse is for regression tasks; the task of this study is binary",
+        ),
+        (
+            'by = "accuracy"',
+            'by = "r2"',
+            r"compare_by: r2 is for regression tasks; the task of this study is binary",
+        ),
+        (
+            'by = "accuracy"',
+            'by = "calibration_slope"',
+            r"compare_by: calibration_slope is better neither",
+        ),
         ("seed = 3", 'task = "ranking"', r"task: must be one of binary"),
-        ("sklearn.tree.DecisionTreeClassifier", "sklearn.model_selection.KFold", r"takes no 'max_depth'"),
-        ('drop = ["note"]', 'frame = false', r"data.frame: column 'note' does not hold numbers"),
+        (
+            "sklearn.tree.DecisionTreeClassifier",
+            "sklearn.model_selection.KFold",
+            r"takes no 'max_depth'",
+        ),
+        ('drop = ["note"]', "frame = false", r"data.frame: column 'note' does not hold numbers"),
         ('drop = ["note"]', 'features = ["a", "d"]', r"data.features: .* has no column 'd'"),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_used_is_one_error_naming_file_and_key(folder, old, new, message):
     assert old in STUDY
     with pytest.raises(AssayError, match=message) as error:

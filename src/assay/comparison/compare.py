@@ -14,13 +14,10 @@ from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, ClassVar, Literal, NamedTuple
 
+from assay.comparison.bayesian_fold_test import bayesian_fold_test
 from assay.comparison.corrections import CORRECTIONS, NAMES, Correction
-from assay.comparison.fold_tests import (
-    FoldsError,
-    bayesian_fold_test,
-    corrected_differences,
-    select_models,
-)
+from assay.comparison.fold_tests import corrected_differences
+from assay.comparison.fold_values import FoldsError, select_models
 from assay.comparison.paired_tests import RawDifference, paired_differences
 from assay.comparison.selection_bias import SelectionBias, selection_bias
 from assay.core.arguments import check_share
@@ -224,7 +221,7 @@ def compare(  # noqa: PLR0913
         selected: Whether to say also what the best is worth on other rows (`selection_bias`).
         confidence: Level of the intervals and of the tests, in (0, 1); default 0.95. Above 0.5 with
             an `equivalence`.
-        engine: What reads the rows; default: this machine.
+        engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         seed: Of the bootstrap; default 0.
 
     Returns:

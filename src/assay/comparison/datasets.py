@@ -77,6 +77,7 @@ class DatasetComparison(Result):
     """
 
     schema_name: ClassVar[str] = "assay.datasets/1"
+    json_names: ClassVar[Mapping[str, str]] = {"equivalence": "rope"}
 
     metric: str
     better: Better
@@ -95,11 +96,6 @@ class DatasetComparison(Result):
     def rows(self) -> tuple[RankedPair, ...]:
         """The pairs: one tidy row each."""
         return self.pairs
-
-    def to_dict(self) -> dict[str, Any]:
-        # The key `rope` of the JSON is older than the name of the field.
-        values = super().to_dict()
-        return {"rope" if key == "equivalence" else key: v for key, v in values.items()}
 
     @property
     def verdict(self) -> str:

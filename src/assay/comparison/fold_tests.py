@@ -1,8 +1,7 @@
 """Fold tests: which algorithm is better, judged by the folds of a cross-validated table.
 
 Folds share most of their training rows, so their values are not independent. Tests that take them
-to be are not offered. Offered are the corrected resampled t-test, its Bayesian twin with a margin
-of equivalence, and the 5x2cv F-test.
+to be are not offered. Offered are the corrected resampled t-test and the 5x2cv F-test.
 
 >>> corrected_t([0.02, 0.01, 0.03, 0.02, 0.02], ratio=1 / 4).p
 0.0135...
@@ -15,25 +14,23 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
+from assay.comparison.fold_values import Folds, defined_fold_values, estimate_spread, fold_values
 from assay.comparison.paired_tests import RawDifference
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import format_number
-from assay.engines.base import Engine, Job, resolve_engine
-from assay.errors import SchemaError, UnsupportedError
+from assay.engines.base import Engine
+from assay.errors import UnsupportedError
 from assay.intervals.proportions import t_quantile
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.resolve import resolve
-from assay.table.groups import group_rows
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "METHODS", "BayesianFoldTest", "BayesianPair", "FTest", "FiveByTwoFTest", "FoldDifferences",
-    "Folds", "FoldsError", "MeanDifference", "OutcomeProbabilities", "bayesian_fold_test",
-    "combined_f", "corrected_differences", "corrected_t", "correlated_t", "five_by_two_f_test",
-    "fold_values", "mean_defined", "naive_t", "select_models",
+    "METHODS", "FTest", "FiveByTwoFTest", "FoldDifferences", "MeanDifference", "combined_f",
+    "corrected_differences", "corrected_t", "five_by_two_f_test", "naive_t",
 ]  # fmt: skip
 
 METHOD = "corrected resampled t"
@@ -47,10 +44,6 @@ METHODS: Mapping[str, str] = {
 }
 
 
-class FoldsError(SchemaError, UnsupportedError):
-    """The folds of this table cannot say which algorithm is better; the message says why."""
-
-
 class MeanDifference(NamedTuple):
     """Mean difference over the folds, its interval, p-value and standard error."""
 
@@ -59,25 +52,6 @@ class MeanDifference(NamedTuple):
     high: float
     p: float
     error: float
-
-
-class OutcomeProbabilities(NamedTuple):
-    """Probabilities of the three outcomes of a comparison of two models; they sum to 1.
-
-    The first is better by more than the margin of equivalence, the two are equal for practical
-    purposes, or the second is better by more than the margin.
-    """
-
-    first: float
-    equal: float
-    second: float
-
-
-class FTest(NamedTuple):
-    """Statistic and p-value."""
-
-    f: float
-    p: float
 
 
 class FoldDifferences(NamedTuple):
@@ -90,152 +64,6 @@ class FoldDifferences(NamedTuple):
     differences: list[RawDifference]
     rows: int
     notes: tuple[str, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class Folds:
-    """Which row is held out in which fold.
-
-    `fold` (n,) indexes `keys`; `row` (n,) is the number of the row of data. In repeated
-    cross-validation a row of data recurs in the table. It is known by the column `row`, else by a
-    `cluster` that no fold holds twice; otherwise every row of the table is a row of data.
-    """
-
-    fold: Array
-    row: Array
-    keys: tuple[object, ...]
-
-    @classmethod
-    def from_table(cls, predictions: Predictions) -> "Folds":
-        """The folds of a table.
-
-        Parameters:
-            predictions: A table with a column `fold`.
-
-        Raises:
-            SchemaError: The table has no column `fold`, or fewer than two folds.
-            FoldsError: A row has no fold.
-        """
-        if "fold" not in predictions.columns:
-            raise SchemaError(
-                "algorithms are compared by the folds of cross-validation, and the table has no "
-                "'fold' column; give one, as validate does, or compare the fitted models on these "
-                "rows with compare(...)"
-            )
-        grouping = group_rows(predictions, ["fold"])
-        keys = tuple(key[0] for key in grouping.keys)
-        if "(missing)" in keys:
-            first = int(np.argmax(grouping.codes == keys.index("(missing)")))
-            raise FoldsError(
-                f"row {first} has no fold; expected the fold in which each row was held out"
-            )
-        if len(keys) < 2:
-            raise SchemaError(
-                f"the fold column holds {len(keys)} fold; comparing algorithms needs 2 or more"
-            )
-        return cls(grouping.codes, _row_numbers(predictions, grouping.codes), keys)
-
-    @property
-    def n_rows(self) -> int:
-        """Number of rows of data."""
-        return int(self.row.max(initial=-1)) + 1
-
-    @property
-    def test_rows(self) -> Array:
-        """Number of rows of data that each fold holds out (folds,)."""
-        pairs = np.unique(self.fold * self.n_rows + self.row)
-        return np.bincount(pairs // self.n_rows, minlength=len(self.keys))
-
-    @property
-    def repeats(self) -> float:
-        """How often a row of data is held out, on average.
-
-        It is 1 except where rows recur, as in repeated cross-validation.
-        """
-        return float(self.test_rows.sum() / max(self.n_rows, 1))
-
-    @property
-    def ratio(self) -> float:
-        """n_test / n_train, mean over folds; n_train counts the rows that a fold does not hold out.
-
-        Where training used fewer rows (time-ordered splits) the true ratio is larger.
-        """
-        test = self.test_rows
-        train = self.n_rows - test
-        if not train.any():
-            raise FoldsError(
-                "every fold holds out every row, so nothing was left to train on; check the fold "
-                "column"
-            )
-        return float(test.mean() / train.mean())
-
-
-def _row_numbers(predictions: Predictions, fold: Array) -> Array:
-    for name in ("row", "cluster"):
-        if name in predictions.columns:
-            codes, values = predictions.group(name)
-            # A group of rows kept together also makes a cluster; only a row of data is in a fold
-            # but once.
-            if name == "row" or len(np.unique(fold * len(values) + codes)) == len(codes):
-                return np.unique(codes, return_inverse=True)[1].reshape(-1)
-    return np.arange(predictions.n)
-
-
-def fold_values(
-    predictions: Predictions,
-    metric: str | Metric,
-    models: Sequence[str] | None = None,
-    engine: str | Engine | None = None,
-) -> dict[str, Array]:
-    """The value of each model in each fold (folds,), folds in sorted order.
-
-    Parameters:
-        predictions: A table with a column `fold`.
-        metric: A metric with one value a table.
-        models: Names of models; default: those that give what the metric reads.
-        engine: What reads the rows; default: this machine.
-
-    Returns:
-        The values by model; nan where a fold does not define the metric.
-
-    Raises:
-        UnsupportedError: The metric has one value a class.
-
-    >>> p = Predictions.from_arrays([0, 1, 0, 1], {"a": [0, 1, 1, 1]}, fold=[0, 0, 1, 1])
-    >>> fold_values(p, "accuracy")["a"].tolist()
-    [1.0, 0.5]
-    """
-    text, bound = resolve(metric, predictions.schema)[0]
-    if bound.granularity != "table":
-        raise UnsupportedError(
-            f"{text} has one value a class; compare by one value, as in f1(average=macro)"
-        )
-    state = bound.state
-    grouping = group_rows(predictions, ["fold"])
-    jobs = {m: Job(state, (m,)) for m in models or select_models(predictions, bound)}
-    values = (resolve_engine(engine)).fold(predictions, list(jobs.values()), grouping)
-
-    def estimate(job: Job, place: int) -> float:
-        one = state.select(values[job], slice(place, place + 1))
-        return float(bound.estimate(state.summary(one, predictions.schema))[0])
-
-    places = range(len(grouping.keys))
-    return {m: np.array([estimate(job, i) for i in places]) for m, job in jobs.items()}
-
-
-def mean_defined(values: Sequence[float] | Array) -> float:
-    """Mean of the `values` that are defined, nan where there is none.
-
-    >>> mean_defined([0.5, float("nan"), 0.7])
-    0.6
-    """
-    defined = [value for value in values if not np.isnan(value)]
-    return float(np.mean(defined)) if defined else float("nan")
-
-
-def select_models(predictions: Predictions, metric: Metric) -> list[str]:
-    """The models of `predictions` that give what `metric` reads."""
-    return [m for m in predictions.models if predictions.schema.offers(m, metric.reads)]
 
 
 def corrected_t(
@@ -275,18 +103,11 @@ def corrected_t(
     mean = float(d.mean())
     if folds < 2:
         return MeanDifference(mean, -np.inf, np.inf, 1.0, np.inf)
-    error = _spread(d, step) * np.sqrt(1 / folds + ratio)
+    error = estimate_spread(d, step) * np.sqrt(1 / folds + ratio)
     freedom = folds - 1 if freedom is None else freedom
     half = t_quantile((1 + confidence) / 2, freedom) * error
     p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
     return MeanDifference(mean, float(mean - half), float(mean + half), p, float(error))
-
-
-def _spread(differences: Array, step: float) -> float:
-    """Standard deviation; that of rounding to `step` where the differences are equal."""
-    spread = float(differences.std(ddof=1))
-    # Equal differences still vary in their last digits.
-    return spread if spread > 1e-12 * np.abs(differences).max() else step / np.sqrt(12)
 
 
 def naive_t(*_: object, **__: object) -> NoReturn:
@@ -320,7 +141,7 @@ def corrected_differences(
         metric: A metric with one value a table.
         models: Names of the models to compare.
         confidence: Level of the intervals, in (0, 1).
-        engine: What reads the rows; default: this machine.
+        engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
 
     Raises:
         FoldsError: Fewer than two folds define the metric.
@@ -333,7 +154,7 @@ def corrected_differences(
     (1.0, 0.133)
     """
     _, bound = resolve(metric, predictions.schema)[0]
-    folds, values, notes = _drop_undefined_folds(predictions, metric, models, engine)
+    folds, values, notes = defined_fold_values(predictions, metric, models, engine)
     span = bound.bounds[1] - bound.bounds[0]
     freedom, method = _freedom(folds, len(next(iter(values.values()))))
     rows_per_fold = folds.test_rows.mean()
@@ -360,172 +181,11 @@ def _freedom(folds: Folds, defined: int) -> tuple[float, str]:
     return freedom, f"{METHOD}, {freedom:.0f} d.f. of one repeat"
 
 
-def _drop_undefined_folds(
-    predictions: Predictions, metric: str | Metric, models: Sequence[str], engine: Engine | None
-) -> tuple[Folds, dict[str, Array], tuple[str, ...]]:
-    """The folds, the values of those where every model's is defined, and a note on the others."""
-    folds = Folds.from_table(predictions)
-    values = _drop_undefined_models(fold_values(predictions, metric, models, engine))
-    lost = np.isnan(np.array(list(values.values()))).any(axis=0)
-    if not lost.any():
-        return folds, values, ()
-    text, bound = resolve(metric, predictions.schema)[0]
-    names = ", ".join(str(key) for key, out in zip(folds.keys, lost, strict=True) if out)
-    counted = f"{lost.sum()} of {len(lost)} folds"
-    if len(lost) - int(lost.sum()) < 2:
-        raise FoldsError(
-            f"{text} is undefined ({bound.undefined}) in {counted} ({names}); comparing algorithms "
-            f"needs 2 folds that define it: cross-validate with fewer, larger folds"
-        )
-    note = f"{counted} left out, where {text} is undefined ({bound.undefined}): {names}"
-    return folds, {m: v[~lost] for m, v in values.items()}, (note,)
+class FTest(NamedTuple):
+    """Statistic and p-value."""
 
-
-def _drop_undefined_models(values: dict[str, Array]) -> dict[str, Array]:
-    """The models with two values or more; all of them where there is none."""
-    return {m: v for m, v in values.items() if np.isfinite(v).sum() > 1} or values
-
-
-def correlated_t(
-    differences: Sequence[float] | Array, ratio: float, equivalence: float = 0.0
-) -> OutcomeProbabilities:
-    """Bayesian correlated t-test: what the folds say of the mean of paired differences.
-
-    The posterior is Student's t with J - 1 degrees of freedom about the mean of J folds, with scale
-    sqrt(variance * (1/J + ratio)). Same value as
-    baycomp.CorrelatedTTest(second, first, equivalence, runs).probs(), read from right to left.
-
-    Parameters:
-        differences: First model minus second in each fold (folds,); positive ones speak for the
-            first. Two folds or more.
-        ratio: n_test / n_train.
-        equivalence: The difference up to which two models are equal for practical purposes, 0 or
-            more.
-
-    Source: Corani & Benavoli (2015), Machine Learning 100:285-304.
-
-    >>> d = [0.02, 0.01, 0.03, 0.02, 0.02]
-    >>> [round(p, 3) for p in correlated_t(d, ratio=1 / 4, equivalence=0.01)]
-    [0.949, 0.05, 0.002]
-    """
-    from scipy.special import stdtr
-
-    d = np.asarray(differences, np.float64)
-    if len(d) < 2:
-        raise UnsupportedError(f"{len(d)} fold says nothing of how folds vary; give 2 or more")
-    check_margin(equivalence)
-    mean = d.mean()
-    scale = _spread(d, 0.0) * np.sqrt(1 / len(d) + ratio)
-    if not scale and equivalence == mean == 0:
-        return OutcomeProbabilities(0.5, 0.0, 0.5)
-    if scale:
-        first = float(stdtr(len(d) - 1, (mean - equivalence) / scale))
-        second = float(stdtr(len(d) - 1, (-mean - equivalence) / scale))
-    else:
-        first = float(mean > equivalence)
-        second = float(mean < -equivalence)
-    return OutcomeProbabilities(first, max(0.0, 1 - first - second), second)
-
-
-def check_margin(equivalence: float) -> None:
-    """Raise UnsupportedError unless the margin `equivalence` is 0 or more."""
-    if not equivalence >= 0:
-        raise UnsupportedError(
-            f"equivalence must be 0 or more, a difference of no practical importance; "
-            f"got {equivalence}"
-        )
-
-
-@dataclass(frozen=True)
-class BayesianPair:
-    """Two models, and the probabilities of what holds between them.
-
-    `p_a`: `a` is better by more than the margin; `p_equal`: they are equal within it; `p_b`: `b`
-    is better by more than the margin. `verdict` says which of them is likely enough.
-    """
-
-    a: str
-    b: str
-    p_a: float
-    p_equal: float
-    p_b: float
-    verdict: str
-
-
-@dataclass(frozen=True, repr=False)
-class BayesianFoldTest(Result):
-    """How likely each of two models is better, by the folds, for every pair of models.
-
-    `equivalence` is the margin in units of the metric; a pair is decided where one of its three
-    probabilities is at least `confidence`.
-    """
-
-    schema_name: ClassVar[str] = "assay.bayesian_fold_test/1"
-
-    metric: str
-    rows: tuple[BayesianPair, ...]
-    equivalence: float
-    confidence: float = 0.95
-    notes: tuple[str, ...] = ()
-
-    @property
-    def verdict(self) -> str:
-        """The answer in one sentence."""
-        decided = sum(row.verdict != UNDECIDED for row in self.rows)
-        return (
-            f"{decided} of {len(self.rows)} pairs are decided by {self.metric} with a probability "
-            f"of {self.confidence:.0%}, within +-{self.equivalence:g} being equivalent."
-        )
-
-
-UNDECIDED = "undecided"
-
-
-def bayesian_fold_test(
-    predictions: Source,
-    metric: str | Metric,
-    equivalence: float,
-    models: Sequence[str] | None = None,
-    engine: str | Engine | None = None,
-    *,
-    confidence: float = 0.95,
-) -> BayesianFoldTest:
-    """How likely each of two models is better by more than a margin: `correlated_t` on their folds.
-
-    Parameters:
-        predictions: A table with a column `fold` of two folds or more.
-        metric: A metric with one value a table.
-        equivalence: The difference that does not matter, in units of the metric; 0 or more.
-        models: Names of models; default: those that give what the metric reads.
-        engine: What reads the rows; default: this machine.
-        confidence: Probability from which on a pair is decided, in (0, 1).
-
-    Returns:
-        For every two models the probabilities that the first is better, that they are equal for
-        practical purposes, and that the second is better.
-
-    Raises:
-        FoldsError: Fewer than two folds define the metric.
-
-    >>> y, fold = [0, 1] * 30, [i // 6 for i in range(60)]
-    >>> wrong = [1 - v if i % 7 == 0 and i > 6 else v for i, v in enumerate(y)]
-    >>> p = Predictions.from_arrays(y, {"a": y, "b": wrong}, fold=fold)
-    >>> bayesian_fold_test(p, "accuracy", 0.01).rows[0].verdict
-    'a is better'
-    """
-    check_share("confidence", confidence)
-    table = open_table(predictions, in_memory=True)
-    text, bound = resolve(metric, table.schema)[0]
-    names = list(models or select_models(table, bound))
-    folds, values, notes = _drop_undefined_folds(table, metric, names, engine)
-    rows = []
-    for a, b in combinations(values, 2):
-        difference = bound.sign * (values[a] - values[b])
-        p = correlated_t(difference, folds.ratio, equivalence)
-        answers = {f"{a} is better": p.first, "equivalent": p.equal, f"{b} is better": p.second}
-        likely = [answer for answer, chance in answers.items() if chance >= confidence]
-        rows.append(BayesianPair(a, b, *p, likely[0] if likely else UNDECIDED))
-    return BayesianFoldTest(text, tuple(rows), equivalence, confidence, notes)
+    f: float
+    p: float
 
 
 def combined_f(differences: Array) -> FTest:
@@ -608,7 +268,7 @@ def five_by_two_f_test(
         metric: A metric with one value a table, defined in every fold.
         a: Name of the first model.
         b: Name of the second model.
-        engine: What reads the rows; default: this machine.
+        engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         confidence: The models are said to differ where p is below 1 - `confidence`, in (0, 1).
 
     Raises:

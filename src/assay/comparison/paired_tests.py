@@ -401,7 +401,7 @@ class _Cells:
     def draw(self, rng: np.random.Generator, size: int) -> Array:
         """Weights (size, smoothed) of the Bayesian bootstrap."""
         gamma = rng.standard_gamma(self.shares, size=(size, len(self.shares)))
-        return gamma * (self.weight.sum() / gamma.sum(axis=1, keepdims=True))
+        return np.asarray(gamma * (self.weight.sum() / gamma.sum(axis=1, keepdims=True)))
 
     def gap(self, metric: Metric, weights: Array, codes: Array, whole: bool) -> Array:
         """The metric of the first prediction minus that of the second (size,)."""

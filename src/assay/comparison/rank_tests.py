@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from assay.comparison.fold_tests import OutcomeProbabilities, check_margin
+from assay.comparison.bayesian_fold_test import OutcomeProbabilities, check_margin
 from assay.core.types import Better
 from assay.errors import UnsupportedError
 from assay.kernels import Array

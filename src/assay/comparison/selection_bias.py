@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.comparison.fold_tests import select_models
+from assay.comparison.fold_values import select_models
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import format_number
@@ -107,7 +107,7 @@ def selection_bias(
         models: Names of the models that were selected from; default: those that give what the
             metric reads.
         confidence: Level of the interval, in (0, 1); default 0.95.
-        engine: What reads the rows; default: this machine.
+        engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         seed: Of the draws; default 0.
 
     Returns:

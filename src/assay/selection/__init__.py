@@ -1,1 +1,23 @@
-"""Choosing a model when time, rows or compute are short."""
+"""Selection: models are cross-validated and chosen, with as few fits as will do.
+
+The verb is `cross_validate`; its table is compared, fused and reported like any other.
+
+- cross_validate: out-of-fold predictions of scikit-learn estimators as one table
+- race: models are dropped fold by fold, as soon as they cannot be the best
+- halving: many models on few rows, the better ones on more
+- learning_curve: what more training rows would bring
+- one_standard_error: the cheapest model that is as good as the best
+- experiment: the models and splits behind all of these
+- training_data: the rows, with groups, weights and names
+- splits: which rows are trained on and which are held out
+- inner_search: nested cross-validation of parameters
+- store: outputs on disk, so that an interrupted run goes on
+- fingerprint: by what an output in the store is known
+
+>>> from sklearn.datasets import load_iris
+>>> from sklearn.naive_bayes import GaussianNB
+>>> from assay.selection.cross_validate import cross_validate
+>>> p = cross_validate({"nb": GaussianNB()}, *load_iris(return_X_y=True), cv=3)
+>>> p.models, p.n
+(['nb'], 150)
+"""

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assay.adapters.base import Adapter, find_adapter, count_rows, list_classes, predict_outputs
+from assay.adapters.base import Adapter, count_rows, find_adapter, list_classes, predict_outputs
 from assay.core.progress import show_progress
 from assay.errors import AssayError, MissingDependencyError, UnsupportedError
 from assay.kernels import Array
@@ -101,8 +101,8 @@ class Experiment:
             positive=data.positive,
         )
         splits = make_splits(make_splitter(cv, task, grouped, seed), data.X, data.y, data.groups)
-        kept = None if store is None else Store(store)
-        return cls(searches, adapters, data, splits, classes, kept)
+        folder = None if store is None else Store(store)
+        return cls(searches, adapters, data, splits, classes, folder)
 
     @property
     def folds(self) -> range:
@@ -159,7 +159,7 @@ class Experiment:
             return FoldOutput(
                 model=name,
                 fold=fold,
-                outputs=outputs,
+                outputs={str(kind): values for kind, values in outputs.items()},
                 fit_seconds=fitted - started,
                 predict_seconds=ended - fitted,
                 parameters=find_parameters(model),

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.comparison.fold_tests import fold_values, mean_defined
+from assay.comparison.fold_values import fold_values, mean_defined
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError
@@ -58,6 +58,7 @@ class Halving(Result):
     json_keys: ClassVar[tuple[str, ...]] = (
         "metric", "best", "work", "full", "saved_share", "notes", "rows",
     )  # fmt: skip
+    json_names: ClassVar[Mapping[str, str]] = {"saved_share": "saved"}
 
     metric: str
     best: str
@@ -75,19 +76,20 @@ class Halving(Result):
     def verdict(self) -> str:
         """The answer in one sentence."""
         count = len({row.model for row in self.rows})
-        return f"{self.best} is the last of {count} models; {self.saved_share:.0%} of the work was saved."
+        saved = f"{self.saved_share:.0%} of the work was saved"
+        return f"{self.best} is the last of {count} models; {saved}."
 
     @property
     def tables(self) -> list[TextTable]:
         """The score of each model on each rung, those that came furthest first."""
         rungs = sorted({(row.rung, row.rows) for row in self.rows})
-        figure = {(row.rung, row.model): row.value for row in self.rows}
+        values = {(row.rung, row.model): row.value for row in self.rows}
         names = sorted(
             {row.model for row in self.rows},
-            key=lambda m: [-sum((r, m) in figure for r, _ in rungs), m],
+            key=lambda m: [-sum((r, m) in values for r, _ in rungs), m],
         )
         body = [
-            [m, *(format_number(figure[r, m]) if (r, m) in figure else "" for r, _ in rungs)]
+            [m, *(format_number(values[r, m]) if (r, m) in values else "" for r, _ in rungs)]
             for m in names
         ]
         header = ["model", *(f"{self.metric} on {rows} rows" for _, rows in rungs)]

@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.comparison.fold_tests import corrected_t, fold_values
+from assay.comparison.fold_tests import corrected_t
+from assay.comparison.fold_values import fold_values
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
@@ -201,12 +202,12 @@ def learning_curve(  # noqa: PLR0913
     """Train on more and more rows of each fold's training side, and score on its held-out rows.
 
     A smaller size is part of a larger one, classes in proportion, so gains are paired. Intervals
-    are those of the corrected resampled t over the folds, with n_test / n_train of the whole training
-    side. An inverse power law is fitted to each model's means; more rows stop paying where doubling
-    them is expected to improve the value by less than `worth`. That point is unknown where the fit
-    is poor (R2 below 0.9, an exponent at the edge of [0.05, 3], a value that gets worse, fewer than
-    4 sizes), and where the last rows measured contradict the curve: they gave more than `worth`
-    where it says that more rows stopped paying, or less where it says that they still pay.
+    are those of the corrected resampled t over the folds, with n_test / n_train of the whole
+    training side. An inverse power law is fitted to each model's means; more rows stop paying where
+    doubling them is expected to improve the value by less than `worth`. That point is unknown where
+    the fit is poor (R2 below 0.9, an exponent at the edge of [0.05, 3], a value that gets worse,
+    fewer than 4 sizes), and where the last rows measured contradict the curve: they gave more than
+    `worth` where it says that more rows stopped paying, or less where it says that they still pay.
 
     Parameters:
         models: Name to estimator, or one estimator.

@@ -12,7 +12,8 @@ from statistics import NormalDist
 from typing import ClassVar, NamedTuple
 
 from assay.comparison.compare import compare
-from assay.comparison.fold_tests import corrected_differences, select_models
+from assay.comparison.fold_tests import corrected_differences
+from assay.comparison.fold_values import select_models
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError

@@ -20,7 +20,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 
 from assay.comparison.corrections import holm
-from assay.comparison.fold_tests import corrected_t, fold_values, mean_defined
+from assay.comparison.fold_tests import corrected_t
+from assay.comparison.fold_values import fold_values, mean_defined
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number

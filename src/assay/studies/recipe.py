@@ -113,7 +113,7 @@ class Recipe:
             location.child("class").refuse(
                 f"{table['class']} is no scikit-learn estimator: it has no get_params"
             )
-        own = model.get_params()
+        alone = model.get_params()
         steps = list(table.get("preprocess", self.preprocess))
         if steps:
             model = _pipeline(location, steps, model)
@@ -123,12 +123,12 @@ class Recipe:
         if "grid" not in table:
             return model
         for key in table["grid"]:
-            if key not in known and key not in own:
+            if key not in known and key not in alone:
                 location.child("grid").refuse(
-                    f"{table['class']} takes no {key!r}{_suggest(key, [*own, *known])}"
+                    f"{table['class']} takes no {key!r}{_suggest(key, [*alone, *known])}"
                 )
         grid = {
-            f"model__{key}" if steps and key in own else key: values
+            f"model__{key}" if steps and key in alone else key: values
             for key, values in table["grid"].items()
         }
         return model, grid
