@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assay.adapters.collect import collect as collect
     from assay.advice.advise import advise as advise
     from assay.advice.base import Advice as Advice
+    from assay.advice.base import Check as Check
     from assay.audit.fairness import Fairness as Fairness
     from assay.audit.fairness import fairness as fairness
     from assay.audit.membership import Membership as Membership
@@ -30,10 +31,10 @@ if TYPE_CHECKING:
     from assay.comparison.compare import compare as compare
     from assay.comparison.datasets import DatasetComparison as DatasetComparison
     from assay.comparison.datasets import compare_datasets as compare_datasets
-    from assay.comparison.fold_tests import BayesianFoldTest as BayesianFoldTest
+    from assay.comparison.bayesian_fold_test import BayesianFoldTest as BayesianFoldTest
     from assay.comparison.fold_tests import FiveByTwoFTest as FiveByTwoFTest
-    from assay.comparison.fold_tests import FoldsError as FoldsError
-    from assay.comparison.fold_tests import bayesian_fold_test as bayesian_fold_test
+    from assay.comparison.fold_values import FoldsError as FoldsError
+    from assay.comparison.bayesian_fold_test import bayesian_fold_test as bayesian_fold_test
     from assay.comparison.fold_tests import five_by_two_f_test as five_by_two_f_test
     from assay.comparison.selection_bias import SelectionBias as SelectionBias
     from assay.comparison.selection_bias import selection_bias as selection_bias
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluate import Evaluation as Evaluation
     from assay.evaluation.evaluate import evaluate as evaluate
     from assay.fusions.base import Fusion as Fusion
+    from assay.fusions.base import load_fitted as load_fitted
     from assay.fusions.fitted import Fitted as Fitted
     from assay.fusions.fuse import Fused as Fused
     from assay.fusions.fuse import fuse as fuse
@@ -86,8 +88,9 @@ ROOMS = {
     "Adapter": "adapters.base",
     "Advice": "advice.base",
     "AssayError": "errors",
-    "BayesianFoldTest": "comparison.fold_tests",
+    "BayesianFoldTest": "comparison.bayesian_fold_test",
     "Chart": "charts.base",
+    "Check": "advice.base",
     "Comparison": "comparison.compare",
     "DatasetComparison": "comparison.datasets",
     "Diagnosis": "diagnosis.diagnose",
@@ -97,7 +100,7 @@ ROOMS = {
     "FitError": "selection.experiment",
     "Fitted": "fusions.fitted",
     "FiveByTwoFTest": "comparison.fold_tests",
-    "FoldsError": "comparison.fold_tests",
+    "FoldsError": "comparison.fold_values",
     "Frugal": "selection.one_standard_error",
     "Fused": "fusions.fuse",
     "Fusion": "fusions.base",
@@ -126,7 +129,7 @@ ROOMS = {
     "UnsupportedError": "errors",
     "WeakSlices": "audit.slices",
     "advise": "advice.advise",
-    "bayesian_fold_test": "comparison.fold_tests",
+    "bayesian_fold_test": "comparison.bayesian_fold_test",
     "collect": "adapters.collect",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.datasets",
@@ -137,6 +140,7 @@ ROOMS = {
     "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",
     "learning_curve": "selection.learning_curve",
+    "load_fitted": "fusions.base",
     "make_metric": "metrics.custom",
     "membership_inference": "audit.membership",
     "one_standard_error": "selection.one_standard_error",

@@ -9,6 +9,7 @@ import pytest
 from assay.adapters.collect import collect
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
+from assay.testing.adapters import check_adapter
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
@@ -242,6 +243,18 @@ def test_outputs_of_words_in_a_row_are_refused():
 def test_half_precision_comes_as_numbers_that_numpy_knows():
     net = make_net().to(torch.bfloat16)
     assert collect({"net": net}, X, Y).outputs["net"]["logit"].dtype == np.float32
+
+
+@pytest.mark.parametrize("task", ["multiclass", "binary", "multilabel", "regression"])
+def test_the_adapter_keeps_the_laws_of_its_family(task):
+    y = {
+        "multiclass": Y,
+        "binary": Y % 2,
+        "multilabel": np.stack([Y == 0, Y > 0], axis=1).astype(int),
+        "regression": np.linspace(0.5, 3, 50),
+    }[task]
+    out = {"multiclass": 3, "multilabel": 2}.get(task, 1)
+    check_adapter(make_net(out), X, y, task=task)
 
 
 def test_a_net_and_an_estimator_stand_in_one_table():

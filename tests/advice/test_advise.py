@@ -1,6 +1,8 @@
 """Advice: each check fires on what it is for, and stays silent on healthy data."""
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from assay.advice.base import CHECKS
 from assay.calibration.temperature import fit_temperature
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
+from assay.io.read_write import write
 from assay.reporting.report import report
 from assay.table.predictions import Predictions
 
@@ -378,6 +381,32 @@ def test_advice_that_is_not_wanted_is_left_out_of_evaluation_and_report():
 def test_every_code_has_a_row_in_the_documentation():
     page = (Path(__file__).parents[2] / "docs" / "advice.md").read_text()
     assert re.findall(r"^\| (A\d{3}) \|", page, re.MULTILINE) == list_checks()
+
+
+def test_the_check_that_the_documentation_shows_is_found_from_its_file(tmp_path):
+    page = (Path(__file__).parents[2] / "docs" / "advice.md").read_text()
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "duplicates.py").write_text(code)
+    y = ["no", "yes"] * 50
+    write(Predictions.from_arrays(y, {"a": y, "b": y}), tmp_path / "p.parquet")
+
+    def run(*arguments):
+        command = [sys.executable, "-m", "assay", "--plugin", "duplicates.py", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    title = "X001 Models 'a' and 'b' give the same labels."
+    evaluated = run("evaluate", "p.parquet", "--metric", "accuracy")
+    assert title in evaluated.stdout + evaluated.stderr
+    ignored = run("evaluate", "p.parquet", "--metric", "accuracy", "--ignore", "X001")
+    assert title not in ignored.stdout + ignored.stderr
+    assert "X001  Two models give the same labels" in run("list", "checks").stdout
+
+
+def test_checks_run_in_the_order_of_their_codes():
+    y = ["no"] * 95 + ["yes"] * 5
+    found = codes(Predictions.from_arrays(y, {"m": ["no"] * 100}, split=["train"] * 100))
+    assert found == sorted(found)
+    assert len(found) > 3
 
 
 def test_a_probability_of_0_given_to_the_truth_is_noticed():

@@ -12,6 +12,7 @@ from assay.fusions.stacking import Stacking, read_inputs
 from assay.fusions.weighted import Weighted
 from assay.io.read_write import read, write
 from assay.table.predictions import Predictions
+from assay.testing.fusions import check_fusion
 
 
 def proba_table(n=600, m=3, k=3, seed=0, sharpness=1.0, **columns):
@@ -179,6 +180,10 @@ def test_coefficients_of_another_shape_are_refused(tmp_path):
     (tmp_path / "stack.npz").write_bytes(content[: len(content) // 2])
     with pytest.raises(ReadError, match="no fitted fusion"):
         load_fitted(tmp_path / "stack.npz")
+
+
+def test_stacking_keeps_the_laws_of_its_family():
+    check_fusion("stacking(min_rows=20)")
 
 
 def test_stacking_is_one_more_way_of_the_command_line(tmp_path):

@@ -62,6 +62,12 @@ def collect(
     Raises:
         UnsupportedError: A model of no known framework, data in shuffled order, no truth, or
             output columns that cannot be matched to the classes.
+        MissingDependencyError: A framework is not installed; the message names the extra.
+
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
+    >>> collect({"tree": DecisionTreeRegressor().fit(X, y)}, X, y, id=["a", "b", "c"])
+    Predictions: 3 rows, regression, 1 model: tree (value)
     """
     if not models:
         raise UnsupportedError("no model is given; expected a mapping of name to fitted model")

@@ -90,6 +90,14 @@ def load_fitted(path: str | Path) -> Fitted:
 
     Raises:
         ReadError: The file holds no fitted fusion, or one of a fusion that is not known here.
+
+    >>> import tempfile
+    >>> votes = {"a": [0, 1], "b": [1, 1], "c": [0, 0]}
+    >>> fitted = FUSIONS.parse("mean").fit(Predictions.from_arrays([0, 1], votes))
+    >>> path = Path(tempfile.mkdtemp()) / "fusion.json"
+    >>> fitted.save(path)
+    >>> load_fitted(path) == fitted
+    True
     """
     header, arrays = read_parts(path)
     try:
