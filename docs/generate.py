@@ -259,8 +259,8 @@ def index() -> str:
 BY_OTHER_MEANS = {
     "check_scoring": "`assay.make_metric` takes scorers",
     "classification_report": "`assay.evaluate(p, [\"precision(average=none)\", \"recall(average=none)\", ...])`",
-    "confusion_matrix_at_thresholds": "`assay.threshold`",
-    "metric_at_thresholds": "`assay.threshold`",
+    "confusion_matrix_at_thresholds": "`assay.tune_threshold`",
+    "metric_at_thresholds": "`assay.tune_threshold`",
     "det_curve": "`assay.charts.det`",
     "get_scorer": "`assay.make_metric` takes scorers",
     "get_scorer_names": "`assay list metrics`",

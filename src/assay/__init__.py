@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from assay.calibration.threshold import Threshold as Threshold
     from assay.calibration.threshold import tune_threshold as tune_threshold
     from assay.charts.base import Chart as Chart
+    from assay.comparison.bayesian_fold_test import BayesianFoldTest as BayesianFoldTest
+    from assay.comparison.bayesian_fold_test import bayesian_fold_test as bayesian_fold_test
     from assay.comparison.compare import Comparison as Comparison
     from assay.comparison.compare import compare as compare
     from assay.comparison.datasets import DatasetComparison as DatasetComparison
     from assay.comparison.datasets import compare_datasets as compare_datasets
-    from assay.comparison.bayesian_fold_test import BayesianFoldTest as BayesianFoldTest
     from assay.comparison.fold_tests import FiveByTwoFTest as FiveByTwoFTest
-    from assay.comparison.fold_values import FoldsError as FoldsError
-    from assay.comparison.bayesian_fold_test import bayesian_fold_test as bayesian_fold_test
     from assay.comparison.fold_tests import five_by_two_f_test as five_by_two_f_test
+    from assay.comparison.fold_values import FoldsError as FoldsError
     from assay.comparison.selection_bias import SelectionBias as SelectionBias
     from assay.comparison.selection_bias import selection_bias as selection_bias
     from assay.core.result import Result as Result
