@@ -1,5 +1,6 @@
 """Settings of tests and doctests alike: a test that registers a member leaves none behind."""
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -8,13 +9,14 @@ import pytest
 
 from assay.core.registry import Registry
 
-FAMILIES = ("adapters", "engines", "fusions", "metrics", "readers")
+BASE = re.compile(r"assay\.\w+\.base")
 
 
 def find_registries() -> list[Registry]:
     """The registries of the families that have been imported; a test pays for no other."""
-    bases = {family: sys.modules.get(f"assay.{family}.base") for family in FAMILIES}
-    return [getattr(base, family.upper()) for family, base in bases.items() if base]
+    bases = [vars(sys.modules[name]) for name in list(sys.modules) if BASE.fullmatch(name)]
+    values = [value for base in bases for value in base.values()]
+    return list({id(value): value for value in values if isinstance(value, Registry)}.values())
 
 
 @pytest.fixture(scope="session")

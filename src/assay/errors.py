@@ -1,18 +1,26 @@
-"""What can go wrong, said once: what was expected, what came, where, and what to do.
+"""Errors: what was expected, what came, where, and what to do.
 
-Every error that `assay` raises on purpose is an `AssayError`; the command line prints it as one line and exits with 2.
+Every error that `assay` raises on purpose is an `AssayError`; the command line prints it as one
+line and exits with 2.
 
->>> raise SchemaError("column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.")
+>>> raise SchemaError("column 'y' is missing. Name the truth column with truth='...'.")
 Traceback (most recent call last):
-assay.errors.SchemaError: column 'y' is missing; columns are ['a']. Name the truth column with truth='...'.
+assay.errors.SchemaError: column 'y' is missing. Name the truth column with truth='...'.
 """
 
 from collections.abc import Iterable
 
 __all__ = [
-    "AssayError", "EngineError", "MissingDependencyError", "NameLookupError", "ReadError", "SchemaError", "UnseenLabelError",
-    "UnsupportedError", "suggest",
-]  # fmt: skip
+    "AssayError",
+    "EngineError",
+    "MissingDependencyError",
+    "NameLookupError",
+    "ReadError",
+    "SchemaError",
+    "UnseenLabelError",
+    "UnsupportedError",
+    "suggest",
+]
 
 
 class AssayError(ValueError):
@@ -20,7 +28,7 @@ class AssayError(ValueError):
 
 
 class SchemaError(AssayError):
-    """The predictions table is not usable: a column, a label, a probability, an id or a size is wrong."""
+    """The predictions table cannot be used: a column, a label, a probability, an id or a size."""
 
 
 class UnseenLabelError(SchemaError):
@@ -36,7 +44,7 @@ class NameLookupError(AssayError):
 
 
 class UnsupportedError(AssayError):
-    """The question does not fit the data: for example a probability metric of a model that gave labels only."""
+    """The question does not fit the data, as a probability metric of a model that gave labels."""
 
 
 class EngineError(AssayError):
@@ -48,11 +56,11 @@ class MissingDependencyError(AssayError, ImportError):
 
 
 def suggest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
-    """Which of the known words the given one may have been meant for, the likeliest first.
+    """Which of the `known` words `word` may be meant for: the likeliest first, `most` of them.
 
     >>> suggest("acuracy", ["accuracy", "recall"])
     ['accuracy']
     """
-    import difflib  # of use where something went wrong alone
+    import difflib  # needed only where something went wrong
 
     return difflib.get_close_matches(word, list(known), n=most)

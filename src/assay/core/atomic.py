@@ -1,4 +1,11 @@
-"""Files written whole or not at all."""
+"""Atomic writing: a file is written whole or not at all.
+
+>>> import tempfile
+>>> folder = Path(tempfile.mkdtemp())
+>>> write_whole(folder / "a.txt", "text")
+>>> [path.name for path in folder.iterdir()]
+['a.txt']
+"""
 
 import os
 from collections.abc import Iterator
@@ -11,17 +18,18 @@ __all__ = ["stage_file", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
-    """Write a file as a whole or not at all; see `stage_file`."""
+    """Write `content` to the file at `path`, as a whole or not at all; see `stage_file`."""
     with stage_file(path) as place:
         Path(place).write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 @contextmanager
 def stage_file(path: str | os.PathLike[str]) -> Iterator[str]:
-    """A name beside `path` to write to, flushed and renamed to it when all went well, removed otherwise.
+    """A name beside `path` to write to; it replaces `path` when all went well, else it is removed.
 
-    A reader sees the old file or the new one, never half of it. What a link points to is replaced, not the link; a
-    device or a pipe is written to directly. ReadError where nothing can be written.
+    The file is flushed before it is renamed: a reader sees the old file or the new one, never half
+    of it. What a link points to is replaced, not the link; a device or a pipe is written to
+    directly. ReadError where nothing can be written.
     """
     import tempfile
 

@@ -1,4 +1,6 @@
-"""lazy_property: an attribute computed when first asked for and kept, free of locks, so that threads do not wait for each other.
+"""Lazy properties: computed when first read and kept, without locks.
+
+Threads do not wait for each other.
 
 functools.cached_property holds one lock for all instances of a class until Python 3.12.
 
@@ -20,10 +22,15 @@ T = TypeVar("T")
 
 
 class lazy_property(Generic[T]):  # noqa: N801 - reads as the built-in `property` does
-    """Decorator of a method without arguments; two threads at once may both compute the value, and agree."""
+    """Decorator of a method without arguments.
+
+    Two threads at once may both compute the value; they agree.
+    """
 
     def __init__(self, compute: Callable[[Any], T]) -> None:
-        self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
+        self.compute = compute
+        self.name = compute.__name__
+        self.__doc__ = compute.__doc__
 
     @overload
     def __get__(self, instance: None, owner: type) -> Self: ...
@@ -32,5 +39,6 @@ class lazy_property(Generic[T]):  # noqa: N801 - reads as the built-in `property
     def __get__(self, instance: object | None, owner: type) -> Self | T:
         if instance is None:
             return self
-        found = instance.__dict__[self.name] = self.compute(instance)
-        return found
+        value = self.compute(instance)
+        instance.__dict__[self.name] = value
+        return value

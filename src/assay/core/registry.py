@@ -1,4 +1,4 @@
-"""One mechanism for every open family (metrics, fusions, readers, adapters, engines): class -> name -> instance.
+"""Registry: the members of an open family (metrics, fusions, readers, ...), by name.
 
 A member is a frozen dataclass with a `name`; defining it registers it. Third parties add theirs by
 subclassing, by an entry point in the group `assay.<family>`, or on the command line by
@@ -142,7 +142,7 @@ class Registry(Generic[T]):
             self._aliases = aliases
 
     def names(self, *, installed: bool = True) -> list[str]:
-        """Names of all members, sorted; without those that only entry points tell of if not `installed`."""
+        """Names of all members, sorted; those of entry points alone only where `installed`."""
         self.load(installed=installed)
         return sorted(self._classes)
 
@@ -172,8 +172,8 @@ class Registry(Generic[T]):
     def _find_aliases(self, name: str) -> list[str]:
         """The members that others know by this name, at most three.
 
-        That is the longest member that the name begins with, as in f1_score; else those whose oracle
-        or "Also called" has it.
+        That is the longest member that the name begins with, as in f1_score; else those whose
+        oracle or "Also called" has it.
         """
         prefixes = [known for known in self._classes if name.startswith(f"{known}_")]
         if prefixes:
@@ -182,7 +182,7 @@ class Registry(Generic[T]):
         return [known for known, cls in self._classes.items() if word in _other_names(cls)][:3]
 
     def parse(self, text: str | T) -> T:
-        """The member that `text` names, as in "f_beta(beta=2)"; an instance is returned as it is."""
+        """The member that `text` names, as in "f_beta(beta=2)"; a member is returned as it is."""
         if not isinstance(text, str):
             return text
         known = self._instances.get(text)
@@ -226,7 +226,7 @@ def _parse_arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any
     accepted = [f.name for f in parameters(cls)]
     arguments: dict[str, Any] = {}
     for part in filter(None, (p.strip() for p in re.split(r",(?![^\[(]*[\])])", inside))):
-        key, equals, value = (p.strip() for p in part.partition("="))
+        key, equals, value = map(str.strip, part.partition("="))
         if not equals or key not in accepted:
             takes = f"it takes {', '.join(accepted)}" if accepted else "it takes no parameters"
             raise NameLookupError(
@@ -240,7 +240,7 @@ def _parse_arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any
 
 
 def _find_hint(cls: Any, name: str) -> Any:
-    """The type that a field declares; an annotation that is text is resolved, which takes a while."""
+    """The type that a field declares; text is resolved as an annotation, which takes a while."""
     declared = next(f.type for f in fields(cls) if f.name == name)
     if isinstance(declared, type) or typing.get_origin(declared) is Literal:
         return declared

@@ -9,6 +9,7 @@ True
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -256,7 +257,7 @@ def build_predictions(table: ColumnSet, asked: ReadOptions) -> Predictions:
         y = y[None]
     elif task is None:
         task = "multilabel"
-    return assemble(
+    predictions = assemble(
         y,
         given,
         columns,
@@ -264,9 +265,9 @@ def build_predictions(table: ColumnSet, asked: ReadOptions) -> Predictions:
         task=task,
         positive=asked.positive,
         weight=weight,
-        notes=table.notes,
         like=asked.like,
     )
+    return replace(predictions, notes=tuple(table.notes))
 
 
 def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:

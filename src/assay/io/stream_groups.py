@@ -19,11 +19,11 @@ from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
 from assay.table.groups import (
     QUARTILES,
-    _bin_numbers,
-    _edges,
-    _most_values,
-    _names,
-    _numbers,
+    bin_numbers,
+    cut_at_quartiles,
+    find_max_values,
+    name_bins,
+    read_numbers,
     group_rows,
 )
 from assay.table.protocol import Batch, Grouping, Table
@@ -54,7 +54,7 @@ class CrossedGroups:
         for name, levels in zip(self.names, self.levels, strict=True):
             place = {value: i for i, value in enumerate(levels)}
             if name in self.cuts:
-                codes, values = _bin_numbers(_numbers(batch, name), self.cuts[name])
+                codes, values = bin_numbers(read_numbers(batch, name), self.cuts[name])
             else:
                 codes, values = batch.group(name)
             code = (
@@ -65,7 +65,7 @@ class CrossedGroups:
 
 def group_table(table: Table, names: Sequence[str]) -> Grouping:
     """The groups of a `table` by the columns `names`; of one that is not in memory, empty crosses too."""
-    if table.in_memory:
+    if table.is_in_memory:
         return group_rows(table.head, names)
     levels = []
     cuts = {}
@@ -84,7 +84,7 @@ def _find_levels(table: Table, name: str) -> tuple[list[Any], Array | None]:
         raise SchemaError(
             f"no column is named {name!r} to group by; the table's further columns are: {columns}"
         )
-    most = _most_values(table.head, name)
+    most = find_max_values(table.head, name)
     values = _list_values(table, name, MOST_GROUPS if most is None else most)
     if values is not None:
         return values, None
@@ -93,9 +93,9 @@ def _find_levels(table: Table, name: str) -> tuple[list[Any], Array | None]:
             f"column {name!r} has more than {MOST_GROUPS} values, too many to group a stream by; give "
             f"a column of few"
         )
-    edges = _edges(find_landmarks(partial(_read_numbers, table, name), QUARTILES))
+    edges = cut_at_quartiles(find_landmarks(partial(_read_numbers, table, name), QUARTILES))
     missing = any(np.isnan(numbers).any() for numbers in _read_numbers(table, name))
-    return [*_names(edges), "(missing)"] if missing else _names(edges), edges
+    return [*name_bins(edges), "(missing)"] if missing else name_bins(edges), edges
 
 
 def _read_numbers(table: Table, name: str) -> Iterator[Array]:

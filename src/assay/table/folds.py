@@ -21,8 +21,8 @@ def assign_folds(
 ) -> tuple[Array, tuple[str, ...]]:
     """The fold of each row (n,), -1 for training rows, and notes on the folds and on rows left out.
 
-    The fold column of `predictions` serves if it can; else the rows, or whole clusters, are dealt at
-    random to so many `folds`, 2 or more, by `seed`.
+    The fold column of `predictions` serves if it can; else the rows, or whole clusters, are dealt
+    at random to so many `folds`, 2 or more, by `seed`.
 
     >>> p = Predictions.from_arrays([0, 0, 1, 1], {"a": [0, 1, 0, 1]})
     >>> sorted(assign_folds(p, folds=2)[0].tolist())
@@ -91,7 +91,7 @@ def _splits_clusters(fold: Array, cluster: Array) -> bool:
 
 
 def _rank_rows(predictions: Predictions) -> Array:
-    """The rank of each row's id (n,), so that the order of rows does not matter; else its position."""
+    """The rank of each row's id (n,), whatever the order of the rows; else its position."""
     if "id" not in predictions.columns:
         return np.arange(predictions.n)
     import pyarrow.compute as pc

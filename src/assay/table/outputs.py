@@ -29,14 +29,14 @@ from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
 
 __all__ = [
     "RawOutputs",
-    "align_classes",
-    "group_by_model",
-    "require_finite",
-    "is_fractional",
     "add_column",
-    "convert_to_indicators",
+    "align_classes",
     "check_outputs",
+    "convert_to_indicators",
+    "group_by_model",
+    "is_fractional",
     "refuse_scores",
+    "require_finite",
 ]
 
 # A model's columns before they are typed: kind (None where none is declared) -> a normalised

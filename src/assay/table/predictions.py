@@ -1,8 +1,11 @@
-"""Predictions: what several models said of the same rows, beside the truth. The one table everything else reads.
+"""Predictions: what several models predicted for the same rows, beside the truth.
+
+This is the one table that everything else reads.
 
 >>> import numpy as np
->>> p = Predictions.from_arrays(["cat", "dog", "cat"], {"a": ["cat", "dog", "dog"],
-...                             "b": np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])}, classes=["cat", "dog"])
+>>> proba = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+>>> models = {"a": ["cat", "dog", "dog"], "b": proba}
+>>> p = Predictions.from_arrays(["cat", "dog", "cat"], models, classes=["cat", "dog"])
 >>> p
 Predictions: 3 rows, binary (cat, dog; positive: dog), 2 models: a (label), b (proba)
 """
@@ -19,31 +22,41 @@ from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import (
     FEW_CLASSES,
     Array,
+    compute_proba_stats,
     count_labels,
     count_pairs,
     count_sets,
     get_backend,
     rank_labels,
-    compute_proba_stats,
 )
-from assay.kernels.totals import ErrorTotals, ProbaTotals, compute_error_totals, compute_proba_totals
+from assay.kernels.totals import (
+    ErrorTotals,
+    ProbaTotals,
+    compute_error_totals,
+    compute_proba_totals,
+)
 from assay.table.columns import convert_to_arrow, numpy_to_arrow
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.schema import SPECIAL, Kind, Schema, Task
-from assay.table.validation import validate_table, check_model
+from assay.table.validation import check_model, validate_table
 
-__all__ = ["ProbaStats", "Predictions", "Rows", "assemble", "require_weight"]
+__all__ = ["Predictions", "ProbaStats", "Rows", "assemble", "require_weight"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Predictions:
-    """Truth and the outputs of each model on the same rows, checked at the door; nothing is changed in place.
+    """Truth and the outputs of each model on the same rows, validated; nothing is changed in place.
 
-    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, or numbers (n,) for regression; `outputs` maps
-    model -> kind -> array: label codes (n,), proba and logit (n, k), score and value (n,), interval (n, 2); 0/1 labels
-    (n, labels) for multi-label. `columns` keeps id, fold, split, cluster and every group column as Arrow. A batch of a
-    table is itself a (short) table, so whatever works on the whole works on a batch.
+    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, or numbers (n,) for regression.
+    `outputs` maps model -> kind -> array: label codes (n,), proba and logit (n, k), score and value
+    (n,), interval (n, 2); 0/1 labels (n, labels) for multi-label. `columns` keeps id, fold, split,
+    cluster and every group column as Arrow arrays. A batch of a table is itself a (short) table, so
+    whatever works on the whole works on a batch.
+
+    >>> p = Predictions.from_arrays(["cat", "dog"], {"a": ["cat", "cat"]})
+    >>> p.n, p.models, p.classes
+    (2, ['a'], ('cat', 'dog'))
     """
 
     schema: Schema
@@ -53,12 +66,10 @@ class Predictions:
     columns: Mapping[str, pa.Array] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     offset: int = 0
-    streamed: int = (
-        0  # rows of the stream that this is a batch of; 0 where the whole table is in memory
-    )
+    streamed: int = 0  # rows of the stream that this is a batch of; 0: the table is in memory
 
     @staticmethod
-    def from_arrays(
+    def from_arrays(  # noqa: PLR0913 - the columns that a table may have
         y: Any,
         models: Mapping[str, Any],
         *,
@@ -72,22 +83,38 @@ class Predictions:
         cluster: Any = None,
         groups: Mapping[str, Any] | None = None,
     ) -> "Predictions":
-        """A checked table from arrays, lists, Arrow, pandas or polars columns.
+        """A validated table from arrays, lists, Arrow, pandas or polars columns.
 
-        `models` maps a name to what it gave: labels (n,), or probabilities (n, k) whose columns are in the order of
-        `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,), "c.value": (n,),
-        "c.interval": (n, 2)}.  In a binary task "a.proba" may be the (n,) probabilities of the positive class.
-        Regression takes numbers (n,); multi-label takes y (n, labels) of 0/1 and probabilities (n, labels).
+        Parameters:
+            y: Truth: labels (n,), numbers (n,) for regression, or 0/1 (n, labels) for multi-label.
+            models: Name of each model -> labels (n,), or probabilities (n, k) in the order of
+                `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,),
+                "c.value": (n,), "c.interval": (n, 2)}. In a binary task "a.proba" may be the
+                probabilities of the positive class (n,).
+            classes: Class labels in their order; default: those of the data, sorted.
+            task: binary, multiclass, multilabel or regression; default: what the columns show.
+            positive: Positive class of a binary task; default: the last of the two classes.
+            weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
+            id: Unique name of each row (n,), by which files are joined and messages name rows.
+            fold: Fold in which each row was predicted (n,).
+            split: Split of each row (n,), such as train and test.
+            cluster: Cluster of each row (n,): rows of one cluster are resampled together.
+            groups: Further columns (n,) by name, to slice by.
 
-        Raises SchemaError naming the first offending row when the columns cannot be used.
+        Returns:
+            The table.
+
+        Raises:
+            SchemaError: The columns cannot be used; it names the first offending row.
 
         >>> Predictions.from_arrays([1.5, 2.0], {"a": [1.0, 2.5]}, task="regression")
         Predictions: 2 rows, regression, 1 model: a (value)
         """
-        taken = [name for name in groups or {} if name in SPECIAL]
-        if taken:
+        reserved = [name for name in groups or {} if name in SPECIAL]
+        if reserved:
             raise SchemaError(
-                f"a group column cannot be named {taken[0]!r}; give it as {taken[0]}=... or rename it"
+                f"a group column cannot be named {reserved[0]!r}; "
+                f"give it as {reserved[0]}=... or rename it"
             )
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
         columns = {str(name): values for name, values in special.items() if values is not None}
@@ -104,7 +131,7 @@ class Predictions:
         )
 
     def __eq__(self, other: object) -> bool:
-        """Same schema and same values in every row; notes and the place in a longer table do not count."""
+        """Same schema and same values in every row; notes and offset do not count."""
         if not isinstance(other, Predictions):
             return NotImplemented
         return self is other or _is_same(self, other)
@@ -136,7 +163,14 @@ class Predictions:
         return self.schema.classes
 
     def rows(self, model: str) -> "Rows":
-        """What one model said, as states read it."""
+        """What one model predicted, as states read it.
+
+        Parameters:
+            model: Name of the model.
+
+        Raises:
+            SchemaError: No model has that name.
+        """
         if model not in self.schema.models:
             raise SchemaError(
                 f"no model is named {model!r}; the table has {', '.join(self.models)}"
@@ -144,7 +178,11 @@ class Predictions:
         return Rows(self, model)
 
     def batches(self, size: int = 1 << 20) -> Iterator["Predictions"]:
-        """Consecutive slices of at most `size` rows (views, not copies)."""
+        """Consecutive slices of the table (views, not copies).
+
+        Parameters:
+            size: Most rows of a slice; default 1048576.
+        """
         for start in range(0, self.n, size):
             yield self.slice(start, start + size)
 
@@ -154,7 +192,7 @@ class Predictions:
         return self
 
     @property
-    def in_memory(self) -> bool:
+    def is_in_memory(self) -> bool:
         """True (see `Table`)."""
         return True
 
@@ -178,11 +216,20 @@ class Predictions:
         return -(-self.n // rows)
 
     def narrow(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> "Predictions":
-        """The table itself: what is in memory need not be read (`reads` and `columns` as of `Table`)."""
+        """The table itself, all of which is in memory.
+
+        Parameters:
+            reads: What is needed of each model, as of `Table`.
+            columns: Further columns that are needed.
+        """
         return self
 
     def settle_classes(self, classes: Sequence[Label] | None = None) -> "Predictions":
-        """The table itself, whose classes are settled, whatever `classes` are given (see `Table`)."""
+        """The table itself, whose classes are settled already.
+
+        Parameters:
+            classes: Ignored.
+        """
         return self
 
     def column_chunks(self, name: str) -> Iterator[pa.Array]:
@@ -193,18 +240,36 @@ class Predictions:
         """Nothing is open (see `Table`)."""
 
     def slice(self, start: int, stop: int) -> "Predictions":
-        """Rows start..stop as a table (a view)."""
-        return self._pick(
-            slice(start, stop), lambda c: c.slice(start, stop - start), self.offset + start
-        )
+        """Consecutive rows as a table (a view).
+
+        Parameters:
+            start: First row, 0 or more.
+            stop: Row after the last one.
+        """
+
+        def cut(column: pa.Array) -> pa.Array:
+            return column.slice(start, stop - start)
+
+        return self._pick(slice(start, stop), cut, self.offset + start)
 
     def every(self, step: int) -> "Predictions":
-        """One row in `step`, evenly spread, as a table of their own (numbers are views)."""
+        """One row in `step`, evenly spread, as a table of their own (numbers are views).
+
+        Parameters:
+            step: Distance of the rows, 1 or more.
+        """
         places = numpy_to_arrow(np.arange(0, self.n, step))
         return self._pick(slice(None, None, step), lambda c: c.take(places), 0)
 
     def take(self, rows: Any) -> "Predictions":
-        """The rows of a mask (n,) or of positions, as a table of their own."""
+        """Some rows as a table of their own.
+
+        Parameters:
+            rows: A mask (n,), or positions of rows in the order wanted.
+
+        Raises:
+            SchemaError: The mask has another number of rows.
+        """
         rows = np.asarray(rows)
         if rows.dtype == bool and len(rows) != self.n:
             raise SchemaError(
@@ -214,7 +279,11 @@ class Predictions:
         return self._pick(rows, lambda c: c.take(numpy_to_arrow(rows)), 0)
 
     def where(self, **equal: Label) -> "Predictions":
-        """Rows whose columns have the given values, as in `where(split="test")`."""
+        """Rows whose columns have the given values.
+
+        Parameters:
+            **equal: Column and the value that its rows shall have, as in `where(split="test")`.
+        """
         keep = np.ones(self.n, bool)
         for name, value in equal.items():
             codes, names = self.group(name)
@@ -227,25 +296,41 @@ class Predictions:
         }
         columns = {name: pick(column) for name, column in self.columns.items()}
         weight = None if self.weight is None else self.weight[rows]
-        return self._but(
-            truth=self.truth[rows], outputs=outputs, weight=weight, columns=columns, offset=offset
+        return replace(
+            self,
+            truth=self.truth[rows],
+            outputs=outputs,
+            weight=weight,
+            columns=columns,
+            offset=offset,
         )
 
-    def _but(self, **parts: Any) -> "Predictions":
-        """The table with some parts in place of its own."""
-        return replace(self, **parts)
-
     def pairs(self, rows: "Rows") -> Array:
-        """How often each class was said of each true class (k, k) by the model whose rows these are, each row once."""
+        """How often each class was predicted for each true class (k, k), each row once.
+
+        Parameters:
+            rows: One model's rows of this table.
+        """
         return count_pairs(rows.truth, rows.label, self.schema.k)
 
     def row_bytes(self, models: Collection[str]) -> int:
-        """Bytes that a row of the truth and of what these models gave takes."""
-        given = [array for name in models for array in self.outputs[name].values()]
-        return sum(array[:1].nbytes for array in [self.truth, *given])
+        """Bytes that a row of the truth and of the outputs takes.
+
+        Parameters:
+            models: Names of the models whose outputs count.
+        """
+        outputs = [array for name in models for array in self.outputs[name].values()]
+        return sum(array[:1].nbytes for array in [self.truth, *outputs])
 
     def group(self, name: str) -> tuple[Array, list[Any]]:
-        """Codes (n,) and values of a group column, values in sorted order."""
+        """Codes (n,) and sorted values of a further column.
+
+        Parameters:
+            name: Name of the column.
+
+        Raises:
+            SchemaError: The table has no such column.
+        """
         if name not in self.columns:
             known = ", ".join(self.columns) or "none"
             raise SchemaError(
@@ -260,9 +345,19 @@ class Predictions:
         return rank[codes] if len(values) else codes, levels
 
     def append(self, name: str, **kinds: Any) -> "Predictions":
-        """The table with one more model, checked as the others were: `p.append("mean", proba=q)`.
+        """The table with one more model, validated as the others were.
 
-        Kinds are label, proba (n, k), logit, score, value or interval (n, 2); class columns in the order of `classes`.
+        Parameters:
+            name: Name of the model.
+            **kinds: Its outputs: label (n,), proba or logit (n, k) with columns in the order of
+                `classes`, score or value (n,), interval (n, 2).
+
+        Raises:
+            SchemaError: The name is taken, or the outputs cannot be used.
+
+        >>> p = Predictions.from_arrays(["cat", "dog"], {"a": ["cat", "cat"]})
+        >>> p.append("b", label=["dog", "dog"]).models
+        ['a', 'b']
         """
         if name in self.schema.models:
             raise SchemaError(
@@ -270,26 +365,32 @@ class Predictions:
             )
         if not kinds:
             raise SchemaError(
-                f"nothing is given for model {name!r}; expected label, proba, logit, score, value or interval"
+                f"nothing is given for model {name!r}; "
+                "expected label, proba, logit, score, value or interval"
             )
-        given = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
-        schema = replace(self.schema, models={**self.schema.models, name: tuple(given)})
-        return self._but(schema=schema, outputs={**self.outputs, name: given})
+        outputs = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
+        schema = replace(self.schema, models={**self.schema.models, name: tuple(outputs)})
+        return replace(self, schema=schema, outputs={**self.outputs, name: outputs})
 
     def select(self, models: Sequence[str]) -> "Predictions":
-        """The table with only the named models, in that order."""
+        """The table with some of its models alone.
+
+        Parameters:
+            models: Names of the models, in the order wanted.
+        """
         for name in models:
             self.rows(name)
         schema = replace(self.schema, models={m: self.schema.models[m] for m in models})
-        return self._but(schema=schema, outputs={m: self.outputs[m] for m in models})
+        return replace(self, schema=schema, outputs={m: self.outputs[m] for m in models})
 
     def __repr__(self) -> str:
         s = self.schema
         shown = ", ".join(map(str, s.classes[:6])) + (f", ... {s.k} in all" if s.k > 6 else "")
         positive = f"; positive: {s.positive}" if s.task == "binary" else ""
         classes = f" ({shown}{positive})" if s.classes else ""
+        count = "1 model" if len(s.models) == 1 else f"{len(s.models)} models"
         models = ", ".join(f"{m} ({', '.join(kinds)})" for m, kinds in s.models.items())
-        return f"Predictions: {self.n} rows, {s.task}{classes}, {len(s.models)} model{'s'[: len(s.models) != 1]}: {models}"
+        return f"Predictions: {self.n} rows, {s.task}{classes}, {count}: {models}"
 
 
 class Slice(NamedTuple):
@@ -301,14 +402,15 @@ class Slice(NamedTuple):
 
     def load(self) -> Predictions:
         """The rows, as a view."""
-        return self.table.slice(self.start, self.stop)
+        whole = self.start == 0 and self.stop == self.table.n
+        return self.table if whole else self.table.slice(self.start, self.stop)
 
     def __str__(self) -> str:
         first = self.table.offset + self.start
         return f"rows {first} to {first + self.stop - self.start - 1}"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # A slice of an Arrow array would be pickled with all that it is a slice of: its rows are copied.
+        # A slice of an Arrow array is pickled with all that it is a slice of: rows are copied.
         rows = self.table.take(np.arange(self.start, self.stop))
         rows = replace(rows, offset=self.table.offset + self.start)
         return Slice, (rows, 0, rows.n)
@@ -316,38 +418,41 @@ class Slice(NamedTuple):
 
 def assemble(
     y: Any,
-    given: Mapping[str, RawOutputs],
+    models: Mapping[str, RawOutputs],
     columns: Mapping[str, Any],
     *,
     classes: Sequence[Label] | None = None,
     task: Task | None = None,
     positive: Label | None = None,
     weight: Any = None,
-    notes: Sequence[str] = (),
     like: Schema | None = None,
 ) -> Predictions:
-    """A checked table from columns whose names have been read: what `from_arrays` and the files have in common.
+    """A validated table from columns whose names have been read, as those of files.
 
-    like: the schema of the table that these rows are a part of, if they are one.
+    `y`, `classes`, `task`, `positive` and `weight` are as of `Predictions.from_arrays`. `models`
+    are the columns of each model by kind, `columns` the further ones. `like` is the schema of the
+    table that these rows are a part of, if they are one.
     """
-    kept = {name: convert_to_arrow(values, f"column {name!r}") for name, values in columns.items()}
-    if "id" in kept:
-        kept["id"] = _decode(kept["id"])
+    further = {
+        name: convert_to_arrow(values, f"column {name!r}") for name, values in columns.items()
+    }
+    if "id" in further:
+        further["id"] = _decode(further["id"])
     schema, truth, outputs, weight = validate_table(
         y,
-        given,
+        models,
         classes=classes,
         task=task,
         positive=positive,
         weight=weight,
-        columns=kept,
+        columns=further,
         like=like,
     )
-    return Predictions(schema, truth, outputs, weight, kept, tuple(notes))
+    return Predictions(schema, truth, outputs, weight, further)
 
 
 def require_weight(table: Predictions) -> Predictions:
-    """The table, at least one row of which counts; of a part of a longer one that need not be so."""
+    """The `table`, at least one row of which has weight; parts of a table need not have any."""
     if table.n and table.weight is not None and not table.weight.any():
         raise SchemaError("every weight is 0; give at least one row a positive weight")
     return table
@@ -356,16 +461,13 @@ def require_weight(table: Predictions) -> Predictions:
 def _is_same(a: Predictions, b: Predictions) -> bool:
     if a.schema != b.schema or list(map(type, a.classes)) != list(map(type, b.classes)):
         return False
-    if (
-        a.models != b.models
-        or a.columns.keys() != b.columns.keys()
-        or (a.weight is None) != (b.weight is None)
-    ):
+    if a.models != b.models or a.columns.keys() != b.columns.keys():
+        return False
+    if (a.weight is None) != (b.weight is None):
         return False
     pairs = [(a.truth, b.truth)]
-    pairs += [
-        (x, b.outputs[m][kind]) for m, kinds in a.outputs.items() for kind, x in kinds.items()
-    ]
+    for model, kinds in a.outputs.items():
+        pairs += [(array, b.outputs[model][kind]) for kind, array in kinds.items()]
     if a.weight is not None and b.weight is not None:
         pairs.append((a.weight, b.weight))
     if not all(x.dtype == y.dtype and np.array_equal(x, y) for x, y in pairs):
@@ -383,22 +485,24 @@ def _decode(column: pa.Array) -> pa.Array:
 class ProbaStats(NamedTuple):
     """What the class probabilities of each row say, each (n,)."""
 
-    own: Array  # probability of the true class
+    truth_proba: Array  # probability of the true class
     top: Array  # highest probability
     others: Array  # sum of the squares of all but the true one
-    before: Array  # how many classes come before the true one: more probable, or as probable and declared earlier
+    before: Array  # classes that are more probable than the true one, or as probable and earlier
     answer: Array  # code of the most probable class
 
 
-MOST_LABELS = 62  # whose sets are counted by size: a table of 2 MB
+# Labels up to which rows are counted by the size of their sets: a table of 2 MB.
+MOST_LABELS = 62
 
 
 class Rows:
-    """One model's rows as states read them; what the model did not give is derived once from what it gave.
+    """One model's rows as states read them.
 
-    label: the declared label, or the class of highest probability or logit (the first of them when tied; for
-    multi-label, p > 0.5). score (binary): the declared score, or the logit difference, or the probability of the
-    positive class.
+    What the model did not give is derived once from what it gave. The label is the declared one, or
+    the class of highest probability or logit (the first of them when tied; for multi-label, p >
+    0.5). The score (binary) is the declared one, or the difference of the logits, or the
+    probability of the positive class.
     """
 
     def __init__(self, predictions: Predictions, model: str) -> None:
@@ -429,19 +533,22 @@ class Rows:
 
     @lazy_property
     def pairs(self) -> Array:
-        """How often each class was predicted for each true class (k, k), each row once (binary and multi-class)."""
+        """How often each class was predicted for each true class (k, k), each row once.
+
+        For binary and multi-class tasks.
+        """
         few = "label" not in self.schema.models[self.model] and self.schema.k <= FEW_CLASSES
         totals = self.proba_totals if few else None
-        return (
-            self.predictions.pairs(self) if totals is None or totals.table is None else totals.table
-        )
+        if totals is None or totals.table is None:
+            return self.predictions.pairs(self)
+        return totals.table
 
     @lazy_property
     def label(self) -> Array:
         """Predicted class codes (n,); 0/1 (n, labels) for multi-label."""
         if "label" in self.outputs:
             return self.outputs["label"]
-        scores = self._either("label", "proba", "logit")
+        scores = self._find("label", "proba", "logit")
         if self.schema.task == "multilabel":
             return (scores > (0.5 if "proba" in self.outputs else 0.0)).astype(np.uint8)
         if "proba" in self.outputs and get_backend() == "compiled":
@@ -451,19 +558,24 @@ class Rows:
 
     @lazy_property
     def proba_stats(self) -> "ProbaStats":
-        """What the probabilities of each row say of its true class, in one pass (binary and multi-class)."""
-        given = self.outputs.get("proba")
-        return ProbaStats(*compute_proba_stats(self.proba if given is None else given, self.truth))
+        """What the probabilities of each row say of its true class, in one pass.
+
+        For binary and multi-class tasks.
+        """
+        proba = self.outputs.get("proba")
+        return ProbaStats(*compute_proba_stats(self.proba if proba is None else proba, self.truth))
 
     @lazy_property
     def proba_totals(self) -> ProbaTotals | None:
-        """What metrics of given class probabilities share, in one pass; None for other rows, and without rows."""
+        """What metrics of declared class probabilities share, in one pass.
+
+        None where the model gave others, and without rows.
+        """
         proba = self.outputs.get("proba")
         if proba is None or self.schema.task not in ("binary", "multiclass") or not len(proba):
             return None
-        return compute_proba_totals(
-            proba, self.truth, self.schema.positive_code if self.schema.task == "binary" else -1
-        )
+        positive = self.schema.positive_code if self.schema.task == "binary" else -1
+        return compute_proba_totals(proba, self.truth, positive)
 
     @lazy_property
     def error_totals(self) -> ErrorTotals | None:
@@ -472,20 +584,26 @@ class Rows:
 
     @lazy_property
     def label_set_counts(self) -> tuple[Array, Array] | None:
-        """Hits, true and predicted labels: per label (3, labels), and how many rows have so many of each (multi-label).
+        """Hits, true and predicted labels per label (3, labels), and rows by how many they have.
 
-        None where there are many labels; see `assay.kernels.count_sets`.
+        For multi-label tasks; None where there are many labels. See `assay.kernels.count_sets`.
         """
         return count_sets(self.truth, self.label) if self.schema.k <= MOST_LABELS else None
 
     @lazy_property
     def label_totals(self) -> tuple[Array, Array]:
-        """Hits, true and predicted labels: per label (3, labels), and per row (n, 3) (multi-label)."""
+        """Hits, true and predicted labels: per label (3, labels), and per row (n, 3).
+
+        For multi-label tasks.
+        """
         return count_labels(self.truth, self.label)
 
     @lazy_property
     def label_ranking(self) -> tuple[Array, Array, Array]:
-        """Average precision, ranking loss and coverage of each row's labels by score, each (n,) (multi-label)."""
+        """Average precision, ranking loss and coverage of each row's labels by score, each (n,).
+
+        For multi-label tasks.
+        """
         return rank_labels(self.truth, self.score)
 
     @lazy_property
@@ -495,17 +613,17 @@ class Rows:
 
     @lazy_property
     def proba(self) -> Array:
-        """Probabilities (n, k), float64; softmax of the logits (sigmoid for multi-label) where logits were given."""
+        """Probabilities (n, k), float64; of logits their softmax (sigmoid for multi-label)."""
         if "proba" in self.outputs:
             return np.asarray(self.outputs["proba"], np.float64)
         return np.exp(self.log_proba)
 
     @lazy_property
     def log_proba(self) -> Array:
-        """Log of the probabilities (n, k); exact from logits, -inf where a given probability is 0."""
+        """Log of the probabilities (n, k); exact from logits, -inf where a probability is 0."""
         if "logit" not in self.outputs:
             with np.errstate(divide="ignore"):
-                return np.log(np.asarray(self._either("proba", "proba"), np.float64))
+                return np.log(np.asarray(self._find("proba", "proba"), np.float64))
         logit = np.asarray(self.outputs["logit"], np.float64)
         if self.schema.task == "multilabel":
             return -np.logaddexp(0.0, -logit)
@@ -515,10 +633,13 @@ class Rows:
 
     @lazy_property
     def score(self) -> Array:
-        """Rank score of the positive class (n,), or of each class (n, k): never squashed, so that no order is lost."""
+        """Rank score of the positive class (n,), or of each class (n, k).
+
+        It is never squashed, so that no order is lost.
+        """
         if "score" in self.outputs:
             return self.outputs["score"]
-        scores = self._either("score", "logit", "proba")
+        scores = self._find("score", "logit", "proba")
         if self.schema.task == "multiclass" and "logit" in self.outputs:
             return self._log_odds()
         if self.schema.task != "binary":
@@ -529,34 +650,33 @@ class Rows:
         return scores[:, positive]
 
     def _log_odds(self) -> Array:
-        """Log odds of each class against the others (n, k), exact where the probability would round to 0 or 1.
+        """Log odds of each class against the others (n, k).
 
-        Logits are defined up to a constant of the row, so they rank rows only after it is taken away.
+        They are exact where the probability would round to 0 or 1. Logits are defined up to a
+        constant of the row, so they rank rows only after it is subtracted.
         """
         log_p = self.log_proba
         with np.errstate(divide="ignore"):
             odds: Array = log_p - np.log(-np.expm1(log_p))
         logit = np.asarray(self.outputs["logit"], np.float64)
-        rows, top = np.arange(len(logit)), logit.argmax(axis=1)
+        at = (np.arange(len(logit)), logit.argmax(axis=1))
         others = logit.copy()
-        others[rows, top] = -np.inf
-        most = others.max(axis=1)
-        odds[rows, top] = (
-            logit[rows, top] - most - np.log(np.exp(others - most[:, None]).sum(axis=1))
-        )
+        others[at] = -np.inf
+        second = others.max(axis=1)
+        odds[at] = logit[at] - second - np.log(np.exp(others - second[:, None]).sum(axis=1))
         return odds
 
     @property
     def value(self) -> Array:
         """Predicted numbers (n,) of a regression."""
-        return self._either("value", "value")
+        return self._find("value", "value")
 
     @property
     def interval(self) -> Array:
         """Low and high end of the interval predicted for each row (n, 2) of a regression."""
-        return self._either("interval", "interval")
+        return self._find("interval", "interval")
 
-    def _either(self, wanted: str, *kinds: Kind) -> Array:
+    def _find(self, wanted: str, *kinds: Kind) -> Array:
         for kind in kinds:
             if kind in self.outputs:
                 return self.outputs[kind]

@@ -31,9 +31,10 @@ def find_landmarks(
 ) -> Landmarks | None:
     """Landmarks of the finite values of a column; None where there is no value.
 
-    `batches` gives the column in parts, anew at each call. The quantiles, at `shares` in [0, 1], are
-    those of NumPy's quantile(..., method="higher"). A pass counts the next 16 bits of the numbers
-    that begin as the ones looked for do, as radix selection does: four passes find them exactly.
+    `batches` gives the column in parts, anew at each call. The quantiles, at `shares` in [0, 1],
+    are those of NumPy's quantile(..., method="higher"). A pass counts the next 16 bits of the
+    numbers that begin as the ones looked for do, as radix selection does: four passes find them
+    exactly.
     """
     n = 0
     lowest = np.zeros(0)

@@ -1,14 +1,16 @@
-"""The door: columns in, a checked schema and typed arrays out. Nothing is repaired in silence.
+"""Validation: columns in, a checked schema and typed arrays out. Nothing is repaired in silence.
 
-Every check happens here and in `outputs`, once, over whole columns: sizes, finite numbers, probabilities in [0, 1] that
-sum to 1, labels inside the classes, weights, ids. A refusal names the first offending row and the remedy.
+Every check happens here and in `outputs`, once, over whole columns: sizes, finite numbers,
+probabilities in [0, 1] that sum to 1, labels inside the classes, weights, ids. A refusal names the
+first offending row and the remedy.
 
->>> schema, truth, outputs, weight = validate_table([0, 1, 1], group_by_model({"a.proba": [0.2, 0.9, 0.4]}))
+>>> models = group_by_model({"a.proba": [0.2, 0.9, 0.4]})
+>>> schema, truth, outputs, weight = validate_table([0, 1, 1], models)
 >>> schema.task, schema.classes, truth.tolist(), outputs["a"]["proba"][0].tolist()
 ('binary', (0, 1), [0, 1, 1], [0.8, 0.2])
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,16 +18,48 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.table.columns import RowNamer, Unnamed, name_by_position, find_first_null, convert_to_numbers, require_one, arrow_to_numpy, normalise, count_columns
-from assay.table.labels import Label, encode_declared, check_classes, encode, recode, list_spellings
-from assay.table.outputs import RawOutputs, group_by_model, require_finite, is_fractional, convert_to_indicators, check_outputs, refuse_scores
+from assay.table.columns import (
+    RowNamer,
+    Unnamed,
+    arrow_to_numpy,
+    convert_to_numbers,
+    count_columns,
+    find_first_null,
+    name_by_position,
+    normalise,
+    require_one,
+)
+from assay.table.labels import (
+    Label,
+    check_classes,
+    encode,
+    encode_declared,
+    list_spellings,
+    recode,
+)
+from assay.table.outputs import (
+    RawOutputs,
+    check_outputs,
+    convert_to_indicators,
+    group_by_model,
+    is_fractional,
+    refuse_scores,
+    require_finite,
+)
 from assay.table.schema import TASKS, Kind, Schema, Task
 
-__all__ = ["ValidatedTable", "validate_table", "group_by_model", "make_row_namer", "check_model", "require_unique"]
+__all__ = [
+    "ValidatedTable",
+    "check_model",
+    "group_by_model",
+    "make_row_namer",
+    "require_unique",
+    "validate_table",
+]
 
 
 class ValidatedTable(NamedTuple):
-    """What passed the door."""
+    """What passed validation."""
 
     schema: Schema
     truth: Array
@@ -35,7 +69,7 @@ class ValidatedTable(NamedTuple):
 
 def validate_table(
     y: Any,
-    given: Mapping[str, RawOutputs],
+    models: Mapping[str, RawOutputs],
     *,
     classes: Sequence[Label] | None = None,
     task: Task | None = None,
@@ -44,71 +78,94 @@ def validate_table(
     columns: Mapping[str, pa.Array] | None = None,
     like: Schema | None = None,
 ) -> ValidatedTable:
-    """Type and check the truth and every model's columns; see `Predictions.from_arrays` for what they may be.
+    """Type and check the truth and every model's columns.
 
-    like: the schema of the table that these rows are a part of, if they are one; it settles task and classes.
+    Parameters:
+        y: The truth; see `Predictions.from_arrays` for what it may be.
+        models: The columns of each model by kind; None stands for a kind that is not declared.
+        classes: Class labels in their order; default: those of the data, sorted.
+        task: binary, multiclass, multilabel or regression; default: what truth and models show.
+        positive: Positive class of a binary task; default: the last of the two.
+        weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
+        columns: Further columns (n,), whose sizes and ids are checked.
+        like: The schema of the table that these rows are a part of; it settles task and classes.
+
+    Raises:
+        SchemaError: Columns cannot be used; it names the first offending row and the remedy.
     """
     if task is not None and task not in TASKS:
         raise SchemaError(f"task must be one of {', '.join(TASKS)}; got {task!r}")
-    if not given:
+    if not models:
         raise SchemaError("no model is given; expected a mapping of model name to its predictions")
     y = normalise(y, "truth")
     n = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
-    for name, column in (columns or {}).items():
+    ids = _check_columns(columns or {}, n)
+    name_row = make_row_namer(ids)
+    if like is not None:
+        schema = like
+        truth = _read_truth(y, like, name_row)
+    else:
+        schema, truth = _settle_schema(y, models, classes, task, positive, name_row)
+    outputs = {
+        model: check_outputs(model, kinds, schema, n, name_row) for model, kinds in models.items()
+    }
+    kinds = {model: tuple(of_model) for model, of_model in outputs.items()}
+    schema = Schema(schema.task, schema.classes, kinds, schema.positive, schema.positive_declared)
+    return ValidatedTable(schema, truth, outputs, _check_weight(weight, n, name_row))
+
+
+def _check_columns(columns: Mapping[str, pa.Array], n: int) -> pa.Array | None:
+    """Refuse columns of other sizes, and ids that are not unique; the ids, if there are any."""
+    for name, column in columns.items():
         if len(column) != n:
             raise SchemaError(
                 f"column {name!r} has {len(column)} rows, the truth has {n}; give one value a row"
             )
-    ids = (columns or {}).get("id")
+    ids = columns.get("id")
     if ids is not None:
         require_unique(ids)
-    name_row = make_row_namer(ids)
-    if like is not None:
-        schema, truth = like, _truth(y, like, name_row)
-    else:
-        schema, truth = _settle_schema(y, given, classes, task, positive, name_row)
-    outputs = {model: check_outputs(model, kinds, schema, n, name_row) for model, kinds in given.items()}
-    models = {model: tuple(kinds) for model, kinds in outputs.items()}
-    schema = Schema(schema.task, schema.classes, models, schema.positive, schema.positive_declared)
-    return ValidatedTable(schema, truth, outputs, _weight(weight, n, name_row))
+    return ids
 
 
 def _settle_schema(
     y: Any,
-    given: Mapping[str, RawOutputs],
+    models: Mapping[str, RawOutputs],
     classes: Sequence[Label] | None,
     task: Task | None,
     positive: Label | None,
     name_row: RowNamer,
 ) -> tuple[Schema, Array]:
-    """The schema, but for the kinds of the models, and the truth."""
-    settled, encoded = task or _task(y, given, name_row), None
+    """The schema, without the kinds of the models, and the truth."""
+    settled = task or _infer_task(y, models, name_row)
+    encoded = None
     if settled == "multilabel":
-        schema = Schema(
-            settled, check_classes(classes) if classes is not None else _label_names(y, given), {}
-        )
+        labels = _name_labels(y, models) if classes is None else check_classes(classes)
+        schema = Schema(settled, labels, {})
     elif settled == "regression":
         schema = Schema(settled, (), {})
     elif classes is not None:
-        schema = _classification(task, check_classes(classes), positive, given)
+        schema = _classify(task, check_classes(classes), positive, models)
     else:
-        encoded = encode(_target(y, settled), "truth", name_row)
-        schema = _classification(task, _classes(encoded[1], given, name_row), positive, given)
-    truth = (
-        _truth(y, schema, name_row) if encoded is None else recode(*encoded, schema.classes, "truth", name_row)
-    )
+        encoded = encode(_require_target(y, settled), "truth", name_row)
+        labels = _collect_classes(encoded[1], models, name_row)
+        schema = _classify(task, labels, positive, models)
+    if encoded is None:
+        truth = _read_truth(y, schema, name_row)
+    else:
+        truth = recode(*encoded, schema.classes, "truth", name_row)
     if positive is not None and schema.task != "binary":
         raise SchemaError(
-            f"positive class {positive!r} is for a binary task; this one is {schema.task}. Leave it out."
+            f"positive class {positive!r} is for a binary task; this one is {schema.task}. "
+            "Leave it out."
         )
     return schema, truth
 
 
-def _truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
+def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
     """The truth of a table whose task and classes are known."""
     if schema.task == "multilabel":
         return convert_to_indicators(y, schema, "truth", name_row)
-    target = _target(y, schema.task)
+    target = _require_target(y, schema.task)
     if schema.task == "regression":
         return require_finite(convert_to_numbers(target, "truth", name_row), "truth", name_row)
     return encode_declared(target, schema.classes, "truth", name_row)
@@ -117,210 +174,232 @@ def _truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
 def check_model(
     model: str, kinds: Mapping[Any, Any], schema: Schema, n: int, ids: pa.Array | None = None
 ) -> dict[Kind, Array]:
-    """Columns of one further model, typed and checked against the schema of a table of `n` rows."""
+    """The `kinds` of one further `model`, typed and checked against the `schema` of `n` rows.
+
+    Messages name a row by its entry in `ids`, if there are any.
+    """
     return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))
 
 
 def make_row_namer(ids: pa.Array | None) -> RowNamer:
-    """How messages name a row: by position, and by id where there is one."""
+    """How messages name a row: by position, and by its entry in `ids` (n,) if there are any."""
     if ids is None:
         return name_by_position
-    return lambda row: f"row {row} (id {ids[row].as_py()!r})" if row < len(ids) else name_by_position(row)
+
+    def name_by_id(row: int) -> str:
+        return f"row {row} (id {ids[row].as_py()!r})" if row < len(ids) else name_by_position(row)
+
+    return name_by_id
 
 
 def require_unique(ids: pa.Array) -> None:
-    """Refuse ids that are missing or occur more than once."""
+    """Refuse `ids` (n,) that are missing or occur more than once."""
     require_one(ids, "column 'id'")
     if ids.null_count:
         raise SchemaError(
-            f"column 'id' is empty at row {find_first_null(ids)} ({ids.null_count} such rows); give each row an id"
+            f"column 'id' is empty at row {find_first_null(ids)} ({ids.null_count} such rows); "
+            "give each row an id"
         )
-    if pa.types.is_integer(ids.type) and _tells_apart(arrow_to_numpy(ids)):
+    if pa.types.is_integer(ids.type) and _are_unique(arrow_to_numpy(ids)):
         return
-    coded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
-    codes = arrow_to_numpy(coded.indices)
+    encoded = ids if pa.types.is_dictionary(ids.type) else ids.dictionary_encode()
+    codes = arrow_to_numpy(encoded.indices)
     if len(codes) and np.bincount(codes.astype(np.intp, copy=False)).max() > 1:
         _, first = np.unique(codes, return_index=True)
         row = int(np.setdiff1d(np.arange(len(codes)), first)[0])
         times = int(np.count_nonzero(codes == codes[row]))
         raise SchemaError(
-            f"id {ids[row].as_py()!r} occurs {times} times, the second at row {row}; ids must be unique. "
-            f"Drop the duplicates, or leave the id column out if rows are not to be joined."
+            f"id {ids[row].as_py()!r} occurs {times} times, the second at row {row}; ids must be "
+            "unique. Drop the duplicates, or leave the id column out if rows are not to be joined."
         )
 
 
-def _tells_apart(ids: Array) -> bool:
-    """Whether whole numbers of a range not much longer than the table, the commonest ids, are unique; no hashing."""
-    low, high = (int(ids.min()), int(ids.max())) if len(ids) else (0, 0)
+def _are_unique(ids: Array) -> bool:
+    """Whether whole numbers are unique, without hashing; False where their range is long."""
+    if not len(ids):
+        return True
+    low = int(ids.min())
+    high = int(ids.max())
     if high - low > 4 * len(ids) or high >= 2**63:
         return False
-    seen = np.zeros(high - low + 1, bool)
-    seen[ids.astype(np.int64) - low] = True
-    return int(seen.sum()) == len(ids)
+    occurs = np.zeros(high - low + 1, bool)
+    occurs[ids.astype(np.int64) - low] = True
+    return int(occurs.sum()) == len(ids)
 
 
-def _task(y: Any, given: Mapping[str, RawOutputs], name_row: RowNamer) -> Task:
-    """The task that the truth and the declared kinds show; binary against multiclass is settled by the classes."""
+def _infer_task(y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer) -> Task:
+    """The task that truth and declared kinds show; "multiclass" also stands for binary tasks."""
     if (count_columns(y) or 1) > 1:
-        _one_reading(y, given)
+        _require_multilabel(y, models)
         return "multilabel"
-    kinds = {kind for of_model in given.values() for kind in of_model}
-    if "value" in kinds or "interval" in kinds:
-        return "regression"
+    kinds = {kind for outputs in models.values() for kind in outputs}
     column = require_one(y, "truth")
-    if is_fractional(column):
+    if "value" in kinds or "interval" in kinds or is_fractional(column):
         return "regression"
-    bare = [
-        of_model[None]
-        for of_model in given.values()
-        if None in of_model and count_columns(of_model[None]) is None
-    ]
-    if (
-        kinds == {None}
-        and any(is_fractional(c) for c in bare)
-        and len(encode(column, "truth", name_row)[1]) > 2
-    ):
-        return "regression"
+    if kinds == {None}:
+        undeclared = [outputs[None] for outputs in models.values()]
+        numeric = any(count_columns(c) is None and is_fractional(c) for c in undeclared)
+        if numeric and len(encode(column, "truth", name_row)[1]) > 2:
+            return "regression"
     return "multiclass"
 
 
-def _one_reading(y: Any, given: Mapping[str, RawOutputs]) -> None:
-    """Refuse a truth of many columns that may as well be one-hot classes; the task must then be declared."""
-    table = (
-        np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1) if isinstance(y, Mapping) else y
-    )
-    outputs = [values for kinds in given.values() for values in kinds.values()]
-    if _is_list(y) or not _is_one_hot(table):
+def _require_multilabel(y: Any, models: Mapping[str, RawOutputs]) -> None:
+    """Refuse a truth of several columns that may as well be one-hot classes."""
+    if isinstance(y, Mapping):
+        table = np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1)
+    elif isinstance(y, np.ndarray):
+        table = y
+    else:
         return
+    if not _is_one_hot(table):
+        return
+    outputs = [values for kinds in models.values() for values in kinds.values()]
     single = any(count_columns(v) is None for v in outputs)
     if single or all(_sums_to_one(v) for v in outputs):
         raise SchemaError(
-            f"truth has shape {table.shape} with a single 1 in every row, which reads in two ways. If each row has one "
-            f"class (one-hot), give labels: y.argmax(axis=1) with classes=[...]. If the columns are labels that stand "
-            f"alone, use task='multilabel' and give every model {table.shape[1]} columns."
+            f"truth has shape {table.shape} with a single 1 in every row, which reads in two ways. "
+            "If each row has one class (one-hot), give labels: y.argmax(axis=1) with "
+            "classes=[...]. If the columns are labels that stand alone, use task='multilabel' and "
+            f"give every model {table.shape[1]} columns."
         )
 
 
 def _is_one_hot(table: Array) -> bool:
-    return bool(
-        len(table)
-        and table.shape[1] > 1
-        and (table.sum(axis=1) == 1).all()
-        and ((table == 0) | (table == 1)).all()
-    )
+    if not len(table) or table.shape[1] < 2:
+        return False
+    return bool((table.sum(axis=1) == 1).all() and ((table == 0) | (table == 1)).all())
 
 
 def _sums_to_one(values: Any) -> bool:
     if isinstance(values, Mapping):
         columns = [convert_to_numbers(c, "predictions") for c in values.values()]
         return len({len(c) for c in columns}) == 1 and _sums_to_one(np.stack(columns, axis=1))
-    return isinstance(values, np.ndarray) and bool(
-        (np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all()
-    )
+    if not isinstance(values, np.ndarray):
+        return False
+    return bool((np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all())
 
 
-def _is_list(values: Any) -> bool:
-    return isinstance(values, pa.Array) and bool(pa.types.is_nested(values.type))
-
-
-def _target(y: Any, task: str) -> Any:
+def _require_target(y: Any, task: str) -> Any:
     """The truth of a task that has one value a row."""
-    if (count_columns(y) or 1) > 1:
-        shape = (len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y), count_columns(y))
-        one_hot = "if it is one-hot, give y.argmax(axis=1) with classes=[...]"
-        labels = "if each column is a label, use task='multilabel'."
+    width = count_columns(y) or 1
+    if width == 1:
+        return y
+    rows = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
+    if task == "regression":
+        remedy = "evaluate one target at a time."
+    else:
         remedy = (
-            "evaluate one target at a time." if task == "regression" else f"{one_hot}; {labels}"
+            "if it is one-hot, give y.argmax(axis=1) with classes=[...]; "
+            "if each column is a label, use task='multilabel'."
         )
-        raise SchemaError(
-            f"truth has shape {shape}, but task {task!r} takes one value a row; {remedy}"
-        )
-    return y
-
-
-def _classification(
-    task: str | None, classes: tuple[Label, ...], positive: Any, given: Mapping[str, RawOutputs]
-) -> Schema:
-    scored = any("score" in kinds for kinds in given.values())
-    binary = task == "binary" or scored or (len(classes) == 2 and task != "multiclass")
-    if binary and len(classes) != 2:
-        kind = (
-            "a rank score is for two classes"
-            if scored and task != "binary"
-            else "task 'binary' needs two classes"
-        )
-        raise SchemaError(
-            f"{kind}; found {len(classes)}: {list(classes)[:10]}. Declare classes=[negative, positive]."
-        )
-    if binary and positive is not None:
-        # A class is named by its text in column names and on the command line; so may the positive one be.
-        named = [label for label in classes if label == positive] or [
-            c for c in classes if str(c) == positive
-        ]
-        if not named:
-            shown = " or ".join(map(repr, classes))
-            raise SchemaError(
-                f"positive class {positive!r} is not among the classes; name one of them: positive={shown}"
-            )
-        positive = named[0]
-    return Schema(
-        "binary" if binary else "multiclass",
-        classes,
-        {},
-        positive if binary else None,
-        positive is not None,
+    raise SchemaError(
+        f"truth has shape {(rows, width)}, but task {task!r} takes one value a row; {remedy}"
     )
 
 
-def _classes(distinct: Sequence[Label], given: Mapping[str, RawOutputs], name_row: RowNamer) -> tuple[Label, ...]:
-    """Sorted union of the labels seen in the truth, in label columns, and in the names of class columns."""
-    like: type[Label] = type(distinct[0]) if distinct else str
-    # A bool is a label of two classes, also where one of them is not seen.
-    labels: dict[Label, None] = dict.fromkeys([False, True] if like is bool else distinct)
-    named: dict[str, None] = {}
-    widths = {}
-    for model, kinds in given.items():
+def _classify(
+    task: str | None, classes: tuple[Label, ...], positive: Any, models: Mapping[str, RawOutputs]
+) -> Schema:
+    """The schema of a task of classes: binary or multiclass."""
+    scored = any("score" in kinds for kinds in models.values())
+    binary = task == "binary" or scored or (len(classes) == 2 and task != "multiclass")
+    if not binary:
+        return Schema("multiclass", classes, {}, None, positive is not None)
+    if len(classes) != 2:
+        by_score = scored and task != "binary"
+        reason = "a rank score is for" if by_score else "task 'binary' needs"
+        raise SchemaError(
+            f"{reason} two classes; found {len(classes)}: {list(classes)[:10]}. "
+            "Declare classes=[negative, positive]."
+        )
+    if positive is None:
+        return Schema("binary", classes, {}, None, False)
+    return Schema("binary", classes, {}, _find_positive(classes, positive), True)
+
+
+def _find_positive(classes: tuple[Label, ...], positive: Any) -> Label:
+    """The positive class; like any class in column names it may be named by its text."""
+    matches = [label for label in classes if label == positive]
+    matches += [label for label in classes if str(label) == positive]
+    if not matches:
+        shown = " or ".join(map(repr, classes))
+        raise SchemaError(
+            f"positive class {positive!r} is not among the classes; "
+            f"name one of them: positive={shown}"
+        )
+    return matches[0]
+
+
+def _iter_columns(models: Mapping[str, RawOutputs]) -> Iterator[tuple[str, Kind | None, Any]]:
+    """Model, kind and columns of each output."""
+    for model, kinds in models.items():
         for kind, values in kinds.items():
-            if isinstance(values, Mapping) and not (
-                isinstance(values, Unnamed) and like is not int
-            ):
-                named.update(dict.fromkeys(values))
-            elif (columns := count_columns(values)) is not None:
-                widths[model] = columns
-            elif kind in (None, "label"):
-                if kind is None:
-                    refuse_scores(values, model)
-                found = encode(values, f"labels of model {model!r}", name_row)[1]
-                labels.update(dict.fromkeys(_same_type(found, distinct, model)))
+            yield model, kind, values
+
+
+def _collect_classes(
+    distinct: Sequence[Label], models: Mapping[str, RawOutputs], name_row: RowNamer
+) -> tuple[Label, ...]:
+    """Sorted union of the labels in the truth, in label columns, and in names of class columns."""
+    like: type[Label] = type(distinct[0]) if distinct else str
+    # A bool is a label of two classes, also where one of them does not occur.
+    labels: dict[Label, None] = dict.fromkeys([False, True] if like is bool else distinct)
+    names: dict[str, None] = {}
+    widths = {}
+    for model, kind, values in _iter_columns(models):
+        width = count_columns(values)
+        if isinstance(values, Mapping) and not (isinstance(values, Unnamed) and like is not int):
+            names.update(dict.fromkeys(values))
+        elif width is not None:
+            widths[model] = width
+        elif kind in (None, "label"):
+            if kind is None:
+                refuse_scores(values, model)
+            predicted = encode(values, f"labels of model {model!r}", name_row)[1]
+            labels.update(dict.fromkeys(_require_same_type(predicted, distinct, model)))
     texts = {text for label in labels for text in list_spellings(label)}
-    labels.update(dict.fromkeys(_cast(text, like) for text in named if text not in texts))
+    labels.update(dict.fromkeys(_cast(text, like) for text in names if text not in texts))
+    classes = _sort_labels(labels)
+    _check_widths(widths, classes)
+    return classes
+
+
+def _sort_labels(labels: Mapping[Label, None]) -> tuple[Label, ...]:
     if not labels:
         raise SchemaError("the table has no rows and no declared classes; give classes=[...]")
     try:
-        ordered = tuple(sorted(labels))
+        return tuple(sorted(labels))
     except TypeError as error:
         raise SchemaError(
             f"labels mix types: {list(labels)[:10]}; cast them to one type, or give classes=[...]"
         ) from error
+
+
+def _check_widths(widths: Mapping[str, int], classes: tuple[Label, ...]) -> None:
+    """Refuse models whose class columns are not as many as the classes."""
     for model, columns in widths.items():
-        if columns != len(ordered) and not (columns == 1 and len(ordered) == 2):
+        if columns != len(classes) and not (columns == 1 and len(classes) == 2):
             raise SchemaError(
-                f"model {model!r} gives {columns} columns but {len(ordered)} classes were seen: {list(ordered)[:10]}. "
-                f"Declare the classes in column order: classes=[...]."
+                f"model {model!r} gives {columns} columns but {len(classes)} classes were seen: "
+                f"{list(classes)[:10]}. Declare the classes in column order: classes=[...]."
             )
-    return ordered
 
 
-def _same_type(found: Sequence[Label], distinct: Sequence[Label], model: str) -> Sequence[Label]:
+def _require_same_type(
+    labels: Sequence[Label], distinct: Sequence[Label], model: str
+) -> Sequence[Label]:
     """Labels of a model in the type of the truth; text against numbers is refused, never cast."""
-    if not distinct or not found or type(found[0]) is type(distinct[0]):
-        return found
-    like, label = distinct[0], found[0]
-    if isinstance(like, str) == isinstance(label, str) and {*found, *distinct} <= {0, 1}:
-        return [type(like)(v) for v in found]  # False and True are the classes 0 and 1
+    if not distinct or not labels or type(labels[0]) is type(distinct[0]):
+        return labels
+    like = distinct[0]
+    label = labels[0]
+    if isinstance(like, str) == isinstance(label, str) and {*labels, *distinct} <= {0, 1}:
+        return [type(like)(v) for v in labels]  # False and True are the classes 0 and 1
     raise SchemaError(
-        f"labels of model {model!r} are {type(label).__name__} ({label!r}) but the truth is {type(like).__name__} "
-        f"({like!r}): '1', 1 and True are different labels; cast one column to the other's type."
+        f"labels of model {model!r} are {type(label).__name__} ({label!r}) but the truth is "
+        f"{type(like).__name__} ({like!r}): '1', 1 and True are different labels; "
+        "cast one column to the other's type."
     )
 
 
@@ -332,22 +411,23 @@ def _cast(text: str, like: type[Label]) -> Label:
         return int(text)
     kind = "true or false" if like is bool else "a whole number"
     raise SchemaError(
-        f"class column {text!r} is not {kind} like the labels of the truth; rename it, or give classes=[...]"
+        f"class column {text!r} is not {kind} like the labels of the truth; "
+        "rename it, or give classes=[...]"
     )
 
 
-def _label_names(y: Any, given: Mapping[str, RawOutputs]) -> tuple[Label, ...]:
-    """Names of the labels of a multi-label truth: its columns' names, or class columns of a model, or 0, 1, ..."""
-    if isinstance(y, Mapping) and not isinstance(y, Unnamed):
-        return tuple(y)
-    for kinds in given.values():
-        for values in kinds.values():
-            if isinstance(values, Mapping) and not isinstance(values, Unnamed):
-                return tuple(values)
+def _name_labels(y: Any, models: Mapping[str, RawOutputs]) -> tuple[Label, ...]:
+    """Names of the labels of a multi-label truth.
+
+    They are the names of its columns, or of a model's class columns, or else 0, 1, ...
+    """
+    for values in (y, *(values for _, _, values in _iter_columns(models))):
+        if isinstance(values, Mapping) and not isinstance(values, Unnamed):
+            return tuple(values)
     return tuple(range(count_columns(y) or 1))
 
 
-def _weight(weight: Any, n: int, name_row: RowNamer) -> Array | None:
+def _check_weight(weight: Any, n: int, name_row: RowNamer) -> Array | None:
     if weight is None:
         return None
     values = convert_to_numbers(weight, "weight", name_row).astype(np.float64, copy=False)
@@ -358,5 +438,7 @@ def _weight(weight: Any, n: int, name_row: RowNamer) -> Array | None:
     require_finite(values, "weight", name_row)
     if (values < 0).any():
         row = int(np.argmax(values < 0))
-        raise SchemaError(f"weight is {values[row]:.6g} at {name_row(row)}; weights must be 0 or more")
+        raise SchemaError(
+            f"weight is {values[row]:.6g} at {name_row(row)}; weights must be 0 or more"
+        )
     return values
