@@ -338,6 +338,12 @@ def test_runs_below_a_folder_are_named_by_their_place(tmp_path):
     ]
 
 
+def test_places_that_differ_by_suffix_alone_are_named_with_it(tmp_path):
+    written(tmp_path, "epoch,val_loss\n1,3\n2,2\n", "a/log.csv")
+    written(tmp_path, '[{"epoch": 1, "val_loss": 3}, {"epoch": 2, "val_loss": 2}]', "a/log.json")
+    assert [h.name for h in read_history(tmp_path)] == ["a/log.csv", "a/log.json"]
+
+
 def test_last_checkpoint_stands_for_the_run(tmp_path):
     state = (LOGS / "hf_trainer_state.json").read_text()
     for step in (80, 120, 1000):

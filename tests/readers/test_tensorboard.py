@@ -174,6 +174,11 @@ def test_runs_below_a_run_are_runs_of_their_own_but_not_its_hyperparameters(tmp_
     assert places == [tmp_path, tmp_path / "second"]
 
 
+def test_file_that_only_mentions_event_files_is_none(tmp_path):
+    (tmp_path / "read_tfevents.py").write_text("pass\n")
+    assert find_reader(tmp_path) is None
+
+
 def test_event_file_without_scalars_says_what_was_expected(tmp_path):
     write_events(tmp_path / "run", {})
     with pytest.raises(SchemaError, match="hold no scalars; expected a loss"):

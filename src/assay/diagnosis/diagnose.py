@@ -155,14 +155,17 @@ def _gather(histories: Log | Iterable[Log]) -> Runs:
 
 
 def _make_unique(histories: Iterable[History]) -> list[History]:
-    """Logs often share a file name: then the folder tells them apart, or else a count."""
+    """Logs often share a file name: then the folder tells them apart, or else a count.
+
+    Runs below a folder have names of several parts already.
+    """
     histories = list(histories)
     repeated = Counter(history.name for history in histories)
     uses: Counter[str] = Counter()
     unique = []
     for history in histories:
         name = history.name
-        if repeated[name] > 1 and history.source is not None:
+        if repeated[name] > 1 and history.source is not None and "/" not in name:
             name = f"{Path(history.source).parent.name}/{name}"
         uses[name] += 1
         count = f" ({uses[name]})" if uses[name] > 1 else ""

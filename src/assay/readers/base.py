@@ -9,16 +9,23 @@ import os
 from abc import abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from assay.core.registry import Member, Registry
 from assay.readers.history import History
 
-__all__ = ["GENERAL", "READERS", "Reader", "list_folder"]
+__all__ = ["GENERAL", "READERS", "Folder", "Reader", "list_folder"]
 
 READERS: "Registry[Reader]" = Registry("readers")
 
 GENERAL = -100  # the rank of readers that take what no other one claims
+
+
+class Folder(NamedTuple):
+    """The children of a folder, sorted by name."""
+
+    folders: list[Path]
+    files: list[Path]
 
 
 class Reader(Member):
@@ -83,7 +90,7 @@ class Reader(Member):
         """
 
     def places(self, path: Path) -> Iterator[Path]:
-        """The places of this format at and below `path`, in the order of their names.
+        """The places of this format at and below `path`, those of a folder by name, files first.
 
         Hidden files and links to folders are left out. What lies in a place belongs to it.
 
@@ -96,10 +103,13 @@ class Reader(Member):
         if self.matches(path):
             yield path
             return
-        for child in list_folder(path):
-            is_asked = not self.suffixes or child.suffix.lower() in self.suffixes
-            if is_asked or os.path.isdir(child):
-                yield from self.places(child)
+        folders, files = list_folder(path)
+        for file in files:
+            is_asked = not self.suffixes or file.suffix.lower() in self.suffixes
+            if is_asked and self.matches(file):
+                yield file
+        for folder in folders:
+            yield from self.places(folder)
 
     def follow(self, place: Path, since: float) -> History:
         """What is new in the newest run of a place, for a page that is drawn as the log grows.
@@ -118,14 +128,22 @@ class Reader(Member):
         return self.read(place)[-1].select_after(since)
 
 
-def list_folder(path: Path) -> list[Path]:
-    """The children of a folder by name; empty where `path` is none or cannot be opened.
+def list_folder(path: Path) -> Folder:
+    """The children of the folder `path`; none where it is no folder or cannot be opened.
 
     Hidden ones and links to folders, which may lead in a circle, are left out.
     """
+    folders = []
+    files = []
     try:
-        names = sorted(os.listdir(path)) if os.path.isdir(path) else []
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(path / entry.name)
+                elif entry.is_file():
+                    files.append(path / entry.name)
     except OSError:
-        return []
-    children = [path / name for name in names if not name.startswith(".")]
-    return [child for child in children if not (child.is_symlink() and os.path.isdir(child))]
+        return Folder([], [])
+    return Folder(sorted(folders), sorted(files))

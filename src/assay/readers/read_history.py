@@ -9,7 +9,8 @@
 ['a/log', 'b/log']
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -89,9 +90,11 @@ def _ranked_readers() -> list[Reader]:
 def _read_folder(folder: Path) -> Runs:
     histories: list[History] = []
     errors: list[AssayError] = []
-    for reader, place in find_places(folder):
+    owned = find_places(folder)
+    names = _name_places([place.relative_to(folder) for _, place in owned])
+    for (reader, place), name in zip(owned, names, strict=True):
         try:
-            histories += _name_by_place(reader.read(place), place.relative_to(folder))
+            histories += _rename(reader.read(place), name)
         except AssayError as error:
             errors.append(error)
     if errors and not histories:
@@ -104,8 +107,17 @@ def _read_folder(folder: Path) -> Runs:
     return Runs(tuple(histories), tuple(f"left out: {error}" for error in errors))
 
 
-def _name_by_place(histories: list[History], place: Path) -> list[History]:
-    name = place.with_suffix("").as_posix() if place.suffix in SUFFIXES else place.as_posix()
+def _name_places(places: Sequence[Path]) -> list[str]:
+    """Relative paths, without the suffix of a text file where that leaves them different."""
+    stems = [place.with_suffix("") if place.suffix in SUFFIXES else place for place in places]
+    uses = Counter(stems)
+    return [
+        (stem if uses[stem] == 1 else place).as_posix()
+        for stem, place in zip(stems, places, strict=True)
+    ]
+
+
+def _rename(histories: Sequence[History], name: str) -> list[History]:
     if len(histories) == 1:
         return [replace(histories[0], name=name)]
     return [replace(history, name=f"{name}/{history.name}") for history in histories]

@@ -41,9 +41,9 @@ class TensorBoard(Reader):
         if self.matches(path):
             yield path
         parts = _find_parts(path)
-        for child in list_folder(path):
-            if os.path.isdir(child) and child not in parts and not _is_time(child.name):
-                yield from self.places(child)
+        for folder in list_folder(path).folders:
+            if folder not in parts and not _is_time(folder.name):
+                yield from self.places(folder)
 
     def read(self, place: Path) -> list[History]:
         curves: dict[str, Points] = {}
@@ -61,8 +61,8 @@ class TensorBoard(Reader):
 
 def _find_files(place: Path) -> list[Path]:
     """The event files that `place` is or holds, oldest first; known by name, as in TensorBoard."""
-    candidates = list_folder(place) if os.path.isdir(place) else [place]
-    files = [path for path in candidates if "tfevents" in path.name and os.path.isfile(path)]
+    candidates = [place] if os.path.isfile(place) else list_folder(place).files
+    files = [file for file in candidates if re.search(r"\.tfevents\.\d", file.name)]
     return sorted(files, key=_split_numbers)
 
 
@@ -78,7 +78,7 @@ def _find_parts(place: Path) -> list[Path]:
     Those named after a split; beside event files also those that `add_scalars` names, as in
     `loss_train`.
     """
-    folders = [child for child in list_folder(place) if os.path.isdir(child)]
+    folders = list_folder(place).folders
     if _find_files(place):
         return [folder for folder in folders if _find_split(folder)]
     return [folder for folder in folders if folder.name.lower() in SPLITS]
