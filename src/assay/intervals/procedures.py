@@ -54,7 +54,7 @@ class RatioOfSums(Protocol):
     """A metric of moments that is monotone in the sum of their first column over another sum."""
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
-        """The other sum in each cell of `value` (cells,); `summary` is that of all rows."""
+        """The other sum in each stratum of `value` (strata,); `summary` is that of all rows."""
 
 
 @runtime_checkable

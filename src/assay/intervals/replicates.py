@@ -48,7 +48,7 @@ class Sample:
 
     Parameters:
         state: What was kept of the rows.
-        value: Its value, in each bucket of rows or in one cell.
+        value: Its value, in each bucket of rows or in one stratum.
         schema: Of the table.
         bucketed: Whether `value` is by bucket.
         clustered: Whether the buckets hold whole clusters of rows.
@@ -64,7 +64,7 @@ class Sample:
 
     @cached_property
     def whole(self) -> Any:
-        """The value over all rows, one cell."""
+        """The value over all rows, in one stratum."""
         if not self.bucketed:
             return self.value
         return self.state.resample(self.value, np.ones((1, BUCKETS), np.int64))

@@ -41,9 +41,9 @@ BLOCK = 1 << 22
 
 
 def effective_rows(value: Any) -> Array:
-    """Effective number of rows of each cell of a state's `value` (cells,): (sum w)^2 / sum w^2.
+    """Effective number of rows of each stratum of a state's `value` (strata,).
 
-    Source: Kish (1965), Survey Sampling.
+    (sum w)^2 / sum w^2. Source: Kish (1965), Survey Sampling.
     """
     squares = np.asarray(value.squares, np.float64)
     return np.divide(
@@ -100,7 +100,7 @@ def resample_counts(
     Source: Rubin (1981), Ann. Stat. 9:130-134.
 
     Parameters:
-        value: The table of one cell, (1, k, k).
+        value: The table of one stratum, (1, k, k).
         schema: Of the rows; gives the positive class.
         rng: Source of the draws.
         replicates: How many; default 1000.
@@ -205,7 +205,7 @@ def _resample_single_class(
 
 
 def average_replicates(replicates: Counts) -> Counts:
-    """The mean of the `replicates`, as one cell."""
+    """The mean of the `replicates`, as one stratum."""
     names = ("tp", "support", "predicted", "total", "right", "table")
     means: dict[str, Any] = {
         name: getattr(replicates, name).mean(axis=0, keepdims=True) for name in names

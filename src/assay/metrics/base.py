@@ -126,12 +126,25 @@ class Metric(Member):
 
     @abstractmethod
     def compute(self, summary: Any) -> Array:
-        """The value(s) of a `summary` of the state, with its leading axes; nan where undefined."""
+        """The formula.
+
+        Parameters:
+            summary: What the state gives: arrays with free leading axes.
+
+        Returns:
+            Values with the leading axes of the summary; with a last axis where there is one a
+            class. Nan where undefined.
+        """
 
     def estimate(self, summary: Any) -> Array:
-        """The values of a `summary` of one cell, flat (values,).
+        """The values of one stratum, within the range.
 
-        A rounding error beyond the range is taken back.
+        Parameters:
+            summary: What the state gives, of one stratum.
+
+        Returns:
+            Flat (values,): one, or one a class, or one a pair of classes. A rounding error beyond
+            the range is taken back.
         """
         low, high = self.bounds
         values = np.ravel(self.compute(summary)).astype(np.float64)
@@ -139,17 +152,42 @@ class Metric(Member):
         return np.minimum(np.maximum(values, low), high)
 
     def interval(self, schema: Schema) -> IntervalMethod:
-        """The procedure for an interval that fits this metric best, for a table of `schema`."""
+        """The procedure for an interval that fits this metric best.
+
+        Parameters:
+            schema: Of the table.
+
+        Returns:
+            Key of `assay.intervals.procedures.PROCEDURES`; default "bootstrap".
+        """
         return "bootstrap"
 
     def pairing(self, schema: Schema) -> PairedMethod:
-        """The procedure for the difference of two models on the rows of a table of `schema`."""
+        """The procedure for the difference of two models on the same rows.
+
+        Parameters:
+            schema: Of the table.
+
+        Returns:
+            "mcnemar", "t", "delong" or "bootstrap"; default: by that of the interval.
+
+        Raises:
+            UnsupportedError: Neither higher nor lower is better, so models are not compared by it.
+        """
         assert self.sign
         method = self.interval(schema)
         return method if method in ("t", "delong") else "bootstrap"
 
     def note(self, summary: Any, schema: Schema) -> str:
-        """What to say beside the value of a `summary` of a table of `schema`, or ""."""
+        """What a reader must know beside the value.
+
+        Parameters:
+            summary: What the state gives, of one stratum.
+            schema: Of the table.
+
+        Returns:
+            A sentence without a full stop, or "" (default).
+        """
         return ""
 
     def __call__(self, y: Any, prediction: Any, *, weight: Any = None, **declared: Any) -> Any:

@@ -58,15 +58,12 @@ class Recalibration(Metric):
         weight = np.ones(len(y)) if summary.weight is None else summary.weight
         fitted = self.fit(x[weight > 0], y[weight > 0], weight[weight > 0])
         if summary.counts is None or summary.stratum is None or np.isnan(fitted).any():
-            return np.full(
-                1 if summary.counts is None else len(summary.counts), fitted[self.free][-1]
-            )
-        cells = summary.counts.shape[1]
+            replicates = 1 if summary.counts is None else len(summary.counts)
+            return np.full(replicates, fitted[self.free][-1])
+        strata = summary.counts.shape[1]
         parts = slopes(x, y, weight, fitted)
-        by_cell = np.stack([np.bincount(summary.stratum, part, cells) for part in parts], axis=1)
-        return np.asarray(
-            newton_step(summary.counts.astype(np.float64) @ by_cell, fitted, self.free)
-        )
+        sums = np.stack([np.bincount(summary.stratum, part, strata) for part in parts], axis=1)
+        return np.asarray(newton_step(summary.counts.astype(np.float64) @ sums, fitted, self.free))
 
     def fit(self, x: Array, y: Array, weight: Array) -> Array:
         """(intercept, slope) of largest likelihood, by Newton's method; nan where there is none.
