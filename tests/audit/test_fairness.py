@@ -1,4 +1,4 @@
-"""Fairness: the values of fairlearn, intervals that hold the true gap, and groups that are alike shown as alike."""
+"""Fairness: the values of fairlearn, intervals that hold the true gap, groups alike shown so."""
 
 import json
 
@@ -11,7 +11,13 @@ from assay.charts import audit as groups
 from assay.charts.style import get_spec
 from assay.cli import main
 from assay.errors import UnsupportedError
-from assay.intervals.differences import Estimate, mover_difference, mover_ratio, min_max_ratio, max_min_difference
+from assay.intervals.differences import (
+    Estimate,
+    max_min_difference,
+    min_max_ratio,
+    mover_difference,
+    mover_ratio,
+)
 from assay.intervals.proportions import wilson
 from assay.metrics.rates import FalsePositiveRate, SelectionRate
 from assay.table.predictions import Predictions
@@ -23,13 +29,17 @@ TRUTH = (ROW * 53 % 7 < 3).astype(int)
 WRONG = np.where(GROUP == "a", 2, np.where(GROUP == "b", 3, 4)) > (ROW * ROW * 29 % 11)
 SAID = np.where(WRONG, 1 - TRUTH, TRUTH)
 
-# fairlearn 0.15.0: demographic_parity_difference and _ratio, equal_opportunity_..., equalized_odds_..., then
-# MetricFrame(accuracy_score).difference() and .ratio(); without weights and with 1 + row % 3.
+# fairlearn 0.15.0: demographic_parity_difference and _ratio, equal_opportunity_...,
+# equalized_odds_..., then MetricFrame(accuracy_score).difference() and .ratio(); without weights
+# and with 1 + row % 3.
 FAIRLEARN = {
-    False: [0.226666666667, 0.540540540541, 0.46875, 0.516129032258, 0.46875, 0.453296703297, 0.19, 0.790441176471],
+    False: [
+        0.226666666667, 0.540540540541, 0.46875, 0.516129032258, 0.46875, 0.453296703297,
+        0.19, 0.790441176471,
+    ],
     True: [
-        0.236666666667, 0.513698630137, 0.488253968254, 0.495737704918, 0.488253968254, 0.385714285714, 0.19,
-        0.790441176471,
+        0.236666666667, 0.513698630137, 0.488253968254, 0.495737704918, 0.488253968254,
+        0.385714285714, 0.19, 0.790441176471,
     ],
 }  # fmt: skip
 

@@ -67,12 +67,8 @@ def test_training_rows_with_higher_losses_mean_other_kinds_of_rows():
 )
 def test_the_sharpest_loss_that_a_model_gives_is_used(models, options, loss):
     split = ["train", "train", "train", "test", "test", "test"]
-    assert (
-        membership_inference(Predictions.from_arrays([0, 1, 1, 0, 1, 1], models, split=split, **options))
-        .rows[0]
-        .loss
-        == loss
-    )
+    p = Predictions.from_arrays([0, 1, 1, 0, 1, 1], models, split=split, **options)
+    assert membership_inference(p).rows[0].loss == loss
 
 
 def test_rows_in_clusters_widen_the_interval():
@@ -101,4 +97,5 @@ def test_the_json_is_versioned():
 
 
 def test_the_chart_has_a_tick_where_nothing_is_given_away():
-    assert '"other": 0.5' in json.dumps(get_spec(groups.membership(membership_inference(table(0, 1.0)))))
+    chart = groups.membership(membership_inference(table(0, 1.0)))
+    assert '"other": 0.5' in json.dumps(get_spec(chart))

@@ -127,7 +127,8 @@ def test_a_model_whose_value_is_undefined_cannot_be_shown_to_be_no_worse():
     p = Predictions.from_arrays(y, {"old": y, "never": np.zeros(100, int), "new": y})
     found = compare(p, "precision")
     assert worse_than(found, "old", margin=0.5) == [
-        "never: precision is undefined (no_predicted_positive), so it cannot be shown to be no worse than old's"
+        "never: precision is undefined (no_predicted_positive), so it cannot be shown to be no "
+        "worse than old's"
     ]
     with pytest.raises(UnsupportedError, match=r"never: precision is undefined"):
         worse_than(found, "never")

@@ -1,4 +1,4 @@
-"""Slices: levels and bins, the tests of one slice against the rest, few false alarms, and planted slices found."""
+"""Slices: levels and bins, the tests of one slice, few false alarms, planted slices found."""
 
 import json
 
@@ -25,7 +25,7 @@ def plain(groups, n=None, **more):
 
 
 def drawn(seed, n=600, right=0.85, **more):
-    """A binary table without any weak slice, of a coin column, a column of 5, a skewed one and a normal one."""
+    """A binary table without weak slices, of four columns: coin, five values, skewed, normal."""
     rng = np.random.default_rng(seed)
     groups = {
         "coin": rng.integers(0, 2, n), "five": rng.integers(0, 5, n), "x": rng.normal(size=n),

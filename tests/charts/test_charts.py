@@ -1,4 +1,4 @@
-"""Charts: every one is a valid specification, becomes SVG, and stays small whatever the number of rows."""
+"""Charts: every one is a valid specification, becomes SVG, and stays small for any table."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Charts of races, rungs, costs and learning curves: each result draws itself, to a valid picture."""
+"""Charts of races, rungs, costs and learning curves: each result draws a valid picture."""
 
 import pytest
 from sklearn.datasets import load_breast_cancer

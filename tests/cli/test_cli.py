@@ -1,4 +1,4 @@
-"""The command line as scripts see it: exit status, one-line errors, JSON alone on standard output."""
+"""The command line as scripts see it: exit status, one-line errors, JSON alone."""
 
 import json
 import subprocess
@@ -196,9 +196,7 @@ def binary(tmp_path):
 def test_threshold_is_tuned_for_the_model_that_is_named(capsys, binary):
     status, out, _ = run(capsys, "threshold", binary, "--tune", "poor", "--json", "-")
     assert status == 0
-    assert json.loads(out) == json.loads(
-        assay.tune_threshold(assay.read(binary), "poor").to_json()
-    )
+    assert json.loads(out) == json.loads(assay.tune_threshold(assay.read(binary), "poor").to_json())
 
 
 def test_threshold_takes_what_errors_cost(capsys, binary):
@@ -350,7 +348,8 @@ def fresh(code):
 
 
 def test_importing_assay_loads_no_framework_and_nothing_heavy():
-    heavy = "sklearn torch keras tensorflow transformers pandas polars altair jinja2 vl_convert rich scipy joblib"
+    frameworks = "sklearn torch keras tensorflow transformers pandas polars"
+    heavy = f"{frameworks} altair jinja2 vl_convert rich scipy joblib"
     found = fresh(f"import sys, assay; print([m for m in {heavy.split()} if m in sys.modules])")
     assert found.strip() == "[]"
 
@@ -358,7 +357,8 @@ def test_importing_assay_loads_no_framework_and_nothing_heavy():
 def test_evaluating_a_small_file_imports_neither_pandas_nor_scipy_stats(table):
     heavy = "pandas polars sklearn scipy.stats altair rich"
     found = fresh(
-        f"import sys, assay; assay.evaluate({str(table)!r}); print([m for m in {heavy.split()} if m in sys.modules])"
+        f"import sys, assay; assay.evaluate({str(table)!r}); "
+        f"print([m for m in {heavy.split()} if m in sys.modules])"
     )
     assert found.strip() == "[]"
 

@@ -1,4 +1,4 @@
-"""Report: the page opens with no network and no script, says what the results say, and escapes what it is given."""
+"""Report: the page needs no network and no script, says what results say, escapes all names."""
 
 import html
 import json
@@ -183,7 +183,7 @@ def test_a_report_reads_a_file(tmp_path: Path):
 
 
 def test_the_tied_set_is_that_of_the_comparison(full: Report, page: Page):
-    assert full.tied == full.comparison.tied == compare(full.predictions).tied
+    assert full.tied_models == full.comparison.tied == compare(full.predictions).tied
     marked = sum(tag == "tr" and attributes.get("class") == "tied" for tag, attributes in page.tags)
     assert marked == len(full.comparison.tied) + len(full.held_out.comparison.tied)
 
@@ -229,7 +229,7 @@ def test_the_json_is_strict_and_holds_the_rows_of_the_evaluation(full: Report):
         f"assay.{kind}"
         for kind in ("evaluation", "comparison", "comparison", "diagnosis", "fusion")
     ]
-    assert held["comparison"]["tied"] == list(full.tied)
+    assert held["comparison"]["tied"] == list(full.tied_models)
     assert held["test"]["comparison"]["schema"] == "assay.comparison/1"
 
 

@@ -228,7 +228,7 @@ class TestedSlice(NamedTuple):
         return np.asarray(np.logical_and.reduce(inside))
 
     def report(self, p_adjusted: float, own: bool) -> Slice:
-        """The slice as it is reported, with its corrected p-value `p_adjusted`; `own` as in `Slice`."""
+        """The slice as it is reported; `p_adjusted` and `own` as in `Slice`."""
         tests = self.tests
         place = self.place
         finder = self.finder

@@ -69,13 +69,13 @@ def ranks(comparison: DatasetComparison) -> AltairChart:
     )
     title = f"Mean ranks by {comparison.metric}"
     many = f"{len(comparison.scores)} data sets; {comparison.better} is better"
-    said = (
+    subtitle = (
         f"{many}; joined: not distinguishable (Wilcoxon, Holm)"
         if bars
         else f"{many}; all pairs differ"
     )
     layers = [down, out, *words, *([thick] if bars else [])]
-    return finish(alt.layer(*layers), title, said, f"{title}, best first: {', '.join(order[:10])}")
+    return finish(alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}")
 
 
 def _names(

@@ -307,7 +307,7 @@ def fold_test(test: BayesianFoldTest) -> AltairChart:
         for i, (answer, p) in enumerate(zip(answers, (row.p_a, row.p_equal, row.p_b), strict=True))
     ]
     colour = alt.Scale(domain=list(answers), range=[SERIES[0], SHADE, SERIES[1]])
-    pairs = list(dict.fromkeys(row["pair"] for row in rows))
+    pairs = list(dict.fromkeys(str(row["pair"]) for row in rows))
     bars = (
         alt.Chart(embed_rows(rows), width=340, height=26 * len(pairs))
         .mark_bar(height=14)

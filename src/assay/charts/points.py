@@ -187,24 +187,21 @@ def _make_curve(
     """The curve of a binary task, or the mean over classes of the curves read off at `grid`."""
     rows = predictions.rows(model)
     state = Ranked()
-    found = state.summary(state.observe(rows), rows.schema).map_problems(
-        lambda problem: problem.curve
-    )
+    ranking = state.summary(state.observe(rows), rows.schema)
+    is_roc = trace is _trace_roc
     curves = [
-        trace(c) for c in found if c.positives and (c.negatives or trace is _trace_precision_recall)
+        trace(curve)
+        for curve in ranking.map_problems(lambda problem: problem.curve)
+        if curve.positives and (curve.negatives or not is_roc)
     ]
     if not curves:
         return None
     if len(curves) == 1:
-        x, y = (
-            thin(*_find_corners(curves[0]))
-            if trace is _trace_roc
-            else thin(curves[0].x, curves[0].y)
-        )
-        return CurvePoints(x, y, curves[0].area)
+        x, y = _find_corners(curves[0]) if is_roc else (curves[0].x, curves[0].y)
+        return CurvePoints(*thin(x, y), curves[0].area)
     mean = np.mean([at(curve, grid) for curve in curves], axis=0)
     area = float(np.mean([curve.area for curve in curves]))
-    if trace is _trace_roc:
+    if is_roc:
         return CurvePoints(np.concatenate([[0.0], grid]), np.concatenate([[0.0], mean]), area)
     return CurvePoints(grid, mean, area)
 

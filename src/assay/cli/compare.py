@@ -85,7 +85,11 @@ def compare(
 
     refuse_alone("--margin", margin is not None, "--not-worse-than", baseline)
     refuse_alone("--point", point, "--not-worse-than", baseline)
-    options = {"equivalence": equivalence, "confidence": confidence, "seed": seed}
+    options: dict[str, Any] = {
+        "equivalence": equivalence,
+        "confidence": confidence,
+        "seed": seed,
+    }
     if datasets:
         if baseline or unit != "auto" or correction != "holm" or selected:
             raise click.UsageError(

@@ -1,6 +1,6 @@
 """Result: one way to read every answer, as words, tidy rows, a table, versioned JSON or a chart.
 
-A result is a frozen dataclass. Its class names the schema of its JSON and gives a `verdict`; all the
+A result is a frozen dataclass. Its class names the schema of its JSON and gives a `verdict`; the
 rest follows from its fields. JSON is strict: an undefined value is null, its reason in a `note`.
 
 >>> from dataclasses import dataclass
@@ -44,8 +44,8 @@ from assay.errors import MissingDependencyError, UnsupportedError
 
 __all__ = ["CHARTS", "Result", "to_plain", "to_record"]
 
-# The family of charts, filled by `assay.charts` as every registry is by its wing. It stands here, so
-# that a result finds its chart without knowing who draws it.
+# The family of charts, filled by `assay.charts` as every registry is by its wing. It stands here,
+# so that a result finds its chart without knowing who draws it.
 CHARTS: Registry[Any] = Registry("charts")
 
 STYLE = (
@@ -190,7 +190,7 @@ class Result:
 
 
 def to_record(row: Any) -> dict[str, Any]:
-    """A row (dataclass, named tuple or mapping) as a dictionary; the field `class_` becomes class."""
+    """A `row` (dataclass, named tuple or mapping) as a dictionary; `class_` becomes class."""
     if isinstance(row, Mapping):
         return dict(row)
     names = [f.name for f in fields(row)] if is_dataclass(row) else row._fields
@@ -198,7 +198,7 @@ def to_record(row: Any) -> dict[str, Any]:
 
 
 def to_plain(value: Any) -> Any:
-    """`value` as JSON can hold it: NumPy scalars unboxed, non-finite numbers null, rows mappings."""
+    """`value` as JSON can hold it: NumPy scalars unboxed, numbers that are not finite null."""
     if isinstance(value, Result):
         return to_plain(value.to_dict())
     if hasattr(value, "_fields") or (is_dataclass(value) and not isinstance(value, type)):
