@@ -113,7 +113,7 @@ def test_a_probability_on_an_edge_belongs_to_the_bin_above(proba):
 def test_bins_of_equal_mass_hold_about_as_many_rows_each():
     p = honest(20_000, 0)
     metric = ECE(bins=10, equal="mass")
-    mass = metric.binned(Bins(0).observe(p.rows("m"))).mass[0]
+    mass = metric.select_bins(Bins(0).observe(p.rows("m"))).mass[0]
     assert mass.min() > 0.7 * mass.max()
     order = np.argsort(p.rows("m").proba[:, 1])
     proba, y = p.rows("m").proba[order, 1].reshape(10, -1), p.truth[order].reshape(10, -1)

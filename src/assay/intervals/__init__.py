@@ -1,7 +1,7 @@
 """Intervals: how sure a value is, from the state that it was read off.
 
-`procedures.compute_interval` chooses the procedure that suits the metric and the rows, or takes the one
-that is named; `procedures.describe_method` says in a sentence what a procedure does.
+`procedures.compute_interval` chooses the procedure that suits the metric and the rows, or takes the
+one that is named; `procedures.describe_method` says in a sentence what a procedure does.
 
 - procedures: one interval of every value of a metric; the table of the procedures
 - replicates: the state of one model on one group of rows, and its bootstrap replicates
