@@ -21,6 +21,8 @@ from torch.utils.data import (  # noqa: E402
     TensorDataset,
 )
 
+torch.set_num_threads(1)  # the nets are so small that threads only wait for one another
+
 X = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
 Y = np.arange(50) % 3
 

@@ -1,4 +1,4 @@
-"""Base of every adapter: how a framework's models are told, fed in batches and read.
+"""Base of every adapter: how a framework's models are recognised, fed in batches and read.
 
 >>> from sklearn.linear_model import LogisticRegression
 >>> model = LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "high", "high"])

@@ -201,10 +201,10 @@ def _number_classes(name: str, kinds: Mapping[Kind, Array], truth: Array) -> lis
     numbers = np.arange(k)
     if truth.dtype.kind in "biuf" and np.isin(truth, numbers).all():
         return [to_label(label) for label in numbers.astype(truth.dtype)]
-    found = [to_label(label) for label in np.unique(truth)[:5]]
+    labels = [to_label(label) for label in np.unique(truth)[:5]]
     raise UnsupportedError(
         f"model {name!r} has {k} output columns and does not say of which classes, and the truth "
-        f"holds {', '.join(map(repr, found))}, which are not their numbers 0 to {k - 1}. Give "
+        f"holds {', '.join(map(repr, labels))}, which are not their numbers 0 to {k - 1}. Give "
         f"classes=[...] in the order of the columns; for numbers to predict, task='regression'."
     )
 

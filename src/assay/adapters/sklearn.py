@@ -85,8 +85,7 @@ def _read_proba(model: Any, inputs: Any) -> Array:
     if isinstance(proba, list):
         # Multi-label forests give one (n, 2) array a label; the column of the label's 1 counts.
         columns = [
-            _select_present(each, known)
-            for each, known in zip(proba, model.classes_, strict=True)
+            _select_present(each, known) for each, known in zip(proba, model.classes_, strict=True)
         ]
         return np.stack(columns, axis=1)
     proba = _to_dense(proba)

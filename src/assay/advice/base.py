@@ -73,7 +73,8 @@ class CheckContext:
         class_rows: Rows of each class (k,); empty for multi-label and regression.
         class_weight: Weight of each class (k,); empty for multi-label and regression.
         counts: Confusion counts of models, where known.
-        costs: Cost of each kind of error (k, k), rows truth and columns prediction; None: not told.
+        costs: Cost of each kind of error (k, k), rows truth and columns prediction; None: all
+            errors alike.
         thorough: Whether remedies are to be fitted.
         seed: Seed of what is random in that.
     """
@@ -101,9 +102,9 @@ class CheckContext:
     def effective_rows(self) -> float:
         """Number of independent rows: clusters where declared, else Kish's effective number."""
         table = self.table.head
-        if self.table.in_memory and "cluster" in table.columns:
+        if self.table.is_in_memory and "cluster" in table.columns:
             return float(len(table.columns["cluster"].unique()))
-        if not self.table.in_memory or table.weight is None:
+        if not self.table.is_in_memory or table.weight is None:
             return float(self.table.n)
         return float(table.weight.sum() ** 2 / max((table.weight**2).sum(), 1e-300))
 
@@ -112,7 +113,7 @@ class CheckContext:
         """The table, or evenly spread rows of a long one: what checks of single rows read."""
         table = self.table.head
         enough = min(MOST_ROWS, max(FEWEST_ROWS, SAMPLE_VALUES // max(table.schema.k, 1)))
-        if not self.table.in_memory or table.n < 2 * enough:
+        if not self.table.is_in_memory or table.n < 2 * enough:
             return table
         return table.every(table.n // enough)
 

@@ -95,7 +95,7 @@ class RareClass(Check):
         ]
 
 
-class Precision(NamedTuple):
+class Uncertainty(NamedTuple):
     """How precisely the best model is known: in words, the rows that would do, and for what."""
 
     evidence: str
@@ -112,21 +112,21 @@ class TooFewRows(Check):
     def find(self, context: CheckContext) -> list[Advice]:
         if not context.table.n:
             return []
-        precision: Precision | None = None
+        uncertainty: Uncertainty | None = None
         if context.counts:
-            precision = _measure_accuracy(context)
+            uncertainty = _measure_accuracy(context)
         elif context.table.task == "regression":
-            precision = _measure_error(context)
-        if precision is None:
+            uncertainty = _measure_error(context)
+        if uncertainty is None:
             return []
         clustered = "cluster" in context.table.columns
         clusters = f" in {context.effective_rows:.0f} clusters" if clustered else ""
         unit = "clusters" if clustered else "rows"
         return [
             self.report(
-                f"{precision.evidence} on {context.table.n} rows{clusters}.",
-                f"About {precision.rows:,.0f} {unit} would give {precision.width}; until then read "
-                f"the intervals, not the estimates.",
+                f"{uncertainty.evidence} on {context.table.n} rows{clusters}.",
+                f"About {uncertainty.rows:,.0f} {unit} would give {uncertainty.width}; until "
+                f"then read the intervals, not the estimates.",
             )
         ]
 
@@ -140,7 +140,7 @@ def check_uneven(rows: Array) -> bool:
     return len(rows) * float(np.exp(-((mean - rows.min()) ** 2) / (2 * mean))) < FALSE_ALARM
 
 
-def _measure_accuracy(context: CheckContext) -> Precision | None:
+def _measure_accuracy(context: CheckContext) -> Uncertainty | None:
     """How precisely the accuracy of the best model is known, if too roughly."""
     n = context.effective_rows
     right, model = max(
@@ -151,14 +151,14 @@ def _measure_accuracy(context: CheckContext) -> Precision | None:
     half = Z * math.sqrt(p * (1 - p) / (n + Z**2))
     if half <= WIDE:
         return None
-    return Precision(
+    return Uncertainty(
         f"The accuracy {right:.3g} of {model!r} is known to within {half:.2g}",
         Z**2 * p * (1 - p) / WANTED**2,
         f"{WANTED} to either side",
     )
 
 
-def _measure_error(context: CheckContext) -> Precision | None:
+def _measure_error(context: CheckContext) -> Uncertainty | None:
     """How precisely the mean squared error of the best model is known, if too roughly."""
     n = context.effective_rows
     best: tuple[float, float, str] | None = None
@@ -173,7 +173,7 @@ def _measure_error(context: CheckContext) -> Precision | None:
     half = Z * math.sqrt(variance / (n - 1)) / error
     if half <= WIDE_ERROR or not math.isfinite(half):  # squares may overflow
         return None
-    return Precision(
+    return Uncertainty(
         f"The mean squared error {error:.3g} of {model!r} is known to within {half:.0%} of it",
         n * (half / WANTED_ERROR) ** 2,
         f"{WANTED_ERROR:.0%} to either side",

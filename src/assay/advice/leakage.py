@@ -61,8 +61,7 @@ class OddFold(Check):
         bar = max(NormalDist().inv_cdf(1 - context.level / len(names) / 2), FAR)
         reads = "value" if sample.task == "regression" else "label"
         findings = [
-            self._test(model, rows, codes, names, bar)
-            for model, rows in context.read_models(reads)
+            self._test(model, rows, codes, names, bar) for model, rows in context.read_models(reads)
         ]
         return [advice for advice in findings if advice is not None]
 

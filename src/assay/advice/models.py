@@ -103,14 +103,14 @@ class ImpossibleTruth(Check):
     def find(self, context: CheckContext) -> list[Advice]:
         if context.table.task not in ("binary", "multiclass"):
             return []
-        rows_seen = context.sample.n
+        n_sample = context.sample.n
         findings = []
         for model, rows in context.read_models("proba"):
             n = _count_impossible(rows)
             if n:
                 findings.append(
                     self.report(
-                        f"{n} of {rows_seen} rows ({n / rows_seen:.2g} of them) came out as it had "
+                        f"{n} of {n_sample} rows ({n / n_sample:.2g} of them) came out as it had "
                         f"ruled out; their log loss is infinite, and counted as that of "
                         f"{FLOOR:.2g}.",
                         "Read log_loss with care; give the logits, which do not round to 0, or "

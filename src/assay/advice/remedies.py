@@ -111,9 +111,7 @@ class UnequalCosts(Check):
         ]
         return [advice for advice in findings if advice is not None]
 
-    def _test(
-        self, context: CheckContext, model: str, rows: Rows, costs: Array
-    ) -> Advice | None:
+    def _test(self, context: CheckContext, model: str, rows: Rows, costs: Array) -> Advice | None:
         cheapest = np.argmin(rows.proba @ costs, axis=1)
         cost = costs[rows.truth, rows.label]
         least = costs[rows.truth, cheapest]

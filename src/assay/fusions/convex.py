@@ -215,8 +215,8 @@ def _read_terms(batch: Predictions, model: str, kind: Kind) -> Array:
         return rows.label
     if kind == "value":
         return np.asarray(rows.value - batch.truth)
-    given = rows.outputs.get("proba")
-    p: Array = rows.proba if given is None else given
+    declared = rows.outputs.get("proba")
+    p: Array = rows.proba if declared is None else declared
     if batch.task == "multilabel":
         of_truth = np.where(batch.truth != 0, p, 1 - p)
     else:

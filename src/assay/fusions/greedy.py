@@ -77,8 +77,7 @@ class Greedy(Fusion[Predictions]):
         metric = METRICS.parse(text).bind(predictions.schema)
         if metric.granularity != "table":
             raise UnsupportedError(
-                f"greedy needs a metric of one value; {metric} gives one a class: use "
-                f"average=macro"
+                f"greedy needs a metric of one value; {metric} gives one a class: use average=macro"
             )
         return metric
 

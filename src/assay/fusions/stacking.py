@@ -325,15 +325,15 @@ def _minimise(loss: Any, size: int, penalty: float) -> tuple[Array, float]:
     """Where a `penalty`-strongly convex loss is least, and how far above the least at most."""
     from scipy.optimize import minimize
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.zeros(size),
         jac=True,
         method="L-BFGS-B",
-        options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-15, "gtol": 1e-9, "maxcor": 20},
+        options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-12, "gtol": 1e-8, "maxcor": 20},
     )
-    slope = loss(found.x)[1]
-    return found.x, float(slope @ slope / (2 * penalty))
+    slope = loss(optimum.x)[1]
+    return optimum.x, float(slope @ slope / (2 * penalty))
 
 
 def _coef_shape(schema: Schema) -> tuple[int, ...]:

@@ -137,7 +137,7 @@ def minimise_log_loss(
     return _descend(proba, share, prior, guess, tolerance)
 
 
-class _Point(NamedTuple):
+class _Iterate(NamedTuple):
     """Some weights: their loss, minus its slope (m,), fused probability (n,) and duality gap."""
 
     weights: Array
@@ -147,7 +147,7 @@ class _Point(NamedTuple):
     gap: float
 
 
-def _evaluate(proba: Array, share: Array, prior: float, weights: Array) -> _Point:
+def _evaluate(proba: Array, share: Array, prior: float, weights: Array) -> _Iterate:
     """Loss and slope at `weights`, in one pass.
 
     On the simplex the loss exceeds its least by at most max(slope) - 1, as weights @ slope is 1.
@@ -164,7 +164,7 @@ def _evaluate(proba: Array, share: Array, prior: float, weights: Array) -> _Poin
         if prior:
             loss -= prior / m * float(np.log(weights).sum())
             slope = (slope + prior / m / weights) / (1 + prior)
-    return _Point(weights, loss / (1 + prior), slope, fused, max(0.0, float(slope.max()) - 1))
+    return _Iterate(weights, loss / (1 + prior), slope, fused, max(0.0, float(slope.max()) - 1))
 
 
 def _descend(
@@ -188,8 +188,8 @@ def _descend(
 
 
 def _search_line(
-    proba: Array, share: Array, prior: float, point: _Point, aim: Array
-) -> _Point | None:
+    proba: Array, share: Array, prior: float, point: _Iterate, aim: Array
+) -> _Iterate | None:
     """The first point on the way back from `aim` that is better; None where there is none."""
     for scale in (1.0, 0.5, 0.1):
         trial = _evaluate(proba, share, prior, point.weights + scale * (aim - point.weights))
@@ -199,7 +199,7 @@ def _search_line(
     return None
 
 
-def _find_newton_aim(proba: Array, share: Array, prior: float, point: _Point) -> Array:
+def _find_newton_aim(proba: Array, share: Array, prior: float, point: _Iterate) -> Array:
     """The weights at which the quadratic model of the loss is least.
 
     Only the models in play are solved for; idle ones get their part of the prior.
