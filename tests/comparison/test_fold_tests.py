@@ -24,6 +24,7 @@ from assay.comparison.selection_bias import selection_bias
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.selection.cross_validate import cross_validate
+from assay.reporting.report import report
 from assay.table.predictions import Predictions
 
 BENCH = Path(__file__).parents[2] / "bench" / "false_winners.py"
@@ -181,6 +182,12 @@ def test_differences_are_of_mean_figures_and_hold_their_interval():
     assert d.low <= d.difference <= d.high
     assert (d.method, found.rows) == ("corrected resampled t, 4 d.f. of one repeat", 80)
     assert d.p < 0.05
+
+
+def test_the_report_has_a_sentence_for_the_test_that_compared_two_algorithms():
+    """It once had none for the corrected resampled t."""
+    page = report(repeated(), metrics="accuracy").to_html()
+    assert "corrected resampled t-test on the differences fold by fold" in page
 
 
 def test_lower_is_better_turns_the_posterior_round():

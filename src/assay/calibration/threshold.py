@@ -63,6 +63,11 @@ class Threshold(Result):
     `closed_form` is c_fp / (c_fp + c_fn), where costs were given and the model gives probabilities;
     `closed_form_value` is its value. `points` hold the trade-off of precision, recall and F1,
     thinned, for a chart.
+
+    >>> from assay.table.predictions import Predictions
+    >>> p = Predictions.from_arrays([0, 0, 1] * 20, {"m.proba": [0.2, 0.3, 0.4] * 20}, positive=1)
+    >>> tune_threshold(p, "m").verdict
+    'm: predict 1 from 0.35 on: f1 1.0000 [..., 1.0000]. Its own labels have 0.0000; better by ...'
     """
 
     schema_name: ClassVar[str] = "assay.threshold/1"

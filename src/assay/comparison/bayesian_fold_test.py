@@ -116,6 +116,10 @@ class BayesianFoldTest(Result):
 
     `equivalence` is the margin in units of the metric; a pair is decided where one of its three
     probabilities is at least `confidence`.
+
+    >>> pair = BayesianPair("a", "b", 0.97, 0.02, 0.01, "a is better")
+    >>> BayesianFoldTest("f1", (pair,), equivalence=0.01).verdict.split(",")[0]
+    '1 of 1 pairs are decided by f1 with a probability of 95%'
     """
 
     schema_name: ClassVar[str] = "assay.bayesian_fold_test/1"

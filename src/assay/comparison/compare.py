@@ -78,6 +78,10 @@ class Comparison(Result):
     closest of them (None where nothing is tied, or the comparison is by folds). `left_out` says why
     a model of the table is not among those compared; `selected` what the best is worth on other
     rows, corrected for having been selected on these.
+
+    >>> p = Predictions.from_arrays([0, 1] * 50, {"a": [0, 1] * 50, "b": [0] * 100})
+    >>> compare(p, "accuracy").tied
+    ('a',)
     """
 
     schema_name: ClassVar[str] = "assay.comparison/1"
@@ -232,6 +236,10 @@ def compare(  # noqa: PLR0913
         UnsupportedError: The value of every model is undefined, the metric has one value a class,
             or an option is out of range.
         FoldsError: `unit` is "folds", and the folds cannot say which algorithm is better.
+
+    >>> p = Predictions.from_arrays([0, 1] * 50, {"a": [0, 1] * 50, "b": [0] * 100})
+    >>> compare(p, "accuracy").pairs[0].verdict
+    'a is better'
     """
     _check_options(unit, correction, equivalence, confidence)
     table = open_table(predictions, in_memory=True)

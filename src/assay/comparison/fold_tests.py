@@ -221,6 +221,9 @@ class FiveByTwoFTest(Result):
 
     `difference` is the mean of `a` minus `b` over the ten folds; `f` and `p` are the statistic and
     its p-value.
+
+    >>> FiveByTwoFTest("f1", "a", "b", difference=0.02, f=1.5, p=0.34).verdict
+    'a and b do not differ significantly in f1: F(10, 5) = 1.5000, p = 0.34.'
     """
 
     schema_name: ClassVar[str] = "assay.five_by_two_f_test/1"

@@ -44,6 +44,10 @@ class SelectionBias(Result):
 
     `value` lies in [`low`, `high`]. `chosen` says how often each model was the best of a resample;
     `replicates` how many resamples had a value.
+
+    >>> p = Predictions.from_arrays([0, 1] * 50, {"a": [0, 1] * 50, "b": [0] * 100})
+    >>> selection_bias(p, "accuracy").chosen
+    {'a': 1.0, 'b': 0.0}
     """
 
     schema_name: ClassVar[str] = "assay.selection_bias/1"
@@ -118,6 +122,10 @@ def selection_bias(
         UnsupportedError: The metric has one value a class, or is undefined in every draw.
 
     Source: Tsamardinos, Greasidou & Borboudakis (2018), Machine Learning 107:1895-1922 (BBC-CV).
+
+    >>> p = Predictions.from_arrays([0, 1] * 50, {"a": [0, 1] * 50, "b": [0] * 100})
+    >>> selection_bias(p, "accuracy").optimism
+    0.0
     """
     check_share("confidence", confidence)
     table = open_table(predictions, in_memory=True)

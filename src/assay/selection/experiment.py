@@ -119,7 +119,7 @@ class Experiment:
         pairs: Sequence[Pair],
         *,
         n_jobs: int | None = -1,
-        progress: bool | None = False,
+        progress: bool | None = None,
         on_error: Literal["raise", "skip"] = "raise",
     ) -> Iterator[FoldOutput | Failure]:
         """The outputs of `pairs` as they finish, those in the store first.

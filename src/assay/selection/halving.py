@@ -52,6 +52,11 @@ class Halving(Result):
 
     `work` counts the rows of all models that were cross-validated, `full` those of all models on
     all rows.
+
+    >>> first = (Rung(0, 50, "a", 0.8, True), Rung(0, 50, "b", 0.7, False))
+    >>> rungs = (*first, Rung(1, 150, "a", 0.9, True))
+    >>> Halving("f1", "a", rungs, work=250, full=300).saved_share
+    0.16666666666666663
     """
 
     schema_name: ClassVar[str] = "assay.halving/1"

@@ -142,6 +142,10 @@ class LearningCurve(Result):
     """The value of each model at each training size, and where more rows stop paying for each.
 
     `worth` is, by model, the least change by doubling the rows that pays, in units of the metric.
+
+    >>> outlook = Outlook("nb", "enough", 140.0, None)
+    >>> outlook.describe(largest=500)
+    'nb: more rows stopped paying at about 140.'
     """
 
     schema_name: ClassVar[str] = "assay.learning_curve/1"

@@ -45,7 +45,12 @@ class FrugalRow:
 
 @dataclass(frozen=True, repr=False)
 class Frugal(Result):
-    """The cheapest model within one standard error of the best, and all the others."""
+    """The cheapest model within one standard error of the best, and all the others.
+
+    >>> p = Predictions.from_arrays([0, 1] * 50, {"a": [0, 1] * 50, "b": [0] * 100})
+    >>> one_standard_error(p, "accuracy", costs={"a": 9.0, "b": 1.0}).best
+    'a'
+    """
 
     schema_name: ClassVar[str] = "assay.frugal/1"
     json_keys: ClassVar[tuple[str, ...]] = (

@@ -56,6 +56,9 @@ class Race(Result):
 
     `predictions` are the survivors' on the folds that were run. The value of the best is the one it
     was chosen by, which flatters it: judge the choice on rows that took no part.
+
+    >>> Race.schema_name
+    'assay.race/1'
     """
 
     schema_name: ClassVar[str] = "assay.race/1"
@@ -148,6 +151,13 @@ def race(  # noqa: PLR0913
 
     Sources: Maron & Moore (1994), NIPS 6:59-66; Birattari et al. (2002), GECCO, 11-18; Nadeau &
     Bengio (2003), Machine Learning 52:239-281.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> models = {"nb": GaussianNB(), "none": DummyClassifier()}
+    >>> race(models, *load_iris(return_X_y=True), metric="accuracy").dropped_models
+    {'none': 'dropped from the race after 5 folds (p 6.6e-06)'}
     """
     check_share("confidence", confidence)
     if minimum < 2:

@@ -143,6 +143,9 @@ class Timings(Result):
 
     Times are wall seconds while other fits ran beside, if they did. An output that was kept from an
     earlier run has the times of that run.
+
+    >>> Timings((Timing("nb", 0, 0.5, 0.1, 50), Timing("nb", 1, 0.7, 0.1, 50))).fit
+    {'nb': 0.6}
     """
 
     schema_name: ClassVar[str] = "assay.timings/1"

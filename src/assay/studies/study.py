@@ -41,6 +41,9 @@ class Study(Result):
 
     `frugal` says which of the fitted models to take for its speed, by the one-standard-error rule;
     `race`, where there was one, which models were dropped, and when.
+
+    >>> Study.schema_name
+    'assay.study/1'
     """
 
     schema_name: ClassVar[str] = "assay.study/1"
