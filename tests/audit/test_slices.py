@@ -4,7 +4,6 @@ import json
 
 import numpy as np
 import pytest
-import scipy.stats
 
 import assay
 from assay.audit.slices import weak_slices
@@ -12,8 +11,7 @@ from assay.charts import audit as groups
 from assay.charts.style import get_spec
 from assay.cli import main
 from assay.errors import SchemaError, UnsupportedError
-from assay.intervals.subgroup_tests import Contrast, hypergeometric
-from assay.table.groups import group_rows, find_levels
+from assay.table.groups import find_levels, group_rows
 from assay.table.predictions import Predictions
 
 
@@ -103,64 +101,6 @@ def test_crosses_hold_the_rows_of_both_levels():
 def test_a_column_that_is_not_there_is_named():
     with pytest.raises(SchemaError, match="no column is named 'z'"):
         weak_slices(drawn(0), by="z")
-
-
-@pytest.mark.parametrize("total", [50, 1000, 100_000])
-def test_the_exact_test_equals_the_hypergeometric_distribution_of_scipy(total):
-    rng = np.random.default_rng(0)
-    drawn_, good = rng.integers(10, total // 2, 100), rng.integers(total // 2, total, 100)
-    mean = drawn_ * good / total
-    found = np.clip(
-        np.rint(mean - rng.uniform(0, 5, 100) * np.sqrt(mean * (1 - good / total))), 0, None
-    )
-    found = np.maximum(found, drawn_ + good - total)
-    law = scipy.stats.hypergeom(total, good, drawn_)
-    expected = law.cdf(found - 1) + law.pmf(found) / 2
-    ours = hypergeometric(found, drawn_, good, np.full(100, total))
-    small = expected < 0.2
-    assert small.sum() > 20
-    np.testing.assert_allclose(ours[small], expected[small], rtol=1e-8)
-    np.testing.assert_allclose(ours, expected, atol=0.05)
-
-
-def test_the_test_of_losses_is_the_larger_of_welchs_and_the_pooled_t():
-    rng = np.random.default_rng(1)
-    value, code = rng.gamma(1.0, size=200), (rng.random(200) < 0.3).astype(int)
-    found = Contrast(value, higher=False).test(code, 2)
-    for cell in (0, 1):
-        own, rest = value[code == cell], value[code != cell]
-        expected = max(
-            scipy.stats.ttest_ind(own, rest, equal_var=e, alternative="greater").pvalue
-            for e in (True, False)
-        )
-        assert found.p[cell] == pytest.approx(expected, rel=1e-9)
-        assert found.value[cell] == pytest.approx(own.mean())
-        assert found.outside[cell] == pytest.approx(rest.mean())
-
-
-def test_weights_that_are_whole_numbers_give_the_values_of_repeated_rows():
-    rng = np.random.default_rng(2)
-    value, code, times = rng.normal(size=80), rng.integers(0, 3, 80), rng.integers(1, 4, 80)
-    a = Contrast(value, higher=True, weight=times.astype(float)).test(code, 3)
-    b = Contrast(np.repeat(value, times), higher=True).test(np.repeat(code, times), 3)
-    np.testing.assert_allclose(a.value, b.value)
-    np.testing.assert_allclose(a.outside, b.outside)
-    assert (a.error > b.error).all()  # a weighted row is one row
-
-
-def test_the_cluster_test_is_the_t_of_cluster_sums():
-    """By hand: the influence of each cluster on the difference of two means, squared and summed."""
-    rng = np.random.default_rng(3)
-    value, code, cluster = rng.normal(size=120), rng.integers(0, 3, 120), np.arange(120) // 4
-    found = Contrast(value, higher=True, cluster=cluster).test(code, 3)
-    own = code == 1
-    a, b = value[own].mean(), value[~own].mean()
-    influence = np.where(own, (value - a) / own.sum(), -(value - b) / (~own).sum())
-    summed = np.bincount(cluster, influence)
-    here, there = len(set(cluster[own])), len(set(cluster[~own]))
-    k = min(here, there)
-    error = np.sqrt((summed**2).sum() * k / (k - 1))
-    assert found.p[1] == pytest.approx(scipy.stats.t.sf((b - a) / error, k - 1), rel=1e-9)
 
 
 @pytest.mark.parametrize(("make", "metric"), [(drawn, "accuracy"), (lossy, "log_loss")])

@@ -562,7 +562,7 @@ def test_a_method_that_no_procedure_gives_is_its_own_sentence():
 def test_procedures_of_one_family_are_offered_where_another_does_not_fit():
     y = np.arange(20) % 2
     p = Predictions.from_arrays(y, {"m": y})
-    with pytest.raises(UnsupportedError, match="wilson, jeffreys, clopper_pearson, bootstrap$"):
+    with pytest.raises(UnsupportedError, match=r"wilson, jeffreys, clopper_pearson, bootstrap$"):
         evaluate(p, "accuracy", intervals="delong")
     assert {procedure.family for procedure in PROCEDURES.values()} == {
         "proportion", "mean", "area", "any",
