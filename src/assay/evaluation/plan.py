@@ -71,7 +71,7 @@ def describe_table(table: Table) -> TableInfo:
         table.n,
         clustered="cluster" in table.columns,
         notes=table.notes,
-        long=not table.in_memory and is_beyond(table.n, table.schema),
+        long=not table.is_in_memory and is_beyond(table.n, table.schema),
         weighted=table.head.weight is not None,
     )
 
@@ -118,7 +118,7 @@ def fold_states(
     `checkpointer`: where the pass goes on from, and where its states are kept.
     """
     info = describe_table(table)
-    whole = _fold_pass(table, plan, engine, None, checkpointer)
+    whole = _fold_pass(table, info, plan, engine, None, checkpointer)
     if not plan.by:
         return FoldedStates(info, whole)
     from assay.io.stream_groups import group_table
@@ -127,19 +127,19 @@ def fold_states(
     if checkpointer is not None:
         checkpointer.keys = grouping.keys
         checkpointer.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
-    values = _fold_pass(table, plan, engine, grouping, checkpointer)
+    values = _fold_pass(table, info, plan, engine, grouping, checkpointer)
     grouped = split_groups(values, len(grouping.keys))
     return FoldedStates(info, whole, grouping.keys, grouped)
 
 
 def _fold_pass(
     table: Table,
+    info: TableInfo,
     plan: Plan,
     engine: Engine,
     grouping: Grouping | None,
     checkpointer: Checkpointer | None,
 ) -> Mapping[Job, Any]:
-    info = describe_table(table)
     groups = 1 if grouping is None else len(grouping.keys)
     _refuse_unbounded(info, plan, groups)
     jobs = list_jobs(info, plan, groups)
