@@ -1,4 +1,4 @@
-"""Writes the reference pages from the registry: docs/metrics/<name>.md, their index, and docs/gaps.md.
+"""Writes the reference pages from the registry: docs/metrics/<name>.md, index, docs/gaps.md.
 
 Also src/assay/core/members.py, which says which module defines each member.
 
@@ -56,16 +56,16 @@ INTERVALS = {
 
 def pages() -> dict[str, str]:
     """Text of every generated page by its path under docs/."""
-    found = {f"metrics/{name}.md": page(METRICS[name]) for name in own_metrics()}
+    metric_pages = {f"metrics/{name}.md": page(METRICS[name]) for name in list_own_metrics()}
     return {
-        **found,
+        **metric_pages,
         "metrics/README.md": index(),
         "gaps.md": gaps(),
         "architecture.md": architecture(),
     }
 
 
-def own_metrics() -> list[str]:
+def list_own_metrics() -> list[str]:
     """Names of the metrics that come with the package, not of those that a user has added."""
     return [
         name for name in METRICS.names() if METRICS[name].__module__.startswith("assay.metrics.")
@@ -74,13 +74,14 @@ def own_metrics() -> list[str]:
 
 def page(cls: type[Metric]) -> str:
     """The page of one metric."""
-    summary, body, source = told(cls)
+    summary, body, source = split_docstring(cls)
+    better = "neither higher nor lower" if cls.better == "neither" else cls.better
     rows = [
         ("Reads", f"`{cls.reads}`: {READS[cls.reads]}" if cls.reads in READS else f"`{cls.reads}`"),
         ("Tasks", ", ".join(task for task in TASKS if task in cls.tasks)),
         (
             "Range",
-            f"{span(cls)}; {'neither higher nor lower' if cls.better == 'neither' else cls.better} is better",
+            f"{span(cls)}; {better} is better",
         ),
         ("Undefined", f"nan, with the reason `{cls.undefined}`" + _no_rows(cls)),
         ("Parameters", parameters(cls)),
@@ -92,25 +93,26 @@ def page(cls: type[Metric]) -> str:
     table = "\n".join(f"| {name} | {_cell(text)} |" for name, text in rows if text)
     parts = [
         f"# {cls.name}", GENERATED, f"{summary}", body, f"| | |\n|---|---|\n{table}", "## Example",
-        f"```python\n{example(cls)}\n```", "## Ask for it", asked(cls), "[All metrics](README.md)",
+        f"```python\n{example(cls)}\n```", "## Ask for it", describe_usage(cls),
+        "[All metrics](README.md)",
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def told(cls: type[Metric]) -> tuple[str, str, str]:
+def split_docstring(cls: type[Metric]) -> tuple[str, str, str]:
     """First sentence, further text and source of a docstring, without its examples."""
     text = inspect.cleandoc(cls.__doc__ or "")
     text = text.split(">>>")[0].rstrip()
     summary, _, rest = text.partition("\n\n")
-    body, _, source = _before_source(rest)
+    body, _, source = _split_source(rest)
     return " ".join(summary.split()), body.strip(), " ".join(source.split())
 
 
-def _before_source(text: str) -> tuple[str, str, str]:
-    found = re.search(r"^Sources?:", text, flags=re.MULTILINE)
-    return (
-        (text, "", "") if not found else (text[: found.start()], ":", text[found.end() :].strip())
-    )
+def _split_source(text: str) -> tuple[str, str, str]:
+    source = re.search(r"^Sources?:", text, flags=re.MULTILINE)
+    if not source:
+        return text, "", ""
+    return text[: source.start()], ":", text[source.end() :].strip()
 
 
 def oracle(cls: type[Metric]) -> str:
@@ -137,7 +139,7 @@ def span(cls: type[Metric]) -> str:
 def parameters(cls: type[Metric]) -> str:
     """Each parameter with its default and its choices."""
     hints = get_type_hints(cls)
-    said = []
+    descriptions = []
     for field in own_first(cls):
         choices = [
             str(c)
@@ -146,8 +148,8 @@ def parameters(cls: type[Metric]) -> str:
         ]
         among = f" of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
         default = f"`{field.default}`" if field.default != "" else "all"
-        said.append(f"`{field.name}` = {default}{among}")
-    return "; ".join(said)
+        descriptions.append(f"`{field.name}` = {default}{among}")
+    return "; ".join(descriptions)
 
 
 def accepts(cls: type[Metric], name: str, choice: str) -> bool:
@@ -191,7 +193,7 @@ def intervals(cls: type[Metric]) -> str:
 def example(cls: type[Metric]) -> str:
     """The docstring's examples, with the imports that they need to run anywhere."""
     examples = doctest.DocTestParser().get_examples(inspect.cleandoc(cls.__doc__ or ""))
-    body = "".join(f"{_prompted(e.source)}{e.want}" for e in examples).rstrip()
+    body = "".join(f"{_add_prompts(e.source)}{e.want}" for e in examples).rstrip()
     module = importlib.import_module(cls.__module__)
     trees = [ast.parse(e.source) for e in examples]
     used = sorted(
@@ -206,7 +208,7 @@ def example(cls: type[Metric]) -> str:
     return "\n".join([*(f">>> {line}" for line in imports), body])
 
 
-def _prompted(source: str) -> str:
+def _add_prompts(source: str) -> str:
     first, *more = source.splitlines()
     return "\n".join([f">>> {first}", *(f"... {line}" for line in more)]) + "\n"
 
@@ -217,11 +219,14 @@ def _import(name: str, value: Any) -> str:
     return f"from {value.__module__} import {name}"
 
 
-def asked(cls: type[Metric]) -> str:
+def describe_usage(cls: type[Metric]) -> str:
     """How the metric is named in Python and on the command line."""
     texts = [cls.name, *(str(cls(**case)) for case in cls.cases)]
     named = ", ".join(f"`{text}`" for text in dict.fromkeys(texts))
-    return f"As {named}, in `assay.evaluate(p, ...)`, `assay.compare(p, ...)` and after `--metric` on the command line."
+    return (
+        f"As {named}, in `assay.evaluate(p, ...)`, `assay.compare(p, ...)` and after `--metric` on "
+        "the command line."
+    )
 
 
 def index() -> str:
@@ -233,14 +238,16 @@ def index() -> str:
         "",
     ]
     lines += [
-        "What scikit-learn has and `assay` has not: [gaps](../gaps.md). Metrics of clusterings are out of scope.",
+        "What scikit-learn has and `assay` has not: [gaps](../gaps.md). Metrics of clusterings are "
+        "out of scope.",
         "",
     ]
     for task in TASKS:
-        of_task = [METRICS[name] for name in own_metrics() if task in METRICS[name].tasks]
+        of_task = [METRICS[name] for name in list_own_metrics() if task in METRICS[name].tasks]
         rows = [
-            f"| [{c.name}]({c.name}.md) | `{c.reads}` | {c.better} | {_cell(told(c)[0])} |"
+            f"| [{c.name}]({c.name}.md) | `{c.reads}` | {c.better} | {_cell(summary)} |"
             for c in of_task
+            for summary in [split_docstring(c)[0]]
         ]
         lines += [
             f"## {TITLES[task]} ({task})",
@@ -255,17 +262,21 @@ def index() -> str:
     )
 
 
-# What scikit-learn names that is no metric of predictions, or that assay gives by other means than a metric.
+# What is no metric of predictions, or what assay gives by other means than a metric.
 BY_OTHER_MEANS = {
     "check_scoring": "`assay.make_metric` takes scorers",
-    "classification_report": "`assay.evaluate(p, [\"precision(average=none)\", \"recall(average=none)\", ...])`",
+    "classification_report": (
+        "`assay.evaluate(p, [\"precision(average=none)\", \"recall(average=none)\", ...])`"
+    ),
     "confusion_matrix_at_thresholds": "`assay.tune_threshold`",
     "metric_at_thresholds": "`assay.tune_threshold`",
     "det_curve": "`assay.charts.det`",
     "get_scorer": "`assay.make_metric` takes scorers",
     "get_scorer_names": "`assay list metrics`",
     "make_scorer": "`assay.make_metric` takes scorers",
-    "multilabel_confusion_matrix": "[tp](metrics/tp.md), [fp](metrics/fp.md), [fn](metrics/fn.md), [tn](metrics/tn.md)",
+    "multilabel_confusion_matrix": (
+        "[tp](metrics/tp.md), [fp](metrics/fp.md), [fn](metrics/fn.md), [tn](metrics/tn.md)"
+    ),
     "precision_recall_curve": "`assay.charts.precision_recall`",
     "precision_recall_fscore_support": "`assay.evaluate(p, [\"precision\", \"recall\", \"f1\"])`",
     "roc_curve": "`assay.charts.roc`",
@@ -274,7 +285,10 @@ BY_OTHER_MEANS = {
 
 # What is left out by choice, and why.
 NOT_HERE = {
-    "hinge_loss": "scores have an order here and no scale; `assay.make_metric(sklearn.metrics.hinge_loss)` gives it",
+    "hinge_loss": (
+        "scores have an order here and no scale; "
+        "`assay.make_metric(sklearn.metrics.hinge_loss)` gives it"
+    ),
 }
 
 SIMILARITIES = ("pairwise", "distance", "kernel", "argmin")
@@ -299,8 +313,8 @@ def gaps() -> str:
         for name in names
         if name != "cluster" and not inspect.ismodule(getattr(sklearn.metrics, name))
     ]
-    found = {name: counterpart(name) for name in names}
-    missing = [name for name, ours in found.items() if not ours]
+    counterparts = {name: counterpart(name) for name in names}
+    missing = [name for name, ours in counterparts.items() if not ours]
     version = ".".join(sklearn.__version__.split(".")[:2])
     listed = [
         f"- `{name}`" + (f": {NOT_HERE[name]}" if name in NOT_HERE else "") for name in missing
@@ -310,10 +324,14 @@ def gaps() -> str:
         "",
         GENERATED,
         "",
-        f"Read off `sklearn.metrics.__all__` of scikit-learn {version}: {len(names)} names, {len(missing)} of them",
-        "without a counterpart. Left out as out of scope: metrics of clusterings (they hold two partitions against",
-        "each other, not a prediction against a truth), distances and kernels between samples, and `...Display`",
-        "classes (see `assay.charts`). `assay.make_metric(sklearn.metrics.<name>)` makes a metric of any function.",
+        f"Read off `sklearn.metrics.__all__` of scikit-learn {version}: {len(names)} names, "
+        f"{len(missing)} of them",
+        "without a counterpart. Left out as out of scope: metrics of clusterings (they hold two "
+        "partitions against",
+        "each other, not a prediction against a truth), distances and kernels between samples, and "
+        "`...Display`",
+        "classes (see `assay.charts`). `assay.make_metric(sklearn.metrics.<name>)` makes a metric "
+        "of any function.",
         "",
         "## Missing",
         "",
@@ -323,20 +341,20 @@ def gaps() -> str:
         "",
         "| scikit-learn | assay |",
         "|---|---|",
-        *(f"| `{name}` | {ours} |" for name, ours in found.items() if ours),
+        *(f"| `{name}` | {ours} |" for name, ours in counterparts.items() if ours),
     ]
     return "\n".join(lines) + "\n"
 
 
 def counterpart(name: str) -> str:
-    """What has the value of a scikit-learn function: the metrics that name it as the same value or as their oracle."""
+    """The metrics that have the value of a scikit-learn function, or name it in their oracle."""
     if name in BY_OTHER_MEANS:
         return BY_OTHER_MEANS[name]
     word = re.compile(rf"\b{re.escape(name)}\b")
-    proven = [m for m in own_metrics() if word.search(METRICS[m].oracle)]
+    proven = [m for m in list_own_metrics() if word.search(METRICS[m].oracle)]
     same = [
         m
-        for m in own_metrics()
+        for m in list_own_metrics()
         if re.search(rf"[Ss]ame value as[^.]*\b{re.escape(name)}\b", METRICS[m].__doc__ or "")
     ]
     return ", ".join(f"[{m}](metrics/{m}.md)" for m in (same or proven))
@@ -367,7 +385,8 @@ def members() -> str:
     lines = [
         '"""Members: the module of its family\'s package that defines each member of a family.',
         "",
-        "Written by docs/generate.py; do not change it by hand. A member that is not listed is found,",
+        "Written by docs/generate.py; do not change it by hand. A member that is not listed is "
+        "found,",
         "too, only later: by importing the modules of its family one after the other.",
         '"""',
         "",

@@ -120,7 +120,7 @@ def test_the_committed_pages_are_what_the_generator_writes(generate):
 
 def test_every_metric_has_a_page_with_an_example_and_is_in_the_index(generate):
     index = (DOCS / "metrics" / "README.md").read_text()
-    for name in generate.own_metrics():
+    for name in generate.list_own_metrics():
         assert ">>> " in (DOCS / "metrics" / f"{name}.md").read_text(), name
         assert f"]({name}.md)" in index, name
 
