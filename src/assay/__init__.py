@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from assay.diagnosis.diagnose import diagnose as diagnose
     from assay.engines.base import Engine as Engine
     from assay.errors import AssayError as AssayError
+    from assay.errors import EngineError as EngineError
     from assay.errors import MissingDependencyError as MissingDependencyError
     from assay.errors import NameLookupError as NameLookupError
     from assay.errors import ReadError as ReadError
@@ -95,6 +96,7 @@ ROOMS = {
     "DatasetComparison": "comparison.datasets",
     "Diagnosis": "diagnosis.diagnose",
     "Engine": "engines.base",
+    "EngineError": "errors",
     "Evaluation": "evaluation.evaluate",
     "Fairness": "audit.fairness",
     "FitError": "selection.experiment",

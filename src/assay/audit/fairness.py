@@ -250,6 +250,11 @@ def fairness(
     Raises:
         UnsupportedError: There is one group only, no group `reference`, or a metric gives one
             value a class.
+
+    >>> y = ["a", "b"] * 50
+    >>> p = Predictions.from_arrays(y, {"m": y}, groups={"site": [1] * 50 + [2] * 50})
+    >>> fairness(p, "site", "accuracy").verdict
+    'No metric differs significantly between the groups of site.'
     """
     table = open_table(predictions, in_memory=True)
     names = (by,) if isinstance(by, str) else tuple(by)

@@ -141,6 +141,11 @@ def membership_inference(
 
     Raises:
         SchemaError: Rows of one kind are missing, or a model gives scores only.
+
+    >>> split = ["train"] * 20 + ["test"] * 20
+    >>> p = Predictions.from_arrays(["a", "b"] * 20, {"m": ["a", "b"] * 20}, split=split)
+    >>> membership_inference(p).rows[0].members
+    20
     """
     table = open_table(predictions, in_memory=True)
     codes, values = table.group(split)

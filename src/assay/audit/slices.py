@@ -168,6 +168,11 @@ def weak_slices(
     Raises:
         UnsupportedError: The metric has no value for each row (ranking metrics, r2), or there is
             no column to slice by.
+
+    >>> y = [0, 1] * 50
+    >>> p = Predictions.from_arrays(y, {"m": [0] * 100}, groups={"half": [1] * 50 + [2] * 50})
+    >>> weak_slices(p).tested
+    2
     """
     table = open_table(predictions, in_memory=True)
     for name, value, least in (("depth", depth, 1), ("min_rows", min_rows, 2)):

@@ -63,6 +63,11 @@ class Result:
     mappings) and `notes`, as fields or properties, and a `verdict`. `schema_name` is the name and
     version of its JSON; `json_keys` are the attributes that the JSON holds, where they are not
     simply the fields; `json_names` maps those whose key is not their own name to their key.
+
+    >>> import assay
+    >>> p = assay.Predictions.from_arrays(["a", "b"], {"m": ["a", "b"]})
+    >>> print(assay.evaluate(p, "accuracy", intervals=False).to_markdown().splitlines()[0])
+    Evaluation: 2 rows, binary
     """
 
     schema_name: ClassVar[str]
