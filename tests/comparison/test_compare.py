@@ -297,7 +297,7 @@ def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_
     said = {f"m{i}.score": (1 + i / 10) * y + rng.normal(size=9000) for i in range(2)}
     p = Predictions.from_arrays(y, said, classes=[0, 1], positive=1)
     (short,) = compare(p, "average_precision").pairs
-    monkeypatch.setattr("assay.comparison.paired_tests.LONG", 10_000)
+    monkeypatch.setattr("assay.comparison.paired_plan.LONG", 10_000)
     (full,) = compare(p, "average_precision").pairs
     assert short.difference == full.difference
     half = (full.high - full.low) / 2
@@ -316,7 +316,7 @@ def test_margins_alone_compare_very_many_classes_as_whole_tables_do(monkeypatch)
     for metric in ("f1", "mcc", "f1(average=micro)"):
         (margins,) = compare(p, metric).pairs
         with monkeypatch.context() as patched:
-            patched.setattr("assay.comparison.paired_tests.MOST_CLASSES", 80)
+            patched.setattr("assay.comparison.paired_bootstrap.MOST_CLASSES", 80)
             (whole,) = compare(p, metric).pairs
         assert (margins.difference, margins.method) == (whole.difference, whole.method)
         half = (whole.high - whole.low) / 2

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assay.comparison.paired_tests import PerRow
+from assay.comparison.paired_plan import PerRow
 from assay.metrics.base import METRICS
 from assay.metrics.regression import MSE, ErrorAndTruth
 from assay.states.base import Pair

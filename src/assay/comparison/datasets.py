@@ -12,7 +12,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
@@ -249,7 +249,7 @@ def _values(name: str, scores: Scored, metric: str) -> dict[str, float]:
         return {str(model): float(value) for model, value in scores.items()}
     if not isinstance(scores, Evaluation):
         try:
-            table = open_table(scores)
+            table: Any = open_table(scores)  # in memory or a stream: a source again
         except UnsupportedError as error:
             raise UnsupportedError(
                 f"data set {name!r}: expected the score of each model, an evaluation, "

@@ -82,7 +82,7 @@ class Study(Result):
         return [*self.report.tables, *self.timings.tables]
 
     def chart(self, name: str | None = None, **options: Any) -> Any:
-        """The report's leaderboard, or the chart of an evaluation that `name` says."""
+        """The report's leaderboard, or the chart that `name` and its `options` say."""
         return self.report.chart(name, **options)
 
     def __repr__(self) -> str:
