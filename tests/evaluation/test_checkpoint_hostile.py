@@ -1,4 +1,6 @@
-"""What an unfriendly table, file or order of jobs must not do: give a wrong figure, or end in a traceback."""
+"""What an unfriendly table, file or order of jobs must not do: give a wrong figure, or end in a
+traceback.
+"""
 
 import datetime
 

@@ -1,4 +1,6 @@
-"""Reading and writing the predictions table: layouts, joins, formats, round trips, and files that are no good."""
+"""Reading and writing the predictions table: layouts, joins, formats, round trips, and files that
+are no good.
+"""
 
 import contextlib
 import gzip
@@ -793,8 +795,8 @@ cells = st.sampled_from(
     ]
 )
 HEADERS = """
-y id model label a.label a.proba a.proba.0 a.proba.1 proba.1 a.score a.value b y.0 y.1 weight fold a.logit.1 a.label.0
-.label a. score value
+y id model label a.label a.proba a.proba.0 a.proba.1 proba.1 a.score a.value b y.0 y.1 weight fold
+a.logit.1 a.label.0 .label a. score value
 """
 headers = st.sampled_from(["", *HEADERS.split()])
 

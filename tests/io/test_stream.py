@@ -1,4 +1,6 @@
-"""A table that is streamed gives the figures of the table in memory, whatever its length, interruptions and jobs."""
+"""A table that is streamed gives the figures of the table in memory, whatever its length,
+interruptions and jobs.
+"""
 
 import json
 from dataclasses import replace
@@ -116,9 +118,9 @@ def test_a_part_of_labels_alone_is_a_table_as_any_other(tmp_path):
     part = next(assay.scan(written(tmp_path, table)).parts())
     batch, wanted = part.load(), assay.read(tmp_path).slice(0, 700)
     assert isinstance(batch, row_groups.LabelBatch)
-    assert batch.checked == wanted
+    assert batch.predictions == wanted
     second = list(batch.batches(80))[1]
-    assert second.checked == wanted.slice(80, 160)
+    assert second.predictions == wanted.slice(80, 160)
     assert second.offset == 80
     assert second.rows("a").pairs.tolist() == wanted.slice(80, 160).rows("a").pairs.tolist()
     assert second.rows("a").label.tolist() == wanted.slice(80, 160).rows("a").label.tolist()

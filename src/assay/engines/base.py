@@ -1,4 +1,6 @@
-"""Engine: the only loop over rows. It folds states over the parts of a table; what they mean is decided elsewhere.
+"""Engine: the only loop over rows.
+
+It folds states over the parts of a table; what they mean is decided elsewhere.
 
 >>> from assay.engines.local import Local
 >>> from assay.states.confusion import Confusion
@@ -35,14 +37,18 @@ ENGINES: "Registry[Engine]" = Registry("engines")
 BATCH_BYTES = 1 << 23
 # Parts whose values are joined at a time: many, since each join costs; of a table that is not in
 # memory few, since its sketches are large.
-JOINED, JOINED_OF_STREAM = 64, 4
+JOINED = 64
+JOINED_OF_STREAM = 4
 
 T = TypeVar("T")
 V = TypeVar("V")
 
 
 class Job(NamedTuple):
-    """A state to fold over the rows of one model, or of two side by side; `bucketed` keeps it per bucket of rows."""
+    """A state to fold over the rows of one model, or of two side by side.
+
+    `bucketed` keeps it per bucket of rows, for resampling.
+    """
 
     state: State[Any]
     models: tuple[str, ...]
@@ -50,7 +56,10 @@ class Job(NamedTuple):
 
 
 class OnBatch(Protocol):
-    """Is called with the number of parts folded so far, and their values; `now` where the pass is complete."""
+    """Is called with the number of parts folded so far, and their values.
+
+    `now` is true where the pass is complete.
+    """
 
     def __call__(self, done: int, values: Mapping[Job, Any], *, now: bool) -> None: ...
 
@@ -60,9 +69,10 @@ class Engine(Member):
     """Base of every engine: a new one writes `map` alone.
 
     Parameters:
-        batch: Rows at a time; default: as many as keep what is read of them within the processor's cache.
-        progress: Whether to show a bar on standard error, with rows a second and the time left; default:
-            where that is a terminal and the work takes more than half a second.
+        batch: Rows at a time; default: as many as keep what is read of them within the processor's
+            cache.
+        progress: Whether to show a bar on standard error, with rows a second and the time left;
+            default: where that is a terminal and the work takes more than half a second.
     """
 
     registry: ClassVar[Registry[Any]] = ENGINES
@@ -76,8 +86,8 @@ class Engine(Member):
 
         Parameters:
             task: A function of one part; picklable.
-            parts: Parts of a table; picklable. They are taken as they are needed: an engine looks a few
-                parts ahead, never through all of them.
+            parts: Parts of a table; picklable. They are taken as they are needed: an engine looks a
+                few parts ahead, never through all of them.
 
         Returns:
             The values, in the order of the parts.
@@ -100,8 +110,10 @@ class Engine(Member):
         Parameters:
             table: A table in memory or a stream.
             jobs: States to fold, each over the rows of one model or of two.
-            grouping: Which group each row belongs to; the cells of values are then groups x buckets.
-            start: How many parts an earlier call has folded, and their values; they are not read again.
+            grouping: Which group each row belongs to; the cells of values are then groups x
+                buckets.
+            start: How many parts an earlier call has folded, and their values; they are not read
+                again.
             on_batch: Called with the same as the pass goes on, and once more when it is complete.
 
         Returns:
@@ -115,8 +127,8 @@ class Engine(Member):
         began = time.perf_counter()
         with show_progress("evaluating", total, self.progress, done=done) as update, closing(table):
             parts = islice(table.parts(rows), done, None)
-            joined = JOINED if table.in_memory else JOINED_OF_STREAM
-            for batch in batched(self.map(task, parts), joined):
+            joined = JOINED if table.is_in_memory else JOINED_OF_STREAM
+            for batch in take_batches(self.map(task, parts), joined):
                 values = _join(jobs, values, batch)
                 done += len(batch)
                 update(done, _describe_speed(table.n * done / total, table.n, began))
@@ -138,14 +150,14 @@ def resolve_engine(engine: str | Engine | None) -> Engine:
 
 @dataclass(frozen=True, eq=False)
 class ObserveTask:
-    """The task that an engine maps over parts: the value of each job's state over the rows of a part."""
+    """The task that an engine maps over parts: the value of each job's state over a part."""
 
     jobs: tuple[Job, ...]
     grouping: Grouping | None = None
     batch: int | None = None
 
     def __call__(self, part: Part) -> list[Any]:
-        """The values, in the order of the jobs.
+        """The values of a `part`, in the order of the jobs.
 
         The rows are read a few at a time, so that what the states need on the way stays small.
         """
@@ -190,15 +202,15 @@ def _join(
 
 
 def count_fitting_rows(batch: Batch, jobs: Sequence[Job]) -> int:
-    """How many rows to read at a time: a few megabytes of what the models of the `jobs` gave in `batch`."""
+    """How many rows of a `batch` to read at a time: some megabytes of what the `jobs` read."""
     row = batch.row_bytes({model for job in jobs for model in job.models})
     return 1 << min(max((BATCH_BYTES // max(row, 1)).bit_length() - 1, 12), 20)
 
 
-def batched(items: Iterator[T], size: int) -> Iterator[list[T]]:
-    """Lists of up to `size` items, in their order.
+def take_batches(items: Iterator[T], size: int) -> Iterator[list[T]]:
+    """Lists of up to `size` `items`, in their order.
 
-    >>> list(batched(iter("abcde"), 2))
+    >>> list(take_batches(iter("abcde"), 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
     while batch := list(islice(items, size)):

@@ -1,4 +1,4 @@
-"""local: one process, with as many threads as pay; the default engine, and the reference for others.
+"""local: one process, on threads; the default engine, and the reference for others.
 
 >>> list(run_in_order([lambda: 1, lambda: 2, lambda: 3], threads=2))
 [1, 2, 3]
@@ -23,11 +23,14 @@ V = TypeVar("V")
 
 @dataclass(frozen=True)
 class Local(Engine):
-    """One process, one pass, in batches on threads. Threads do not change the result: values come in the order of rows.
+    """One process, one pass, in batches on threads.
+
+    Threads do not change the result: values come in the order of rows.
 
     Parameters:
         threads: Number of threads; default: one a core.
-        batch: Rows at a time; default: as many as keep what is read of them within the processor's cache.
+        batch: Rows at a time; default: as many as keep what is read of them within the processor's
+            cache.
         progress: Whether to show a bar on standard error; default: where that is a terminal.
     """
 
@@ -40,7 +43,8 @@ class Local(Engine):
 
 
 def run_in_order(calls: Iterable[Callable[[], V]], threads: int) -> Iterator[V]:
-    """What the `calls` return, in their order, computed on `threads` threads and never more than two a thread ahead.
+    """What the `calls` return, in their order, computed on `threads` threads and never more than
+    two a thread ahead.
 
     The caller's thread is one of them: where it would wait, it runs a call that no other has begun.
     """

@@ -1,4 +1,4 @@
-"""processes: worker processes of this machine, for states whose Python code threads cannot run side by side.
+"""processes: worker processes of this machine, for work that threads cannot do side by side.
 
 A script that uses it guards its own start with `if __name__ == "__main__":`, as for every use of
 Python's multiprocessing: workers import the script again.
@@ -33,13 +33,17 @@ AHEAD = 2
 
 @dataclass(frozen=True)
 class Processes(Engine):
-    """Worker processes of this machine. The parts of a stream are read by the workers; rows in memory are sent to them.
+    """Worker processes of this machine.
 
-    The results are those of `local`: values come in the order of the rows, and are joined in that order.
+    The parts of a stream are read by the workers; rows in memory are sent to them.
+
+    The results are those of `local`: values come in the order of the rows, and are joined in that
+    order.
 
     Parameters:
         workers: Number of processes; default: one a core.
-        batch: Rows at a time; default: as many as keep what is read of them within the processor's cache.
+        batch: Rows at a time; default: as many as keep what is read of them within the processor's
+            cache.
         progress: Whether to show a bar on standard error; default: where that is a terminal.
     """
 
@@ -70,8 +74,8 @@ def _dump(task: Any) -> bytes:
         return pickle.dumps(task)
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UnsupportedError(
-            f"what is to be computed cannot be sent to other processes ({error}); define functions of "
-            f"your own in a module, or use engine='local'"
+            f"what is to be computed cannot be sent to other processes ({error}); define functions "
+            f"of your own in a module, or use engine='local'"
         ) from error
 
 
@@ -98,10 +102,10 @@ _task: Callable[[Part], Any]
 
 
 def _start_worker(task: bytes) -> None:
-    """Take the task, and leave an interruption from the keyboard to the process that started this one."""
+    """Take the task; an interruption from the keyboard is for the process that started this one."""
     global _task
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _task = pickle.loads(task)
+    _task = pickle.loads(task)  # noqa: S301 - bytes of the process that started this one
 
 
 def _run_part(part: Part) -> Any:

@@ -1,4 +1,5 @@
-"""Checkpoints: the states of an evaluation are kept while its rows are read, so that it goes on after an interruption.
+"""Checkpoints: the states of an evaluation are kept while its rows are read, so that it goes on
+after an interruption.
 
 >>> import tempfile, pathlib
 >>> from assay.evaluation.evaluate import evaluate
@@ -31,7 +32,8 @@ __all__ = ["Checkpoint", "read_classes"]
 
 # Seconds between two saves while rows are read.
 SECONDS = 10.0
-# Bytes at the end of a Parquet file that tell it from others: its footer, with facts of every column.
+# Bytes at the end of a Parquet file that tell it from others: its footer, with facts of every
+# column.
 FOOTER_BYTES = 1 << 20
 
 
@@ -89,8 +91,8 @@ class Checkpoint:
         kept = (file.header["of"], file.header["asked"], file.header["schema"])
         if kept != (_identify(self.table), describe_plan(self.plan), describe_schema(info.schema)):
             raise ReadError(
-                f"{self.path}: holds the states of another table or other metrics; name another file, "
-                f"or remove it"
+                f"{self.path}: holds the states of another table or other metrics; name another "
+                f"file, or remove it"
             )
         self.keys = file.keys
         self.cuts = file.cuts
@@ -100,7 +102,9 @@ class Checkpoint:
 
 
 def read_classes(path: str | os.PathLike[str]) -> tuple[Any, ...] | None:
-    """The classes that the state file at `path` has settled on; None where there is no file, or no class."""
+    """The classes that the state file at `path` has settled on; None where there is no file, or no
+    class.
+    """
     if not os.path.exists(path):
         return None
     return StateFile.read(path).schema.classes or None
@@ -132,8 +136,8 @@ def _refuse_unsaved(jobs: Sequence[Job], plan: Plan, schema: Schema) -> None:
         except UnsupportedError as error:
             names = ", ".join(text for text, metric in plan.metrics if metric.state == job.state)
             raise UnsupportedError(
-                f"the state of {names} cannot be saved, since a callable wants all rows; leave it out, "
-                f"or evaluate without a checkpoint"
+                f"the state of {names} cannot be saved, since a callable wants all rows; leave it "
+                f"out, or evaluate without a checkpoint"
             ) from error
 
 

@@ -34,7 +34,9 @@ __all__ = ["Evaluation", "build_evaluation", "evaluate"]
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Result):
-    """The figures of several models on one table; `rows` is the tidy truth, the rest are ways to read it."""
+    """The figures of several models on one table; `rows` is the tidy truth, the rest are ways to
+    read it.
+    """
 
     schema_name: ClassVar[str] = "assay.evaluation/1"
     json_keys: ClassVar[tuple[str, ...]] = (
@@ -66,7 +68,8 @@ class Evaluation(Result):
         """The one figure, where one model, one metric and one group were asked for."""
         if len(self.rows) != 1:
             raise UnsupportedError(
-                f"this evaluation has {len(self.rows)} figures; name the one: get(model, metric).value"
+                f"this evaluation has {len(self.rows)} figures; name the one: get(model, "
+                "metric).value"
             )
         return self.rows[0].value
 
@@ -77,8 +80,8 @@ class Evaluation(Result):
             if (row.model, row.metric, row.class_, row.group) == (model, text, class_, group):
                 return row
         raise UnsupportedError(
-            f"no figure for model {model!r}, metric {text!r}, class {class_!r}, group {group!r}; models: "
-            f"{', '.join(self.models)}; metrics: {', '.join(self.metrics)}"
+            f"no figure for model {model!r}, metric {text!r}, class {class_!r}, group {group!r}; "
+            f"models: {', '.join(self.models)}; metrics: {', '.join(self.metrics)}"
         )
 
     @property
@@ -127,23 +130,27 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
 ) -> Evaluation:
     """Every metric of every model in one pass over the rows, each value with its interval.
 
-    The same table and seed give the same result in any split and on any engine. A metric that a model
-    cannot serve (a probability metric, where it gave labels) is nan with the reason in `note`, as is
-    every undefined value. An `expected_cost` among the metrics tells the advice what errors cost.
+    The same table and seed give the same result in any split and on any engine. A metric that a
+    model cannot serve (a probability metric, where it gave labels) is nan with the reason in
+    `note`, as is every undefined value. An `expected_cost` among the metrics tells the advice what
+    errors cost.
 
     Parameters:
-        predictions: A table in memory, a `Stream`, or the path of a file, a folder, a pattern, or several;
-            Parquet files larger than memory are streamed, with only the columns read that are needed.
-        metrics: Texts such as "f1(average=micro)" or Metric instances; default: those that suit the task
-            and what the models gave.
-        by: Columns whose groups are evaluated as well, crossed where several are named; default: none.
-        intervals: True or False, or the procedure for all intervals: wilson, jeffreys, clopper_pearson, t,
-            bootstrap_t, delong or bootstrap; default True, the procedure that suits each metric.
+        predictions: A table in memory, a `Stream`, or the path of a file, a folder, a pattern, or
+            several; Parquet files larger than memory are streamed, with only the columns read that
+            are needed.
+        metrics: Texts such as "f1(average=micro)" or Metric instances; default: those that suit the
+            task and what the models gave.
+        by: Columns whose groups are evaluated as well, crossed where several are named; default:
+            none.
+        intervals: True or False, or the procedure for all intervals: wilson, jeffreys,
+            clopper_pearson, t, bootstrap_t, delong or bootstrap; default True, the procedure that
+            suits each metric.
         confidence: Level of the intervals, in (0, 1); default 0.95.
         engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         seed: Seed of the resampling, 0 or more; default 0.
-        checkpoint: File that keeps the states as rows are read: an interrupted evaluation goes on from
-            there, and `assay merge` joins those of separate jobs; default: none.
+        checkpoint: File that keeps the states as rows are read: an interrupted evaluation goes on
+            from there, and `assay merge` joins those of separate jobs; default: none.
         ignore: Codes of advice that is not wanted, as in "A003"; default: none.
 
     Returns:
@@ -195,7 +202,9 @@ def _fold(
     engine: Engine,
     checkpoint: str | os.PathLike[str] | None,
 ) -> tuple[FoldedStates, Table, Plan]:
-    """Fold the states; where rows show classes beyond the assumed ones, once more with those of all rows."""
+    """Fold the states; where rows show classes beyond the assumed ones, once more with those of all
+    rows.
+    """
     try:
         folded = fold_states(table, plan, engine, _open_checkpoint(checkpoint, table, plan))
         return folded, table, plan
@@ -219,7 +228,9 @@ def _settle_as_before(table: Table, checkpoint: str | os.PathLike[str]) -> Table
 def _settle_anew(
     table: Table, checkpoint: str | os.PathLike[str] | None, unseen: UnseenLabelError
 ) -> Table:
-    """The table with the classes of all rows, where those of the first were assumed; states kept so far are void."""
+    """The table with the classes of all rows, where those of the first were assumed; states kept so
+    far are void.
+    """
     if not table.classes_assumed:
         raise unseen
     try:
@@ -244,7 +255,9 @@ def _open_checkpoint(
 def build_evaluation(
     folded: FoldedStates, plan: Plan, advice: tuple[Advice, ...] = ()
 ) -> Evaluation:
-    """The evaluation that the `folded` states of a `plan` give, wherever they were folded, with its `advice`."""
+    """The evaluation that the `folded` states of a `plan` give, wherever they were folded, with its
+    `advice`.
+    """
     info = folded.info
     schema = info.schema
     return Evaluation(

@@ -29,23 +29,23 @@ __all__ = ["merge_states", "write_merged"]
 def merge_states(paths: Sequence[str | os.PathLike[str]]) -> tuple[FoldedStates, Plan]:
     """The states in the files at `paths` as those of one job, and what all the jobs were asked.
 
-    The jobs must have been asked the same of tables with the same classes and models. ReadError where
-    a file is no state file, UnsupportedError where the files do not fit together.
+    The jobs must have been asked the same of tables with the same classes and models. ReadError
+    where a file is no state file, UnsupportedError where the files do not fit together.
     """
     if len({os.path.realpath(path) for path in paths}) < len(paths):
         raise UnsupportedError("a state file is named twice; its rows would count twice")
     files = [StateFile.read(path) for path in paths]
     first = files[0]
-    folded = first.folded
+    folded = first.states
     for path, other in zip(paths[1:], files[1:], strict=True):
         for part in ("asked", "schema"):
             if other.header[part] != first.header[part]:
                 raise UnsupportedError(
-                    f"{paths[0]} and {path} differ in what was asked or in their classes and models; "
-                    f"evaluate the parts with the same metrics, groups and declared classes"
+                    f"{paths[0]} and {path} differ in what was asked or in their classes and "
+                    f"models; evaluate the parts with the same metrics, groups and declared classes"
                 )
         _refuse_other_cuts(f"{paths[0]} and {path}", first.cuts, other.cuts)
-        states = other.folded
+        states = other.states
         for trait in ("weighted", "clustered"):
             if getattr(folded.info, trait) != getattr(states.info, trait):
                 raise UnsupportedError(
@@ -58,11 +58,13 @@ def merge_states(paths: Sequence[str | os.PathLike[str]]) -> tuple[FoldedStates,
 def write_merged(path: str | os.PathLike[str], folded: FoldedStates, plan: Plan) -> None:
     """Write joined states to `path` as a file that can be merged again.
 
-    UnsupportedError where the `folded` states of the `plan` are by group: keys of groups are not kept.
+    UnsupportedError where the `folded` states of the `plan` are by group: keys of groups are not
+    kept.
     """
     if folded.grouped is not None:
         raise UnsupportedError(
-            "states by group cannot be written again once they are joined; merge all of them at once"
+            "states by group cannot be written again once they are joined; merge all of them at "
+            "once"
         )
     source = [["merged", folded.info.n]]
     write_states(path, folded.info, plan, {"whole": (0, folded.whole)}, source=source)
@@ -77,8 +79,8 @@ def _refuse_other_cuts(
             a = _list_cuts(first.get(name, []))
             b = _list_cuts(second.get(name, []))
             raise UnsupportedError(
-                f"{files} cut column {name!r} at {a} and at {b}: each job cuts at the quartiles of its "
-                f"own rows. Write a column of ranges before, and group by that"
+                f"{files} cut column {name!r} at {a} and at {b}: each job cuts at the quartiles of "
+                f"its own rows. Write a column of ranges before, and group by that"
             )
 
 

@@ -1,4 +1,5 @@
-"""Plan: which states an evaluation needs, decided before a row is read; and the passes that fold them.
+"""Plan: which states an evaluation needs, decided before a row is read; and the passes that fold
+them.
 
 >>> from assay.engines.local import Local
 >>> from assay.metrics.resolve import resolve
@@ -39,7 +40,8 @@ ROWS_IN_BLOCKS = 1 << 16
 
 
 class Plan(NamedTuple):
-    """What is asked of a table: metrics with their canonical texts, group columns, and how sure to be.
+    """What is asked of a table: metrics with their canonical texts, group columns, and how sure to
+    be.
 
     `mergeable` says whether the states are to be joined with those of other jobs, however many rows
     each has.
@@ -54,7 +56,9 @@ class Plan(NamedTuple):
 
 
 class TableInfo(NamedTuple):
-    """What is known of a table besides its rows; `long` where scores are sketched, for there are too many to keep."""
+    """What is known of a table besides its rows; `long` where scores are sketched, for there are
+    too many to keep.
+    """
 
     schema: Schema
     n: int
@@ -77,7 +81,9 @@ def describe_table(table: Table) -> TableInfo:
 
 
 class FoldedStates(NamedTuple):
-    """The states of a plan over all rows and, where asked, of each group: all that an evaluation needs."""
+    """The states of a plan over all rows and, where asked, of each group: all that an evaluation
+    needs.
+    """
 
     info: TableInfo
     whole: Mapping[Job, Any]
@@ -86,7 +92,9 @@ class FoldedStates(NamedTuple):
 
 
 def split_groups(values: Mapping[Job, Any], groups: int) -> list[dict[Job, Any]]:
-    """The values of each of so many `groups`, of `values` whose cells are groups, or buckets within groups."""
+    """The values of each of so many `groups`, of `values` whose cells are groups, or buckets within
+    groups.
+    """
     width = {job: BUCKETS if job.bucketed else 1 for job in values}
     return [
         {
@@ -98,24 +106,32 @@ def split_groups(values: Mapping[Job, Any], groups: int) -> list[dict[Job, Any]]
 
 
 class Checkpointer(Protocol):
-    """Where an interrupted pass over the rows goes on from; `cuts` are where columns of numbers were cut."""
+    """Where an interrupted pass over the rows goes on from; `cuts` are where columns of numbers
+    were cut.
+    """
 
     keys: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, list[float]]
 
     def load(self, name: str) -> tuple[int, Mapping[Job, Any]] | None:
-        """How many parts of the pass `name` have been folded, and their values; None where there are none."""
+        """How many parts of the pass `name` have been folded, and their values; None where there
+        are none.
+        """
 
     def keep(self, name: str, done: int, values: Mapping[Job, Any], *, now: bool) -> None:
-        """Take the `values` of `done` parts of the pass `name`, to be saved at once if `now`, else in time."""
+        """Take the `values` of `done` parts of the pass `name`, to be saved at once if `now`, else
+        in time.
+        """
 
 
 def fold_states(
     table: Table, plan: Plan, engine: Engine, checkpointer: Checkpointer | None = None
 ) -> FoldedStates:
-    """Fold what a `plan` needs over a `table`: one pass over the rows, and one by group where groups are asked for.
+    """Fold what a `plan` needs over a `table`: one pass over the rows, and one by group where
+    groups are asked for.
 
-    `checkpointer`: where the pass goes on from, and where its states are kept.
+    The `engine` reads the rows; a `checkpointer` says where a pass goes on from, and keeps its
+    states.
     """
     info = describe_table(table)
     whole = _fold_pass(table, info, plan, engine, None, checkpointer)
@@ -152,7 +168,7 @@ def _fold_pass(
 
 
 def _refuse_unbounded(info: TableInfo, plan: Plan, groups: int) -> None:
-    """Refuse metrics that would keep something of every row of a long stream, before a row is read."""
+    """Refuse metrics that would keep something of every row of a long stream."""
     for text, metric in plan.metrics:
         if info.long and not metric.state.is_bounded(groups):
             by = " by group" if metric.state.is_bounded() else ""
@@ -220,7 +236,8 @@ def _is_bucketed(metric: Metric, info: TableInfo, plan: Plan, groups: int) -> bo
 
 
 def is_one_ranking(metric: Metric, info: TableInfo) -> bool:
-    """Whether each value of a `metric` is of one ranking, of rows that are independent and count alike.
+    """Whether each value of a `metric` is of one ranking, of rows that are independent and count
+    alike.
 
     `info` describes the table.
     """

@@ -9,7 +9,7 @@ written whole or not at all.
 >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.state"
 >>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
 >>> _ = evaluate(p, "accuracy", checkpoint=path)
->>> StateFile.read(path).folded.info.n
+>>> StateFile.read(path).states.info.n
 3
 """
 
@@ -128,7 +128,7 @@ class StateFile:
         return self.header.get("cuts") or {}
 
     @property
-    def folded(self) -> FoldedStates:
+    def states(self) -> FoldedStates:
         """The states that the file holds."""
         info = self.info
         plan = self.plan
@@ -165,9 +165,9 @@ def write_states(
 ) -> None:
     """Write the states of an evaluation to `path`, whole or not at all.
 
-    `info` and `plan` say of which table and what was asked; `passes` has the number of parts done and
-    the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts` are
-    those of its groups.
+    `info` and `plan` say of which table and what was asked; `passes` has the number of parts done
+    and the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts`
+    are those of its groups.
     """
     header = {
         "format": "assay.state",

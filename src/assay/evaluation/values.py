@@ -69,7 +69,9 @@ class Row(NamedTuple):
 
 
 def read_counts(folded: FoldedStates, plan: Plan) -> dict[str, Counts]:
-    """The confusion counts of the models for which the `folded` states of a `plan` hold them anyway."""
+    """The confusion counts of the models for which the `folded` states of a `plan` hold them
+    anyway.
+    """
     return {
         job.models[0]: _make_sample(job, value, folded.info, plan).summary
         for job, value in folded.whole.items()
@@ -78,7 +80,9 @@ def read_counts(folded: FoldedStates, plan: Plan) -> dict[str, Counts]:
 
 
 def read_rows(folded: FoldedStates, plan: Plan) -> list[Row]:
-    """Every value that the `folded` states of a `plan` give: over all rows, then of each group that has rows."""
+    """Every value that the `folded` states of a `plan` give: over all rows, then of each group that
+    has rows.
+    """
     rows = _GroupReader(folded.whole, None, folded.info, plan).read()
     for key, values in zip(folded.keys, folded.grouped or (), strict=True):
         group = key[0] if len(key) == 1 else key
@@ -87,7 +91,8 @@ def read_rows(folded: FoldedStates, plan: Plan) -> list[Row]:
 
 
 class _Bounds(NamedTuple):
-    """The ends of the interval of each value of a metric; `method` is None where no interval is wanted.
+    """The ends of the interval of each value of a metric; `method` is None where no interval is
+    wanted.
 
     `trials` are those of shares of rows.
     """
@@ -160,7 +165,7 @@ class _GroupReader(NamedTuple):
         if not self.plan.intervals or not sample.n or unknown:
             return _Bounds([nan] * size, [nan] * size)
         # Loaded late: a start without intervals does not wait for it.
-        from assay.intervals.procedures import effective_trials, compute_interval
+        from assay.intervals.procedures import compute_interval, effective_trials
 
         procedure = self.plan.intervals if isinstance(self.plan.intervals, str) else None
         low, high, method = compute_interval(metric, sample, self.plan.confidence, procedure)

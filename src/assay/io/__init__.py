@@ -1,1 +1,19 @@
-"""Io."""
+"""Input and output: predictions tables in files, read into memory or as streams.
+
+The verbs are `read`, `scan` and `write`.
+
+- source: whatever holds predictions, opened by one function for all verbs
+- read_write: tables read into memory, and written
+- stream: Parquet files larger than memory, read in parts
+- row_groups: the rows of one row group of a stream
+- stream_groups: the groups of a table that is read in parts
+- layout: what each column of a file is; several tables as one
+- undeclared: columns that declare no kind, and whether they are models
+- formats: Parquet, Arrow and CSV files as Arrow tables
+- parquet: what the footers of Parquet files say
+
+>>> import tempfile, pathlib, assay
+>>> p = assay.Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
+>>> assay.read(assay.write(p, pathlib.Path(tempfile.mkdtemp()) / "p.parquet")) == p
+True
+"""

@@ -1,4 +1,5 @@
-"""Files: Parquet, Arrow and CSV as Arrow tables, and back, written whole or not at all. What they mean is told in `io`.
+"""File formats: Parquet, Arrow and CSV files as Arrow tables, and back, written whole or not at
+all.
 
 >>> import tempfile, pathlib
 >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
@@ -21,12 +22,12 @@ from assay.errors import AssayError, ReadError, SchemaError, suggest
 from assay.table.labels import Label
 
 __all__ = [
-    "Metadata",
     "File",
-    "parse_metadata",
+    "Metadata",
+    "detect_format",
     "expand_paths",
     "is_text",
-    "detect_format",
+    "parse_metadata",
     "read_table",
     "refuse_repeated_names",
     "write_table",
@@ -47,7 +48,7 @@ KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
 
 
 class Metadata(NamedTuple):
-    """What the metadata key `assay` tells of a table: nothing, where there is none."""
+    """What the metadata key `assay` of a file declares: nothing, where there is none."""
 
     task: Any = None
     classes: tuple[Label, ...] | None = None
@@ -64,12 +65,15 @@ class File(NamedTuple):
 
     path: str
     table: pa.Table
-    about: Metadata = Metadata()
+    metadata: Metadata = Metadata()
     typed: bool = True
 
 
 def expand_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
-    """The files that paths, folders and glob patterns name, those of a folder or a pattern in sorted order."""
+    """The files that `paths` (files, folders and glob patterns) name.
+
+    Those of a folder or a pattern come in sorted order.
+    """
     if not paths:
         raise ReadError("no file is given; name at least one Parquet, Arrow or CSV file")
     return [file for path in paths for file in _expand(path)]
@@ -78,19 +82,19 @@ def expand_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
 def _expand(path: str | os.PathLike[str]) -> list[Path]:
     if not isinstance(path, str | os.PathLike):
         raise ReadError(f"expected the path of a file; got {type(path).__name__} {path!r}")
-    found = Path(path)
+    place = Path(path)
     try:
-        if found.is_dir():
+        if place.is_dir():
             files = sorted(
                 f
-                for f in found.iterdir()
+                for f in place.iterdir()
                 if f.is_file() and f.name[0] not in "._" and detect_format(f)
             )
             if not files:
                 raise ReadError(f"{path}: no table in this folder; {KNOWN}")
             return files
-        if found.exists():
-            return [found]
+        if place.exists():
+            return [place]
         from glob import glob, has_magic
 
         if has_magic(str(path)):
@@ -98,21 +102,21 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
             if not matches:
                 raise ReadError(f"{path}: no file matches this pattern; check the path")
             return matches
-        beside = os.listdir(found.parent) if found.parent.is_dir() else []
+        neighbours = os.listdir(place.parent) if place.parent.is_dir() else []
     except (OSError, ValueError) as error:
         raise (
             error
             if isinstance(error, AssayError)
             else ReadError(f"{path}: cannot be opened ({error})")
         ) from error
-    close = suggest(found.name, beside)
+    close = suggest(place.name, neighbours)
     raise ReadError(
         f"{path}: no such file; " + (f"did you mean {close[0]}?" if close else "check the path")
     )
 
 
 def detect_format(path: str | os.PathLike[str]) -> str | None:
-    """parquet, arrow or csv, by the suffix; None where it is another."""
+    """parquet, arrow or csv, by the suffix of `path`; None where it is another."""
     name = os.fspath(path).lower()
     packed = next((suffix for suffix in PACKED if name.endswith(suffix)), "")
     kind = SUFFIXES.get(os.path.splitext(name.removesuffix(packed))[1])
@@ -120,7 +124,7 @@ def detect_format(path: str | os.PathLike[str]) -> str | None:
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Whether a column of this type holds text, plain or as a dictionary."""
+    """Whether a column of type `kind` holds text, plain or as a dictionary."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(
@@ -129,14 +133,17 @@ def is_text(kind: pa.DataType) -> bool:
 
 
 def refuse_repeated_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
-    """Refuse a file with two columns of one name."""
+    """Refuse the file at `path` where two of its columns `names` are one."""
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise SchemaError(f"{path}: two columns are named {twice!r}; rename one")
 
 
 def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> File:
-    """One file as a table; in a text file the columns `as_text` are read as text whatever they look like."""
+    """The file at `path` as a table.
+
+    In a text file the columns `as_text` are read as text, whatever they look like.
+    """
     kind = detect_format(path)
     if kind is None:
         raise ReadError(f"{path}: the suffix does not tell the format; {KNOWN}")
@@ -147,7 +154,7 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         # A damaged file may hold text that is not UTF-8, or offsets that point outside its buffers.
         table.validate(full=True)
         names = table.column_names
-        about = parse_metadata(path, (table.schema.metadata or {}).get(b"assay"))
+        metadata = parse_metadata(path, (table.schema.metadata or {}).get(b"assay"))
     except UnicodeDecodeError as error:
         raise ReadError(
             f"{path}: the column names are not UTF-8; save the file as UTF-8"
@@ -161,14 +168,15 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         advice = incomplete if kind == "csv" else damaged
         raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
     refuse_repeated_names(path, names)
-    return File(os.fspath(path), table, about, kind != "csv")
+    return File(os.fspath(path), table, metadata, kind != "csv")
 
 
 def _read_parquet(path: str, _: Sequence[str]) -> pa.Table:
     import pyarrow.parquet as parquet
 
     with parquet.ParquetFile(path) as file:
-        schema, footer = file.schema_arrow, file.metadata
+        schema = file.schema_arrow
+        footer = file.metadata
     # Ids are nearly all distinct: a dictionary of them would only cost memory.
     texts = [field.name for field in schema if is_text(field.type) and field.name != "id"]
     with parquet.ParquetFile(path, read_dictionary=texts, metadata=footer) as file:
@@ -190,7 +198,7 @@ def _read_csv(path: str, as_text: Sequence[str]) -> pa.Table:
 
     text = pa.dictionary(pa.int32(), pa.string())
     with pa.input_stream(path, compression="detect") as source:
-        delimiter = _delimiter(path, source.read(1 << 16))
+        delimiter = _find_delimiter(path, source.read(1 << 16))
     parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
 
     def read(texts: Sequence[str]) -> pa.Table:
@@ -208,9 +216,8 @@ def _read_csv(path: str, as_text: Sequence[str]) -> pa.Table:
     table = read(as_text)
     dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
     if dates:
-        table = read(
-            [*as_text, *dates]
-        )  # a date is a label or a group here, and keeps its spelling
+        # A date is a label or a group here, and keeps its spelling.
+        table = read([*as_text, *dates])
     binary = [field.name for field in table.schema if _is_bytes(field.type)]
     if binary:
         raise ReadError(f"{path}: column {binary[0]!r} is not UTF-8 text; save the file as UTF-8")
@@ -221,41 +228,46 @@ def _is_bytes(kind: pa.DataType) -> bool:
     return bool(pa.types.is_binary(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
-def _delimiter(path: str, start: bytes) -> str:
+def _find_delimiter(path: str, start: bytes) -> str:
     """The commonest of tab, semicolon and comma in the header, outside quotes."""
     header = re.sub(rb'"(?:[^"]|"")*"', b"", start).lstrip(b"\r\n").split(b"\n")[0]
     counts = {"\t": header.count(b"\t"), ";": header.count(b";"), ",": header.count(b",")}
     best = max(counts, key=lambda sign: counts[sign])
-    return best if counts[best] else "\t" if ".tsv" in path.lower() else ","
+    default = "\t" if ".tsv" in path.lower() else ","
+    return best if counts[best] else default
 
 
 _READERS = {"parquet": _read_parquet, "arrow": _read_arrow, "csv": _read_csv}
 
 
 def parse_metadata(path: str | os.PathLike[str], text: bytes | None) -> Metadata:
-    """What the value of the metadata key `assay` tells."""
+    """What `text`, the value of the metadata key `assay` of the file at `path`, declares."""
     if text is None:
         return Metadata()
     try:
-        told = json.loads(text)
-        version = int(told["version"])
-        classes = None if told.get("classes") is None else tuple(told["classes"])
-        models = None if told.get("models") is None else tuple(map(str, told["models"]))
+        declared = json.loads(text)
+        version = int(declared["version"])
+        classes = None if declared.get("classes") is None else tuple(declared["classes"])
+        models = None if declared.get("models") is None else tuple(map(str, declared["models"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ReadError(
             f"{path}: its metadata 'assay' is not readable; remove it or write the file again"
         ) from error
     if version > VERSION:
         raise ReadError(
-            f"{path}: written in version {version} of the format; this assay reads up to {VERSION}. Update assay."
+            f"{path}: written in version {version} of the format; this assay reads up to "
+            f"{VERSION}. Update assay."
         )
-    return Metadata(told.get("task"), classes, told.get("positive"), models)
+    return Metadata(declared.get("task"), classes, declared.get("positive"), models)
 
 
 def write_table(
     table: pa.Table, path: str | os.PathLike[str], by_dictionary: Sequence[str] = ()
 ) -> None:
-    """Write a table in the format of the suffix; a reader sees the old file or the new one, never half of it."""
+    """Write a `table` in the format of the suffix of `path`, as a whole or not at all.
+
+    Parquet keeps the columns `by_dictionary` as dictionaries.
+    """
     kind = detect_format(path)
     if kind is None:
         raise ReadError(f"{path}: the suffix does not tell the format to write; {KNOWN}")

@@ -1,4 +1,5 @@
-"""Layout: which column of a file is what (truth, model, id, group), and several tables as one wide table.
+"""Layout: which column of a file is what (truth, model, id, group), and several tables as one wide
+table.
 
 >>> classify_columns(["id", "y", "a.proba.cat", "age"], "y")["a.proba.cat"]
 Key(role='model', name='a', kind='proba', label='cat')
@@ -20,19 +21,22 @@ from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
 from assay.table.validation import require_unique
 
 __all__ = [
-    "Key",
     "ColumnSet",
-    "join",
+    "Key",
+    "classify_columns",
     "detect_layout",
     "explain_omission",
+    "join",
     "split_file",
-    "classify_columns",
     "stack",
 ]
 
 
 class Key(NamedTuple):
-    """What a column is: the truth (of one label), one kind of a model (of one class), or a further column by name."""
+    """What a column is.
+
+    It is the truth (of one label), one kind of a model (of one class), or a further column by name.
+    """
 
     role: Literal["truth", "model", "column"]
     name: str = ""
@@ -40,7 +44,7 @@ class Key(NamedTuple):
     label: str | None = None
 
     def column_name(self, truth: str = "y") -> str:
-        """The name of the column in a wide table."""
+        """The name of the column in a wide table whose truth column is named `truth`."""
         if self.role == "column":
             return self.name
         name = truth if self.role == "truth" else self.name
@@ -86,59 +90,75 @@ class ColumnSet(NamedTuple):
 
 
 def detect_layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
-    """wide: <model>.<kind> columns; long: kinds beside a `model` column; single: kinds alone; bare: none of these."""
-    rest = [name for name in names if name != truth and name not in SPECIAL]
-    if any(_declares(name) for name in rest if truth in names or not name.startswith(f"{truth}.")):
+    """The layout of a table with columns `names`, one of them the `truth`.
+
+    wide: <model>.<kind> columns; long: kinds beside a `model` column; single: kinds alone; bare:
+    none of these.
+    """
+    others = [name for name in names if name != truth and name not in SPECIAL]
+    if any(
+        _declares_kind(name)
+        for name in others
+        if truth in names or not name.startswith(f"{truth}.")
+    ):
         return "wide"
-    if any(_kind_alone(name) for name in rest):
-        return "long" if "model" in rest else "single"
+    if any(_is_kind(name) for name in others):
+        return "long" if "model" in others else "single"
     return "bare"
 
 
 def classify_columns(
-    names: Sequence[str], truth: str, about: Metadata | None = None, model: str = ""
+    names: Sequence[str], truth: str, metadata: Metadata | None = None, model: str = ""
 ) -> dict[str, Key]:
-    """The key of every column; `model` names the one that kinds without a prefix belong to."""
-    about = about or Metadata()
+    """The key of every column of a table whose truth column is `truth`, by its name.
+
+    `metadata` is what the file declares; `model` names the one that kinds without a prefix belong
+    to.
+    """
+    metadata = metadata or Metadata()
     alone = detect_layout(names, truth) in ("long", "single")
     labels = (
         None
-        if about.classes is None
-        else {text for label in about.classes for text in list_spellings(label)}
+        if metadata.classes is None
+        else {text for label in metadata.classes for text in list_spellings(label)}
     )
-    found = {}
+    keys = {}
     for name in names:
         label = name.removeprefix(f"{truth}.")
         if name == truth:
-            found[name] = Key("truth")
+            keys[name] = Key("truth")
         elif truth not in names and label not in (name, "") and (labels is None or label in labels):
-            found[name] = Key("truth", label=label)
+            keys[name] = Key("truth", label=label)
         elif name in SPECIAL:
-            found[name] = Key("column", name)
-        elif about.models is not None:
+            keys[name] = Key("column", name)
+        elif metadata.models is not None:
             owner, _, kind = name.rpartition(".")
-            known = owner in about.models and kind in KINDS
-            found[name] = Key("model", owner, kind) if known else _key(name, alone, model)  # type: ignore[arg-type]
+            known = owner in metadata.models and kind in KINDS
+            keys[name] = (
+                Key("model", owner, kind)  # type: ignore[arg-type]
+                if known
+                else _make_key(name, alone, model)
+            )
         else:
-            found[name] = _key(name, alone, model)
-    return found
+            keys[name] = _make_key(name, alone, model)
+    return keys
 
 
-def _key(name: str, alone: bool, model: str) -> Key:
-    if alone and _kind_alone(name):
+def _make_key(name: str, alone: bool, model: str) -> Key:
+    if alone and _is_kind(name):
         kind, _, label = name.partition(".")
         return Key("model", model, kind, label or None)  # type: ignore[arg-type]
-    if not alone and _declares(name):
+    if not alone and _declares_kind(name):
         return Key("model", *parse_column(name))
     return Key("column", name)
 
 
-def _declares(name: str) -> bool:
+def _declares_kind(name: str) -> bool:
     model, kind, _ = parse_column(name)
     return kind is not None and model not in ("", *BY_PART)
 
 
-def _kind_alone(name: str) -> bool:
+def _is_kind(name: str) -> bool:
     head, dot, label = name.partition(".")
     return name in KINDS or (head in BY_PART and bool(dot and label))
 
@@ -146,9 +166,14 @@ def _kind_alone(name: str) -> bool:
 def split_file(
     file: File, truth: str, model: str, classes: Sequence[Label] | None
 ) -> list[ColumnSet]:
-    """The parts of one file: one, or in a long file one for each model."""
-    notes, names = [], []
-    keys = classify_columns(file.table.column_names, truth, file.about, model)
+    """The columns of one `file`: one set, or in a long file one for each model.
+
+    `truth` is the name of the truth column, `model` that of the model of columns without a prefix,
+    `classes` the order of the classes that is wanted.
+    """
+    notes = []
+    names = []
+    keys = classify_columns(file.table.column_names, truth, file.metadata, model)
     for field in file.table.schema:
         note = explain_omission(file.path, field, keys[field.name])
         if note:
@@ -159,14 +184,14 @@ def split_file(
     if not columns:
         raise SchemaError(f"{file.path} has no columns that can be used")
     if (
-        file.about.classes is not None
+        file.metadata.classes is not None
         and classes is not None
-        and not _same_labels(file.about.classes, classes)
+        and not _same_labels(file.metadata.classes, classes)
     ):
         columns = dict(
             pair
             for key, column in columns.items()
-            for pair in _split_by_class(key, column, file.about.classes)
+            for pair in _split_by_class(key, column, file.metadata.classes)
         )
     part = ColumnSet(file.path, columns, tuple(notes))
     return (
@@ -175,7 +200,11 @@ def split_file(
 
 
 def explain_omission(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:
-    """Why a column is not read: it is a further one whose values cannot name a group; "" for all others."""
+    """Why a column of the file at `path` is not read; "" where it is.
+
+    A further column (by its `key`) is left out where values of the type of its `field` cannot name
+    a group.
+    """
     unnamed = field.name in ("", "__index_level_0__")  # an index that a data frame wrote along
     unfit = unnamed or pa.types.is_nested(field.type) or pa.types.is_binary(field.type)
     if key.role != "column" or not unfit:
@@ -190,7 +219,7 @@ def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
 def _split_by_class(
     key: Key, column: pa.Array, classes: Sequence[Label]
 ) -> Iterable[tuple[Key, pa.Array]]:
-    """A list column as one column a class: the classes wanted are in another order than those of the file."""
+    """A list column as one column a class, where the order of the classes differs from the file's."""
     if (
         not pa.types.is_fixed_size_list(column.type)
         or column.type.list_size != len(classes)
@@ -205,9 +234,12 @@ def _split_by_class(
 
 
 def _split_by_model(part: ColumnSet) -> list[ColumnSet]:
-    """A long table as one part a model, in order of first appearance; kinds that a model leaves empty are dropped."""
+    """A long table as one set of columns a model, in order of first appearance.
+
+    Kinds that a model leaves empty are dropped.
+    """
     codes, models = encode(part.columns[Key("column", "model")], "column 'model'")
-    found: list[ColumnSet] = []
+    sets: list[ColumnSet] = []
     for code, model in sorted(enumerate(models), key=lambda pair: int(np.argmax(codes == pair[0]))):
         rows = part.take(np.flatnonzero(codes == code))
         columns = {
@@ -216,19 +248,19 @@ def _split_by_model(part: ColumnSet) -> list[ColumnSet]:
             if key != Key("column", "model")
             and not (key.role == "model" and column.null_count == len(column))
         }
-        found.append(
+        sets.append(
             ColumnSet(
-                f"{part.where}, model {str(model)!r}", columns, part.notes if not found else ()
+                f"{part.where}, model {str(model)!r}", columns, part.notes if not sets else ()
             )
         )
-    return found
+    return sets
 
 
 def stack(shards: Sequence[ColumnSet]) -> ColumnSet:
-    """Parts of the same columns under one another."""
+    """The rows of several `shards` of the same columns under one another."""
     if len(shards) == 1:
         return shards[0]
-    _refuse_twins(shards)
+    _refuse_same_truth(shards)
     columns = {
         key: _stack(key, [(s.where, s.columns[key]) for s in shards]) for key in shards[0].columns
     }
@@ -237,15 +269,15 @@ def stack(shards: Sequence[ColumnSet]) -> ColumnSet:
             require_unique(columns[ID])
         except SchemaError as error:
             raise SchemaError(
-                f"{shards[0].where} and {len(shards) - 1} more have the same columns and so are read as pieces of one "
-                f"table, but {error} If each file is a model of its own, name its columns "
-                f"label, proba.<class>, score or value."
+                f"{shards[0].where} and {len(shards) - 1} more have the same columns and so are "
+                f"read as pieces of one table, but {error} If each file is a model of its own, "
+                f"name its columns label, proba.<class>, score or value."
             ) from error
     return ColumnSet(shards[0].where, columns, tuple(note for s in shards for note in s.notes))
 
 
-def _refuse_twins(shards: Sequence[ColumnSet]) -> None:
-    """Without declared kinds and ids, files of the same truth are more likely models than pieces of one table."""
+def _refuse_same_truth(shards: Sequence[ColumnSet]) -> None:
+    """Refuse files of the same truth without kinds and ids: they are more likely one a model."""
     first, second = shards[:2]
     if first.models or ID in first.columns or first.n != second.n or first.n < 2:
         return
@@ -254,8 +286,9 @@ def _refuse_twins(shards: Sequence[ColumnSet]) -> None:
         for label, column in first.truth.items()
     ):
         raise SchemaError(
-            f"{first.where} and {second.where} have the same columns and the same truth. If each file is a model, "
-            f"name its columns label, proba.<class>, score or value; if they are pieces of one table, add an id column."
+            f"{first.where} and {second.where} have the same columns and the same truth. If each "
+            "file is a model, name its columns label, proba.<class>, score or value; if they are "
+            "pieces of one table, add an id column."
         )
 
 
@@ -273,7 +306,7 @@ def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
             to = pa.int64() if all(map(pa.types.is_integer, kinds)) else pa.float64()
         else:
             to = columns[0].type
-        cast = [c if c.type == to else c.cast(to) if len(c) else pa.nulls(0, to) for _, c in pieces]
+        cast = [_cast(column, to) for _, column in pieces]
         return normalise(pa.chunked_array(cast, to), "column")
     except (pa.ArrowException, ValueError) as error:
         shown = "; ".join(f"{column.type} in {where}" for where, column in pieces[:3])
@@ -282,102 +315,134 @@ def _stack(key: Key, pieces: Sequence[tuple[str, pa.Array]]) -> pa.Array:
         ) from error
 
 
-def join(found: Sequence[ColumnSet]) -> ColumnSet:
-    """Parts of different models as one wide table: by id, or row by row where the truths agree."""
-    if len(found) == 1:
-        return found[0]
-    owner: dict[str, str] = {}
-    for part in found:
-        for model in part.models:
-            if model in owner:
-                raise SchemaError(
-                    f"model {model!r} is in both {owner[model]} and {part.where}, with different further columns; "
-                    f"give pieces of one table the same columns, and different models different names."
-                )
-            owner[model] = part.where
-    with_id = [part for part in found if ID in part.columns]
-    if len(with_id) == len(found):
-        return _merge(*_match_by_id(found))
+def _cast(column: pa.Array, to: pa.DataType) -> pa.Array:
+    if column.type == to:
+        return column
+    return column.cast(to) if len(column) else pa.nulls(0, to)
+
+
+def join(sets: Sequence[ColumnSet]) -> ColumnSet:
+    """The `sets` of different models as one: by id, or row by row where the truths agree."""
+    if len(sets) == 1:
+        return sets[0]
+    _refuse_shared_models(sets)
+    with_id = [part for part in sets if ID in part.columns]
+    if len(with_id) == len(sets):
+        return _merge(*_match_by_id(sets))
     if with_id:
-        lacking = next(part for part in found if ID not in part.columns)
+        lacking = next(part for part in sets if ID not in part.columns)
         raise SchemaError(
-            f"{lacking.where} has no id column while {with_id[0].where} has one; give all files an id column"
+            f"{lacking.where} has no id column while {with_id[0].where} has one; give all files an "
+            "id column"
         )
-    for part in found:
-        if part.n != found[0].n:
-            sizes = f"{found[0].where} has {found[0].n} rows, {part.where} has {part.n}"
-            raise SchemaError(
-                f"{sizes}; without ids rows cannot be matched. Give all files an id column."
-            )
-        if not part.truth:
-            raise SchemaError(
-                f"{part.where} has neither truth nor ids, so its rows cannot be matched; give it an id column"
-            )
+    _refuse_unmatched(sets)
     return _merge(
-        found, "without ids the rows cannot be matched otherwise: give all files an id column"
+        sets, "without ids the rows cannot be matched otherwise: give all files an id column"
     )
 
 
-def _match_by_id(found: Sequence[ColumnSet]) -> tuple[list[ColumnSet], str, tuple[str, ...]]:
-    """Parts with only the ids that all have, in the order of the first part; and a sentence on what was left out."""
+def _refuse_shared_models(sets: Sequence[ColumnSet]) -> None:
+    """Refuse a model that is in two of the sets."""
+    owner: dict[str, str] = {}
+    for part in sets:
+        for model in part.models:
+            if model in owner:
+                raise SchemaError(
+                    f"model {model!r} is in both {owner[model]} and {part.where}, with different "
+                    "further columns; give pieces of one table the same columns, and different "
+                    "models different names."
+                )
+            owner[model] = part.where
+
+
+def _refuse_unmatched(sets: Sequence[ColumnSet]) -> None:
+    """Refuse sets without ids that are of other rows than the first, or do not show it."""
+    first = sets[0]
+    for part in sets:
+        if part.n != first.n:
+            raise SchemaError(
+                f"{first.where} has {first.n} rows, {part.where} has {part.n}; without ids rows "
+                f"cannot be matched. Give all files an id column."
+            )
+        if not part.truth:
+            raise SchemaError(
+                f"{part.where} has neither truth nor ids, so its rows cannot be matched; give it "
+                "an id column"
+            )
+
+
+def _match_by_id(sets: Sequence[ColumnSet]) -> tuple[list[ColumnSet], str, tuple[str, ...]]:
+    """The rows whose ids are in all sets, in the order of the first.
+
+    Also the remedy where they differ, and a note on what was left out.
+    """
     import pyarrow.compute as compute
 
-    ids = [_id(part) for part in found]
+    ids = [_decode_ids(part) for part in sets]
     text = is_text(ids[0].type)
-    for part, column in zip(found, ids, strict=True):
+    for part, column in zip(sets, ids, strict=True):
         if is_text(column.type) != text and len(column):
             raise SchemaError(
-                f"ids are {ids[0].type} in {found[0].where} but {column.type} in {part.where}; write them as one type"
+                f"ids are {ids[0].type} in {sets[0].where} but {column.type} in {part.where}; "
+                "write them as one type"
             )
         require_unique_in(column, part.where)
-    places = [np.arange(found[0].n)]
+    places = [np.arange(sets[0].n)]
     for column in ids[1:]:
         values = column if column.type == ids[0].type else column.cast(ids[0].type)
-        places.append(_or_minus_one(compute.index_in(ids[0], value_set=values)))
+        places.append(_fill_missing(compute.index_in(ids[0], value_set=values)))
     keep = np.logical_and.reduce([place >= 0 for place in places])
     kept = int(keep.sum())
-    if not kept and any(part.n for part in found):
+    if not kept and any(part.n for part in sets):
         raise SchemaError(
-            f"no id of {found[0].where} is in all the other files; are these pieces of one table? Then give "
-            f"them the same columns, named <model>.<kind>."
+            f"no id of {sets[0].where} is in all the other files; are these pieces of one table? "
+            f"Then give them the same columns, named <model>.<kind>."
         )
-    parts = [part.take(place[keep]) for part, place in zip(found, places, strict=True)]
-    counts = "; ".join(f"{', '.join(part.models) or part.where}: {part.n}" for part in found)
-    left_out = any(part.n != kept for part in found)
+    parts = [part.take(place[keep]) for part, place in zip(sets, places, strict=True)]
+    counts = "; ".join(f"{', '.join(part.models) or part.where}: {part.n}" for part in sets)
+    left_out = any(part.n != kept for part in sets)
     note = f"Rows were joined by id: {kept} are in every file and were kept (rows given: {counts})."
     return parts, "correct the files, or the ids", (note,) if left_out else ()
 
 
-def _or_minus_one(places: pa.Array) -> Array:
-    """Positions, -1 where there is none. (`fill_null` would import pandas where that is installed.)"""
+def _fill_missing(places: pa.Array) -> Array:
+    """Positions, -1 where there is none.
+
+    (`fill_null` would import pandas where that is installed.)
+    """
     known = pa.Array.from_buffers(
         places.type, len(places), [None, places.buffers()[1]], offset=places.offset
     )
     return np.where(arrow_to_numpy(places.is_null()), -1, arrow_to_numpy(known)).astype(np.int64)
 
 
-def _id(part: ColumnSet) -> pa.Array:
-    column = part.columns[ID]
+def _decode_ids(part: ColumnSet) -> pa.Array:
+    return _decode(part.columns[ID])
+
+
+def _decode(column: pa.Array) -> pa.Array:
+    """A dictionary column as its values."""
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
 def require_unique_in(ids: pa.Array, where: str) -> None:
-    """As `require_unique`, naming the file."""
+    """Refuse `ids` that are not unique, naming the file, `where`."""
     try:
         require_unique(ids)
     except SchemaError as error:
         raise SchemaError(f"in {where}: {error}") from error
 
 
-def _merge(found: Sequence[ColumnSet], remedy: str, notes: tuple[str, ...] = ()) -> ColumnSet:
-    """Parts of the same rows beside one another; what several of them hold must agree."""
-    columns = dict(found[0].columns)
-    came = dict.fromkeys(columns, found[0].where)
+def _merge(sets: Sequence[ColumnSet], remedy: str, notes: tuple[str, ...] = ()) -> ColumnSet:
+    """Sets of the same rows beside one another; what several of them hold must agree."""
+    columns = dict(sets[0].columns)
+    origin = dict.fromkeys(columns, sets[0].where)
     differing: dict[str, None] = {}
-    for part in found[1:]:
+    for part in sets[1:]:
         for key, column in part.columns.items():
             if key not in columns:
-                columns[key], came[key] = column, part.where
+                columns[key] = column
+                origin[key] = part.where
                 continue
             row = _first_difference(columns[key], column)
             if row is None:
@@ -387,14 +452,14 @@ def _merge(found: Sequence[ColumnSet], remedy: str, notes: tuple[str, ...] = ())
                 continue
             at = f"row {row}" + (f" (id {columns[ID][row].as_py()!r})" if ID in columns else "")
             raise SchemaError(
-                f"{_describe(key)} is {columns[key][row].as_py()!r} in {came[key]} but {column[row].as_py()!r} in "
-                f"{part.where} at {at}; {remedy}."
+                f"{_describe(key)} is {columns[key][row].as_py()!r} in {origin[key]} but "
+                f"{column[row].as_py()!r} in {part.where} at {at}; {remedy}."
             )
     for name in differing:
         del columns[Key("column", name)]
         notes += (f"Column {name!r} is left out: it differs between the models' tables.",)
     return ColumnSet(
-        found[0].where, columns, tuple(note for part in found for note in part.notes) + notes
+        sets[0].where, columns, tuple(note for part in sets for note in part.notes) + notes
     )
 
 
@@ -409,7 +474,8 @@ def _first_difference(a: pa.Array, b: pa.Array) -> int | None:
     """The first row where two columns differ; numbers may differ by the rounding of float32."""
     if a.equals(b):
         return None
-    a, b = (c.dictionary_decode() if pa.types.is_dictionary(c.type) else c for c in (a, b))
+    a = _decode(a)
+    b = _decode(b)
     if (
         a.null_count
         or b.null_count

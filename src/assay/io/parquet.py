@@ -1,4 +1,4 @@
-"""Footers: what Parquet files say of themselves before a row is read, and whether they are pieces of one table.
+"""Parquet footers: what files declare before a row is read, and whether they are one table.
 
 >>> import tempfile, pathlib
 >>> import pyarrow.parquet as parquet
@@ -19,12 +19,12 @@ from assay.errors import ReadError
 from assay.io.formats import is_text
 
 __all__ = [
-    "find_common_types",
-    "list_id_bounds",
-    "read_footer",
-    "find_leaf_column",
-    "open_parquet",
     "explain_mismatch",
+    "find_common_types",
+    "find_leaf_column",
+    "list_id_bounds",
+    "open_parquet",
+    "read_footer",
 ]
 
 # Letters up to which a footer tells a text whole.
@@ -34,7 +34,7 @@ NOTHING = "an empty"
 
 
 def read_footer(path: str | os.PathLike[str]) -> Any:
-    """The footer of a Parquet file."""
+    """The footer of the Parquet file at `path`."""
     import pyarrow.parquet as parquet
 
     try:
@@ -44,7 +44,7 @@ def read_footer(path: str | os.PathLike[str]) -> Any:
 
 
 def open_parquet(path: str, footer: Any) -> Any:
-    """The file itself, its texts read as dictionaries, but for ids."""
+    """The file at `path`, whose `footer` is known; texts but ids are read as dictionaries."""
     import pyarrow.parquet as parquet
 
     schema = footer.schema.to_arrow_schema()
@@ -53,32 +53,40 @@ def open_parquet(path: str, footer: Any) -> Any:
 
 
 def explain_mismatch(footers: Mapping[str, Any]) -> str:
-    """How the columns of one file differ from those of the first, in what they are read as; "" where none does."""
-    first: dict[
-        str, tuple[str, str]
-    ] = {}  # by column: the file that shows what it is read as, and that
+    """How the columns of one file differ from those of the first; "" where none does.
+
+    `footers` are those of the files, by path. Columns differ in what they are read as.
+    """
+    # By column: the file that shows what it is read as, and that.
+    first: dict[str, tuple[str, str]] = {}
     for path, footer in footers.items():
-        own = {field.name: _family(field.type) for field in footer.schema.to_arrow_schema()}
-        first = first or {name: (path, family) for name, family in own.items()}
-        for name in sorted(first.keys() | own.keys()):
+        families = {
+            field.name: _name_family(field.type) for field in footer.schema.to_arrow_schema()
+        }
+        first = first or {name: (path, family) for name, family in families.items()}
+        for name in sorted(first.keys() | families.keys()):
             at, family = first.get(name, (next(iter(footers)), "no"))
-            if not _alike(family, own.get(name, "no")):
-                return f"{path} has {own.get(name, 'no')} column {name!r}, {at} has {family} column {name!r}"
+            other = families.get(name, "no")
+            if not _is_compatible(family, other):
+                return f"{path} has {other} column {name!r}, {at} has {family} column {name!r}"
             if family == NOTHING:
-                first[name] = path, own[name]
+                first[name] = path, families[name]
     return ""
 
 
-def _alike(a: str, b: str) -> bool:
-    """Whether columns of two files are read as one: one without values as what others hold, numbers as numbers."""
+def _is_compatible(a: str, b: str) -> bool:
+    """Whether columns of two files are read as one.
+
+    A column without values is read as the others; whole and real numbers are numbers.
+    """
     either = {a, b}
     return a == b or (
         "no" not in either and (NOTHING in either or either == {"an integer", "a real"})
     )
 
 
-def _family(kind: pa.DataType) -> str:
-    """What a column is read as, however wide its numbers are and whether or not its texts have a dictionary."""
+def _name_family(kind: pa.DataType) -> str:
+    """What a column is read as, however wide its numbers are, with or without a dictionary."""
     if is_text(kind):
         return "a text"
     if pa.types.is_integer(kind):
@@ -86,22 +94,25 @@ def _family(kind: pa.DataType) -> str:
     if pa.types.is_floating(kind):
         return "a real"
     if pa.types.is_fixed_size_list(kind) or pa.types.is_list(kind) or pa.types.is_large_list(kind):
-        return f"a list of {_family(kind.value_type)}"
+        return f"a list of {_name_family(kind.value_type)}"
     if pa.types.is_nested(kind) or pa.types.is_binary(kind):
         return "a nested"
     return NOTHING if pa.types.is_null(kind) else f"a {kind}"
 
 
 def find_common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
-    """The types to read columns as that have no type in some of the files, or are whole numbers only in some."""
-    found: dict[str, list[pa.DataType]] = {}
+    """The types to read columns as that differ between the files whose `footers` are given.
+
+    They have no type in some of the files, or are whole numbers in some only.
+    """
+    kinds_of: dict[str, list[pa.DataType]] = {}
     for footer in footers.values():
         for field in footer.schema.to_arrow_schema():
-            found.setdefault(field.name, []).append(field.type)
+            kinds_of.setdefault(field.name, []).append(field.type)
     types = {}
-    for name, kinds in found.items():
+    for name, kinds in kinds_of.items():
         typed = [kind for kind in kinds if not pa.types.is_null(kind)]
-        families = set(map(_family, typed))
+        families = set(map(_name_family, typed))
         if families == {"an integer", "a real"}:
             types[name] = pa.float64()
         elif typed and len(typed) < len(kinds):
@@ -110,14 +121,20 @@ def find_common_types(footers: Mapping[str, Any]) -> dict[str, pa.DataType]:
 
 
 def find_leaf_column(footer: Any, name: str) -> int:
-    """Which of the columns that a file keeps apart (a nested one is several) has the name."""
+    """Position of the column `name` among those of a `footer`, of which a nested one is several."""
     return next(i for i in range(footer.num_columns) if footer.schema.column(i).path == name)
 
 
 def list_id_bounds(column: Any) -> list[Any]:
-    """The first and the last id of a row group in their order, where its file says; long text may be cut off there."""
-    told = column.statistics if column.is_stats_set else None
-    found = {told.min, told.max} if told is not None and told.has_min_max else set()
+    """The least and the greatest id of a row group, where the statistics of its `column` have them.
+
+    Long texts may be cut off there, and are left out.
+    """
+    statistics = column.statistics if column.is_stats_set else None
+    if statistics is None or not statistics.has_min_max:
+        return []
     return sorted(
-        end for end in found if isinstance(end, int) or (isinstance(end, str) and len(end) < SHORT)
+        end
+        for end in {statistics.min, statistics.max}
+        if isinstance(end, int) or (isinstance(end, str) and len(end) < SHORT)
     )

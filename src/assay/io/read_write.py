@@ -37,7 +37,8 @@ from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
 __all__ = ["build_predictions", "read", "resolve_options", "write"]
 
-# Spellings of a missing value in text files. A class may bear such a name, but then it must be declared.
+# Spellings of a missing value in text files. A class may bear such a name, but then it must be
+# declared.
 MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "N/A", "n/a", "null", "NULL"})
 
 
@@ -49,38 +50,59 @@ def read(
     positive: Label | None = None,
     models: Sequence[str] | None = None,
 ) -> Predictions:
-    """The predictions table in one or several files, folders or glob patterns (.parquet, .arrow, .csv, .csv.gz, ...).
+    """The predictions table in one or several files, folders or glob patterns.
 
     Layouts, told apart by the names of the columns:
 
-    - wide: columns <model>.label, <model>.proba.<class>, <model>.score, <model>.value, <model>.interval.low and .high,
-      ... for each model;
-    - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched by id or position;
-    - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are matched by id;
+    - wide: columns <model>.label, <model>.proba.<class>, <model>.score, <model>.value,
+      <model>.interval.low and .high, ... for each model;
+    - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched by
+      id or position;
+    - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are
+      matched by id;
     - pieces: several files of the same wide or long columns are put under one another.
 
-    Rows that are not in every file are left out, and `notes` says how many. Further columns are id, weight, fold,
-    split, cluster, and groups. Columns that declare no kind are models when `models` names them, or when no column
-    declares a kind and their values are labels of the truth (numbers, in a regression).
+    Rows that are not in every file are left out, and `notes` says how many. Further columns are id,
+    weight, fold, split, cluster, and groups. Columns that declare no kind are models when `models`
+    names them, or when no column declares a kind and their values are labels of the truth (numbers,
+    in a regression). Text files keep no types: what looks like whole numbers is read as numbers
+    unless `classes` says text. What is given here overrides what the files' metadata says.
 
-    The arguments override what the files' metadata says. Text files keep no types: what looks like whole numbers is
-    read as numbers unless `classes` says text. Raises ReadError for a file that cannot be read, SchemaError for a table
-    that cannot be used; both begin with the path.
+    Parameters:
+        paths: Files (.parquet, .arrow, .csv, .csv.gz, ...), folders or glob patterns; one or more.
+        truth: Name of the column that holds the truth; default "y".
+        task: binary, multiclass, multilabel or regression; default: what the files or values say.
+        classes: All classes, in their order; default: what the files or values say.
+        positive: The positive class of a binary task; default: the last of the two in sorted order.
+        models: Names of the models to read, also of columns that declare no kind; default: all.
+
+    Returns:
+        The table in memory.
+
+    Raises:
+        ReadError: A file cannot be read.
+        SchemaError: The table cannot be used. Both begin with the path.
+
+    >>> import tempfile, pathlib
+    >>> path = pathlib.Path(tempfile.mkdtemp()) / "p.csv"
+    >>> _ = path.write_text("y,svm\\ncat,cat\\ndog,cat\\n")
+    >>> read(path)
+    Predictions: 2 rows, binary (cat, dog; positive: dog), 1 model: svm (label)
     """
     files = [read_table(path) for path in expand_paths(paths)]
-    asked = resolve_options(files, truth, task, classes, positive, models)
+    options = resolve_options(files, truth, task, classes, positive, models)
     try:
-        files = _text_labels(files, asked)
-        found = [
+        files = _unify_labels(files, options)
+        sets = [
             part
-            for file, name in zip(files, _stems(files), strict=True)
-            for part in _parts(file, name, asked)
+            for file, name in zip(files, _name_files(files), strict=True)
+            for part in _split(file, name, options)
         ]
         shards: dict[frozenset[Key], list[ColumnSet]] = {}
-        for part in found:
+        for part in sets:
             shards.setdefault(frozenset(part.columns), []).append(part)
         table = join([stack(pieces) for pieces in shards.values()])
-        return require_weight(build_predictions(find_undeclared_models(table, asked), asked))
+        return require_weight(build_predictions(find_undeclared_models(table, options), options))
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise
@@ -89,26 +111,44 @@ def read(
 
 
 def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
-    """Write the table in wide form, in the format of the suffix, as a whole or not at all; returns the path.
+    """Write the table in wide form, in the format of the suffix, as a whole or not at all.
 
-    Parquet and Arrow keep everything, with the probabilities of a model as one list column. CSV has a column for each
-    class and keeps no types, no order of the classes and no declared positive class.
+    Parquet and Arrow keep everything, with the probabilities of a model as one list column. CSV has
+    a column for each class and keeps no types, no order of the classes and no declared positive
+    class.
+
+    Parameters:
+        predictions: The table.
+        path: The file; its suffix says the format: .parquet, .arrow, .csv, .csv.gz, ...
+
+    Returns:
+        The path.
+
+    Raises:
+        SchemaError: A column would not be read back as what it is.
+        ReadError: The suffix does not tell the format.
+
+    >>> import tempfile, pathlib
+    >>> p = Predictions.from_arrays([0, 1], {"m": [0, 1]})
+    >>> write(p, pathlib.Path(tempfile.mkdtemp()) / "p.csv").read_text().splitlines()[0]
+    '"y","m.label"'
     """
     by_class = detect_format(path) == "csv"
-    columns = dict(_columns(predictions, by_class))
+    columns = dict(_list_columns(predictions, by_class))
     names = [key.column_name() for key in columns]
     schema = predictions.schema
     positive = schema.positive if schema.positive_declared else None
-    about = Metadata(schema.task, schema.classes, positive, tuple(predictions.models))
-    read_as = classify_columns(names, "y", None if by_class else about)
+    metadata = Metadata(schema.task, schema.classes, positive, tuple(predictions.models))
+    read_as = classify_columns(names, "y", None if by_class else metadata)
     for name, key in zip(names, columns, strict=True):
         if names.count(name) > 1 or read_as[name] != key:
             raise SchemaError(
-                f"{path}: column {name!r} would not be read back as what it is; rename the model, class or group column"
+                f"{path}: column {name!r} would not be read back as what it is; rename the model, "
+                "class or group column"
             )
     table = pa.table(dict(zip(names, columns.values(), strict=True)))
     if not by_class:
-        table = table.replace_schema_metadata({b"assay": about.to_json()})
+        table = table.replace_schema_metadata({b"assay": metadata.to_json()})
     texts = [
         name
         for name, column in zip(names, columns.values(), strict=True)
@@ -126,25 +166,34 @@ def resolve_options(
     positive: Any,
     models: Sequence[str] | None,
 ) -> ReadOptions:
-    """What the caller says of the files, and where that is nothing, what their metadata says."""
-    about = next((file.about for file in files if file.about.task is not None), Metadata())
+    """What the caller says of the `files`, and where that is nothing, what their metadata says.
+
+    `truth`, `task`, `classes`, `positive` and `models` are those of `read`.
+    """
+    metadata = next((f.metadata for f in files if f.metadata.task is not None), Metadata())
     if isinstance(models, str):
         raise SchemaError(f"models must be a list of names; got the text {models!r}")
-    labels = check_classes(classes) if classes is not None else about.classes or None
+    labels = check_classes(classes) if classes is not None else metadata.classes or None
     # Other classes than the file's may make a binary table one of more classes.
-    told = about.task if classes is None or about.task in ("multilabel", "regression") else None
+    keeps_task = classes is None or metadata.task in ("multilabel", "regression")
+    task_of_file = metadata.task if keeps_task else None
     if task == "regression":
         labels = None
-    if positive is None and about.positive is not None and labels and about.positive in labels:
-        positive = about.positive if task in (None, "binary") else None
+    if (
+        positive is None
+        and metadata.positive is not None
+        and labels
+        and metadata.positive in labels
+    ):
+        positive = metadata.positive if task in (None, "binary") else None
     return ReadOptions(
-        truth, task or told, labels, positive, None if models is None else tuple(models)
+        truth, task or task_of_file, labels, positive, None if models is None else tuple(models)
     )
 
 
-def _stems(files: Sequence[File]) -> list[str]:
+def _name_files(files: Sequence[File]) -> list[str]:
     """The files' names without folder and suffix; with the folder where two are alike."""
-    stems = [_stem(file.path) for file in files]
+    stems = [_strip_suffix(file.path) for file in files]
     if len(set(stems)) == len(stems):
         return stems
     return [
@@ -153,64 +202,72 @@ def _stems(files: Sequence[File]) -> list[str]:
     ]
 
 
-def _stem(path: str) -> str:
+def _strip_suffix(path: str) -> str:
     name = Path(path).name
     packed = os.path.splitext(name)[1].lower() in (".gz", ".bz2", ".zst")
     return os.path.splitext(os.path.splitext(name)[0])[0] if packed else os.path.splitext(name)[0]
 
 
-def _parts(file: File, name: str, asked: ReadOptions) -> list[ColumnSet]:
+def _split(file: File, name: str, options: ReadOptions) -> list[ColumnSet]:
     try:
-        return split_file(file, asked.truth, name, asked.classes)
+        return split_file(file, options.truth, name, options.classes)
     except SchemaError as error:
         raise SchemaError(f"{file.path}: {error}") from error
 
 
-def _text_labels(files: Sequence[File], asked: ReadOptions) -> list[File]:
-    """Text files have no types: where any label is text, all are, also in a column that looks like numbers."""
-    if asked.task in ("regression", "multilabel"):
+def _unify_labels(files: Sequence[File], options: ReadOptions) -> list[File]:
+    """The files with labels of one type.
+
+    Text files have no types: where any label is text, all are, also in a column that looks like
+    numbers.
+    """
+    if options.task in ("regression", "multilabel"):
         return list(files)
-    names = [_label_columns(file, asked) for file in files]
+    names = [_list_label_columns(file, options) for file in files]
     kinds = [
         file.table.schema.field(name).type
         for file, labels in zip(files, names, strict=True)
         for name in labels
     ]
-    if any(map(is_text, kinds)) or (asked.classes and isinstance(asked.classes[0], str)):
-        files = [_as_text(file, labels, asked) for file, labels in zip(files, names, strict=True)]
+    if any(map(is_text, kinds)) or (options.classes and isinstance(options.classes[0], str)):
+        files = [
+            _reread_as_text(file, labels, options)
+            for file, labels in zip(files, names, strict=True)
+        ]
     for file, labels in zip(files, names, strict=True):
         if not file.typed:
-            _refuse_missing(file, labels, asked)
+            _refuse_missing(file, labels, options)
     return list(files)
 
 
-def _label_columns(file: File, asked: ReadOptions) -> list[str]:
+def _list_label_columns(file: File, options: ReadOptions) -> list[str]:
     names = file.table.column_names
-    found = [asked.truth] if asked.truth in names else []
-    for name, key in classify_columns(names, asked.truth, file.about).items():
-        bare = key.role == "column" and name in (asked.models or ()) and name not in SPECIAL
+    columns = [options.truth] if options.truth in names else []
+    for name, key in classify_columns(names, options.truth, file.metadata).items():
+        bare = key.role == "column" and name in (options.models or ()) and name not in SPECIAL
         if bare or (key.role == "model" and key.kind == "label" and key.label is None):
-            found.append(name)
-    return found
+            columns.append(name)
+    return columns
 
 
-def _as_text(file: File, labels: list[str], asked: ReadOptions) -> File:
-    schema, names = file.table.schema, file.table.column_names
+def _reread_as_text(file: File, labels: list[str], options: ReadOptions) -> File:
+    schema = file.table.schema
+    names = file.table.column_names
     if file.typed:
         return file
     wrong = [name for name in labels if not is_text(schema.field(name).type)]
     bare = [
         name
         for name in names
-        if detect_layout(names, asked.truth) == "bare"
-        and asked.truth in names
-        and name not in (asked.truth, *SPECIAL)
+        if detect_layout(names, options.truth) == "bare"
+        and options.truth in names
+        and name not in (options.truth, *SPECIAL)
         and not (is_text(schema.field(name).type) or pa.types.is_null(schema.field(name).type))
     ]
     if not wrong and not bare:
         return file
     again = read_table(file.path, [*wrong, *bare]).table
-    known = set(list_distinct(again.column(asked.truth))) if bare else set()
+    known = set(list_distinct(again.column(options.truth))) if bare else set()
     kept = {name: again.column(name) for name in wrong}
     kept |= {
         name: again.column(name) for name in bare if set(list_distinct(again.column(name))) <= known
@@ -220,96 +277,99 @@ def _as_text(file: File, labels: list[str], asked: ReadOptions) -> File:
     )
 
 
-def _refuse_missing(file: File, labels: Sequence[str], asked: ReadOptions) -> None:
+def _refuse_missing(file: File, labels: Sequence[str], options: ReadOptions) -> None:
     by_class = {parse_column(name)[2] or name.partition(".")[2] for name in file.table.column_names}
-    known = {str(label) for label in asked.classes or ()} | (by_class - {""})
+    known = {str(label) for label in options.classes or ()} | (by_class - {""})
     for name in labels:
         column = file.table.column(name)
         if not is_text(column.type):
             continue
-        found = [text for text in list_distinct(column) if text in MISSING and text not in known]
-        if found:
-            row = next(i for i, cell in enumerate(column) if cell.as_py() == found[0])
+        spellings = [t for t in list_distinct(column) if t in MISSING and t not in known]
+        if spellings:
+            row = next(i for i, cell in enumerate(column) if cell.as_py() == spellings[0])
             at = f"row {row}" + (
                 f" (id {file.table['id'][row].as_py()!r})"
                 if "id" in file.table.column_names
                 else ""
             )
             raise SchemaError(
-                f"{file.path}: column {name!r} has no label at {at}: it holds {found[0]!r}. Fill it or drop the row; "
-                f"if this is a class, declare it: classes=[...]."
+                f"{file.path}: column {name!r} has no label at {at}: it holds {spellings[0]!r}. "
+                "Fill "
+                f"it or drop the row; if this is a class, declare it: classes=[...]."
             )
 
 
-def build_predictions(table: ColumnSet, asked: ReadOptions) -> Predictions:
-    """The parts by their roles, through the door."""
-    given: dict[str, RawOutputs] = {}
+def build_predictions(table: ColumnSet, options: ReadOptions) -> Predictions:
+    """The checked table of the columns in `table`, read as the `options` say."""
+    outputs: dict[str, RawOutputs] = {}
     columns = {}
     for key, column in table.columns.items():
         if key.role == "model":
-            add_column(given, key.name, key.kind, key.label, column)
+            add_column(outputs, key.name, key.kind, key.label, column)
         elif key.role == "column":
             columns[key.name] = column
     weight = columns.pop("weight", None)
     y: Any = table.truth
-    task = asked.task
+    task = options.task
     if None in y:
         y = y[None]
     elif task is None:
         task = "multilabel"
     predictions = assemble(
         y,
-        given,
+        outputs,
         columns,
-        classes=asked.classes,
+        classes=options.classes,
         task=task,
-        positive=asked.positive,
+        positive=options.positive,
         weight=weight,
-        like=asked.like,
+        like=options.like,
     )
     return replace(predictions, notes=tuple(table.notes))
 
 
-def _columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
+def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
     """Every column of the table to write, with what it is."""
-    many = p.task == "multilabel"
-    found = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
-    found += (
-        _spread(Key("truth"), p.truth, p.classes)
-        if many
-        else [(Key("truth"), _labelled(p, p.truth))]
-    )
+    columns = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
+    if p.task == "multilabel":
+        columns += _split_columns(Key("truth"), p.truth, p.classes)
+    else:
+        columns.append((Key("truth"), _restore_labels(p, p.truth)))
     for model, kinds in p.outputs.items():
         for kind, values in kinds.items():
             key = Key("model", model, kind)
             if kind in BY_PART and values.ndim == 2:
                 names = ENDS if kind == "interval" else p.classes
-                found += _spread(key, values, names) if by_class else [(key, _listing(values))]
+                columns += (
+                    _split_columns(key, values, names)
+                    if by_class
+                    else [(key, _make_list_column(values))]
+                )
             else:
-                found.append(
-                    (key, _labelled(p, values) if kind == "label" else numpy_to_arrow(values))
+                columns.append(
+                    (key, _restore_labels(p, values) if kind == "label" else numpy_to_arrow(values))
                 )
     if p.weight is not None:
-        found.append((Key("column", "weight"), numpy_to_arrow(p.weight)))
-    return found + [
+        columns.append((Key("column", "weight"), numpy_to_arrow(p.weight)))
+    return columns + [
         (Key("column", name), column) for name, column in p.columns.items() if name != "id"
     ]
 
 
-def _spread(key: Key, values: Array, classes: Sequence[Label]) -> list[tuple[Key, pa.Array]]:
+def _split_columns(key: Key, values: Array, classes: Sequence[Label]) -> list[tuple[Key, pa.Array]]:
     return [
         (key._replace(label=str(label)), numpy_to_arrow(values[:, i]))
         for i, label in enumerate(classes)
     ]
 
 
-def _listing(values: Array) -> pa.Array:
+def _make_list_column(values: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(
         numpy_to_arrow(np.ascontiguousarray(values).ravel()), values.shape[1]
     )
 
 
-def _labelled(p: Predictions, codes: Array) -> pa.Array:
+def _restore_labels(p: Predictions, codes: Array) -> pa.Array:
     """Class codes as the labels they stand for; the numbers of a regression as they are."""
     if p.task == "regression":
         return numpy_to_arrow(codes)

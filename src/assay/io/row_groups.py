@@ -78,7 +78,9 @@ class RowGroupReader:
         return RowGroupReader, ({}, self.keys, self.options, self.types, self.n)
 
     def list_parts(self, group: RowGroup) -> "Iterator[RowGroupPart]":
-        """The parts of a row `group`: one, or, of a long one, slices that are read one after another."""
+        """The parts of a row `group`: one, or, of a long one, slices that are read one after
+        another.
+        """
         if group.rows <= LONG:
             yield RowGroupPart(self, group)
             return
@@ -117,7 +119,10 @@ class RowGroupReader:
                 ) from error
 
     def build_batch(self, group: RowGroup, start: int, table: pa.Table) -> Batch:
-        """The rows from `start` on of a row `group`: checked now, or, of labels alone, when used."""
+        """The rows from `start` on of a row `group`: checked now, or, of labels alone, when used.
+
+        Its rows are in `table`.
+        """
         if self._reads_labels_alone:
             return LabelBatch(self, group, start, table)
         return self.build_predictions(group, start, table)
@@ -194,7 +199,7 @@ class RowGroupPart(NamedTuple):
 class LabelBatch:
     """Labels of the truth and of models as a file has them: pairs of them are counted as they come.
 
-    Whatever else is asked of the batch is answered by `checked`, the table of these rows.
+    Whatever else is asked of the batch is answered by `predictions`, the table of these rows.
     """
 
     columns: Mapping[str, pa.Array] = {}
@@ -219,7 +224,7 @@ class LabelBatch:
         return self.row_group.offset + self.start
 
     @lazy_property
-    def checked(self) -> Predictions:
+    def predictions(self) -> Predictions:
         """The rows as a checked table."""
         return self.reader.build_predictions(self.row_group, self.start, self.table)
 
@@ -229,7 +234,7 @@ class LabelBatch:
 
     def group(self, name: str) -> tuple[Array, list[Any]]:
         """Codes and values of the column `name`: SchemaError, for no further column is read."""
-        return self.checked.group(name)
+        return self.predictions.group(name)
 
     def batches(self, size: int) -> Iterator["LabelBatch"]:
         """Consecutive batches of at most `size` rows."""
@@ -242,12 +247,15 @@ class LabelBatch:
         return int(self.table.nbytes // max(self.n, 1))
 
     def count_pairs(self, model: str) -> Array | None:
-        """Pairs of true and predicted class (k, k) of a `model`; None where codes must be made first."""
+        """Pairs of true and predicted class (k, k) of a `model`; None where codes must be made
+        first.
+        """
         keys = self.reader.keys.items()
         truth = next(name for name, key in keys if key.role == "truth")
         label = next(name for name, key in keys if key.role == "model" and key.name == model)
-        true, predicted = self.table.column(truth), self.table.column(label)
-        return count_label_pairs(join_chunks(true), join_chunks(predicted), self.schema.classes)
+        true = join_chunks(self.table.column(truth))
+        predicted = join_chunks(self.table.column(label))
+        return count_label_pairs(true, predicted, self.schema.classes)
 
 
 class LabelRows(Rows):
@@ -262,7 +270,7 @@ class LabelRows(Rows):
     @property
     def predictions(self) -> Predictions:
         """The checked table of these rows."""
-        return self.batch.checked
+        return self.batch.predictions
 
     @property
     def n(self) -> int:

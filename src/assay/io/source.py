@@ -39,9 +39,10 @@ def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Ta
     """The table that any source of predictions holds.
 
     Parameters:
-        source: A table in memory, a `Stream`, or the path of a file, a folder, a glob pattern, or several.
-        in_memory: Whether the verb needs all rows at hand. Paths are then read, and so is a stream of up
-            to 4 GiB. By default Parquet files of more than 256 MiB are streamed.
+        source: A table in memory, a `Stream`, or the path of a file, a folder, a glob pattern, or
+            several.
+        in_memory: Whether the verb needs all rows at hand. Paths are then read, and so is a stream
+            of up to 4 GiB. By default Parquet files of more than 256 MiB are streamed.
         reading: How files are to be read, as of `read`: truth, task, classes, positive, models.
 
     Returns:
@@ -101,8 +102,8 @@ def _read_stream(stream: Stream) -> Predictions:
     if size > MEMORY:
         raise UnsupportedError(
             f"this needs all rows in memory, and the stream of {stream.n:,} rows would take about "
-            f"{size / 2**30:.1f} GiB; streams of up to {MEMORY / 2**30:.0f} GiB are read. Evaluate it, "
-            f"which reads it in parts, or write fewer rows or models to a file and give that"
+            f"{size / 2**30:.1f} GiB; streams of up to {MEMORY / 2**30:.0f} GiB are read. Evaluate "
+            f"it, which reads it in parts, or write fewer rows or models to a file and give that"
         )
     options = stream.reader.options
     schema = stream.schema

@@ -1,4 +1,5 @@
-"""Stream: a predictions table larger than memory, in Parquet files of which few row groups are read at a time.
+"""Stream: a predictions table larger than memory, in Parquet files of which few row groups are read
+at a time.
 
 >>> import tempfile, pathlib
 >>> from assay.io.read_write import write
@@ -53,12 +54,13 @@ MOST_READ = 256
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Stream:
-    """A checked view of Parquet files, one after another, that never holds more than a few row groups.
+    """A checked view of Parquet files, one after another, that never holds more than a few row
+    groups.
 
     Every verb takes it in place of a table in memory. `evaluate` reads it in one pass, with memory
     that does not grow with the rows; verbs that need all rows at hand read it into memory, where it
-    is small enough. `head` holds the first rows with all their columns. Ids are checked to be unique
-    within a row group, and by what the files say of the first and last id of each.
+    is small enough. `head` holds the first rows with all their columns. Ids are checked to be
+    unique within a row group, and by what the files say of the first and last id of each.
     """
 
     row_groups: tuple[RowGroup, ...]
@@ -101,7 +103,7 @@ class Stream:
         return self.head.columns
 
     @property
-    def in_memory(self) -> bool:
+    def is_in_memory(self) -> bool:
         """False: `head` holds the first rows alone."""
         return False
 
@@ -132,7 +134,8 @@ class Stream:
         return sum(group.count_parts() for group in self.row_groups)
 
     def narrow(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> "Stream":
-        """With only the truth, the weight, the further `columns`, and what serves the `reads` of each model.
+        """With only the truth, the weight, the further `columns`, and what serves the `reads` of
+        each model.
 
         `reads` names label, proba, score, value or interval, by model.
         """
@@ -196,14 +199,15 @@ def scan(
 ) -> Stream:
     """Parquet files, folders or glob patterns as one table that is not read into memory.
 
-    The files must be of the wide layout (see `read`) and hold the same columns; their rows follow one
-    another. Classes that are not declared, here or by the files, are those of the first rows, and of
-    all rows where it turns out that more occur.
+    The files must be of the wide layout (see `read`) and hold the same columns; their rows follow
+    one another. Classes that are not declared, here or by the files, are those of the first rows,
+    and of all rows where it turns out that more occur.
 
     Parameters:
         paths: Files, folders or glob patterns; one or more.
         truth: Name of the column that holds the truth; default "y".
-        task: binary, multiclass, multilabel or regression; default: what the files or the first rows say.
+        task: binary, multiclass, multilabel or regression; default: what the files or the first
+            rows say.
         classes: All classes, in their order; default: what the files or the rows say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
 
@@ -242,7 +246,9 @@ def scan_files(
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
 ) -> Stream:
-    """The stream of the files whose `footers` are given by path; the other parameters are those of `scan`."""
+    """The stream of the files whose `footers` are given by path; the other parameters are those of
+    `scan`.
+    """
     mismatch = explain_mismatch(footers)
     if mismatch:
         raise SchemaError(
@@ -334,7 +340,9 @@ def _read_head(row_groups: Sequence[RowGroup], reader: RowGroupReader) -> Predic
 
 
 def _check_head(tables: Sequence[tuple[RowGroup, pa.Table]], reader: RowGroupReader) -> Predictions:
-    """The tables as one, checked; an error names the row group that is at fault, if it is one alone."""
+    """The tables as one, checked; an error names the row group that is at fault, if it is one
+    alone.
+    """
     try:
         return reader.check(pa.concat_tables([table for _, table in tables]))
     except AssayError as error:
@@ -345,7 +353,9 @@ def _check_head(tables: Sequence[tuple[RowGroup, pa.Table]], reader: RowGroupRea
 
 
 def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any]) -> None:
-    """Refuse row groups that have an id in common, so far as their footers show: a first or last one."""
+    """Refuse row groups that have an id in common, so far as their footers show: a first or last
+    one.
+    """
     owner: dict[Any, RowGroup] = {}
     place = {path: find_leaf_column(footer, "id") for path, footer in footers.items()}
     for group in groups:
@@ -355,6 +365,6 @@ def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any])
             if other is not group:
                 raise SchemaError(
                     f"id {value!r} is both in {other.path} (row group {other.number}) and in "
-                    f"{group.path} (row group {group.number}); ids must be unique over all files. Give "
-                    f"each row an id of its own, or leave the column out"
+                    f"{group.path} (row group {group.number}); ids must be unique over all files. "
+                    f"Give each row an id of its own, or leave the column out"
                 )

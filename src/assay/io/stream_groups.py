@@ -1,4 +1,5 @@
-"""Groups of a table that is read in parts: their keys are found first, and each batch is then coded by them.
+"""Groups of a table that is read in parts: their keys are found first, and each batch is then coded
+by them.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]}, groups={"sex": ["f", "m", "f"]})
@@ -22,9 +23,9 @@ from assay.table.groups import (
     bin_numbers,
     cut_at_quartiles,
     find_max_values,
+    group_rows,
     name_bins,
     read_numbers,
-    group_rows,
 )
 from assay.table.protocol import Batch, Grouping, Table
 from assay.table.quantiles import find_landmarks
@@ -37,7 +38,9 @@ MOST_GROUPS = 10_000
 
 @dataclass(frozen=True, eq=False)
 class CrossedGroups:
-    """Every combination of the `levels` of the columns `names`, and the `cuts` of columns of numbers."""
+    """Every combination of the `levels` of the columns `names`, and the `cuts` of columns of
+    numbers.
+    """
 
     names: tuple[str, ...]
     levels: tuple[tuple[Any, ...], ...]
@@ -64,7 +67,9 @@ class CrossedGroups:
 
 
 def group_table(table: Table, names: Sequence[str]) -> Grouping:
-    """The groups of a `table` by the columns `names`; of one that is not in memory, empty crosses too."""
+    """The groups of a `table` by the columns `names`; of one that is not in memory, empty crosses
+    too.
+    """
     if table.is_in_memory:
         return group_rows(table.head, names)
     levels = []
@@ -90,8 +95,8 @@ def _find_levels(table: Table, name: str) -> tuple[list[Any], Array | None]:
         return values, None
     if most is None:
         raise UnsupportedError(
-            f"column {name!r} has more than {MOST_GROUPS} values, too many to group a stream by; give "
-            f"a column of few"
+            f"column {name!r} has more than {MOST_GROUPS} values, too many to group a stream by; "
+            f"give a column of few"
         )
     edges = cut_at_quartiles(find_landmarks(partial(_read_numbers, table, name), QUARTILES))
     missing = any(np.isnan(numbers).any() for numbers in _read_numbers(table, name))

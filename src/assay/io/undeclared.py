@@ -1,7 +1,8 @@
-"""Bare columns: further columns that declare no kind, and whether they are models or groups.
+"""Undeclared columns: those that declare no kind, and whether they are models or groups.
 
 >>> import pyarrow as pa
->>> table = ColumnSet("p.csv", {Key("truth"): pa.array(["cat", "dog"]), Key("column", "svm"): pa.array(["dog", "dog"])})
+>>> columns = {Key("truth"): pa.array(["cat", "dog"]), Key("column", "svm"): pa.array(["dog", "dog"])}
+>>> table = ColumnSet("p.csv", columns)
 >>> find_undeclared_models(table, ReadOptions()).models
 ['svm']
 """
@@ -19,7 +20,7 @@ from assay.table.labels import Label, encode
 from assay.table.outputs import is_fractional
 from assay.table.schema import SPECIAL, Schema, Task
 
-__all__ = ["ReadOptions", "list_distinct", "find_undeclared_models"]
+__all__ = ["ReadOptions", "find_undeclared_models", "list_distinct"]
 
 NAMES_OF_TRUTH = (
     "y_true",
@@ -36,73 +37,85 @@ NAMES_OF_TRUTH = (
 
 
 class ReadOptions(NamedTuple):
-    """What the caller, or else the metadata of the files, says of the table."""
+    """What the caller, or else the metadata of the files, says of the table.
+
+    `like` is the schema of the table that this one is a part of, if it is one.
+    """
 
     truth: str = "y"
     task: Task | None = None
     classes: tuple[Label, ...] | None = None
     positive: Label | None = None
     models: tuple[str, ...] | None = None
-    like: Schema | None = None  # the schema of the table that this is a part of
+    like: Schema | None = None
 
 
-def find_undeclared_models(table: ColumnSet, asked: ReadOptions) -> ColumnSet:
-    """Further columns that are models after all: those named in `models`, or those whose values show it."""
-    _refuse_no_truth(table, asked)
-    if asked.models is not None:
-        return _chosen(table, asked.models)
+def find_undeclared_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
+    """The `table` with columns as models that declare no kind.
+
+    They are those named in the `models` of the `options`, or those whose values show it.
+    """
+    _refuse_no_truth(table, options)
+    if options.models is not None:
+        return _select_models(table, options.models)
     if table.models:
         return table
     names = [key.name for key in table.columns if key.role == "column" and key.name not in SPECIAL]
-    found, notes = _bare(table, names, asked) if None in table.truth else ({}, [])
-    if not found:
+    keys: dict[str, Key] = {}
+    notes: list[str] = []
+    if None in table.truth:
+        keys, notes = _detect_models(table, names, options)
+    if not keys:
         raise SchemaError(
-            f"no column tells what a model said; columns are {_listed(table, asked)}. Name them <model>.label, "
-            f"<model>.proba.<class>, <model>.score or <model>.value, or say which columns are models: models=[...]."
+            f"no column tells what a model predicted; columns are {_list_columns(table, options)}. "
+            "Name them "
+            "<model>.label, <model>.proba.<class>, <model>.score or <model>.value, or say which "
+            "columns are models: models=[...]."
         )
     columns = {
-        found.get(key.name, key) if key.role == "column" else key: c
+        keys.get(key.name, key) if key.role == "column" else key: c
         for key, c in table.columns.items()
     }
     read_as = (
-        f"Read as models for their values: {', '.join(found)}. Name them <model>.<kind> to be sure."
+        f"Read as models for their values: {', '.join(keys)}. Name them <model>.<kind> to be sure."
     )
     return table._replace(columns=columns, notes=(*table.notes, read_as, *notes))
 
 
-def _refuse_no_truth(table: ColumnSet, asked: ReadOptions) -> None:
+def _refuse_no_truth(table: ColumnSet, options: ReadOptions) -> None:
     if table.truth:
         return
     names = [key.name for key in table.columns if key.role == "column"] or [
         key.column_name() for key in table.columns
     ]
-    close = suggest(asked.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
+    close = suggest(options.truth, names) or [name for name in NAMES_OF_TRUTH if name in names]
     close = close or [
         name for name in names if set(re.split(r"[^a-z]+", name.lower())) & set(NAMES_OF_TRUTH)
     ]
-    name, columns = close[0] if close else "COLUMN", _listed(table, asked)
+    name = close[0] if close else "COLUMN"
+    columns = _list_columns(table, options)
     hint = f" Is it {close[0]!r}? Then name" if close else " Name"
     raise SchemaError(
-        f"no truth column {asked.truth!r}; columns are {columns}.{hint} it: truth={name!r} (--truth {name} on the "
-        f"command line)."
+        f"no truth column {options.truth!r}; columns are {columns}.{hint} it: truth={name!r} "
+        f"(--truth {name} on the command line)."
     )
 
 
-def _listed(table: ColumnSet, asked: ReadOptions) -> str:
-    names = [key.column_name(asked.truth) for key in table.columns]
+def _list_columns(table: ColumnSet, options: ReadOptions) -> str:
+    names = [key.column_name(options.truth) for key in table.columns]
     return ", ".join(names[:20]) + (f", ... {len(names)} in all" if len(names) > 20 else "")
 
 
-def _chosen(table: ColumnSet, models: Sequence[str]) -> ColumnSet:
+def _select_models(table: ColumnSet, models: Sequence[str]) -> ColumnSet:
     columns = {key: column for key, column in table.columns.items() if key.role != "model"}
     for name in models:
         bare = Key("column", name)
-        of_model = {
+        columns_of_model = {
             key: column
             for key, column in table.columns.items()
             if key.role == "model" and key.name == name
         }
-        if not of_model and (bare not in columns or name in SPECIAL):
+        if not columns_of_model and (bare not in columns or name in SPECIAL):
             known = [
                 *table.models,
                 *(key.name for key in columns if key.role == "column" and key.name not in SPECIAL),
@@ -114,40 +127,42 @@ def _chosen(table: ColumnSet, models: Sequence[str]) -> ColumnSet:
                 else f"there are {', '.join(known) or 'none'}"
             )
             raise SchemaError(f"no model or column is named {name!r}; {hint}")
-        columns |= of_model or {Key("model", name): columns.pop(bare)}
+        columns |= columns_of_model or {Key("model", name): columns.pop(bare)}
     if not models:
         raise SchemaError("models is empty; name at least one model, or leave it out to read all")
     return table._replace(columns=columns)
 
 
-def _bare(
-    table: ColumnSet, names: Sequence[str], asked: ReadOptions
+def _detect_models(
+    table: ColumnSet, names: Sequence[str], options: ReadOptions
 ) -> tuple[dict[str, Key], list[str]]:
     truth = table.truth[None]
     columns = {name: table.columns[Key("column", name)] for name in names}
     regression = {name: Key("model", name, "value") for name in names if _is_numeric(columns[name])}
-    if asked.task == "regression" or (asked.task is None and is_fractional(truth)):
+    if options.task == "regression" or (options.task is None and is_fractional(truth)):
         for name, column in columns.items():
-            _refuse_spoilt_numbers(name, column)
+            _refuse_stray_text(name, column)
         return regression, []
-    labels = _labels(truth) | set(asked.classes or ())
-    found, notes = {}, []
+    labels = _find_labels(truth) | set(options.classes or ())
+    keys = {}
+    notes = []
     for name, column in columns.items():
-        seen = _labels(column)
-        if seen and seen <= labels:
-            found[name] = Key("model", name, "label")
-        elif seen & labels:
-            odd = next(iter(seen - labels))
+        values = _find_labels(column)
+        if values and values <= labels:
+            keys[name] = Key("model", name, "label")
+        elif values & labels:
+            odd = next(iter(values - labels))
             notes.append(
-                f"Column {name!r} is read as a group, for {odd!r} is no label of the truth; if it is a model, name it "
-                f"{name}.label."
+                f"Column {name!r} is read as a group, for {odd!r} is no label of the truth; if it "
+                f"is a model, name it {name}.label."
             )
-    if not found and asked.task is None and _is_numeric(truth) and len(labels) > 2:
-        return (regression if any(is_fractional(columns[name]) for name in regression) else {}), []
-    return found, notes
+    if not keys and options.task is None and _is_numeric(truth) and len(labels) > 2:
+        fractional = any(is_fractional(columns[name]) for name in regression)
+        return (regression if fractional else {}), []
+    return keys, notes
 
 
-def _labels(column: pa.Array) -> set[Label]:
+def _find_labels(column: pa.Array) -> set[Label]:
     try:
         return set(encode(column)[1])
     except SchemaError:
@@ -162,7 +177,7 @@ def _is_numeric(column: pa.Array) -> bool:
     )
 
 
-def _refuse_spoilt_numbers(name: str, column: pa.Array) -> None:
+def _refuse_stray_text(name: str, column: pa.Array) -> None:
     """A column of numbers with a stray text is no group: its model would go missing unnoticed."""
     if not is_text(column.type):
         return
@@ -170,8 +185,8 @@ def _refuse_spoilt_numbers(name: str, column: pa.Array) -> None:
     if sum(number) * 2 > len(number):
         row = next(i for i, cell in enumerate(column) if not _is_number_text(cell.as_py()))
         raise SchemaError(
-            f"column {name!r} holds numbers, but {column[row].as_py()!r} at row {row}; correct the cell, or, if this "
-            f"is a group, name the models: models=[...]."
+            f"column {name!r} holds numbers, but {column[row].as_py()!r} at row {row}; correct the "
+            f"cell, or, if this is a group, name the models: models=[...]."
         )
 
 
@@ -184,7 +199,7 @@ def _is_number_text(text: str | None) -> bool:
 
 
 def list_distinct(column: pa.ChunkedArray) -> list[Any]:
-    """The values that a column holds, each once."""
+    """The values that a `column` holds, each once."""
     values = column.unique()
     return list(
         (values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).to_pylist()
