@@ -20,7 +20,7 @@ from assay.diagnosis.rules import (
     is_too_short,
 )
 from assay.diagnosis.trend import final_level
-from assay.readers.history import Unit
+from assay.readers.cells import Unit
 from assay.readers.naming import is_regression
 
 __all__ = [

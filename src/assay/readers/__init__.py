@@ -3,6 +3,7 @@
 - base: `Reader`, the base of a log format, and the registry of its members
 - read_history: the verb: which reader takes a place, and the runs below a folder
 - history: `History` and `Series`, the curves of one run
+- cells: what stands in the rows of a log, as numbers; rows that a restart replaced
 - naming: which split and metric a column name means, and whether more is better
 - text: JSON and delimited text, loaded whole or looked into
 - boosting: XGBoost, LightGBM and CatBoost results saved as JSON

@@ -7,7 +7,8 @@ from typing import Any
 
 from assay.errors import SchemaError
 from assay.readers.base import Reader
-from assay.readers.history import History, is_word
+from assay.readers.cells import is_word
+from assay.readers.history import History
 from assay.readers.naming import infer_direction
 from assay.readers.text import load_json, peek_json
 

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from assay.errors import AssayError, ReadError, SchemaError
 from assay.readers.base import READERS, Reader
-from assay.readers.history import EXPECTED, History, list_names
+from assay.readers.cells import list_names
+from assay.readers.history import EXPECTED, History
 from assay.readers.text import load_json, load_table
 
 __all__ = ["Runs", "find_places", "find_reader", "read_history", "read_runs"]

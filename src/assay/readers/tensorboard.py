@@ -9,7 +9,8 @@ from typing import Any
 
 from assay.errors import MissingDependencyError, SchemaError
 from assay.readers.base import Reader, list_folder
-from assay.readers.history import History, drop_replaced, note_restarts
+from assay.readers.cells import drop_replaced, note_restarts
+from assay.readers.history import History
 from assay.readers.naming import SPLITS, is_curve
 
 __all__ = ["TensorBoard"]

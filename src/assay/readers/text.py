@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ReadError
-from assay.readers.history import Cell
+from assay.readers.cells import Cell
 from assay.readers.naming import infer_direction, is_axis, parse_curve_name
 
 __all__ = [
