@@ -136,7 +136,7 @@ def test_workers_end_when_the_work_is_interrupted():
 
 
 def test_what_cannot_be_sent_to_other_processes_is_refused():
-    with pytest.raises(UnsupportedError, match="cannot be sent to other processes.*engine='local'"):
+    with pytest.raises(UnsupportedError, match=r"cannot be sent to other.*engine='local'"):
         list(Processes(workers=2).map(lambda part: 0, parts(3)))
 
 

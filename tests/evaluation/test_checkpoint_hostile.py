@@ -1,4 +1,4 @@
-"""What an unfriendly table, file or order of jobs must not do: give a wrong figure, or end in a
+"""What an unfriendly table, file or order of jobs must not do: give a wrong value, or end in a
 traceback.
 """
 
@@ -45,7 +45,7 @@ def test_a_checkpoint_of_another_table_of_as_many_rows_is_refused(tmp_path, chan
 
 
 @pytest.mark.parametrize("lengths", [(3000, 3000), (300, 3000)])
-def test_sketches_of_jobs_with_other_groups_merge_to_the_figures_of_one(
+def test_sketches_of_jobs_with_other_groups_merge_to_the_values_of_one(
     tmp_path, monkeypatch, lengths
 ):
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""evaluate: what a reader of the figures relies on."""
+"""evaluate: what a reader of the values relies on."""
 
 import json
 import math
@@ -237,7 +237,7 @@ def test_rows_can_be_read_as_arrow_pandas_and_polars():
     assert found.to_arrow()["class"].to_pylist()[1] == '["a", "a"]'
 
 
-def test_the_repr_of_figures_without_intervals_speaks_of_none():
+def test_the_repr_of_values_without_intervals_speaks_of_none():
     p = table(["a", "b"] * 20, m=["a", "b"] * 19 + ["b", "a"])
     assert repr(evaluate(p, "accuracy", intervals=False)).startswith(
         "Evaluation: 40 rows, binary\n"
@@ -247,13 +247,13 @@ def test_the_repr_of_figures_without_intervals_speaks_of_none():
     )
 
 
-def test_the_repr_shows_each_figure_with_its_interval():
+def test_the_repr_shows_each_value_with_its_interval():
     text = repr(evaluate(table(["a", "b"] * 50, m=["a", "b"] * 45 + ["b", "a"] * 5), "accuracy"))
     assert "accuracy  0.9000 [0.8256, 0.9448]" in text
 
 
 def test_asking_for_the_one_value_of_many_is_an_error():
-    with pytest.raises(UnsupportedError, match="2 figures"):
+    with pytest.raises(UnsupportedError, match="2 values"):
         _ = evaluate(table(["a", "b"], m=["a", "b"]), ["accuracy", "f1"]).value
 
 
@@ -319,3 +319,9 @@ def test_what_is_no_metric_is_refused_in_one_line(wrong):
     p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
     with pytest.raises(UnsupportedError, match="expected metrics as text"):
         evaluate(p, wrong)
+
+
+def test_a_slice_of_a_table_is_evaluated_by_its_own_groups():
+    p = Predictions.from_arrays([0, 1] * 8, {"m": [0] * 16}, groups={"g": ["a"] * 8 + ["b"] * 8})
+    rows = evaluate(p.slice(6, 16), "accuracy", by="g", intervals=False).rows
+    assert [(row.group, row.n) for row in rows] == [(None, 10), ("a", 2), ("b", 8)]

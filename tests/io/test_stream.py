@@ -1,4 +1,4 @@
-"""A table that is streamed gives the figures of the table in memory, whatever its length,
+"""A table that is streamed gives the values of the table in memory, whatever its length,
 interruptions and jobs.
 """
 
@@ -74,8 +74,8 @@ def same(a, b):
     facts = [
         [(r.model, r.metric, r.class_, r.group, r.n, r.method) for r in e.rows] for e in (a, b)
     ]
-    figures = [np.array([(r.value, r.low, r.high) for r in e.rows]) for e in (a, b)]
-    return facts[0] == facts[1] and np.allclose(*figures, rtol=1e-9, atol=1e-12, equal_nan=True)
+    values = [np.array([(r.value, r.low, r.high) for r in e.rows]) for e in (a, b)]
+    return facts[0] == facts[1] and np.allclose(*values, rtol=1e-9, atol=1e-12, equal_nan=True)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_an_empty_label_beyond_the_first_rows_is_named_with_its_row(tmp_path, mo
 @pytest.mark.parametrize(
     "table", [columns(), binary(), regression()], ids=["multiclass", "binary", "regression"]
 )
-def test_a_stream_gives_every_default_figure_and_interval_of_the_table_in_memory(tmp_path, table):
+def test_a_stream_gives_every_default_value_and_interval_of_the_table_in_memory(tmp_path, table):
     path = written(tmp_path, table)
     assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
 
@@ -223,7 +223,7 @@ def test_the_first_file_of_a_regression_may_count_nothing(tmp_path):
     assert same(assay.evaluate(assay.scan(path)), assay.evaluate(assay.read(path)))
 
 
-def test_a_stream_in_which_no_row_counts_has_undefined_figures(tmp_path):
+def test_a_stream_in_which_no_row_counts_has_undefined_values(tmp_path):
     path = written(tmp_path, {**binary(), "weight": np.zeros(N)})
     rows = assay.evaluate(assay.scan(path), ["accuracy", "log_loss", "roc_auc"]).rows
     assert {row.note for row in rows} == {"zero_weight"}
@@ -272,7 +272,7 @@ def test_files_of_different_columns_are_no_stream(tmp_path):
         assay.scan(tmp_path)
 
 
-def figures(found):
+def read_values(found):
     return {(r.model, r.metric, r.class_, r.group): r.value for r in found.rows}
 
 
@@ -289,14 +289,14 @@ def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_
     table = parquet.read_table(assay.write(p, tmp_path / "all.parquet"))
     (tmp_path / "pieces").mkdir()
     path = written(tmp_path / "pieces", table, rows=17)
-    expected = figures(assay.evaluate(p, asked, by=by, intervals=False))
-    streamed = figures(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
+    expected = read_values(assay.evaluate(p, asked, by=by, intervals=False))
+    streamed = read_values(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
     states = [tmp_path / f"{i}.state" for i in range(3)]
     for i, state in enumerate(states):
         assay.evaluate(
             assay.scan(path / f"{i}.parquet"), asked, by=by, intervals=False, checkpoint=state
         )
-    joined = figures(build_evaluation(*merge_states(states)))
+    joined = read_values(build_evaluation(*merge_states(states)))
     assert streamed.keys() == joined.keys() == expected.keys()
     for found in (streamed, joined):
         for key, value in expected.items():
@@ -312,7 +312,7 @@ def test_an_unusable_cell_of_a_stream_is_named_with_its_file(tmp_path):
 
 @pytest.mark.parametrize("metric", ["roc_auc", "gini", "average_precision", "ks"])
 @pytest.mark.parametrize("kind", ["proba", "score"])
-def test_sketched_figures_lie_within_their_stated_bound(tmp_path, monkeypatch, metric, kind):
+def test_sketched_values_lie_within_their_stated_bound(tmp_path, monkeypatch, metric, kind):
     table = binary()
     if kind == "score":
         p = table["m.proba.1"]
@@ -551,7 +551,7 @@ def test_where_a_third_class_appears_late_f1_is_the_mean_over_classes_as_in_memo
     streamed, kept_ = (assay.evaluate(read(tmp_path), asked) for read in (assay.scan, assay.read))
     assert same(streamed, kept_)
     stated = assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state")
-    assert figures(stated) == pytest.approx(figures(kept_))
+    assert read_values(stated) == pytest.approx(read_values(kept_))
     assert same(
         assay.evaluate(assay.scan(tmp_path), asked, checkpoint=tmp_path / "a.state"), stated
     )

@@ -121,7 +121,7 @@ def _identify(table: Table) -> list[Any]:
 
 
 def _mark(path: str) -> list[int]:
-    """What tells a Parquet file from another of its name: its size, and a checksum of its footer."""
+    """Size of a Parquet file and checksum of its footer, which tell it from others of its name."""
     size = os.path.getsize(path)
     with open(path, "rb") as file:
         file.seek(max(0, size - FOOTER_BYTES))

@@ -1,4 +1,4 @@
-"""evaluate: every metric of every model in one pass, with an interval beside each figure.
+"""evaluate: every metric of every model in one pass, each value with its interval.
 
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays(["a", "b", "b", "a"], {"m": ["a", "b", "a", "a"]})
@@ -34,8 +34,20 @@ __all__ = ["Evaluation", "build_evaluation", "evaluate"]
 
 @dataclass(frozen=True, repr=False)
 class Evaluation(Result):
-    """The figures of several models on one table; `rows` is the tidy truth, the rest are ways to
-    read it.
+    """The metrics of several models on one table: a row for each value, and ways to read them.
+
+    `by` are the columns whose groups were evaluated, `positive` is the positive class of a binary
+    task.
+
+    >>> from assay.table.predictions import Predictions
+    >>> p = Predictions.from_arrays([0, 1, 1, 0], {"m": [0, 1, 0, 0]})
+    >>> evaluation = evaluate(p, ["accuracy", "recall"], intervals=False)
+    >>> evaluation.get("m", "recall").value
+    0.5
+    >>> print(evaluation.tables[0])
+    metric    m
+    accuracy  0.7500
+    recall    0.5000
     """
 
     schema_name: ClassVar[str] = "assay.evaluation/1"
@@ -60,27 +72,37 @@ class Evaluation(Result):
 
     @property
     def metrics(self) -> list[str]:
-        """Canonical texts of the metrics, as asked."""
+        """Canonical texts of the metrics, in the order asked for."""
         return list(dict.fromkeys(row.metric for row in self.rows))
 
     @property
     def value(self) -> float:
-        """The one figure, where one model, one metric and one group were asked for."""
+        """The one value, where one model, one metric and one group were asked for."""
         if len(self.rows) != 1:
             raise UnsupportedError(
-                f"this evaluation has {len(self.rows)} figures; name the one: get(model, "
+                f"this evaluation has {len(self.rows)} values; name the one: get(model, "
                 "metric).value"
             )
         return self.rows[0].value
 
     def get(self, model: str, metric: str | Metric, class_: Any = None, group: Any = None) -> Row:
-        """The row of a figure; an error names what there is."""
+        """The row of one value.
+
+        Parameters:
+            model: Name of the model.
+            metric: A metric or its text, as in "f1(average=micro)".
+            class_: The class, of a value of one class; (truth, predicted), of a confusion matrix.
+            group: The value of the group column; default: all rows.
+
+        Raises:
+            UnsupportedError: There is no such value; the error names what there is.
+        """
         text = str(METRICS.parse(metric))
         for row in self.rows:
             if (row.model, row.metric, row.class_, row.group) == (model, text, class_, group):
                 return row
         raise UnsupportedError(
-            f"no figure for model {model!r}, metric {text!r}, class {class_!r}, group {group!r}; "
+            f"no value for model {model!r}, metric {text!r}, class {class_!r}, group {group!r}; "
             f"models: {', '.join(self.models)}; metrics: {', '.join(self.metrics)}"
         )
 
@@ -93,13 +115,13 @@ class Evaluation(Result):
     @property
     def tables(self) -> list[TextTable]:
         """A line for each metric, class and group, a column for each model."""
-        by_figure: dict[tuple[Any, ...], dict[str, Row]] = {}
+        by_name: dict[tuple[Any, ...], dict[str, Row]] = {}
         for row in self.rows:
-            by_figure.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
+            by_name.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
         header = ["metric", *self.models]
         body = [
             [_name_estimate(key), *(_format_cell(rows.get(model)) for model in self.models)]
-            for key, rows in by_figure.items()
+            for key, rows in by_name.items()
         ]
         return [TextTable(header, body)]
 

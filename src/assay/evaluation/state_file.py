@@ -87,8 +87,13 @@ class StateFile:
         """The schema of the table."""
         about = self.header["schema"]
         models = {model: tuple(kinds) for model, kinds in about["models"].items()}
-        positive, declared = about["positive"], about["positive_declared"]
-        return Schema(about["task"], tuple(about["classes"]), models, positive, declared)
+        return Schema(
+            about["task"],
+            tuple(about["classes"]),
+            models,
+            positive=about["positive"],
+            positive_declared=about["positive_declared"],
+        )
 
     @property
     def info(self) -> TableInfo:

@@ -219,7 +219,7 @@ def _same_labels(a: Sequence[Label], b: Sequence[Label]) -> bool:
 def _split_by_class(
     key: Key, column: pa.Array, classes: Sequence[Label]
 ) -> Iterable[tuple[Key, pa.Array]]:
-    """A list column as one column a class, where the order of the classes differs from the file's."""
+    """A list column as one column a class, where the file has the classes in another order."""
     if (
         not pa.types.is_fixed_size_list(column.type)
         or column.type.list_size != len(classes)

@@ -56,8 +56,8 @@ def read(
 
     - wide: columns <model>.label, <model>.proba.<class>, <model>.score, <model>.value,
       <model>.interval.low and .high, ... for each model;
-    - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched by
-      id or position;
+    - long: a column `model` beside label, proba.<class>, score, ...; the models' rows are matched
+      by id or position;
     - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are
       matched by id;
     - pieces: several files of the same wide or long columns are put under one another.

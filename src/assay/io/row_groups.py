@@ -259,7 +259,7 @@ class LabelBatch:
 
 
 class LabelRows(Rows):
-    """One model's rows of a `LabelBatch`: they are checked when more than pairs of labels is read."""
+    """One model's rows of a `LabelBatch`, checked when more than pairs of labels is read."""
 
     def __init__(self, batch: LabelBatch, model: str) -> None:
         self.batch = batch

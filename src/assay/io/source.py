@@ -74,7 +74,7 @@ def _list_paths(source: Any) -> list[Any]:
 
 
 def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | None:
-    """The stream of Parquet files that are large; None where they are not, or cannot be streamed."""
+    """The stream of large Parquet files; None where they are small, or cannot be streamed."""
     files = expand_paths(paths)
     # A packed table is seldom more than 64 times smaller than an unpacked one.
     if not all(detect_format(path) == "parquet" for path in files) or (

@@ -246,8 +246,9 @@ def scan_files(
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
 ) -> Stream:
-    """The stream of the files whose `footers` are given by path; the other parameters are those of
-    `scan`.
+    """The stream of the files whose `footers` are given by path.
+
+    `truth`, `task`, `classes` and `positive` are those of `scan`.
     """
     mismatch = explain_mismatch(footers)
     if mismatch:
@@ -275,7 +276,7 @@ def scan_files(
 def _settle(
     row_groups: tuple[RowGroup, ...], reader: RowGroupReader, notes: tuple[str, ...]
 ) -> Stream:
-    """The stream whose task and classes are those of the first rows, where they are not declared."""
+    """The stream, with task and classes of the first rows where they are not declared."""
     head = _read_head(row_groups, reader)
     assumed = reader.options.classes is None and head.task in ("binary", "multiclass")
     options = reader.options._replace(

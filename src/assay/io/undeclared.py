@@ -1,7 +1,8 @@
 """Undeclared columns: those that declare no kind, and whether they are models or groups.
 
 >>> import pyarrow as pa
->>> columns = {Key("truth"): pa.array(["cat", "dog"]), Key("column", "svm"): pa.array(["dog", "dog"])}
+>>> truth, svm = pa.array(["cat", "dog"]), pa.array(["dog", "dog"])
+>>> columns = {Key("truth"): truth, Key("column", "svm"): svm}
 >>> table = ColumnSet("p.csv", columns)
 >>> find_undeclared_models(table, ReadOptions()).models
 ['svm']

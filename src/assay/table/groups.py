@@ -44,10 +44,12 @@ class Slices:
     codes: Array
     keys: tuple[tuple[Any, ...], ...]
     cuts: Mapping[str, Array]
+    offset: int = 0  # of the first row, where the table is itself a slice
 
     def encode_rows(self, batch: Batch) -> Array:
         """The codes (n,) of the rows of a `batch` of the table."""
-        return self.codes[batch.offset : batch.offset + batch.n]
+        start = batch.offset - self.offset
+        return self.codes[start : start + batch.n]
 
 
 def group_rows(table: Predictions, names: Sequence[str]) -> Slices:
@@ -62,7 +64,7 @@ def group_rows(table: Predictions, names: Sequence[str]) -> Slices:
         codes, values = find_levels(table, name)
         code, present = compact_codes(code * len(values) + codes, len(keys) * len(values))
         keys = [(*keys[c // len(values)], values[c % len(values)]) for c in present.tolist()]
-    return Slices(code, tuple(keys), cuts)
+    return Slices(code, tuple(keys), cuts, table.offset)
 
 
 def find_levels(table: Predictions, name: str) -> tuple[Array, list[Any]]:
