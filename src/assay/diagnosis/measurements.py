@@ -25,7 +25,7 @@ from assay.diagnosis.trend import final_level, kendall_z, noise, running_median,
 from assay.errors import SchemaError
 from assay.kernels import Array
 from assay.readers.history import History, Series
-from assay.readers.naming import Split, is_regression
+from assay.readers.naming import SplitName, is_regression
 
 __all__ = [
     "BaselineFrom",
@@ -337,7 +337,7 @@ def _find_chance_level(history: History, loss: str) -> int | None:
 
     Its accuracy is 1 / k and its loss log(k), which a model that learned does not show together.
     """
-    splits: tuple[Split, ...] = ("train", history.validation_split)
+    splits: tuple[SplitName, ...] = ("train", history.validation_split)
     for split in splits:
         losses = history.find(split, loss)
         accuracies = history.find(split, "accuracy")

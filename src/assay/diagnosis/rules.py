@@ -56,7 +56,7 @@ Confidence = Literal["low", "medium", "high"]
 STATUSES: tuple[Status, ...] = get_args(Status)
 LEVELS: tuple[Confidence, ...] = get_args(Confidence)
 
-FEWEST = 5  # below five points no trend test has power
+MIN_EPOCHS = 5  # below five points no trend test has power
 RISING = 1.64  # standard deviations, one-sided 5 %
 FALLING = -1.64
 
@@ -89,7 +89,7 @@ def _is_collapsed(run: Measurements) -> bool:
         return False
     exploded = bool(run.train_log.max() > _explosion_limit(run))
     at_baseline = final_level(run.train_log) >= 0.95 * run.baseline
-    learned_once = len(run.train_log) >= FEWEST and run.train_log.min() < 0.85 * run.baseline
+    learned_once = len(run.train_log) >= MIN_EPOCHS and run.train_log.min() < 0.85 * run.baseline
     if exploded and run.learned_val < 0.05:
         return True
     return bool(at_baseline and (exploded or learned_once))
@@ -97,7 +97,7 @@ def _is_collapsed(run: Measurements) -> bool:
 
 def is_too_short(run: Measurements) -> bool:
     """Whether the `run` has fewer epochs than show a trend."""
-    return len(run.val) < FEWEST
+    return len(run.val) < MIN_EPOCHS
 
 
 def _is_not_learning(run: Measurements) -> bool:
@@ -280,7 +280,7 @@ def _disagrees(metric: MetricChange, run: Measurements) -> bool:
 
 def _is_gap_widening(run: Measurements) -> bool:
     """The gap between the losses grows, surely and by more than 1 % of the learnable."""
-    if len(run.gap) < FEWEST:
+    if len(run.gap) < MIN_EPOCHS:
         return False
     growth = run.gap[-1] - run.gap[len(run.gap) // 3]
     return run.z_gap > RISING and growth > 0.01 * run.learnable

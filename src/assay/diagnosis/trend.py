@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 __all__ = ["final_level", "kendall_z", "noise", "running_median", "theil_sen"]
 
-Curve = Sequence[float] | NDArray[np.float64]
+Values = Sequence[float] | NDArray[np.float64]
 
 # Pairs are counted all against all: (2000, 2000) takes 32 MB.
 MOST_POINTS = 2000
 
 
-def running_median(values: Curve) -> NDArray[np.float64]:
+def running_median(values: Values) -> NDArray[np.float64]:
     """Median of each of the `values` (n,) and its two neighbours; the two ends stay as they are.
 
     >>> running_median([1.0, 9.0, 2.0, 3.0]).tolist()
@@ -31,7 +31,7 @@ def running_median(values: Curve) -> NDArray[np.float64]:
     return np.concatenate([x[:1], np.median([x[:-2], x[1:-1], x[2:]], axis=0), x[-1:]])
 
 
-def noise(values: Curve) -> float:
+def noise(values: Values) -> float:
     """Standard deviation of the epoch-to-epoch noise, in the unit of `values`.
 
     The median absolute second difference, as a standard deviation, over sqrt(6): second differences
@@ -49,7 +49,7 @@ def noise(values: Curve) -> float:
     return float(1.4826 * np.median(np.abs(np.diff(x, n=2))) / math.sqrt(6))
 
 
-def kendall_z(values: Curve) -> float:
+def kendall_z(values: Values) -> float:
     """Mann-Kendall trend statistic of the `values`: above 1.64 rising, below -1.64 falling.
 
     Both are one-sided at 5 %. Corrected for ties and continuity; depends on the order of the values
@@ -69,7 +69,7 @@ def kendall_z(values: Curve) -> float:
     return 0.0 if s == 0 or variance <= 0 else (s - math.copysign(1, s)) / math.sqrt(variance)
 
 
-def theil_sen(values: Curve) -> float:
+def theil_sen(values: Values) -> float:
     """Median slope over all pairs of equally spaced `values`, per step; 0 below two values.
 
     Source: Sen (1968), Journal of the American Statistical Association 63:1379-1389.
@@ -85,7 +85,7 @@ def theil_sen(values: Curve) -> float:
     return float(np.median((x[j] - x[i]) / (j - i))) / step
 
 
-def final_level(values: Curve) -> float:
+def final_level(values: Values) -> float:
     """Where a curve ends: the median of the last three `values`.
 
     >>> final_level([9.0, 1.0, 7.0, 2.0])
@@ -94,7 +94,7 @@ def final_level(values: Curve) -> float:
     return float(np.median(np.asarray(values, dtype=float)[-3:]))
 
 
-def _thin(values: Curve) -> NDArray[np.float64]:
+def _thin(values: Values) -> NDArray[np.float64]:
     x = np.asarray(values, dtype=float)
     if len(x) <= MOST_POINTS:
         return x

@@ -14,7 +14,7 @@ from assay.core.types import Better
 from assay.errors import SchemaError
 
 __all__ = [
-    "Cell",
+    "LogCell",
     "Unit",
     "drop_replaced",
     "holds_text",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 Unit = Literal["epoch", "round", "step"]
-Cell = float | int | str | None
+LogCell = float | int | str | None
 
 NOT_MEASURED = {"", "na", "n/a", "null", "none", "-", "--"}
 
@@ -60,7 +60,7 @@ def is_word(cell: object) -> bool:
     return False
 
 
-def holds_text(cells: Sequence[Cell], better: Better | None) -> bool:
+def holds_text(cells: Sequence[LogCell], better: Better | None) -> bool:
     """Whether `cells` are no numbers: yes/no marks, or words where no metric is known by `better`.
 
     A word in the column of a known metric is an error instead, which `parse_number` raises.
@@ -69,7 +69,7 @@ def holds_text(cells: Sequence[Cell], better: Better | None) -> bool:
 
 
 def require_equal_length(
-    columns: Mapping[str, Sequence[Cell]], epochs: Sequence[Cell] | None, where: str
+    columns: Mapping[str, Sequence[LogCell]], epochs: Sequence[LogCell] | None, where: str
 ) -> int:
     """The length of all `columns` and `epochs` of the log `where`; an error where they differ."""
     lengths = {column: len(values) for column, values in columns.items()}
@@ -84,7 +84,7 @@ def require_equal_length(
     return next(iter(lengths.values()), 0)
 
 
-def parse_axis(epochs: Sequence[Cell] | None, rows: int, where: str) -> list[float | None]:
+def parse_axis(epochs: Sequence[LogCell] | None, rows: int, where: str) -> list[float | None]:
     """The number of each of the `rows` of the log `where`; None for cells that hold none.
 
     Rows are counted from 1 without `epochs`.

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from assay.core.types import Better
 from assay.errors import SchemaError
 from assay.readers.cells import (
-    Cell,
+    LogCell,
     Unit,
     drop_replaced,
     holds_text,
@@ -24,7 +24,7 @@ from assay.readers.cells import (
     require_equal_length,
 )
 from assay.readers.naming import (
-    Split,
+    SplitName,
     infer_direction,
     is_axis,
     is_curve,
@@ -48,7 +48,7 @@ class Series:
     changed.
     """
 
-    split: Split
+    split: SplitName
     metric: str
     epochs: tuple[float, ...]
     values: tuple[float, ...]
@@ -102,14 +102,14 @@ class History:
     def from_lists(
         cls,
         *,
-        train_loss: Sequence[Cell] | None = None,
-        val_loss: Sequence[Cell] | None = None,
-        epochs: Sequence[Cell] | None = None,
+        train_loss: Sequence[LogCell] | None = None,
+        val_loss: Sequence[LogCell] | None = None,
+        epochs: Sequence[LogCell] | None = None,
         name: str = "run",
         n_val: int | None = None,
         n_classes: int | None = None,
         baseline: float | None = None,
-        **metrics: Sequence[Cell],
+        **metrics: Sequence[LogCell],
     ) -> "History":
         """A history from lists of equal length; None where nothing was measured.
 
@@ -184,9 +184,9 @@ class History:
     @classmethod
     def from_columns(
         cls,
-        columns: Mapping[str, Sequence[Cell]],
+        columns: Mapping[str, Sequence[LogCell]],
         *,
-        epochs: Sequence[Cell] | None = None,
+        epochs: Sequence[LogCell] | None = None,
         name: str = "run",
         format: str = "lists",
         source: str | None = None,
@@ -243,7 +243,7 @@ class History:
         notes = note_restarts(restarts, unit)
         return cls(name, tuple(series), format, source, unit, epochs is None, restarts, notes)
 
-    def find(self, split: Split, metric: str) -> Series | None:
+    def find(self, split: SplitName, metric: str) -> Series | None:
         """The curve of a metric on a split.
 
         Parameters:
@@ -278,7 +278,7 @@ class History:
         return replace(self, series=tuple(series for series in later if series.values))
 
     @property
-    def validation_split(self) -> Split:
+    def validation_split(self) -> SplitName:
         """The split that stands for unseen data: `val`, or `test` where only that was logged."""
         splits = {series.split for series in self.series}
         return "test" if "test" in splits and "val" not in splits else "val"
@@ -317,7 +317,7 @@ class _Point(NamedTuple):
     value: float
 
 
-def _split_keras(history: Any) -> tuple[Mapping[str, Sequence[Cell]], Sequence[Cell] | None]:
+def _split_keras(history: Any) -> tuple[Mapping[str, Sequence[LogCell]], Sequence[LogCell] | None]:
     """Curves by name, and epochs, of a Keras History, {"history", "epoch"} or a bare dictionary."""
     if isinstance(history, Mapping):
         epochs = history.get("epoch", history.get("epochs"))
@@ -339,7 +339,9 @@ def _is_list(values: object) -> bool:
     return hasattr(values, "__len__") and not isinstance(values, str)
 
 
-def _spread_values(column: str, values: list[Cell], length: int, notes: list[str]) -> list[Cell]:
+def _spread_values(
+    column: str, values: list[LogCell], length: int, notes: list[str]
+) -> list[LogCell]:
     """`values` at every k-th of `length` epochs, for the only k (`validation_freq`) that fits."""
     if len(values) == length or not values:
         return values or [None] * length
@@ -353,7 +355,7 @@ def _spread_values(column: str, values: list[Cell], length: int, notes: list[str
     notes.append(
         f"validation was taken to run every {every} epochs, as the lengths of the curves say"
     )
-    spread: list[Cell] = [None] * length
+    spread: list[LogCell] = [None] * length
     spread[every - 1 :: every] = values
     return spread
 
@@ -369,7 +371,7 @@ def _pair_points(
 
 
 def _join_points(
-    split: Split,
+    split: SplitName,
     metric: str,
     points: Iterable[_Point],
     better: Better | None,

@@ -18,7 +18,7 @@ COUNTS = {
     "n_classes": ("n_classes", "num_classes", "num_labels"),
 }
 
-Row = Mapping[str, Any]
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Records(Reader):
         return [replace(history, **_read_configuration(value))]
 
 
-def _find_rows(value: Any) -> list[Row]:
+def _find_rows(value: Any) -> list[Record]:
     """The list of objects in `value`, or the first under one of its keys; empty without any."""
     if isinstance(value, Mapping):
         lists = (_find_rows(inner) for inner in value.values() if isinstance(inner, list))
@@ -65,7 +65,7 @@ def _find_rows(value: Any) -> list[Row]:
     return [_flatten(row) for row in value]
 
 
-def _flatten(row: Row) -> dict[str, Any]:
+def _flatten(row: Record) -> dict[str, Any]:
     """{"val": {"loss": 1}} as {"val_loss": 1}."""
     flat: dict[str, Any] = {}
     for key, value in row.items():
@@ -76,7 +76,7 @@ def _flatten(row: Row) -> dict[str, Any]:
     return flat
 
 
-def _list_columns(rows: Sequence[Row]) -> list[str]:
+def _list_columns(rows: Sequence[Record]) -> list[str]:
     """The keys of all rows that hold plain values alone."""
     names = dict.fromkeys(key for row in rows for key in row)
     return [
@@ -89,7 +89,7 @@ def _read_configuration(value: Any) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {}
     objects = (value[key] for key in CONFIGURATIONS if isinstance(value.get(key), Mapping))
-    configuration: Row = next(objects, {})
+    configuration: Record = next(objects, {})
     fields: dict[str, Any] = {}
     for field, keys in COUNTS.items():
         number = next((configuration[key] for key in keys if key in configuration), None)

@@ -14,7 +14,7 @@ from assay.core.types import Better
 
 __all__ = [
     "SPLITS",
-    "Split",
+    "SplitName",
     "find_axis",
     "infer_direction",
     "is_axis",
@@ -30,9 +30,9 @@ def _split_words(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-Split = Literal["train", "train_eval", "val", "test"]
+SplitName = Literal["train", "train_eval", "val", "test"]
 
-SPLITS: dict[str, Split] = {
+SPLITS: dict[str, SplitName] = {
     **dict.fromkeys(("train_eval", "eval_train"), "train_eval"),
     **dict.fromkeys(("train", "training", "tr", "learn"), "train"),
     **dict.fromkeys(("val", "valid", "validation", "eval", "dev", "holdout"), "val"),
@@ -50,27 +50,27 @@ AXES = (
     "trainer_global_step",
 )
 ALIASES = {"acc": "accuracy", "accs": "accuracy", "accuracies": "accuracy", "losses": "loss"}
-LOWER = _split_words(
+LOWER_WORDS = _split_words(
     "loss losses error err mse mae rmse msle rmsle mape smape logloss mlogloss nll perplexity ppl "
     "hamming merror crossentropy entropy ce bce deviance brier ece l1 l2 wer cer kl divergence "
     "huber poisson hinge multiclass crps quantile rmspe"
 )
-HIGHER = _split_words(
+HIGHER_WORDS = _split_words(
     "acc accuracy f1 fbeta f2 auc auroc auprc aucpr roc r2 precision recall map ap iou miou "
     "jaccard kappa mcc bleu rouge dice ndcg mrr sensitivity specificity psnr ssim top score"
 )
-IGNORED = _split_words(
+IGNORED_WORDS = _split_words(
     "lr learning_rate time dur duration runtime second seconds wall_time timestamp norm memory mem "
     "gpu flos count best batches step steps samples"
 )
-LOSSES = _split_words(
+LOSS_WORDS = _split_words(
     "loss losses logloss mlogloss nll crossentropy entropy ce bce deviance multiclass"
 )
-SQUARED = _split_words("mse rmse l2 msle rmsle squared")
-REGRESSION = SQUARED | _split_words("mae mape smape huber r2 absolute l1")
+SQUARED_WORDS = _split_words("mse rmse l2 msle rmsle squared")
+REGRESSION_WORDS = SQUARED_WORDS | _split_words("mae mape smape huber r2 absolute l1")
 
 
-def parse_curve_name(column: str) -> tuple[Split, str]:
+def parse_curve_name(column: str) -> tuple[SplitName, str]:
     """Split and metric of a `column` name.
 
     A name without a split is a training curve, as in Keras; one that is only a split is its loss.
@@ -95,9 +95,9 @@ def infer_direction(metric: str) -> Better | None:
     ['lower', 'higher', 'lower', None]
     """
     words = _find_words(metric)
-    if words & LOWER:
+    if words & LOWER_WORDS:
         return "lower"
-    return "higher" if words & HIGHER else None
+    return "higher" if words & HIGHER_WORDS else None
 
 
 def rank_loss(metric: str) -> int | None:
@@ -111,8 +111,8 @@ def rank_loss(metric: str) -> int | None:
     return (
         metric == "loss",
         metric == "total_loss",
-        bool(words & LOSSES),
-        bool(words & SQUARED),
+        bool(words & LOSS_WORDS),
+        bool(words & SQUARED_WORDS),
         True,
     ).index(True)
 
@@ -122,12 +122,12 @@ def is_regression(metric: str) -> bool:
 
     Where such a metric is logged, the loss is a regression's.
     """
-    return bool(_find_words(metric) & REGRESSION)
+    return bool(_find_words(metric) & REGRESSION_WORDS)
 
 
 def is_ignored(metric: str) -> bool:
     """Whether `metric` is what logs hold besides curves of quality: a time, a rate or a count."""
-    return metric in IGNORED or bool(_find_words(metric) & IGNORED)
+    return metric in IGNORED_WORDS or bool(_find_words(metric) & IGNORED_WORDS)
 
 
 def is_axis(column: str) -> bool:

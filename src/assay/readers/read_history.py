@@ -23,7 +23,7 @@ from assay.readers.text import load_json, load_table
 
 __all__ = ["Runs", "find_places", "find_reader", "read_history", "read_runs"]
 
-SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")  # that say nothing about the run
+TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")  # that say nothing about the run
 
 
 class Runs(NamedTuple):
@@ -110,7 +110,7 @@ def _read_folder(folder: Path) -> Runs:
 
 def _name_places(places: Sequence[Path]) -> list[str]:
     """Relative paths, without the suffix of a text file where that leaves them different."""
-    stems = [place.with_suffix("") if place.suffix in SUFFIXES else place for place in places]
+    stems = [place.with_suffix("") if place.suffix in TEXT_SUFFIXES else place for place in places]
     uses = Counter(stems)
     return [
         (stem if uses[stem] == 1 else place).as_posix()

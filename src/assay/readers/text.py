@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ReadError
-from assay.readers.cells import Cell
+from assay.readers.cells import LogCell
 from assay.readers.naming import infer_direction, is_axis, parse_curve_name
 
 __all__ = [
@@ -32,9 +32,9 @@ __all__ = [
     "peek_table",
 ]
 
-HEAD = 65536  # bytes that are looked into; wider headers are rare
+HEAD_BYTES = 65536  # that are looked into; wider headers are rare
 
-Columns = dict[str, list[Cell]]
+Columns = dict[str, list[LogCell]]
 
 
 def find_file(place: Path, name: str) -> Path | None:
@@ -101,7 +101,7 @@ def _peek_text(place: Path) -> str:
         if not os.path.isfile(place):  # a pipe would block
             return ""
         with open(place, "rb") as file:
-            head = file.read(HEAD)
+            head = file.read(HEAD_BYTES)
         # An incremental decoder lets pass a character that the end of the head cuts in two.
         text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
     except (OSError, UnicodeDecodeError):
