@@ -27,9 +27,9 @@ __all__ = [
     "read_footer",
 ]
 
-# Letters up to which a footer tells a text whole.
+# Characters below which a footer holds the bounds of a text column in full.
 SHORT = 32
-# What a column is said to be that no row of a file gives a value.
+# The family of a column for which no row of a file has a value.
 NOTHING = "an empty"
 
 
