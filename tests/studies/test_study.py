@@ -475,6 +475,11 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
         ),
         ("[split]", "[race]\nminimum = 1\n[split]", r"minimum must be 2 folds or more"),
         (
+            "[split]",
+            "[race]\nconfidence = 1.5\n[split]",
+            r"race: confidence must be between 0 and 1; got 1.5",
+        ),
+        (
             "seed = 3",
             'correction = "none"',
             r"correction: must be one of holm, benjamini_hochberg; got 'none'",

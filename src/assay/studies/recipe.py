@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
+from assay.core.arguments import check_share
 from assay.core.registry import Registry
-from assay.errors import AssayError, ReadError, SchemaError, suggest
+from assay.errors import AssayError, ReadError, SchemaError, UnsupportedError, suggest
 from assay.fusions.base import FUSIONS
 from assay.metrics.base import METRICS
 
@@ -250,6 +251,10 @@ def _check_values(location: Location, study: Mapping[str, Any]) -> None:
         location.child("n_jobs").refuse(
             f"must be a number of fits at a time, or -1 for all cores; got {study['n_jobs']}"
         )
+    try:
+        check_share("confidence", study.get("race", {}).get("confidence", 0.95))
+    except UnsupportedError as error:
+        location.child("race").refuse(str(error))
     for key in ("split", "inner"):
         folds = study.get(key, {}).get("folds", 2)
         if folds < 2:
