@@ -173,7 +173,7 @@ def sum_proba_stats(
         bins += bin_rows(*judged, edges)
         if table is not None:
             table += count_pairs(t, answer.astype(t.dtype), k)
-        floored += np.count_nonzero(of_truth < floor)
+        floored += int(np.count_nonzero(of_truth < floor))
         losses = np.empty((2, len(of_truth)))
         log_loss, brier = losses
         np.log(np.maximum(of_truth, floor, out=log_loss), out=log_loss)

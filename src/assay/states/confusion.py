@@ -102,8 +102,9 @@ class Confusion(State[ConfusionTable]):
             return super().load(arrays, schema)
         from assay.states.sparse import SparseTable
 
-        tables = [SparseTable.load(arrays, name, schema.k) for name in ("table", "squared")]
-        return ConfusionTable(*tables, *(arrays[name] for name in TOTALS))
+        table = SparseTable.load(arrays, "table", schema.k)
+        squared = SparseTable.load(arrays, "squared", schema.k)
+        return ConfusionTable(table, squared, *(arrays[name] for name in TOTALS))
 
     def summary(self, value: ConfusionTable, schema: Schema) -> "Counts":
         table = value.table

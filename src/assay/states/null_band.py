@@ -44,9 +44,9 @@ def null_band(b: Binned, confidence: float = 0.95, variance: Array | None = None
     """The ECE that chance alone gives a calibrated model of the probabilities of `b`.
 
     They are those of the first stratum. In each bin the sum of (right - p) is then about normal,
-    with variance sum w^2 p (1 - p), here at the bin's mean p, or with the given `variance` (bins,). The
-    ECE is a sum of half-normals, whose upper quantile at `confidence` is taken with its skewness
-    (Cornish-Fisher).
+    with variance sum w^2 p (1 - p), here at the bin's mean p, or with the given `variance`
+    (bins,). The ECE is a sum of half-normals, whose upper quantile at `confidence` is taken with
+    its skewness (Cornish-Fisher).
     """
     if variance is None:
         p = _compute_mean_proba(b)

@@ -114,18 +114,13 @@ class RankingProblem:
             p = int(np.count_nonzero(positive))
             curve = Curve(*rank_scores(positive, score, threads), p, len(score) - p)
             return RankingProblem(score[:0], score[:0], known_curve=curve)
-        sides = []
-        for side in (positive, ~positive):
-            order = np.argsort(score[side], kind="stable")
-            sides.append([
-                None if column is None else column[side][order]
-                for column in (score, weight, stratum)
-            ])  # fmt: skip
+        sides = [_sort_side(side, score, weight, stratum) for side in (positive, ~positive)]
         scores, weights, strata = zip(*sides, strict=True)
         return RankingProblem(
-            *scores,
-            weights=None if weight is None else weights,
-            strata=None if stratum is None else strata,
+            scores[0],
+            scores[1],
+            None if weight is None else weights,
+            None if stratum is None else strata,
         )
 
     @property
@@ -183,6 +178,19 @@ class RankingProblem:
             positives=positives[..., 0],
             negatives=negatives[..., 0],
         )
+
+
+def _sort_side(
+    side: Array, score: Array, weight: Array | None, stratum: Array | None
+) -> tuple[Any, Any, Any]:
+    """Scores of the rows on one side, ascending, with their weights and strata, if any."""
+    ranked = score[side]
+    order = np.argsort(ranked, kind="stable")
+    return (
+        ranked[order],
+        None if weight is None else weight[side][order],
+        None if stratum is None else stratum[side][order],
+    )
 
 
 def draw_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:

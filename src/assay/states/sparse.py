@@ -143,9 +143,8 @@ class SparseTable:
             count = count.astype(self.count.dtype)
         row, second = np.divmod(occurring, self.k)
         stratum, first = np.divmod(row, self.k)
-        if self.stratum is None:
-            stratum = None
-        return replace(self, first=first, second=second, stratum=stratum, count=count)
+        table = replace(self, first=first, second=second, count=count)
+        return table if self.stratum is None else replace(table, stratum=stratum)
 
     def _sum_codes(self, code: Array, keep: Array | None) -> Array:
         """How often each code occurs (strata, k), of the pairs to `keep`."""

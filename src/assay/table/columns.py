@@ -55,7 +55,7 @@ def normalise(values: Any, where: str) -> Any:
     if isinstance(values, np.ndarray):
         return _normalise_numpy(values, where)
     if isinstance(values, Mapping):
-        kind = Unnamed if isinstance(values, Unnamed) else dict
+        kind: type[dict[str, Any]] = Unnamed if isinstance(values, Unnamed) else dict
         return _collect_named(values.items(), where, kind)
     if _is_frame(values):
         return _normalise_frame(values, where)

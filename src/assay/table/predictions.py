@@ -36,6 +36,7 @@ from assay.kernels.totals import (
     compute_proba_totals,
 )
 from assay.table.columns import convert_to_arrow, numpy_to_arrow
+from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.schema import SPECIAL, Kind, Schema, Task
@@ -69,7 +70,7 @@ class Predictions:
     streamed: int = 0  # rows of the stream that this is a batch of; 0: the table is in memory
 
     @staticmethod
-    def from_arrays(  # noqa: PLR0913 - the columns that a table may have
+    def from_arrays(
         y: Any,
         models: Mapping[str, Any],
         *,
@@ -206,10 +207,10 @@ class Predictions:
         """No files: the rows are in memory (see `Table`)."""
         return ()
 
-    def parts(self, rows: int = 1 << 20) -> "Iterator[Slice]":
+    def parts(self, rows: int = 1 << 20) -> "Iterator[MemoryPart]":
         """Consecutive parts of at most `rows` rows (see `Table`)."""
         for start in range(0, self.n, rows):
-            yield Slice(self, start, min(start + rows, self.n))
+            yield MemoryPart(self, start, min(start + rows, self.n))
 
     def count_parts(self, rows: int = 1 << 20) -> int:
         """Number of the parts of at most `rows` rows."""
@@ -393,7 +394,7 @@ class Predictions:
         return f"Predictions: {self.n} rows, {s.task}{classes}, {count}: {models}"
 
 
-class Slice(NamedTuple):
+class MemoryPart(NamedTuple):
     """Rows start..stop of a table in memory; to another process only these rows travel."""
 
     table: Predictions
@@ -413,7 +414,7 @@ class Slice(NamedTuple):
         # A slice of an Arrow array is pickled with all that it is a slice of: rows are copied.
         rows = self.table.take(np.arange(self.start, self.stop))
         rows = replace(rows, offset=self.table.offset + self.start)
-        return Slice, (rows, 0, rows.n)
+        return MemoryPart, (rows, 0, rows.n)
 
 
 def assemble(
@@ -426,19 +427,21 @@ def assemble(
     positive: Label | None = None,
     weight: Any = None,
     like: Schema | None = None,
+    conversions: Conversions = AS_GIVEN,
 ) -> Predictions:
     """A validated table from columns whose names have been read, as those of files.
 
     `y`, `classes`, `task`, `positive` and `weight` are as of `Predictions.from_arrays`. `models`
     are the columns of each model by kind, `columns` the further ones. `like` is the schema of the
-    table that these rows are a part of, if they are one.
+    table that these rows are a part of, if they are one. `conversions` says what is done to the
+    columns before they are checked.
     """
     further = {
         name: convert_to_arrow(values, f"column {name!r}") for name, values in columns.items()
     }
     if "id" in further:
         further["id"] = _decode(further["id"])
-    schema, truth, outputs, weight = validate_table(
+    schema, truth, outputs, weight, notes = validate_table(
         y,
         models,
         classes=classes,
@@ -447,8 +450,9 @@ def assemble(
         weight=weight,
         columns=further,
         like=like,
+        conversions=conversions,
     )
-    return Predictions(schema, truth, outputs, weight, further)
+    return Predictions(schema, truth, outputs, weight, further, notes)
 
 
 def require_weight(table: Predictions) -> Predictions:

@@ -5,9 +5,9 @@ probabilities in [0, 1] that sum to 1, labels inside the classes, weights, ids. 
 first offending row and the remedy.
 
 >>> models = group_by_model({"a.proba": [0.2, 0.9, 0.4]})
->>> schema, truth, outputs, weight = validate_table([0, 1, 1], models)
->>> schema.task, schema.classes, truth.tolist(), outputs["a"]["proba"][0].tolist()
-('binary', (0, 1), [0, 1, 1], [0.8, 0.2])
+>>> table = validate_table([0, 1, 1], models)
+>>> table.schema.classes, table.truth.tolist(), table.outputs["a"]["proba"][0].tolist()
+((0, 1), [0, 1, 1], [0.8, 0.2])
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
+from assay.table.class_columns import convert_to_indicators, require_finite
 from assay.table.columns import (
     RowNamer,
     Unnamed,
@@ -29,6 +30,7 @@ from assay.table.columns import (
     normalise,
     require_one,
 )
+from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import (
     Label,
     check_classes,
@@ -40,11 +42,9 @@ from assay.table.labels import (
 from assay.table.outputs import (
     RawOutputs,
     check_outputs,
-    convert_to_indicators,
     group_by_model,
     is_fractional,
     refuse_scores,
-    require_finite,
 )
 from assay.table.schema import TASKS, Kind, Schema, Task
 
@@ -65,6 +65,7 @@ class ValidatedTable(NamedTuple):
     truth: Array
     outputs: dict[str, dict[Kind, Array]]
     weight: Array | None
+    notes: tuple[str, ...]
 
 
 def validate_table(
@@ -77,6 +78,7 @@ def validate_table(
     weight: Any = None,
     columns: Mapping[str, pa.Array] | None = None,
     like: Schema | None = None,
+    conversions: Conversions = AS_GIVEN,
 ) -> ValidatedTable:
     """Type and check the truth and every model's columns.
 
@@ -89,6 +91,7 @@ def validate_table(
         weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
         columns: Further columns (n,), whose sizes and ids are checked.
         like: The schema of the table that these rows are a part of; it settles task and classes.
+        conversions: What is done to the columns before they are checked; default: nothing.
 
     Raises:
         SchemaError: Columns cannot be used; it names the first offending row and the remedy.
@@ -106,12 +109,17 @@ def validate_table(
         truth = _read_truth(y, like, name_row)
     else:
         schema, truth = _settle_schema(y, models, classes, task, positive, name_row)
-    outputs = {
-        model: check_outputs(model, kinds, schema, n, name_row) for model, kinds in models.items()
-    }
+    outputs = {}
+    notes = []
+    for model, columns_of_model in models.items():
+        outputs[model], remarks = check_outputs(
+            model, columns_of_model, schema, n, name_row, conversions
+        )
+        notes += remarks
     kinds = {model: tuple(of_model) for model, of_model in outputs.items()}
     schema = Schema(schema.task, schema.classes, kinds, schema.positive, schema.positive_declared)
-    return ValidatedTable(schema, truth, outputs, _check_weight(weight, n, name_row))
+    weight = _check_weight(weight, n, name_row)
+    return ValidatedTable(schema, truth, outputs, weight, tuple(notes))
 
 
 def _check_columns(columns: Mapping[str, pa.Array], n: int) -> pa.Array | None:
@@ -178,7 +186,7 @@ def check_model(
 
     Messages name a row by its entry in `ids`, if there are any.
     """
-    return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))
+    return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))[0]
 
 
 def make_row_namer(ids: pa.Array | None) -> RowNamer:
