@@ -176,7 +176,7 @@ class Report(Content, Result):
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _Evaluator:
     """How every table of the report is judged: by which metrics, at which level, by which tests."""
 
     metric: str
@@ -289,16 +289,16 @@ def report(
     """
     table = open_table(predictions, in_memory=True)
     name, texts = _choose_metrics(table, metrics, metric)
-    judge = _Judge(name, texts, confidence, seed, equivalence, correction)
+    evaluator = _Evaluator(name, texts, confidence, seed, equivalence, correction)
     costs = find_costs(resolve(texts, table.schema))
     advice = advise(table, ignore=ignore, thorough=True, costs=costs, seed=seed)
-    evaluation = replace(judge.evaluate(table), advice=advice)
-    comparison, notes = judge.compare(table, evaluation)
+    evaluation = replace(evaluator.evaluate(table), advice=advice)
+    comparison, notes = evaluator.compare(table, evaluation)
     baseline = None
     against_baseline = None
     if table.n and (table.weight is None or table.weight.sum() > 0):
         best = None if comparison is None else comparison.best
-        baseline, evaluation, against_baseline = judge.add_baseline(table, evaluation, best)
+        baseline, evaluation, against_baseline = evaluator.add_baseline(table, evaluation, best)
     failures = tuple(
         _undefined_row(model, text, error)
         for model, error in (failed or {}).items()
@@ -314,7 +314,7 @@ def report(
         against_baseline=against_baseline,
         diagnosis=_diagnose(histories),
         fused=fused,
-        held_out=None if test is None else judge.hold_out(open_table(test, in_memory=True)),
+        held_out=None if test is None else evaluator.hold_out(open_table(test, in_memory=True)),
         confidence=confidence,
         seed=seed,
         notes=tuple(notes),
