@@ -252,6 +252,7 @@ def test_every_family_is_listed_with_a_line_each(capsys, family):
     assert status == 0
     assert out
     assert all(len(line.split(maxsplit=1)) == 2 for line in out.splitlines())
+    assert "`" not in out
 
 
 def bad(tmp_path, name, text):
@@ -373,6 +374,13 @@ def test_every_public_name_can_be_reached_and_is_listed():
     for name in assay.ROOMS:
         assert getattr(assay, name).__name__ == name
         assert name in dir(assay)
+
+
+def test_type_checkers_see_the_public_names_that_are_imported_on_use():
+    lines = Path(assay.__file__).read_text().splitlines()
+    imports = [line.split() for line in lines if line.startswith("    from assay.")]
+    shown = {name: module.removeprefix("assay.") for _, module, _, name, _, _ in imports}
+    assert shown == assay.ROOMS
 
 
 def test_an_empty_metric_is_refused_and_not_taken_for_none(capsys, table):

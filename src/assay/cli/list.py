@@ -28,4 +28,5 @@ def list_family(family: str) -> None:
     width = max(map(len, names), default=0)
     for name in names:
         summary = (registry[name].__doc__ or "").strip().splitlines()[0].rstrip(".")
+        summary = summary.replace("`", "")
         click.echo(f"{name:<{width}}  {summary}")
