@@ -14,6 +14,7 @@ from assay.adapters.base import ADAPTERS, Adapter, find_adapter
 from assay.adapters.collect import collect
 from assay.errors import MissingDependencyError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
+from assay.selection.cross_validate import cross_validate
 
 X = np.linspace(-2, 2, 60)[:, None]
 Y = np.where(X[:, 0] + 0.5 * np.sin(9 * X[:, 0]) > 0, "yes", "no")
@@ -63,6 +64,12 @@ def test_a_score_speaks_for_the_positive_class_whichever_is_declared():
     for positive in (None, "yes", "no"):
         p = collect({"svm": svm}, X, Y, positive=positive)
         assert evaluate(p, "roc_auc").value > 0.9
+
+
+@pytest.mark.parametrize("positive", ["yes", "no"])
+def test_a_score_of_cross_validation_speaks_for_the_declared_positive_class(positive):
+    p = cross_validate({"svm": LinearSVC()}, X, Y, cv=3, positive=positive, progress=False)
+    assert evaluate(p, "roc_auc").value > 0.8
 
 
 def test_a_class_that_the_rows_lack_is_known_from_the_model():
