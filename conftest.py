@@ -33,8 +33,8 @@ def _names() -> Iterator[dict[str, list[str]]]:
 def registries(_names: dict[str, list[str]]) -> Iterator[list[Registry]]:
     """The registries, from which whatever the test registers is gone when it ends."""
     with ExitStack() as stack:
-        found = find_registries()
-        for registry in found:
+        families = find_registries()
+        for registry in families:
             stack.enter_context(registry.isolate())
             _names.setdefault(registry.family, registry.names())
-        yield found
+        yield families

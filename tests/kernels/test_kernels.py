@@ -1,4 +1,7 @@
-"""The compiled kernels against their NumPy references, on the same inputs: counts exact, sums to twelve digits."""
+"""The compiled kernels against their NumPy references, on the same inputs.
+
+Counts are exact, sums agree to twelve digits.
+"""
 
 import importlib.util
 import json
@@ -35,7 +38,7 @@ def reference(name, *args):
 
 
 def agree(name, *args, rel=0.0):
-    """Fails unless the twin takes these inputs and finds what the reference finds, in the same types."""
+    """Fails unless the compiled kernel takes these inputs and gives what the reference gives."""
     found = COMPILED[name](*args)
     assert found is not None
     wanted = reference(name, *args)
@@ -50,7 +53,7 @@ def agree(name, *args, rel=0.0):
 
 
 def left_to_numpy(name, *args):
-    """Fails unless the twin leaves these inputs alone; what the kernel then finds."""
+    """Fails unless the compiled kernel refuses these inputs; what the reference then gives."""
     assert COMPILED[name](*args) is None
     return getattr(kernels, name)(*args)
 
@@ -209,7 +212,7 @@ def test_labels_of_other_types_are_left_to_numpy(dtype):
 
 
 def labels_of(rng, n, k, span, dtype):
-    """Labels of k classes that lie among `span` integers, the least of them, and the table of their codes."""
+    """Labels of k classes among `span` integers, their least one, and the table of their codes."""
     held = np.sort(rng.choice(span, k, replace=False))
     table = np.full(span + 1, max(span, k), np.uint8)
     table[held] = rng.permutation(k) if rng.random() < 0.5 else np.arange(k)
@@ -295,7 +298,9 @@ def test_the_second_moment_of_numbers_far_from_zero_keeps_its_digits():
     values = 1e9 + np.arange(10_001.0)[:, None] % 11
     exact = np.sum((values - 1e9 - np.mean(values - 1e9)) ** 2)
     for cell in (None, np.zeros(len(values), np.int64)):
-        assert kernels.compute_moments(values, None, cell, 1)[2][0, 0] == pytest.approx(exact, rel=1e-10)
+        assert kernels.compute_moments(values, None, cell, 1)[2][0, 0] == pytest.approx(
+            exact, rel=1e-10
+        )
 
 
 def test_numbers_that_are_all_alike_have_no_second_moment():
@@ -437,7 +442,9 @@ def test_sums_of_facts_are_those_of_numpy(seed, n, k, of_proba, of_truth, positi
 def test_sums_of_facts_are_those_of_the_rows():
     proba, truth = np.random.default_rng(7).dirichlet(np.ones(4), 3000), np.arange(3000) % 4
     own, top, others, before, answer = kernels.compute_proba_stats(proba, truth)
-    sums, ranks, bins, table = kernels.sum_proba_stats(proba, truth, np.linspace(0, 1, 16), 1e-9, -1)
+    sums, ranks, bins, table = kernels.sum_proba_stats(
+        proba, truth, np.linspace(0, 1, 16), 1e-9, -1
+    )
     loss, miss = -np.log(own), others + (1 - own) ** 2
     wanted = [loss.mean(), loss.var() * 3000, miss.mean(), miss.var() * 3000, 0]
     np.testing.assert_allclose(sums, wanted, rtol=1e-12)
@@ -453,7 +460,8 @@ def test_sums_of_facts_with_a_value_that_is_no_probability_are_left_to_numpy(wro
     proba = np.full((300, 3), 1 / 3)
     proba[299] = wrong
     assert (
-        COMPILED["sum_proba_stats"](proba, np.zeros(300, np.int64), np.linspace(0, 1, 16), 1e-9, -1) is None
+        COMPILED["sum_proba_stats"](proba, np.zeros(300, np.int64), np.linspace(0, 1, 16), 1e-9, -1)
+        is None
     )
 
 

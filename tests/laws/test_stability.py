@@ -1,4 +1,4 @@
-"""Figures where naive formulas lose their digits, against exact arithmetic: fractions and mpmath."""
+"""Values where naive formulas lose their digits, against exact arithmetic: fractions, mpmath."""
 
 import math
 from dataclasses import replace
@@ -161,7 +161,7 @@ def test_weights_of_which_one_is_a_billion_times_the_others_lose_no_row(metric):
 
 
 def in_precision(p, dtype):
-    """The table with every number a model gave in that precision, and the same numbers in double."""
+    """The table with every number of a model in that precision, and the same numbers in double."""
     found = []
     for kind in (dtype, np.float64):
         models = {
@@ -189,11 +189,29 @@ def test_every_figure_of_single_and_half_precision_is_judged_in_double(task, dty
 
 # What no constant added to truth and prediction changes.
 FREE_OF_OFFSET = [
-    "mse", "rmse", "mae", "bias", "median_ae", "max_error", "huber", "huber(delta=0.3)", "pinball(alpha=0.9)",
-    "quantile_coverage(alpha=0.9)", "r2", "adjusted_r2(features=3)", "explained_variance", "pearson", "spearman",
-    "concordance_correlation", "d2_absolute_error", "d2_pinball(alpha=0.9)", "interval_score", "interval_coverage",
-    "interval_width", "within_tolerance(absolute=0.5, relative=0)",
-]  # fmt: skip
+    "mse",
+    "rmse",
+    "mae",
+    "bias",
+    "median_ae",
+    "max_error",
+    "huber",
+    "huber(delta=0.3)",
+    "pinball(alpha=0.9)",
+    "quantile_coverage(alpha=0.9)",
+    "r2",
+    "adjusted_r2(features=3)",
+    "explained_variance",
+    "pearson",
+    "spearman",
+    "concordance_correlation",
+    "d2_absolute_error",
+    "d2_pinball(alpha=0.9)",
+    "interval_score",
+    "interval_coverage",
+    "interval_width",
+    "within_tolerance(absolute=0.5, relative=0)",
+]
 
 
 @pytest.mark.parametrize("batch", [7, 1000])

@@ -1,4 +1,7 @@
-"""Laws of the states themselves: `empty` is neutral, `merge` is associative and commutative, any split is the whole."""
+"""Laws of the states themselves: any split of the rows is the whole.
+
+`empty` is neutral, `merge` is associative and commutative.
+"""
 
 from fractions import Fraction
 from itertools import pairwise
@@ -92,7 +95,9 @@ def test_cells_pooled_with_how_often_each_occurs_equal_the_repeated_rows(p, seed
         pooled = state.resample(state.observe(p.rows("a"), cell, 4), times)
         for i in range(2):
             again = p.take(np.repeat(np.arange(p.n), times[i][cell]))
-            assert_equal(state, state.select(pooled, slice(i, i + 1)), state.observe(again.rows("a")))
+            assert_equal(
+                state, state.select(pooled, slice(i, i + 1)), state.observe(again.rows("a"))
+            )
 
 
 @given(tables(tasks=("binary", "multiclass")), st.integers(0, 40))

