@@ -23,8 +23,8 @@ from assay.comparison.fold_values import Folds, fold_values
 from assay.comparison.selection_bias import selection_bias
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
-from assay.selection.cross_validate import cross_validate
 from assay.reporting.report import report
+from assay.selection.cross_validate import cross_validate
 from assay.table.predictions import Predictions
 
 BENCH = Path(__file__).parents[2] / "bench" / "false_winners.py"
