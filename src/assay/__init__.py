@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from assay.studies.study import run_study as run_study
     from assay.table.predictions import Predictions as Predictions
 
-# Each public name and its module, imported when first used: `assay --help` does not wait for charts.
+# Each public name and its module, imported when first used: `assay --help` waits for no charts.
 ROOMS = {
     "Adapter": "adapters.base",
     "Advice": "advice.base",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
@@ -340,6 +341,15 @@ def test_every_command_has_help_that_says_what_it_is_for(capsys):
         status, out, _ = run(capsys, name, "--help")
         assert status == 0
         assert len(out.splitlines()) > 4
+
+
+def test_every_option_says_what_it_is_for():
+    from assay.cli import cli
+
+    params = [param for command in (cli, *cli.commands.values()) for param in command.params]
+    options = [param for param in params if isinstance(param, click.Option)]
+    assert len(options) > 50
+    assert [option.name for option in options if not option.help] == []
 
 
 def fresh(code):

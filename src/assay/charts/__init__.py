@@ -10,6 +10,7 @@ A family: `assay list charts` names all, and `result.chart()` finds that of its 
 - selection: races, halving, learning curves, costs, timings
 - training: curves of training runs
 - audit: weak slices, groups, membership inference
+- curves: which curves are drawn, and how, shared by all charts of scores
 - points: the few vertices or bins that stand for all rows
 - style: colours, type, frame, and drawing as SVG
 

@@ -75,7 +75,9 @@ def ranks(comparison: DatasetComparison) -> AltairChart:
         else f"{many}; all pairs differ"
     )
     layers = [down, out, *words, *([thick] if bars else [])]
-    return finish(alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}")
+    return finish(
+        alt.layer(*layers), title, subtitle, f"{title}, best first: {', '.join(order[:10])}"
+    )
 
 
 def _names(

@@ -9,7 +9,7 @@
 import numpy as np
 
 from assay.charts.base import AltairChart, register
-from assay.charts.performance import (
+from assay.charts.curves import (
     choose_curves,
     describe_event,
     draw_guides,

@@ -6,15 +6,23 @@
 'Confusion: m'
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from assay.calibration.threshold import Threshold
 from assay.charts.base import AltairChart, register
+from assay.charts.curves import (
+    MOST_MODELS,
+    choose_curves,
+    describe_event,
+    draw_guides,
+    draw_line,
+    draw_lines,
+    refuse_lacking,
+)
 from assay.charts.points import (
-    CurvePoints,
     confusion_counts,
     precision_recall_curve,
     prevalence,
@@ -30,23 +38,16 @@ from assay.charts.style import (
     SERIES,
     WARN,
     WHITE,
-    colours,
     draw_blank,
     embed_rows,
     finish,
 )
-from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
 __all__ = [
-    "choose_curves",
     "confusion",
     "confusions",
-    "describe_event",
-    "draw_guides",
-    "draw_line",
-    "draw_lines",
     "name_classes",
     "precision_recall",
     "reliability",
@@ -55,9 +56,7 @@ __all__ = [
 ]
 
 MOST_CLASSES = 30
-MOST_MODELS = 8
 TOP = 20
-Steps = Literal["linear", "step-before"]
 
 OUTCOMES = ("true and predicted", "missed", "false alarm", "neither")
 
@@ -69,7 +68,7 @@ def confusion(predictions: Predictions, model: str) -> AltairChart:
     Colour is the share of the true class. With more than 30 classes: the twenty most frequent
     confusions. Multi-label: the four outcomes of each label.
     """
-    _refuse_lacking(predictions, [model], "label", "confusion")
+    refuse_lacking(predictions, [model], "label", "confusion")
     title = f"Confusion: {model}"
     if predictions.task == "multilabel":
         rows = _list_outcomes(predictions, model)
@@ -189,7 +188,7 @@ def reliability(predictions: Predictions) -> AltairChart:
     multi-class: the most probable class; multi-label: all labels together.
     """
     models = [m for m in predictions.models if predictions.schema.offers(m, "proba")][:MOST_MODELS]
-    _refuse_lacking(predictions, models, "proba", "reliability")
+    refuse_lacking(predictions, models, "proba", "reliability")
     rows = [{"model": m, **b._asdict()} for m in models for b in reliability_bins(predictions, m)]
     title = "Reliability"
     if not rows:
@@ -212,7 +211,7 @@ def residuals(predictions: Predictions) -> AltairChart:
     say that errors grow with the value.
     """
     models = [m for m in predictions.models if predictions.schema.offers(m, "value")][:MOST_MODELS]
-    _refuse_lacking(predictions, models, "value", "residuals")
+    refuse_lacking(predictions, models, "value", "residuals")
     rows = [{"model": m, **b._asdict()} for m in models for b in residual_bins(predictions, m)]
     if not rows:
         return finish(draw_blank("no rows"), "Residuals")
@@ -220,39 +219,10 @@ def residuals(predictions: Predictions) -> AltairChart:
     return finish(_facet(_draw_residuals(rows), models), "Residuals", subtitle)
 
 
-def _refuse_lacking(
-    predictions: Predictions, models: Sequence[str], reads: str, chart: str
-) -> None:
-    lacking = [m for m in models if not predictions.schema.offers(m, reads)]
-    if lacking or not models:
-        who = (
-            f"model {lacking[0]!r} does not give"
-            if lacking
-            else f"no model of this {predictions.task} table gives"
-        )
-        raise UnsupportedError(
-            f"the {chart} chart needs {reads}, which {who}; the table: {predictions!r}"
-        )
-
-
-def _find_scoring_models(predictions: Predictions, chart: str) -> list[str]:
-    models = [] if predictions.task == "regression" else predictions.models
-    models = [m for m in models if predictions.schema.offers(m, "score")]
-    _refuse_lacking(predictions, models, "score", chart)
-    return models
-
-
 def name_classes(classes: Sequence[Any]) -> list[str]:
     """The labels `classes` as text; where 1 and '1' would look the same, as Python writes them."""
     plain = [str(label) for label in classes]
     return plain if len(set(plain)) == len(plain) else [repr(label) for label in classes]
-
-
-def describe_event(predictions: Predictions) -> str:
-    """Which class of `predictions` a curve is of, for its title."""
-    if predictions.task == "binary":
-        return f" of class {predictions.schema.positive}"
-    return " (macro average)"
 
 
 def _describe_average(predictions: Predictions) -> str:
@@ -337,66 +307,6 @@ def _draw_frequent_errors(predictions: Predictions, model: str, title: str) -> A
     )
 
 
-def choose_curves(
-    predictions: Predictions, chart: str, curve: Callable[[Predictions, str], CurvePoints | None]
-) -> tuple[dict[str, CurvePoints], str]:
-    """The curves of the models that give scores, largest area first, and a word on others.
-
-    `curve` makes the curve of a model on `predictions`; `chart` is named where none gives scores.
-    """
-    curves = {}
-    for model in _find_scoring_models(predictions, chart):
-        points = curve(predictions, model)
-        if points is not None:
-            curves[model] = points
-    best = sorted(curves, key=lambda model: -curves[model].area)
-    more = f"; the best {MOST_MODELS} of {len(best)} models" if len(best) > MOST_MODELS else ""
-    return {model: curves[model] for model in best[:MOST_MODELS]}, more
-
-
-def draw_lines(
-    curves: dict[str, CurvePoints],
-    models: Sequence[str],
-    axes: tuple[str, str],
-    steps: Steps,
-    ends: Sequence[float] = (0, 1),
-    axis: Any = None,
-) -> AltairChart:
-    """The `curves`, each in the colour of its model's place in `models`, the same in every chart.
-
-    `axes` are the titles of x and y, `steps` how vertices are joined, `ends` the ends of both axes,
-    and `axis` an Altair axis in place of the usual one.
-    """
-    import altair as alt
-
-    names = {m: f"{m}  {c.area:.3f}" for m, c in curves.items()}
-    rows = [
-        {"model": names[m], "x": round(float(x), 4), "y": round(float(y), 4), "i": i}
-        for m, c in curves.items()
-        for i, (x, y) in enumerate(zip(c.x, c.y, strict=True))
-    ]
-    scale = alt.Scale(domain=list(ends))
-    axis = axis or alt.Axis()
-    x = alt.X("x:Q", title=axes[0], scale=scale, axis=axis)
-    y = alt.Y("y:Q", title=axes[1], scale=scale, axis=axis)
-    legend = alt.Legend(title=None, orient="bottom", columns=2, offset=14)
-    lines = alt.Chart(embed_rows(rows)).mark_line(
-        interpolate=steps, strokeWidth=1.8, strokeJoin="round", clip=True
-    )
-    return lines.encode(x=x, y=y, order="i:Q", color=colours(names, models, legend))
-
-
-def draw_line(rows: list[dict[str, Any]]) -> AltairChart:
-    """A dashed line through the points of `rows`, for comparison."""
-    import altair as alt
-
-    return (
-        alt.Chart(embed_rows(rows))
-        .mark_line(color=MUTED, strokeDash=[4, 4], strokeWidth=1)
-        .encode(x="x:Q", y="y:Q")
-    )
-
-
 def _draw_equal_f1() -> AltairChart:
     import altair as alt
 
@@ -414,13 +324,6 @@ def _draw_equal_f1() -> AltairChart:
     )
     words = ends.mark_text(align="right", dx=-3, dy=-5, fontSize=9, color=MUTED)
     return base.mark_line(color=GRID, strokeWidth=1.2) + words
-
-
-def draw_guides(*layers: AltairChart) -> AltairChart:
-    """The `layers` as one square chart."""
-    import altair as alt
-
-    return alt.layer(*layers).properties(width=380, height=380)
 
 
 def _facet(panel: AltairChart, models: Sequence[str]) -> AltairChart:

@@ -4,9 +4,20 @@ Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line o
 
 - options: what commands share: options, the table read as they say, output, exit status
 - plugins: `--plugin`: modules that define further members of a family
-- compare, diagnose, evaluate, fairness, fuse, list, membership, merge, report, slices, threshold,
-  validate: the command of that name
-- demo: `assay demo`; digits: the job that it runs
+- compare: `assay compare`: paired differences, and which models are tied for best
+- demo: `assay demo`: the main job on real data
+- diagnose: `assay diagnose`: what training logs say
+- digits: the job that the demo runs, on handwritten digits
+- evaluate: `assay evaluate`: every metric of every model
+- fairness: `assay fairness`: how metrics differ between groups
+- fuse: `assay fuse`: one more model made of all
+- list: `assay list`: the members of a family
+- membership: `assay membership`: what losses give away of the training rows
+- merge: `assay merge`: the evaluation of rows from separate jobs
+- report: `assay report`: one HTML page
+- slices: `assay slices`: where a model is weak
+- threshold: `assay threshold`: from which score to say yes
+- validate: `assay validate`: a whole study from one file
 
 >>> sorted(cli.commands)[:4]
 ['compare', 'demo', 'diagnose', 'evaluate']

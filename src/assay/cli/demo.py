@@ -11,7 +11,12 @@ __all__ = ["demo"]
 
 @click.command()
 @click.option(
-    "--out", default="demo", show_default=True, metavar="DIR", type=click.Path(path_type=Path)
+    "--out",
+    default="demo",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder for the report and the tables.",
 )
 @SEED
 @JSON

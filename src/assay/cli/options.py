@@ -87,7 +87,13 @@ METRICS = click.option(
     help="Metric, as in f1 or 'f_beta(beta=2)' (repeatable).",
 )
 
-SEED = click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0))
+SEED = click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="Seed of all that is drawn at random.",
+)
 
 IGNORE = click.option(
     "--ignore",

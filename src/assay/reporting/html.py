@@ -354,7 +354,10 @@ def _show_methods(content: Content) -> Section:
         if method:
             metrics.setdefault(method, {})[metric] = None
     rows = [
-        (Cell(", ".join(names)), Cell(TESTS.get(method.partition(",")[0]) or describe_method(method)))
+        (
+            Cell(", ".join(names)),
+            Cell(TESTS.get(method.partition(",")[0]) or describe_method(method)),
+        )
         for method, names in metrics.items()
     ]
     table = MarkedTable(("metric", "interval by"), tuple(rows))

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.charts import confusions
+from assay.charts.curves import MOST_MODELS
 from assay.charts.leaderboard import choose_pairs, orient_pair
-from assay.charts.performance import MOST_CLASSES, MOST_MODELS, OUTCOMES, name_classes
+from assay.charts.performance import MOST_CLASSES, OUTCOMES, name_classes
 from assay.charts.points import (
     CurvePoints,
     ReliabilityBin,
