@@ -22,7 +22,7 @@ import pyarrow as pa
 import sklearn.metrics as sk
 
 from assay.evaluation.evaluate import evaluate
-from assay.kernels import in_use
+from assay.kernels import get_backend
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
 
@@ -427,7 +427,7 @@ def measure(case: Case, runs: int) -> dict[str, object]:
         pair = np.array([figures_of_ours, figures_of_theirs], np.float64)
         apart = float(np.max(np.abs(pair[0] - pair[1]) / np.maximum(np.abs(pair[1]), 1e-12)))
     return {
-        "case": name, "peer": peer, "kernels": in_use(), "seconds": round(a, 5), "peer_seconds": round(b, 4),
+        "case": name, "peer": peer, "kernels": get_backend(), "seconds": round(a, 5), "peer_seconds": round(b, 4),
         "ratio": round(ratio, 1), "differs": apart,
     }  # fmt: skip
 
