@@ -1,7 +1,7 @@
 """progress: one bar on standard error for long work, the same in every verb.
 
-`show=None` shows it where standard error is a terminal and the work takes longer than half a second; True and False
-force it.
+`show=None` shows it where standard error is a terminal and the work takes longer than half a
+second; True and False force it.
 
 >>> with show_progress("reading", total=3, show=False) as update:
 ...     for done in range(3):
@@ -29,7 +29,8 @@ def show_progress(
     Parameters:
         task: What is being done, in a word or two, as in "evaluating".
         total: How many steps there are.
-        show: True or False; default: where standard error is a terminal, once the work takes more than 0.5 s.
+        show: True or False; default: where standard error is a terminal, once the work takes more
+            than 0.5 s.
         done: How many of the steps were done before.
 
     Returns:

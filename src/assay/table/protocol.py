@@ -1,8 +1,9 @@
-"""Table: what verbs and engines ask of predictions, whether they are in memory or streamed from files.
+"""Table: what verbs and engines ask of predictions, whether they are in memory or streamed from
+files.
 
-`Predictions` and `Stream` both satisfy `Table`; what differs between them is an attribute here, so that no verb asks
-which of the two it was given. A table is read in parts: each is small, can be sent to another process, and gives its
-rows when it is loaded.
+`Predictions` and `Stream` both satisfy `Table`; what differs between them is an attribute here, so
+that no verb asks which of the two it was given. A table is read in parts: each is small, can be
+sent to another process, and gives its rows when it is loaded.
 
 >>> from assay.table.predictions import Predictions
 >>> table: Table = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]})
@@ -24,7 +25,9 @@ __all__ = ["Batch", "Grouping", "Part", "Table"]
 
 
 class Batch(Protocol):
-    """Rows as states read them; `Predictions` are one, and so are labels that come straight from a file."""
+    """Rows as states read them; `Predictions` are one, and so are labels that come straight from a
+    file.
+    """
 
     @property
     def schema(self) -> Schema:
@@ -56,7 +59,10 @@ class Batch(Protocol):
 
 
 class Part(Protocol):
-    """Some rows of a table: small and picklable until they are loaded. Its text names the file and the rows."""
+    """Some rows of a table: small and picklable until they are loaded.
+
+    Its text names the file and the rows.
+    """
 
     def load(self) -> Batch:
         """The rows; SchemaError or ReadError, naming file and row, where they cannot be used."""
@@ -113,7 +119,7 @@ class Table(Protocol):
         """The first rows with all their columns; of a table in memory, all rows."""
 
     @property
-    def in_memory(self) -> bool:
+    def is_in_memory(self) -> bool:
         """Whether all rows are at hand, in `head`."""
 
     @property
@@ -125,16 +131,22 @@ class Table(Protocol):
         """The files that the parts are read from; empty for a table in memory."""
 
     def parts(self, rows: int) -> Iterator[Part]:
-        """The table in parts, in the order of its rows: of at most `rows` rows in memory, else as its files hold them."""
+        """The table in parts, in the order of its rows: of at most `rows` rows in memory, else as
+        its files hold them.
+        """
 
     def count_parts(self, rows: int) -> int:
         """Number of the parts that `parts(rows)` gives."""
 
     def narrow(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> Self:
-        """With no more than is needed of each model (`reads`: label, proba, ...) and of the further `columns`."""
+        """With no more than is needed of each model (`reads`: label, proba, ...) and of the further
+        `columns`.
+        """
 
     def settle_classes(self, classes: Sequence[Label] | None = None) -> Self:
-        """With these `classes` in place of assumed ones; None: those of all rows, which are read for them."""
+        """With these `classes` in place of assumed ones; None: those of all rows, which are read
+        for them.
+        """
 
     def column_chunks(self, name: str) -> Iterator[pa.Array]:
         """The further column `name` of all rows, some rows at a time."""
