@@ -1,4 +1,5 @@
-"""The compiled kernels, built where there is a compiler and left out, without error, where there is none.
+"""The compiled kernels, built where there is a compiler and left out, without error, where there is
+none.
 
 Everything else about the package is in pyproject.toml.
 """

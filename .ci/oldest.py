@@ -1,4 +1,7 @@
-"""The oldest versions that pyproject.toml promises, as constraints for pip: `numpy>=1.26` becomes `numpy==1.26`."""
+"""The oldest versions that pyproject.toml promises, as constraints for pip.
+
+`numpy>=1.26` becomes `numpy==1.26`.
+"""
 
 import re
 import tomllib
@@ -8,4 +11,4 @@ project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text
 promised = [*project["dependencies"], *project["optional-dependencies"]["sklearn"]]
 for requirement in promised:
     name, version = re.fullmatch(r"([\w-]+)>=([\d.]+)", requirement).groups()
-    print(f"{name}=={version}")
+    print(f"{name}=={version}")  # noqa: T201

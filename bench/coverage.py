@@ -1,13 +1,16 @@
-"""Coverage of 95 % intervals by simulation: how often the interval of each metric holds the true figure.
+"""Coverage of 95 % intervals by simulation: how often the interval of each metric holds the true
+figure.
 
-Side by side: assay's default, the textbook's (Wald, or Student's t for means; DeLong's normal one for the AUC; none for
-the rest), the percentile bootstrap, the package `confidenceinterval` where it offers the metric, and the BCa bootstrap
-of scipy. The slow ones run on the first replications only. Several processes make the data, so that no procedure is
-fitted to one: two normal classes, of which the model knows the true probabilities; the same model over-confident;
-labels of which a share is flipped; scores with heavy tails; probabilities from a beta distribution; regression with
-normal and with heavy-tailed noise. True figures come from a large sample. Prints one JSON line a case and metric, then
-a table, then what lies outside the aim: 0.93 to 0.975 where each class has 10 rows or more, elsewhere 0.90 unless said;
-then the coverage of the count metrics on 30 rows by the law of the table itself.
+Side by side: assay's default, the textbook's (Wald, or Student's t for means; DeLong's normal one
+for the AUC; none for the rest), the percentile bootstrap, the package `confidenceinterval` where it
+offers the metric, and the BCa bootstrap of scipy. The slow ones run on the first replications only.
+Several processes make the data, so that no procedure is fitted to one: two normal classes, of which
+the model knows the true probabilities; the same model over-confident; labels of which a share is
+flipped; scores with heavy tails; probabilities from a beta distribution; regression with normal and
+with heavy-tailed noise. True figures come from a large sample. Prints one JSON line a case and
+metric, then a table, then what lies outside the aim: 0.93 to 0.975 where each class has 10 rows or
+more, elsewhere 0.90 unless said; then the coverage of the count metrics on 30 rows by the law of
+the table itself.
 
     python bench/coverage.py [--quick]
 """
@@ -39,9 +42,17 @@ except ImportError:
     confidenceinterval = None
 
 CLASSES = (
-    "accuracy", "precision", "recall", "f1", "f1(average=macro)", "mcc", "balanced_accuracy", "roc_auc", "log_loss",
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "f1(average=macro)",
+    "mcc",
+    "balanced_accuracy",
+    "roc_auc",
+    "log_loss",
     "brier",
-)  # fmt: skip
+)
 COUNTED = (
     "accuracy",
     "precision",
@@ -58,7 +69,8 @@ GOOD, MEDIOCRE = (
     1.05,
 )  # distance of two normal classes at which the best accuracy is 0.95 and 0.70
 SIZES = (30, 100, 1000)
-# Replications: of assay, of the percentile bootstrap and confidenceinterval, of scipy's BCa; a third for 1,000 rows.
+# Replications: of assay, of the percentile bootstrap and confidenceinterval, of scipy's BCa; a
+# third for 1,000 rows.
 RUNS, FEWER, FEWEST = 2000, 150, 30
 DRAWS = 500  # resamples of each bootstrap but assay's own
 TEN, UNSAID = "where each class has 10 rows", "where nothing is said"
@@ -102,7 +114,10 @@ def beta(a: float) -> Callable[..., tuple[Any, Any]]:
 
 
 def flipped(share: float, positive: float = 0.5) -> Callable[..., tuple[Any, Any]]:
-    """Labels that the model tells apart, a share of them flipped; its logits lie about what that share deserves."""
+    """Labels that the model tells apart, a share of them flipped.
+
+    Its logits lie about what that share deserves.
+    """
 
     def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
         y = (rng.random(n) < positive).astype(int)
@@ -252,13 +267,17 @@ def percentile(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[
 
 
 def package(name: str, y: Any, said: Any) -> tuple[float, float] | None:
-    """The interval of the package `confidenceinterval`, where it is installed and offers the metric."""
+    """The interval of the package `confidenceinterval`, where it is installed and offers the
+    metric.
+    """
     of = {
-        "accuracy": ("accuracy_score", {}), "precision": ("precision_score", {"average": "binary", "method": "wilson"}),
+        "accuracy": ("accuracy_score", {}),
+        "precision": ("precision_score", {"average": "binary", "method": "wilson"}),
         "recall": ("recall_score", {"average": "binary", "method": "wilson"}),
-        "f1": ("f1_score", {"average": "binary"}), "f1(average=macro)": ("f1_score", {"average": "macro"}),
+        "f1": ("f1_score", {"average": "binary"}),
+        "f1(average=macro)": ("f1_score", {"average": "macro"}),
         "roc_auc": ("roc_auc_score", {}),
-    }  # fmt: skip
+    }
     if confidenceinterval is None or name not in of:
         return None
     call, options = of[name]
@@ -284,7 +303,10 @@ def bca(name: str, y: Any, said: Any, rng: np.random.Generator) -> tuple[float, 
 
 
 def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
-    """Coverage of every metric by every way; assay's also where each class has 10 rows, and where it says nothing."""
+    """Coverage of every metric by every way.
+
+    Assay's also where each class has 10 rows, and where it says nothing.
+    """
     rng = np.random.default_rng(n)
     big = evaluate(table(case, *case.draw(rng, 2_000_000)), case.metrics, intervals=False)
     truth = {row.metric: row.value for row in big.rows}
@@ -318,11 +340,15 @@ def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
 
 
 def line(case: Case, n: int, metric: str, held: dict[str, list[bool]]) -> dict[str, Any]:
-    """One record: the share of intervals that hold the truth, by each way, and its standard error."""
+    """One record.
+
+    The share of intervals that hold the truth, by each way, and its standard error.
+    """
     shares = {way: round(float(np.mean(held[way])), 3) for way in WAYS if held[way]}
     errors = {way: round(math.sqrt(0.95 * 0.05 / len(held[way])), 3) for way in shares}
     few = {"said few": round(float(np.mean(held["said few"])), 3)} if held["said few"] else {}
-    # Samples that are rarely drawn are not like the others: a class that is rare in them by chance misleads any model.
+    # Samples that are rarely drawn are not like the others: a class that is rare in them by chance
+    # misleads any model.
     often = {part: held[part] for part in PARTS if len(held[part]) > len(held["assay"]) / 5}
     parts = {part: round(float(np.mean(found)), 3) for part, found in often.items()}
     return {
@@ -349,7 +375,8 @@ def outside(lines: list[dict[str, Any]]) -> Iterator[str]:
 def show(lines: list[dict[str, Any]]) -> None:
     """A table in Markdown: a row a case, size and metric."""
     print(
-        f"\n| case | n | metric | {' | '.join(WAYS)} | {TEN} | said few |\n|--|--|--|{'--|' * (len(WAYS) + 2)}"
+        f"\n| case | n | metric | {' | '.join(WAYS)} | {TEN} | said few |"
+        f"\n|--|--|--|{'--|' * (len(WAYS) + 2)}"
     )
     for one in lines:
         cells = [f"{one['coverage'][way]:.3f}" if way in one["coverage"] else "" for way in WAYS]
@@ -358,7 +385,8 @@ def show(lines: list[dict[str, Any]]) -> None:
             (f"{one[TEN]:.3f}" if TEN in one else ""),
         )
         print(
-            f"| {one['case']} | {one['n']} | {one['metric']} | {' | '.join(cells)} | {ten} | {few} |"
+            f"| {one['case']} | {one['n']} | {one['metric']} "
+            f"| {' | '.join(cells)} | {ten} | {few} |"
         )
     errors = {
         way: [one["standard error"][way] for one in lines if way in one["standard error"]]
@@ -370,7 +398,9 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 
 def exactly(n: int, positive: float, right: float) -> dict[str, float]:
-    """Coverage of count metrics summed over all tables of n rows whose labels are right so often in either class."""
+    """Coverage of count metrics summed over all tables of n rows whose labels are right so often
+    in either class.
+    """
     shares = np.array(
         [
             (1 - positive) * right,
@@ -398,7 +428,9 @@ def exactly(n: int, positive: float, right: float) -> dict[str, float]:
     held, defined = np.zeros(len(metrics)), np.zeros(len(metrics))
     for cell in np.flatnonzero(chance > 1e-6):
         of = sample(cells[cell])
-        ends = np.array([[float(end[0]) for end in compute_interval(metric, of)[:2]] for metric in metrics])
+        ends = np.array(
+            [[float(end[0]) for end in compute_interval(metric, of)[:2]] for metric in metrics]
+        )
         defined += chance[cell] * ~np.isnan(ends[:, 0])
         held += chance[cell] * (
             (ends[:, 0] <= np.array(truth) + 1e-12) & (truth <= ends[:, 1] + 1e-12)

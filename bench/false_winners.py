@@ -1,17 +1,19 @@
 """False winners: how often equally good models are told apart, and how often different ones are.
 
-Cross-validated: two learners (ridge, and the nearest 3 neighbours), each given features of its own that say as much of
-the truth as any other's ("own"), or the same features through noise of its own ("shared"), as models that learn much
-the same do; so that no model is better than another by construction. In the power cases the second sees its features
-through more noise. A winner is named where a test at a nominal 5 % says so (of ten models: where it tells any two apart
-after Holm's correction). Side by side on the same folds: what `compare` does ("assay": the corrected resampled t, for
-repeated folds with the degrees of freedom of one repeat), the textbook's J - 1 degrees of freedom, McNemar's mid-p on
-the held-out rows pooled over the folds, the naive paired t, and Wilcoxon's test on folds.
+Cross-validated: two learners (ridge, and the nearest 3 neighbours), each given features of its own
+that say as much of the truth as any other's ("own"), or the same features through noise of its own
+("shared"), as models that learn much the same do; so that no model is better than another by
+construction. In the power cases the second sees its features through more noise. A winner is named
+where a test at a nominal 5 % says so (of ten models: where it tells any two apart after Holm's
+correction). Side by side on the same folds: what `compare` does ("assay": the corrected resampled
+t, for repeated folds with the degrees of freedom of one repeat), the textbook's J - 1 degrees of
+freedom, McNemar's mid-p on the held-out rows pooled over the folds, the naive paired t, and
+Wilcoxon's test on folds.
 
-On random splits, as ShuffleSplit draws them: the same two. On one test set: `compare` on models whose errors are drawn
-alike. The race: how often `race` drops any of four equally
-good models. The winner's curse: by how much the score of the best of ten equal models flatters it, as it stands and
-corrected by `selected_best`.
+On random splits, as ShuffleSplit draws them: the same two. On one test set: `compare` on models
+whose errors are drawn alike. The race: how often `race` drops any of four equally good models. The
+winner's curse: by how much the score of the best of ten equal models flatters it, as it stands and
+corrected by `selection_bias`.
 
 Prints one JSON line a case, then a table.
 
@@ -31,7 +33,7 @@ from assay.comparison.compare import compare
 from assay.comparison.corrections import holm
 from assay.comparison.fold_tests import corrected_t
 from assay.comparison.rank_tests import wilcoxon
-from assay.comparison.selection_bias import selected_best
+from assay.comparison.selection_bias import selection_bias
 from assay.table.predictions import Predictions
 
 ALPHA, ROWS, WIDTH, RIDGE, NEAREST = 0.05, 200, 5, 1.0, 3
@@ -39,7 +41,10 @@ TESTS = ("assay", "textbook t", "pooled rows", "naive t", "wilcoxon")
 
 
 class Case(NamedTuple):
-    """Models, folds, repeats, simulations; what the models see; noise added to what the second sees; the learner."""
+    """Models, folds, repeats, simulations.
+
+    What the models see; noise added to what the second sees; the learner.
+    """
 
     models: int
     folds: int
@@ -73,7 +78,10 @@ CASES = {
 
 
 def right(rng: np.random.Generator, case: Case) -> tuple[Any, Any, Any]:
-    """One cross-validated study: truth (rows,), held-out predictions (models, repeats * rows), the row of each."""
+    """One cross-validated study.
+
+    Truth (rows,), held-out predictions (models, repeats * rows), the row of each.
+    """
     x, signal = features(rng, case)
     noise = 2.0 if case.features == "own" else 0.5
     y = np.where(signal + noise * signal.std() * rng.normal(size=ROWS) > 0, 1.0, -1.0)
@@ -84,7 +92,9 @@ def right(rng: np.random.Generator, case: Case) -> tuple[Any, Any, Any]:
 
 
 def ridge(x: Any, y: Any, rows: Any) -> Any:
-    """What ridge regressions on the other rows say of `rows` (..., held), shaped (models, ..., held)."""
+    """What ridge regressions on the other rows say of `rows` (..., held), shaped (models, ...,
+    held).
+    """
     test, held = x[:, rows], y[rows]
     turned, between = np.swapaxes(test, -1, -2), (slice(None), *[None] * (rows.ndim - 1))
     # What is left of the sums over all rows once the held-out ones are taken away.
@@ -94,7 +104,10 @@ def ridge(x: Any, y: Any, rows: Any) -> Any:
 
 
 def neighbours(x: Any, y: Any, rows: Any) -> Any:
-    """What the nearest rows of the other folds say (models, repeats * rows); `rows` (repeats, folds, rows a fold)."""
+    """What the nearest rows of the other folds say (models, repeats * rows).
+
+    `rows` (repeats, folds, rows a fold).
+    """
     repeats, folds, each = rows.shape
     apart = ((x[:, :, None] - x[:, None]) ** 2).sum(axis=-1)
     said = np.empty((len(x), repeats, ROWS), bool)
@@ -173,7 +186,10 @@ def named(case: Case, seed: int = 0) -> dict[str, float]:
 def on_random_splits(
     splits: int, held: int, models: int, simulations: int, seed: int = 0
 ) -> dict[str, float]:
-    """The same rate where each split holds out so many rows at random: as `compare` does, and by J - 1 d.f."""
+    """The same rate where each split holds out so many rows at random.
+
+    As `compare` does, and by J - 1 d.f.
+    """
     rng, pairs = np.random.default_rng(seed), list(combinations(range(models), 2))
     found = dict.fromkeys(("assay", "textbook t"), 0)
     for _ in range(simulations):
@@ -196,7 +212,10 @@ METRICS = ("accuracy", "f1", "mcc", "roc_auc", "log_loss", "brier")
 def on_one_test_set(
     models: int, n: int, positive: float, simulations: int, seed: int = 0
 ) -> dict[str, float]:
-    """How often `compare` tells any two of the models apart by each metric; each sees the truth through noise alike."""
+    """How often `compare` tells any two of the models apart by each metric.
+
+    Each sees the truth through noise alike.
+    """
     rng, names = np.random.default_rng(seed), [f"m{i}.proba" for i in range(models)]
     found = dict.fromkeys(METRICS, 0)
     for i in range(simulations):
@@ -214,7 +233,9 @@ def on_one_test_set(
 
 
 def dropped(folds: int, repeats: int, simulations: int, seed: int = 0) -> float:
-    """Share of races that drop any of four equally good models, each a nearest-centroid rule on features of its own."""
+    """Share of races that drop any of four equally good models, each a nearest-centroid rule on
+    features of its own.
+    """
     from sklearn.model_selection import RepeatedStratifiedKFold
     from sklearn.neighbors import NearestCentroid
     from sklearn.pipeline import make_pipeline
@@ -236,12 +257,15 @@ def dropped(folds: int, repeats: int, simulations: int, seed: int = 0) -> float:
 
 
 def curse(models: int, simulations: int, seed: int = 0) -> dict[str, float]:
-    """Mean of the best's score less its true accuracy of 0.8: as it stands, and corrected; coverage of the interval."""
+    """Mean of the best's score less its true accuracy of 0.8.
+
+    As it stands, and corrected; coverage of the interval.
+    """
     rng, found = np.random.default_rng(seed), []
     for i in range(simulations):
         y = rng.integers(0, 2, ROWS)
         said = {f"m{j}": np.where(rng.random(ROWS) < 0.8, y, 1 - y) for j in range(models)}
-        best = selected_best(Predictions.from_arrays(y, said, classes=[0, 1]), "accuracy", seed=i)
+        best = selection_bias(Predictions.from_arrays(y, said, classes=[0, 1]), "accuracy", seed=i)
         found.append((best.naive - 0.8, best.value - 0.8, best.low <= 0.8 <= best.high))
     return dict(
         zip(("naive", "corrected", "coverage"), map(float, np.mean(found, axis=0)), strict=True)
@@ -283,9 +307,13 @@ def main() -> None:
             ]
         )
     for models, n, positive, most in (
-        (2, 30, 0.5, 4000), (2, 100, 0.5, 4000), (2, 100, 0.2, 3000), (2, 1000, 0.5, 2000), (2, 1000, 0.05, 3000),
+        (2, 30, 0.5, 4000),
+        (2, 100, 0.5, 4000),
+        (2, 100, 0.2, 3000),
+        (2, 1000, 0.5, 2000),
+        (2, 1000, 0.05, 3000),
         (10, 100, 0.5, 300),
-    ):  # fmt: skip
+    ):
         simulations = max(1, round(most * share))
         rates = on_one_test_set(models, n, positive, simulations, seed=77 if models == 2 else 0)
         case = f"{models} equal models, one test set of {n} rows, {positive:.0%} positive"
@@ -320,10 +348,12 @@ def main() -> None:
     show(["a winner is named, nominal 5 %", *TESTS, "standard error"], folds)
     show(["a winner is named, nominal 5 %", *METRICS, "standard error"], sets)
     print(
-        f"\nThe best of ten equal models (true accuracy 0.8, {ROWS} rows) looks {bias['naive']:+.3f} better than it"
+        f"\nThe best of ten equal models (true accuracy 0.8, {ROWS} rows) "
+        f"looks {bias['naive']:+.3f} better than it"
     )
     print(
-        f"is; corrected: {bias['corrected']:+.4f}; its 95 % interval holds the truth in {bias['coverage']:.1%}."
+        f"is; corrected: {bias['corrected']:+.4f}; "
+        f"its 95 % interval holds the truth in {bias['coverage']:.1%}."
     )
 
 

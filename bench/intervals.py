@@ -1,7 +1,8 @@
-"""What intervals cost: 1,000 replicates of every count metric on 1,000,000 rows against one f1_score of scikit-learn.
+"""What intervals cost: 1,000 replicates of every count metric on 1,000,000 rows against one
+f1_score of scikit-learn.
 
-Every metric of the registry that reads the confusion table, by each of its averages, with an interval beside each
-figure, on two classes and on ten.
+Every metric of the registry that reads the confusion table, by each of its averages, with an
+interval beside each figure, on two classes and on ten.
 
 Prints one JSON line a case, medians of alternating runs in one process, then a table.
 
@@ -31,7 +32,9 @@ AVERAGES = ("macro", "micro", "weighted", "none")
 
 
 def count_metrics(table: Predictions) -> list[str]:
-    """Texts of all metrics that read the confusion table and serve this table, by each of their averages."""
+    """Texts of all metrics that read the confusion table and serve this table, by each of their
+    averages.
+    """
     found = []
     for name in METRICS.names():
         averages = (
@@ -70,9 +73,13 @@ def measured(classes: int, rows: int = ROWS, runs: int = RUNS) -> dict[str, Any]
     ours, theirs = (round(statistics.median(side), 4) for side in zip(*pairs, strict=True))
     ratio = round(statistics.median(b / a for a, b in pairs), 1)
     return {
-        "case": f"{classes} classes, {rows:,} rows", "metrics": len(metrics), "replicates": REPLICATES,
-        "seconds": ours, "f1_score": theirs, "ratio": ratio,
-    }  # fmt: skip
+        "case": f"{classes} classes, {rows:,} rows",
+        "metrics": len(metrics),
+        "replicates": REPLICATES,
+        "seconds": ours,
+        "f1_score": theirs,
+        "ratio": ratio,
+    }
 
 
 def main() -> None:
@@ -83,7 +90,8 @@ def main() -> None:
     for line in found:
         print(json.dumps(line), flush=True)
     print(
-        "\n| case | count metrics | replicates | all of them, seconds | one f1_score, seconds | ratio |"
+        "\n| case | count metrics | replicates | all of them, seconds "
+        "| one f1_score, seconds | ratio |"
     )
     print("|--|--|--|--|--|--|")
     for line in found:

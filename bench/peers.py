@@ -1,12 +1,15 @@
-"""Speed against what people use instead: the same figures on the same rows, both sides alternating in one process.
+"""Speed against what people use instead: the same figures on the same rows, both sides alternating
+in one process.
 
-Prints one JSON line a case: median seconds of each side, the median of the ratios of the pairs, the kernels in use, and
-by how much the figures differ at most (relative; 1e-9 to 1e-7 where probabilities are float32, which scikit-learn adds
-up as such, and whose complement is rounded). A call of less than a quarter second is made again, up to seven times, and
-its median counts: memory that lay idle while the other side ran may be slow to come back. A table is checked when it is
-made, which is timed only where the case says so; scikit-learn checks its input in every call. Run it again with
-ASSAY_KERNELS=numpy for the kernels without a compiler. Arguments name cases (`python bench/peers.py multiclass
-regression`); peers that are not installed are left out. `--runs N` sets the number of pairs.
+Prints one JSON line a case: median seconds of each side, the median of the ratios of the pairs, the
+kernels in use, and by how much the figures differ at most (relative; 1e-9 to 1e-7 where
+probabilities are float32, which scikit-learn adds up as such, and whose complement is rounded). A
+call of less than a quarter second is made again, up to seven times, and its median counts: memory
+that lay idle while the other side ran may be slow to come back. A table is checked when it is made,
+which is timed only where the case says so; scikit-learn checks its input in every call. Run it
+again with ASSAY_KERNELS=numpy for the kernels without a compiler. Arguments name cases (`python
+bench/peers.py multiclass regression`); peers that are not installed are left out. `--runs N` sets
+the number of pairs.
 """
 
 import argparse
@@ -87,9 +90,11 @@ def multiclass() -> Iterator[Case]:
             "f1(average=weighted)",
         ]
         yield (
-            f"six figures, 1e6 rows, {k} classes", "scikit-learn",
-            lambda small=small, some=some: figures(small, some), lambda a=a, b=b: six_of(a, b),
-        )  # fmt: skip
+            f"six figures, 1e6 rows, {k} classes",
+            "scikit-learn",
+            lambda small=small, some=some: figures(small, some),
+            lambda a=a, b=b: six_of(a, b),
+        )
     names = np.array([f"class {i}" for i in range(10)], object)
     y, said = labels(1_000_000, 10)
     texts, fixed = (names[y], names[said]), (names.astype(str)[y], names.astype(str)[said])
@@ -97,16 +102,19 @@ def multiclass() -> Iterator[Case]:
         pa.DictionaryArray.from_arrays(pa.array(c.astype(np.int32)), pa.array(list(names)))
         for c in (y, said)
     ]
-    # Of an Arrow column scikit-learn takes what to_numpy gives, which is objects; fixed width is the faster of its two.
+    # Of an Arrow column scikit-learn takes what to_numpy gives, which is objects; fixed width is
+    # the faster of its two.
     sides = (
         ("Arrow dictionary", coded, "objects", texts),
         ("Arrow dictionary", coded, "fixed width", fixed),
     )
     for name, (a, b), width, theirs in (*sides, ("Python objects", texts, "objects", texts)):
         yield (
-            f"report, 1e6 rows, 10 text classes as {name}, encoding included", f"scikit-learn, texts as {width}",
-            lambda a=a, b=b: figures(Predictions.from_arrays(a, {"m": b}), REPORT), lambda of=theirs: report_of(*of),
-        )  # fmt: skip
+            f"report, 1e6 rows, 10 text classes as {name}, encoding included",
+            f"scikit-learn, texts as {width}",
+            lambda a=a, b=b: figures(Predictions.from_arrays(a, {"m": b}), REPORT),
+            lambda of=theirs: report_of(*of),
+        )
 
 
 def six_of(y, said) -> list[float]:
@@ -169,27 +177,35 @@ def binary() -> Iterator[Case]:
         y, p = scores(n, kind)
         table = Predictions.from_arrays(y, {"m.proba": np.stack([1 - p, p], axis=1)})
         yield (
-            f"AUC, AP, KS, best F1, log loss, Brier, ECE, {n:.0e} rows, {kind}", "scikit-learn",
-            lambda table=table: figures(table, metrics), lambda y=y, p=p: binary_of(y, p),
-        )  # fmt: skip
+            f"AUC, AP, KS, best F1, log loss, Brier, ECE, {n:.0e} rows, {kind}",
+            "scikit-learn",
+            lambda table=table: figures(table, metrics),
+            lambda y=y, p=p: binary_of(y, p),
+        )
         if kind == "continuous" and importlib.util.find_spec("rapidstats"):
             truth = y.astype(bool)
             yield (
-                f"AUC, AP, KS, Brier, {n:.0e} rows", "rapidstats",
+                f"AUC, AP, KS, Brier, {n:.0e} rows",
+                "rapidstats",
                 lambda table=table: figures(table, ["roc_auc", "average_precision", "ks", "brier"]),
                 lambda y=truth, p=p: rapid(y, p),
-            )  # fmt: skip
+            )
     y, p = scores(10_000_000, "continuous")
     logit = np.log(p / (1 - p))
     signed = Predictions.from_arrays(y, {"m.score": logit})
     yield (
-        "AUC, AP, KS, best F1, 1e+07 rows, signed scores", "scikit-learn",
-        lambda: figures(signed, metrics[:4]), lambda: order_of(y, logit),
-    )  # fmt: skip
+        "AUC, AP, KS, best F1, 1e+07 rows, signed scores",
+        "scikit-learn",
+        lambda: figures(signed, metrics[:4]),
+        lambda: order_of(y, logit),
+    )
 
 
 def rapid(y, p) -> list[float]:
-    """Four of them with rapidstats, which has no log loss; the truth as booleans, as it takes it."""
+    """Four of them with rapidstats, which has no log loss.
+
+    The truth as booleans, as it takes it.
+    """
     from rapidstats import metrics
 
     order = [metrics.roc_auc(y, p), metrics.average_precision(y, p), metrics.max_ks(y, p)]
@@ -227,19 +243,26 @@ def probability() -> Iterator[Case]:
         y, p = probabilities(n, k)
         table = Predictions.from_arrays(y, {"m.proba": p}, classes=list(range(k)))
         yield (
-            f"log loss, top-5, Brier, ECE, {n:.0e} x {k}", "scikit-learn",
+            f"log loss, top-5, Brier, ECE, {n:.0e} x {k}",
+            "scikit-learn",
             lambda table=table: figures(table, ["log_loss", "top_k_accuracy(k=5)", "brier", "ece"]),
             lambda y=y, p=p: probability_of(y, p),
-        )  # fmt: skip
+        )
         yield (
-            f"macro one-vs-rest AUC, {n:.0e} x {k}", "scikit-learn",
+            f"macro one-vs-rest AUC, {n:.0e} x {k}",
+            "scikit-learn",
             lambda table=table: figures(table, ["roc_auc"]),
-            lambda y=y, p=p: [sk.roc_auc_score(y, p, multi_class="ovr", labels=np.arange(p.shape[1]))],
-        )  # fmt: skip
+            lambda y=y, p=p: [
+                sk.roc_auc_score(y, p, multi_class="ovr", labels=np.arange(p.shape[1]))
+            ],
+        )
 
 
 def uncertainty() -> Iterator[Case]:
-    """Intervals: replicates against the resampling loop, and the AUC against DeLong's by another package."""
+    """Intervals.
+
+    Replicates against the resampling loop, and the AUC against DeLong's by another package.
+    """
     y, said = labels(1_000_000, 10)
     table = Predictions.from_arrays(y, {"m": said})
     metrics = ["accuracy", "f1"]
@@ -307,7 +330,8 @@ def regression() -> Iterator[Case]:
 
         frame = pa.table({"y": y, "f": f})
         query = (
-            "select avg(e*e), sqrt(avg(e*e)), avg(abs(e)), 1 - sum(e*e) / (count(*) * var_pop(y)), avg(abs(e / y)), "
+            "select avg(e*e), sqrt(avg(e*e)), avg(abs(e)), "
+            "1 - sum(e*e) / (count(*) * var_pop(y)), avg(abs(e / y)), "
             "avg(greatest(.9 * e, -.1 * e)), median(abs(e)) from (select y, y - f as e from frame)"
         )
         yield (
@@ -406,7 +430,10 @@ SHARES = {
 
 
 def timed(work: Callable[[], list[float]]) -> tuple[float, list[float]]:
-    """Wall seconds and figures of a call; of one below a second the median of seven: what lay idle is slow at first."""
+    """Wall seconds and figures of a call.
+
+    Of one below a second the median of seven: what lay idle is slow at first.
+    """
     took: list[float] = []
     while not took or (took[0] < 1 and len(took) < 7):
         start = time.perf_counter()
@@ -427,9 +454,14 @@ def measure(case: Case, runs: int) -> dict[str, object]:
         pair = np.array([figures_of_ours, figures_of_theirs], np.float64)
         apart = float(np.max(np.abs(pair[0] - pair[1]) / np.maximum(np.abs(pair[1]), 1e-12)))
     return {
-        "case": name, "peer": peer, "kernels": get_backend(), "seconds": round(a, 5), "peer_seconds": round(b, 4),
-        "ratio": round(ratio, 1), "differs": apart,
-    }  # fmt: skip
+        "case": name,
+        "peer": peer,
+        "kernels": get_backend(),
+        "seconds": round(a, 5),
+        "peer_seconds": round(b, 4),
+        "ratio": round(ratio, 1),
+        "differs": apart,
+    }
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
-"""Start-up: whole-process wall time of the command line and the import, as a ratio to `import numpy` in the same run.
+"""Start-up: whole-process wall time of the command line and the import, as a ratio to `import
+numpy` in the same run.
 
 Prints one JSON line a case: median seconds of alternating runs, and the ratio.
 """

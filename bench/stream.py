@@ -1,16 +1,19 @@
-"""Speed and memory of the full report of a table on disk: whole processes, beside a bare decode of the two columns.
+"""Speed and memory of the full report of a table on disk: whole processes, beside a bare decode of
+the two columns.
 
-Writes Parquet files (zstd, row groups of 1e6 rows) with the columns `y` and `m.label` of ten classes, integers or, with
---text, texts. Then it times processes in turns: decoding alone (pyarrow, two threads, a file handle each), the report
-of `assay.evaluate`, and, where installed, the confusion table by duckdb and by polars with two threads, from which a
-report would follow. All must find the same accuracy. Prints one JSON line a side: median seconds, the median of the
-ratios to the decode of the same turn, and the peak resident memory of the process, its interpreter and libraries
+Writes Parquet files (zstd, row groups of 1e6 rows) with the columns `y` and `m.label` of ten
+classes, integers or, with --text, texts. Then it times processes in turns: decoding alone (pyarrow,
+two threads, a file handle each), the report of `assay.evaluate`, and, where installed, the
+confusion table by duckdb and by polars with two threads, from which a report would follow. All must
+find the same accuracy. Prints one JSON line a side: median seconds, the median of the ratios to the
+decode of the same turn, and the peak resident memory of the process, its interpreter and libraries
 included.
 
     python bench/stream.py [--rows N] [--text] [--runs N]
 
-The peak is what the system reports of each child when it ends (`wait4`). A child starts out with the peak of the
-process that started it, so this one imports nothing large, and another writes the table.
+The peak is what the system reports of each child when it ends (`wait4`). A child starts out with
+the peak of the process that started it, so this one imports nothing large, and another writes the
+table.
 """
 
 import argparse
@@ -56,7 +59,8 @@ import sys
 import assay
 
 metrics = ["accuracy", "balanced_accuracy", "mcc", "cohen_kappa", "confusion_matrix"]
-metrics += [f"{m}(average={a})" for m in ("precision", "recall", "f1") for a in ("none", "macro", "micro", "weighted")]
+averages = ("none", "macro", "micro", "weighted")
+metrics += [f"{m}(average={a})" for m in ("precision", "recall", "f1") for a in averages]
 print(assay.evaluate(sys.argv[1], metrics, intervals=False).rows[0].value)
 """
 
@@ -65,7 +69,8 @@ import sys
 import duckdb
 
 duckdb.sql("set threads = 2; set enable_progress_bar = false")
-table = duckdb.sql(f"select y, \\"m.label\\", count(*) from '{sys.argv[1]}/*.parquet' group by all").fetchall()
+files = f"'{sys.argv[1]}/*.parquet'"
+table = duckdb.sql(f"select y, \\"m.label\\", count(*) from {files} group by all").fetchall()
 print(sum(n for y, label, n in table if y == label) / sum(n for _, _, n in table))
 """
 
@@ -73,7 +78,8 @@ POLARS = """
 import sys
 import polars
 
-table = polars.scan_parquet(sys.argv[1] + "/*.parquet").group_by("y", "m.label").len().collect(engine="streaming")
+rows = polars.scan_parquet(sys.argv[1] + "/*.parquet")
+table = rows.group_by("y", "m.label").len().collect(engine="streaming")
 print(table.filter(polars.col("y") == polars.col("m.label"))["len"].sum() / table["len"].sum())
 """
 
@@ -139,7 +145,8 @@ def measure(folder: str, rows: int, text: bool, runs: int) -> Iterator[dict[str,
     """The line of each side."""
     scripts = sides()
     label = "text" if text else "codes"
-    # What runs just before leaves its mark on the memory, so each turn has an order of its own; the first brings the
+    # What runs just before leaves its mark on the memory, so each turn has an order of its own; the
+    # first brings the
     # files into the cache.
     orders = (random.Random(turn).sample(list(scripts), len(scripts)) for turn in range(runs + 1))
     turns = [{name: run(scripts[name], folder, label) for name in order} for order in orders]
@@ -148,11 +155,14 @@ def measure(folder: str, rows: int, text: bool, runs: int) -> Iterator[dict[str,
         assert max(found) - min(found) < 1e-12, found
     for name in scripts:
         yield {
-            "case": f"report, {rows:.0e} rows, 10 {'text' if text else 'integer'} classes", "side": name,
+            "case": f"report, {rows:.0e} rows, 10 {'text' if text else 'integer'} classes",
+            "side": name,
             "seconds": round(statistics.median(turn[name][0] for turn in turns[1:]), 3),
-            "ratio": round(statistics.median(turn[name][0] / turn["decode"][0] for turn in turns[1:]), 2),
+            "ratio": round(
+                statistics.median(turn[name][0] / turn["decode"][0] for turn in turns[1:]), 2
+            ),
             "peak_mb": round(statistics.median(turn[name][1] for turn in turns[1:])),
-        }  # fmt: skip
+        }
 
 
 def main() -> None:

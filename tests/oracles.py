@@ -187,6 +187,29 @@ def largest_lead(metric, p, rows):
     return read
 
 
+def tpr_at(metric, p, rows):
+    """Highest true positive rate at a false positive rate of at most so much."""
+
+    def of_fpr(most):
+        def read(y, s, w):
+            fpr, tpr, _ = sklearn.metrics.roc_curve(y, s, sample_weight=w, drop_intermediate=False)
+            return tpr[fpr * (1 - 1e-12) <= most].max()
+
+        return read
+
+    return of_fpr
+
+
+def crossing(metric, p, rows):
+    """False positive rate where it is 1 - the true one, of one ranking problem."""
+
+    def read(y, s, w):
+        fpr, tpr, _ = sklearn.metrics.roc_curve(y, s, sample_weight=w, drop_intermediate=False)
+        return np.interp(0.0, fpr + tpr - 1, fpr)
+
+    return read
+
+
 def gain_of(metric, p, rows):
     """Share of the positive rows among a share of all rows, of one ranking problem."""
 
@@ -255,6 +278,30 @@ def weighted_spearman(metric, p, rows):
         return pearson(metric, p, rows)(*ranks, least=1e-20)
 
     return correlate
+
+
+def weighted_kendall(metric, p, rows):
+    def correlate(y, f, w):
+        signs = [np.sign(a[:, None] - a) for a in (y, f)]
+        mass = np.outer(w, w)
+        ordered = [(mass * s**2).sum() for s in signs]
+        return (mass * signs[0] * signs[1]).sum() / np.sqrt(ordered[0] * ordered[1])
+
+    return correlate
+
+
+def macro_error(metric, p, rows):
+    """Mean over the true classes of the mean distance from what their rows are predicted as."""
+
+    def average():
+        whole = all(type(label) is int for label in p.classes)
+        at = np.array(p.classes) if whole else np.arange(p.schema.k)
+        distance = np.abs(at[p.truth] - at[rows.label])
+        each = [(p.truth == code, weights(p)) for code in np.unique(p.truth)]
+        means = [np.average(distance[of], weights=w[of]) for of, w in each if w[of].sum()]
+        return np.mean(means) if means else np.nan
+
+    return average
 
 
 def adjusted_r2(metric, p, rows):
@@ -416,9 +463,17 @@ def logistic(metric, p, rows):
 
 
 KNOWN = (
-    *(adjusted_r2, average_precision_at, averaged_counts, best_f_beta, best_threshold, binned_ece),
+    *(
+        adjusted_r2,
+        average_precision_at,
+        averaged_counts,
+        best_f_beta,
+        best_threshold,
+        binned_ece,
+        crossing,
+    ),
     *(binned_mce, brier_of, classwise_ece, concordance, counted, gain_of, largest_lead),
-    *(log_loss_of, logistic, murphy, one_against_one, one_error, over_rows, pearson),
-    *(precision_at, ranked, recall_at, relevant, weighted_spearman),
+    *(log_loss_of, logistic, macro_error, murphy, one_against_one, one_error, over_rows, pearson),
+    *(precision_at, ranked, recall_at, relevant, tpr_at, weighted_kendall, weighted_spearman),
 )
 HELPERS = {f.__name__: f for f in KNOWN}

@@ -13,7 +13,7 @@ from assay.cli import main
 from assay.errors import UnsupportedError
 from assay.metrics.rates import FalsePositiveRate, SelectionRate
 from assay.table.predictions import Predictions
-from tables import random_table
+from assay.testing import random_table
 
 ROW = np.arange(300)
 GROUP = np.array(["a", "b", "c"])[(ROW * 37 % 10 > 4) * 1 + (ROW * 37 % 10 > 7)]

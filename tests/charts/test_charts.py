@@ -28,7 +28,8 @@ from assay.fusions.fuse import fuse
 from assay.metrics.base import METRICS
 from assay.readers.history import History
 from assay.table.predictions import Predictions
-from tables import TASKS, random_table
+from assay.table.schema import TASKS
+from assay.testing import random_table
 
 SCORED = ("binary", "multiclass", "multilabel")
 

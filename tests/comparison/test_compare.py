@@ -14,7 +14,7 @@ from assay.comparison.compare import compare
 from assay.comparison.corrections import benjamini_hochberg, holm
 from assay.errors import UnsupportedError
 from assay.table.predictions import Predictions
-from tables import tables
+from assay.testing import tables
 
 
 def two(n01, n10, both=50, none=10):

@@ -1,4 +1,4 @@
-"""A bar is shown on standard error where it was asked for, or where a terminal waits for long work."""
+"""The progress bar: one for all long work, on standard error, only where somebody looks at it."""
 
 import sys
 

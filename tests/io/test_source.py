@@ -3,6 +3,9 @@
 from functools import cache
 
 import numpy as np
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 import assay
@@ -32,6 +35,17 @@ def cross_validated():
     )
 
 
+def read_plain(folder):
+    """The file as a table that any package can hold: probabilities in a column for each class."""
+    p = assay.read(folder)
+    proba = {
+        f"{model}.proba.{label}": p.outputs[model]["proba"][:, i]
+        for model in p.models
+        for i, label in enumerate(p.classes)
+    }
+    return pa.table({"id": p.columns["id"], "y": np.array(p.classes)[p.truth], **proba} | p.columns)
+
+
 SOURCES = {
     "predictions": lambda folder: assay.read(folder),
     "stream": lambda folder: assay.scan(folder),
@@ -40,6 +54,14 @@ SOURCES = {
     "folder": lambda folder: folder,
     "glob": lambda folder: str(folder / "*.parquet"),
     "list": lambda folder: [folder / "p.parquet"],
+    "arrow": lambda folder: pq.read_table(folder / "p.parquet"),
+    "batch": lambda folder: pq.read_table(folder / "p.parquet").to_batches()[0],
+    "reader": lambda folder: pq.read_table(folder / "p.parquet").to_reader(),
+    "pandas": lambda folder: read_plain(folder).to_pandas(),
+    "polars": lambda folder: pl.from_arrow(read_plain(folder)),
+    "lazy": lambda folder: pl.from_arrow(read_plain(folder)).lazy(),
+    "columns": lambda folder: read_plain(folder).to_pydict(),
+    "records": lambda folder: read_plain(folder).to_pylist(),
 }
 
 VERBS = {
@@ -117,9 +139,9 @@ def test_a_stream_that_was_told_its_classes_keeps_them_in_memory(tmp_path):
     assert open_table(stream, in_memory=True).schema.positive == "a"
 
 
-@pytest.mark.parametrize("wrong", [3, None, {"y": [0, 1]}])
+@pytest.mark.parametrize("wrong", [3, None, b"p.csv", {1, 2}, [0, 1], np.array([0, 1]), [None]])
 def test_what_is_no_source_is_refused_with_what_is_expected(wrong):
-    with pytest.raises(UnsupportedError, match="expected predictions, or the path"):
+    with pytest.raises(UnsupportedError, match=r"expected predictions: a table, the path .*; got"):
         open_table(wrong)
 
 

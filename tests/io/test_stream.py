@@ -20,8 +20,10 @@ from assay.evaluation.merge import merge_states
 from assay.evaluation.plan import describe_table
 from assay.io import row_groups, source, stream
 from assay.table.predictions import Predictions
-from shelf import fits, instances, make_positive
-from tables import TASKS, random_table
+from assay.table.schema import TASKS
+from assay.testing import random_table
+from assay.testing.tables import make_positive
+from shelf import fits, instances
 
 N = 5000
 

@@ -24,7 +24,8 @@ import assay
 from assay import kernels
 from assay._native import COMPILED
 from assay.cli import main
-from tables import TASKS, random_table
+from assay.table.schema import TASKS
+from assay.testing import random_table
 
 pytestmark = pytest.mark.skipif(not COMPILED, reason="the kernels were not compiled")
 

@@ -11,9 +11,11 @@ import scipy.stats
 import sklearn.metrics
 
 from assay.metrics.base import METRICS
+from assay.table.schema import TASKS
+from assay.testing import random_table
+from assay.testing.tables import make_positive
 from oracles import HELPERS
-from shelf import POSITIVE, instances, make_positive
-from tables import TASKS, random_table
+from shelf import POSITIVE, instances
 
 # Found by iteration, in both: equal as far as it converges.
 FITTED = {"calibration_slope", "calibration_intercept"}

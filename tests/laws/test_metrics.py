@@ -13,17 +13,17 @@ from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
+from assay.table.schema import TASKS
+from assay.testing import random_table, tables
+from assay.testing.tables import make_positive
 from shelf import (
     ORDERED,
     POSITIVE,
     assert_same,
     instances,
     list_fitting,
-    make_positive,
     read_values,
-    tables,
 )
-from tables import TASKS, random_table
 
 ALL = instances()
 # How good they can be depends on the shares of the classes.

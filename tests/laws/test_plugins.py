@@ -1,4 +1,7 @@
-"""One file adds a member of any family, from outside the package: it is listed, documented, used and checked."""
+"""One file adds a member of any family, from outside the package.
+
+It is listed, documented, used and checked.
+"""
 
 import subprocess
 import sys
@@ -80,7 +83,8 @@ class Plugged(Reader):
     suffixes = (".bin",)
 
     def matches(self, place):
-        return place.suffix == ".bin" and place.is_file() and place.read_bytes()[:2] == b"\\xff\\x00"
+        begins = place.is_file() and place.read_bytes()[:2] == b"\\xff\\x00"
+        return begins and place.suffix == ".bin"
 
     def read(self, place):
         losses = [byte / 100 for byte in place.read_bytes()[2:]]
@@ -145,7 +149,8 @@ def folder(tmp_path):
     rows = ["y,a.proba.no,a.proba.yes,b.proba.no,b.proba.yes"]
     for i in range(60):
         p = 0.2 + 0.6 * (i % 2) + 0.01 * (i % 7)
-        rows.append(f"{'yes' if i % 2 else 'no'},{1 - p:.2f},{p:.2f},{0.9 - p / 2:.3f},{0.1 + p / 2:.3f}")
+        truth = "yes" if i % 2 else "no"
+        rows.append(f"{truth},{1 - p:.2f},{p:.2f},{0.9 - p / 2:.3f},{0.1 + p / 2:.3f}")
     (tmp_path / "p.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "log.bin").write_bytes(b"\xff\x00" + bytes([90, 70, 60, 55, 54, 54]))
     return tmp_path
@@ -177,7 +182,8 @@ def test_a_member_from_a_file_does_its_work_on_the_command_line(folder, family):
 @pytest.mark.parametrize("family", CHECKS)
 def test_a_member_from_a_file_keeps_the_laws_of_its_family(folder, family):
     (folder / "plugin.py").write_text(PLUGINS[family])
-    run(folder, sys.executable, "-c", f"import plugin; from assay.testing import *; {CHECKS[family]}")
+    code = f"import plugin; from assay.testing import *; {CHECKS[family]}"
+    run(folder, sys.executable, "-c", code)
 
 
 def test_a_chart_from_a_file_draws_its_result(folder):

@@ -12,8 +12,10 @@ from assay.engines.local import Local
 from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
-from shelf import fits, instances, make_positive
-from tables import TASKS, random_table
+from assay.table.schema import TASKS
+from assay.testing import random_table
+from assay.testing.tables import make_positive
+from shelf import fits, instances
 
 
 def figure(metric, y, prediction, **options):

@@ -20,7 +20,7 @@ from assay.states.moments import Moments
 from assay.states.paired_confusion import PairedConfusion
 from assay.states.row_values import Ranked
 from assay.table.predictions import Predictions
-from tables import tables
+from assay.testing import tables
 
 
 def states(p):

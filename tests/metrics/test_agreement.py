@@ -13,7 +13,7 @@ from assay.evaluation.evaluate import evaluate
 from assay.metrics.agreement import CohenKappa, Mcc
 from assay.states.confusion import Counts
 from assay.table.predictions import Predictions
-from tables import random_table
+from assay.testing import random_table
 
 
 def figure(metric, y, label, **options):

@@ -17,8 +17,8 @@ from assay.states.null_band import null_band, worst_bin_band
 from assay.states.reliability import GRID, MAX_LOG_ODDS, Bins, ClassBins, select_judged
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
+from assay.testing import tables
 from shelf import assert_same, read_values
-from tables import tables
 
 CASES = [
     ECE(equal="mass"),

@@ -10,7 +10,7 @@ from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS
 from assay.metrics.cost import ExpectedCost, NetBenefit, cost_matrix, cost_text
 from assay.table.predictions import Predictions
-from tables import random_table
+from assay.testing import random_table
 
 
 def test_rows_of_the_matrix_are_truths_and_columns_predictions_in_the_class_order():

@@ -15,7 +15,7 @@ from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS
 from assay.metrics.custom import make_metric
 from assay.table.predictions import Predictions
-from tables import random_table
+from assay.testing import random_table
 
 
 def table(n=120, weight=None):

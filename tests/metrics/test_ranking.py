@@ -14,7 +14,7 @@ from assay.kernels import rank_scores
 from assay.metrics import multilabel
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
-from tables import random_table
+from assay.testing import random_table
 
 
 def figure(metric, y, score, **options):

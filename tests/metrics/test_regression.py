@@ -16,7 +16,7 @@ from assay.metrics.base import METRICS
 from assay.metrics.correlation import CoMoments
 from assay.metrics.ordered import MedianAE, quantile
 from assay.table.predictions import Predictions
-from tables import tables
+from assay.testing import tables
 
 
 def table(y, f, **options):

@@ -20,18 +20,22 @@ FAMILIES = ("adapters", "charts", "engines", "fusions", "metrics", "readers")
 PREPOSITIONS = set(
     re.findall(
         r"\w+",
-        """about above against among around as at below beneath beside between by during for in inside
-    into of off on onto out outside over per toward towards under until up upon via with within
-    without""",
+        """
+        about above against among around as at below beneath beside between by during for in inside
+        into of off on onto out outside over per toward towards under until up upon via with within
+        without
+        """,
     )
 )
 PARTICIPLES = set(
     re.findall(
         r"\w+",
-        """begun bound bought brought built caught chosen dealt done drawn driven felt found given gone
-    grown held hidden joined judged kept known led left lost made meant met opened paid said seen
-    sent shot shown slept sold spent spoken stood sworn taken taught thought thrown told understood
-    won written""",
+        """
+        begun bound bought brought built caught chosen dealt done drawn driven felt found given
+        gone grown held hidden joined judged kept known led left lost made meant met opened paid
+        said seen sent shot shown slept sold spent spoken stood sworn taken taught thought thrown
+        told understood won written
+        """,
     )
 )
 # Verbs in -ed that are no participles.

@@ -21,7 +21,8 @@ from assay.io.read_write import write
 from assay.readers.history import History
 from assay.reporting.report import Report, report
 from assay.table.predictions import Predictions
-from tables import TASKS, random_table
+from assay.table.schema import TASKS
+from assay.testing import random_table
 
 TRAIN = [1.2, 0.9, 0.7, 0.55, 0.45, 0.35, 0.3, 0.24, 0.2, 0.16, 0.13, 0.1]
 VAL = [1.3, 1.0, 0.85, 0.8, 0.79, 0.82, 0.86, 0.9, 0.95, 1.0, 1.06, 1.1]

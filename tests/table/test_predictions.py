@@ -548,7 +548,7 @@ def test_multi_label_truth_may_be_a_frame_with_the_names_of_the_labels():
 
 def test_one_hot_truth_with_labels_is_refused_with_both_readings():
     with pytest.raises(
-        SchemaError, match=r"reads in two ways.*y.argmax\(axis=1\).*task='multilabel'"
+        SchemaError, match=r"reads in two ways.*task='multiclass'.*task='multilabel'"
     ):
         table(np.eye(3), {"a": [0, 1, 2]})
 
@@ -559,12 +559,22 @@ def test_one_hot_truth_with_probabilities_summing_to_one_is_refused_with_both_re
     assert table(np.eye(3), {"a": np.full((3, 3), 1 / 3)}, task="multilabel").task == "multilabel"
 
 
-def test_one_hot_truth_is_refused_where_one_label_a_row_was_declared():
+def test_one_hot_truth_gives_a_class_a_row_where_the_task_says_so():
+    p = table(np.eye(3), {"a": [0, 1, 0]}, task="multiclass")
+    assert (p.classes, truth(p), labels(p)) == ((0, 1, 2), [0, 1, 2], [0, 1, 0])
+    assert p.notes == ("The truth is one-hot: the class of a row is the column that holds its 1.",)
+
+
+def test_one_hot_columns_keep_their_names_and_order_as_classes():
+    p = table({"wet": [0, 1], "hot": [1, 0]}, {"a": ["hot", "hot"]}, task="binary")
+    assert (p.classes, truth(p)) == (("wet", "hot"), ["hot", "wet"])
+
+
+def test_several_columns_of_truth_that_are_not_one_hot_are_refused_for_one_class_a_row():
     with pytest.raises(
-        SchemaError,
-        match=r"truth has shape \(3, 3\), but task 'multiclass' takes one value a row; .*argmax",
+        SchemaError, match=r"truth has shape \(2, 2\), but task 'multiclass' takes one value a row"
     ):
-        table(np.eye(3), {"a": [0, 1, 2]}, task="multiclass")
+        table([[1, 1], [0, 1]], {"a": [0, 1]}, task="multiclass")
 
 
 def test_multi_label_truth_other_than_0_and_1_is_refused():

@@ -30,6 +30,7 @@ from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
 from assay.evaluation.values import Row
 from assay.fusions.fuse import Fused
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import DEFAULT, resolve
@@ -240,7 +241,8 @@ class _Evaluator:
         return name, evaluation, plain.compare(both.select([best, name]), evaluation)[0]
 
 
-def report(
+@accept_arrays
+def report(  # noqa: PLR0913 - each option stands for itself
     predictions: Source,
     *,
     histories: Diagnosis | Log | Iterable[Log] | None = None,
