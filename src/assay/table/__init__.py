@@ -3,15 +3,21 @@
 The verb of this wing is to validate: every check of a table happens here, once, on whole columns.
 
 - buckets: the resampling unit of each row
+- class_columns: one column for each class, aligned by name
 - columns: columns of any framework as NumPy or Arrow
+- conversions: what the caller asks to be done to columns before they are checked
 - folds: which rows judge a fusion that was fitted on the others
 - groups: which slice each row belongs to
+- indexes: data frames and series matched by their indexes
+- label_sets: labels that never meet, and labels that mark rows to ignore
 - labels: labels as codes
 - outputs: what one model predicted, typed and checked
 - predictions: `Predictions`, the table that everything else reads
+- probabilities: probabilities that sum to 1, and what they seem to be where they do not
 - protocol: what verbs and engines ask of any table
 - quantiles: quantiles of a column, found in passes
 - schema: task, classes, and the kinds of output of each model
+- text_lists: cells of text that hold a list
 - validation: a checked schema and typed arrays of a whole table
 
 >>> from assay.table.predictions import Predictions

@@ -26,6 +26,7 @@ __all__ = [
     "convert_to_numbers",
     "count_columns",
     "name_by_position",
+    "name_columns",
     "normalise",
     "numpy_to_arrow",
     "require_one",
@@ -33,6 +34,8 @@ __all__ = [
 
 Column: TypeAlias = Array | pa.Array
 RowNamer: TypeAlias = Callable[[int], str]
+
+MOST_DENSE = 1 << 31  # cells of a sparse matrix that are written out
 
 
 class Unnamed(dict[str, Any]):
@@ -61,7 +64,33 @@ def normalise(values: Any, where: str) -> Any:
         return _normalise_frame(values, where)
     if _is_tensor(values):
         return _normalise_tensor(values, where)
+    if hasattr(values, "toarray") and hasattr(values, "nnz"):
+        return _normalise_sparse(values, where)
     return _normalise_sequence(values, where)
+
+
+def name_columns(values: Any, what: str) -> dict[str, Any]:
+    """The columns of a mapping or a frame, by name.
+
+    SchemaError, saying `what` was expected, where `values` are neither.
+
+    >>> name_columns({"a": [1, 0]}, "models")
+    {'a': [1, 0]}
+    """
+    if isinstance(values, pa.Table | pa.RecordBatch):
+        return {name: values[name] for name in values.schema.names}
+    named: dict[str, Any] = {}
+    names = values if isinstance(values, Mapping) else values.columns if _is_frame(values) else None
+    for name in () if names is None else names:
+        if str(name) in named:
+            raise SchemaError(f"two of the {what} are named {str(name)!r}; rename one")
+        named[str(name)] = values[name]
+    if names is not None:
+        return named
+    raise SchemaError(
+        f"{what} must be a mapping of name to column, as {{'a': [...]}}; got "
+        f"{type(values).__name__}"
+    )
 
 
 def _is_frame(values: Any) -> bool:
@@ -181,7 +210,13 @@ def _normalise_numpy(values: Array, where: str) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2):
-        raise SchemaError(f"{where} has shape {values.shape}; expected (n,) or (n, k)")
+        remedy = "; flatten it: .reshape(-1), and .reshape(-1, k) of class columns"
+        raise SchemaError(
+            f"{where} has shape {values.shape}; expected (n,) or (n, k)"
+            f"{remedy if values.ndim > 2 else ''}"
+        )
+    if values.dtype.kind == "V" and "float" in values.dtype.name:
+        values = values.astype(np.float32)  # narrow floats of other packages, as bfloat16
     if isinstance(values, np.ma.MaskedArray):
         if values.mask.any() and values.ndim == 1:
             return _normalise_sequence(values, where)
@@ -237,11 +272,55 @@ def _collect_named(
 
 def _normalise_tensor(values: Any, where: str) -> Any:
     try:
-        return _normalise_numpy(np.asarray(values), where)
-    except (TypeError, RuntimeError) as error:
+        return _normalise_numpy(_tensor_to_numpy(values), where)
+    except (TypeError, RuntimeError, ValueError) as error:
         raise SchemaError(
             f"{where} cannot be read as an array ({_first_line(error)}); convert it to NumPy first"
         ) from error
+
+
+def _normalise_sparse(values: Any, where: str) -> Any:
+    """A sparse matrix of scipy as an array that holds the zeros, too."""
+    if np.prod([float(size) for size in values.shape]) > MOST_DENSE:
+        raise SchemaError(
+            f"{where} is sparse, of shape {values.shape}: too large to be held with its zeros; "
+            "evaluate fewer labels or rows at a time"
+        )
+    return _normalise_numpy(np.asarray(values.toarray()), where)
+
+
+def _tensor_to_numpy(values: Any) -> Array:
+    """A tensor of any framework as NumPy: off its device and its graph, of floats NumPy has."""
+    if hasattr(values, "detach") and hasattr(values, "layout"):  # a tensor of torch
+        if "strided" not in str(values.layout):
+            values = values.to_dense()
+        if "bfloat" in str(values.dtype) or "float8" in str(values.dtype):
+            values = values.float()
+        return np.asarray(values.numpy(force=True))
+    return np.asarray(values)
+
+
+def _stack_outputs(values: Sequence[Any], where: str) -> Array | None:
+    """The lists of `predict_proba` of several labels, (n, 2) each, as (n, labels); None for others.
+
+    In each the second column is the probability that the label is given.
+    """
+    if not all(isinstance(table, np.ndarray) and table.ndim == 2 for table in values):
+        return None
+    if len({len(table) for table in values}) > 1:
+        raise SchemaError(
+            f"{where} is a list of tables of different lengths; if they are batches, join them: "
+            "np.concatenate(...)"
+        )
+    pairs = all(table.shape[1] == 2 and table.dtype.kind == "f" for table in values)
+    if len(values) < 2 or not pairs:
+        raise SchemaError(
+            f"{where} is a list of tables of {values[0].shape[1]} columns; if each is an output of "
+            "its own, evaluate one at a time; if they are batches, join them: np.concatenate(...)"
+        )
+    if any((np.abs(table.sum(axis=1) - 1) > 1e-3).any() for table in values):
+        return None
+    return np.stack([table[:, 1] for table in values], axis=1)
 
 
 def _normalise_sequence(values: Any, where: str) -> Any:
@@ -252,7 +331,15 @@ def _normalise_sequence(values: Any, where: str) -> Any:
         )
     if not hasattr(values, "__len__"):
         values = list(values)
+    if isinstance(values, Sequence) and len(values) and isinstance(values[0], set | frozenset):
+        raise SchemaError(
+            f"{where} holds a set in each row. For several labels a row give 0 or 1 for each: "
+            "(n, labels), or one column for each label, as scikit-learn's MultiLabelBinarizer does"
+        )
     if isinstance(values, Sequence) and len(values) and _is_row(values[0]):
+        table = _stack_outputs(values, where)
+        if table is not None:
+            return table
         return _normalise_numpy(_convert_rows(values, where), where)
     try:
         stream = hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc")

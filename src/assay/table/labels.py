@@ -9,7 +9,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +26,7 @@ from assay.table.columns import (
     numpy_to_arrow,
     require_one,
 )
+from assay.table.label_sets import IGNORED, Label, advise_ignore, advise_map, find_likely_map
 
 __all__ = [
     "Label",
@@ -36,8 +37,6 @@ __all__ = [
     "list_spellings",
     "recode",
 ]
-
-Label: TypeAlias = str | int | bool
 
 # Above this, neighbouring whole numbers are one and the same float64.
 EXACT = 2**53
@@ -299,7 +298,7 @@ def recode(
         row = min(int(np.argmax(codes == i)) for i in outside)
         label = distinct[int(codes[row])]
         raise UnseenLabelError(
-            f"{where} has label {label!r} at {name_row(row)}, {_advise(label, classes)}"
+            f"{where} has label {label!r} at {name_row(row)}, {_advise(label, distinct, classes)}"
         )
     in_order = np.array_equal(mapping, np.arange(len(mapping)))
     if codes.dtype == _smallest_type(len(classes)) and in_order:
@@ -351,19 +350,24 @@ def _is_same_kind(label: Label, classes: Sequence[Label]) -> bool:
     return not classes or isinstance(label, bool) == isinstance(classes[0], bool)
 
 
-def _advise(label: Label, classes: Sequence[Label]) -> str:
+def _advise(label: Label, distinct: Sequence[Label], classes: Sequence[Label]) -> str:
     shown = ", ".join(repr(c) for c in classes[:10]) + (", ..." if len(classes) > 10 else "")
     twin = next((c for c in classes if str(c) == str(label)), None)
     if twin is not None:
         kinds = f"{type(label).__name__} {label!r} and {type(twin).__name__} {twin!r}"
         return (
             f"but the classes are {shown}: {kinds} are different labels; "
-            "cast one column to the other's type."
+            f"cast one column to the other's type, or say labels={{{label!r}: {twin!r}}} "
+            "(--labels MAP.json)."
         )
-    return (
-        f"which is outside the declared classes {shown}; "
-        "declare it in classes or correct the label."
-    )
+    outside = f"which is outside the declared classes {shown}"
+    if label in IGNORED and not isinstance(classes[0], str):
+        return f"{outside}. {advise_ignore(label)}"
+    if find_likely_map([label], classes) is not None:
+        return f"{outside}. {advise_map([label], classes)}"
+    if len(distinct) > 1 and not set(distinct) & set(classes):
+        return f"{outside}, as are all its labels. {advise_map(distinct, classes)}"
+    return f"{outside}; declare it in classes or correct the label."
 
 
 def _to_label(value: Any) -> Label | None:

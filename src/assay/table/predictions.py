@@ -35,8 +35,15 @@ from assay.kernels.totals import (
     compute_error_totals,
     compute_proba_totals,
 )
-from assay.table.columns import convert_to_arrow, numpy_to_arrow
-from assay.table.conversions import AS_GIVEN, Conversions
+from assay.table.columns import convert_to_arrow, name_columns, normalise, numpy_to_arrow
+from assay.table.conversions import (
+    AS_GIVEN,
+    Conversions,
+    drop_rows,
+    make_conversions,
+    mark_kept_rows,
+)
+from assay.table.indexes import align_indexes
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.schema import SPECIAL, Kind, Schema, Task
@@ -70,7 +77,7 @@ class Predictions:
     streamed: int = 0  # rows of the stream that this is a batch of; 0: the table is in memory
 
     @staticmethod
-    def from_arrays(
+    def from_arrays(  # noqa: PLR0913 - the columns that a table may have
         y: Any,
         models: Mapping[str, Any],
         *,
@@ -83,6 +90,11 @@ class Predictions:
         split: Any = None,
         cluster: Any = None,
         groups: Mapping[str, Any] | None = None,
+        normalise: bool = False,
+        percent: bool = False,
+        labels: Mapping[Label, Label] | None = None,
+        class_names: Sequence[str] | None = None,
+        ignore_label: Label | None = None,
     ) -> "Predictions":
         """A validated table from arrays, lists, Arrow, pandas or polars columns.
 
@@ -101,6 +113,15 @@ class Predictions:
             split: Split of each row (n,), such as train and test.
             cluster: Cluster of each row (n,): rows of one cluster are resampled together.
             groups: Further columns (n,) by name, to slice by.
+            normalise: Whether to divide the probabilities of each row by their sum; default False:
+                rows that do not sum to 1 are refused, unless the rounding of the numbers explains
+                it.
+            percent: Whether probabilities are percentages, in 0..100; default False.
+            labels: Label that is meant for each label of the truth, of models and of class
+                columns, as in {"LABEL_0": "no"}; others stay. Default: none is renamed.
+            class_names: Names of the classes 0, 1, ..., in the order of the columns of
+                probabilities; whole numbers and LABEL_0 are read as these names. Default: none.
+            ignore_label: Rows whose truth this is are left out, as -100; default: none.
 
         Returns:
             The table.
@@ -111,15 +132,18 @@ class Predictions:
         >>> Predictions.from_arrays([1.5, 2.0], {"a": [1.0, 2.5]}, task="regression")
         Predictions: 2 rows, regression, 1 model: a (value)
         """
-        reserved = [name for name in groups or {} if name in SPECIAL]
+        models = name_columns(models, "models")
+        groups = name_columns(groups or {}, "groups")
+        reserved = [name for name in groups if name in SPECIAL]
         if reserved:
             raise SchemaError(
                 f"a group column cannot be named {reserved[0]!r}; "
                 f"give it as {reserved[0]}=... or rename it"
             )
-        special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **(groups or {})}
-        columns = {str(name): values for name, values in special.items() if values is not None}
-        return require_weight(
+        special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **groups}
+        columns = {name: values for name, values in special.items() if values is not None}
+        y, models, columns, weight, moved = _match_indexes(y, models, columns, weight)
+        table = require_weight(
             assemble(
                 y,
                 group_by_model(models),
@@ -128,8 +152,17 @@ class Predictions:
                 task=task,
                 positive=positive,
                 weight=weight,
+                conversions=make_conversions(
+                    normalise=normalise,
+                    percent=percent,
+                    labels=labels,
+                    class_names=class_names,
+                    ignore_label=ignore_label,
+                    classes=classes,
+                ),
             )
         )
+        return replace(table, notes=(*moved, *table.notes))
 
     def __eq__(self, other: object) -> bool:
         """Same schema and same values in every row; notes and offset do not count."""
@@ -369,9 +402,14 @@ class Predictions:
                 f"nothing is given for model {name!r}; "
                 "expected label, proba, logit, score, value or interval"
             )
-        outputs = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
+        outputs, notes = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(outputs)})
-        return replace(self, schema=schema, outputs={**self.outputs, name: outputs})
+        return replace(
+            self,
+            schema=schema,
+            outputs={**self.outputs, name: outputs},
+            notes=(*self.notes, *notes),
+        )
 
     def select(self, models: Sequence[str]) -> "Predictions":
         """The table with some of its models alone.
@@ -417,7 +455,7 @@ class MemoryPart(NamedTuple):
         return MemoryPart, (rows, 0, rows.n)
 
 
-def assemble(
+def assemble(  # noqa: PLR0913 - the columns that a table may have
     y: Any,
     models: Mapping[str, RawOutputs],
     columns: Mapping[str, Any],
@@ -439,6 +477,11 @@ def assemble(
     further = {
         name: convert_to_arrow(values, f"column {name!r}") for name, values in columns.items()
     }
+    remarks: tuple[str, ...] = ()
+    if conversions.ignore_label is not None:
+        y, models, further, weight, remarks = _ignore_rows(
+            y, models, further, weight, conversions.ignore_label
+        )
     if "id" in further:
         further["id"] = _decode(further["id"])
     schema, truth, outputs, weight, notes = validate_table(
@@ -452,7 +495,53 @@ def assemble(
         like=like,
         conversions=conversions,
     )
-    return Predictions(schema, truth, outputs, weight, further, notes)
+    return Predictions(schema, truth, outputs, weight, further, (*remarks, *notes))
+
+
+def _match_indexes(
+    y: Any, models: Mapping[str, Any], columns: Mapping[str, Any], weight: Any
+) -> tuple[Any, dict[str, Any], dict[str, Any], Any, list[str]]:
+    """The columns in the order of the truth's index, where they have one, and notes on it."""
+    named = {"truth": y}
+    named |= {f"model {name!r}": values for name, values in models.items()}
+    named |= {f"column {name!r}": values for name, values in columns.items()}
+    if weight is not None:
+        named["weight"] = weight
+    aligned, notes = align_indexes(named)
+    return (
+        aligned["truth"],
+        {name: aligned[f"model {name!r}"] for name in models},
+        {name: aligned[f"column {name!r}"] for name in columns},
+        aligned.get("weight"),
+        notes,
+    )
+
+
+def _ignore_rows(
+    y: Any,
+    models: Mapping[str, RawOutputs],
+    columns: Mapping[str, pa.Array],
+    weight: Any,
+    ignore_label: Label,
+) -> tuple[Any, dict[str, RawOutputs], dict[str, pa.Array], Any, tuple[str, ...]]:
+    """The columns without the rows whose truth is `ignore_label`, and a note on how many."""
+    y = normalise(y, "truth")
+    keep = mark_kept_rows(y, ignore_label)
+    kept = int(keep.sum())
+    if not kept and len(keep):
+        raise SchemaError(f"every row of the truth has the label to ignore, {ignore_label!r}")
+    outputs: dict[str, RawOutputs] = {
+        model: {
+            kind: drop_rows(values, keep, f"{kind or 'predictions'} of model {model!r}")
+            for kind, values in kinds.items()
+        }
+        for model, kinds in models.items()
+    }
+    further = {name: drop_rows(c, keep, f"column {name!r}") for name, c in columns.items()}
+    if weight is not None:
+        weight = drop_rows(normalise(weight, "weight"), keep, "weight")
+    note = f"{len(keep) - kept} of {len(keep)} rows are left out: their truth is {ignore_label!r}."
+    return drop_rows(y, keep, "truth"), outputs, further, weight, (note,)
 
 
 def require_weight(table: Predictions) -> Predictions:

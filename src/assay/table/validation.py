@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.table.class_columns import convert_to_indicators, require_finite
+from assay.table.class_columns import convert_to_indicators, convert_to_matrix, require_finite
 from assay.table.columns import (
     RowNamer,
     Unnamed,
@@ -28,9 +28,21 @@ from assay.table.columns import (
     find_first_null,
     name_by_position,
     normalise,
+    numpy_to_arrow,
     require_one,
 )
-from assay.table.conversions import AS_GIVEN, Conversions
+from assay.table.conversions import (
+    AS_GIVEN,
+    Conversions,
+    convert_labels,
+    rename_classes,
+)
+from assay.table.label_sets import (
+    advise_map,
+    look_like_amounts,
+    refuse_ignore_label,
+    require_common_labels,
+)
 from assay.table.labels import (
     Label,
     check_classes,
@@ -47,6 +59,7 @@ from assay.table.outputs import (
     refuse_scores,
 )
 from assay.table.schema import TASKS, Kind, Schema, Task
+from assay.table.text_lists import refuse_lists_as_labels
 
 __all__ = [
     "ValidatedTable",
@@ -68,7 +81,7 @@ class ValidatedTable(NamedTuple):
     notes: tuple[str, ...]
 
 
-def validate_table(
+def validate_table(  # noqa: PLR0913 - the columns that a table may have
     y: Any,
     models: Mapping[str, RawOutputs],
     *,
@@ -104,13 +117,19 @@ def validate_table(
     n = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
     ids = _check_columns(columns or {}, n)
     name_row = make_row_namer(ids)
+    if conversions.renames:
+        classes = classes or conversions.class_names
+        y, models = _rename_labels(y, models, conversions, name_row)
+    settled = task if like is None else like.task
+    notes = []
+    if settled in ("binary", "multiclass") and (count_columns(y) or 1) > 1:
+        y, classes, notes = _read_one_hot(y, classes)
     if like is not None:
         schema = like
         truth = _read_truth(y, like, name_row)
     else:
         schema, truth = _settle_schema(y, models, classes, task, positive, name_row)
     outputs = {}
-    notes = []
     for model, columns_of_model in models.items():
         outputs[model], remarks = check_outputs(
             model, columns_of_model, schema, n, name_row, conversions
@@ -135,6 +154,26 @@ def _check_columns(columns: Mapping[str, pa.Array], n: int) -> pa.Array | None:
     return ids
 
 
+def _rename_labels(
+    y: Any, models: Mapping[str, RawOutputs], conversions: Conversions, name_row: RowNamer
+) -> tuple[Any, dict[str, RawOutputs]]:
+    """The truth and the columns of the models with the labels that are meant."""
+
+    def rename(values: Any, kind: str | None, where: str) -> Any:
+        if isinstance(values, Mapping) and len(values) > 1 and kind not in ("value", "interval"):
+            return rename_classes(values, conversions, where)
+        holds_labels = kind in (None, "label") and count_columns(values) is None
+        if not holds_labels or is_fractional(values):
+            return values
+        return convert_labels(values, conversions, where, name_row)
+
+    renamed = {
+        model: {kind: rename(v, kind, f"model {model!r}") for kind, v in kinds.items()}
+        for model, kinds in models.items()
+    }
+    return rename(y, None, "truth"), renamed
+
+
 def _settle_schema(
     y: Any,
     models: Mapping[str, RawOutputs],
@@ -155,7 +194,7 @@ def _settle_schema(
         schema = _classify(task, check_classes(classes), positive, models)
     else:
         encoded = encode(_require_target(y, settled), "truth", name_row)
-        labels = _collect_classes(encoded[1], models, name_row)
+        labels = _collect_classes(*encoded, models, name_row)
         schema = _classify(task, labels, positive, models)
     if encoded is None:
         truth = _read_truth(y, schema, name_row)
@@ -181,12 +220,12 @@ def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
 
 def check_model(
     model: str, kinds: Mapping[Any, Any], schema: Schema, n: int, ids: pa.Array | None = None
-) -> dict[Kind, Array]:
-    """The `kinds` of one further `model`, typed and checked against the `schema` of `n` rows.
+) -> tuple[dict[Kind, Array], list[str]]:
+    """The `kinds` of one further `model`, checked against the `schema` of `n` rows, and notes.
 
     Messages name a row by its entry in `ids`, if there are any.
     """
-    return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))[0]
+    return check_outputs(model, dict(kinds), schema, n, make_row_namer(ids))
 
 
 def make_row_namer(ids: pa.Array | None) -> RowNamer:
@@ -249,7 +288,35 @@ def _infer_task(y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer) ->
         numeric = any(count_columns(c) is None and is_fractional(c) for c in undeclared)
         if numeric and len(encode(column, "truth", name_row)[1]) > 2:
             return "regression"
+        _ask_about_amounts(column, models)
     return "multiclass"
+
+
+def _ask_about_amounts(truth: Any, models: Mapping[str, RawOutputs]) -> None:
+    """Refuse whole numbers that may as well be amounts as classes."""
+    for model, outputs in models.items():
+        predicted = outputs[None]
+        if not (_is_whole(truth) and _is_whole(predicted)):
+            continue
+        if look_like_amounts(_to_numbers(truth), _to_numbers(predicted)):
+            raise SchemaError(
+                f"the truth and model {model!r} hold very many different whole numbers, which "
+                "read in two ways. If they are amounts, use task='regression' (--task "
+                "regression); if each is a class of its own, use task='multiclass'."
+            )
+
+
+def _is_whole(column: Any) -> bool:
+    """Whether a normalised column holds numbers, all whole, without gaps."""
+    if isinstance(column, np.ndarray):
+        return column.ndim == 1 and column.dtype.kind in "iuf"
+    return (
+        isinstance(column, pa.Array) and pa.types.is_integer(column.type) and not column.null_count
+    )
+
+
+def _to_numbers(column: Any) -> Array:
+    return arrow_to_numpy(column) if isinstance(column, pa.Array) else column
 
 
 def _require_multilabel(y: Any, models: Mapping[str, RawOutputs]) -> None:
@@ -267,9 +334,9 @@ def _require_multilabel(y: Any, models: Mapping[str, RawOutputs]) -> None:
     if single or all(_sums_to_one(v) for v in outputs):
         raise SchemaError(
             f"truth has shape {table.shape} with a single 1 in every row, which reads in two ways. "
-            "If each row has one class (one-hot), give labels: y.argmax(axis=1) with "
-            "classes=[...]. If the columns are labels that stand alone, use task='multilabel' and "
-            f"give every model {table.shape[1]} columns."
+            "If each row has one class (one-hot), use task='multiclass' (--task multiclass). If "
+            "the columns are labels that stand alone, use task='multilabel' (--task multilabel) "
+            f"and give every model {table.shape[1]} columns."
         )
 
 
@@ -288,6 +355,32 @@ def _sums_to_one(values: Any) -> bool:
     return bool((np.abs(values.sum(axis=1, dtype=np.float64) - 1) < 1e-3).all())
 
 
+def _read_one_hot(
+    y: Any, classes: Sequence[Label] | None
+) -> tuple[Any, Sequence[Label] | None, list[str]]:
+    """A one-hot truth as labels, with the classes in the order of its columns, and a note on it."""
+    if isinstance(y, Mapping):
+        table = np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1)
+    else:
+        table = convert_to_matrix(y, "truth")
+    if table.ndim != 2 or not _is_one_hot(table):
+        return y, classes, []
+    names: Sequence[Label] = range(table.shape[1])
+    if isinstance(y, Mapping) and not isinstance(y, Unnamed):
+        known = {text: label for label in classes or () for text in list_spellings(label)}
+        names = [known.get(name, name) for name in y]
+    elif classes is not None and len(classes) == table.shape[1]:
+        names = classes
+    places = table.argmax(axis=1)
+    note = "The truth is one-hot: the class of a row is the column that holds its 1."
+    if isinstance(names[0], str):
+        codes = numpy_to_arrow(places.astype(np.int32))
+        labels = pa.DictionaryArray.from_arrays(codes, pa.array(names, pa.string()))
+    else:
+        labels = np.array(names)[places]
+    return labels, names if classes is None else classes, [note]
+
+
 def _require_target(y: Any, task: str) -> Any:
     """The truth of a task that has one value a row."""
     width = count_columns(y) or 1
@@ -298,8 +391,8 @@ def _require_target(y: Any, task: str) -> Any:
         remedy = "evaluate one target at a time."
     else:
         remedy = (
-            "if it is one-hot, give y.argmax(axis=1) with classes=[...]; "
-            "if each column is a label, use task='multilabel'."
+            "its rows do not hold a single 1 each, so it is not one-hot; if each column is a "
+            "label, use task='multilabel'."
         )
     raise SchemaError(
         f"truth has shape {(rows, width)}, but task {task!r} takes one value a row; {remedy}"
@@ -347,12 +440,20 @@ def _iter_columns(models: Mapping[str, RawOutputs]) -> Iterator[tuple[str, Kind 
 
 
 def _collect_classes(
-    distinct: Sequence[Label], models: Mapping[str, RawOutputs], name_row: RowNamer
+    codes: Array,
+    distinct: Sequence[Label],
+    models: Mapping[str, RawOutputs],
+    name_row: RowNamer,
 ) -> tuple[Label, ...]:
-    """Sorted union of the labels in the truth, in label columns, and in names of class columns."""
+    """Sorted union of the labels in the truth, in label columns, and in names of class columns.
+
+    `codes` (n,) over the `distinct` labels are the truth.
+    """
+    refuse_lists_as_labels(distinct, "truth")
     like: type[Label] = type(distinct[0]) if distinct else str
     # A bool is a label of two classes, also where one of them does not occur.
     labels: dict[Label, None] = dict.fromkeys([False, True] if like is bool else distinct)
+    predicted: dict[Label, None] = {}
     names: dict[str, None] = {}
     widths = {}
     for model, kind, values in _iter_columns(models):
@@ -364,8 +465,13 @@ def _collect_classes(
         elif kind in (None, "label"):
             if kind is None:
                 refuse_scores(values, model)
-            predicted = encode(values, f"labels of model {model!r}", name_row)[1]
-            labels.update(dict.fromkeys(_require_same_type(predicted, distinct, model)))
+            answers = encode(values, f"labels of model {model!r}", name_row)[1]
+            refuse_lists_as_labels(answers, f"label of model {model!r}")
+            answers = _require_same_type(answers, distinct, model)
+            require_common_labels(answers, distinct, model)
+            predicted.update(dict.fromkeys(answers))
+    refuse_ignore_label(distinct, lambda code: int(np.count_nonzero(codes == code)), predicted)
+    labels.update(predicted)
     texts = {text for label in labels for text in list_spellings(label)}
     labels.update(dict.fromkeys(_cast(text, like) for text in names if text not in texts))
     classes = _sort_labels(labels)
@@ -407,7 +513,7 @@ def _require_same_type(
     raise SchemaError(
         f"labels of model {model!r} are {type(label).__name__} ({label!r}) but the truth is "
         f"{type(like).__name__} ({like!r}): '1', 1 and True are different labels; "
-        "cast one column to the other's type."
+        f"cast one column to the other's type. {advise_map(labels, distinct)}"
     )
 
 
