@@ -19,6 +19,7 @@ __all__ = ["CalibrationIntercept", "CalibrationSlope"]
 
 BINARY: frozenset[Task] = frozenset({"binary"})
 LEAST = float(np.finfo(np.float64).eps)  # probabilities nearer to 0 or 1 count as so far from it
+CERTAIN = -np.log(LEAST) - 1e-9  # log-odds of a probability of 1
 STEPS = 60
 
 
@@ -136,7 +137,8 @@ class CalibrationIntercept(Recalibration):
     (-inf, inf); above 0 probabilities are too low. Neither higher nor lower is better, so models
     are not compared by it.
     Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
-    Undefined (single_class_or_separated) unless there are rows of both classes.
+    Undefined (single_class_or_separated) unless there are rows of both classes, and some row that
+    is not told rightly by a probability of 0 or 1.
     Same value as the intercept of statsmodels' binomial GLM with the log-odds as offset.
     Sources: Cox (1958), Biometrika 45:562-565; Van Calster et al. (2019), BMC Medicine 17:230.
 
@@ -147,6 +149,11 @@ class CalibrationIntercept(Recalibration):
     name = "calibration_intercept"
     free = slice(0, 1)
     oracle = "logistic(score)[0]"
+
+    def has_solution(self, x: Array, y: Array) -> bool:
+        # Right answers that are certain stay right whatever is added to their log-odds.
+        certain = np.where(y > 0, x, -x) >= CERTAIN
+        return super().has_solution(x, y) and not bool(certain.all())
 
 
 def log_likelihood(x: Array, y: Array, weight: Array, at: Array) -> float:

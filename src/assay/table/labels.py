@@ -7,7 +7,7 @@
 [1, 0, 1]
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -315,8 +315,11 @@ def check_classes(classes: Any) -> tuple[Label, ...]:
     """The declared `classes` as str, int or bool; SchemaError unless of one type and distinct."""
     if isinstance(classes, str | bytes):
         raise SchemaError(f"classes must be a list of labels; got the text {classes!r}")
+    values = classes.tolist() if hasattr(classes, "tolist") else classes
+    if not isinstance(values, Iterable):
+        raise SchemaError(f"classes must be a list of labels; got {classes!r}")
     labels = []
-    for value in classes.tolist() if hasattr(classes, "tolist") else list(classes):
+    for value in values:
         label = _to_label(value.item() if isinstance(value, np.generic) else value)
         if label is None:
             raise SchemaError(f"class {value!r} is no label; expected str, int or bool")

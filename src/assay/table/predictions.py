@@ -133,7 +133,7 @@ class Predictions:
         Predictions: 2 rows, regression, 1 model: a (value)
         """
         models = name_columns(models, "models")
-        groups = name_columns(groups or {}, "groups")
+        groups = name_columns({} if groups is None else groups, "groups")
         reserved = [name for name in groups if name in SPECIAL]
         if reserved:
             raise SchemaError(

@@ -322,7 +322,7 @@ def _to_numbers(column: Any) -> Array:
 def _require_multilabel(y: Any, models: Mapping[str, RawOutputs]) -> None:
     """Refuse a truth of several columns that may as well be one-hot classes."""
     if isinstance(y, Mapping):
-        table = np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1)
+        table = _stack_truth(y)
     elif isinstance(y, np.ndarray):
         table = y
     else:
@@ -338,6 +338,17 @@ def _require_multilabel(y: Any, models: Mapping[str, RawOutputs]) -> None:
             "the columns are labels that stand alone, use task='multilabel' (--task multilabel) "
             f"and give every model {table.shape[1]} columns."
         )
+
+
+def _stack_truth(y: Mapping[str, Any]) -> Array:
+    """The columns of a truth side by side (n, labels)."""
+    columns = [convert_to_numbers(c, f"truth, column {name!r}") for name, c in y.items()]
+    sizes = {name: len(column) for name, column in zip(y, columns, strict=True)}
+    if len(set(sizes.values())) > 1:
+        raise SchemaError(
+            f"truth has columns of different lengths ({sizes}); give one value a row in each"
+        )
+    return np.stack(columns, axis=1)
 
 
 def _is_one_hot(table: Array) -> bool:
@@ -359,10 +370,7 @@ def _read_one_hot(
     y: Any, classes: Sequence[Label] | None
 ) -> tuple[Any, Sequence[Label] | None, list[str]]:
     """A one-hot truth as labels, with the classes in the order of its columns, and a note on it."""
-    if isinstance(y, Mapping):
-        table = np.stack([convert_to_numbers(c, "truth") for c in y.values()], axis=1)
-    else:
-        table = convert_to_matrix(y, "truth")
+    table = _stack_truth(y) if isinstance(y, Mapping) else convert_to_matrix(y, "truth")
     if table.ndim != 2 or not _is_one_hot(table):
         return y, classes, []
     names: Sequence[Label] = range(table.shape[1])
