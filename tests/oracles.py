@@ -290,12 +290,33 @@ def weighted_kendall(metric, p, rows):
     return correlate
 
 
+def grades(p):
+    """Where each class stands: at its value where all are numbers, else at its place."""
+    whole = all(type(label) is int for label in p.classes)
+    return np.array(p.classes) if whole else np.arange(p.schema.k)
+
+
+def kappa(metric, p, rows):
+    """Cohen's kappa, with every grade between two classes among the labels."""
+
+    def agree():
+        at = grades(p)
+        return sklearn.metrics.cohen_kappa_score(
+            at[p.truth],
+            at[rows.label],
+            labels=range(at.min(), at.max() + 1),
+            sample_weight=p.weight,
+            weights=None if metric.weights == "none" else metric.weights,
+        )
+
+    return agree
+
+
 def macro_error(metric, p, rows):
     """Mean over the true classes of the mean distance from what their rows are predicted as."""
 
     def average():
-        whole = all(type(label) is int for label in p.classes)
-        at = np.array(p.classes) if whole else np.arange(p.schema.k)
+        at = grades(p)
         distance = np.abs(at[p.truth] - at[rows.label])
         each = [(p.truth == code, weights(p)) for code in np.unique(p.truth)]
         means = [np.average(distance[of], weights=w[of]) for of, w in each if w[of].sum()]
@@ -463,17 +484,10 @@ def logistic(metric, p, rows):
 
 
 KNOWN = (
-    *(
-        adjusted_r2,
-        average_precision_at,
-        averaged_counts,
-        best_f_beta,
-        best_threshold,
-        binned_ece,
-        crossing,
-    ),
-    *(binned_mce, brier_of, classwise_ece, concordance, counted, gain_of, largest_lead),
-    *(log_loss_of, logistic, macro_error, murphy, one_against_one, one_error, over_rows, pearson),
-    *(precision_at, ranked, recall_at, relevant, tpr_at, weighted_kendall, weighted_spearman),
+    *(adjusted_r2, average_precision_at, averaged_counts, best_f_beta, best_threshold, binned_ece),
+    *(binned_mce, brier_of, classwise_ece, concordance, counted, crossing, gain_of, kappa),
+    *(largest_lead, log_loss_of, logistic, macro_error, murphy, one_against_one, one_error),
+    *(over_rows, pearson, precision_at, ranked, recall_at, relevant, tpr_at, weighted_kendall),
+    *(weighted_spearman,),
 )
 HELPERS = {f.__name__: f for f in KNOWN}

@@ -77,21 +77,73 @@ def test_an_unknown_name_suggests_close_ones_or_the_list():
     ("theirs", "ours"),
     [
         ("f1_score", "f1"),
-        ("matthews_corrcoef", "mcc"),
-        ("mean_squared_error", "mse"),
-        ("auc", "roc_auc"),
-        ("PR_AUC", "average_precision"),
+        ("log_loss_score", "log_loss"),
         ("iou", "jaccard"),
         ("dice", "f1"),
-        ("sensitivity", "recall"),
-        ("fpr", "false_positive_rate"),
-        ("qwk", "cohen_kappa"),
-        ("cross_entropy", "log_loss"),
+        ("hit-rate", "recall"),
+        ("fall-out", "false_positive_rate"),
     ],
 )
 def test_a_name_that_others_use_leads_to_ours(theirs, ours):
     with pytest.raises(NameLookupError, match=rf"Did you mean {ours}\?"):
         METRICS.parse(theirs)
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ("f1_macro", "f1(average=macro)"),
+        ("recall_samples", "recall(average=samples)"),
+        ("sensitivity_weighted", "recall(average=weighted)"),
+        ("roc_auc_ovo_weighted", "roc_auc_ovo(average=weighted)"),
+        ("kappa_linear", "cohen_kappa(weights=linear)"),
+        ("qwk", "cohen_kappa(weights=quadratic)"),
+        ("f2", "f_beta(beta=2)"),
+        ("f2(average=micro)", "f_beta(beta=2, average=micro)"),
+        ("neg_root_mean_squared_error", "rmse"),
+        ("neg_brier_score", "brier(scale_by_half=true)"),
+        ("PR_AUC", "average_precision"),
+        ("roc-auc", "roc_auc"),
+        ("R2", "r2"),
+        ("fnr", "false_negative_rate"),
+        ("tnr", "specificity"),
+        ("eer", "equal_error_rate"),
+        ("youden", "informedness"),
+        ("kendall", "kendall_tau"),
+    ],
+)
+def test_a_name_of_other_libraries_is_taken_and_shown_as_ours(theirs, ours):
+    assert str(METRICS.parse(theirs)) == ours
+
+
+def test_every_scorer_of_scikit_learn_that_judges_classes_or_numbers_is_taken():
+    from sklearn.metrics import cluster, get_scorer_names
+
+    clusters = {*cluster.__all__, "adjusted_mutual_info_score"}
+    refused = []
+    for name in set(get_scorer_names()) - clusters:
+        try:
+            METRICS.parse(name)
+        except NameLookupError as error:
+            refused.append(f"{name}: {error}")
+    assert all("Did you mean d2_" in text for text in refused), refused
+
+
+def test_a_parameter_that_an_alias_stands_for_is_not_given_again():
+    with pytest.raises(NameLookupError, match="beta is given twice"):
+        METRICS.parse("f2(beta=3)")
+
+
+def test_a_member_of_a_name_comes_before_an_alias_of_another():
+    with METRICS.isolate():
+
+        class Youden(Ratio):
+            name = "youden"
+
+            def parts(self, c):
+                return c.tp, c.support
+
+        assert METRICS["youden"] is Youden
 
 
 def test_only_the_modules_that_have_the_metrics_asked_for_are_imported():

@@ -23,6 +23,7 @@ from assay.errors import UnsupportedError
 from assay.intervals.procedures import compute_interval
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import compute_replicates, draw_buckets
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS, Metric
@@ -186,7 +187,9 @@ class _Sweep:
         truth = table.sum(axis=2)
         predicted = table.sum(axis=1)
         total = np.full(len(tp), positives + negatives)
-        return Counts(right, truth, predicted, total, right.sum(axis=1), table, yes)
+        all_right = right.sum(axis=1)
+        classes = self.schema.classes
+        return Counts(right, truth, predicted, total, all_right, table, yes, classes=classes)
 
     def best(self, metric: Metric, keep: Array) -> float:
         """The threshold of the best value of `metric` on the rows of `keep`.
@@ -231,23 +234,25 @@ class _Decided:
     weight: Array | None
 
 
+@accept_arrays
 def tune_threshold(
     predictions: Source,
-    model: str,
+    model: str | None = None,
     metric: str | Metric = "f1",
     *,
     costs: Sequence[float] | None = None,
     folds: int = 5,
     seed: int = 0,
+    where: str | None = None,
 ) -> Threshold:
     """The threshold of a binary model that is best by a metric, cross-validated.
 
     Each fold is decided by the threshold that is best on the others, so the value given was never
-    chosen on the rows it is of. Rows of split 'train' are left out.
+    chosen on the rows it is of. Training rows are left out.
 
     Parameters:
         predictions: A table, a path, a list of paths or a stream; of a binary task.
-        model: The model to tune.
+        model: The model to tune; default: the only one of the table.
         metric: A metric of labels with one value; default f1.
         costs: What a false positive and what a false negative cost, as in (1, 5): `metric` is then
             the expected cost. If the probabilities are calibrated (their ECE lies in its null band)
@@ -255,6 +260,8 @@ def tune_threshold(
         folds: Folds drawn at random, whole clusters together, where the table has no fold column;
             default 5.
         seed: Of the folds and of the bootstrap; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Raises:
         UnsupportedError: The task is not binary, the metric does not read labels, or it is
@@ -265,7 +272,9 @@ def tune_threshold(
     >>> round(tune_threshold(p, "m", costs=(1, 5)).threshold, 2)
     0.35
     """
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where)
+    if model is None:
+        model = _find_only_model(table)
     if table.task != "binary":
         raise UnsupportedError(
             f"a threshold is for binary tasks; this table's task is {table.task}"
@@ -305,9 +314,18 @@ def tune_threshold(
         method=notes[0].rstrip("."),
         n=table.n,
         points=sweep.points(),
-        notes=notes[1:],
+        notes=(*notes[1:], *table.notes),
     )
     return result if costs is None else _apply_costs(result, judge, score, costs)
+
+
+def _find_only_model(table: Predictions) -> str:
+    if len(table.models) > 1:
+        raise UnsupportedError(
+            f"the table has {len(table.models)} models: {', '.join(table.models[:5])}; name the "
+            f"one to tune, as in model={table.models[0]!r}"
+        )
+    return table.models[0]
 
 
 def closed_form(costs: Sequence[float]) -> float:

@@ -40,7 +40,8 @@ class Member:
     """
 
     name: ClassVar[str] = ""
-    aliases: ClassVar[tuple[str, ...]] = ()  # further names that `parse` takes
+    # Further names that `parse` takes; "f2(beta=2)" is a name that stands for a parameter as well.
+    aliases: ClassVar[tuple[str, ...]] = ()
     registry: "ClassVar[Registry[Any]]"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -68,7 +69,7 @@ class Registry(Generic[T]):
         self.family = family
         self._package = f"assay.{wing or family}"
         self._classes: dict[str, type[T]] = {}
-        self._aliases: dict[str, str] = {}
+        self._aliases: dict[str, tuple[str, str]] = {}  # a member's name, and parameters of it
         self._instances: dict[str, T] = {}  # by the text that names them; members are frozen
         self._pending: list[str] | None = None  # modules to import; None before they are listed
         self._has_entry_points = False
@@ -77,7 +78,9 @@ class Registry(Generic[T]):
         """Register `member` (or the class of one); a later class of a name replaces the earlier."""
         cls = member if isinstance(member, type) else type(member)
         self._classes[member.name] = cls
-        self._aliases.update(dict.fromkeys(cls.aliases, member.name))
+        for alias in cls.aliases:
+            known, _, stands_for = alias.rstrip(")").partition("(")
+            self._aliases[known] = member.name, stands_for
 
     def load(self, until: str | None = None, *, installed: bool = True) -> None:
         """Import the modules of the family's package, then its entry points.
@@ -147,9 +150,9 @@ class Registry(Generic[T]):
         return sorted(self._classes)
 
     def index(self) -> dict[str, str]:
-        """The module of the family's package that defines each member, as `assay.core.members`."""
+        """The module of the family's package that defines each name, as `assay.core.members`."""
         package = f"{self._package}."
-        modules = {name: self[name].__module__ for name in self.names()}
+        modules = {name: self[name].__module__ for name in sorted({*self.names(), *self._aliases})}
         return {
             name: module.removeprefix(package)
             for name, module in modules.items()
@@ -157,17 +160,40 @@ class Registry(Generic[T]):
         }
 
     def __getitem__(self, name: str) -> type[T]:
-        self.load(name)
-        name = self._aliases.get(name, name)
-        if name not in self._classes:
-            close = self._find_aliases(name) or suggest(name, self._classes, 3)
-            hint = (
-                f"Did you mean {' or '.join(close)}?"
-                if close
-                else f"Run 'assay list {self.family}' for all of them."
-            )
-            raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
-        return self._classes[name]
+        return self._resolve(name)[0]
+
+    def _resolve(self, name: str) -> tuple[type[T], str]:
+        """The member of this name, and the parameters that the name stands for, as text."""
+        plain = name.lower().replace("-", "_")  # as in R2 and roc-auc
+        for spelled in dict.fromkeys((name, plain)):
+            self.load(spelled)
+            if spelled in self._classes:
+                return self._classes[spelled], ""
+            if spelled in self._aliases:
+                member, stands_for = self._aliases[spelled]
+                return self._classes[member], stands_for
+        option = self._split_option(plain)
+        if option is not None:
+            return option
+        close = self._find_aliases(name) or suggest(name, self._classes, 3)
+        hint = (
+            f"Did you mean {' or '.join(close)}?"
+            if close
+            else f"Run 'assay list {self.family}' for all of them."
+        )
+        raise NameLookupError(f"no {self.family.rstrip('s')} is named {name!r}. {hint}")
+
+    def _split_option(self, name: str) -> tuple[type[T], str] | None:
+        """The member and the option of a name that ends with one, as f1_macro (average=macro)."""
+        at = [i for i, letter in enumerate(name) if letter == "_"]
+        for head, tail in ((name[:i], name[i + 1 :]) for i in reversed(at)):
+            if head not in self._classes and head not in self._aliases:
+                continue
+            cls, stands_for = self._resolve(head)
+            for key, hint in _resolve_hints(cls).items():
+                if typing.get_origin(hint) is Literal and tail in typing.get_args(hint):
+                    return cls, ", ".join(filter(None, (stands_for, f"{key}={tail}")))
+        return None
 
     def _find_aliases(self, name: str) -> list[str]:
         """The members that others know by this name, at most three.
@@ -182,20 +208,29 @@ class Registry(Generic[T]):
         return [known for known, cls in self._classes.items() if word in _other_names(cls)][:3]
 
     def parse(self, text: str | T) -> T:
-        """The member that `text` names, as in "f_beta(beta=2)"; a member is returned as it is."""
+        """The member that `text` names, as in "f_beta(beta=2)"; a member is returned as it is.
+
+        Names that others use are taken too: aliases of members ("fnr"), and names that end with an
+        option of one of their parameters ("f1_macro"), in any case, with hyphens or underscores.
+
+        >>> from assay.metrics.base import METRICS
+        >>> str(METRICS.parse("f1_macro")), str(METRICS.parse("R2"))
+        ('f1(average=macro)', 'r2')
+        """
         if not isinstance(text, str):
             return text
         known = self._instances.get(text)
         if known is not None and self._classes.get(known.name) is type(known):
             return known
-        match = re.fullmatch(r"\s*([A-Za-z_]\w*)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
+        match = re.fullmatch(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\))?\s*", text, flags=re.DOTALL)
         if not match:
             raise NameLookupError(
                 f"cannot read {text!r}; expected a name with parameters in brackets, "
                 "as in f_beta(beta=2)"
             )
-        name, inside = match.groups()
-        cls = self[name]
+        name, given = match.groups()
+        cls, stands_for = self._resolve(name)
+        inside = ", ".join(filter(None, (stands_for, given)))
         if len(self._instances) >= MAX_INSTANCES:
             self._instances.clear()
         member = cls(**_parse_arguments(cls, text, inside)) if inside else cls()

@@ -134,6 +134,7 @@ def resample_counts(
         margins.tp.sum(axis=1),
         margins.tables,
         schema.positive_code if schema.task == "binary" else None,
+        classes=schema.classes,
         sample=Confusion().summary(value, schema),
     )
 

@@ -9,6 +9,7 @@
 - curve: bases of ranking metrics
 - classification: of predicted labels: accuracy, precision, recall, f1
 - agreement: agreement beyond chance, and the negative side of the confusion table
+- ordinal: of ordered classes: how far off the predicted class is
 - counts: the confusion table, and its four numbers for each class
 - rates: how often a class is predicted
 - cost: what decisions cost
@@ -24,7 +25,9 @@
 - relative: errors as a share of what was predicted
 - amounts: of numbers that cannot be negative
 - quantile: of predicted quantiles and intervals
-- ordered: typical and extreme errors, and ranks
+- all_rows: base of what is read off the values of all rows
+- ordered: typical and extreme errors
+- ranks: how truth and prediction order the rows
 - correlation: how truth and prediction move together
 
 >>> from assay.metrics.base import METRICS

@@ -10,7 +10,15 @@ from typing import Literal
 import numpy as np
 
 from assay.kernels import Array
-from assay.metrics.base import SINGLE_LABEL, Metric, Ratio, mean_of_defined, name_left_out, ratio
+from assay.metrics.base import (
+    SINGLE_LABEL,
+    Metric,
+    Ratio,
+    mean_of_defined,
+    name_left_out,
+    ratio,
+    tell_order,
+)
 from assay.states.confusion import Confusion, Counts
 from assay.table.schema import Schema
 
@@ -39,6 +47,7 @@ class Mcc(Metric):
     """
 
     name = "mcc"
+    aliases = ("matthews_corrcoef",)
     tasks = SINGLE_LABEL
     needs = Confusion()
     bounds = (-1.0, 1.0)
@@ -76,11 +85,12 @@ class CohenKappa(Metric):
     In [-1, 1], 1 is perfect, 0 chance; higher.
     1 - sum w_ij o_ij / sum w_ij e_ij over truth i and prediction j, with o the table and e what
     independent margins would give. weights: `none` (every error counts 1), `linear` (|i - j|) or
-    `quadratic` ((i - j)^2): for ordered classes, in the declared class order. Linear and quadratic
-    have no interval beyond 64 classes.
+    `quadratic` ((i - j)^2), for ordered classes: i and j are the classes themselves where these are
+    numbers (of grades 1, 2 and 4 the last two are twice as far apart), else their places in the
+    declared order, which the note tells. Linear and quadratic have no interval beyond 64 classes.
     Also called kappa; quadratic: QWK.
     Undefined (single_class) where truth and prediction are constant and the same.
-    Same value as scikit-learn's cohen_kappa_score.
+    Same value as scikit-learn's cohen_kappa_score with labels= every grade between the classes.
     Sources: Cohen (1960), Educ. Psychol. Meas. 20:37-46; weighted: Cohen (1968), Psychol. Bull.
     70:213-220.
 
@@ -91,16 +101,14 @@ class CohenKappa(Metric):
     """
 
     name = "cohen_kappa"
+    aliases = ("kappa", "qwk(weights=quadratic)", "quadratic_kappa(weights=quadratic)")
     weights: Literal["none", "linear", "quadratic"] = "none"
     tasks = SINGLE_LABEL
     needs = Confusion()
     bounds = (-1.0, 1.0)
     undefined = "single_class"
     cases = ({"weights": "linear"}, {"weights": "quadratic"})
-    oracle = (
-        "sklearn.metrics.cohen_kappa_score(y, label, labels=classes, sample_weight=w, "
-        "weights=None if m.weights == 'none' else m.weights)"
-    )
+    oracle = "kappa()  # sklearn.metrics.cohen_kappa_score, of all grades from first to last"
 
     def compute(self, summary: Counts) -> Array:
         truth = np.asarray(summary.support, np.float64)
@@ -114,9 +122,12 @@ class CohenKappa(Metric):
         if summary.table.shape[-1] != k:  # replicates of very many classes keep their margins only
             return np.full(n.shape, np.nan)
         power = 1.0 if self.weights == "linear" else 2.0
-        distance = np.abs(np.subtract.outer(np.arange(k), np.arange(k))) ** power
+        distance = np.abs(np.subtract.outer(summary.grades, summary.grades)) ** power
         observed = (np.asarray(summary.table) * distance).sum(axis=(-1, -2))
         return 1 - ratio(n * observed, ((truth @ distance) * predicted).sum(axis=-1))
+
+    def note(self, summary: Counts, schema: Schema) -> str:
+        return "" if self.weights == "none" else tell_order(schema)
 
 
 class GMean(Metric):
@@ -166,6 +177,7 @@ class Informedness(Ratio):
     """
 
     name = "informedness"
+    aliases = ("youden", "youden_j", "youdens_j")
     bounds = (-1.0, 1.0)
     undefined = "single_class"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -214,6 +226,7 @@ class Specificity(Ratio):
     """
 
     name = "specificity"
+    aliases = ("true_negative_rate", "tnr")
     proportion = True
     undefined = "no_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -236,6 +249,7 @@ class Npv(Ratio):
     """
 
     name = "npv"
+    aliases = ("negative_predictive_value",)
     proportion = True
     undefined = "no_predicted_negative"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
@@ -297,6 +311,7 @@ class NegativeLikelihoodRatio(Ratio):
     """
 
     name = "negative_likelihood_ratio"
+    aliases = ("neg_negative_likelihood_ratio",)
     better = "lower"
     bounds = (0.0, float("inf"))
     undefined = "no_true_negative"

@@ -33,6 +33,7 @@ class MSLE(RowMetric):
     """
 
     name = "msle"
+    aliases = ("mean_squared_log_error", "neg_mean_squared_log_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"
@@ -59,6 +60,7 @@ class RMSLE(Metric):
     """
 
     name = "rmsle"
+    aliases = ("root_mean_squared_log_error", "neg_root_mean_squared_log_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"
@@ -143,6 +145,7 @@ class PoissonDeviance(Deviance):
     """
 
     name = "poisson_deviance"
+    aliases = ("mean_poisson_deviance", "neg_mean_poisson_deviance")
     exponent = 1.0
     oracle = "sklearn.metrics.mean_poisson_deviance(y, value, sample_weight=w)"
 
@@ -161,6 +164,7 @@ class GammaDeviance(Deviance):
     """
 
     name = "gamma_deviance"
+    aliases = ("mean_gamma_deviance", "neg_mean_gamma_deviance")
     exponent = 2.0
     oracle = "sklearn.metrics.mean_gamma_deviance(y, value, sample_weight=w)"
 

@@ -17,7 +17,7 @@ from assay.core.registry import Member, Registry
 from assay.errors import UnsupportedError
 from assay.kernels import Array, compute_moments
 from assay.states.base import State
-from assay.states.confusion import Confusion, Counts
+from assay.states.confusion import Confusion, Counts, are_numbers
 from assay.states.moments import Moments, Sums
 from assay.table.labels import list_spellings
 from assay.table.predictions import Predictions, Rows
@@ -407,6 +407,18 @@ def mean_of_defined(each: Array, share: Array) -> Array:
     """
     share = np.where(np.isnan(each), 0.0, share)
     return ratio((np.where(share == 0, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
+
+
+def tell_order(schema: Schema) -> str:
+    """The sentence that says in which order classes that are no numbers were taken.
+
+    >>> tell_order(Schema("multiclass", ("high", "low", "mid"), {}))
+    'order of the classes: high < low < mid'
+    """
+    if schema.k < 3 or are_numbers(schema.classes):
+        return ""
+    shown = list(map(str, schema.classes[:7])) + ["..."] * (schema.k > 7)
+    return f"order of the classes: {' < '.join(shown)}"
 
 
 def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:

@@ -161,6 +161,7 @@ class BalancedAccuracy(Metric):
     """
 
     name = "balanced_accuracy"
+    aliases = ("bacc",)
     tasks = SINGLE_LABEL
     needs = Confusion()
     oracle = "sklearn.metrics.balanced_accuracy_score(y, label, sample_weight=w)"
@@ -186,6 +187,7 @@ class Precision(Ratio):
     """
 
     name = "precision"
+    aliases = ("positive_predictive_value", "ppv")
     proportion = True
     undefined = "no_predicted_positive"
     cases = (
@@ -216,6 +218,7 @@ class Recall(Ratio):
     """
 
     name = "recall"
+    aliases = ("sensitivity", "true_positive_rate", "tpr")
     proportion = True
     undefined = "no_positive"
     cases = (
@@ -248,6 +251,7 @@ class FBeta(Ratio):
     """
 
     name = "f_beta"
+    aliases = ("f2(beta=2)", "f05(beta=0.5)")
     beta: float = 1.0
     average: Average = field(default="auto", kw_only=True)
     undefined = "no_positive"

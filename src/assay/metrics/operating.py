@@ -17,7 +17,10 @@ from assay.metrics.base import Average, ratio
 from assay.metrics.curve import CurveMetric
 from assay.states.ranking import Curve
 
-__all__ = ["BestFBeta", "BestFBetaThreshold", "PrecisionAtRecall", "RecallAtPrecision"]
+__all__ = [
+    "BestFBeta", "BestFBetaThreshold", "EqualErrorRate", "PrecisionAtRecall", "RecallAtPrecision",
+    "TprAtFpr",
+]  # fmt: skip
 
 # A rate that weighted sums put a rounding error below the one wanted has reached it.
 REACHED = 1 - 1e-12
@@ -98,6 +101,73 @@ class RecallAtPrecision(OperatingPoint):
 
     def compute_point(self, precision: Array, recall: Array, curve: Curve) -> Array:
         return np.asarray(np.where(precision >= self.precision * REACHED, recall, 0.0).max(axis=-1))
+
+
+@dataclass(frozen=True)
+class TprAtFpr(CurveMetric):
+    """Highest true positive rate of the thresholds whose false positive rate is at most `fpr`.
+
+    In [0, 1], higher is better. What is found where at most 1 in 100 (fpr=0.01, the default) of the
+    other rows may raise a false alarm; 0 where no threshold is as strict. Several classes as of
+    precision_at_recall.
+    Undefined (single_class) unless both kinds of rows are there.
+    Same value as the maximum over scikit-learn's roc_curve (torchmetrics' sensitivity at a
+    specificity of 1 - fpr).
+
+    >>> TprAtFpr(fpr=0.1)([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "tpr_at_fpr"
+    aliases = ("recall_at_fpr",)
+    fpr: float = 0.01
+    average: Average = field(default="auto", kw_only=True)
+    cases = ({"fpr": 0.3}, {"average": "weighted"}, {"average": "none"})
+    oracle = "ranked(score, tpr_at(m.fpr))"
+
+    def __post_init__(self) -> None:
+        check_rate(self.name, "fpr", self.fpr)
+
+    def compute_curve(self, curve: Curve) -> Array:
+        both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
+        fpr = ratio(curve.fp, np.expand_dims(curve.negatives, -1))
+        tpr = np.nan_to_num(ratio(curve.tp, np.expand_dims(curve.positives, -1)))
+        best = np.where(fpr * REACHED <= self.fpr, tpr, 0.0).max(axis=-1, initial=0.0)
+        return np.where(both, best, np.nan)
+
+
+class EqualErrorRate(CurveMetric):
+    """The error rate where as large a share of positive rows is missed as of others is let in.
+
+    In [0, 1], lower is better, 0.5 is chance. The point of the ROC curve, with straight lines
+    between its vertices, where the false positive rate is 1 - the true positive rate: the usual
+    figure of verification by voice or face. Several classes as of roc_auc. Also called EER or
+    crossover error rate.
+    Undefined (single_class) unless both kinds of rows are there.
+    Same value as an interpolation of scikit-learn's roc_curve.
+    Source: Martin et al. (1997), Eurospeech, 1895-1898.
+
+    >>> EqualErrorRate()([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.5
+    """
+
+    name = "equal_error_rate"
+    aliases = ("eer",)
+    better = "lower"
+    cases = ({"average": "weighted"}, {"average": "none"})
+    oracle = "ranked(score, crossing)"
+
+    def compute_curve(self, curve: Curve) -> Array:
+        if not curve.tp.shape[-1]:
+            return np.full(np.shape(curve.positives), np.nan)
+        fpr, tpr = curve.roc
+        lead = fpr + tpr - 1  # from -1 to 1
+        after = (lead >= 0).argmax(axis=-1)[..., None]
+        before = np.maximum(after - 1, 0)
+        start, end = (np.take_along_axis(lead, at, axis=-1)[..., 0] for at in (before, after))
+        left, right = (np.take_along_axis(fpr, at, axis=-1)[..., 0] for at in (before, after))
+        both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
+        return np.where(both, left + ratio(-start, end - start) * (right - left), np.nan)
 
 
 @dataclass(frozen=True)

@@ -1,43 +1,25 @@
-"""Metrics of sorted rows: typical and extreme errors, shares of them explained, and ranks.
+"""Metrics of sorted rows: typical and extreme errors, and shares of them explained.
 
 >>> MedianAE()([1.0, 2.0, 3.0], [1.5, 2.0, 13.0])
 0.5
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array, select_places
-from assay.metrics.base import REGRESSION, Metric, PairedMethod, ratio
+from assay.metrics.all_rows import AllRowsMetric, compute_blocks
+from assay.metrics.base import PairedMethod, ratio
 from assay.states.ranking import count_threads
 from assay.states.row_values import Values, ValueTable
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
 
-__all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE", "Spearman"]
+__all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE"]
 
 ENOUGH = 1 << 15  # rows by which the place of the median is guessed
-AT_ONCE = 1 << 22  # rows of all replicates together that are weighed at a time
-
-
-@dataclass(frozen=True)
-class TruthAndError:
-    """Truth, and truth less prediction, of each row (n, 2)."""
-
-    def compute_rows(self, rows: Rows) -> Array:
-        return np.stack([np.asarray(rows.truth, np.float64), rows.residual], axis=1)
-
-
-@dataclass(frozen=True)
-class TruthAndValue:
-    """Truth and prediction of each row (n, 2)."""
-
-    def compute_rows(self, rows: Rows) -> Array:
-        return np.stack([np.asarray(each, np.float64) for each in (rows.truth, rows.value)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -48,14 +30,6 @@ class Size:
         # Not `rows.residual`, which is shared: this one is overwritten.
         error = np.subtract(rows.truth, rows.value, dtype=np.float64)
         return np.abs(error, out=error)
-
-
-class AllRowsMetric(Metric):
-    """Base of what is read off the errors of all rows, kept."""
-
-    reads = "value"
-    tasks = REGRESSION
-    needs = Values(TruthAndError(), width=2)
 
 
 class MedianAE(AllRowsMetric):
@@ -71,6 +45,7 @@ class MedianAE(AllRowsMetric):
     """
 
     name = "median_ae"
+    aliases = ("median_absolute_error", "neg_median_absolute_error")
     needs = Values(Size())
     better = "lower"
     bounds = (0.0, float("inf"))
@@ -103,6 +78,7 @@ class MaxError(AllRowsMetric):
     """
 
     name = "max_error"
+    aliases = ("neg_max_error",)
     needs = Values(Size())
     better = "lower"
     bounds = (0.0, float("inf"))
@@ -174,79 +150,6 @@ class D2AbsoluteError(AllRowsMetric):
         return explained_share(summary, 0.5)
 
 
-class Spearman(AllRowsMetric):
-    """Correlation of the ranks of truth and prediction.
-
-    In [-1, 1], 1 is the same order, higher is better. Pearson's correlation of mid-ranks (tied rows
-    share the mean of theirs; a rank counts the weight below). Any rising transformation of the
-    predictions leaves it. Keeps truth and prediction of all rows.
-    Undefined (zero_variance) where truth or prediction is constant. Same value as
-    scipy.stats.spearmanr.
-    Source: Spearman (1904), Am. J. Psychol. 15:72-101.
-
-    >>> Spearman()([1.0, 2.0, 3.0], [1.0, 30.0, 2.0])
-    0.5
-    """
-
-    name = "spearman"
-    bounds = (-1.0, 1.0)
-    needs = Values(TruthAndValue(), width=2)
-    undefined = "zero_variance"
-    oracle = (
-        "scipy.stats.spearmanr(y, value).statistic if w is None else weighted_spearman(y, value, w)"
-    )
-
-    def compute(self, summary: ValueTable) -> Array:
-        truth_ties = Ties.from_values(summary.values[:, 0])
-        value_ties = Ties.from_values(summary.values[:, 1])
-
-        def correlate(weight: Array) -> Array:
-            total = weight.sum(axis=1, keepdims=True)
-            # The weighted mean of mid-ranks is half the total.
-            a = truth_ties.midranks(weight) - total / 2
-            b = value_ties.midranks(weight) - total / 2
-            # Where all rows tie, the mid-ranks leave their mean by a rounding error alone.
-            rounding = 1e-12 * total[:, 0] ** 3
-            aa = (weight * a**2).sum(axis=1)
-            bb = (weight * b**2).sum(axis=1)
-            aa = np.where(aa > rounding, aa, 0.0)
-            bb = np.where(bb > rounding, bb, 0.0)
-            return ratio(ratio((weight * a * b).sum(axis=1), np.sqrt(aa)), np.sqrt(bb))
-
-        return compute_blocks(summary, correlate)
-
-
-class Ties(NamedTuple):
-    """Rows in order of a value, and the runs of them that tie; sorted once for all replicates."""
-
-    order: Array  # (n,)
-    end: Array  # where each run ends in the order (runs,)
-    run: Array  # which run each row belongs to (n,)
-
-    @classmethod
-    def from_values(cls, values: Array) -> "Ties":
-        """The ties of `values` (n,)."""
-        order = np.argsort(values, kind="stable")
-        ranked = values[order]
-        start = np.ones(len(ranked), bool)
-        np.not_equal(ranked[1:], ranked[:-1], out=start[1:])
-        run = np.empty(len(ranked), np.intp)
-        run[order] = np.cumsum(start) - 1
-        return cls(order, np.append(np.flatnonzero(start)[1:], len(ranked)), run)
-
-    def midranks(self, weight: Array) -> Array:
-        """Weight below each row and half of that tied with it (b, n), by `weight` (b, n).
-
-        >>> Ties.from_values(np.array([3.0, 1.0, 3.0])).midranks(np.ones((1, 3))).tolist()
-        [[2.0, 0.5, 2.0]]
-        """
-        upto = np.concatenate(
-            [np.zeros((len(weight), 1)), np.cumsum(weight[:, self.order], axis=1)], axis=1
-        )
-        ends = upto[:, np.append(0, self.end)]
-        return np.asarray(((ends[:, 1:] + ends[:, :-1]) / 2)[:, self.run])
-
-
 def pinball(gap: Array, alpha: float) -> Array:
     """Pinball loss, of the quantile `alpha`, of truth less prediction `gap`.
 
@@ -254,22 +157,6 @@ def pinball(gap: Array, alpha: float) -> Array:
     [0.9, 0.1]
     """
     return np.asarray(np.maximum(alpha * gap, (alpha - 1) * gap))
-
-
-def compute_blocks(table: ValueTable, compute: Callable[[Array], Array]) -> Array:
-    """What `compute` makes of the weights of the rows of `table`: (1,), or (b,) for replicates."""
-    return np.concatenate([compute(weight) for weight in iterate_weights(table)])
-
-
-def iterate_weights(table: ValueTable) -> Iterator[Array]:
-    """The weight of each row of `table` (1, n), or in each replicate, in blocks of them (b', n)."""
-    weight = np.ones(len(table.values)) if table.weight is None else table.weight
-    if table.counts is None or table.stratum is None:
-        yield weight[None, :]
-        return
-    step = max(1, AT_ONCE // max(len(weight), 1))
-    for start in range(0, len(table.counts), step):
-        yield table.counts[start : start + step][:, table.stratum] * weight
 
 
 def quantile(ranked: Array, weight: Array, alpha: float) -> Array:

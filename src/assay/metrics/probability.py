@@ -41,6 +41,7 @@ class LogLoss(RowMetric):
     """
 
     name = "log_loss"
+    aliases = ("neg_log_loss", "cross_entropy", "logloss", "nll")
     floor: float = FLOOR
     reads = "proba"
     better = "lower"
@@ -131,6 +132,7 @@ class Brier(RowMetric):
     """
 
     name = "brier"
+    aliases = ("neg_brier_score(scale_by_half=true)",)
     scale_by_half: bool = False
     reads = "proba"
     better = "lower"

@@ -7,8 +7,10 @@
 import numpy as np
 
 from assay.kernels import Array
-from assay.metrics.base import SINGLE_LABEL, RowMetric
+from assay.metrics.base import SINGLE_LABEL, RowMetric, tell_order
+from assay.states.moments import Sums
 from assay.table.predictions import Rows
+from assay.table.schema import Schema
 
 __all__ = ["RPS", "Spherical"]
 
@@ -79,3 +81,6 @@ class RPS(RowMetric):
             upto -= rows.truth[block, None] <= np.arange(k - 1)
             scores[block] = np.einsum("ij,ij->i", upto, upto) / max(k - 1, 1)
         return scores
+
+    def note(self, summary: Sums, schema: Schema) -> str:
+        return tell_order(schema)

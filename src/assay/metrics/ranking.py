@@ -44,6 +44,7 @@ class RocAuc(OrderMetric):
     """
 
     name = "roc_auc"
+    aliases = ("auc", "auroc", "roc_auc_ovr")
     max_fpr: float = 1.0
     cases = ({"average": "weighted"}, {"average": "none"}, {"max_fpr": 0.2})
     oracle = (
@@ -146,6 +147,7 @@ class AveragePrecision(CurveMetric):
     """
 
     name = "average_precision"
+    aliases = ("auprc", "pr_auc")
     undefined = "no_positive"
     cases = ({"average": "weighted"}, {"average": "none"})
     oracle = (

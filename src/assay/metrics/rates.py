@@ -10,7 +10,7 @@ from assay.kernels import Array
 from assay.metrics.base import Ratio
 from assay.states.confusion import Counts
 
-__all__ = ["FalsePositiveRate", "SelectionRate"]
+__all__ = ["FalseNegativeRate", "FalsePositiveRate", "SelectionRate"]
 
 
 class SelectionRate(Ratio):
@@ -48,6 +48,7 @@ class FalsePositiveRate(Ratio):
     """
 
     name = "false_positive_rate"
+    aliases = ("fpr",)
     proportion = True
     better = "lower"
     undefined = "no_negative"
@@ -58,3 +59,25 @@ class FalsePositiveRate(Ratio):
         negatives = c.all - c.support
         # A difference of sums is exactly 0 where it is no more than their rounding error.
         return c.fp, np.where(negatives > 1e-12 * c.all, negatives, 0).astype(np.float64)
+
+
+class FalseNegativeRate(Ratio):
+    """Of the rows of a class, the share predicted as another (1 - recall): in [0, 1], lower.
+
+    fn / (tp + fn). Undefined (no_positive) for a class without true rows. Also called FNR or miss
+    rate. Same value as fairlearn's false_negative_rate.
+
+    >>> FalseNegativeRate()([0, 1, 1, 1], [1, 1, 1, 0])
+    0.3333
+    """
+
+    name = "false_negative_rate"
+    aliases = ("fnr",)
+    proportion = True
+    better = "lower"
+    undefined = "no_positive"
+    cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
+    oracle = "averaged_counts(lambda tp, fn, fp, tn: fn / (tp + fn))"
+
+    def parts(self, c: Counts) -> tuple[Array, Array]:
+        return c.fn, c.support

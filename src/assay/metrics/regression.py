@@ -24,6 +24,7 @@ __all__ = [
     "Bias",
     "ExplainedVariance",
     "Huber",
+    "Mean",
     "WithinTolerance",
 ]
 
@@ -39,6 +40,7 @@ class MSE(RowMetric):
     """
 
     name = "mse"
+    aliases = ("mean_squared_error", "neg_mean_squared_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"
@@ -63,6 +65,7 @@ class RMSE(Metric):
     """
 
     name = "rmse"
+    aliases = ("root_mean_squared_error", "neg_root_mean_squared_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"
@@ -89,6 +92,7 @@ class MAE(RowMetric):
     """
 
     name = "mae"
+    aliases = ("mean_absolute_error", "neg_mean_absolute_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"
@@ -155,6 +159,29 @@ class Bias(RowMetric):
 
     def compute_rows(self, rows: Rows) -> Array:
         return -rows.residual
+
+
+class Mean(RowMetric):
+    """Mean of what a model gives for each row, where that is a score of the row itself.
+
+    Judge scores, ROUGE, seconds, or 0 and 1 for passed: the truth is not read. mean f, in
+    (-inf, inf) and in the units of the scores; higher is better. Scores of the same rows are
+    compared in pairs.
+    Undefined (no_samples) without rows. Same value as numpy.average.
+
+    >>> Mean()([0, 0, 0], [0.5, 1.0, 0.0])
+    0.5
+    """
+
+    name = "mean"
+    aliases = ("mean_score", "average_score")
+    reads = "value"
+    tasks = REGRESSION
+    bounds = (float("-inf"), float("inf"))
+    oracle = "np.average(value, weights=w)"
+
+    def compute_rows(self, rows: Rows) -> Array:
+        return np.asarray(rows.value, np.float64)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ class MAPE(RowMetric):
     """
 
     name = "mape"
+    aliases = ("mean_absolute_percentage_error", "neg_mean_absolute_percentage_error")
     reads = "value"
     tasks = REGRESSION
     better = "lower"

@@ -16,13 +16,14 @@ import numpy as np
 
 from assay.kernels import Array, count_pairs, sum_by
 from assay.states.base import State
+from assay.table.label_sets import Label
 from assay.table.predictions import Rows
 from assay.table.schema import DENSE, Schema
 
 if TYPE_CHECKING:
     from assay.states.sparse import SparseTable
 
-__all__ = ["Confusion", "ConfusionTable", "Counts"]
+__all__ = ["Confusion", "ConfusionTable", "Counts", "are_numbers"]
 
 
 class ConfusionTable(NamedTuple):
@@ -116,7 +117,9 @@ class Confusion(State[ConfusionTable]):
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         else:
             margins = table.margins
-        return Counts(*margins, value.weight, value.right, table, positive, multilabel)
+        return Counts(
+            *margins, value.weight, value.right, table, positive, multilabel, schema.classes
+        )
 
 
 def _count(
@@ -187,13 +190,22 @@ def _join_strata(counts: Array, values: Any, exact: bool) -> Any:
     return np.asarray(np.tensordot(counts, values, axes=1))
 
 
+def are_numbers(classes: Sequence[Label]) -> bool:
+    """Whether the `classes` are all numbers, so that their distances are known.
+
+    >>> are_numbers([1, 2, 4]), are_numbers([False, True]), are_numbers(["1", "2"])
+    (True, False, False)
+    """
+    return set(map(type, classes)) == {int}
+
+
 class Counts(NamedTuple):
     """True positives, true rows and predicted rows per class, each (..., k), and totals (...,).
 
     `total` is the total weight and `right` that of the rows that are right in full. `table` is the
     whole confusion table (..., k, k), or (..., labels, 2, 2), a `SparseTable` of very many classes.
-    `positive` is the code of the positive class (binary). Leading axes are free: groups, resampling
-    units or bootstrap replicates.
+    `positive` is the code of the positive class (binary), `classes` the labels of all. Leading axes
+    are free: groups, resampling units or bootstrap replicates.
     """
 
     tp: Array
@@ -204,6 +216,7 @@ class Counts(NamedTuple):
     table: Any
     positive: int | None = None
     multilabel: bool = False
+    classes: tuple[Label, ...] = ()
     sample: "Counts | None" = None  # what these counts were drawn from, where they are replicates
 
     @property
@@ -228,6 +241,13 @@ class Counts(NamedTuple):
     def tn(self) -> Array:
         """Neither true nor predicted (..., k)."""
         return np.asarray(np.maximum(self.all - self.support - self.predicted + self.tp, 0))
+
+    @property
+    def grades(self) -> Array:
+        """Where each class stands (k,): at its value if all are numbers, else at its place."""
+        if are_numbers(self.classes):
+            return np.array(self.classes, np.float64)
+        return np.arange(self.tp.shape[-1], dtype=np.float64)
 
     def select_class(self, code: int) -> "Counts":
         """The counts of the class of a `code` alone, without the class axis."""

@@ -85,7 +85,9 @@ def compute_counts(
     else:
         tables = np.empty((len(weights), 0, 0))
     positive = schema.positive_code if schema.task == "binary" else None
-    return Counts(tp, support, marginal, weights.sum(axis=1), tp.sum(axis=1), tables, positive)
+    total = weights.sum(axis=1)
+    right = tp.sum(axis=1)
+    return Counts(tp, support, marginal, total, right, tables, positive, classes=schema.classes)
 
 
 def _sum_by_code(weight: Array, code: Array, k: int) -> Array:
