@@ -10,6 +10,7 @@ precision-recall curve rather than ROC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -18,16 +19,27 @@ from assay.advice.base import CHECKS, Advice, CheckContext
 from assay.engines.base import Job
 from assay.engines.local import Local
 from assay.errors import UnsupportedError
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import FEW_CLASSES, Array, count_pairs
 from assay.metrics.base import Metric
 from assay.states.confusion import Confusion, Counts
+from assay.table.judging import leave_out_training
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
 
-__all__ = ["Advice", "advise", "build_context", "find_costs", "list_checks", "majority_baseline"]
+__all__ = [
+    "Advice",
+    "advise",
+    "build_context",
+    "find_advice",
+    "find_costs",
+    "list_checks",
+    "majority_baseline",
+]
 
 
+@accept_arrays
 @np.errstate(over="ignore", invalid="ignore")  # numbers near the largest have no finite square
 def advise(
     predictions: Source | Table,
@@ -37,6 +49,7 @@ def advise(
     thorough: bool = False,
     costs: str | Sequence[Sequence[float]] | None = None,
     seed: int = 0,
+    where: str | None = None,
 ) -> tuple[Advice, ...]:
     """Every finding of every check on the table, in the order of the codes.
 
@@ -52,6 +65,8 @@ def advise(
         costs: What each kind of error costs, rows truth and columns prediction in the order of the
             classes, as in "0 1;5 0"; default: all errors alike.
         seed: Seed of the folds of what is fitted; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         The findings, each with code, title, evidence and remedy.
@@ -64,13 +79,39 @@ def advise(
     >>> [advice.code for advice in advise(p, ignore=["A003"])]
     ['A005']
     """
+    every = open_table(cast(Source, predictions), where=where)
+    return find_advice(leave_out_training(every), every, counts, ignore, thorough, costs, seed)
+
+
+@np.errstate(over="ignore", invalid="ignore")  # numbers near the largest have no finite square
+def find_advice(
+    table: Table,
+    every: Table,
+    counts: Mapping[str, Counts] | None = None,
+    ignore: Iterable[str] = (),
+    thorough: bool = False,
+    costs: str | Sequence[Sequence[float]] | None = None,
+    seed: int = 0,
+) -> tuple[Advice, ...]:
+    """Every finding on the judging rows of a table.
+
+    Parameters:
+        table: The rows that judge models.
+        every: The same with the training rows, which may give others away.
+        counts: Confusion counts of models, where an evaluation has them; default: counted here.
+        ignore: Codes of checks to leave out.
+        thorough: Whether remedies that must be fitted are tried; default False.
+        costs: What each kind of error costs; default: all errors alike.
+        seed: Seed of the folds of what is fitted; default 0.
+    """
     codes = list_checks()
     skip = set(ignore)
     if unknown := skip - set(codes):
         raise UnsupportedError(
             f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(codes)}"
         )
-    context = build_context(open_table(cast(Source, predictions)), counts, thorough, costs, seed)
+    context = build_context(table, counts, thorough, costs, seed)
+    context = replace(context, every=every)
     checks = [CHECKS[code]() for code in codes if code not in skip]
     return tuple(advice for check in checks for advice in check.find(context))
 

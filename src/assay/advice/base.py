@@ -77,6 +77,8 @@ class CheckContext:
             errors alike.
         thorough: Whether remedies are to be fitted.
         seed: Seed of what is random in that.
+        every: The table with the rows that were left out, since models were trained on them; None:
+            there are none.
     """
 
     table: Table
@@ -86,6 +88,7 @@ class CheckContext:
     costs: Array | None = None
     thorough: bool = False
     seed: int = 0
+    every: Table | None = None
     _rows: dict[str, Rows] = field(default_factory=dict)
 
     @property

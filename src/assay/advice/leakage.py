@@ -13,6 +13,7 @@ import numpy as np
 
 from assay.advice.base import Advice, Check, CheckContext
 from assay.kernels import Array
+from assay.table.judging import find_training
 from assay.table.predictions import Rows
 
 __all__ = ["OddFold", "SharedAcrossSplits", "TrainingRows", "compute_fold_distances"]
@@ -21,25 +22,24 @@ FAR = 3.5  # robust standard deviations
 
 
 class TrainingRows(Check):
-    """Rows of split "train" are among those evaluated."""
+    """Training rows are among those evaluated: all are, or rows were chosen so."""
 
     name = "A005"
     title = "Training rows are being evaluated."
 
     def find(self, context: CheckContext) -> list[Advice]:
         table = context.table.head
-        if "split" not in table.columns or not table.n:
+        training = find_training(table)
+        if not training.columns or not table.n:
             return []
-        codes, names = table.group("split")
-        if "train" not in names:
-            return []
-        n = int((codes == names.index("train")).sum())
+        n = int((~training.condition.mark_rows(table.columns)).sum())
+        name = next(iter(training.columns))
         return [
             self.report(
-                f"{n} of {table.n} rows have split 'train': they flatter every model, and most "
-                f"the one that overfits.",
-                "Keep the rows of one split: predictions.where(split='test'), or by='split' to "
-                "see them side by side.",
+                f"{n} of {table.n} rows are training rows ({training.describe()}): they flatter "
+                f"every model, and most the one that overfits.",
+                f"Judge by rows that no model was trained on: choose no training rows (where=), "
+                f"or give by={name!r} to see the splits side by side.",
             )
         ]
 
@@ -173,7 +173,8 @@ def _compute_losses(rows: Rows) -> Array:
 
 def _find_shared(context: CheckContext, unit: str, part: str) -> SharedUnits | None:
     """The units that are in more than one of the parts; None where there are none."""
-    columns = context.table.columns  # of a stream, those of its first rows
+    table = context.table if context.every is None else context.every
+    columns = table.columns  # of a stream, those of its first rows
     if unit not in columns or part not in columns:
         return None
     import pyarrow as pa

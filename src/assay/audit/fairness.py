@@ -12,7 +12,7 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -30,11 +30,13 @@ from assay.intervals.differences import (
     min_max_ratio,
     mover_difference,
 )
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import list_default_metrics
 from assay.table.groups import Slices, group_rows
 from assay.table.predictions import Predictions
+from assay.table.splits import tells_training
 
 __all__ = ["Criterion", "Fairness", "Gap", "GroupValue", "fairness"]
 
@@ -207,6 +209,7 @@ def _format_gap(gap: Gap | Criterion, chance: str) -> list[str]:
     return [difference, chance, format_estimate(gap.ratio, gap.ratio_low, gap.ratio_high)]
 
 
+@accept_arrays
 def fairness(
     predictions: Source,
     by: str | Sequence[str],
@@ -215,6 +218,7 @@ def fairness(
     reference: Any = None,
     confidence: float = 0.95,
     seed: int = 0,
+    where: str | None = None,
 ) -> Fairness:
     """How the metrics of every model differ between the groups that the columns `by` form.
 
@@ -243,6 +247,8 @@ def fairness(
         reference: The group that the others are held against; default: all other rows.
         confidence: Level of the intervals, in (0, 1); default 0.95.
         seed: Seed of the draws, at least 0; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         A `Fairness`.
@@ -256,8 +262,10 @@ def fairness(
     >>> fairness(p, "site", "accuracy").verdict
     'No metric differs significantly between the groups of site.'
     """
-    table = open_table(predictions, in_memory=True)
     names = (by,) if isinstance(by, str) else tuple(by)
+    judging = not any(map(tells_training, names))
+    table = open_table(predictions, in_memory=True, where=where, judging=judging)
+    table = replace(table, chosen=True)
     chosen = _choose_metrics(table, metrics)
     grouping = group_rows(table, names)
     groups = [key[0] if len(key) == 1 else key for key in grouping.keys]

@@ -23,6 +23,7 @@ from assay.errors import SchemaError
 from assay.evaluation.evaluate import evaluate
 from assay.intervals.differences import UNKNOWN, Estimate, mover_difference
 from assay.intervals.proportions import wilson
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS
@@ -115,8 +116,14 @@ class Membership(Result):
         return [TextTable(header, body)]
 
 
+@accept_arrays
 def membership_inference(
-    predictions: Source, split: str = "split", *, member: Any = "train", confidence: float = 0.95
+    predictions: Source,
+    split: str = "split",
+    *,
+    member: Any = "train",
+    confidence: float = 0.95,
+    where: str | None = None,
 ) -> Membership:
     """Whether the loss of a row tells if the model was trained on it, by a threshold on the loss.
 
@@ -135,6 +142,7 @@ def membership_inference(
         split: The column that says which rows were trained on; default "split".
         member: Its value for those rows; all others were not trained on. Default "train".
         confidence: Level of the intervals, in (0, 1); default 0.95.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all.
 
     Returns:
         A `Membership` with a row for each model.
@@ -147,7 +155,7 @@ def membership_inference(
     >>> membership_inference(p).rows[0].members
     20
     """
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where)
     codes, values = table.group(split)
     if member not in values or len(values) < 2:
         raise SchemaError(

@@ -23,6 +23,7 @@ from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import Metric
 from assay.metrics.resolve import resolve
@@ -126,6 +127,7 @@ class WeakSlices(Result):
         return [*lines, *self.notes]
 
 
+@accept_arrays
 def weak_slices(
     predictions: Source,
     metric: str | Metric | None = None,
@@ -135,6 +137,7 @@ def weak_slices(
     depth: int = 2,
     min_rows: int = 30,
     confidence: float = 0.95,
+    where: str | None = None,
 ) -> WeakSlices:
     """The slices of the rows on which a model does significantly worse than on the rest.
 
@@ -161,6 +164,8 @@ def weak_slices(
         depth: Most columns to cross, at least 1; default 2.
         min_rows: Fewest rows of a slice, and of those it leaves out, at least 2; default 30.
         confidence: Level of the intervals and, less from 1, of the tests, in (0, 1); default 0.95.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         A `WeakSlices`: `distinct` are the slices that are worse by themselves.
@@ -174,7 +179,7 @@ def weak_slices(
     >>> weak_slices(p).tested
     2
     """
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where, judging=True)
     for name, value, least in (("depth", depth, 1), ("min_rows", min_rows, 2)):
         if value < least:
             raise UnsupportedError(f"{name} must be at least {least}; got {value}")

@@ -19,6 +19,7 @@ from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.engines.base import Engine
 from assay.errors import UnsupportedError
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import Metric
@@ -140,6 +141,7 @@ class BayesianFoldTest(Result):
         )
 
 
+@accept_arrays
 def bayesian_fold_test(
     predictions: Source,
     metric: str | Metric,
@@ -148,6 +150,7 @@ def bayesian_fold_test(
     engine: str | Engine | None = None,
     *,
     confidence: float = 0.95,
+    where: str | None = None,
 ) -> BayesianFoldTest:
     """How likely each of two models is better by more than a margin: `correlated_t` on their folds.
 
@@ -158,6 +161,8 @@ def bayesian_fold_test(
         models: Names of models; default: those that give what the metric reads.
         engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         confidence: Probability from which on a pair is decided, in (0, 1).
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         For every two models the probabilities that the first is better, that they are equal for
@@ -174,7 +179,7 @@ def bayesian_fold_test(
     'a is better'
     """
     check_share("confidence", confidence)
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where, judging=True)
     text, bound = resolve(metric, table.schema)[0]
     names = list(models or select_models(table, bound))
     folds, values, notes = defined_fold_values(table, metric, names, engine)
@@ -185,4 +190,4 @@ def bayesian_fold_test(
         answers = {f"{a} is better": p.first, "equivalent": p.equal, f"{b} is better": p.second}
         likely = [answer for answer, chance in answers.items() if chance >= confidence]
         rows.append(BayesianPair(a, b, *p, likely[0] if likely else UNDECIDED))
-    return BayesianFoldTest(text, tuple(rows), equivalence, confidence, notes)
+    return BayesianFoldTest(text, tuple(rows), equivalence, confidence, (*table.notes, *notes))

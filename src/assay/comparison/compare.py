@@ -25,6 +25,7 @@ from assay.core.result import Result, to_plain
 from assay.core.text import TextTable, format_number
 from assay.engines.base import Engine, resolve_engine
 from assay.errors import UnsupportedError
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import Metric
 from assay.metrics.resolve import DEFAULT, resolve
@@ -137,7 +138,7 @@ class Comparison(Result):
         where = f"on these {self.n:,} rows" if self.unit == "rows" else "over these folds"
         needed = ""
         if self.rows_to_decide:
-            needed = f" About {self.rows_to_decide:,} rows would settle it."
+            needed = f" About {format_about(self.rows_to_decide)} rows would settle it."
         return (
             f"{lead}, but {where} it is not significantly different from {', '.join(others)}"
             f"{same if equal else ''}.{needed}"
@@ -185,6 +186,7 @@ class Comparison(Result):
         return [TextTable(header, body)] if body else []
 
 
+@accept_arrays
 def compare(  # noqa: PLR0913
     predictions: Source,
     metric: str | Metric | None = None,
@@ -196,6 +198,7 @@ def compare(  # noqa: PLR0913
     confidence: float = 0.95,
     engine: str | Engine | None = None,
     seed: int = 0,
+    where: str | None = None,
 ) -> Comparison:
     """Compare every two models by one metric, and name those that are tied for best.
 
@@ -227,6 +230,8 @@ def compare(  # noqa: PLR0913
             an `equivalence`.
         engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         seed: Of the bootstrap; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         The best model, those tied with it, and every pair. A model whose value is undefined, or
@@ -242,7 +247,7 @@ def compare(  # noqa: PLR0913
     'a is better'
     """
     _check_options(unit, correction, equivalence, confidence)
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where, judging=True)
     wanted = metric if metric is not None else DEFAULT[table.task]
     text, bound = resolve(wanted, table.schema)[0]
     if bound.granularity != "table":

@@ -31,7 +31,7 @@ from assay.comparison.rank_tests import (
 )
 from assay.core.arguments import check_share
 from assay.core.result import Result
-from assay.core.text import TextTable, format_number
+from assay.core.text import Headline, TextTable, format_number
 from assay.core.types import Better
 from assay.errors import NameLookupError, SchemaError, UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
@@ -158,6 +158,7 @@ def compare_datasets(
     equivalence: float = 0.0,
     confidence: float = 0.95,
     seed: int = 0,
+    where: str | None = None,
 ) -> DatasetComparison:
     """Compare models by their scores on several data sets.
 
@@ -175,6 +176,8 @@ def compare_datasets(
             probabilities; default 0.
         confidence: 1 - `confidence` is the level of the tests, in (0, 1); default 0.95.
         seed: Of the Bayesian test; default 0.
+        where: Which rows of predictions to take, as in 'split == "test"' (see `Predictions.where`);
+            default: all but those of a training split.
 
     Raises:
         SchemaError: A model has no score on some data set.
@@ -194,7 +197,10 @@ def compare_datasets(
             f"expected a mapping of data set to the scores of its models (or its evaluation, its "
             f"predictions, a file); got {type(scores).__name__}"
         )
-    values = {str(name): _values(str(name), item, text) for name, item in scores.items()}
+    notes: list[str] = []
+    values = {
+        str(name): _values(str(name), item, text, where, notes) for name, item in scores.items()
+    }
     models, table = _matrix(values)
     _refuse_too_few(len(values), models)
     sign = 1 if better == "higher" else -1
@@ -217,7 +223,7 @@ def compare_datasets(
         },
         equivalence=equivalence,
         confidence=confidence,
-        notes=_note_on_power(len(values), len(pairs), 1 - confidence),
+        notes=(*notes, *_note_on_power(len(values), len(pairs), 1 - confidence)),
     )
 
 
@@ -243,10 +249,12 @@ def _direction(metric: str | Metric | None, better: Better | None) -> tuple[str,
     return str(known), direction
 
 
-def _values(name: str, scores: Scored, metric: str) -> dict[str, float]:
-    """The score of each model on one data set."""
-    if isinstance(scores, Mapping):
-        return {str(model): float(value) for model, value in scores.items()}
+def _values(
+    name: str, scores: Scored, metric: str, where: str | None, notes: list[str]
+) -> dict[str, float]:
+    """The score of each model on one data set; to `notes` goes what must be known of its rows."""
+    if isinstance(scores, Mapping) and all(map(np.isscalar, scores.values())):
+        return {str(model): _to_score(value, model, name) for model, value in scores.items()}
     if not isinstance(scores, Evaluation):
         try:
             table: Any = open_table(scores)  # in memory or a stream: a source again
@@ -255,8 +263,19 @@ def _values(name: str, scores: Scored, metric: str) -> dict[str, float]:
                 f"data set {name!r}: expected the score of each model, an evaluation, "
                 f"predictions or a file; got {scores!r}"
             ) from error
-        scores = evaluate(table, metric, intervals=False)
+        scores = evaluate(table, metric, intervals=False, where=where)
+        above = (note for note in scores.notes if isinstance(note, Headline))
+        notes += (Headline(f"{name}: {note}") for note in above)
     return {model: scores.get(model, metric).value for model in scores.models}
+
+
+def _to_score(value: Any, model: Any, name: str) -> float:
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise UnsupportedError(
+            f"the score of model {model!r} on data set {name!r} is {value!r}; give a number"
+        ) from error
 
 
 def _matrix(values: Mapping[str, Mapping[str, float]]) -> tuple[list[str], Array]:

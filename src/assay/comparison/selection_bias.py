@@ -22,6 +22,7 @@ from assay.core.text import format_number
 from assay.engines.base import Engine, Job, resolve_engine
 from assay.errors import UnsupportedError
 from assay.intervals.resampling import compute_replicates, draw_buckets
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import Metric
@@ -61,16 +62,12 @@ class SelectionBias(Result):
     chosen: Mapping[str, float]
     replicates: int
     confidence: float
+    notes: tuple[str, ...] = ()
 
     @property
     def rows(self) -> tuple[Mapping[str, Any], ...]:
         """How often each model was the best of a resample: one row a model."""
         return tuple({"model": m, "chosen": share} for m, share in self.chosen.items())
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """None: the verdict says all."""
-        return ()
 
     @property
     def optimism(self) -> float:
@@ -88,6 +85,7 @@ class SelectionBias(Result):
         )
 
 
+@accept_arrays
 def selection_bias(
     predictions: Source,
     metric: str | Metric,
@@ -96,6 +94,7 @@ def selection_bias(
     confidence: float = 0.95,
     engine: str | Engine | None = None,
     seed: int = 0,
+    where: str | None = None,
 ) -> SelectionBias:
     """The value to expect of the best of these models on other rows: free of the winner's curse.
 
@@ -113,6 +112,8 @@ def selection_bias(
         confidence: Level of the interval, in (0, 1); default 0.95.
         engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         seed: Of the draws; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         The best model, its value as it looks and corrected. Draws with an undefined value are left
@@ -128,7 +129,7 @@ def selection_bias(
     0.0
     """
     check_share("confidence", confidence)
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where, judging=True)
     text, bound = resolve(metric, table.schema)[0]
     if bound.granularity != "table":
         raise UnsupportedError(
@@ -163,6 +164,7 @@ def selection_bias(
         chosen={m: float(share) for m, share in zip(names, shares, strict=True)},
         replicates=int(known.sum()),
         confidence=confidence,
+        notes=table.notes,
     )
 
 

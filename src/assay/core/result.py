@@ -39,7 +39,7 @@ import numpy as np
 
 from assay.core.atomic import write_whole
 from assay.core.registry import Registry
-from assay.core.text import TextTable
+from assay.core.text import Headline, TextTable
 from assay.errors import MissingDependencyError, UnsupportedError
 
 __all__ = ["CHARTS", "Result", "to_plain", "to_record"]
@@ -85,6 +85,11 @@ class Result:
             """What a reader must know beside the answer."""
 
     @property
+    def headlines(self) -> Sequence[str]:
+        """Those of the notes that stand before the verdict."""
+        return [note for note in self.notes if isinstance(note, Headline)]
+
+    @property
     def verdict(self) -> str:
         """The answer in a sentence or two."""
         raise NotImplementedError(f"{type(self).__name__} gives no verdict")
@@ -110,21 +115,29 @@ class Result:
         return self.notes
 
     def __repr__(self) -> str:
-        return "\n".join([self.verdict, *self.details, *map(str, self.tables), *self.footnotes])
+        above = [*self.headlines, self.verdict, *self.details]
+        return "\n".join([*above, *map(str, self.tables), *self._list_footnotes()])
+
+    def _list_footnotes(self) -> list[str]:
+        """The footnotes that are no headlines."""
+        above = set(self.headlines)
+        return [line for line in self.footnotes if line not in above]
 
     def to_markdown(self) -> str:
         """The answer as Markdown: verdict, tables, and a list of what is said beside them."""
-        listed = "\n".join(f"- {' '.join(line.split())}" for line in self.footnotes)
+        listed = "\n".join(f"- {' '.join(line.split())}" for line in self._list_footnotes())
         tables = [table.to_markdown() for table in self.tables]
-        return "\n\n".join(filter(None, [self.verdict, *self.details, *tables, listed]))
+        above = [*self.headlines, self.verdict, *self.details]
+        return "\n\n".join(filter(None, [*above, *tables, listed]))
 
     def _repr_html_(self) -> str:
         """The answer as a notebook shows it."""
         details = "".join(f"<p class='details'>{html.escape(line)}</p>" for line in self.details)
         tables = "".join(table.to_html() for table in self.tables)
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in self.footnotes)
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in self._list_footnotes())
         footnotes = f"<ul class='footnotes'>{items}</ul>" if items else ""
-        verdict = f"<p class='verdict'>{html.escape(self.verdict)}</p>"
+        above = "".join(f"<p class='headline'>{html.escape(line)}</p>" for line in self.headlines)
+        verdict = f"{above}<p class='verdict'>{html.escape(self.verdict)}</p>"
         return (
             f"<div class='assay'><style>{STYLE}</style>{verdict}{details}{tables}{footnotes}</div>"
         )

@@ -13,7 +13,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-__all__ = ["TextTable", "find_free_name", "format_estimate", "format_number", "text_table"]
+__all__ = [
+    "Headline",
+    "TextTable",
+    "find_free_name",
+    "format_about",
+    "format_estimate",
+    "format_number",
+    "text_table",
+]
+
+
+class Headline(str):
+    """A note that must be read before the numbers, as that rows were left out.
+
+    >>> Headline("300 of 400 rows are left out.")
+    '300 of 400 rows are left out.'
+    """
+
+    __slots__ = ()
 
 
 class TextTable(NamedTuple):
@@ -63,6 +81,15 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         for line in [header, *rows]
     )
     return "\n".join(line.rstrip() for line in lines)
+
+
+def format_about(count: float) -> str:
+    """A `count` that is an estimate, in two significant digits.
+
+    >>> format_about(12_345), format_about(87)
+    ('12,000', '87')
+    """
+    return f"{float(f'{count:.2g}'):,.0f}"
 
 
 def format_number(value: float | None, digits: int = 4) -> str:

@@ -17,11 +17,12 @@ import numpy as np
 
 from assay.core.registry import Member
 from assay.core.result import Result, to_plain
-from assay.core.text import TextTable, format_number
+from assay.core.text import Headline, TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
 from assay.fusions.fitted import Fitted
 from assay.fusions.judging import LOSS_NAMES, compare_models, measure_losses
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.table.folds import assign_folds
@@ -177,6 +178,7 @@ class Fused(Result):
         self.fitted.save(path)
 
 
+@accept_arrays
 def fuse(
     predictions: Source,
     how: str | Fusion[Any] = "auto",
@@ -185,11 +187,12 @@ def fuse(
     name: str | None = None,
     folds: int = 5,
     seed: int = 0,
+    where: str | None = None,
 ) -> Fused:
     """Append one model that fuses all those of the table, and say whether that pays.
 
-    Each row's fused prediction comes from a fusion fitted without that row's fold.  Rows whose
-    `split` is "train" are not fitted on (their members' outputs are not honest), unless all are.
+    Each row's fused prediction comes from a fusion fitted without that row's fold. Training rows
+    are not fitted on (their members' outputs are not honest), unless all are.
 
     Parameters:
         predictions: A table of two models or more, or the path or paths of one.
@@ -200,6 +203,8 @@ def fuse(
         folds: Folds of the cross-fitting where the table has no usable `fold` column, 2 or more;
             random by `seed`, stratified by class and, with a `cluster` column, of whole clusters.
         seed: Seed of the folds, and of what is random in fitting; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         The table with the cross-fitted column, the fitted fusion, losses and the verdict.
@@ -214,7 +219,7 @@ def fuse(
     >>> fuse(p, "mean").loss < 0.01
     True
     """
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where)
     check_two_models(table)
     name = name or "fused"
     if name in table.models:
@@ -226,6 +231,7 @@ def fuse(
     if fusion.learns and fold.max() < 1:
         notes.append(f"Equal weights: there is no second fold to judge {fusion} on.")
         fusion = FUSIONS["mean"]()
+    above = [note for note in table.notes if isinstance(note, Headline)]
     evidence = fusion.evidence(table, fold)
     fitted = fusion.solve(evidence.take(fold >= 0), seed=seed)
     by_fold = _cross_fit(fusion, evidence, fold, fitted, seed)
@@ -236,7 +242,9 @@ def fuse(
         fitted=fitted,
         name=name,
         how=str(fusion),
-        notes=tuple(filter(None, [*fitted.notes, *notes, *fold_notes[not fusion.learns :]])),
+        notes=tuple(
+            filter(None, [*above, *fitted.notes, *notes, *fold_notes[not fusion.learns :]])
+        ),
         **_judge(appended if (fold >= 0).all() else appended.take(fold >= 0), name, fitted.kind),
     )
 

@@ -26,6 +26,8 @@ from assay.io.parquet import open_parquet, read_footer
 from assay.io.read_write import build_predictions
 from assay.io.undeclared import ReadOptions
 from assay.kernels import Array
+from assay.table.columns import normalise, numpy_to_arrow
+from assay.table.condition import Condition
 from assay.table.labels import count_label_pairs
 from assay.table.predictions import Predictions, Rows
 from assay.table.protocol import Batch
@@ -46,7 +48,8 @@ OPEN = threading.local()
 class RowGroup(NamedTuple):
     """One row group of one file: its number of rows, and how many lie before it.
 
-    `start` counts the rows before it in the file, `offset` those before it in the whole table.
+    `start` counts the rows before it in the file, `offset` those before it in the whole table,
+    which of a table of chosen rows are the chosen ones.
     """
 
     path: str
@@ -65,7 +68,8 @@ class RowGroupReader:
     """Reads row groups as batches of one table of `n` rows.
 
     `keys` says what each column is, `types` the type of columns that differ between the files.
-    A copy in another process reads the footers again.
+    Where there is a `condition`, rows of which it is not true are left out once they are checked. A
+    copy in another process reads the footers again.
     """
 
     footers: Mapping[str, Any]
@@ -73,9 +77,41 @@ class RowGroupReader:
     options: ReadOptions
     types: Mapping[str, pa.DataType]
     n: int
+    condition: Condition | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return RowGroupReader, ({}, self.keys, self.options, self.types, self.n)
+        about = (self.keys, self.options, self.types, self.n, self.condition)
+        return RowGroupReader, ({}, *about)
+
+    @lazy_property
+    def tested(self) -> Mapping[str, str]:
+        """Names of the columns in the files by the names that a condition has for them."""
+        names = {key.name: name for name, key in self.keys.items() if key.role == "column"}
+        truth = [name for name, key in self.keys.items() if key == Key("truth")]
+        return {"y": truth[0], **names} if truth else names
+
+    def mark_rows(self, table: pa.Table) -> Array:
+        """Which rows (n,) of columns as they are in the files the condition is true of."""
+        assert self.condition is not None
+        present = set(table.column_names)
+        columns = {
+            name: normalise(self.unify_types(table.select([raw])).column(0), f"column {name!r}")
+            for name, raw in self.tested.items()
+            if raw in present and (name in self.condition.columns)
+        }
+        known = {name: columns.get(name) for name in self.tested}
+        return self.condition.mark_rows(known)
+
+    def count_kept(self, group: RowGroup) -> int:
+        """The number of rows of a row `group` that the condition is true of."""
+        assert self.condition is not None
+        names = [self.tested[name] for name in self.condition.columns if name in self.tested]
+        with locate_errors(group), open_parquet(group.path, self._footer(group.path)) as file:
+            batches = file.iter_batches(
+                CHUNK, row_groups=[group.number], columns=names, use_threads=False
+            )
+            masks = (self.mark_rows(pa.Table.from_batches([batch])) for batch in batches)
+            return sum(int(mask.sum()) for mask in masks)
 
     def list_parts(self, group: RowGroup) -> "Iterator[RowGroupPart]":
         """The parts of a row `group`: one, or, of a long one, slices that are read one after
@@ -85,13 +121,17 @@ class RowGroupReader:
             yield RowGroupPart(self, group)
             return
         start = 0
+        left_out = 0
         names = list(self.keys)
         with locate_errors(group), open_parquet(group.path, self._footer(group.path)) as file:
             for batch in file.iter_batches(
                 SLICE, row_groups=[group.number], columns=names, use_threads=False
             ):
-                yield RowGroupPart(self, group, start, pa.Table.from_batches([batch]))
+                table = pa.Table.from_batches([batch])
+                yield RowGroupPart(self, group, start, table, left_out)
                 start += batch.num_rows
+                if self.condition is not None:
+                    left_out += int((~self.mark_rows(table)).sum())
 
     def read(self, group: RowGroup, names: Sequence[str]) -> pa.Table:
         """The columns `names` of a row `group`, as they are in the file."""
@@ -106,32 +146,47 @@ class RowGroupReader:
         """The column `name` of all files, some rows at a time; texts as dictionaries."""
         import pyarrow.parquet as parquet
 
+        name = self.tested.get(name, name)
+        tested = () if self.condition is None else self.condition.columns
+        names = list(dict.fromkeys([name, *(self.tested[other] for other in tested)]))
         for path, footer in self.footers.items():
-            kind = footer.schema.to_arrow_schema().field(name).type
-            texts = [name] if is_text(kind) else None
+            schema = footer.schema.to_arrow_schema()
+            texts = [other for other in names if is_text(schema.field(other).type)]
             try:
                 with parquet.ParquetFile(path, metadata=footer, read_dictionary=texts) as file:
-                    for batch in file.iter_batches(CHUNK, columns=[name]):
-                        yield batch.column(0)
+                    for batch in file.iter_batches(CHUNK, columns=names):
+                        yield self._pick(batch, name)
             except (pa.ArrowException, OSError) as error:
                 raise ReadError(
                     f"{path}: column {name!r} cannot be read ({error}); write it again"
                 ) from error
 
-    def build_batch(self, group: RowGroup, start: int, table: pa.Table) -> Batch:
+    def _pick(self, batch: pa.RecordBatch, name: str) -> pa.Array:
+        """The column `name` of the rows of a `batch` that the condition is true of."""
+        column = batch.column(batch.schema.get_field_index(name))
+        if self.condition is None:
+            return column
+        return column.filter(numpy_to_arrow(self.mark_rows(pa.Table.from_batches([batch]))))
+
+    def build_batch(self, group: RowGroup, start: int, table: pa.Table, left_out: int = 0) -> Batch:
         """The rows from `start` on of a row `group`: checked now, or, of labels alone, when used.
 
-        Its rows are in `table`.
+        Its rows are in `table`; of those before, so many are `left_out`.
         """
         if self._reads_labels_alone:
             return LabelBatch(self, group, start, table)
-        return self.build_predictions(group, start, table)
+        return self.build_predictions(group, start, table, left_out)
 
-    def build_predictions(self, group: RowGroup, start: int, table: pa.Table) -> Predictions:
+    def build_predictions(
+        self, group: RowGroup, start: int, table: pa.Table, left_out: int = 0
+    ) -> Predictions:
         """The rows from `start` on of a row `group`, which are in `table`, checked."""
         with locate_errors(group, start):
             predictions = self.check(self.unify_types(table))
-        return replace(predictions, offset=group.offset + start, streamed=self.n)
+            if self.condition is not None:
+                predictions = predictions.take(self.mark_rows(table))
+        offset = group.offset + start - left_out
+        return replace(predictions, offset=offset, streamed=self.n)
 
     def check(self, table: pa.Table) -> Predictions:
         """A checked table of these columns."""
@@ -158,7 +213,7 @@ class RowGroupReader:
         labels = all(key.role == "truth" or key.kind == "label" for key in self.keys.values())
         schema = self.options.like
         single_label = schema is not None and schema.task in ("binary", "multiclass")
-        return labels and single_label and not self.types
+        return labels and single_label and not self.types and self.condition is None
 
     @lazy_property
     def label_schema(self) -> Schema:
@@ -180,6 +235,7 @@ class RowGroupPart(NamedTuple):
     group: RowGroup
     start: int = 0
     table: pa.Table | None = None
+    left_out: int = 0  # rows of the group before `start` that the condition is not true of
 
     def load(self) -> Batch:
         """The rows, read and checked."""
@@ -187,7 +243,7 @@ class RowGroupPart(NamedTuple):
         if table is None:
             with locate_errors(self.group):
                 table = self.reader.read(self.group, list(self.reader.keys))
-        return self.reader.build_batch(self.group, self.start, table)
+        return self.reader.build_batch(self.group, self.start, table, self.left_out)
 
     def __str__(self) -> str:
         path, number, rows, start, _ = self.group

@@ -10,40 +10,83 @@ True
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, TypeAlias, overload
 
+import pyarrow as pa
+
+from assay.core.text import Headline
 from assay.errors import UnsupportedError
 from assay.io.formats import detect_format, expand_paths
+from assay.io.frames import is_frame
 from assay.io.parquet import explain_mismatch
 from assay.io.read_write import read
 from assay.io.stream import Stream, read_footers, scan_files
+from assay.table.judging import choose_rows, leave_out_training
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
 
 __all__ = ["Source", "open_table"]
 
 # What every verb takes: a table, or a path (of a file, a folder or a pattern), or several of them.
-Source: TypeAlias = Predictions | Stream | str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+# Data frames of other packages are taken as well, though no type names them all.
+Source: TypeAlias = (
+    Predictions
+    | Stream
+    | str
+    | os.PathLike[str]
+    | Sequence[str | os.PathLike[str]]
+    | pa.Table
+    | pa.RecordBatch
+    | Mapping[str, Any]
+)
 
 # Parquet files whose decoded columns would take more bytes than this are streamed.
 LARGE = 1 << 28
+# How a stream can be told to read its files; whoever asks for more has them read into memory.
+STREAMED = {"truth", "task", "classes", "positive"}
 # Bytes of decoded columns up to which a stream is read into memory for a verb that needs all rows.
 MEMORY = 1 << 32
 
 
 @overload
-def open_table(source: Source, *, in_memory: Literal[True], **reading: Any) -> Predictions: ...
+def open_table(
+    source: Source,
+    *,
+    in_memory: Literal[True],
+    where: str | None = None,
+    judging: bool = False,
+    **reading: Any,
+) -> Predictions: ...
 @overload
-def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Table: ...
-def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Table:
+def open_table(
+    source: Source,
+    *,
+    in_memory: bool = False,
+    where: str | None = None,
+    judging: bool = False,
+    **reading: Any,
+) -> Table: ...
+def open_table(
+    source: Source,
+    *,
+    in_memory: bool = False,
+    where: str | None = None,
+    judging: bool = False,
+    **reading: Any,
+) -> Table:
     """The table that any source of predictions holds.
 
     Parameters:
-        source: A table in memory, a `Stream`, or the path of a file, a folder, a glob pattern, or
-            several.
+        source: A table in memory, a `Stream`, a data frame or columns by name (see `assay.read`),
+            or the path of a file, a folder, a glob pattern, or several.
         in_memory: Whether the verb needs all rows at hand. Paths are then read, and so is a stream
             of up to 4 GiB. By default Parquet files of more than 256 MiB are streamed.
-        reading: How files are to be read, as of `read`: truth, task, classes, positive, models.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all.
+        judging: Whether the rows are to judge models: those of a training split are then left out,
+            unless `where` chose rows by the column that tells them.
+        reading: How files are to be read, as of `read`: truth, task, classes, positive, models,
+            normalise, percent, labels, class_names, ignore_label.
 
     Returns:
         `Predictions`, or, unless `in_memory`, a `Stream`.
@@ -53,10 +96,19 @@ def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Ta
         ReadError: A file cannot be read.
         SchemaError: What the files hold cannot be used.
     """
+    table: Table = _open_all_rows(source, in_memory, reading)
+    if where is not None:
+        table = choose_rows(table, where)
+    return leave_out_training(table) if judging else table
+
+
+def _open_all_rows(source: Source, in_memory: bool, reading: Mapping[str, Any]) -> Table:
     if isinstance(source, Stream) and in_memory:
         return _read_stream(source)
     if isinstance(source, Predictions | Stream):
         return source
+    if is_frame(source):
+        return read(source, **reading)
     paths = _list_paths(source)
     stream = None if in_memory else _stream_large(paths, reading)
     return read(*paths, **reading) if stream is None else stream
@@ -65,12 +117,17 @@ def open_table(source: Source, *, in_memory: bool = False, **reading: Any) -> Ta
 def _list_paths(source: Any) -> list[Any]:
     if isinstance(source, str | os.PathLike):
         return [source]
-    if not isinstance(source, Iterable) or isinstance(source, Mapping):
+    several = isinstance(source, Iterable) and not isinstance(source, Mapping | bytes | set)
+    paths = list(source) if several and getattr(source, "ndim", 1) != 0 else [source]
+    strange = [path for path in paths if not isinstance(path, str | os.PathLike)]
+    if strange and not all(map(is_frame, strange)):
+        got = f"{type(source).__name__} of {type(strange[0]).__name__}"
         raise UnsupportedError(
-            f"expected predictions, or the path of a file or of several that hold them; got "
-            f"{type(source).__name__}"
+            "expected predictions: a table, the path of a file or of several, a data frame, or the "
+            "truth with what models predict, as in evaluate(y, y_pred); got "
+            f"{got if several else type(source).__name__}"
         )
-    return list(source)
+    return paths
 
 
 def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | None:
@@ -82,13 +139,10 @@ def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | 
     ):
         return None
     footers = read_footers(files)
-    if (
-        _estimate_bytes(footers) <= LARGE
-        or explain_mismatch(footers)
-        or (reading.get("models") is not None)
-    ):
+    asked = {key for key, value in reading.items() if value is not None and value is not False}
+    if _estimate_bytes(footers) <= LARGE or explain_mismatch(footers) or asked - STREAMED:
         return None
-    return scan_files(footers, **{key: reading[key] for key in reading if key != "models"})
+    return scan_files(footers, **{key: reading[key] for key in asked})
 
 
 def _estimate_bytes(footers: Mapping[str, Any]) -> int:
@@ -108,10 +162,14 @@ def _read_stream(stream: Stream) -> Predictions:
     options = stream.reader.options
     schema = stream.schema
     assumed = stream.classes_assumed
-    return read(
+    table = read(
         *stream.paths,
         truth=options.truth,
         task=None if assumed else schema.task,
         classes=None if assumed else schema.classes or None,
         positive=schema.positive if schema.positive_declared else None,
     )
+    if stream.condition:
+        table = table.where(stream.condition)
+    headlines = [note for note in stream.notes if isinstance(note, Headline)]
+    return replace(table, notes=(*headlines, *table.notes), chosen=stream.chosen)

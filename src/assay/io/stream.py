@@ -40,9 +40,12 @@ from assay.io.row_groups import (
     locate_errors,
 )
 from assay.io.undeclared import ReadOptions
+from assay.table.columns import numpy_to_arrow
+from assay.table.condition import Condition
 from assay.table.labels import Label, encode
 from assay.table.predictions import Predictions
 from assay.table.schema import SOURCES, Schema, Task
+from assay.table.splits import tells_training
 
 __all__ = ["Stream", "read_footers", "scan", "scan_files"]
 
@@ -68,6 +71,7 @@ class Stream:
     head: Predictions
     classes_assumed: bool
     notes: tuple[str, ...] = ()
+    chosen: bool = False
 
     @property
     def schema(self) -> Schema:
@@ -112,6 +116,11 @@ class Stream:
         """The files, in the order of their rows."""
         return tuple(self.reader.footers)
 
+    @property
+    def condition(self) -> str:
+        """The condition by which its rows were chosen from the files; empty where all are read."""
+        return "" if self.reader.condition is None else self.reader.condition.text
+
     def __repr__(self) -> str:
         shown = repr(self.head).removeprefix(f"Predictions: {self.head.n} rows")
         files = len(self.paths)
@@ -139,10 +148,11 @@ class Stream:
 
         `reads` names label, proba, score, value or interval, by model.
         """
+        tested = () if self.reader.condition is None else self.reader.condition.columns
         keys = {
             name: key
             for name, key in self.reader.keys.items()
-            if self._is_read(key, reads, columns)
+            if self._is_read(key, reads, (*columns, *tested))
         }
         return replace(self, reader=replace(self.reader, keys=keys))
 
@@ -155,7 +165,35 @@ class Stream:
         # Two classes in the first rows make no binary table of one that has three.
         task = None if self.classes_assumed else self.reader.options.task
         options = self.reader.options._replace(classes=classes, task=task, like=None)
-        return _settle(self.row_groups, replace(self.reader, options=options), self.notes)
+        stream = _settle(self.row_groups, replace(self.reader, options=options), self.notes)
+        return replace(stream, chosen=self.chosen)
+
+    def where(self, condition: str, /) -> "Stream":
+        """The rows of which a condition is true; the columns that it names are read once to count
+        them.
+
+        Parameters:
+            condition: A test of further columns, of `weight` and of the truth as `y`, as of
+                `Predictions.where`.
+
+        Raises:
+            UnsupportedError: The condition cannot be read.
+            SchemaError: No column has that name, or its values cannot be compared so.
+        """
+        test = Condition(condition)
+        both = Condition(f"({self.condition}) and ({condition})") if self.condition else test
+        reader = replace(self.reader, condition=both)
+        groups = []
+        n = 0
+        for group in self.row_groups:
+            kept = reader.count_kept(group)
+            if kept:
+                groups.append(group._replace(offset=n))
+            n += kept
+        reader = replace(reader, n=n)
+        head = _read_head(groups, reader) if groups else self.head.slice(0, 0)
+        chosen = self.chosen or any(map(tells_training, test.columns))
+        return replace(self, row_groups=tuple(groups), reader=reader, head=head, chosen=chosen)
 
     def column_chunks(self, name: str) -> Iterator[pa.Array]:
         """The further column `name` of all rows, a million rows at a time."""
@@ -282,6 +320,9 @@ def _settle(
     options = reader.options._replace(
         task=head.task, classes=head.classes or None, like=head.schema
     )
+    first = f"In the first {head.n} rows: " if head.n < reader.n else ""
+    remarks = (f"{first}{note}" for note in head.notes)
+    notes = tuple(dict.fromkeys((*notes, *remarks)))
     return Stream(row_groups, replace(reader, options=options), head, assumed, notes)
 
 
@@ -328,16 +369,30 @@ def _read_head(row_groups: Sequence[RowGroup], reader: RowGroupReader) -> Predic
         rows = HEAD - group.offset
         if rows <= 0:
             break
-        footer = reader.footers[group.path]
-        with locate_errors(group), open_parquet(group.path, footer) as file:
-            batches = file.iter_batches(
-                rows, row_groups=[group.number], columns=list(reader.keys), use_threads=False
-            )
-            table = reader.unify_types(pa.Table.from_batches([next(batches)]))
+        table = _read_first_rows(group, reader, rows)
         if tables and table.schema.types != tables[0][1].schema.types:
             break  # numbers of another width; what has been read will do
         tables.append((group, table))
     return _check_head(tables, reader)
+
+
+def _read_first_rows(group: RowGroup, reader: RowGroupReader, rows: int) -> pa.Table:
+    """The first `rows` rows of a row `group`, of those that the condition is true of."""
+    names = list(reader.keys)
+    footer = reader.footers[group.path]
+    pieces: list[pa.Table] = []
+    with locate_errors(group), open_parquet(group.path, footer) as file:
+        for batch in file.iter_batches(
+            rows, row_groups=[group.number], columns=names, use_threads=False
+        ):
+            table = pa.Table.from_batches([batch])
+            if reader.condition is not None:
+                table = table.filter(numpy_to_arrow(reader.mark_rows(table)))
+            pieces.append(table)
+            rows -= table.num_rows
+            if rows <= 0 or reader.condition is None:
+                break
+        return reader.unify_types(pa.concat_tables(pieces).unify_dictionaries())
 
 
 def _check_head(tables: Sequence[tuple[RowGroup, pa.Table]], reader: RowGroupReader) -> Predictions:

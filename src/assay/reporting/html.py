@@ -27,7 +27,7 @@ from assay.charts.leaderboard import rank_models
 from assay.charts.performance import MOST_CLASSES
 from assay.charts.style import DARK, Drawing, draw
 from assay.comparison import fold_tests, paired_tests
-from assay.core.text import format_number
+from assay.core.text import Headline, format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.evaluate import Evaluation
 from assay.evaluation.values import Row
@@ -75,6 +75,7 @@ def render_page(content: Content) -> str:
     """The whole page of `content` as text."""
     import jinja2
 
+    headlines = [note for note in content.predictions.notes if isinstance(note, Headline)]
     # Names of models and classes come from anywhere: all is escaped but what this library draws.
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
@@ -89,7 +90,10 @@ def render_page(content: Content) -> str:
         verdict=draw_conclusions(content),
         steps=list_steps(content),
         advice=rank_advice(content.evaluation.advice),
-        notes=[*content.notes, *content.evaluation.notes],
+        headlines=headlines,
+        notes=[
+            note for note in (*content.notes, *content.evaluation.notes) if note not in headlines
+        ],
         sections=list(_make_sections(content)),
         dark=DARK,
     )

@@ -18,13 +18,13 @@ from typing import Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 
-from assay.advice.advise import advise, find_costs, majority_baseline
+from assay.advice.advise import find_advice, find_costs, majority_baseline
 from assay.advice.base import Advice
 from assay.charts import leaderboard
 from assay.comparison.compare import Comparison, compare
 from assay.core.atomic import write_whole
 from assay.core.result import Result
-from assay.core.text import TextTable, find_free_name, format_estimate, format_number
+from assay.core.text import Headline, TextTable, find_free_name, format_estimate, format_number
 from assay.diagnosis.diagnose import Diagnosis, diagnose
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
@@ -38,6 +38,7 @@ from assay.readers.history import History
 from assay.reporting.content import Content, HeldOut
 from assay.reporting.html import render_page
 from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
+from assay.table.judging import leave_out_training
 from assay.table.predictions import Predictions
 
 __all__ = ["HeldOut", "Report", "report"]
@@ -129,9 +130,14 @@ class Report(Content, Result):
     def summary(self) -> str:
         """The report as read in ten seconds: verdict, leaderboard, advice, what to do next."""
         board = "\n".join([*map(str, self.tables), *self._legend])
-        parts = [*self.details, "\n".join(self.conclusions), board]
+        parts = [*self.headlines, *self.details, "\n".join(self.conclusions), board]
         parts += [_list_lines("Advice", self._most_important), _list_lines("Next", self.next)]
         return "\n\n".join(part for part in parts if part)
+
+    @property
+    def headlines(self) -> list[str]:
+        """What must be read first, as that rows were left out."""
+        return [note for note in self.predictions.notes if isinstance(note, Headline)]
 
     @property
     def details(self) -> list[str]:
@@ -257,6 +263,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
     ignore: Iterable[str] = (),
     confidence: float = 0.95,
     seed: int = 0,
+    where: str | None = None,
 ) -> Report:
     """Everything about the models of a table: evaluated, compared, set against a baseline, advised.
 
@@ -276,6 +283,8 @@ def report(  # noqa: PLR0913 - each option stands for itself
         ignore: Codes of advice that is not wanted, as in "A003".
         confidence: Level of the intervals, in (0, 1); default 0.95.
         seed: Seed of all that is drawn, at least 0; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         A `Report`: `save` writes the page, `to_json` the numbers, `repr` is the summary.
@@ -289,11 +298,12 @@ def report(  # noqa: PLR0913 - each option stands for itself
     >>> report(p).baseline
     'baseline'
     """
-    table = open_table(predictions, in_memory=True)
+    every = open_table(predictions, in_memory=True, where=where)
+    table = leave_out_training(every)
     name, texts = _choose_metrics(table, metrics, metric)
     evaluator = _Evaluator(name, texts, confidence, seed, equivalence, correction)
     costs = find_costs(resolve(texts, table.schema))
-    advice = advise(table, ignore=ignore, thorough=True, costs=costs, seed=seed)
+    advice = find_advice(table, every, None, ignore, thorough=True, costs=costs, seed=seed)
     evaluation = replace(evaluator.evaluate(table), advice=advice)
     comparison, notes = evaluator.compare(table, evaluation)
     baseline = None
@@ -301,6 +311,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
     if table.n and (table.weight is None or table.weight.sum() > 0):
         best = None if comparison is None else comparison.best
         baseline, evaluation, against_baseline = evaluator.add_baseline(table, evaluation, best)
+    further = None if test is None else open_table(test, in_memory=True, judging=True)
     failures = tuple(
         _undefined_row(model, text, error)
         for model, error in (failed or {}).items()
@@ -316,7 +327,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
         against_baseline=against_baseline,
         diagnosis=_diagnose(histories),
         fused=fused,
-        held_out=None if test is None else evaluator.hold_out(open_table(test, in_memory=True)),
+        held_out=None if further is None else evaluator.hold_out(further),
         confidence=confidence,
         seed=seed,
         notes=tuple(notes),

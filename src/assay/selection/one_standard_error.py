@@ -18,6 +18,7 @@ from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import resolve
@@ -54,7 +55,7 @@ class Frugal(Result):
 
     schema_name: ClassVar[str] = "assay.frugal/1"
     json_keys: ClassVar[tuple[str, ...]] = (
-        "metric", "best", "chosen", "cost_name", "method", "rows",
+        "metric", "best", "chosen", "cost_name", "method", "rows", "notes",
     )  # fmt: skip
 
     metric: str
@@ -106,12 +107,14 @@ class Frugal(Result):
         return [TextTable(header, body)]
 
 
+@accept_arrays
 def one_standard_error(
     predictions: Source | Evaluation,
     metric: str | Metric,
     *,
     costs: Timings | Mapping[str, float],
     seed: int = 0,
+    where: str | None = None,
 ) -> Frugal:
     """The cheapest model whose value is within one standard error of the best model's.
 
@@ -126,6 +129,8 @@ def one_standard_error(
         costs: Any number for each model, or the `Timings` of a cross-validation (seconds to predict
             1,000 rows).
         seed: Of the bootstrap; default 0.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Raises:
         UnsupportedError: A model has no cost, or the metric is undefined for every model.
@@ -137,8 +142,10 @@ def one_standard_error(
     >>> one_standard_error(p, "accuracy", costs={"a": 9.0, "b": 1.0}).chosen
     'a'
     """
-    if not isinstance(predictions, Evaluation):
-        predictions = open_table(predictions, in_memory=True)
+    if isinstance(predictions, Evaluation):
+        _refuse_choice(where)
+    else:
+        predictions = open_table(predictions, in_memory=True, where=where, judging=True)
     text = str(METRICS.parse(metric))
     if isinstance(predictions, Evaluation):
         candidates = _compare_unpaired(predictions, text)
@@ -165,7 +172,17 @@ def one_standard_error(
         cost_name="ms a row" if has_timings else "cost",
         rows=tuple(rows),
         method=candidates.method,
+        notes=predictions.notes,
     )
+
+
+def _refuse_choice(where: str | None) -> None:
+    """Refuse to choose rows of an evaluation, which has none."""
+    if where is not None:
+        raise UnsupportedError(
+            "where chooses rows, and an evaluation holds none; evaluate with where=, or give the "
+            "table"
+        )
 
 
 class _Candidates(NamedTuple):

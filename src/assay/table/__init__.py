@@ -5,10 +5,12 @@ The verb of this wing is to validate: every check of a table happens here, once,
 - buckets: the resampling unit of each row
 - class_columns: one column for each class, aligned by name
 - columns: columns of any framework as NumPy or Arrow
+- condition: which rows are wanted, as a short text over columns
 - conversions: what the caller asks to be done to columns before they are checked
 - folds: which rows judge a fusion that was fitted on the others
 - groups: which slice each row belongs to
 - indexes: data frames and series matched by their indexes
+- judging: which rows judge models, and which trained them
 - label_sets: labels that never meet, and labels that mark rows to ignore
 - labels: labels as codes
 - outputs: what one model predicted, typed and checked
@@ -17,6 +19,7 @@ The verb of this wing is to validate: every check of a table happens here, once,
 - protocol: what verbs and engines ask of any table
 - quantiles: quantiles of a column, found in passes
 - schema: task, classes, and the kinds of output of each model
+- splits: names and values by which a column tells training rows
 - text_lists: cells of text that hold a list
 - validation: a checked schema and typed arrays of a whole table
 

@@ -7,8 +7,10 @@
 
 import numpy as np
 
+from assay.core.text import Headline
 from assay.errors import UnsupportedError
 from assay.kernels import Array
+from assay.table.judging import find_training
 from assay.table.predictions import Predictions
 
 __all__ = ["assign_folds", "encode_column", "find_held_out"]
@@ -46,19 +48,22 @@ def assign_folds(
 
 def find_held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
     """The rows of `predictions` to fit on (n,), and notes on the others."""
-    if "split" not in predictions.columns:
-        return np.ones(predictions.n, bool), ()
-    codes, values = predictions.group("split")
-    train = codes == values.index("train") if "train" in values else np.zeros(predictions.n, bool)
-    if train.all() and len(train):
-        return train, (
-            "Every row has split 'train': the score is optimistic; fuse on held-out rows.",
+    everything = np.ones(predictions.n, bool)
+    training = find_training(predictions)
+    if predictions.chosen or not training.columns or not predictions.n:
+        return everything, training.remarks
+    held_out = training.condition.mark_rows(predictions.columns)
+    told = training.describe()
+    if not held_out.any():
+        note = Headline(
+            f"Every row is a training row ({told}): the score is optimistic; fuse on held-out rows."
         )
-    if train.any():
-        return ~train, (
-            f"{int(train.sum())} rows of split 'train' were left out of the fit and of the score.",
-        )
-    return ~train, ()
+        return everything, (note, *training.remarks)
+    if held_out.all():
+        return everything, training.remarks
+    left_out = int((~held_out).sum())
+    note = Headline(f"{left_out} training rows ({told}) were left out of the fit and of the score.")
+    return held_out, (note, *training.remarks)
 
 
 def _choose_folds(predictions: Predictions, folds: int, seed: int) -> tuple[Array, str]:

@@ -36,6 +36,7 @@ from assay.kernels.totals import (
     compute_proba_totals,
 )
 from assay.table.columns import convert_to_arrow, name_columns, normalise, numpy_to_arrow
+from assay.table.condition import Condition
 from assay.table.conversions import (
     AS_GIVEN,
     Conversions,
@@ -47,9 +48,10 @@ from assay.table.indexes import align_indexes
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.schema import SPECIAL, Kind, Schema, Task
+from assay.table.splits import tells_training
 from assay.table.validation import check_model, validate_table
 
-__all__ = ["Predictions", "ProbaStats", "Rows", "assemble", "require_weight"]
+__all__ = ["Predictions", "ProbaStats", "Rows", "assemble", "require_weight", "restore_labels"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -75,6 +77,7 @@ class Predictions:
     notes: tuple[str, ...] = ()
     offset: int = 0
     streamed: int = 0  # rows of the stream that this is a batch of; 0: the table is in memory
+    chosen: bool = False  # whether rows have been chosen: training rows that are left shall judge
 
     @staticmethod
     def from_arrays(  # noqa: PLR0913 - the columns that a table may have
@@ -240,6 +243,11 @@ class Predictions:
         """No files: the rows are in memory (see `Table`)."""
         return ()
 
+    @property
+    def condition(self) -> str:
+        """None: the rows are those at hand (see `Table`)."""
+        return ""
+
     def parts(self, rows: int = 1 << 20) -> "Iterator[MemoryPart]":
         """Consecutive parts of at most `rows` rows (see `Table`)."""
         for start in range(0, self.n, rows):
@@ -312,17 +320,44 @@ class Predictions:
         rows = np.flatnonzero(rows) if rows.dtype == bool else rows.astype(np.int64, copy=False)
         return self._pick(rows, lambda c: c.take(numpy_to_arrow(rows)), 0)
 
-    def where(self, **equal: Label) -> "Predictions":
-        """Rows whose columns have the given values.
+    def where(self, condition: str | None = None, /, **equal: Label) -> "Predictions":
+        """Rows of which a condition is true, and whose columns have the given values.
+
+        Rows that are chosen by a column that tells training rows are all taken to judge models.
 
         Parameters:
+            condition: A test of further columns, of `weight` and of the truth as `y`, as in
+                'split == "test" and age >= 18'; default: none.
             **equal: Column and the value that its rows shall have, as in `where(split="test")`.
+
+        Raises:
+            UnsupportedError: The condition cannot be read.
+            SchemaError: No column has that name, or its values cannot be compared so.
+
+        >>> p = Predictions.from_arrays([0, 1, 1], {"m": [0, 1, 0]}, groups={"age": [7, 30, 40]})
+        >>> p.where("age > 18").n
+        2
         """
         keep = np.ones(self.n, bool)
+        names = list(equal)
+        if condition is not None:
+            test = Condition(condition)
+            keep &= test.mark_rows(self._list_testable())
+            names += test.columns
         for name, value in equal.items():
-            codes, names = self.group(name)
-            keep &= codes == names.index(value) if value in names else False
-        return self.take(keep)
+            codes, values = self.group(name)
+            keep &= codes == values.index(value) if value in values else False
+        chosen = self.chosen or any(map(tells_training, names))
+        return replace(self.take(keep), chosen=chosen)
+
+    def _list_testable(self) -> Mapping[str, Any]:
+        """The columns that a condition may name."""
+        columns = dict(self.columns)
+        if self.weight is not None:
+            columns.setdefault("weight", numpy_to_arrow(self.weight))
+        if self.truth.ndim == 1:
+            columns.setdefault("y", restore_labels(self.schema, self.truth))
+        return columns
 
     def _pick(self, rows: Any, pick: Any, offset: int) -> "Predictions":
         outputs = {
@@ -542,6 +577,20 @@ def _ignore_rows(
         weight = drop_rows(normalise(weight, "weight"), keep, "weight")
     note = f"{len(keep) - kept} of {len(keep)} rows are left out: their truth is {ignore_label!r}."
     return drop_rows(y, keep, "truth"), outputs, further, weight, (note,)
+
+
+def restore_labels(schema: Schema, codes: Array) -> pa.Array:
+    """Class `codes` (n,) as the labels of `schema`; the numbers of a regression as they are."""
+    if schema.task == "regression":
+        return numpy_to_arrow(codes)
+    if isinstance(schema.classes[0], str):
+        encoded = [str(label).encode() for label in schema.classes]
+        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
+        texts = pa.StringArray.from_buffers(
+            len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
+        )
+        return pa.DictionaryArray.from_arrays(numpy_to_arrow(codes.astype(np.int32)), texts)
+    return numpy_to_arrow(np.array(schema.classes)[codes])
 
 
 def require_weight(table: Predictions) -> Predictions:

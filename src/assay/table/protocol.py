@@ -130,6 +130,17 @@ class Table(Protocol):
     def paths(self) -> tuple[str, ...]:
         """The files that the parts are read from; empty for a table in memory."""
 
+    @property
+    def condition(self) -> str:
+        """The condition by which its rows were chosen from the files; empty where all are read."""
+
+    @property
+    def chosen(self) -> bool:
+        """Whether rows have been chosen: training rows that are left shall judge."""
+
+    def where(self, condition: str, /) -> Self:
+        """The rows of which a `condition` is true."""
+
     def parts(self, rows: int) -> Iterator[Part]:
         """The table in parts, in the order of its rows: of at most `rows` rows in memory, else as
         its files hold them.
