@@ -3,6 +3,7 @@
 The verb is `collect`. An adapter is one file: the only place where its framework is imported, and
 that only once a model of it is there.
 
+- arguments: models, inputs and truth as people give them, checked
 - base: what every adapter is, the registry of all, and outputs aligned to the classes of a table
 - collect: the verb
 - sklearn: estimators with scikit-learn's interface

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from assay.adapters.arguments import check_truth, name_models
 from assay.adapters.base import (
     Adapter,
     align_outputs,
@@ -29,7 +30,7 @@ __all__ = ["collect"]
 
 
 def collect(
-    models: Mapping[str, Any],
+    models: Mapping[str, Any] | Sequence[Any],
     data: Any,
     y: Any = None,
     *,
@@ -42,7 +43,8 @@ def collect(
     """What each fitted model predicts for the same rows, beside their truth, as one checked table.
 
     Parameters:
-        models: Name -> fitted model, of any framework that `assay list adapters` shows.
+        models: Name -> fitted model, of any framework that `assay list adapters` shows; or a list
+            of models, named by their classes (`svc`, or `svc-1` and `svc-2`).
         data: The rows in order: what the models take (arrays, data frames), or a PyTorch Dataset or
             DataLoader of (inputs, truth) that does not shuffle.
         y: Truth of the rows (n,), or 0/1 (n, labels) for multi-label; default: that of the data.
@@ -69,13 +71,13 @@ def collect(
     >>> collect({"tree": DecisionTreeRegressor().fit(X, y)}, X, y, id=["a", "b", "c"])
     Predictions: 3 rows, regression, 1 model: tree (value)
     """
-    if not models:
-        raise UnsupportedError("no model is given; expected a mapping of name to fitted model")
+    models = name_models(models, "fitted model")
     if batch_size is not None and batch_size < 1:
         raise UnsupportedError(f"batch_size must be 1 or more; got {batch_size}")
     adapters = {name: find_adapter(model) for name, model in models.items()}
     outputs, loaded = _predict_all(models, adapters, data, batch_size, device)
     truth = _choose_truth(y, loaded)
+    check_truth(truth)
     task = task or _find_task(models, adapters, truth)
     outputs = {
         name: adapters[name].settle(models[name], outputs[name], task, (kinds or {}).get(name))

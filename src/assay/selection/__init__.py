@@ -10,6 +10,8 @@ The verb is `cross_validate`; its table is compared, fused and reported like any
 - experiment: the models and splits behind all of these
 - training_data: the rows, with groups, weights and names
 - splits: which rows are trained on and which are held out
+- kept_state: estimators that keep what they learned when cloned are refused
+- label_numbers: classifiers that want the numbers 0 to k - 1 for their labels
 - inner_search: nested cross-validation of parameters
 - store: outputs on disk, so that an interrupted run goes on
 - fingerprint: by what an output in the store is known

@@ -27,7 +27,7 @@ __all__ = ["FitError", "Timings", "cross_validate", "timings"]
 
 
 def cross_validate(  # noqa: PLR0913
-    models: Mapping[str, Any],
+    models: Mapping[str, Any] | Sequence[Any],
     X: Any,
     y: Any,
     *,
@@ -51,7 +51,8 @@ def cross_validate(  # noqa: PLR0913
     each; another joblib backend is used where `joblib.parallel_config` sets one.
 
     Parameters:
-        models: Name to estimator. A model given as (estimator, grid) is searched over the `inner`
+        models: Name to estimator, or a list of estimators, named by their classes (`svc`, or
+            `svc-1` and `svc-2`). A model given as (estimator, grid) is searched over the `inner`
             folds of its training rows (nested cross-validation), and `notes` says what was chosen.
             An estimator that is a search itself works as it is.
         X: Inputs, one a row; anything scikit-learn can index: NumPy, pandas, sparse.

@@ -16,13 +16,21 @@ from typing import Any, Literal
 
 import numpy as np
 
+from assay.adapters.arguments import name_models
 from assay.adapters.base import Adapter, count_rows, find_adapter, list_classes, predict_outputs
 from assay.core.progress import show_progress
-from assay.errors import AssayError, MissingDependencyError, UnsupportedError
+from assay.errors import AssayError, MissingDependencyError
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.selection.fingerprint import fingerprint
-from assay.selection.inner_search import find_parameters, is_search, wrap_searches
+from assay.selection.inner_search import (
+    find_parameters,
+    is_search,
+    number_scorer,
+    wrap_searches,
+)
+from assay.selection.kept_state import refuse_kept
+from assay.selection.label_numbers import NumberedLabels, wants_numbers
 from assay.selection.splits import Split, make_splits, make_splitter
 from assay.selection.store import Failure, FoldOutput, Store
 from assay.selection.training_data import TrainingData, take_rows, take_values
@@ -56,7 +64,7 @@ class Experiment:
     @classmethod
     def plan(
         cls,
-        models: Mapping[str, Any],
+        models: Mapping[str, Any] | Sequence[Any],
         data: TrainingData,
         *,
         cv: Any = 5,
@@ -68,7 +76,7 @@ class Experiment:
         """The experiment of checked arguments, with the splits drawn.
 
         Parameters:
-            models: Name to scikit-learn estimator, or to (estimator, grid).
+            models: Name to scikit-learn estimator, or to (estimator, grid); or a list of them.
             data: The rows.
             cv: Number of folds, splitter or pairs of positions, as in `cross_validate`.
             inner: The folds that a grid is searched on.
@@ -77,14 +85,8 @@ class Experiment:
             seed: Of the splits.
         """
         _require_sklearn()
-        if data.n != len(data.y):
-            raise UnsupportedError(
-                f"X has {data.n} rows and y has {len(data.y)}; give one truth a row"
-            )
-        if not models:
-            raise UnsupportedError(
-                "no model is given; expected a mapping of name to scikit-learn estimator"
-            )
+        models = name_models(models)
+        data.check()
         estimators = {name: _strip_grid(model) for name, model in models.items()}
         adapters = {name: find_adapter(model) for name, model in estimators.items()}
         tasks = (adapter.task(estimators[name], data.y) for name, adapter in adapters.items())
@@ -100,6 +102,8 @@ class Experiment:
             task=task,
             positive=data.positive,
         )
+        for name, model in searches.items():
+            refuse_kept(name, model)
         splits = make_splits(make_splitter(cv, task, grouped, seed), data.X, data.y, data.groups)
         folder = None if store is None else Store(store)
         return cls(searches, adapters, data, splits, classes, folder)
@@ -190,7 +194,16 @@ class Experiment:
             extra["sample_weight"] = take_values(self.data.weight, train)
         if self.data.groups is not None and searches:
             extra["groups"] = take_values(self.data.groups, train)
-        return fresh.fit(take_rows(self.data.X, train), take_rows(self.data.y, train), **extra)
+        inputs = take_rows(self.data.X, train)
+        truth = take_rows(self.data.y, train)
+        if not self.classes or np.ndim(truth) != 1 or not wants_numbers(estimator):
+            return fresh.fit(inputs, truth, **extra)
+        numbers = NumberedLabels(truth)
+        if numbers.are_numbers:
+            return fresh.fit(inputs, truth, **extra)
+        if searches:
+            fresh = number_scorer(fresh, numbers.classes)
+        return numbers.restore(fresh.fit(inputs, numbers.codes, **extra))
 
     def _load(self, pair: Pair) -> FoldOutput | None:
         """The output of (model, fold) in the store; None where there is none."""

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from assay.adapters.arguments import name_models
 from assay.comparison.fold_values import fold_values, mean_defined
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
@@ -153,6 +154,7 @@ def successive_halving(  # noqa: PLR0913
         raise UnsupportedError(
             f"factor must be 2 or more, the share of models that goes on is 1/factor; got {factor}"
         )
+    models = name_models(models)
     data, options = TrainingData.from_options(X, y, options)
     options |= {"cv": cv, "seed": seed}
     first = Experiment.plan(models, data, **options)

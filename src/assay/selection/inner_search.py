@@ -10,8 +10,8 @@ The held-out rows of the outer folds stay unseen.
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from assay.adapters.base import find_adapter, predict_outputs
@@ -22,7 +22,14 @@ from assay.table.labels import Label
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
 
-__all__ = ["Scorer", "describe_choices", "find_parameters", "is_search", "wrap_searches"]
+__all__ = [
+    "Scorer",
+    "describe_choices",
+    "find_parameters",
+    "is_search",
+    "number_scorer",
+    "wrap_searches",
+]
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,22 @@ def _wrap_search(name: str, model: Any, inner: Any, scorer: Scorer | None) -> An
         )
     grid = dict(model[1]) if isinstance(model[1], Mapping) else model[1]
     return GridSearchCV(model[0], grid, cv=inner, scoring=scorer, error_score="raise")
+
+
+def number_scorer(search: Any, classes: Sequence[Label]) -> Any:
+    """The `search` whose metric knows the classes by their numbers, as its estimators do.
+
+    Parameters:
+        search: A search that is not fitted yet.
+        classes: The labels that the numbers 0 to k - 1 stand for.
+    """
+    scorer = search.scoring
+    if isinstance(scorer, Scorer):
+        positive = scorer.positive
+        number = classes.index(positive) if positive in classes else None
+        scorer = replace(scorer, classes=tuple(range(len(classes))), positive=number)
+        search.set_params(scoring=scorer)
+    return search
 
 
 def is_search(model: Any) -> bool:

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from assay.adapters.arguments import name_models
 from assay.comparison.fold_tests import corrected_t
 from assay.comparison.fold_values import fold_values
 from assay.core.arguments import check_share
 from assay.core.result import Result
-from assay.core.text import TextTable, format_number
+from assay.core.text import TextTable, format_about, format_number
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import Metric
@@ -124,17 +125,13 @@ class Outlook:
     def describe(self, largest: int) -> str:
         """The answer in one sentence; `largest` is the largest training size measured."""
         if self.status == "enough":
-            return f"{self.model}: more rows stopped paying at about {_count(self.rows)}."
+            return f"{self.model}: more rows stopped paying at about {format_about(self.rows)}."
         if self.status == "pays":
-            end = f"about {_count(self.rows)} (extrapolated)"
+            end = f"about {format_about(self.rows)} (extrapolated)"
             if math.isnan(self.rows):
                 end = f"more than {FAR} times the {largest} rows measured"
             return f"{self.model}: more rows still pay, up to {end}."
         return f"{self.model}: unknown whether more rows pay; {self.why}."
-
-
-def _count(rows: float) -> str:
-    return f"{float(f'{rows:.2g}'):,.0f}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -242,7 +239,8 @@ def learning_curve(  # noqa: PLR0913
     [12, 60, 120]
     """
     check_share("confidence", confidence)
-    named = models if isinstance(models, Mapping) else {type(models).__name__: models}
+    is_one = hasattr(models, "fit")
+    named = {type(models).__name__: models} if is_one else name_models(models)
     data, options = TrainingData.from_options(X, y, {"groups": groups, **options})
     options |= {"seed": seed}
     whole = Experiment.plan(named, data, cv=cv, **options)
@@ -264,7 +262,7 @@ def learning_curve(  # noqa: PLR0913
     least = {}
     for name in named:
         by_size = np.array([by_model[name] for by_model in values])
-        own_rows = _rows(name, sizes, by_size, bound.sign, ratio, confidence)
+        own_rows = _rows(name, sizes, by_size, bound, ratio, confidence)
         least[name] = worth if worth is not None else 0.01 * abs(own_rows[-1].value)
         outlook.append(_outlook(own_rows, bound.sign, least[name]))
         rows += own_rows
@@ -295,9 +293,14 @@ def _sizes(sizes: Sequence[int] | None, largest: int) -> Sequence[int]:
 
 
 def _rows(
-    name: str, sizes: Sequence[int], values: Array, sign: int, ratio: float, confidence: float
+    name: str,
+    sizes: Sequence[int],
+    values: Array,
+    metric: Metric,
+    ratio: float,
+    confidence: float,
 ) -> list[LearningRow]:
-    """The rows of one model from its values (sizes, folds)."""
+    """The rows of one model from its `values` (sizes, folds), intervals within the range."""
     rows = []
     for i, size in enumerate(sizes):
         defined = values[i][~np.isnan(values[i])]
@@ -306,12 +309,14 @@ def _rows(
                 f"the metric of {name} is undefined in all folds but {len(defined)} at {size} "
                 f"training rows; leave out that size"
             )
-        mean = corrected_t(defined, ratio, confidence)
+        step = float(np.abs(defined).max()) / max(ratio * size, 1.0)  # that of a row of one fold
+        mean = corrected_t(defined, ratio, confidence, step)
         gain = (math.nan,) * 3
         if i:
-            difference = sign * (values[i] - values[i - 1])
-            gain = corrected_t(difference[~np.isnan(difference)], ratio, confidence)[:3]
-        rows.append(LearningRow(name, size, mean.difference, mean.low, mean.high, *gain))
+            difference = metric.sign * (values[i] - values[i - 1])
+            gain = corrected_t(difference[~np.isnan(difference)], ratio, confidence, step)[:3]
+        low, high = np.clip([mean.low, mean.high], *metric.bounds).tolist()
+        rows.append(LearningRow(name, size, mean.difference, low, high, *gain))
     return rows
 
 

@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from assay.adapters.arguments import check_inputs, check_truth
 from assay.adapters.base import count_rows
+from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.schema import Task
@@ -50,6 +52,23 @@ class TrainingData:
     def n(self) -> int:
         """Number of rows."""
         return count_rows(self.X)
+
+    def check(self) -> None:
+        """Refuse inputs, truth or further columns that are not one a row.
+
+        Raises:
+            SchemaError: The truth is missing in a row, or has values of several types.
+            UnsupportedError: Something is no column, or has another number of rows.
+        """
+        check_inputs(self.X)
+        check_truth(self.y, self.n)
+        for name in ("groups", "weight", "id"):
+            values = getattr(self, name)
+            if values is not None and np.shape(values)[:1] != (self.n,):
+                raise UnsupportedError(
+                    f"{name} must have one value for each of the {self.n} rows; got "
+                    f"{type(values).__name__} of shape {np.shape(values)}"
+                )
 
     def take(self, rows: Array) -> "TrainingData":
         """The rows at positions `rows` (m,), in that order."""
