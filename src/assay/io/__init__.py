@@ -3,11 +3,14 @@
 The verbs are `read`, `scan` and `write`.
 
 - source: whatever holds predictions, opened by one function for all verbs
+- arrays: the truth and what models predict, which verbs take in place of a table
+- frames: data frames of any package, read as files are
 - read_write: tables read into memory, and written
 - stream: Parquet files larger than memory, read in parts
 - row_groups: the rows of one row group of a stream
 - stream_groups: the groups of a table that is read in parts
 - layout: what each column of a file is; several tables as one
+- roles: which columns weigh rows, name them, and tell folds and clusters
 - undeclared: columns that declare no kind, and whether they are models
 - formats: Parquet, Arrow and CSV files as Arrow tables
 - parquet: what the footers of Parquet files say

@@ -13,7 +13,7 @@
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -78,9 +78,10 @@ class RowGroupReader:
     types: Mapping[str, pa.DataType]
     n: int
     condition: Condition | None = None
+    roles: Mapping[str, str | None] = field(default_factory=dict)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        about = (self.keys, self.options, self.types, self.n, self.condition)
+        about = (self.keys, self.options, self.types, self.n, self.condition, self.roles)
         return RowGroupReader, ({}, *about)
 
     @lazy_property

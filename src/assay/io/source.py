@@ -21,6 +21,7 @@ from assay.io.formats import detect_format, expand_paths
 from assay.io.frames import is_frame
 from assay.io.parquet import explain_mismatch
 from assay.io.read_write import read
+from assay.io.roles import ROLES, select_roles
 from assay.io.stream import Stream, read_footers, scan_files
 from assay.table.judging import choose_rows, leave_out_training
 from assay.table.predictions import Predictions
@@ -44,7 +45,7 @@ Source: TypeAlias = (
 # Parquet files whose decoded columns would take more bytes than this are streamed.
 LARGE = 1 << 28
 # How a stream can be told to read its files; whoever asks for more has them read into memory.
-STREAMED = {"truth", "task", "classes", "positive"}
+STREAMED = {"truth", "task", "classes", "positive", *ROLES}
 # Bytes of decoded columns up to which a stream is read into memory for a verb that needs all rows.
 MEMORY = 1 << 32
 
@@ -140,6 +141,7 @@ def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | 
         return None
     footers = read_footers(files)
     asked = {key for key, value in reading.items() if value is not None and value is not False}
+    asked |= set(select_roles(reading))
     if _estimate_bytes(footers) <= LARGE or explain_mismatch(footers) or asked - STREAMED:
         return None
     return scan_files(footers, **{key: reading[key] for key in asked})
@@ -168,6 +170,7 @@ def _read_stream(stream: Stream) -> Predictions:
         task=None if assumed else schema.task,
         classes=None if assumed else schema.classes or None,
         positive=schema.positive if schema.positive_declared else None,
+        **stream.reader.roles,
     )
     if stream.condition:
         table = table.where(stream.condition)

@@ -20,9 +20,10 @@ from typing import Any
 import pyarrow as pa
 
 from assay.core.lazy import lazy_property
+from assay.core.text import Headline
 from assay.errors import AssayError, ReadError, SchemaError
 from assay.io.formats import File, Metadata, expand_paths, parse_metadata, refuse_repeated_names
-from assay.io.layout import Key, classify_columns, detect_layout, explain_omission
+from assay.io.layout import ID, Key, classify_columns, detect_layout, explain_omission
 from assay.io.parquet import (
     explain_mismatch,
     find_common_types,
@@ -32,6 +33,7 @@ from assay.io.parquet import (
     read_footer,
 )
 from assay.io.read_write import resolve_options
+from assay.io.roles import refuse_unknown, rename_roles, select_roles
 from assay.io.row_groups import (
     OPEN,
     RowGroup,
@@ -234,6 +236,10 @@ def scan(
     task: Task | None = None,
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
+    weight: str | None = "weight",
+    id: str | None = "id",
+    fold: str | None = "fold",
+    cluster: str | None = "cluster",
 ) -> Stream:
     """Parquet files, folders or glob patterns as one table that is not read into memory.
 
@@ -249,6 +255,12 @@ def scan(
         classes: All classes, in their order; default: what the files or the rows say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
 
+        weight: Column of the weights of rows, None for none; default "weight", if there is one.
+        id: Column that names each row; default "id", None as of `weight`.
+        fold: Column that tells folds; default "fold", None as of `weight`.
+        cluster: Column whose values are resampled as a whole; default "cluster", None as of
+            `weight`.
+
     Returns:
         A `Stream`, which verbs take in place of a table in memory.
 
@@ -262,7 +274,8 @@ def scan(
     >>> scan(write(p, pathlib.Path(tempfile.mkdtemp()) / "p.parquet")).n
     3
     """
-    return scan_files(read_footers(expand_paths(paths)), truth, task, classes, positive)
+    roles = {"weight": weight, "id": id, "fold": fold, "cluster": cluster}
+    return scan_files(read_footers(expand_paths(paths)), truth, task, classes, positive, **roles)
 
 
 def read_footers(files: Sequence[Path]) -> dict[str, Any]:
@@ -283,10 +296,11 @@ def scan_files(
     task: Task | None = None,
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
+    **roles: str | None,
 ) -> Stream:
     """The stream of the files whose `footers` are given by path.
 
-    `truth`, `task`, `classes` and `positive` are those of `scan`.
+    `truth`, `task`, `classes`, `positive` and the `roles` are those of `scan`.
     """
     mismatch = explain_mismatch(footers)
     if mismatch:
@@ -300,14 +314,16 @@ def scan_files(
     metadata = parse_metadata(first, (schema.metadata or {}).get(b"assay"))
     file = File(os.fspath(first), pa.Table.from_batches([], schema), metadata)
     options = resolve_options([file], truth, task, classes, positive, None)
-    keys, notes = _classify(first, schema, options, metadata)
+    roles = select_roles(roles)
+    keys, notes = _classify(first, schema, options, metadata, roles)
     row_groups = _list_row_groups(footers)
     if not row_groups:
         raise SchemaError(f"{first}: the table has no rows")
-    if "id" in keys:
-        _refuse_repeated_ids(row_groups, footers)
+    ids = [name for name, key in keys.items() if key == ID]
+    if ids:
+        _refuse_repeated_ids(row_groups, footers, ids[0])
     n = sum(group.rows for group in row_groups)
-    reader = RowGroupReader(footers, keys, options, find_common_types(footers), n)
+    reader = RowGroupReader(footers, keys, options, find_common_types(footers), n, roles=roles)
     return _settle(tuple(row_groups), reader, notes)
 
 
@@ -342,11 +358,17 @@ def _list_row_groups(footers: Mapping[str, Any]) -> list[RowGroup]:
 
 
 def _classify(
-    path: Path, schema: pa.Schema, options: ReadOptions, metadata: Metadata
+    path: Path,
+    schema: pa.Schema,
+    options: ReadOptions,
+    metadata: Metadata,
+    roles: Mapping[str, str | None],
 ) -> tuple[dict[str, Key], tuple[str, ...]]:
-    """What each column is, and a note on each that is left out, as in memory."""
+    """What each column is, and notes on those left out or read for their names, as in memory."""
     names = schema.names
     keys = classify_columns(names, options.truth, metadata)
+    refuse_unknown(names, roles)
+    keys |= {name: Key("column", role) for name, role in rename_roles(names, roles).items()}
     wide = detect_layout(names, options.truth) == "wide"
     if not wide or not any(key.role == "truth" for key in keys.values()):
         raise SchemaError(
@@ -359,7 +381,21 @@ def _classify(
         if (note := explain_omission(path, field, keys[field.name]))
     }
     kept = {name: key for name, key in keys.items() if name not in omitted}
-    return kept, tuple(omitted.values())
+    return kept, (*_describe_weight(kept, metadata), *omitted.values())
+
+
+def _describe_weight(keys: Mapping[str, Key], metadata: Metadata) -> list[str]:
+    """That rows are weighted, in files that this house did not write."""
+    if metadata.models is not None:
+        return []
+    return [
+        Headline(
+            f"Weighted by column {name!r}. Where it is no weight of rows: weight=None "
+            f"(--no-weight)."
+        )
+        for name, key in keys.items()
+        if key == Key("column", "weight")
+    ]
 
 
 def _read_head(row_groups: Sequence[RowGroup], reader: RowGroupReader) -> Predictions:
@@ -408,12 +444,12 @@ def _check_head(tables: Sequence[tuple[RowGroup, pa.Table]], reader: RowGroupRea
         raise type(error)(f"{tables[0][0].path}: {error}") from error
 
 
-def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any]) -> None:
+def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any], name: str) -> None:
     """Refuse row groups that have an id in common, so far as their footers show: a first or last
     one.
     """
     owner: dict[Any, RowGroup] = {}
-    place = {path: find_leaf_column(footer, "id") for path, footer in footers.items()}
+    place = {path: find_leaf_column(footer, name) for path, footer in footers.items()}
     for group in groups:
         column = footers[group.path].row_group(group.number).column(place[group.path])
         for value in list_id_bounds(column):
@@ -422,5 +458,6 @@ def _refuse_repeated_ids(groups: Sequence[RowGroup], footers: Mapping[str, Any])
                 raise SchemaError(
                     f"id {value!r} is both in {other.path} (row group {other.number}) and in "
                     f"{group.path} (row group {group.number}); ids must be unique over all files. "
-                    f"Give each row an id of its own, or leave the column out"
+                    f"Give each row an id of its own, leave the column out (id=None, --no-id), or "
+                    f"give it as the cluster (--cluster)"
                 )
