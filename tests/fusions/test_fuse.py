@@ -342,8 +342,19 @@ def test_noise_beside_a_good_model_does_not_pay():
     )
     fused = fuse(p)
     assert fused.pays is False
-    assert fused.note.startswith("Fusing does not pay beyond noise, keep 'good'")
+    assert fused.note.startswith("Fusing hurts, keep 'good': log loss")
     assert "fused" in fused.predictions.models
+
+
+def test_a_fusion_that_is_significantly_worse_is_said_to_hurt():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 400)
+    noise = {f"noise{i}.proba": rng.uniform(0.01, 0.99, 400) for i in range(3)}
+    p = Predictions.from_arrays(y, {"good.proba": np.where(y, 0.9, 0.1), **noise})
+    fused = fuse(p, "mean")
+    assert fused.hurts
+    assert fused.pays is False
+    assert fused.verdict.startswith("Fusing hurts, keep 'good': log loss")
 
 
 def test_models_wrong_on_different_rows_pay():

@@ -255,6 +255,37 @@ def test_the_summary_gives_at_most_two_pieces_of_advice_the_gravest_first():
     assert "Classes are imbalanced" not in made.summary()
 
 
+def judge(first: list[float], held_out: list[float]) -> Report:
+    """Models that are right on these shares of 400 rows, and of as many held-out rows."""
+    y = np.tile([0, 1], 200)
+
+    def make(shares: list[float]) -> Predictions:
+        order = np.random.default_rng(1).permutation(400)
+        wrong = [order >= round(400 * share) for share in shares]
+        given = {f"m{i}": np.where(mask, 1 - y, y) for i, mask in enumerate(wrong)}
+        return Predictions.from_arrays(y, given)
+
+    return report(make(first), test=make(held_out), metrics="accuracy")
+
+
+def test_no_step_names_a_model_that_the_held_out_rows_rule_out():
+    some = judge([0.9, 0.9, 0.9], [0.9, 0.9, 0.6])
+    assert some.next[0].startswith("Choose among m0, m1 by cost")
+    one = judge([0.9, 0.9, 0.5], [0.9, 0.6, 0.5])
+    assert one.next[0] == (
+        "Use m0, which alone of the tied models the held-out rows do not rule out."
+    )
+    none = judge([0.9, 0.6, 0.5], [0.6, 0.9, 0.9])
+    assert none.next[0].startswith("Choose among m1, m2, which the held-out rows favour")
+    assert not any("m0" in step for step in none.next)
+    other = judge([0.9, 0.6], [0.6, 0.9])
+    assert other.next[0].startswith("Prefer m1, which the held-out rows favour")
+
+
+def test_the_best_model_is_to_be_used_where_held_out_rows_agree():
+    assert judge([0.9, 0.6], [0.9, 0.6]).next[0] == "Use m0."
+
+
 def test_a_held_out_table_is_reported_apart(full: Report):
     assert full.held_out.evaluation.n == 400
     assert any("On 400 held-out rows" in sentence for sentence in full.conclusions)

@@ -95,6 +95,11 @@ class Fused(Result):
         """Whether the fused model beats the best single one beyond the noise of the rows."""
         return None if np.isnan(self.high) else self.high < 0
 
+    @property
+    def hurts(self) -> bool:
+        """Whether the fused model is worse than the best single one beyond the rows' noise."""
+        return bool(self.low > 0)
+
     @cached_property
     def note(self) -> str:
         """The verdict in words, then everything a reader must know beside it."""
@@ -102,7 +107,7 @@ class Fused(Result):
 
     @property
     def verdict(self) -> str:
-        """Whether fusing pays, in one sentence."""
+        """Whether fusing pays, does not, or hurts, in one sentence."""
         best = self.best
         losses = (
             f"{self.loss_name} {format_number(self.loss)} against "
@@ -116,6 +121,8 @@ class Fused(Result):
         )
         if self.pays:
             return f"Fusing pays: {evidence}."
+        if self.hurts:
+            return f"Fusing hurts, keep {best!r}: {evidence}."
         return f"Fusing does not pay beyond noise, keep {best!r}: {evidence}."
 
     @property

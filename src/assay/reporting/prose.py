@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from assay.advice.base import Advice
 from assay.comparison.compare import Comparison
-from assay.core.text import format_number
+from assay.core.text import format_about, format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.fusions.fuse import Fused
 from assay.reporting.content import Content
@@ -56,6 +56,7 @@ def list_steps(content: Content) -> tuple[str, ...]:
     makers = (
         _leave_out_training_rows,
         _check_for_signal,
+        _drop_what_held_out_rows_rule_out,
         _choose_among_tied,
         _use_fusion,
         _remedy_runs,
@@ -130,7 +131,8 @@ def _describe_fusion(fused: Fused | None) -> str:
     losses = f"{loss} against {format_number(fused.losses[fused.best])} of {fused.best}"
     if fused.pays is None:
         return f"There are too few rows to say whether fusing pays ({losses})."
-    return f"Fusing {'pays' if fused.pays else 'does not clearly pay'} ({losses})."
+    effect = "hurts" if fused.hurts else "does not clearly pay"
+    return f"Fusing {'pays' if fused.pays else effect} ({losses})."
 
 
 def _leave_out_training_rows(content: Content) -> Iterator[str]:
@@ -143,18 +145,48 @@ def _check_for_signal(content: Content) -> Iterator[str]:
         yield "Check labels and features before choosing: no model clearly beats the baseline."
 
 
+def _drop_what_held_out_rows_rule_out(content: Content) -> Iterator[str]:
+    """A step where the held-out rows leave none of the models that the first rows found best."""
+    test = None if content.held_out is None else content.held_out.comparison
+    comparison = content.comparison
+    if test is None or comparison is None or _keep_possible(content, comparison.tied):
+        return
+    others = [name for name in test.tied if name in comparison.values]
+    if not others:
+        yield "Confirm on further rows before choosing: the held-out rows favour other models."
+        return
+    choice = f"Choose among {_name_few(others)}" if len(others) > 1 else f"Prefer {others[0]}"
+    yield (
+        f"{choice}, which the held-out rows favour, and confirm that on further rows: the two sets "
+        "of rows disagree."
+    )
+
+
+def _keep_possible(content: Content, names: Iterable[str]) -> list[str]:
+    """Those of the models that the held-out rows, if any, do not rule out."""
+    test = None if content.held_out is None else content.held_out.comparison
+    if test is None:
+        return list(names)
+    return [name for name in names if name in test.tied or name not in test.values]
+
+
 def _choose_among_tied(content: Content) -> Iterator[str]:
     comparison = content.comparison
     if comparison is None or len(comparison.tied) < 2:
         return
+    names = _keep_possible(content, comparison.tied)
+    if len(names) == 1:
+        yield f"Use {names[0]}, which alone of the tied models the held-out rows do not rule out."
+    if len(names) < 2:
+        return
     rows = comparison.rows_to_decide
-    more = f", or collect about {rows:,} rows to settle it" if rows else ""
-    yield f"Choose among {_name_few(comparison.tied)} by cost, speed or simplicity{more}."
+    more = f", or collect about {format_about(rows)} rows to settle it" if rows else ""
+    yield f"Choose among {_name_few(names)} by cost, speed or simplicity{more}."
 
 
 def _use_fusion(content: Content) -> Iterator[str]:
     fused = content.fused
-    if fused is None or not fused.pays:
+    if fused is None or not fused.pays or not _keep_possible(content, [fused.name]):
         return
     if content.comparison is None or fused.name in content.comparison.tied:
         yield f"Where probabilities count, use {fused.name}: it is fitted in .fused.fitted."
@@ -167,8 +199,11 @@ def _remedy_runs(content: Content) -> Iterator[str]:
 
 
 def _use_best(content: Content) -> Iterator[str]:
-    if content.comparison is not None and len(content.comparison.tied) == 1:
-        yield f"Use {content.comparison.best}."
+    comparison = content.comparison
+    if comparison is None or len(comparison.tied) > 1:
+        return
+    if _keep_possible(content, [comparison.best]):
+        yield f"Use {comparison.best}."
 
 
 def _confirm_choice(content: Content) -> Iterator[str]:
