@@ -254,8 +254,18 @@ def test_a_model_twice_as_extreme_as_it_should_be_has_a_slope_of_a_half():
     )
 
 
-@pytest.mark.parametrize("proba", [[0.1, 0.2, 0.8], [0.9, 0.8, 0.2], [0.5, 0.5, 0.5]])
-def test_rows_that_a_threshold_separates_or_nothing_tells_apart_have_no_slope(proba):
+def test_equal_probabilities_are_the_reason_why_there_is_no_slope():
+    p = binary([0, 0, 1, 0, 1], [0.3] * 5)
+    assert (
+        evaluate(p, "calibration_slope", intervals=False)
+        .rows[0]
+        .note.startswith("constant_probability")
+    )
+    assert not np.isnan(evaluate(p, "calibration_intercept", intervals=False).value)
+
+
+@pytest.mark.parametrize("proba", [[0.1, 0.2, 0.8], [0.9, 0.8, 0.2]])
+def test_rows_that_a_threshold_separates_have_no_slope(proba):
     row = evaluate(binary([0, 0, 1], proba), "calibration_slope", intervals=False).rows[0]
     assert np.isnan(row.value)
     assert row.note.startswith("single_class_or_separated")
@@ -324,3 +334,14 @@ def test_bins_of_every_class_merge_and_pool_as_their_rows_do(p, seed):
             again = state.observe(p.take(np.repeat(np.arange(p.n), times[i][cell])).rows("a"))
             for x, y in zip(state.select(pooled, slice(i, i + 1)), again, strict=True):
                 np.testing.assert_allclose(x, y, rtol=1e-11, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", ["proba", "logit"])
+def test_certain_right_answers_have_no_calibration_intercept(kind):
+    y = np.array([1] * 34 + [0] * 26)
+    stated = y.astype(float) if kind == "proba" else np.where(y, 50.0, -50.0)
+    row = evaluate(Predictions.from_arrays(y, {f"a.{kind}": stated}), "calibration_intercept").rows[
+        0
+    ]
+    assert np.isnan(row.value)
+    assert row.note.startswith("single_class_or_separated")

@@ -66,6 +66,7 @@ __all__ = [
     "check_model",
     "group_by_model",
     "make_row_namer",
+    "refuse_amounts",
     "require_unique",
     "validate_table",
 ]
@@ -257,7 +258,8 @@ def require_unique(ids: pa.Array) -> None:
         times = int(np.count_nonzero(codes == codes[row]))
         raise SchemaError(
             f"id {ids[row].as_py()!r} occurs {times} times, the second at row {row}; ids must be "
-            "unique. Drop the duplicates, or leave the id column out if rows are not to be joined."
+            "unique. If rows of one id belong together, give it as the cluster (--cluster); leave "
+            "it out (id=None, --no-id) if no files are to be joined by it"
         )
 
 
@@ -288,22 +290,23 @@ def _infer_task(y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer) ->
         numeric = any(count_columns(c) is None and is_fractional(c) for c in undeclared)
         if numeric and len(encode(column, "truth", name_row)[1]) > 2:
             return "regression"
-        _ask_about_amounts(column, models)
+        for model, outputs in models.items():
+            refuse_amounts(column, outputs[None], f"model {model!r}")
     return "multiclass"
 
 
-def _ask_about_amounts(truth: Any, models: Mapping[str, RawOutputs]) -> None:
-    """Refuse whole numbers that may as well be amounts as classes."""
-    for model, outputs in models.items():
-        predicted = outputs[None]
-        if not (_is_whole(truth) and _is_whole(predicted)):
-            continue
-        if look_like_amounts(_to_numbers(truth), _to_numbers(predicted)):
-            raise SchemaError(
-                f"the truth and model {model!r} hold very many different whole numbers, which "
-                "read in two ways. If they are amounts, use task='regression' (--task "
-                "regression); if each is a class of its own, use task='multiclass'."
-            )
+def refuse_amounts(truth: Any, predicted: Any, where: str) -> None:
+    """Refuse whole numbers that may as well be amounts as classes.
+
+    `truth` and `predicted` are normalised columns; the message names the latter by `where`.
+    """
+    whole = _is_whole(truth) and _is_whole(predicted)
+    if whole and look_like_amounts(_to_numbers(truth), _to_numbers(predicted)):
+        raise SchemaError(
+            f"the truth and {where} hold very many different whole numbers, which read in two "
+            "ways. If they are amounts, use task='regression' (--task regression); if each is a "
+            "class of its own, use task='multiclass' (--task multiclass)."
+        )
 
 
 def _is_whole(column: Any) -> bool:
