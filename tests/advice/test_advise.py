@@ -337,6 +337,38 @@ def test_two_classes_that_a_model_confuses_are_not_called_permuted():
     assert accused <= 2
 
 
+@pytest.mark.parametrize("kind", ["score", "proba"])
+def test_scores_that_rise_with_the_other_class_are_told(kind):
+    y = np.array([0, 1] * 60)
+    high = np.linspace(0.1, 0.9, 120)[np.argsort(np.argsort(y + np.tile([0, 0.4, 0.7], 40)))]
+    said = {f"right.{kind}": high, f"reversed.{kind}": 1 - high}
+    (found,) = only("A016", Predictions.from_arrays(y, said, positive=1))
+    assert "'reversed'" in found.title
+    assert "the other way round" in found.title
+    assert "ROC AUC is 0, below 0.5" in found.evidence
+    assert "positive=0" in found.remedy
+    followed = Predictions.from_arrays(y, {"m.score": 1 - high}, positive=0)
+    assert only("A016", followed) == []
+    assert evaluate(followed, "roc_auc").value == 1
+
+
+def test_scores_without_order_are_seldom_called_reversed():
+    rng = np.random.default_rng(0)
+    accused = 0
+    for _ in range(300):
+        y = rng.integers(0, 2, 60)
+        accused += len(only("A016", Predictions.from_arrays(y, {"m.score": rng.random(60)})))
+    assert accused <= 8
+
+
+def test_few_clusters_do_not_show_that_scores_are_reversed():
+    y = np.repeat([0, 1, 0, 1], 50)
+    score = np.repeat([0.9, 0.1, 0.8, 0.2], 50)
+    p = Predictions.from_arrays(y, {"m.score": score}, positive=1, cluster=np.repeat(range(4), 50))
+    assert only("A016", p) == []
+    assert only("A016", replace(p, columns={})) != []
+
+
 def test_a_regression_model_that_does_not_beat_the_mean_is_named():
     rng = np.random.default_rng(0)
     y = rng.normal(100, 10, 200)

@@ -122,6 +122,12 @@ def test_wilcoxon_of_no_difference_or_too_few():
         wilcoxon([1, 2, 3, 4, 5])
 
 
+def test_friedman_counts_the_orders_of_tied_ranks_where_all_data_sets_rank_alike():
+    """Four models of which two tie can be ranked in 12 orders, two pairs that tie in 6."""
+    assert friedman(np.tile([0.9, 0.4, 0.4, 0.1], (5, 1))).p == pytest.approx(12.0**-4)
+    assert friedman(np.tile([0.9, 0.9, 0.4, 0.4], (5, 1))).p == pytest.approx(6.0**-4)
+
+
 def test_friedman_where_all_data_sets_rank_alike_and_where_none_ranks():
     alike = friedman(np.tile([0.1, 0.2, 0.3], (6, 1)))
     assert (alike.f, alike.p) == (math.inf, pytest.approx(6.0**-5))

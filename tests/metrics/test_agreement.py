@@ -50,7 +50,7 @@ def test_kappa_is_undefined_where_truth_and_prediction_are_the_same_constant():
 @pytest.mark.parametrize("weights", ["linear", "quadratic"])
 @pytest.mark.parametrize("seed", range(40))
 def test_kappa_of_ordered_classes_equals_scikit_learn(weights, seed):
-    p = random_table("multiclass", seed, labels="int", weighted=bool(seed % 2), ties=bool(seed % 3))
+    p = random_table("multiclass", seed, labels="str", weighted=bool(seed % 2), ties=bool(seed % 3))
     for model in p.models:
         rows = p.rows(model)
         classes = list(range(p.schema.k))
@@ -69,7 +69,7 @@ def test_kappa_of_ordered_classes_equals_scikit_learn(weights, seed):
 
 def test_weighted_kappa_of_very_many_classes_has_a_value_and_no_interval():
     y = np.arange(700) % 70
-    row = figure("cohen_kappa(weights=linear)", y, (y + 1) % 70)
+    row = figure("cohen_kappa(weights=linear)", y, (y + 1) % 70, task="multiclass")
     assert 0.9 < row.value < 1
     assert math.isnan(row.low)
 
@@ -131,3 +131,32 @@ def test_models_are_not_ranked_by_what_is_best_at_a_target(name):
     )
     with pytest.raises(UnsupportedError, match="neither higher nor lower; rank models by"):
         compare(p, name)
+
+
+def test_kappa_of_grades_goes_by_their_values():
+    y = [10, 20, 50, 50, 20, 10]
+    label = [10, 50, 50, 20, 20, 20]
+    at = {10: 1, 20: 2, 50: 5}
+    for weights in ("linear", "quadratic"):
+        row = figure(f"cohen_kappa(weights={weights})", y, label)
+        theirs = cohen_kappa_score(
+            [at[v] for v in y], [at[v] for v in label], labels=range(1, 6), weights=weights
+        )
+        assert row.value == pytest.approx(theirs)
+        assert "order of the classes" not in row.note
+
+
+def test_a_class_between_the_grades_that_never_occurs_leaves_kappa_as_it_is():
+    y = [1, 2, 4, 4, 2, 1]
+    label = [1, 4, 4, 2, 2, 2]
+    without = figure("qwk", y, label)
+    assert figure("qwk", y, label, classes=[1, 2, 3, 4]).value == pytest.approx(without.value)
+
+
+@pytest.mark.parametrize("metric", ["cohen_kappa(weights=linear)", "macro_mae", "rps"])
+def test_metrics_of_ordered_classes_tell_the_order_of_words(metric):
+    y = ["low", "mid", "high", "mid"]
+    proba = np.full((4, 3), 1 / 3)
+    p = Predictions.from_arrays(y, {"m.proba": proba}, classes=["low", "mid", "high"])
+    row = evaluate(p, metric).rows[0]
+    assert "order of the classes: low < mid < high" in row.note

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from assay.comparison.compare import compare
 from assay.errors import SchemaError, UnsupportedError
@@ -234,3 +235,17 @@ def test_the_right_quantiles_score_better_than_wider_or_narrower_ones():
     }
     found = compare(Predictions.from_arrays(y, models), "interval_score(level=0.9)")
     assert list(found.tied) == ["m1.0"]
+
+
+def test_the_mean_of_scores_reads_no_truth_and_is_compared_in_pairs():
+    rng = np.random.default_rng(0)
+    score = rng.random(200)
+    said = {"a": score, "b": np.clip(score + rng.normal(0.05, 0.1, 200), 0, 1)}
+    for truth in (np.zeros(200), rng.random(200)):
+        p = Predictions.from_arrays(truth, said, task="regression")
+        rows = {row.model: row for row in evaluate(p, "mean").rows}
+        assert rows["a"].value == pytest.approx(score.mean())
+        assert rows["a"].low < score.mean() < rows["a"].high
+        found = compare(p, "mean")
+        assert found.tied == ("b",)
+        assert found.pairs[0].p == pytest.approx(stats.ttest_rel(said["a"], said["b"]).pvalue)

@@ -6,7 +6,7 @@ The verb is `advise`; every evaluation, report and study runs it. A check is one
 - advise: the verb, the context of the checks, and the majority baseline
 - data: imbalance, the assumed positive class, rare classes, too few rows
 - leakage: training rows, rows shared across splits, a fold unlike the others
-- models: below a baseline, permuted columns, tied classes, an impossible truth
+- models: below a baseline, permuted or tied columns, reversed scores, an impossible truth
 - remedies: temperature, threshold and costs
 
 >>> from assay.advice.advise import advise

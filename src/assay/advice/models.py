@@ -1,17 +1,19 @@
-"""Checks of what models predict: below a baseline, columns permuted or tied, an impossible truth.
+"""Checks of what models predict: below a baseline, columns permuted, scores reversed, and more.
 
 >>> find_permutation(np.array([[1, 9], [8, 2]])).tolist()
 [1, 0]
 """
 
 import math
+from statistics import NormalDist
 
 import numpy as np
 
 from assay.advice.base import Advice, Check, CheckContext
-from assay.kernels import Array
+from assay.kernels import Array, count_ties
 from assay.kernels.totals import FLOOR
 from assay.states.confusion import Counts
+from assay.table.label_sets import Label
 from assay.table.predictions import Rows
 from assay.table.schema import Kind
 
@@ -20,6 +22,7 @@ __all__ = [
     "BelowMean",
     "ImpossibleTruth",
     "PermutedColumns",
+    "ReversedScores",
     "TiedClasses",
     "find_permutation",
 ]
@@ -191,6 +194,33 @@ class TiedClasses(Check):
         )
 
 
+class ReversedScores(Check):
+    """A model scores the rows of the positive class lower than the others, by more than chance."""
+
+    name = "A016"
+    title = "Model {model!r} ranks the two classes the other way round."
+
+    def find(self, context: CheckContext) -> list[Advice]:
+        if context.table.task != "binary":
+            return []
+        positive = context.table.schema.positive
+        findings = []
+        for model, rows in context.read_models("score"):
+            area = _find_low_area(rows, context)
+            if area is not None:
+                findings.append(
+                    self.report(
+                        f"Its ROC AUC is {area:.3g}, below 0.5 by more than chance: rows of the "
+                        f"positive class, {positive!r}, tend to score lower than the others.",
+                        "See whether its scores speak for the other class (then say so: "
+                        f"positive={_other_class(context)!r}), grow as a row becomes less likely "
+                        "positive, as distances do (then turn their sign), or labels were swapped.",
+                        model=model,
+                    )
+                )
+        return findings
+
+
 def find_permutation(table: Array) -> Array:
     """For each predicted class the true class to read it as, so that most rows are right.
 
@@ -203,6 +233,25 @@ def find_permutation(table: Array) -> Array:
 
         order = np.asarray(linear_sum_assignment(table.T, maximize=True)[1])
     return order
+
+
+def _find_low_area(rows: Rows, context: CheckContext) -> float | None:
+    """The area under the ROC curve, if below 0.5 by more than chance; by the rank-sum test."""
+    positive = rows.truth == context.table.schema.positive_code
+    score = rows.score
+    p = int(np.count_nonzero(positive))
+    q = len(positive) - p
+    if not p or not q:
+        return None
+    area = float(count_ties(score[positive], score[~positive]).mean() / q)
+    independent = min(1.0, context.effective_rows / context.table.n)
+    error = math.sqrt((p + q + 1) / (12 * p * q * independent))
+    return area if area - 0.5 < NormalDist().inv_cdf(context.level) * error else None
+
+
+def _other_class(context: CheckContext) -> Label:
+    """The class that is not positive."""
+    return context.table.classes[1 - context.table.schema.positive_code]
 
 
 def _suspect_order(table: Array, total: float, context: CheckContext) -> Array | None:

@@ -22,7 +22,7 @@ from assay.comparison.paired_tests import RawDifference, paired_differences
 from assay.comparison.selection_bias import SelectionBias, selection_bias
 from assay.core.arguments import check_share
 from assay.core.result import Result, to_plain
-from assay.core.text import TextTable, format_number
+from assay.core.text import TextTable, format_about, format_number
 from assay.engines.base import Engine, resolve_engine
 from assay.errors import UnsupportedError
 from assay.io.arrays import accept_arrays

@@ -108,7 +108,8 @@ def friedman(scores: Array) -> Friedman:
 
     Friedman's chi2, corrected for ties, is turned into F = (n - 1) chi2 / (n (k - 1) - chi2) with
     k - 1 and (k - 1)(n - 1) degrees of freedom, which is less conservative. If all data sets rank
-    alike F is infinite and p the chance of that, k!^(1 - n). p is 1 where all scores are equal.
+    alike F is infinite and p the chance of that, orders^(1 - n), with as many orders as the ranks
+    can be arranged in: k! where none tie. p is 1 where all scores are equal.
     Undefined for fewer than three models. Same chi2 as scipy.stats.friedmanchisquare.
 
     Sources: Friedman (1940), Ann. Math. Stat. 11:86-92; Iman & Davenport (1980), Communications in
@@ -121,14 +122,17 @@ def friedman(scores: Array) -> Friedman:
         raise UnsupportedError(
             f"Friedman's test needs three models or more; got {k}: compare two by wilcoxon"
         )
-    deviation = _rank(np.asarray(scores, np.float64)) - (k + 1) / 2
+    ranks = _rank(np.asarray(scores, np.float64))
+    deviation = ranks - (k + 1) / 2
     total = float((deviation**2).sum())
     if not total:
         return Friedman(0.0, 0.0, 1.0)
     chi2 = (k - 1) * n**2 * float((deviation.mean(axis=0) ** 2).sum()) / total
     disagreement = n * (k - 1) - chi2
     if disagreement < 1e-9 * chi2:
-        return Friedman(chi2, math.inf, float(math.factorial(k)) ** (1 - n))
+        tied = np.unique(ranks[0], return_counts=True)[1]
+        orders = math.factorial(k) // math.prod(map(math.factorial, tied.tolist()))
+        return Friedman(chi2, math.inf, float(orders) ** (1 - n))
     f = (n - 1) * chi2 / disagreement
     return Friedman(chi2, f, float(fdtrc(k - 1, (k - 1) * (n - 1), f)))
 

@@ -191,7 +191,8 @@ def _explain_undefined(metric: Metric, sample: Sample) -> str:
         return "zero_weight"
     summary = sample.summary
     overflown = isinstance(summary, Sums) and not np.isfinite(summary.m2).all()
-    return "overflow" if overflown or metric.undefined == "no_samples" else metric.undefined
+    reason = metric.find_reason(summary)
+    return "overflow" if overflown or reason == "no_samples" else reason
 
 
 def _list_labels(metric: Metric, schema: Schema) -> list[Any]:

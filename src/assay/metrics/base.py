@@ -178,6 +178,17 @@ class Metric(Member):
         method = self.interval(schema)
         return method if method in ("t", "delong") else "bootstrap"
 
+    def find_reason(self, summary: Any) -> str:
+        """Code of the reason why a value is undefined.
+
+        Parameters:
+            summary: What the state gives, of one stratum.
+
+        Returns:
+            Default: that of the class, `undefined`.
+        """
+        return self.undefined
+
     def note(self, summary: Any, schema: Schema) -> str:
         """What a reader must know beside the value.
 
@@ -228,8 +239,8 @@ class Ratio(Metric):
         average: `binary`: of the positive class; `macro`: mean over the classes where it is
             defined; `micro`: of the counts of all classes together; `weighted`: by true rows;
             `samples`: mean over rows with several labels (a row with neither true nor predicted
-            labels counts 1, one whose ratio is undefined otherwise counts 0); `none`: one value a
-            class. Default `auto`: `binary` for binary tasks, `macro` otherwise.
+            labels counts 1, as the note tells, one whose ratio is undefined otherwise counts 0);
+            `none`: one value a class. Default `auto`: `binary` for binary tasks, `macro` otherwise.
         only: The classes that macro, micro and weighted are over, as in
             `f1(only=cat|dog, average=micro)`; default: all.
         proportion: Whether `parts` are the successes and trials of independent rows; of the class.
@@ -247,7 +258,7 @@ class Ratio(Metric):
 
     @property
     def state(self) -> State[Any]:
-        return Moments(self) if self.average == "samples" else self.needs
+        return Moments(self, width=2) if self.average == "samples" else self.needs
 
     @property
     def granularity(self) -> Granularity:
@@ -305,6 +316,8 @@ class Ratio(Metric):
         return self.parts(c if self.average == "none" else c.select_class(c.positive or 0))
 
     def note(self, summary: Any, schema: Schema) -> str:
+        if self.average == "samples":
+            return note_empty(float(summary.mean[0, 1]))
         if self.average not in ("macro", "weighted"):
             return ""
         if self.only:
@@ -317,7 +330,10 @@ class Ratio(Metric):
         return name_left_out(left_out, schema, self.undefined)
 
     def compute_rows(self, rows: Rows) -> Array:
-        """The ratio of the labels of each of the `rows` (n,), for average=samples."""
+        """For average=samples: the ratio of the labels of each row, and whether it has none (n, 2).
+
+        `rows` are those of a model.
+        """
         return self._compute_label_sets(rows.label_totals[1], rows.schema.k)
 
     def batch_moments(self, rows: Rows) -> tuple[Array, Array] | None:
@@ -329,16 +345,17 @@ class Ratio(Metric):
         sizes = np.stack(np.unravel_index(occurring, table.shape), axis=1)
         ratios = self._compute_label_sets(sizes, rows.schema.k)
         counts = table.ravel()[occurring].astype(np.float64)
-        _, mean, m2 = compute_moments(ratios[:, None], counts)
+        _, mean, m2 = compute_moments(ratios, counts)
         return mean[0], m2[0]
 
     def _compute_label_sets(self, sizes: Array, k: int) -> Array:
-        """The ratio (m,) of rows with so many hits, true and predicted labels (m, 3), of k."""
+        """Ratio and emptiness (m, 2) of rows with so many hits, true and predicted labels, of k."""
         tp, support, predicted = sizes.T
         each = ratio(
             *self.parts(Counts(tp, support, predicted, np.full(len(tp), k), tp, tp, None, True))
         )
-        return np.where(np.isnan(each), (support + predicted == 0).astype(float), each)
+        empty = (support + predicted == 0).astype(float)
+        return np.stack([np.where(np.isnan(each), empty, each), empty], axis=1)
 
 
 class RowMetric(Metric):
@@ -407,6 +424,17 @@ def mean_of_defined(each: Array, share: Array) -> Array:
     """
     share = np.where(np.isnan(each), 0.0, share)
     return ratio((np.where(share == 0, 0.0, each) * share).sum(axis=-1), share.sum(axis=-1))
+
+
+def note_empty(share: float) -> str:
+    """The sentence that says how large a `share` of rows has no label at all.
+
+    >>> note_empty(0.75)
+    '75.00% of the weight has neither a true nor a predicted label and counts 1'
+    """
+    if not share > 0:
+        return ""
+    return f"{share:.2%} of the weight has neither a true nor a predicted label and counts 1"
 
 
 def tell_order(schema: Schema) -> str:

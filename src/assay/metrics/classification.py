@@ -180,7 +180,8 @@ class Precision(Ratio):
     tp / (tp + fp). Undefined (no_predicted_positive) for a class never predicted. Read it when a
     false alarm is costly.
     Also called positive predictive value (PPV).
-    Same value as scikit-learn's precision_score with zero_division=nan.
+    Same value as scikit-learn's precision_score with zero_division=nan; average=samples keeps every
+    row: one without predicted labels counts 0, and 1 where it has no true ones either.
 
     >>> Precision()([0, 1, 1, 0], [1, 1, 1, 0])
     0.6667
@@ -211,7 +212,8 @@ class Recall(Ratio):
     tp / (tp + fn). Undefined (no_positive) for a class without true rows. Read it when a miss is
     costly.
     Also called sensitivity, true positive rate (TPR) or hit rate.
-    Same value as scikit-learn's recall_score with zero_division=nan.
+    Same value as scikit-learn's recall_score with zero_division=nan; average=samples keeps every
+    row: one without true labels counts 0, and 1 where it has no predicted ones either.
 
     >>> Recall()([0, 1, 1, 0], [1, 1, 0, 0])
     0.5
@@ -243,7 +245,8 @@ class FBeta(Ratio):
     In [0, 1], higher is better.
     (1 + b^2) tp / ((1 + b^2) tp + b^2 fn + fp). Undefined (no_positive) only for a class neither
     true nor predicted anywhere; it is 0, and defined, where every true row is missed.
-    Same value as scikit-learn's fbeta_score with zero_division=nan.
+    Same value as scikit-learn's fbeta_score with zero_division=nan; average=samples that with
+    zero_division=1: a row with neither true nor predicted labels counts 1.
     Source: van Rijsbergen (1979), Information Retrieval, chapter 7.
 
     >>> FBeta(beta=2)([0, 1, 1, 0], [1, 1, 0, 0])
@@ -277,7 +280,9 @@ class F1(Ratio):
     anywhere.
     The macro average weighs every class alike, however rare.
     Also called F-score, F-measure or Dice (coefficient): of segmentations, the pixels being rows.
-    Same value as scikit-learn's f1_score with zero_division=nan.
+    Same value as scikit-learn's f1_score with zero_division=nan; average=samples that with
+    zero_division=1: a row with neither true nor predicted labels counts 1, as nothing was missed,
+    and the note says how large their share is.
 
     >>> F1()([0, 1, 1, 0], [1, 1, 1, 0])
     0.8

@@ -105,7 +105,7 @@ class CalibrationSlope(Recalibration):
     compared by it.
     Keeps the log-odds of all rows; probabilities of 0 and 1 count as 2.2e-16 away from them.
     Undefined (single_class_or_separated) unless there are rows of both classes whose log-odds
-    overlap.
+    overlap; constant_probability where all are given the same probability.
     Same value as the slope of statsmodels' binomial GLM.
     Sources: Cox (1958), Biometrika 45:562-565; Van Calster et al. (2019), BMC Medicine 17:230.
 
@@ -127,6 +127,11 @@ class CalibrationSlope(Recalibration):
         return bool(
             negative.max() - positive.min() > least and positive.max() - negative.min() > least
         )
+
+    def find_reason(self, summary: ValueTable) -> str:
+        odds, truth = summary.values.T
+        equal = np.ptp(odds) <= 1e-12 * max(1.0, float(np.abs(odds).max()))
+        return "constant_probability" if equal and np.ptp(truth) else self.undefined
 
 
 class CalibrationIntercept(Recalibration):
