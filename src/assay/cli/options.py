@@ -4,13 +4,16 @@
 (['f1', 'f_beta(beta=2)', 'accuracy'], 3, 'cat')
 """
 
+import json
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import click
 
+from assay.core.terminal import is_terminal, print_result
 from assay.errors import SchemaError
 
 __all__ = [
@@ -25,6 +28,7 @@ __all__ = [
     "add_reading",
     "apply_gate",
     "parse_label",
+    "read_labels",
     "read_table",
     "refuse_alone",
     "show",
@@ -33,6 +37,14 @@ __all__ = [
 ]
 
 Command = Callable[..., Any]
+
+# What columns do for rows, by the names of the options that say which column does.
+ROLES = {
+    "weight": "Column of the weights of rows.",
+    "id": "Column that names each row.",
+    "fold": "Column that tells folds.",
+    "cluster": "Column whose values are resampled as a whole.",
+}
 
 READING = (
     click.argument("files", nargs=-1, required=True, metavar="FILE..."),
@@ -58,8 +70,53 @@ READING = (
         "--model",
         "models",
         multiple=True,
-        metavar="COL",
-        help="Bare column to read as a model (repeatable).",
+        metavar="NAME=KIND:COL",
+        help="What a column holds, as in lgbm=proba:oof_lgbm or oof_lgbm=proba; or the name of a "
+        "model or column (repeatable).",
+    ),
+    click.option(
+        "--header/--no-header",
+        default=True,
+        help="Whether the first line names the columns; where not, they are named 1, 2, ...",
+    ),
+    click.option(
+        "--decimal",
+        metavar="MARK",
+        type=click.Choice([".", ","]),
+        help="Decimal mark of the numbers in text files; read off the cells if not said.",
+    ),
+    click.option(
+        "--where",
+        metavar="'COL == X'",
+        help="Rows to take, as in 'split == \"test\"'; all but training rows if not said.",
+    ),
+    click.option(
+        "--normalise", is_flag=True, help="Divide the probabilities of each row by their sum."
+    ),
+    click.option("--percent", is_flag=True, help="Probabilities are percentages, in 0..100."),
+    click.option(
+        "--labels",
+        metavar="MAP.json",
+        type=click.Path(exists=True, dir_okay=False),
+        help="JSON object: the label that is meant for each label of truth and models.",
+    ),
+    click.option(
+        "--class-names",
+        metavar="A,B,...",
+        help="Names of the classes 0, 1, ..., in their order.",
+    ),
+    click.option(
+        "--ignore-label",
+        metavar="LABEL",
+        help="Leave out the rows whose truth is this, as -100.",
+    ),
+    *(
+        click.option(f"--{role}", metavar="COL", help=f"{about}  [default: {role}]")
+        for role, about in ROLES.items()
+    ),
+    *(
+        click.option(f"--no-{role}", is_flag=True, help=f"Column {role!r} is but a group of rows.")
+        for role in ROLES
     ),
 )
 
@@ -126,11 +183,20 @@ def read_table(
     positive: str | None,
     classes: str | None,
     models: tuple[str, ...],
+    normalise: bool = False,
+    percent: bool = False,
+    labels: str | None = None,
+    class_names: str | None = None,
+    ignore_label: str | None = None,
+    header: bool = True,
+    decimal: str | None = None,
+    where: str | None = None,
     large: bool = False,
+    **roles: Any,
 ) -> Any:
     """The table that `files` hold; where `large`, one larger than memory is a stream.
 
-    `truth`, `task`, `positive`, `classes` and `models` are the options of `add_reading`.
+    The other parameters are the options of `add_reading`.
     """
     from assay.io.source import open_table
 
@@ -141,13 +207,52 @@ def read_table(
         "positive": positive,
         "classes": declared,
         "models": list(models) or None,
+        "decimal": decimal,
     }
-    table = open_table(files, in_memory=not large, **reading)
+    if not header:
+        reading["header"] = False
+    conversions = {
+        "normalise": normalise,
+        "percent": percent,
+        "labels": None if labels is None else read_labels(labels),
+        "class_names": None if class_names is None else [n.strip() for n in class_names.split(",")],
+        "ignore_label": None if ignore_label is None else parse_label(ignore_label),
+    }
+    reading |= conversions | _choose_roles(roles)
+    table = open_table(files, in_memory=not large, where=where, **reading)
     if not table.n:
         raise SchemaError(
             f"{', '.join(files)}: the table has columns but no rows; give at least one row"
         )
     return table
+
+
+def _choose_roles(options: Mapping[str, Any]) -> dict[str, str | None]:
+    """The columns that play a role, None for none, where the `options` say so."""
+    roles: dict[str, str | None] = {}
+    for role in ROLES:
+        column = options.get(role)
+        if options.get(f"no_{role}"):
+            if column is not None:
+                raise click.UsageError(f"--{role} and --no-{role} are both given; give one of them")
+            roles[role] = None
+        elif column is not None:
+            roles[role] = column
+    return roles
+
+
+def read_labels(path: str) -> dict[str, str | int | bool]:
+    """The map of labels in the JSON file at `path`, an object."""
+    try:
+        labels = json.loads(Path(path).read_bytes())
+    except ValueError as error:
+        raise SchemaError(f"{path}: is no JSON ({error}); write an object of labels") from error
+    if not isinstance(labels, dict):
+        raise SchemaError(
+            f"{path}: holds no JSON object; write the label that is meant for each label, as in "
+            '{"LABEL_0": "no", "LABEL_1": "yes"}'
+        )
+    return labels
 
 
 def refuse_alone(option: str, present: bool, other: str, value: Any) -> None:
@@ -200,4 +305,7 @@ def show(result: Any, json_to: str | None, text: str | None = None) -> None:
         return
     if json_to:
         result.to_json(json_to)
+    if is_terminal():
+        print_result(result, text)
+        return
     click.echo(repr(result) if text is None else text)

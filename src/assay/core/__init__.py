@@ -9,6 +9,7 @@ The verb of this wing is to register: an open family finds its members by name.
 - progress: one bar for long work
 - registry: the members of an open family, by name
 - result: one way to read every answer
+- terminal: a result within the width of a terminal, in colour
 - text: numbers and tables as people read them
 - types: types that several wings share
 

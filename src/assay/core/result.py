@@ -116,16 +116,16 @@ class Result:
 
     def __repr__(self) -> str:
         above = [*self.headlines, self.verdict, *self.details]
-        return "\n".join([*above, *map(str, self.tables), *self._list_footnotes()])
+        return "\n".join([*above, *map(str, self.tables), *self.list_footnotes()])
 
-    def _list_footnotes(self) -> list[str]:
+    def list_footnotes(self) -> list[str]:
         """The footnotes that are no headlines."""
         above = set(self.headlines)
         return [line for line in self.footnotes if line not in above]
 
     def to_markdown(self) -> str:
         """The answer as Markdown: verdict, tables, and a list of what is said beside them."""
-        listed = "\n".join(f"- {' '.join(line.split())}" for line in self._list_footnotes())
+        listed = "\n".join(f"- {' '.join(line.split())}" for line in self.list_footnotes())
         tables = [table.to_markdown() for table in self.tables]
         above = [*self.headlines, self.verdict, *self.details]
         return "\n\n".join(filter(None, [*above, *tables, listed]))
@@ -134,7 +134,7 @@ class Result:
         """The answer as a notebook shows it."""
         details = "".join(f"<p class='details'>{html.escape(line)}</p>" for line in self.details)
         tables = "".join(table.to_html() for table in self.tables)
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in self._list_footnotes())
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in self.list_footnotes())
         footnotes = f"<ul class='footnotes'>{items}</ul>" if items else ""
         above = "".join(f"<p class='headline'>{html.escape(line)}</p>" for line in self.headlines)
         verdict = f"{above}<p class='verdict'>{html.escape(self.verdict)}</p>"
