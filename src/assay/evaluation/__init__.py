@@ -3,8 +3,11 @@
 - evaluate: the verb, and `Evaluation`, its result
 - plan: which states the metrics need, and the passes that fold them
 - values: the values read off the states, with intervals and notes
+- class_tables: a confusion matrix as a matrix, a classification report by class
 - checkpoint: the states kept while rows are read, for when the reading is interrupted
-- state_file: the file that keeps them
+- kept_rows: the rows themselves, kept beside them while they are few
+- fingerprint: by what a table is known again
+- state_file: the file that keeps all of these
 - merge: the states of separate jobs, joined
 
 >>> import assay

@@ -14,20 +14,24 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from assay.advice.advise import advise, find_costs
+from assay.advice.advise import find_advice, find_costs
 from assay.advice.base import Advice
 from assay.core.arguments import check_share
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.engines.base import Engine, resolve_engine
 from assay.errors import SchemaError, UnseenLabelError, UnsupportedError
+from assay.evaluation.class_tables import split_class_tables
 from assay.evaluation.plan import Checkpointer, FoldedStates, Plan, fold_states
 from assay.evaluation.values import Row, read_counts, read_rows
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import Metrics, resolve
+from assay.table.judging import leave_out_training
 from assay.table.protocol import Table
 from assay.table.schema import Task
+from assay.table.splits import tells_training
 
 __all__ = ["Evaluation", "build_evaluation", "evaluate"]
 
@@ -114,16 +118,20 @@ class Evaluation(Result):
 
     @property
     def tables(self) -> list[TextTable]:
-        """A line for each metric, class and group, a column for each model."""
+        """A line for each metric, class and group, a column for each model.
+
+        A confusion matrix and a classification report are tables of their own.
+        """
         by_name: dict[tuple[Any, ...], dict[str, Row]] = {}
-        for row in self.rows:
+        lines, tables = split_class_tables(self.rows)
+        for row in lines:
             by_name.setdefault((row.metric, row.class_, row.group), {})[row.model] = row
         header = ["metric", *self.models]
         body = [
             [_name_estimate(key), *(_format_cell(rows.get(model)) for model in self.models)]
             for key, rows in by_name.items()
         ]
-        return [TextTable(header, body)]
+        return [TextTable(header, body), *tables] if lines or not tables else tables
 
     @property
     def footnotes(self) -> list[str]:
@@ -137,6 +145,7 @@ class Evaluation(Result):
         return [*reasons[:8], *more, *map(str, self.advice), *self.notes]
 
 
+@accept_arrays
 @np.errstate(over="ignore", invalid="ignore")  # notes say which values overflow
 def evaluate(  # noqa: PLR0913 - each option stands for itself
     predictions: Source,
@@ -149,6 +158,7 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
     seed: int = 0,
     checkpoint: str | os.PathLike[str] | None = None,
     ignore: Iterable[str] = (),
+    where: str | None = None,
 ) -> Evaluation:
     """Every metric of every model in one pass over the rows, each value with its interval.
 
@@ -161,7 +171,8 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
         predictions: A table in memory, a `Stream`, or the path of a file, a folder, a pattern, or
             several; Parquet files larger than memory are streamed, with only the columns read that
             are needed.
-        metrics: Texts such as "f1(average=micro)" or Metric instances; default: those that suit the
+        metrics: Texts such as "f1(average=micro)" or Metric instances, or "classification_report"
+            for precision, recall and F1 of each class with their averages; default: those that suit the
             task and what the models gave.
         by: Columns whose groups are evaluated as well, crossed where several are named; default:
             none.
@@ -174,6 +185,8 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
         checkpoint: File that keeps the states as rows are read: an interrupted evaluation goes on
             from there, and `assay merge` joins those of separate jobs; default: none.
         ignore: Codes of advice that is not wanted, as in "A003"; default: none.
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Returns:
         An `Evaluation`, with a row for each model, metric, class and group.
@@ -191,20 +204,20 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
     check_share("confidence", confidence)
     if isinstance(intervals, str):
         _refuse_unknown(intervals)
-    table = open_table(predictions)
-    if checkpoint is not None and table.classes_assumed:
-        table = _settle_as_before(table, checkpoint)
+    every = open_table(predictions, where=where)
+    if checkpoint is not None and every.classes_assumed:
+        every = _settle_as_before(every, checkpoint)
     names = (by,) if isinstance(by, str) else tuple(by or ())
-    chosen = tuple(resolve(metrics, table.schema))
-    plan = Plan(chosen, names, intervals, confidence, seed, mergeable=checkpoint is not None)
-    folded, table, plan = _fold(table, plan, metrics, resolve_engine(engine), checkpoint)
+    chosen = tuple(resolve(metrics, every.schema))
+    plan = Plan(chosen, names, intervals, confidence, seed)
+    folded, table, every, plan = _fold(every, plan, metrics, resolve_engine(engine), checkpoint)
     weight = table.head.weight
     if (
         weight is not None and not weight.any()
     ):  # the checks look at the first rows, and none counts
         return build_evaluation(folded, plan)
     counts = read_counts(folded, plan)
-    advice = advise(table, counts, ignore, costs=find_costs(plan.metrics))
+    advice = find_advice(table, every, counts, ignore, costs=find_costs(plan.metrics))
     return build_evaluation(folded, plan, advice)
 
 
@@ -218,25 +231,37 @@ def _refuse_unknown(procedure: str) -> None:
 
 
 def _fold(
-    table: Table,
+    every: Table,
     plan: Plan,
     metrics: Metrics,
     engine: Engine,
     checkpoint: str | os.PathLike[str] | None,
-) -> tuple[FoldedStates, Table, Plan]:
-    """Fold the states; where rows show classes beyond the assumed ones, once more with those of all
-    rows.
+) -> tuple[FoldedStates, Table, Table, Plan]:
+    """Fold the states of the judging rows; where rows show classes beyond the assumed ones, once
+    more with those of all rows.
+
+    Groups by split are of `every` row. Also the judging rows, and every row, with their classes.
     """
     try:
-        folded = fold_states(table, plan, engine, _open_checkpoint(checkpoint, table, plan))
-        return folded, table, plan
+        folded, table = _fold_once(every, plan, engine, checkpoint)
+        return folded, table, every, plan
     except UnseenLabelError as error:
-        table = _settle_anew(table, checkpoint, error)
+        every = _settle_anew(every, checkpoint, error)
     # Of more classes the same text may name another metric: f1 of the positive class, or the mean
     # over classes.
-    plan = plan._replace(metrics=tuple(resolve(metrics, table.schema)))
-    folded = fold_states(table, plan, engine, _open_checkpoint(checkpoint, table, plan))
-    return folded, table, plan
+    plan = plan._replace(metrics=tuple(resolve(metrics, every.schema)))
+    folded, table = _fold_once(every, plan, engine, checkpoint)
+    return folded, table, every, plan
+
+
+def _fold_once(
+    every: Table, plan: Plan, engine: Engine, checkpoint: str | os.PathLike[str] | None
+) -> tuple[FoldedStates, Table]:
+    """The states of the judging rows, and these."""
+    table = leave_out_training(every)
+    grouped = every if any(map(tells_training, plan.by)) else table
+    checkpointer = _open_checkpoint(checkpoint, table, plan, grouped)
+    return fold_states(table, plan, engine, checkpointer, grouped=grouped), table
 
 
 def _settle_as_before(table: Table, checkpoint: str | os.PathLike[str]) -> Table:
@@ -265,13 +290,13 @@ def _settle_anew(
 
 
 def _open_checkpoint(
-    path: str | os.PathLike[str] | None, table: Table, plan: Plan
+    path: str | os.PathLike[str] | None, table: Table, plan: Plan, grouped: Table
 ) -> Checkpointer | None:
     if path is None:
         return None
     from assay.evaluation.checkpoint import Checkpoint
 
-    return Checkpoint(os.fspath(path), table, plan)
+    return Checkpoint(os.fspath(path), table, plan, grouped)
 
 
 def build_evaluation(

@@ -22,6 +22,7 @@ from assay.metrics.base import Metric
 from assay.states.base import State, is_beyond
 from assay.states.class_counts import ClassRows
 from assay.table.buckets import BUCKETS
+from assay.table.predictions import Predictions
 from assay.table.protocol import Grouping, Table
 from assay.table.schema import Schema
 
@@ -42,9 +43,6 @@ ROWS_IN_BLOCKS = 1 << 16
 class Plan(NamedTuple):
     """What is asked of a table: metrics with their canonical texts, group columns, and how sure to
     be.
-
-    `mergeable` says whether the states are to be joined with those of other jobs, however many rows
-    each has.
     """
 
     metrics: tuple[tuple[str, Metric], ...]
@@ -52,7 +50,6 @@ class Plan(NamedTuple):
     intervals: bool | str
     confidence: float
     seed: int
-    mergeable: bool = False
 
 
 class TableInfo(NamedTuple):
@@ -68,9 +65,9 @@ class TableInfo(NamedTuple):
     weighted: bool = False
 
 
-def describe_table(table: Table) -> TableInfo:
-    """What is known of a `table` besides its rows."""
-    return TableInfo(
+def describe_table(table: Table, grouped: Table | None = None) -> TableInfo:
+    """What is known of a `table` besides its rows; `grouped` is that whose groups are asked for."""
+    info = TableInfo(
         table.schema,
         table.n,
         clustered="cluster" in table.columns,
@@ -78,17 +75,25 @@ def describe_table(table: Table) -> TableInfo:
         long=not table.is_in_memory and is_beyond(table.n, table.schema),
         weighted=table.head.weight is not None,
     )
+    if grouped is None or grouped is table:
+        return info
+    return info._replace(long=info.long or describe_table(grouped).long)
 
 
 class FoldedStates(NamedTuple):
     """The states of a plan over all rows and, where asked, of each group: all that an evaluation
     needs.
+
+    States that were kept on disk come with the `rows` themselves, where these are few, and with the
+    `source` that tells them from others.
     """
 
     info: TableInfo
     whole: Mapping[Job, Any]
     keys: tuple[tuple[Any, ...], ...] = ()
     grouped: Sequence[Mapping[Job, Any]] | None = None
+    rows: Predictions | None = None
+    source: Sequence[Any] = ()
 
 
 def split_groups(values: Mapping[Job, Any], groups: int) -> list[dict[Job, Any]]:
@@ -125,27 +130,33 @@ class Checkpointer(Protocol):
 
 
 def fold_states(
-    table: Table, plan: Plan, engine: Engine, checkpointer: Checkpointer | None = None
+    table: Table,
+    plan: Plan,
+    engine: Engine,
+    checkpointer: Checkpointer | None = None,
+    *,
+    grouped: Table | None = None,
 ) -> FoldedStates:
     """Fold what a `plan` needs over a `table`: one pass over the rows, and one by group where
     groups are asked for.
 
     The `engine` reads the rows; a `checkpointer` says where a pass goes on from, and keeps its
-    states.
+    states. `grouped` is the table whose groups are asked for, where that is another.
     """
-    info = describe_table(table)
+    grouped = table if grouped is None or not plan.by else grouped
+    info = describe_table(table, grouped)
     whole = _fold_pass(table, info, plan, engine, None, checkpointer)
     if not plan.by:
         return FoldedStates(info, whole)
     from assay.io.stream_groups import group_table
 
-    grouping = group_table(table, plan.by)
+    grouping = group_table(grouped, plan.by)
     if checkpointer is not None:
         checkpointer.keys = grouping.keys
         checkpointer.cuts = {name: edges.tolist() for name, edges in grouping.cuts.items()}
-    values = _fold_pass(table, info, plan, engine, grouping, checkpointer)
-    grouped = split_groups(values, len(grouping.keys))
-    return FoldedStates(info, whole, grouping.keys, grouped)
+    values = _fold_pass(grouped, info, plan, engine, grouping, checkpointer)
+    of_groups = split_groups(values, len(grouping.keys))
+    return FoldedStates(info, whole, grouping.keys, of_groups)
 
 
 def _fold_pass(
@@ -223,14 +234,12 @@ def _is_bucketed(metric: Metric, info: TableInfo, plan: Plan, groups: int) -> bo
     if info.clustered:
         return True
     # A ranking metric of many rows varies by blocks of rows with near scores as it does by rows.
-    in_blocks = plan.mergeable or info.n > ROWS_IN_BLOCKS * groups
-    if in_blocks and is_one_ranking(metric, info):
+    if info.n > ROWS_IN_BLOCKS * groups and is_one_ranking(metric, info):
         return False
     suited = metric.interval(info.schema)
     procedure = plan.intervals if isinstance(plan.intervals, str) else suited
     if suited == "t" and procedure in ("t", "bootstrap_t"):
-        few = info.n <= FEW * groups and not plan.mergeable
-        return few or procedure == "bootstrap_t"
+        return info.n <= FEW * groups or procedure == "bootstrap_t"
     resampled = procedure == "bootstrap" and suited != "delong"
     return resampled and not is_resampled_by_cell(metric.state, info.schema)
 

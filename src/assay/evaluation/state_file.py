@@ -1,7 +1,7 @@
 """State files: the folded states of an evaluation on disk, and what was asked of which table.
 
-A file is NumPy's archive of plain arrays (.npz, no pickle), the first of them a JSON header. It is
-written whole or not at all.
+A file is NumPy's archive of plain arrays (.npz, no pickle), the first of them a JSON header, and ends
+with a digest of all that is before. It is written whole or not at all.
 
 >>> import tempfile, pathlib
 >>> from assay.evaluation.evaluate import evaluate
@@ -13,27 +13,35 @@ written whole or not at all.
 3
 """
 
+import hashlib
 import json
 import os
+import re
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from assay.core.atomic import stage_file
 from assay.engines.base import Job
 from assay.errors import ReadError
+from assay.evaluation.kept_rows import dump_rows, load_rows
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, list_jobs, split_groups
 from assay.kernels import Array
 from assay.metrics.base import METRICS
+from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
 __all__ = ["StateFile", "describe_plan", "describe_schema", "write_states"]
 
-VERSION = 1
+VERSION = 2
+# The end of a file, as the comment of the archive: the version of the format and the digest.
+SEAL = re.compile(rb"assay\.state/(\d+) ([0-9a-f]{32})")
+DIGEST_BYTES = 16
 # What a header holds, and what its parts do.
-HEADER = {"of", "asked", "schema", "frame", "keys", "done"}
+HEADER = {"of", "asked", "schema", "frame", "keys", "done", "jobs", "complete"}
 HEADER_PARTS = {
     "asked": {"metrics", "by", "intervals", "confidence", "seed"},
     "schema": {"task", "classes", "models", "positive", "positive_declared"},
@@ -51,13 +59,13 @@ class StateFile:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "StateFile":
         """The file at `path`; ReadError where it is no state file, or a damaged one."""
-        import zipfile
-
         try:
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = dict(archive)
+            with open(path, "rb") as file:
+                _check_seal(path, file)
+                file.seek(0)
+                with np.load(file, allow_pickle=False) as archive:
+                    arrays = dict(archive)
             header = json.loads(arrays.pop("header").tobytes())
-            version = int(header["version"])
             whole = all(parts <= set(header[name]) for name, parts in HEADER_PARTS.items())
             if not whole or not set(header) >= HEADER:
                 raise ValueError("an incomplete header")
@@ -72,14 +80,7 @@ class StateFile:
             zipfile.BadZipFile,
             AttributeError,
         ) as error:
-            raise ReadError(
-                f"{path}: is no state file of assay, or a damaged one; evaluate again"
-            ) from error
-        if version > VERSION:
-            raise ReadError(
-                f"{path}: written in version {version} of the format; this assay reads up to "
-                f"{VERSION}"
-            )
+            raise _report_damage(path) from error
         return cls(header, arrays)
 
     @property
@@ -119,7 +120,6 @@ class StateFile:
             intervals=about["intervals"],
             confidence=about["confidence"],
             seed=about["seed"],
-            mergeable=True,
         )
 
     @property
@@ -137,25 +137,45 @@ class StateFile:
         """The states that the file holds."""
         info = self.info
         plan = self.plan
+        about = {"rows": self.rows, "source": self.header["of"]}
         whole = self.load_pass("whole", list_jobs(info, plan, 1))
         if not plan.by:
-            return FoldedStates(info, whole)
+            return FoldedStates(info, whole, **about)
         values = self.load_pass("grouped", list_jobs(info, plan, len(self.keys)))
-        return FoldedStates(info, whole, self.keys, split_groups(values, len(self.keys)))
+        grouped = split_groups(values, len(self.keys))
+        return FoldedStates(info, whole, self.keys, grouped, **about)
+
+    @property
+    def rows(self) -> Predictions | None:
+        """The rows themselves, where they are few and all of them have been read."""
+        arrays = self._select_arrays("rows/")
+        return load_rows(arrays, self.schema) if arrays else None
 
     def load_pass(self, name: str, jobs: Sequence[Job]) -> dict[Job, Any]:
-        """The values of the `jobs` in the pass `name`, "whole" or "grouped"."""
+        """The values of the `jobs` in the pass `name`, "whole" or "grouped".
+
+        ReadError where the file has the states of other jobs.
+        """
         schema = self.schema
+        ordered = sorted(jobs, key=repr)
+        if self.header["jobs"].get(name, []) != list(map(_describe_job, ordered)):
+            raise ReadError(
+                "a state file keeps other states than this assay needs for what was asked; "
+                "evaluate again"
+            )
         values = {}
-        for i, job in enumerate(sorted(jobs, key=repr)):
-            prefix = f"{name}/{i}/"
-            parts = {
-                key.removeprefix(prefix): array
-                for key, array in self.arrays.items()
-                if key.startswith(prefix)
-            }
+        for i, job in enumerate(ordered):
+            parts = self._select_arrays(f"{name}/{i}/")
             values[job] = job.state.load(parts, schema) if parts else job.state.empty(schema)
         return values
+
+    def _select_arrays(self, prefix: str) -> dict[str, Array]:
+        """The arrays whose names begin with `prefix`, by the rest of their names."""
+        return {
+            key.removeprefix(prefix): array
+            for key, array in self.arrays.items()
+            if key.startswith(prefix)
+        }
 
 
 def write_states(
@@ -167,12 +187,15 @@ def write_states(
     source: Sequence[Any],
     keys: Sequence[tuple[Any, ...]] = (),
     cuts: Mapping[str, list[float]] | None = None,
+    rows: Predictions | None = None,
+    complete: bool = True,
 ) -> None:
     """Write the states of an evaluation to `path`, whole or not at all.
 
     `info` and `plan` say of which table and what was asked; `passes` has the number of parts done
     and the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts`
-    are those of its groups.
+    are those of its groups, and `rows` the rows themselves, where they are few; `complete` says whether all rows
+    have been read.
     """
     header = {
         "format": "assay.state",
@@ -183,7 +206,12 @@ def write_states(
         "frame": {name: value for name, value in info._asdict().items() if name != "schema"},
         "keys": keys,
         "cuts": cuts or {},
+        "complete": complete,
         "done": {name: done for name, (done, _) in passes.items()},
+        "jobs": {
+            name: list(map(_describe_job, sorted(values, key=repr)))
+            for name, (_, values) in passes.items()
+        },
     }
     text = json.dumps(header, default=str).encode()
     arrays: dict[str, Array] = {"header": np.frombuffer(text, np.uint8)}
@@ -191,8 +219,63 @@ def write_states(
         for i, job in enumerate(sorted(values, key=repr)):
             for part, array in job.state.dump(values[job]).items():
                 arrays[f"{name}/{i}/{part}"] = array
-    with stage_file(path) as place, open(place, "wb") as file:
+    if rows is not None:
+        arrays |= {f"rows/{name}": array for name, array in dump_rows(rows).items()}
+    with stage_file(path) as place, open(place, "w+b") as file:
         np.savez(file, allow_pickle=False, **arrays)
+        _seal(file)
+
+
+def _seal(file: IO[bytes]) -> None:
+    """End an archive with the digest of all that is before."""
+    seal = f"assay.state/{VERSION} ".encode()
+    with zipfile.ZipFile(file, "a") as archive:
+        archive.comment = seal + b"0" * 2 * DIGEST_BYTES
+    size = file.seek(-2 * DIGEST_BYTES, os.SEEK_END)
+    digest = _digest(file, size)
+    file.seek(size)
+    file.write(digest)
+
+
+def _check_seal(path: str | os.PathLike[str], file: IO[bytes]) -> None:
+    """ReadError unless an archive ends with its digest, in this version of the format."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(0, size - 100))
+    match = SEAL.search(file.read())
+    if match is None or match.end() < min(size, 100):
+        raise _report_damage(path)
+    if int(match[1]) != VERSION:
+        raise ReadError(
+            f"{path}: written in version {int(match[1])} of the format; this assay reads version "
+            f"{VERSION}. Evaluate again"
+        )
+    if _digest(file, size - 2 * DIGEST_BYTES) != match[2]:
+        raise _report_damage(path)
+
+
+def _digest(file: IO[bytes], size: int) -> bytes:
+    """The digest of the first `size` bytes of a file, in hexadecimal digits."""
+    whole = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    file.seek(0)
+    while size:
+        block = file.read(min(size, 1 << 20))
+        if not block:
+            break
+        whole.update(block)
+        size -= len(block)
+    return whole.hexdigest().encode()
+
+
+def _report_damage(path: str | os.PathLike[str]) -> ReadError:
+    return ReadError(
+        f"{path}: is no state file of assay, a damaged one, or one of an earlier version; "
+        f"evaluate again"
+    )
+
+
+def _describe_job(job: Job) -> list[Any]:
+    """The `job` as JSON gives it back."""
+    return [type(job.state).__name__, list(job.models), job.bucketed]
 
 
 def describe_schema(schema: Schema) -> dict[str, Any]:

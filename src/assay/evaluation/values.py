@@ -19,6 +19,7 @@ import numpy as np
 from assay.engines.base import Job
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, is_one_ranking
 from assay.intervals.replicates import Sample
+from assay.intervals.resampling import REPLICATES
 from assay.intervals.small_samples import SHARES, note_small_samples
 from assay.kernels import Array
 from assay.metrics.base import Metric
@@ -33,6 +34,10 @@ __all__ = ["Row", "read_counts", "read_rows"]
 NO_INTERVAL = "no interval can be had from these rows"
 # Rows below which a note says how few they are.
 FEW_ROWS = 10
+# The note on an interval whose ends lie beyond all but the last of the replicates, and procedures
+# that read ends off replicates.
+BEYOND = "too few replicates for this confidence: the interval may be too narrow"
+RESAMPLED = frozenset({"bootstrap", "bootstrap-t"})
 
 
 class Row(NamedTuple):
@@ -154,10 +159,15 @@ class _GroupReader(NamedTuple):
             caution = warning if a < b else ""
             if few:
                 caution = f"only {sample.n} rows"
-            note = "; ".join(filter(None, (undefined, remark, caution)))
+            far = BEYOND if a < b and self._is_beyond_replicates(method) else ""
+            note = "; ".join(filter(None, (undefined, remark, caution, far)))
             by = "" if method is None or isnan(a) else method
             rows.append(Row(model, text, label, self.group, value, a, b, sample.n, by, note))
         return rows
+
+    def _is_beyond_replicates(self, method: str | None) -> bool:
+        """Whether replicates are too few to say where an interval by `method` ends."""
+        return method in RESAMPLED and (1 - self.plan.confidence) * REPLICATES < 1
 
     def _find_bounds(self, metric: Metric, sample: Sample, size: int) -> _Bounds:
         """The interval of each of `size` values; nan where none is wanted, or none can be had."""

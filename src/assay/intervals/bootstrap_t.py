@@ -70,7 +70,8 @@ def bootstrap_ratio(
     shift = side * (more[0].sum() / more[1].sum() - ratio)
     guarded = _bootstrap_deviations(*more, side, seed)[0] + shift
     near = max(np.quantile(deviations, 1 - error / 2), np.quantile(guarded, 1 - error / 2))
-    unused = error - NormalDist().cdf(-float(near) / standard_error)
+    # Near a confidence of 1 the guarded end, which no draw lies beyond, may use all that there is.
+    unused = max(error - NormalDist().cdf(-float(near) / standard_error), 0.0)
     far = np.quantile(deviations, error / 2 if even else min(unused, LARGEST_SHARE * error))
     ends = ratio + side * float(far), ratio + side * float(near)
     return min(ends), max(ends)

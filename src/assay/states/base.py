@@ -106,6 +106,15 @@ class State(ABC, Generic[V]):
             counts: How often each stratum enters each of b replicates (b, strata).
         """
 
+    def pool(self, value: V, strata: int) -> V:
+        """The value of all strata together, as one.
+
+        Parameters:
+            value: A value of all strata.
+            strata: Number of strata, 1 or more.
+        """
+        return self.resample(value, np.ones((1, strata), np.int64))
+
     @abstractmethod
     def summary(self, value: V, schema: Schema) -> Any:
         """What formulas read: arrays whose leading axis are the strata.

@@ -120,6 +120,11 @@ class RowState(State[Chunks]):
             return value
         return Chunks(chunk._replace(counts=counts) for chunk in value)
 
+    def pool(self, value: Chunks, strata: int) -> Chunks:
+        if value and isinstance(value[0], Sketch):
+            return self.resample(value, np.ones((1, strata), np.int64))
+        return Chunks(chunk._replace(stratum=None) for chunk in value)
+
     def dump(self, value: Chunks) -> dict[str, Array]:
         if value and isinstance(value[0], Sketch):
             return value[0].dump()

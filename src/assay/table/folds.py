@@ -15,7 +15,9 @@ from assay.table.predictions import Predictions
 
 __all__ = ["assign_folds", "encode_column", "find_held_out"]
 
+# Folds of a fold column, at most, and folds that can be asked for.
 MOST_FOLDS = 20
+MOST_ASKED = 100
 
 
 def assign_folds(
@@ -34,6 +36,11 @@ def assign_folds(
         raise UnsupportedError(
             f"folds must be 2 or more, got {folds}: a fused model is judged on rows left out "
             "of its fit"
+        )
+    if folds > MOST_ASKED:
+        raise UnsupportedError(
+            f"folds must be at most {MOST_ASKED}, got {folds}: every fold is a fit of its own, and "
+            f"more of them change the result little; 5 or 10 will do"
         )
     keep, left_out = find_held_out(predictions)
     if not keep.any() or (predictions.weight is not None and not predictions.weight[keep].any()):
