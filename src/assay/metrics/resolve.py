@@ -40,6 +40,18 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
 }  # fmt: skip
 
 
+# Texts that stand for several metrics.
+SETS = {
+    "classification_report": (
+        *(f"{name}(average=none)" for name in ("precision", "recall", "f1")),
+        *(f"{name}(average=none)" for name in ("tp", "fn")),
+        "accuracy",
+        *(f"{name}(average=macro)" for name in ("precision", "recall", "f1")),
+        *(f"{name}(average=weighted)" for name in ("precision", "recall", "f1")),
+    ),
+}
+
+
 def list_default_metrics(predictions: Predictions) -> list[str]:
     """Texts of the default metrics: those that suit the task of `predictions` and their outputs."""
     return _default_texts(predictions.schema)
@@ -58,7 +70,8 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
     """Canonical text and bound instance of every metric, each once.
 
     Parameters:
-        metrics: A text or metric, or several of them; None: the defaults of the task.
+        metrics: A text or metric, or several of them; the text of a set in `SETS` stands for all
+            that are in it; None: the defaults of the task.
         schema: Of the table that they are bound to.
 
     Raises:
@@ -83,7 +96,12 @@ def _list_metrics(metrics: str | Metric | Sequence[str | Metric]) -> list[str | 
         raise UnsupportedError(
             f"expected metrics as text, as in 'f1', or as Metric objects; got {metrics!r}"
         )
-    return listed
+    return [metric for item in listed for metric in _expand(item)]
+
+
+def _expand(item: str | Metric) -> Sequence[str | Metric]:
+    """The metrics that a text stands for; of any other item, the item alone."""
+    return SETS.get(item.strip(), (item,)) if isinstance(item, str) else (item,)
 
 
 def _check_outputs(metric: Metric, schema: Schema) -> None:
