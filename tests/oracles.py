@@ -103,6 +103,9 @@ def ranked(metric, p, rows):
 
     def average(score, read, negatives=True):
         truth, scores = one_hot(p), score
+        if metric.average == "micro":
+            weight = None if p.weight is None else np.repeat(p.weight, p.schema.k)
+            return read(truth.ravel(), score.ravel(), weight)
         if p.task == "binary":
             code = p.schema.positive_code
             truth = (p.truth == code).astype(int)[:, None]

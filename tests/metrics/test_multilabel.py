@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import sklearn.metrics
 
+from assay.comparison.compare import compare
 from assay.evaluation.evaluate import evaluate
 from assay.table.predictions import Predictions
 
@@ -29,3 +30,39 @@ def test_no_note_is_made_where_every_row_has_a_label():
     labels = [[1, 0], [1, 1]] * 20
     p = Predictions.from_arrays(labels, {"m.label": labels[::-1]}, task="multilabel")
     assert "neither" not in evaluate(p, "f1(average=samples)").rows[0].note
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "average_precision"])
+def test_the_micro_average_ranks_all_labels_of_all_rows_together(name):
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 2, (60, 4))
+    proba = np.clip(0.3 * y + rng.random((60, 4)) * [0.7, 0.6, 0.4, 0.2], 0, 1)
+    p = Predictions.from_arrays(y, {"m.proba": proba}, task="multilabel")
+    row = evaluate(p, f"{name}_micro").rows[0]
+    score = getattr(sklearn.metrics, f"{name}_score")
+    assert row.metric == f"{name}(average=micro)"
+    assert row.value == pytest.approx(score(y, proba, average="micro"), rel=1e-12)
+    assert row.method == "bootstrap"
+    assert row.low < row.value < row.high
+
+
+def test_labels_that_vary_together_make_the_interval_of_the_micro_average_wider():
+    """Four copies of a label are no four times as many rows."""
+    rng = np.random.default_rng(1)
+    y = rng.integers(0, 2, (100, 1))
+    proba = np.clip(0.3 * y + 0.7 * rng.random((100, 1)), 0, 1)
+    one = Predictions.from_arrays(y[:, 0], {"m.proba": proba[:, 0]}, positive=1)
+    four = Predictions.from_arrays(np.tile(y, 4), {"m.proba": np.tile(proba, 4)}, task="multilabel")
+    alone = evaluate(one, "average_precision").rows[0]
+    together = evaluate(four, "average_precision(average=micro)").rows[0]
+    assert together.value == pytest.approx(alone.value)
+    assert together.high - together.low == pytest.approx(alone.high - alone.low, rel=0.15)
+
+
+def test_models_are_compared_by_the_micro_average():
+    rng = np.random.default_rng(2)
+    y = rng.integers(0, 2, (80, 3))
+    noise = rng.random((80, 3))
+    said = {"good.proba": 0.4 * y + 0.6 * noise, "poor.proba": 0.05 * y + 0.9 * noise}
+    found = compare(Predictions.from_arrays(y, said, task="multilabel"), "roc_auc(average=micro)")
+    assert found.tied == ("good",)

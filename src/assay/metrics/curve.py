@@ -37,7 +37,8 @@ class CurveMetric(Metric):
     Parameters:
         average: `binary` (the positive class) for binary tasks; otherwise one class against the
             rest: `macro` (mean over the classes where it is defined; the default), `weighted` (by
-            true rows), or `none` (one value a class).
+            true rows), `micro` (every class of every row ranked together), or `none` (one value a
+            class).
     """
 
     reads = "score"
@@ -51,11 +52,10 @@ class CurveMetric(Metric):
 
     def bind(self, schema: Schema) -> Self:
         super().bind(schema)
-        if self.average in ("samples", "micro") or (
-            self.average == "binary" and schema.task != "binary"
-        ):
+        if self.average == "samples" or (self.average == "binary" and schema.task != "binary"):
             raise UnsupportedError(
-                f"{self} has no such average for a {schema.task} task; use macro, weighted or none"
+                f"{self} has no such average for a {schema.task} task; "
+                "use macro, micro, weighted or none"
             )
         if schema.task == "binary":
             return replace(self, average="binary")
@@ -69,6 +69,8 @@ class CurveMetric(Metric):
         """
 
     def compute(self, summary: Ranking) -> Array:
+        if self.average == "micro":
+            return np.asarray(summary.pooled.read(self.compute_curve)[..., 0])
         each = summary.read(self.compute_curve)
         if self.average == "none":
             return each
@@ -86,7 +88,8 @@ class CurveMetric(Metric):
     def note(self, summary: Ranking, schema: Schema) -> str:
         notes = []
         if isinstance(summary, SketchedRanking):
-            error = summary.read(self.error_bound)
+            ranking = summary.pooled if self.average == "micro" else summary
+            error = ranking.read(self.error_bound)
             if not np.isnan(error).all():
                 notes.append(f"within {max(np.nanmax(error), np.finfo(float).eps):.1g}")
         if self.average in ("macro", "weighted"):
@@ -129,4 +132,5 @@ class OrderMetric(CurveMetric):
         yield total / mass if mass else np.full(len(total), np.nan)
 
     def interval(self, schema: Schema) -> IntervalMethod:
-        return "delong"
+        # The classes of a row vary together, which DeLong's components of single scores overlook.
+        return "bootstrap" if self.average == "micro" else "delong"

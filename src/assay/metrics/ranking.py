@@ -30,7 +30,8 @@ class RocAuc(OrderMetric):
 
     In [0, 1], 0.5 is chance. Area under the ROC curve; higher is better. Binary: of the positive
     class. Otherwise one class against the rest: `macro` mean over the classes that have both kinds
-    of rows (default), `weighted` by true rows, or `none`. max_fpr: below 1, only the part of the
+    of rows (default), `weighted` by true rows, `micro` (all classes of all rows ranked together),
+    or `none`. max_fpr: below 1, only the part of the
     curve up to that false positive rate counts, rescaled so that chance is 0.5 and perfect 1
     (McClish). Works on raw scores, never squashed.
     Also called AUC, AUROC, ROC or c-statistic.
@@ -46,7 +47,7 @@ class RocAuc(OrderMetric):
     name = "roc_auc"
     aliases = ("auc", "auroc", "roc_auc_ovr")
     max_fpr: float = 1.0
-    cases = ({"average": "weighted"}, {"average": "none"}, {"max_fpr": 0.2})
+    cases = ({"average": "weighted"}, {"average": "none"}, {"average": "micro"}, {"max_fpr": 0.2})
     oracle = (
         "ranked(score, lambda y, s, w: sklearn.metrics.roc_auc_score("
         "y, s, sample_weight=w, max_fpr=None if m.max_fpr == 1 else m.max_fpr))"
@@ -62,7 +63,7 @@ class RocAuc(OrderMetric):
         return area(curve) if self.max_fpr == 1 else partial_area(curve, self.max_fpr)
 
     def interval(self, schema: Schema) -> IntervalMethod:
-        return "delong" if self.max_fpr == 1 else "bootstrap"
+        return super().interval(schema) if self.max_fpr == 1 else "bootstrap"
 
     def compute_variance(self, curve: Curve) -> tuple[float, float]:
         """DeLong's variance of the area under `curve`, and Satterthwaite's degrees of freedom."""
@@ -136,7 +137,8 @@ class AveragePrecision(CurveMetric):
     In [0, 1], higher is better.
     sum_i (recall_i - recall_{i-1}) precision_i over the distinct scores from the highest down (a
     step function, no interpolation); chance is the share of positive rows. Read it where positives
-    are rare. Several classes: one against the rest, `macro` (default), `weighted` or `none`.
+    are rare. Several classes: one against the rest, `macro` (default), `weighted`, `micro` (all
+    classes of all rows ranked together) or `none`.
     Undefined (no_positive) without positive rows.
     Also called AP, AUPRC or PR AUC.
     Same value as scikit-learn's average_precision_score.
@@ -149,7 +151,7 @@ class AveragePrecision(CurveMetric):
     name = "average_precision"
     aliases = ("auprc", "pr_auc")
     undefined = "no_positive"
-    cases = ({"average": "weighted"}, {"average": "none"})
+    cases = ({"average": "weighted"}, {"average": "none"}, {"average": "micro"})
     oracle = (
         "ranked(score, lambda y, s, w: "
         "sklearn.metrics.average_precision_score(y, s, sample_weight=w), negatives=False)"

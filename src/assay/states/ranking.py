@@ -24,7 +24,7 @@ from assay.core.lazy import lazy_property
 from assay.kernels import Array, count_below, rank_scores
 from assay.table.schema import Schema
 
-__all__ = ["Curve", "Ranking", "RankingProblem", "count_threads", "draw_curves"]
+__all__ = ["POOLED", "Curve", "Ranking", "RankingProblem", "count_threads", "draw_curves"]
 
 T = TypeVar("T")
 
@@ -35,6 +35,8 @@ MAX_COLUMNS = 64
 GATHERED_ROWS = 512
 # Scores of a block of problems, and rows of a block of replicates, that are held at a time.
 BLOCK_SIZE = 1 << 22
+# Of all problems as one: whether a class of a row is true.
+POOLED = Schema("binary", (False, True), {}, positive=True)
 
 
 class Curve(NamedTuple):
@@ -248,6 +250,18 @@ class Ranking:
         """(is positive, score) of each problem: of the positive class, or of each class in turn."""
         for codes in self._blocks:
             yield from self._split_problems(codes)
+
+    @lazy_property
+    def pooled(self) -> "Ranking":
+        """All problems as one: each row enters once for each class, true or not."""
+        k = self.count
+        true = self.truth != 0
+        if self.schema.task != "multilabel":
+            true = self.truth[:, None] == np.arange(k)
+        weight = None if self.weight is None else np.repeat(self.weight, k)
+        stratum = None if self.stratum is None else np.repeat(self.stratum, k)
+        score = np.ascontiguousarray(self.score).ravel()
+        return Ranking(score, true.ravel(), weight, POOLED, stratum, self.counts)
 
     @property
     def _blocks(self) -> list[range]:

@@ -11,14 +11,14 @@ True
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.states.ranking import Curve, Ranking, RankingProblem
+from assay.states.ranking import POOLED, Curve, Ranking, RankingProblem
 from assay.table.schema import Schema
 
 __all__ = ["Grid", "Sketch", "SketchedRanking", "compute_error_bound"]
@@ -191,6 +191,15 @@ class Sketch(NamedTuple):
         rows = np.array([self.rows])
         return self._replace(rows_each=rows, place=place, mass=total[place].astype(self.mass.dtype))
 
+    def pool(self) -> "Sketch":
+        """All problems of the first group as one."""
+        width = 2 * self.grid.size
+        own = slice(0, int(np.searchsorted(self.place, self.problems_each * width)))
+        total = np.bincount(self.place[own] % width, self.mass[own], width)
+        place = np.flatnonzero(total)
+        mass = total[place].astype(self.mass.dtype)
+        return Sketch(self.grid, 1, self.rows_each[:1], place, mass)
+
     def ranking(self, schema: Schema) -> "SketchedRanking":
         """The ranking problems of the first group, of a table of this `schema`."""
         nothing = np.zeros(0)
@@ -216,6 +225,10 @@ class SketchedRanking(Ranking):
     @property
     def problems(self) -> Iterator[tuple[Array, Array]]:
         raise NotImplementedError("a sketch keeps no rows")
+
+    @lazy_property
+    def pooled(self) -> Ranking:
+        return cast("Sketch", self.sketch).pool().ranking(POOLED)
 
     def map_problems(self, read: Callable[[RankingProblem], Any]) -> list[Any]:
         return [read(problem) for problem in self.ranking_problems]
