@@ -23,6 +23,14 @@ __all__ = ["diagnose"]
     metavar="LOSS",
     help="Loss known to be possible on the validation rows.",
 )
+@click.option(
+    "--metric",
+    metavar="NAME[:higher|lower]",
+    help="Metric by which the epoch to keep is chosen.",
+)
+@click.option("--train", metavar="COL", help="Column of the training loss.")
+@click.option("--val", metavar="COL", help="Column of the validation loss.")
+@click.option("--x", metavar="COL", help="Column that numbers the rows, as epoch or step do.")
 @JSON
 def diagnose(
     logs: tuple[str, ...],
@@ -30,6 +38,10 @@ def diagnose(
     n_classes: int | None,
     baseline: float | None,
     reference: float | None,
+    metric: str | None,
+    train: str | None,
+    val: str | None,
+    x: str | None,
     json_to: str | None,
 ) -> None:
     """Read training logs: good fit, overfit since when, underfit; best epoch; what to do.
@@ -39,6 +51,14 @@ def diagnose(
     import assay
 
     diagnosis = assay.diagnose(
-        logs, n_val=n_val, n_classes=n_classes, baseline=baseline, reference=reference
+        logs,
+        n_val=n_val,
+        n_classes=n_classes,
+        baseline=baseline,
+        reference=reference,
+        metric=metric,
+        train=train,
+        val=val,
+        x=x,
     )
     show(diagnosis, json_to)

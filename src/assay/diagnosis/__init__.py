@@ -2,6 +2,7 @@
 
 - diagnose: the verb: histories or logs in, the diagnosis of each run out
 - judge: the diagnosis of one run
+- metric_curve: a run judged by a validation metric, where no loss was validated
 - measurements: the numbers that a curve is judged by
 - rules: from measurements to a status, its severity, flags and confidence
 - explanations: findings, remarks and remedies in words

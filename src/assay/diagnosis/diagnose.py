@@ -25,7 +25,10 @@ from assay.diagnosis.judge import RunDiagnosis, judge_run
 from assay.diagnosis.measurements import find_divergence, measure
 from assay.diagnosis.rules import STATUSES, find_flags, is_memorising
 from assay.errors import SchemaError
+from assay.readers.cells import list_names
+from assay.readers.columns import Choice
 from assay.readers.history import History, Series
+from assay.readers.naming import parse_curve_name
 from assay.readers.read_history import Runs, read_runs
 
 __all__ = ["STATUSES", "Diagnosis", "History", "RunDiagnosis", "diagnose"]
@@ -76,7 +79,7 @@ class Diagnosis(Result):
         return [_to_record(run) for run in self.runs]
 
 
-def diagnose(
+def diagnose(  # noqa: PLR0913
     histories: Log | Iterable[Log],
     *,
     reference: float | None = None,
@@ -84,6 +87,10 @@ def diagnose(
     n_classes: int | None = None,
     baseline: float | None = None,
     better: Mapping[str, Better] | None = None,
+    metric: str | None = None,
+    train: str | None = None,
+    val: str | None = None,
+    x: str | None = None,
 ) -> Diagnosis:
     """Judge training runs by what they logged.
 
@@ -100,6 +107,12 @@ def diagnose(
             log says, or follows from `n_classes`; else it is guessed from the first epoch, and the
             confidence is lower.
         better: "lower" or "higher" by metric, for those whose name does not tell.
+        metric: The metric by which the epoch to keep is chosen, as in "accuracy" or
+            "foo:higher"; default: that which the log chooses by, else the loss.
+        train: Column of the training loss, in logs that are files with named columns; default: by
+            its name.
+        val: Column of the validation loss; default: by its name.
+        x: Column that numbers the rows; default: by its name.
 
     Returns:
         The diagnosis of each run; those below a folder are named by their place in it.
@@ -113,7 +126,11 @@ def diagnose(
     3
     """
     _require_range(reference=reference, n_val=n_val, n_classes=n_classes, baseline=baseline)
-    runs = _gather(histories)
+    runs = _gather(histories, Choice(train, val, x))
+    metric, direction = _split_metric(metric)
+    if metric is not None and direction is not None:
+        better = {**(better or {}), metric: direction}
+    _require_metric(metric, runs.histories)
     stated = [
         _state(history, n_val, n_classes, baseline) for history in _make_unique(runs.histories)
     ]
@@ -126,6 +143,7 @@ def diagnose(
                 reference=references.find(history) if reference is None else reference,
                 reference_given=reference is not None,
                 better=better,
+                metric=metric,
             )
             for history in map(_drop_unmeasured, stated)
         ]
@@ -141,12 +159,38 @@ def _require_range(**numbers: float | None) -> None:
             raise SchemaError(f"{name} must be {expected}; got {value}")
 
 
-def _gather(histories: Log | Iterable[Log]) -> Runs:
+def _split_metric(metric: str | None) -> tuple[str | None, Better | None]:
+    """Name and direction of "name" or "name:higher", the name as histories write it."""
+    if metric is None:
+        return None, None
+    name, _, direction = metric.partition(":")
+    if direction not in ("", "lower", "higher"):
+        raise SchemaError(
+            f"metric must be a name, or a name with its better direction as in "
+            f"'{name}:higher'; got {metric!r}"
+        )
+    parsed = parse_curve_name(name)[1]
+    directions: dict[str, Better | None] = {"": None, "lower": "lower", "higher": "higher"}
+    return parsed, directions[direction]
+
+
+def _require_metric(metric: str | None, histories: Iterable[History]) -> None:
+    """An error where no run has the metric that the epoch is to be chosen by."""
+    if metric is None:
+        return
+    names = {h.loss for h in histories} | {name for h in histories for name in h.metrics}
+    if metric not in names:
+        known = sorted(name for name in names if name)
+        raise SchemaError(f"no run has a validation metric {metric!r}; {list_names(known, 'has')}")
+
+
+def _gather(histories: Log | Iterable[Log], choice: Choice) -> Runs:
     """All runs of histories and logs, with the notes on what could not be read."""
     if isinstance(histories, History | str | PathLike):
         histories = [histories]
     parts = [
-        Runs((log,)) if isinstance(log, History) else read_runs(Path(log)) for log in histories
+        Runs((log,)) if isinstance(log, History) else read_runs(Path(log), choice)
+        for log in histories
     ]
     runs = tuple(history for part in parts for history in part.histories)
     if not runs:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from assay.diagnosis.measurements import Measurements, MetricChange
+from assay.diagnosis.metric_curve import MetricCurve
 from assay.diagnosis.rules import (
     Severity,
     Status,
@@ -18,17 +19,21 @@ from assay.diagnosis.rules import (
     is_noisy,
     is_too_good,
     is_too_short,
+    is_unsettled,
 )
 from assay.diagnosis.trend import final_level
 from assay.readers.cells import Unit
-from assay.readers.naming import is_regression
+from assay.readers.naming import is_decision_metric
 
 __all__ = [
     "Case",
+    "Kept",
     "explain_flags",
     "explain_metric",
+    "explain_metric_curve",
     "explain_status",
     "format_value",
+    "suggest_by_metric",
     "suggest_remedies",
 ]
 
@@ -41,6 +46,17 @@ class Case(NamedTuple):
     status: Status
     severity: Severity | None = None
     onset: float | None = None
+    kept: "Kept | None" = None
+
+
+class Kept(NamedTuple):
+    """The epoch to keep by a metric, and that of the lowest loss."""
+
+    metric: str
+    best_epoch: float
+    best: float
+    good_range: tuple[float, float]
+    lowest_epoch: float
 
 
 def format_value(value: float) -> str:
@@ -95,10 +111,16 @@ def _explain_overfit(case: Case) -> str:
     since = f" since {case.unit} {format_value(case.onset)}" if case.onset is not None else ""
     training = "while training loss kept falling"
     if run.train is None:
-        training = "(training loss was not logged)"
+        is_boosted = case.unit in ("round", "iteration")
+        training = "(of training nothing was logged)"
+        if not is_boosted:
+            training = "(training loss was not logged)"
+    end = float(run.val[-1]) if is_too_short(run) else run.end
+    if is_too_short(run):
+        percent = f" (+{100 * (end / run.lowest - 1):.0f} %)" if run.lowest > 0 else ""
     return (
         f"{case.severity}{since}: validation loss rose from {format_value(run.lowest)} at "
-        f"{case.unit} {format_value(run.best_epoch)} to {format_value(run.end)} at the "
+        f"{case.unit} {format_value(run.best_epoch)} to {format_value(end)} at the "
         f"end{percent} {training}"
     )
 
@@ -139,7 +161,7 @@ def _explain_doubt(case: Case) -> str:
     if is_too_short(run):
         return (
             f"{len(run.val)} {case.unit}s with a validation loss are too few to tell a trend; "
-            f"5 are needed"
+            f"5 are needed, unless the change is far beyond noise"
         )
     if is_noisy(run):
         return (
@@ -151,6 +173,12 @@ def _explain_doubt(case: Case) -> str:
             "it is level, and nothing tells whether the data allow better: the loss of another "
             "model would"
         )
+    if is_unsettled(run):
+        peak = float(run.val[run.best :].max())
+        return (
+            f"it rose to {format_value(peak)} after that and ends at "
+            f"{format_value(float(run.val[-1]))}, without a steady trend"
+        )
     return "the curves fit no verdict"
 
 
@@ -160,6 +188,10 @@ def _explain_good_fit(case: Case) -> str:
     until = "to the end" if last == float(run.epochs[-1]) else f"to {format_value(last)}"
     is_last = run.best == len(run.val) - 1
     end = "; the run does not show where overfitting starts" if is_last else ""
+    if first == last and not is_last:
+        return f"{_describe_lowest(case)} and ends at {format_value(float(run.val[-1]))}"
+    if is_last and first == last:
+        return f"{_describe_lowest(case)}, the last{end}"
     return f"{_describe_lowest(case)} and level from {case.unit} {format_value(first)} {until}{end}"
 
 
@@ -214,9 +246,46 @@ def explain_metric(metric: MetricChange, case: Case) -> str | None:
 def _explain_metric_of_overfit(metric: MetricChange, values: str) -> str:
     if metric.verdict == "worse":
         return f"{metric.metric} suffers too: {values}"
+    is_decision = is_decision_metric(metric.metric)
+    if metric.verdict == "improved":
+        reason = ": the model grew over-confident, its decisions better" if is_decision else ""
+        return f"{metric.metric} improved meanwhile ({values}){reason}"
     over_confident = ": the model grew over-confident, its decisions are no worse"
-    reason = "" if is_regression(metric.metric) else over_confident
-    return f"{metric.metric} is not harmed ({values}){reason}"
+    return f"{metric.metric} is not harmed ({values}){over_confident if is_decision else ''}"
+
+
+def explain_metric_curve(curve: MetricCurve, unit: Unit) -> str:
+    """The finding of a run that was judged by the `curve` of a metric, in one sentence."""
+    best = format_value(curve.best)
+    first, last = map(format_value, curve.good_range)
+    finding = f"{curve.metric} is best at {unit} {format_value(curve.best_epoch)} ({best})"
+    if curve.status == "overfit":
+        return f"{curve.severity}: {finding} and fell to {format_value(curve.final)} at the end"
+    if curve.status == "still_improving":
+        return f"{finding} and still improves at the end of the run"
+    if curve.status == "good_fit":
+        level = f" and level from {first} to {last}" if first != last else ""
+        return f"{finding}{level}, {format_value(curve.final)} at the end"
+    if curve.points < 5:
+        return f"{finding}, but {curve.points} evaluations are too few to tell a trend"
+    return f"{finding}, {format_value(curve.final)} at the end without a steady trend"
+
+
+def suggest_by_metric(curve: MetricCurve | None, unit: Unit) -> tuple[str, ...]:
+    """What to do about a run without a validation loss."""
+    if curve is None:
+        return REMEDIES["inconclusive"]
+    first, last = map(format_value, curve.good_range)
+    keep = f"restore the weights of {unit} {format_value(curve.best_epoch)}"
+    log = f"log a validation loss as well: it shows over-confidence before {curve.metric} does"
+    if curve.status == "overfit":
+        stop = "stop early, or add regularisation, augmentation or more data"
+        return (f"{keep}, or any from {first} to {last}", stop, log)
+    if curve.status == "still_improving":
+        return ("train longer, then judge", log)
+    if curve.status == "good_fit":
+        return (f"keep it: any {unit} from {first} to {last}", log)
+    return ("evaluate more often, so that 5 evaluations show a trend", log)
 
 
 def explain_flags(flags: Sequence[str], case: Case) -> list[str]:
@@ -275,6 +344,19 @@ def _explain_temporary_rise(case: Case) -> str:
     )
 
 
+def _explain_other_scale(case: Case) -> str:
+    factor = case.run.train_factor
+    if factor > 1:
+        return (
+            f"training loss was logged about {factor:g} times too large, as a sum over accumulated "
+            f"batches or processes is; it was divided by {factor:g}"
+        )
+    return (
+        "training loss is far above the baseline: it is on another scale (a sum, a weight, a "
+        "penalty), so its height was not judged"
+    )
+
+
 FLAGS: dict[str, Callable[[Case], str]] = {
     "gap_widening": _explain_gap_widening,
     "wide_gap": _explain_wide_gap,
@@ -293,6 +375,7 @@ FLAGS: dict[str, Callable[[Case], str]] = {
         "the baseline was guessed from the first epoch; give n_classes or baseline for a firmer "
         "verdict"
     ),
+    "other_scale": _explain_other_scale,
 }
 
 
@@ -313,9 +396,11 @@ def suggest_remedies(case: Case, metrics: Sequence[MetricChange]) -> tuple[str, 
 
 
 def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[str, ...]:
-    first, last = case.run.good_range
+    first, last = case.run.good_range if case.kept is None else case.kept.good_range
+    best = case.run.best_epoch if case.kept is None else case.kept.best_epoch
     patience = max(2, int(last - first) // 2)
-    has_decisions = any(not is_regression(metric.metric) for metric in metrics)
+    has_decisions = any(is_decision_metric(metric.metric) for metric in metrics)
+    improved = [metric for metric in metrics if metric.verdict == "improved"]
     is_harmless = all(metric.verdict in ("unharmed", "improved") for metric in metrics)
     calibrate = "calibrate the probabilities (temperature scaling)"
     restore = f"restore the weights of {case.unit}"
@@ -323,22 +408,34 @@ def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[s
         restore = "use the model of round"
     return (
         *([calibrate] if has_decisions and is_harmless else []),
-        f"{restore} {format_value(case.run.best_epoch)}, "
+        *(_advise_metric(metric, case) for metric in improved[:1] if case.kept is None),
+        f"{restore} {format_value(best)}, "
         f"or any from {format_value(first)} to {format_value(last)}",
         f"stop early, with a patience of about {patience}",
         "add weight decay, dropout or augmentation, more data, or use a smaller model",
     )
 
 
+def _advise_metric(metric: MetricChange, case: Case) -> str:
+    """What to keep where a metric went on to improve after the lowest loss."""
+    epoch = format_value(metric.best_epoch or 0.0)
+    return (
+        f"keep {case.unit} {epoch} if {metric.metric} is what matters "
+        f"({format_value(metric.best or 0.0)} at best); else"
+    )
+
+
 def _remedies_of_doubt(run: Measurements) -> tuple[str, ...]:
     if is_too_short(run):
-        return ("train or log at least 5 epochs",)
+        return ("evaluate more often, every so many steps, so that 5 evaluations show a trend",)
     if is_noisy(run):
         return (
             "use more validation rows, or cross-validation",
             "average the weights or the losses of the last epochs",
         )
     compare = "compare with another model: give its loss on the same rows as reference"
+    if is_unsettled(run):
+        return ("train or evaluate a few times more, to see whether the rise lasts",)
     return (compare,) if run.is_baseline_known else (compare, "give n_classes or baseline")
 
 

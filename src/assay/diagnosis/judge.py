@@ -1,6 +1,7 @@
 """judge_run: the verdict on one run, from its curves alone.
 
 >>> from assay.readers.history import History
+from assay.readers.naming import is_perplexity, is_plain_loss
 >>> from assay.diagnosis.judge import judge_run
 >>> run = judge_run(History.from_lists(val_loss=[0.9, 0.7, float("nan")], name="a"))
 >>> run.status, run.best_epoch, run.onset
@@ -9,17 +10,22 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
+
+import numpy as np
 
 from assay.core.types import Better
 from assay.diagnosis.explanations import (
     REMEDIES,
     Case,
+    Kept,
     explain_flags,
     explain_metric,
+    explain_metric_curve,
     explain_status,
     format_value,
+    suggest_by_metric,
     suggest_remedies,
 )
 from assay.diagnosis.measurements import (
@@ -29,6 +35,7 @@ from assay.diagnosis.measurements import (
     judge_metrics,
     measure,
 )
+from assay.diagnosis.metric_curve import find_good_range, judge_metric_curve
 from assay.diagnosis.rules import (
     FALLING,
     Confidence,
@@ -42,6 +49,7 @@ from assay.diagnosis.rules import (
 )
 from assay.diagnosis.trend import final_level, kendall_z
 from assay.readers.history import History
+from assay.readers.naming import is_perplexity, is_plain_loss
 
 __all__ = ["Epoch", "RunDiagnosis", "judge_run"]
 
@@ -55,7 +63,8 @@ class RunDiagnosis:
     Attributes:
         name: Name of the run.
         status: The verdict, one of `STATUSES`.
-        best_epoch: Epoch of the lowest validation loss.
+        best_epoch: The epoch to keep: that of the lowest validation loss, or of the best value of
+            the metric asked for, or that the log itself chooses by.
         good_range: First and last epoch about as good as the best.
         onset: Epoch at which overfitting, divergence or collapse begins.
         severity: How bad an overfit is: mild, moderate or severe.
@@ -68,8 +77,8 @@ class RunDiagnosis:
 
     >>> from assay import History, diagnose
     >>> run = diagnose(History.from_lists(val_loss=[0.9, 0.7, 0.6], name="a")).runs[0]
-    >>> run.status, run.best_epoch, run.remedies
-    ('inconclusive', 3, ('train or log at least 5 epochs',))
+    >>> run.status, run.best_epoch, run.confidence
+    ('inconclusive', 3, 'low')
     """
 
     name: str
@@ -110,16 +119,19 @@ def judge_run(
     reference: float | None = None,
     reference_given: bool = False,
     better: Mapping[str, Better] | None = None,
+    metric: str | None = None,
 ) -> RunDiagnosis:
     """The diagnosis of one `history`.
 
     `reference` is a loss known to be possible on its validation rows, and `reference_given` says
     that a person gave it. `better` says "lower" or "higher" for metrics whose name does not.
+    `metric` is the one by which the epoch to keep is chosen; default: that of the log, else the
+    loss.
     """
     if find_divergence(history) is not None:
         return _describe_divergence(history, better)
     if history.loss is None or history.find(history.validation_split, history.loss) is None:
-        return _describe_unvalidated(history, better)
+        return _describe_unvalidated(history, better, metric)
     run = measure(history, reference=reference, reference_given=reference_given)
     status = decide(run)
     metrics = judge_metrics(history, run.best_epoch, better=better)
@@ -129,23 +141,105 @@ def judge_run(
         status=status,
         severity=rate_severity(run) if status == "overfit" else None,
         onset=_find_onset(status, run),
+        kept=_find_kept(history, run, metrics, metric),
     )
     flags = find_flags(status, run, metrics)
-    remarks = [*_explain_metrics(metrics, case), *explain_flags(flags, case), *history.notes]
+    remarks = [
+        *_explain_kept(case),
+        *_explain_metrics(metrics, case),
+        *explain_flags(flags, case),
+        *_describe_log(history),
+        *history.notes,
+    ]
+    kept = case.kept
     return RunDiagnosis(
         name=history.name,
         status=status,
-        best_epoch=_to_epoch(run.best_epoch),
-        good_range=_to_range(*run.good_range),
+        best_epoch=_to_epoch(run.best_epoch if kept is None else kept.best_epoch),
+        good_range=_to_range(*(run.good_range if kept is None else kept.good_range)),
         onset=_to_epoch(case.onset),
         severity=case.severity,
         loss=_describe_loss(run, history),
         metrics=_to_rows(metrics),
         evidence=_collect_evidence(explain_status(case), flags, remarks, run),
-        remedies=suggest_remedies(case, metrics),
+        remedies=_add_schedule(suggest_remedies(case, metrics), status, history),
         confidence=rate_confidence(status, run),
         history=history,
     )
+
+
+def _find_kept(
+    history: History,
+    run: Measurements,
+    metrics: Sequence[MetricChange],
+    metric: str | None,
+) -> Kept | None:
+    """The epoch to keep by the metric asked for, or by the one the log chooses by."""
+    wanted = metric or history.monitor
+    change = next((m for m in metrics if m.metric == wanted and m.best_epoch is not None), None)
+    curve = history.find(history.validation_split, wanted or "")
+    if change is None or curve is None or change.best is None or change.best_epoch is None:
+        return None
+    directed = replace(curve, better=change.better)
+    good_range = find_good_range(directed, history.n_val)
+    return Kept(change.metric, change.best_epoch, change.best, good_range, run.best_epoch)
+
+
+def _explain_kept(case: Case) -> list[str]:
+    kept = case.kept
+    if kept is None:
+        return []
+    return [
+        f"the {case.unit} to keep is that of {kept.metric}, best at {case.unit} "
+        f"{format_value(kept.best_epoch)} ({format_value(kept.best)}); validation loss is lowest "
+        f"at {case.unit} {format_value(case.run.best_epoch)} ({format_value(case.run.lowest)})"
+    ]
+
+
+def _describe_log(history: History) -> list[str]:
+    """What the log holds beside its curves: perplexity, more losses, a schedule, lost points."""
+    remarks = []
+    val = history.find(history.validation_split, history.loss or "")
+    if val is not None and is_perplexity(val.metric):
+        lowest = format_value(min(val.values))
+        remarks.append(
+            f"{val.metric} is judged by its logarithm, in nats: it is {lowest} at best and "
+            f"{format_value(val.values[-1])} at the end"
+        )
+    losses = [name for name in history.metrics if is_plain_loss(name)]
+    if losses and history.loss not in ("loss", None):
+        remarks.append(
+            f"the loss judged is {history.loss}; {', '.join(losses)} "
+            f"{'was' if len(losses) == 1 else 'were'} logged too"
+        )
+    train = history.find("train", history.loss or "")
+    lost = np.flatnonzero(~np.isfinite(train.values)) if train is not None else ()
+    if train is not None and len(lost):
+        remarks.append(
+            f"training loss was nan or inf at {len(lost)} of {len(train.values)} points, first at "
+            f"{history.unit} {format_value(train.epochs[int(lost[0])])}, and recovered"
+        )
+    remarks += [
+        f"{s.metric} was measured once on test rows ({format_value(s.values[0])}): no curve"
+        for s in history.series
+        if s.split == "test" and s.split != history.validation_split and len(s.values) == 1
+    ]
+    if _is_schedule_over(history):
+        remarks.append("the learning rate ended near 0: the schedule is finished")
+    return remarks
+
+
+def _is_schedule_over(history: History) -> bool:
+    """Whether the learning rate ended below 1 % of its highest value."""
+    rates = history.schedule.values if history.schedule else ()
+    return len(rates) >= 3 and 0 <= rates[-1] < 0.01 * max(rates)
+
+
+def _add_schedule(remedies: tuple[str, ...], status: Status, history: History) -> tuple[str, ...]:
+    """Training longer takes a new schedule where the learning rate ended at 0."""
+    if status != "still_improving" or not _is_schedule_over(history):
+        return remedies
+    return ("train anew with a longer schedule: the learning rate ended near 0", *remedies[1:])
 
 
 def _find_onset(status: Status, run: Measurements) -> float | None:
@@ -189,32 +283,51 @@ def _describe_divergence(history: History, better: Mapping[str, Better] | None) 
     )
 
 
-def _describe_unvalidated(history: History, better: Mapping[str, Better] | None) -> RunDiagnosis:
-    """The diagnosis of a run without a validation loss: training, or only metrics, is described."""
+def _describe_unvalidated(
+    history: History, better: Mapping[str, Better] | None, metric: str | None
+) -> RunDiagnosis:
+    """The diagnosis of a run without a validation loss: by a metric, or of training alone."""
+    curve = judge_metric_curve(history, better=better, metric=metric)
     metrics = judge_metrics(history, None, better=better)
-    train = history.find("train", history.loss or "")
-    best_epoch = None
-    finding = "the log holds no validation loss, so over- and underfitting cannot be told"
-    if train is None:
-        best_epochs = (metric.best_epoch for metric in metrics)
-        best_epoch = next((epoch for epoch in best_epochs if epoch is not None), None)
+    if curve is None:
+        finding = "the log holds no validation loss, so over- and underfitting cannot be told"
     else:
-        recent = train.values[-max(5, len(train.values) // 3) :]
-        trend = "still falls" if kendall_z(recent) < FALLING else "is level"
-        finding += f"; training loss {trend} at {format_value(final_level(train.values))}"
+        finding = explain_metric_curve(curve, history.unit)
+    finding += _describe_training(history)
+    others = [_explain_other_metric(m, history.unit) for m in metrics if m.best is not None]
+    remarks = [*others[:6], *_describe_log(history), *history.notes]
     return RunDiagnosis(
         name=history.name,
-        status="inconclusive",
-        best_epoch=_to_epoch(best_epoch),
-        good_range=None,
-        onset=None,
-        severity=None,
+        status="inconclusive" if curve is None else curve.status,
+        best_epoch=None if curve is None else _to_epoch(curve.best_epoch),
+        good_range=None if curve is None else _to_range(*curve.good_range),
+        onset=None if curve is None else _to_epoch(curve.onset),
+        severity=None if curve is None else curve.severity,
         loss=_to_loss(history, None, None, "unknown"),
         metrics=_to_rows(metrics),
-        evidence=_to_evidence(finding, (), history.notes),
-        remedies=REMEDIES["inconclusive"],
-        confidence="low",
+        evidence=_to_evidence(finding, (), remarks),
+        remedies=suggest_by_metric(curve, history.unit),
+        confidence="low" if curve is None or curve.points < 10 else "medium",
         history=history,
+    )
+
+
+def _describe_training(history: History) -> str:
+    """Where training loss goes, in words; empty where it was not logged."""
+    train = history.find("train", history.loss or "")
+    if train is None:
+        return ""
+    parts = np.array_split(np.array(train.values), min(len(train.values), 30))
+    means = np.array([float(part.mean()) for part in parts])
+    recent = means[-max(5, len(means) // 3) :]
+    trend = "still falls" if kendall_z(recent) < FALLING else "is level"
+    return f"; training loss {trend} at {format_value(final_level(means))}"
+
+
+def _explain_other_metric(metric: MetricChange, unit: str) -> str:
+    return (
+        f"{metric.metric} is best at {unit} {format_value(metric.best_epoch or 0.0)} "
+        f"({format_value(metric.best or 0.0)})"
     )
 
 
@@ -225,9 +338,12 @@ def _describe_loss(run: Measurements, history: History) -> dict[str, Any]:
     verdict = "level"
     if change > run.tolerance:
         verdict = "rising"
-    elif recent_fall > run.tolerance and change <= 0:
+    elif recent_fall > run.resolution and change <= 0:
         verdict = "falling"
-    return _to_loss(history, run.lowest, float(run.val[-1]), verdict)
+    lowest, final = run.lowest, float(run.val[-1])
+    if run.in_nats:
+        lowest, final = math.exp(lowest), math.exp(final)
+    return _to_loss(history, lowest, final, verdict)
 
 
 def _to_loss(

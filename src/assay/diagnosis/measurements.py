@@ -15,7 +15,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,15 +25,17 @@ from assay.diagnosis.trend import final_level, kendall_z, noise, running_median,
 from assay.errors import SchemaError
 from assay.kernels import Array
 from assay.readers.history import History, Series
-from assay.readers.naming import SplitName, is_regression
+from assay.readers.naming import SplitName, is_perplexity, is_regression, is_share
 
 __all__ = [
     "BaselineFrom",
     "Measurements",
     "MetricChange",
     "find_divergence",
+    "is_recovered",
     "judge_metrics",
     "measure",
+    "measure_metric_tolerance",
 ]
 
 BaselineFrom = Literal["given", "n_classes", "chance", "first epoch"]
@@ -46,7 +48,9 @@ class Measurements:
     `train` is the training loss as logged, None where it was not; `train_eval` is the loss on
     training rows with the final weights of each epoch where the log has it, else `train`.
     `train_log` (m,) is the training loss at all its epochs. `standard_error` is that of one
-    validation loss, 0 where the number of validation rows is unknown.
+    validation loss, 0 where the number of validation rows is unknown. `in_nats` says that all are
+    logarithms of a logged perplexity; `train_factor` is what a training loss that was logged as a
+    sum was divided by.
     """
 
     epochs: Array
@@ -61,6 +65,8 @@ class Measurements:
     standard_error: float
     reference: float | None = None
     reference_given: bool = False
+    in_nats: bool = False
+    train_factor: float = 1.0
 
     @property
     def has_train_eval(self) -> bool:
@@ -98,9 +104,27 @@ class Measurements:
         return max(self.baseline - self.lowest, 0.0)
 
     @property
-    def tolerance(self) -> float:
-        """Smaller differences in loss are no differences: twice the noise, 1 % of the learnable."""
+    def resolution(self) -> float:
+        """Smaller falls in loss are none: twice the noise, 1 % of the learnable."""
         return max(2 * self.noise, 0.01 * self.learnable)
+
+    @property
+    def tolerance(self) -> float:
+        """Smaller rises in loss are none: twice the noise, 1 % of the learnable, 2 % of the lowest.
+
+        Of the last two the smaller, so that what is said about the baseline hides no rise.
+        """
+        return max(2 * self.noise, self._bound_width(0.02))
+
+    def _bound_width(self, share: float) -> float:
+        """1 % of the learnable, at most a `share` of the lowest loss where that is above 0."""
+        width = 0.01 * self.learnable
+        if self.in_nats:
+            return min(width, share)
+        if self.lowest <= 0:
+            return width
+        # A lowest loss near 0 is no scale.
+        return min(width, max(share * self.lowest, 0.0005 * self.learnable))
 
     @property
     def error(self) -> float:
@@ -111,11 +135,21 @@ class Measurements:
     def good(self) -> NDArray[np.intp]:
         """Positions about as good as the best.
 
-        Their smoothed validation loss is the lowest up to the noise, or 1 % of the learnable.
+        Their smoothed validation loss is the lowest up to the noise, or 1 % of the learnable; from
+        the best to each of them it stays close to that.
         """
-        near = running_median(self.val) <= self.lowest + max(self.noise, 0.01 * self.learnable)
+        width = self._bound_width(0.06)
+        if self.rise > self.tolerance and self.z_val_after_best > 1.64:
+            width = min(width, 0.8 * self.rise)
+        width = max(self.noise, width)
+        smooth = running_median(self.val)
+        near = smooth <= self.lowest + width
         near[self.best] = True
-        return np.flatnonzero(near)
+        far = np.flatnonzero(smooth > self.lowest + 3 * width + 3 * self.noise)
+        first = max((i for i in far.tolist() if i < self.best), default=-1)
+        last = min((i for i in far.tolist() if i > self.best), default=len(smooth))
+        positions = np.flatnonzero(near)
+        return positions[(positions > first) & (positions < last)]
 
     @property
     def good_range(self) -> tuple[float, float]:
@@ -140,6 +174,8 @@ class Measurements:
         Source: Prechelt (1998), Automatic early stopping using cross validation, Neural Networks
         11:761-767.
         """
+        if self.in_nats:
+            return 100 * math.expm1(self.rise)
         return 100 * (self.end / self.lowest - 1) if self.lowest > 0 else math.nan
 
     @property
@@ -169,8 +205,15 @@ class Measurements:
 
     @property
     def learned_train(self) -> float:
-        """Share of the baseline loss that training took away, on training rows at best."""
-        return math.nan if self.train is None else self._share_learned(float(self.train.min()))
+        """Share of the baseline loss that training took away, on training rows at best.
+
+        nan where no training loss was logged, or one far above the baseline throughout: it is on
+        another scale.
+        """
+        if self.train is None:
+            return math.nan
+        share = self._share_learned(float(self.train.min()))
+        return math.nan if share < -0.25 else share
 
     def _share_learned(self, loss: float) -> float:
         return (self.baseline - loss) / self.baseline if self.baseline > 0 else math.nan
@@ -249,15 +292,25 @@ class MetricChange:
 
 
 def find_divergence(history: History) -> float | None:
-    """The epoch at which a loss of a `history` is first nan or inf, or None."""
-    epochs = [
-        epoch
-        for series in history.series
-        if series.metric == history.loss
-        for epoch, value in _pair(series)
-        if not math.isfinite(value)
-    ]
+    """The epoch at which a loss of a `history` is first nan or inf, or None.
+
+    A training loss that was so at less than one in twenty of its points, and is finite at the end,
+    recovered.
+    """
+    epochs = []
+    for series in history.series:
+        if series.metric != history.loss:
+            continue
+        lost = np.flatnonzero(~np.isfinite(series.values))
+        if len(lost) and not is_recovered(series, lost):
+            epochs.append(series.epochs[int(lost[0])])
     return min(epochs, default=None)
+
+
+def is_recovered(series: Series, lost: NDArray[np.intp]) -> bool:
+    """Whether a training curve that was nan or inf at the points `lost` went on without harm."""
+    is_rare = series.split == "train" and len(lost) < len(series.values) / 20
+    return bool(is_rare and len(series.values) - 1 not in lost)
 
 
 def measure(
@@ -271,11 +324,20 @@ def measure(
     val = history.find(history.validation_split, history.loss or "")
     if val is None:
         raise SchemaError(f"{history.name} has no validation loss to measure")
+    in_nats = is_perplexity(val.metric) and min(val.values) > 0
+    train = _drop_lost(history.find("train", val.metric))
+    train_eval = history.find("train_eval", val.metric)
+    if in_nats:
+        val, train, train_eval = (_take_logarithm(series) for series in (val, train, train_eval))
     epochs = np.array(val.epochs)
     values = np.array(val.values)
-    train = history.find("train", val.metric)
-    train_eval = history.find("train_eval", val.metric)
+    train = _average_batches(train, epochs)
+    factor = _find_factor(train, val)
+    if train is not None and factor > 1:
+        train = replace(train, values=tuple(value / factor for value in train.values))
     baseline, source = _find_baseline(history, val, train)
+    if in_nats and source == "given":
+        baseline = math.log(baseline) if baseline > 0 else baseline
     train_at_val = _interpolate(train, epochs)
     return Measurements(
         epochs=epochs,
@@ -284,6 +346,8 @@ def measure(
         train_eval=_interpolate(train_eval, epochs) if train_eval else train_at_val,
         train_log=np.array(train.values if train else ()),
         train_epochs=np.array(train.epochs if train else ()),
+        in_nats=in_nats,
+        train_factor=factor,
         baseline=baseline,
         baseline_from=source,
         noise=noise(values),
@@ -297,6 +361,56 @@ def _pair(series: Series) -> Iterable[tuple[float, float]]:
     return zip(series.epochs, series.values, strict=True)
 
 
+def _drop_lost(series: Series | None) -> Series | None:
+    """The curve without points that are nan or inf, from which training recovered."""
+    if series is None or np.isfinite(series.values).all():
+        return series
+    return series.take(np.flatnonzero(np.isfinite(series.values)).tolist())
+
+
+def _take_logarithm(series: Series | None) -> Any:
+    """A perplexity in nats."""
+    if series is None:
+        return None
+    return replace(series, values=tuple(np.log(np.maximum(series.values, 1e-300)).tolist()))
+
+
+def _average_batches(series: Series | None, epochs: Array) -> Series | None:
+    """A training curve of many points between evaluations as their means.
+
+    The losses of single batches scatter far more than those of an evaluation. Points after the
+    last evaluation are one more mean, where they are about as many.
+    """
+    if series is None or len(series.values) < 3 * len(epochs):
+        return series
+    windows = np.searchsorted(epochs, series.epochs)
+    counts = np.bincount(windows, minlength=len(epochs) + 1)
+    sums = np.bincount(windows, weights=series.values, minlength=len(epochs) + 1)
+    ends = np.append(epochs, series.epochs[-1])
+    kept = counts > 0
+    kept[-1] = counts[-1] >= max(1.0, float(np.median(counts[:-1])) / 2)
+    means = sums[kept] / counts[kept]
+    return replace(
+        series,
+        epochs=tuple(ends[kept].tolist()),
+        values=tuple(means.tolist()),
+        aggregation="window_mean",
+    )
+
+
+def _find_factor(train: Series | None, val: Series) -> float:
+    """By what a training loss is too large that was summed over accumulated batches; else 1.
+
+    It begins at a whole multiple of the validation loss, and stays far above it throughout.
+    """
+    if train is None or train.aggregation != "window_mean" or min(val.values) <= 0:
+        return 1.0
+    ratios = np.interp(val.epochs, train.epochs, train.values) / np.array(val.values)
+    factor = float(np.round(ratios[0]))
+    is_whole = 2 <= factor <= 64 and abs(ratios[0] / factor - 1) < 0.1
+    return factor if is_whole and ratios.min() > 0.6 * factor else 1.0
+
+
 def _interpolate(series: Series | None, epochs: Array) -> Array | None:
     return None if series is None else np.interp(epochs, series.epochs, series.values)
 
@@ -307,10 +421,13 @@ def _is_regression(history: History) -> bool:
 
 
 def _standard_error(history: History, mean: float) -> float:
-    """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean."""
+    """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean.
+
+    Losses of rows near 0 scatter less: by about four times their mean.
+    """
     if not history.n_val:
         return 0.0
-    spread = 2 * abs(mean) if _is_regression(history) else 1.0
+    spread = 2 * abs(mean) if _is_regression(history) else min(1.0, 4 * abs(mean))
     return spread / math.sqrt(history.n_val)
 
 
@@ -325,11 +442,23 @@ def _find_baseline(
             return math.log(history.n_classes), "n_classes"
         if k := _find_chance_level(history, val.metric):
             return math.log(k), "chance"
-    first = val.values[0]
+    first = _find_settled(val)
     # The mean over the first epoch is nearer to the untrained model, unless that epoch exploded.
     if train is not None and first < train.values[0] < 3 * first:
         first = train.values[0]
     return first, "first epoch"
+
+
+def _find_settled(val: Series) -> float:
+    """The first validation loss, or one of the next two where losses before are many times that.
+
+    The first epoch of an unscaled regression, or of batch normalisation, is no baseline.
+    """
+    early = val.values[:3]
+    position = 0
+    while position + 1 < len(early) and early[position] > 5 * early[position + 1] > 0:
+        position += 1
+    return early[position]
 
 
 def _find_chance_level(history: History, loss: str) -> int | None:
@@ -384,7 +513,7 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
         start_position = min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
     start = finite[start_position][1]
     final = final_level(values[start_position:])
-    tolerance = _metric_tolerance(values, start, rows)
+    tolerance = measure_metric_tolerance(series, start, rows)
     drop = start - final if series.better == "higher" else final - start
     verdict: Literal["improved", "unharmed", "worse"] = "unharmed"
     if abs(drop) > tolerance:
@@ -401,9 +530,16 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
     )
 
 
-def _metric_tolerance(values: Array, value: float, rows: int | None) -> float:
-    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise."""
-    if values.min() >= 0 and values.max() <= 1:
-        standard_error = math.sqrt(value * (1 - value) / rows) if rows else 0.0
-        return max(0.005, standard_error, noise(values))
+def measure_metric_tolerance(series: Series, value: float, rows: int | None) -> float:
+    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise.
+
+    Shares may be logged as percent.
+    """
+    values = np.array([number for number in series.values if math.isfinite(number)])
+    is_percent = 1.5 < values.max() <= 100 and is_share(series.metric)
+    whole = 100.0 if is_percent else 1.0
+    if values.min() >= 0 and values.max() <= whole:
+        share = value / whole
+        standard_error = math.sqrt(share * (1 - share) / rows) if rows else 0.0
+        return max(0.005 * whole, standard_error * whole, noise(values))
     return max(0.02 * abs(value), noise(values))

@@ -35,6 +35,7 @@ __all__ = [
     "is_noisy",
     "is_too_good",
     "is_too_short",
+    "is_unsettled",
     "rate_confidence",
     "rate_severity",
 ]
@@ -89,15 +90,46 @@ def _is_collapsed(run: Measurements) -> bool:
         return False
     exploded = bool(run.train_log.max() > _explosion_limit(run))
     at_baseline = final_level(run.train_log) >= 0.95 * run.baseline
-    learned_once = len(run.train_log) >= MIN_EPOCHS and run.train_log.min() < 0.85 * run.baseline
+    # A guess of the baseline is off by more than a healthy run may waver.
+    share = 0.85 if run.is_baseline_known else 0.5
+    learned_once = len(run.train_log) >= MIN_EPOCHS and run.train_log.min() < share * run.baseline
     if exploded and run.learned_val < 0.05:
         return True
     return bool(at_baseline and (exploded or learned_once))
 
 
 def is_too_short(run: Measurements) -> bool:
-    """Whether the `run` has fewer epochs than show a trend."""
+    """Whether the `run` has fewer evaluations than show a trend."""
     return len(run.val) < MIN_EPOCHS
+
+
+def _is_overfit_at_once(run: Measurements) -> bool:
+    """Few evaluations, and validation ends far above its lowest value while training falls.
+
+    Far is 6 standard errors where the number of validation rows is known, and 20 % anyway.
+    """
+    if not is_too_short(run) or run.train is None or run.best == len(run.val) - 1:
+        return False
+    rise = float(run.val[-1]) - run.lowest
+    is_falling = float(run.train[-1]) < float(run.train[run.best])
+    return is_falling and _is_far(run, rise) and bool((np.diff(run.val[run.best :]) > 0).all())
+
+
+def _is_falling_throughout(run: Measurements) -> bool:
+    """Few evaluations, and validation falls at each of them; four at least, or far."""
+    if not is_too_short(run) or len(run.val) < 2 or not (np.diff(run.val) < 0).all():
+        return False
+    last_fall = float(run.val[-2] - run.val[-1])
+    if run.standard_error:
+        return last_fall > 2 * run.standard_error
+    return len(run.val) >= MIN_EPOCHS - 1 and last_fall > 0.005 * abs(run.lowest)
+
+
+def _is_far(run: Measurements, rise: float) -> bool:
+    if run.standard_error and rise > 6 * run.standard_error and rise > 0.02 * abs(run.lowest):
+        return True
+    scale = 1.0 if run.in_nats else abs(run.lowest)
+    return len(run.val) >= 3 and rise > max(0.2 * scale, 3 * run.standard_error)
 
 
 def _is_not_learning(run: Measurements) -> bool:
@@ -150,7 +182,7 @@ def _ends_higher(run: Measurements) -> bool:
 def _is_still_improving(run: Measurements) -> bool:
     """Validation loss falls to the end: by trend, by more than noise, and has not levelled off."""
     recent = run.recent
-    is_falling = kendall_z(recent) < FALLING and recent[0] - recent[-1] > run.tolerance
+    is_falling = kendall_z(recent) < FALLING and recent[0] - recent[-1] > run.resolution
     is_moving = recent[len(recent) // 2] - recent[-1] > 0.0025 * run.learnable
     return bool(run.best >= len(run.val) - 2 and is_falling and is_moving)
 
@@ -160,7 +192,9 @@ def is_far_from_done(run: Measurements) -> bool:
 
     It is too short or too slow.
     """
-    is_little = run.learned_train < 0.5 and (run.is_baseline_known or _is_straight(run))
+    # A guess serves where ten epochs and more are a straight line; fine-tuning takes fewer.
+    is_slow = len(run.val) >= 10 and bool((np.diff(run.epochs) == 1).all()) and _is_straight(run)
+    is_little = run.learned_train < 0.5 and (run.is_baseline_known or is_slow)
     return is_little and _is_still_improving(run)
 
 
@@ -177,8 +211,19 @@ def _is_plateau_high(run: Measurements) -> bool:
 
 
 def _is_unclear(run: Measurements) -> bool:
-    """The curves waver too much, or stay level and high."""
-    return is_noisy(run) or is_level_but_high(run)
+    """The curves waver too much, stay level and high, or end higher without a trend."""
+    return is_noisy(run) or is_level_but_high(run) or is_unsettled(run)
+
+
+def is_unsettled(run: Measurements) -> bool:
+    """Whether validation of the `run` ends well above its lowest value, but not by a trend.
+
+    Or its last values alone came back from well above.
+    """
+    if run.best == len(run.val) - 1:
+        return False
+    percent = run.generalisation_loss if run.lowest > 0 else 100 * run.share_given_back
+    return run.rise > max(run.tolerance, 3 * run.noise) and percent > 2
 
 
 def is_noisy(run: Measurements) -> bool:
@@ -207,6 +252,8 @@ def _is_straight(run: Measurements) -> bool:
 
 RULES: tuple[tuple[Status, Callable[[Measurements], bool]], ...] = (
     ("collapsed", _is_collapsed),
+    ("overfit", _is_overfit_at_once),
+    ("still_improving", _is_falling_throughout),
     ("inconclusive", is_too_short),
     ("not_learning", _is_not_learning),
     ("memorising", is_memorising),
@@ -245,6 +292,7 @@ def find_flags(
         "slow": _is_straight(run) and _is_still_improving(run),
         "metric_disagrees": any(_disagrees(metric, run) for metric in metrics),
         "baseline_guessed": not run.is_baseline_known,
+        "other_scale": run.train_factor > 1 or _is_other_scale(run),
     }
     return tuple(name for name, holds in flags.items() if holds)
 
@@ -267,6 +315,11 @@ def has_wide_gap(run: Measurements) -> bool:
     return run.is_baseline_known and run.gap_share(-1) > 0.15
 
 
+def _is_other_scale(run: Measurements) -> bool:
+    """Whether training loss lies so far above the baseline that it measures something else."""
+    return run.train is not None and run.baseline > 0 and math.isnan(run.learned_train)
+
+
 def _disagrees(metric: MetricChange, run: Measurements) -> bool:
     """Whether a metric is best outside the good range of the loss, by more than its tolerance."""
     if metric.best is None or metric.best_epoch is None:
@@ -283,7 +336,7 @@ def _is_gap_widening(run: Measurements) -> bool:
     if len(run.gap) < MIN_EPOCHS:
         return False
     growth = run.gap[-1] - run.gap[len(run.gap) // 3]
-    return run.z_gap > RISING and growth > 0.01 * run.learnable
+    return bool(run.gap[-1] > 0 and run.z_gap > RISING and growth > 0.01 * run.learnable)
 
 
 def rate_confidence(status: Status, run: Measurements) -> Confidence:
@@ -291,8 +344,10 @@ def rate_confidence(status: Status, run: Measurements) -> Confidence:
 
     Less with a guessed baseline, noise, few points, or no training loss.
     """
-    if status in ("diverged", "collapsed"):
+    if status == "diverged":
         return "high"
+    if status == "collapsed":
+        return "high" if run.is_baseline_known else "medium"
     if status == "inconclusive":
         return "low"
     # Where nothing was learned, noise is large against what was: that is the finding, not a doubt.

@@ -4,9 +4,12 @@
 - read_history: the verb: which reader takes a place, and the runs below a folder
 - history: `History` and `Series`, the curves of one run
 - cells: what stands in the rows of a log, as numbers; rows that a restart replaced
+- columns: the runs that a table of named columns holds: folds, splits, sets, appended runs
 - naming: which split and metric a column name means, and whether more is better
 - text: JSON and delimited text, loaded whole or looked into
 - boosting: XGBoost, LightGBM and CatBoost results saved as JSON
+- catboost_info: what CatBoost writes beside every training
+- console: what a training loop printed: lines of names and numbers
 - csv: a loop of one's own as a delimited table
 - huggingface: `trainer_state.json` of the Hugging Face Trainer
 - json: a loop of one's own as JSON or JSON lines

@@ -5,16 +5,20 @@
 0.5
 """
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.types import Better
 from assay.errors import SchemaError
 
 __all__ = [
+    "Cells",
     "LogCell",
+    "Numbers",
     "Unit",
     "drop_replaced",
     "holds_text",
@@ -23,13 +27,54 @@ __all__ = [
     "note_restarts",
     "parse_axis",
     "parse_number",
+    "parse_numbers",
     "require_equal_length",
+    "take_cells",
 ]
 
-Unit = Literal["epoch", "round", "step"]
+Unit = Literal["epoch", "round", "iteration", "step"]
 LogCell = float | int | str | None
 
 NOT_MEASURED = {"", "na", "n/a", "null", "none", "-", "--"}
+
+
+@dataclass(frozen=True, eq=False)
+class Numbers:
+    """Cells that are numbers: `values` (n,), and which of them were `measured` (n,)."""
+
+    values: NDArray[np.float64]
+    measured: NDArray[np.bool_]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, positions: "NDArray[np.intp]") -> "Numbers":
+        """The cells at the given `positions` (m,), counted from 0."""
+        return Numbers(self.values[positions], self.measured[positions])
+
+
+Cells = Sequence[LogCell] | Numbers
+
+
+def take_cells(cells: Cells, positions: "NDArray[np.intp]") -> Cells:
+    """The `cells` at the given `positions` (m,), counted from 0."""
+    if isinstance(cells, Numbers):
+        return cells.take(positions)
+    return [cells[i] for i in positions.tolist()]
+
+
+def parse_numbers(cells: Cells, column: str, where: str) -> Numbers:
+    """The numbers in `cells`, which belong to `column` of the log `where`.
+
+    >>> numbers = parse_numbers(["0.5", "NA", "inf"], "val_loss", "log.csv")
+    >>> numbers.values.tolist(), numbers.measured.tolist()
+    ([0.5, nan, inf], [True, False, True])
+    """
+    if isinstance(cells, Numbers):
+        return cells
+    parsed = [parse_number(cell, column, row, where) for row, cell in enumerate(cells, start=1)]
+    measured = np.array([value is not None for value in parsed], dtype=bool)
+    return Numbers(np.array(parsed, dtype=np.float64), measured)
 
 
 def parse_number(cell: object, column: str, row: int, where: str) -> float | None:
@@ -60,17 +105,17 @@ def is_word(cell: object) -> bool:
     return False
 
 
-def holds_text(cells: Sequence[LogCell], better: Better | None) -> bool:
+def holds_text(cells: Cells, better: Better | None) -> bool:
     """Whether `cells` are no numbers: yes/no marks, or words where no metric is known by `better`.
 
     A word in the column of a known metric is an error instead, which `parse_number` raises.
     """
+    if isinstance(cells, Numbers):
+        return False
     return any(isinstance(cell, bool) or (better is None and is_word(cell)) for cell in cells)
 
 
-def require_equal_length(
-    columns: Mapping[str, Sequence[LogCell]], epochs: Sequence[LogCell] | None, where: str
-) -> int:
+def require_equal_length(columns: Mapping[str, Cells], epochs: Cells | None, where: str) -> int:
     """The length of all `columns` and `epochs` of the log `where`; an error where they differ."""
     lengths = {column: len(values) for column, values in columns.items()}
     if epochs is not None:
@@ -84,40 +129,40 @@ def require_equal_length(
     return next(iter(lengths.values()), 0)
 
 
-def parse_axis(epochs: Sequence[LogCell] | None, rows: int, where: str) -> list[float | None]:
-    """The number of each of the `rows` of the log `where`; None for cells that hold none.
+def parse_axis(epochs: Cells | None, rows: int, where: str) -> NDArray[np.float64]:
+    """The number of each of the `rows` of the log `where`; nan for cells that hold none.
 
     Rows are counted from 1 without `epochs`.
     """
     if epochs is None:
-        return [float(i) for i in range(1, rows + 1)]
-    numbers = [parse_number(cell, "epoch", row, where) for row, cell in enumerate(epochs, start=1)]
-    return [n if n is not None and math.isfinite(n) else None for n in numbers]
+        return np.arange(1.0, rows + 1)
+    numbers = parse_numbers(epochs, "epoch", where)
+    return np.where(np.isfinite(numbers.values), numbers.values, np.nan)
 
 
-def drop_replaced(axis: Sequence[float | None]) -> tuple[list[int], tuple[float, ...]]:
+def drop_replaced(
+    axis: Sequence[float | None] | NDArray[np.float64],
+) -> tuple[NDArray[np.intp], tuple[float, ...]]:
     """Positions on the `axis` that stand after restarts, in order, and where restarts began.
 
     Where the axis goes back, earlier positions from there on were replaced.
 
-    >>> drop_replaced([0, 1, 2, 1, 2])
-    ([0, 3, 4], (1,))
+    >>> keep, restarts = drop_replaced([0, 1, 2, 1, 2])
+    >>> keep.tolist(), restarts
+    ([0, 3, 4], (1.0,))
     """
-    placed = [(i, epoch) for i, epoch in enumerate(axis) if epoch is not None]
-    if len(placed) > 2 and all(a[1] > b[1] for a, b in pairwise(placed)):
-        return [i for i, _ in reversed(placed)], ()  # written newest first: no restart a row
-    keep: list[int] = []
-    restarts: list[float] = []
-    limit = math.inf
-    following = math.inf
-    for i, epoch in reversed(placed):
-        if epoch > following:
-            limit = min(limit, following)
-            restarts.append(following)
-        if epoch < limit:
-            keep.append(i)
-        following = epoch
-    return keep[::-1], tuple(sorted(set(restarts)))
+    numbers = np.array(axis, dtype=np.float64)
+    placed = np.flatnonzero(~np.isnan(numbers))
+    epochs = numbers[placed]
+    steps = np.diff(epochs)
+    if len(placed) > 2 and (steps < 0).all():
+        return placed[::-1], ()  # written newest first: no restart a row
+    goes_back = np.append(steps < 0, False)
+    following = np.append(epochs[1:], np.inf)
+    limits = np.where(goes_back, following, np.inf)
+    limit = np.minimum.accumulate(limits[::-1])[::-1] if len(limits) else limits
+    restarts = tuple(np.unique(following[goes_back]).tolist())
+    return placed[epochs < limit], restarts
 
 
 def note_restarts(restarts: Iterable[float], unit: Unit) -> tuple[str, ...]:

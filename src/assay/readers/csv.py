@@ -1,14 +1,18 @@
 """Delimited: a loop of one's own as a table, one row an epoch, columns named by content."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from assay.readers.base import GENERAL, Reader
+from assay.readers.columns import read_columns
 from assay.readers.history import History
-from assay.readers.naming import find_axis, is_curve
+from assay.readers.naming import is_curve, parse_numbered_set
 from assay.readers.text import load_table, peek_header
 
 __all__ = ["Delimited"]
+
+PRINTED = re.compile(r"[:=]\s*[-+]?\d|\s\d+\.\d+$")  # numbers in words: no header but output
 
 
 @dataclass(frozen=True)
@@ -26,18 +30,13 @@ class Delimited(Reader):
     def matches(self, place: Path) -> bool:
         header = peek_header(place)
         has_truth = any(column == "y" or column.startswith("y.") for column in header)
-        return any(map(is_curve, header)) and not has_truth
+        is_printed = any(PRINTED.search(column) for column in header)
+        return any(map(_is_measured, header)) and not has_truth and not is_printed
 
     def read(self, place: Path) -> list[History]:
-        header, columns = load_table(place)
-        axis = find_axis(header)
-        return [
-            History.from_columns(
-                columns,
-                epochs=columns[axis] if axis else None,
-                name=place.stem,
-                format=self.name,
-                source=str(place),
-                unit="step" if axis and "step" in axis.lower() else "epoch",
-            )
-        ]
+        _, columns = load_table(place)
+        return read_columns(columns, name=place.stem, format=self.name, source=str(place))
+
+
+def _is_measured(column: str) -> bool:
+    return is_curve(column) or parse_numbered_set(column) is not None

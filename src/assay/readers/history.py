@@ -8,19 +8,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from assay.core.types import Better
 from assay.errors import SchemaError
 from assay.readers.cells import (
+    Cells,
     LogCell,
+    Numbers,
     Unit,
     drop_replaced,
     holds_text,
     list_names,
     note_restarts,
     parse_axis,
-    parse_number,
+    parse_numbers,
     require_equal_length,
 )
 from assay.readers.naming import (
@@ -28,6 +33,8 @@ from assay.readers.naming import (
     infer_direction,
     is_axis,
     is_curve,
+    is_learning_rate,
+    is_plain_loss,
     parse_curve_name,
     rank_loss,
 )
@@ -80,6 +87,9 @@ class History:
         n_val: Number of validation rows.
         n_classes: Number of classes.
         baseline: Loss of a model that knows only how frequent each outcome is.
+        monitor: Metric by which the log itself chooses the epoch to keep.
+        schedule: The learning rate, where it was logged.
+        checkpoints: Pairs of an epoch and the name that its checkpoint has on disk.
 
     >>> history = History.from_lists(val_loss=[1.0, 0.8, 0.9], val_accuracy=[0.5, 0.6, 0.6])
     >>> history.loss, history.metrics, history.epochs
@@ -97,6 +107,9 @@ class History:
     n_val: int | None = None
     n_classes: int | None = None
     baseline: float | None = None
+    monitor: str | None = None
+    schedule: Series | None = None
+    checkpoints: tuple[tuple[float, str], ...] = ()
 
     @classmethod
     def from_lists(
@@ -184,9 +197,9 @@ class History:
     @classmethod
     def from_columns(
         cls,
-        columns: Mapping[str, Sequence[LogCell]],
+        columns: Mapping[str, Cells],
         *,
-        epochs: Sequence[LogCell] | None = None,
+        epochs: Cells | None = None,
         name: str = "run",
         format: str = "lists",
         source: str | None = None,
@@ -223,25 +236,32 @@ class History:
         axis = parse_axis(epochs, require_equal_length(columns, epochs, where), where)
         keep, restarts = drop_replaced(axis)
         series = []
+        schedule = None
         for column, cells in columns.items():
             split, metric = parse_curve_name(column)
             better = infer_direction(metric)
-            if not is_curve(column) or holds_text(cells, better):
+            is_rate = schedule is None and is_learning_rate(column)
+            if not (is_rate or is_curve(column)) or holds_text(cells, better):
                 continue
-            values = [
-                parse_number(cell, column, row, where) for row, cell in enumerate(cells, start=1)
-            ]
-            points = _pair_points(axis, values, keep)
-            if points:
-                aggregation: Aggregation = "point" if split != "train" else train
-                series.append(_join_points(split, metric, points, better, aggregation))
+            numbers = parse_numbers(cells, column, where)
+            aggregation: Aggregation = "point" if split != "train" or is_rate else train
+            curve = _join_points(
+                Series(split, metric, (), (), better, aggregation), axis, numbers, keep
+            )
+            if is_rate:
+                schedule = curve if curve.values else None
+            elif curve.values:
+                series.append(curve)
         if not series:
             raise SchemaError(
-                f"{where}: expected {EXPECTED}; found {list_names(columns)}. Rename one, or read "
-                f"it yourself and pass History.from_lists(train_loss=[...], val_loss=[...])"
+                f"{where}: expected {EXPECTED}; found {list_names(columns)}. Rename one, name them "
+                f"with train= and val= (--train, --val), or pass "
+                f"History.from_lists(train_loss=[...], val_loss=[...])"
             )
-        notes = note_restarts(restarts, unit)
-        return cls(name, tuple(series), format, source, unit, epochs is None, restarts, notes)
+        summed, parts = _add_total(series)
+        notes = note_restarts(restarts, unit) + parts
+        history = cls(name, tuple(summed), format, source, unit, epochs is None, restarts, notes)
+        return replace(history, schedule=schedule)
 
     def find(self, split: SplitName, metric: str) -> Series | None:
         """The curve of a metric on a split.
@@ -279,23 +299,31 @@ class History:
 
     @property
     def validation_split(self) -> SplitName:
-        """The split that stands for unseen data: `val`, or `test` where only that was logged."""
+        """The split that stands for unseen data: `val`, or `test` where only that was logged.
+
+        A test after training, measured once, is no validation.
+        """
         splits = {series.split for series in self.series}
-        return "test" if "test" in splits and "val" not in splits else "val"
+        if "test" not in splits or "val" in splits:
+            return "val"
+        is_once = all(len(s.values) == 1 for s in self.series if s.split == "test")
+        is_long = any(len(s.values) > 2 for s in self.series if s.split == "train")
+        return "val" if is_once and is_long else "test"
 
     @property
     def loss(self) -> str | None:
         """Name of the loss that is judged, or None without any.
 
-        `loss` itself, else the most loss-like of the metrics of which less is better.
+        `loss` itself, else the most loss-like of the metrics of which less is better. Where
+        validation has no loss by name, it is that of training, and validation has metrics alone.
         """
-        validation = [s for s in self.series if s.split == self.validation_split]
-        ranked = [
-            (rank, i, series.metric)
-            for i, series in enumerate(validation or self.series)
-            if (rank := rank_loss(series.metric)) is not None
-        ]
-        return min(ranked)[2] if ranked else None
+        validation = _rank_losses(s for s in self.series if s.split == self.validation_split)
+        training = _rank_losses(s for s in self.series if s.split == "train")
+        if validation and (is_plain_loss(validation[0]) or validation[0] in training):
+            return validation[0]
+        if training and is_plain_loss(training[0]):
+            return training[0]
+        return next(iter((*validation, *training, *_rank_losses(self.series))), None)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -312,9 +340,43 @@ class History:
         return tuple(sorted({e for s in self.series for e in s.epochs}))
 
 
-class _Point(NamedTuple):
-    epoch: float
-    value: float
+def _rank_losses(series: Iterable[Series]) -> list[str]:
+    """The metrics of which less is better, the most loss-like first."""
+    ranked = [
+        (rank, i, s.metric)
+        for i, s in enumerate(series)
+        if (rank := rank_loss(s.metric)) is not None
+    ]
+    return [metric for _, _, metric in sorted(ranked)]
+
+
+def _add_total(series: Sequence[Series]) -> tuple[list[Series], tuple[str, ...]]:
+    """The curves with the sums of several losses, which no column holds, and a note that says so.
+
+    Summed are the validation losses that training logs under the same names at the same epochs.
+    """
+    by_name = {(s.split, s.metric): s for s in series}
+    parts = [
+        s.metric
+        for s in series
+        if s.split == "val" and s.metric.endswith("_loss") and ("train", s.metric) in by_name
+    ]
+    has_total = any(rank_loss(s.metric) in (0, 1) for s in series)
+    if has_total or len(parts) < 2:
+        return list(series), ()
+    totals = [_sum_curves([by_name[split, part] for part in parts]) for split in ("train", "val")]
+    if not all(totals):
+        return list(series), ()
+    note = f"the loss is the sum of {', '.join(parts)}"
+    return [*(total for total in totals if total), *series], (note,)
+
+
+def _sum_curves(curves: Sequence[Series]) -> Series | None:
+    """The sum of `curves` under the name loss; None where they differ in their epochs."""
+    if len({curve.epochs for curve in curves}) != 1:
+        return None
+    values = np.sum([curve.values for curve in curves], axis=0)
+    return replace(curves[0], metric="loss", values=tuple(values.tolist()), better="lower")
 
 
 def _split_keras(history: Any) -> tuple[Mapping[str, Sequence[LogCell]], Sequence[LogCell] | None]:
@@ -360,32 +422,19 @@ def _spread_values(
     return spread
 
 
-def _pair_points(
-    axis: Sequence[float | None], values: Sequence[float | None], keep: Iterable[int]
-) -> list[_Point]:
-    """The measured ones of the rows to `keep`, with their epochs."""
-    rows = ((axis[i], values[i]) for i in keep)
-    return [
-        _Point(epoch, value) for epoch, value in rows if epoch is not None and value is not None
-    ]
-
-
 def _join_points(
-    split: SplitName,
-    metric: str,
-    points: Iterable[_Point],
-    better: Better | None,
-    aggregation: Aggregation,
+    series: Series, axis: NDArray[np.float64], numbers: Numbers, keep: NDArray[np.intp]
 ) -> Series:
     """One value an epoch: the mean of repeated training values, the last of others."""
-    by_epoch: dict[float, list[float]] = {}
-    for epoch, value in points:
-        by_epoch.setdefault(float(epoch), []).append(value)
-    if split == "train" and any(len(values) > 1 for values in by_epoch.values()):
-        aggregation = "window_mean"
-    joined = (_mean(v) if split == "train" else v[-1] for v in by_epoch.values())
-    return Series(split, metric, tuple(by_epoch), tuple(joined), better, aggregation)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    rows = keep[numbers.measured[keep]]
+    epochs = axis[rows]
+    values = numbers.values[rows]
+    starts = np.flatnonzero(np.append(True, np.diff(epochs) != 0)) if len(rows) else rows
+    counts = np.diff(np.append(starts, len(rows)))
+    if len(starts) < len(rows) and series.split == "train":
+        with np.errstate(all="ignore"):
+            values = np.add.reduceat(values, starts) / counts
+        series = replace(series, aggregation="window_mean")
+    else:
+        values = values[starts + counts - 1]
+    return replace(series, epochs=tuple(epochs[starts].tolist()), values=tuple(values.tolist()))

@@ -1,5 +1,6 @@
 """HuggingFace: `trainer_state.json`, training and evaluation in different records."""
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,11 +9,13 @@ from typing import Any
 
 from assay.readers.base import Reader
 from assay.readers.history import History
+from assay.readers.naming import parse_curve_name
 from assay.readers.text import find_file, load_json, peek_json
 
 __all__ = ["HuggingFace"]
 
 STATE = "trainer_state.json"
+SET_LOSS = re.compile(r"eval_.+_loss")
 
 
 @dataclass(frozen=True)
@@ -22,7 +25,8 @@ class HuggingFace(Reader):
     Each `loss` is a mean since the record before, so those between two evaluations are averaged.
 
     The closing `train_loss` is a mean over the whole run and no point of the curve. The number of
-    validation rows follows from the evaluation's time and speed. Of the checkpoints of one run the
+    validation rows follows from the evaluation's time and speed. An evaluation at a step that was
+    evaluated before does not replace it. Of the checkpoints of one run the
     last one holds the whole log, so it stands for the run.
     """
 
@@ -42,11 +46,13 @@ class HuggingFace(Reader):
 
     def read(self, place: Path) -> list[History]:
         file = find_file(place, STATE) or place
+        state = load_json(file)
         records = [
-            record
-            for record in load_json(file)["log_history"]
+            _restore_nan(record)
+            for record in state["log_history"]
             if isinstance(record, Mapping) and "train_runtime" not in record
         ]
+        records, notes = _choose_set(records)
         is_evaluated = any("eval_loss" in record for record in records)
         rows = _join_evaluations(records) if is_evaluated else records
         names = dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch"))
@@ -58,7 +64,64 @@ class HuggingFace(Reader):
             source=str(file),
             train="window_mean",
         )
-        return [replace(history, n_val=_count_validation_rows(records))]
+        return [
+            replace(
+                history,
+                n_val=_count_validation_rows(records),
+                monitor=_find_monitor(state, records),
+                checkpoints=_name_checkpoints(rows),
+                notes=history.notes + notes,
+            )
+        ]
+
+
+def _restore_nan(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The Trainer logs a loss that is nan as 0.0; the norm of its gradient stays nan."""
+    norm = record.get("grad_norm")
+    if "loss" in record and isinstance(norm, float) and not math.isfinite(norm):
+        return {**record, "loss": math.nan}
+    return record
+
+
+def _choose_set(
+    records: Sequence[Mapping[str, Any]],
+) -> tuple[list[Mapping[str, Any]], tuple[str, ...]]:
+    """The records with the loss of the first of several evaluation sets as `eval_loss`, and a note.
+
+    The Trainer names the metrics of several sets `eval_<set>_loss`, each in a record of its own.
+    """
+    losses = list(
+        dict.fromkeys(key for record in records for key in record if SET_LOSS.fullmatch(key))
+    )
+    if not losses or any("eval_loss" in record for record in records):
+        return list(records), ()
+    chosen = {losses[0]: "eval_loss"}
+    renamed = [{chosen.get(key, key): value for key, value in record.items()} for record in records]
+    sets = ", ".join(loss.removeprefix("eval_").removesuffix("_loss") for loss in losses)
+    return renamed, (f"of the evaluation sets {sets} the loss of the first is judged",)
+
+
+def _find_monitor(state: Mapping[str, Any], records: Sequence[Mapping[str, Any]]) -> str | None:
+    """The metric whose value at the step of the best checkpoint is the best metric."""
+    best = state.get("best_metric")
+    if not isinstance(best, int | float):
+        return None
+    matching = [
+        key.removeprefix("eval_")
+        for record in records
+        for key, value in record.items()
+        if key.startswith("eval_") and value == best
+        if state.get("best_global_step") in (None, record.get("step"))
+    ]
+    return parse_curve_name(f"eval_{matching[0]}")[1] if matching else None
+
+
+def _name_checkpoints(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, str], ...]:
+    return tuple(
+        (float(row["epoch"]), f"checkpoint-{row['step']}")
+        for row in rows
+        if isinstance(row.get("epoch"), int | float) and isinstance(row.get("step"), int)
+    )
 
 
 def _checkpoint_step(place: Path) -> int:
@@ -75,6 +138,11 @@ def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, An
         if "loss" in record:
             window.append(float(record["loss"]))
         elif any(key.startswith("eval_") for key in record):
+            last = rows[-1] if rows else {}
+            if "step" in record and last.get("step") == record["step"]:
+                # Further sets of one evaluation, or the best weights evaluated after training.
+                rows[-1] = {**record, **last}
+                continue
             rows.append({**record, "loss": sum(window) / len(window) if window else None})
             window = []
     return rows

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.readers.base import Reader
+from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.text import load_table, peek_header
 
@@ -30,13 +31,10 @@ class KerasCsv(Reader):
 
     def read(self, place: Path) -> list[History]:
         _, columns = load_table(place)
-        return [
-            History.from_columns(
-                columns,
-                epochs=columns["epoch"],
-                name=place.stem,
-                format=self.name,
-                source=str(place),
-                train="running_mean",
-            )
-        ]
+        return read_columns(
+            columns,
+            name=place.stem,
+            format=self.name,
+            source=str(place),
+            train="running_mean",
+        )

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.readers.base import Reader
+from assay.readers.columns import read_columns
 from assay.readers.history import History
-from assay.readers.text import find_file, load_table, peek_table
+from assay.readers.naming import is_curve
+from assay.readers.text import find_file, load_table, peek_header, peek_rows
 
 __all__ = ["LightningCsv"]
 
@@ -15,7 +17,8 @@ class LightningCsv(Reader):
     """Lightning `CSVLogger`: `metrics.csv`, or its folder; rows of one epoch are joined.
 
     `<name>_epoch` is the mean over the epoch; `<name>_step` is used where nothing else holds that
-    metric. Rows of a learning-rate monitor carry no epoch and belong to none.
+    metric. Validation rows without an epoch belong to that of the rows above them; where an epoch
+    holds several validations, steps number the axis.
     """
 
     name = "lightning"
@@ -23,30 +26,29 @@ class LightningCsv(Reader):
 
     def matches(self, place: Path) -> bool:
         file = find_file(place, "metrics.csv")
-        columns = peek_table(file) if file else {}
-        return {"epoch", "step"} <= set(columns) and any("" in cells for cells in columns.values())
+        header = peek_header(file) if file else ()
+        if not {"epoch", "step"} <= set(header) or not any(map(is_curve, header)):
+            return False
+        return place.is_dir() or place.name == "metrics.csv" or _has_gaps(place)
 
     def read(self, place: Path) -> list[History]:
         file = find_file(place, "metrics.csv") or place
         _, columns = load_table(file)
-        epochs = columns["epoch"]
         # Later columns replace earlier ones of the same plain name, so the best comes last.
         ranked = sorted(columns, key=_rank_column)
-        curves = {
-            _strip_suffix(column): columns[column]
-            for column in ranked
-            if column not in ("epoch", "step")
-        }
-        return [
-            History.from_columns(
-                curves,
-                epochs=[cell or None for cell in epochs],
-                name=place.name if place.is_dir() else place.stem,
-                format=self.name,
-                source=str(file),
-                train="running_mean",
-            )
-        ]
+        curves = {_strip_suffix(column): columns[column] for column in ranked}
+        return read_columns(
+            curves,
+            name=place.name if place.is_dir() else place.stem,
+            format=self.name,
+            source=str(file),
+            train="running_mean",
+        )
+
+
+def _has_gaps(place: Path) -> bool:
+    """Whether some of the first rows have empty cells, as sparse rows do."""
+    return any("" in cells for cells in peek_rows(place))
 
 
 def _rank_column(column: str) -> int:

@@ -17,13 +17,24 @@ from typing import Any, NamedTuple
 
 from assay.errors import AssayError, ReadError, SchemaError
 from assay.readers.base import READERS, Reader
-from assay.readers.cells import list_names
+from assay.readers.cells import Cells, list_names
+from assay.readers.columns import Choice, name_columns, read_columns
+from assay.readers.console import Console, load_lines
 from assay.readers.history import EXPECTED, History
+from assay.readers.json import find_tables
 from assay.readers.text import load_json, load_table
 
 __all__ = ["Runs", "find_places", "find_reader", "read_history", "read_runs"]
 
-TEXT_SUFFIXES = (".csv", ".tsv", ".json", ".jsonl")  # that say nothing about the run
+TEXT_SUFFIXES = (
+    ".csv",
+    ".tsv",
+    ".json",
+    ".jsonl",
+    ".txt",
+    ".log",
+    ".out",
+)  # that say nothing about the run
 
 
 class Runs(NamedTuple):
@@ -42,8 +53,10 @@ def read_history(path: str | Path) -> tuple[History, ...]:
     return read_runs(path).histories
 
 
-def read_runs(path: str | Path) -> Runs:
+def read_runs(path: str | Path, choice: Choice | None = None) -> Runs:
     """The runs at `path`; those below a folder are named by their place in it.
+
+    With a `choice` of columns the log must be one file with named columns.
 
     A place below a folder that cannot be read is left out with a note, unless all are such: then
     the error of the first is raised.
@@ -51,12 +64,40 @@ def read_runs(path: str | Path) -> Runs:
     path = Path(path)
     if not path.exists():
         raise ReadError(f"no such file: {path}. Give the log that the training run wrote.")
+    if choice:
+        return Runs(tuple(_read_chosen(path, choice)))
     reader = find_reader(path)
     if reader is not None:
         return Runs(tuple(reader.read(path)))
     if path.is_dir():
         return _read_folder(path)
     raise _explain_refusal(path)
+
+
+def _read_chosen(path: Path, choice: Choice) -> list[History]:
+    """The runs in the columns that a person named."""
+    if path.is_dir():
+        raise SchemaError(
+            f"{path} is a folder; train, val and x name columns of one file. Give the file."
+        )
+    value = load_json(path)
+    tables: list[tuple[str, dict[str, Cells]]] = [("", {})]
+    if value is not None:
+        tables = find_tables(value) or [("", {})]
+    elif find_reader(path) == Console():
+        tables = [("", load_lines(path))]
+    else:
+        tables = [("", load_table(path)[1])]
+    return [
+        history
+        for name, table in tables
+        for history in read_columns(
+            name_columns(table, choice, str(path)),
+            name=f"{path.stem}/{name}" if name else path.stem,
+            format="columns",
+            source=str(path),
+        )
+    ]
 
 
 def find_reader(place: Path) -> Reader | None:
@@ -121,7 +162,11 @@ def _name_places(places: Sequence[Path]) -> list[str]:
 def _rename(histories: Sequence[History], name: str) -> list[History]:
     if len(histories) == 1:
         return [replace(histories[0], name=name)]
-    return [replace(history, name=f"{name}/{history.name}") for history in histories]
+    parts = [history.name.rpartition("/")[2] for history in histories]
+    return [
+        replace(history, name=f"{name}/{part}")
+        for history, part in zip(histories, parts, strict=True)
+    ]
 
 
 def _explain_refusal(path: Path) -> AssayError:
@@ -130,8 +175,9 @@ def _explain_refusal(path: Path) -> AssayError:
     if value is None:
         header, _ = load_table(path)
         return SchemaError(
-            f"{path}: expected {EXPECTED}; found {list_names(header)}. Rename one, or read it "
-            f"yourself and pass History.from_lists(train_loss=[...], val_loss=[...])"
+            f"{path}: expected {EXPECTED}; found {list_names(header)}. Rename one, or name "
+            f"them with train= and val= (--train, --val), or pass "
+            f"History.from_lists(train_loss=[...], val_loss=[...])"
         )
     return SchemaError(
         f"{path}: expected a list of one object an epoch, such as "

@@ -191,7 +191,7 @@ def _drop_replaced_points(
     restarts: set[float] = set()
     for name, points in curves.items():
         keep, first_steps = drop_replaced([step for step, _ in points])
-        by_step[name] = dict(points[i] for i in keep)
+        by_step[name] = dict(points[i] for i in keep.tolist())
         restarts.update(first_steps)
     return by_step, restarts
 

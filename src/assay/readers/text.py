@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.errors import ReadError
-from assay.readers.cells import LogCell
+from assay.readers.cells import Cells, Numbers
 from assay.readers.naming import infer_direction, is_axis, parse_curve_name
 
 __all__ = [
@@ -29,12 +29,17 @@ __all__ = [
     "load_table",
     "peek_header",
     "peek_json",
-    "peek_table",
+    "peek_rows",
+    "peek_text",
+    "read_text",
 ]
 
 HEAD_BYTES = 65536  # that are looked into; wider headers are rare
 
-Columns = dict[str, list[LogCell]]
+FAST_BYTES = 1 << 20  # files above are parsed by pyarrow
+NULLS = ["", "NA", "N/A", "n/a", "na", "null", "None", "none", "-", "--"]
+
+Columns = dict[str, Cells]
 
 
 def find_file(place: Path, name: str) -> Path | None:
@@ -65,7 +70,7 @@ def load_table(path: Path) -> tuple[list[str], Columns]:
 
 def peek_json(place: Path) -> Any:
     """The JSON value in `place`; None where it is no file that holds complete JSON."""
-    if not _begins_as_json(_peek_text(place)):
+    if not _begins_as_json(peek_text(place)):
         return None
     try:
         return load_json(place)
@@ -75,7 +80,7 @@ def peek_json(place: Path) -> Any:
 
 def peek_header(place: Path) -> tuple[str, ...]:
     """Names of the columns of `place`; empty where it is no delimited text file."""
-    text = _peek_text(place)
+    text = peek_text(place)
     lines = [] if _begins_as_json(text) else _data_lines(text)
     if not lines:
         return ()
@@ -85,17 +90,18 @@ def peek_header(place: Path) -> tuple[str, ...]:
         return ()
 
 
-def peek_table(place: Path) -> Columns:
-    """The columns of `place` by name; empty where it is no delimited text file, or one cut off."""
+def peek_rows(place: Path) -> list[list[str]]:
+    """The first rows of `place`, header left out; empty where it is no delimited text file."""
     if not peek_header(place):
-        return {}
+        return []
+    lines = _data_lines(peek_text(place))
     try:
-        return load_table(place)[1]
-    except (ReadError, OSError):
-        return {}
+        return _split_cells(lines[1:-1] or lines[1:], _separator(lines[0]))
+    except csv.Error:
+        return []
 
 
-def _peek_text(place: Path) -> str:
+def peek_text(place: Path) -> str:
     """The beginning of a text file; empty where `place` is a folder, binary or not to be read."""
     try:
         if not os.path.isfile(place):  # a pipe would block
@@ -113,7 +119,7 @@ def _begins_as_json(text: str) -> bool:
     return text.lstrip()[:1] in ("{", "[")
 
 
-def _read_text(path: Path) -> str:
+def read_text(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
@@ -128,7 +134,7 @@ def _read_text(path: Path) -> str:
 # The key holds time and size of the file: a log that is still being written is read anew.
 @lru_cache(maxsize=4)
 def _load_json(path: Path, _time: int, _size: int) -> Any:
-    text = _read_text(path)
+    text = read_text(path)
     if not _begins_as_json(text):
         return None
     try:
@@ -168,8 +174,11 @@ def _is_json(line: str) -> bool:
 
 
 @lru_cache(maxsize=4)
-def _load_table(path: Path, _time: int, _size: int) -> tuple[list[str], Columns]:
-    lines = _data_lines(_read_text(path))
+def _load_table(path: Path, _time: int, size: int) -> tuple[list[str], Columns]:
+    fast = _load_large_table(path) if size >= FAST_BYTES else None
+    if fast is not None:
+        return fast
+    lines = _data_lines(read_text(path))
     if not lines:
         raise ReadError(f"{path} holds comments only; expected a header and rows")
     separator = _separator(lines[0])
@@ -196,6 +205,39 @@ def _load_table(path: Path, _time: int, _size: int) -> tuple[list[str], Columns]
     if separator == ";":
         rows = [[cell.replace(",", ".") for cell in row] for row in rows]
     return header, {column: [row[i] for row in rows] for i, column in enumerate(header)}
+
+
+def _load_large_table(path: Path) -> tuple[list[str], Columns] | None:
+    """Header and columns by a parser that is fast and strict; None where it does not succeed."""
+    import pyarrow as pa
+    import pyarrow.csv as pacsv
+
+    header = peek_header(path)
+    lines = _data_lines(peek_text(path))
+    separator = _separator(lines[0]) if lines else ","
+    if not header or separator == ";" or len(set(header)) < len(header):
+        return None
+    try:
+        table = pacsv.read_csv(
+            path,
+            parse_options=pacsv.ParseOptions(delimiter=separator),
+            convert_options=pacsv.ConvertOptions(null_values=NULLS, strings_can_be_null=True),
+        )
+    except (pa.ArrowInvalid, OSError):
+        return None
+    columns: Columns = {}
+    for name, column in zip(header, table.columns, strict=True):
+        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
+            measured = column.is_valid().to_numpy()
+            numbers = column.cast(pa.float64()).fill_null(float("nan")).to_numpy()
+            columns[name] = Numbers(numbers, measured)
+        elif pa.types.is_null(column.type):
+            columns[name] = [""] * len(column)
+        elif infer_direction(parse_curve_name(name)[1]) is not None:
+            return None  # a word among numbers: the slow parser names its row
+        else:
+            columns[name] = ["" if cell is None else str(cell) for cell in column.to_pylist()]
+    return list(header), columns
 
 
 def _data_lines(text: str) -> list[str]:
