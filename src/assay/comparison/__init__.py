@@ -6,6 +6,7 @@ The verb is `compare`; every difference is paired, on the same rows or the same 
 - paired_tests: two models on the same rows: McNemar, paired t, DeLong
 - paired_bootstrap: the same for any metric: exchange of predictions, bootstrap
 - paired_plan: which states and which procedure compare two models
+- equal_differences: what differences show that are equal up to rounding: a sign test
 - fold_values: the value of each model in each fold
 - fold_tests: two algorithms on the same folds: corrected resampled t, 5x2cv F
 - bayesian_fold_test: how likely each of two algorithms is better, by their folds

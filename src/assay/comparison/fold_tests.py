@@ -14,6 +14,7 @@ from typing import ClassVar, NamedTuple, NoReturn
 
 import numpy as np
 
+from assay.comparison.equal_differences import are_equal, sign_reach, sign_test
 from assay.comparison.fold_values import Folds, defined_fold_values, estimate_spread, fold_values
 from assay.comparison.paired_tests import RawDifference
 from assay.core.arguments import check_share
@@ -22,6 +23,7 @@ from assay.core.text import format_number
 from assay.engines.base import Engine
 from assay.errors import UnsupportedError
 from assay.intervals.proportions import t_quantile
+from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import Metric
@@ -72,6 +74,7 @@ def corrected_t(
     confidence: float = 0.95,
     step: float = 0.0,
     freedom: float | None = None,
+    units: float | None = None,
 ) -> MeanDifference:
     """Corrected resampled t-test of the mean of paired differences, for (repeated) k-fold.
 
@@ -83,12 +86,14 @@ def corrected_t(
         ratio: n_test / n_train.
         confidence: Level of the interval, in (0, 1).
         step: The least by which a fold's value can change. Differences that are all equal have no
-            spread of their own; theirs is then that of rounding to `step`. At 0 such differences
-            have p 0, or 1 where they are all 0.
+            spread of their own, nor have those that differ by rounding; theirs is then that of
+            rounding to `step`.
         freedom: Other degrees of freedom than J - 1. Repeats reuse the same rows, so J - 1 counts
             evidence that is not there: of ten models near chance it finds a false winner in 16 %
             of 10x10-fold cross-validations. `corrected_differences` takes the folds of one repeat,
             less one, which keeps every case that bench/false_winners.py measures under 5 %.
+        units: Rows behind differences that are all equal, whose p is not below that of a sign test
+            on so many; default: the folds where `step` is 0, else no limit.
 
     Returns:
         The mean difference; p is 1 and the bounds are infinite for fewer than two folds.
@@ -107,6 +112,10 @@ def corrected_t(
     freedom = folds - 1 if freedom is None else freedom
     half = t_quantile((1 + confidence) / 2, freedom) * error
     p = 2 * float(stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
+    if are_equal(d):
+        least = folds if units is None and not step else units or np.inf
+        p = max(p, sign_test(mean, least))
+        half = max(half, sign_reach(mean, least, confidence))
     return MeanDifference(mean, float(mean - half), float(mean + half), p, float(error))
 
 
@@ -161,8 +170,10 @@ def corrected_differences(
     differences = []
     for a, b in combinations(values, 2):
         difference = values[a] - values[b]
+        if are_equal(difference, max(np.abs(values[a]).max(), np.abs(values[b]).max())):
+            difference = np.full_like(difference, difference.mean())
         step = (span if np.isfinite(span) else abs(difference.mean())) / rows_per_fold
-        mean = corrected_t(difference, folds.ratio, confidence, float(step), freedom)
+        mean = corrected_t(difference, folds.ratio, confidence, float(step), freedom, folds.n_rows)
         low = max(mean.low, -span)
         high = min(mean.high, span)
         differences.append(
@@ -193,7 +204,7 @@ def combined_f(differences: Array) -> FTest:
 
     F = sum of d^2 / (2 * sum over repeats of the variance s^2), where s^2 is
     (d1 - mean)^2 + (d2 - mean)^2, with 10 and 5 degrees of freedom. p is 1 where all differences
-    are 0.
+    are 0, and that of a sign test on ten where they are all equal.
 
     Parameters:
         differences: First model minus second (5, 2): a repeat a row, a fold a column.
@@ -211,6 +222,8 @@ def combined_f(differences: Array) -> FTest:
     denominator = 2 * float(((d - d.mean(axis=1, keepdims=True)) ** 2).sum())
     if not numerator:
         return FTest(0.0, 1.0)
+    if are_equal(d):
+        return FTest(np.inf, sign_test(1.0, d.size))
     f = numerator / denominator if denominator else np.inf
     return FTest(f, float(fdtrc(10, 5, f)))
 
@@ -255,6 +268,7 @@ class FiveByTwoFTest(Result):
         return f"{self.a} and {self.b} {differ} in {self.metric}: {statistic}."
 
 
+@accept_arrays
 def five_by_two_f_test(
     predictions: Source,
     metric: str | Metric,
@@ -263,6 +277,7 @@ def five_by_two_f_test(
     engine: str | Engine | None = None,
     *,
     confidence: float = 0.95,
+    where: str | None = None,
 ) -> FiveByTwoFTest:
     """`combined_f` of two models on a table of exactly five repeats of two folds.
 
@@ -273,6 +288,8 @@ def five_by_two_f_test(
         b: Name of the second model.
         engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
         confidence: The models are said to differ where p is below 1 - `confidence`, in (0, 1).
+        where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
+            but those of a training split.
 
     Raises:
         UnsupportedError: The folds are others, or one of them does not define the metric.
@@ -286,7 +303,7 @@ def five_by_two_f_test(
     True
     """
     check_share("confidence", confidence)
-    table = open_table(predictions, in_memory=True)
+    table = open_table(predictions, in_memory=True, where=where, judging=True)
     text, _ = resolve(metric, table.schema)[0]
     repeats = _pair_folds(Folds.from_table(table))
     values = fold_values(table, metric, [a, b], engine)
@@ -296,7 +313,9 @@ def five_by_two_f_test(
             f"{text} is undefined in some of the 10 folds; the 5x2cv F-test needs them all"
         )
     test = combined_f(difference)
-    return FiveByTwoFTest(text, a, b, float(difference.mean()), test.f, test.p, confidence)
+    return FiveByTwoFTest(
+        text, a, b, float(difference.mean()), test.f, test.p, confidence, table.notes
+    )
 
 
 def _pair_folds(folds: Folds) -> list[tuple[int, int]]:

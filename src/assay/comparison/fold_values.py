@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from assay.comparison.equal_differences import are_equal
 from assay.engines.base import Engine, Job, resolve_engine
 from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
@@ -179,9 +180,9 @@ def estimate_spread(differences: Array, step: float) -> float:
 
     It is that of rounding to `step` where the differences are all equal.
     """
-    spread = float(differences.std(ddof=1))
-    # Equal differences still vary in their last digits.
-    return spread if spread > 1e-12 * np.abs(differences).max() else step / np.sqrt(12)
+    if are_equal(differences):
+        return float(step / np.sqrt(12))
+    return float(differences.std(ddof=1))
 
 
 def defined_fold_values(

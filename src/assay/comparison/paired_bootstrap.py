@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from assay.comparison.paired_plan import Outcome, PairedPlan, sign_test
+from assay.comparison.equal_differences import sign_test
+from assay.comparison.paired_plan import Outcome, PairedPlan
 from assay.intervals.proportions import t_quantile
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import draw_buckets
@@ -154,7 +155,8 @@ def resampled_t(plan: PairedPlan, a: Sample, b: Sample, draws: Array) -> Outcome
     error = float(defined.std() * np.sqrt(units / (units - 1))) if len(defined) else np.inf
     half = t_quantile((1 + plan.confidence) / 2, units - 1) * error
     p = 2 * float(stdtr(units - 1, -abs(gap) / error)) if error else sign_test(gap, units)
-    return Outcome(gap - half, gap + half, p, plan.bootstrap_name, error)
+    spread = error * float(np.sqrt(units))
+    return Outcome(gap - half, gap + half, p, plan.bootstrap_name, error, spread, units)
 
 
 def _judge(
@@ -168,7 +170,8 @@ def _judge(
     swapped = swapped[~np.isnan(swapped)]
     gap = plan.value_of(a) - plan.value_of(b)
     error = float(drawn.std()) if len(drawn) else 0.0
-    extreme = np.count_nonzero(np.abs(swapped) >= abs(gap) - 1e-12)
+    slack = 1e-12 * max(abs(plan.value_of(a)), abs(plan.value_of(b)))
+    extreme = np.count_nonzero(np.abs(swapped) >= abs(gap) - slack)
     p = float((1 + extreme) / (1 + len(swapped)))
     if extreme < 10 and swapped.std() > 0:
         # The draws so far out are too few to count; their spread still says how far out they are.
@@ -178,7 +181,8 @@ def _judge(
     if p >= 1 - plan.confidence:
         low = min(low, 0.0)
         high = max(high, 0.0)
-    return Outcome(low, high, p, plan.bootstrap_name, error)
+    spread = error * float(np.sqrt(units)) if len(drawn) else np.inf
+    return Outcome(low, high, p, plan.bootstrap_name, error, spread, units)
 
 
 def _interval(

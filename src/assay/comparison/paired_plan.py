@@ -15,6 +15,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.comparison.equal_differences import (
+    are_shifted,
+    estimate_rounding,
+    sign_reach,
+    sign_test,
+)
 from assay.engines.base import Job
 from assay.errors import UnsupportedError
 from assay.intervals.replicates import Sample
@@ -27,7 +33,7 @@ from assay.states.moments import Moments
 from assay.states.paired_confusion import PairedConfusion
 from assay.table.predictions import Predictions
 
-__all__ = ["Outcome", "PairedPlan", "PerRow", "sign_test"]
+__all__ = ["Outcome", "PairedPlan", "PerRow"]
 
 # A value read off all rows is taken to be normal where there are more than `LONG` scores and at
 # least `FILLED` buckets that hold rows.
@@ -41,13 +47,19 @@ WEIGHED = 1 << 26
 
 
 class Outcome(NamedTuple):
-    """What a procedure finds: interval, p-value, its name, standard error."""
+    """What a procedure finds: interval, p-value, its name, standard error.
+
+    `spread` is the standard deviation of the differences of the `units` that it rests on, where
+    that tells whether they are all equal.
+    """
 
     low: float
     high: float
     p: float
     method: str
     error: float
+    spread: float = np.inf
+    units: float = np.inf
 
 
 @dataclass(frozen=True)
@@ -162,7 +174,45 @@ class PairedPlan:
         """The value of the metric on all rows of `sample`."""
         return float(self.metric.estimate(sample.summary)[0])
 
+    def mind_rounding(
+        self, outcome: Outcome, a: str, b: str, values: Mapping[str, float]
+    ) -> Outcome:
+        """The `outcome`, or that of the sign test where only rounding tells differences apart.
 
-def sign_test(gap: float, units: float) -> float:
-    """The p-value of a `gap` where all `units` that differ do so by as much: a sign test's."""
-    return min(1.0, 2.0 ** (1 - min(units, 1000))) if gap else 1.0
+        Parameters:
+            outcome: What a procedure finds of two models.
+            a: Name of the first model.
+            b: Name of the second model.
+            values: Value of each model.
+        """
+        if outcome.spread == gap_of(values, a, b) == 0:  # the same in every row
+            return outcome
+        size = max(abs(values[a]), abs(values[b]))
+        losses = PerRow(self.metric) if self.procedure in ("t", "mcnemar") else None
+        rounding = estimate_rounding(self.table, self.metric, a, b, size, losses)
+        gap = gap_of(values, a, b)
+        if not outcome.spread <= rounding:
+            least = sign_test(gap, outcome.units)
+            if outcome.p < least and are_shifted(self.table, a, b):
+                return self._raise_p(outcome, least)
+            return outcome
+        is_zero = abs(gap) <= rounding
+        span = self.metric.bounds[1] - self.metric.bounds[0]
+        reach = max(rounding, sign_reach(gap, outcome.units, self.confidence))
+        return outcome._replace(
+            low=max(gap - reach, -span),
+            high=min(gap + reach, span),
+            p=1.0 if is_zero else sign_test(gap, outcome.units),
+            error=max(outcome.error, rounding),
+        )
+
+    def _raise_p(self, outcome: Outcome, p: float) -> Outcome:
+        """The `outcome` with a larger `p`, its interval widened to agree with that."""
+        if p < 1 - self.confidence:
+            return outcome._replace(p=p)
+        return outcome._replace(low=min(outcome.low, 0.0), high=max(outcome.high, 0.0), p=p)
+
+
+def gap_of(values: Mapping[str, float], a: str, b: str) -> float:
+    """Value of `a` less that of `b`."""
+    return values[a] - values[b]

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.comparison.equal_differences import sign_test
 from assay.comparison.paired_bootstrap import bucket_bootstrap, joint_bootstrap, resampled_t
-from assay.comparison.paired_plan import Outcome, PairedPlan, sign_test
+from assay.comparison.paired_plan import Outcome, PairedPlan
 from assay.engines.base import Engine
 from assay.intervals.delong import influence_variance
 from assay.intervals.proportions import t_quantile
@@ -90,6 +91,7 @@ def paired_differences(
         else:
             pair = states.get(plan.pair_job(a, b))
             outcome = PROCEDURES[plan.procedure](plan, samples[a], samples[b], pair)
+        outcome = plan.mind_rounding(outcome, a, b, values)
         gap = values[a] - values[b]
         low = min(outcome.low, gap)
         high = max(outcome.high, gap)
@@ -125,7 +127,9 @@ def mcnemar(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
     pb = (only_b + 1) / (n + 2)
     error = float(np.sqrt((pa + pb - (pa - pb) ** 2) / (n + 2)))
     half = plan.z * error
-    return Outcome(pa - pb - half, pa - pb + half, min(float(p), 1.0), "mcnemar mid-p", error)
+    spread = float(np.sqrt(pair.m2[0, 0] / n))
+    ends = pa - pb - half, pa - pb + half
+    return Outcome(*ends, min(float(p), 1.0), "mcnemar mid-p", error, spread, n)
 
 
 def paired_t(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
@@ -139,10 +143,11 @@ def paired_t(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
     n = float(effective_rows(pair)[0])
     if n <= 1 or not np.isfinite(mean):
         return Outcome(-np.inf, np.inf, 1.0, "paired t", 0.0)
-    error = float(np.sqrt(pair.m2[0, 0] / pair.weight[0] / (n - 1)))
+    spread = float(np.sqrt(pair.m2[0, 0] / pair.weight[0]))
+    error = spread / float(np.sqrt(n - 1))
     half = t_quantile((1 + plan.confidence) / 2, n - 1) * error
     p = float(2 * stdtr(n - 1, -abs(mean) / error)) if error else sign_test(mean, n)
-    return Outcome(mean - half, mean + half, p, "paired t", error)
+    return Outcome(mean - half, mean + half, p, "paired t", error, spread, n)
 
 
 def paired_delong(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
@@ -162,8 +167,9 @@ def paired_delong(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
     error = float(np.sqrt(variance))
     gap = plan.value_of(a) - plan.value_of(b)
     fewest = min(min(size) for size in a.summary.sizes)
+    spread = error * float(np.sqrt(fewest))
     if not error:
-        return Outcome(gap, gap, sign_test(gap, fewest), "paired delong", error)
+        return Outcome(gap, gap, sign_test(gap, fewest), "paired delong", error, spread, fewest)
     if fewest >= 10 and not plan.has_clusters:
         half = plan.z * error
         p = 2 * NormalDist().cdf(-abs(gap) / error)
@@ -172,7 +178,7 @@ def paired_delong(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
 
         half = t_quantile((1 + plan.confidence) / 2, freedom) * error
         p = float(2 * stdtr(freedom, -abs(gap) / error))
-    return Outcome(gap - half, gap + half, p, "paired delong", error)
+    return Outcome(gap - half, gap + half, p, "paired delong", error, spread, fewest)
 
 
 PROCEDURES: Mapping[str, Callable[..., Outcome]] = {
