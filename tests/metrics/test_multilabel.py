@@ -5,7 +5,9 @@ import pytest
 import sklearn.metrics
 
 from assay.comparison.compare import compare
+from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
+from assay.io.read_write import read, write
 from assay.table.predictions import Predictions
 
 
@@ -66,3 +68,39 @@ def test_models_are_compared_by_the_micro_average():
     said = {"good.proba": 0.4 * y + 0.6 * noise, "poor.proba": 0.05 * y + 0.9 * noise}
     found = compare(Predictions.from_arrays(y, said, task="multilabel"), "roc_auc(average=micro)")
     assert found.tied == ("good",)
+
+
+RELEVANT = [[1, 0, 1, 0], [0, 0, 1, 1], [1, 0, 0, 0]]
+SCORES = [[7.5, -2.0, 3.0, 4.0], [0.0, 12.0, 11.0, -3.5], [5.0, 1.0, 2.0, 9.0]]
+
+
+@pytest.mark.parametrize(
+    ("name", "theirs"),
+    [
+        ("ndcg", "ndcg_score"),
+        ("lrap", "label_ranking_average_precision_score"),
+        ("coverage_error", "coverage_error"),
+        ("ranking_loss", "label_ranking_loss"),
+    ],
+)
+def test_labels_are_ranked_by_scores_of_any_size(name, theirs):
+    p = Predictions.from_arrays(RELEVANT, {"m.score": SCORES}, task="multilabel")
+    right = getattr(sklearn.metrics, theirs)(RELEVANT, SCORES)
+    assert evaluate(p, name, intervals=False).value == pytest.approx(right)
+
+
+def test_scores_of_labels_come_by_name_and_are_written_and_read_again(tmp_path):
+    columns = {f"m.score.{label}": np.array(SCORES)[:, i] for i, label in enumerate("abcd")}
+    truth = {label: np.array(RELEVANT)[:, i] for i, label in enumerate("abcd")}
+    p = Predictions.from_arrays(truth, dict(reversed(columns.items())), task="multilabel")
+    for name in ("p.csv", "p.parquet"):
+        write(p, tmp_path / name)
+        again = read(tmp_path / name, task="multilabel")
+        assert np.array_equal(again.rows("m").score, SCORES)
+        assert again.models == ["m"]
+
+
+def test_scores_of_labels_are_no_probabilities():
+    p = Predictions.from_arrays(RELEVANT, {"m.score": SCORES}, task="multilabel")
+    with pytest.raises(UnsupportedError, match="needs proba, which no model gives"):
+        evaluate(p, "log_loss")

@@ -220,8 +220,10 @@ class Metric(Member):
         """
         if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
+        of_classes = self.reads == "score" and np.ndim(prediction) == 2 and np.ndim(y) != 2
+        kind = "proba" if of_classes else self.reads
         rows = Predictions.from_arrays(
-            y, {f"model.{self.reads}": prediction}, weight=weight, **declared
+            y, {f"model.{kind}": prediction}, weight=weight, **declared
         ).rows("model")
         metric = self.bind(rows.schema)
         state = metric.state

@@ -19,7 +19,7 @@ from assay.metrics.base import MULTILABEL, IntervalMethod, Metric, PairedMethod,
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
-from assay.table.schema import Schema, Task
+from assay.table.schema import Kind, Schema, Task
 
 __all__ = [
     "DCG",
@@ -34,6 +34,7 @@ __all__ = [
 
 SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
 AT_ONCE = 1 << 20  # scores that are sorted at a time
+SCORES: tuple[Kind, ...] = ("score", "proba", "logit")
 
 
 class LRAP(RowMetric):
@@ -53,7 +54,7 @@ class LRAP(RowMetric):
     """
 
     name = "lrap"
-    reads = "proba"
+    reads = "score"
     tasks = MULTILABEL
     oracle = "sklearn.metrics.label_ranking_average_precision_score(y, proba, sample_weight=w)"
 
@@ -78,7 +79,7 @@ class CoverageError(RowMetric):
     name = "coverage_error"
     better = "lower"
     bounds = (0.0, float("inf"))
-    reads = "proba"
+    reads = "score"
     tasks = MULTILABEL
     oracle = "sklearn.metrics.coverage_error(y, proba, sample_weight=w)"
 
@@ -101,7 +102,7 @@ class RankingLoss(RowMetric):
 
     name = "ranking_loss"
     better = "lower"
-    reads = "proba"
+    reads = "score"
     tasks = MULTILABEL
     oracle = "sklearn.metrics.label_ranking_loss(y, proba, sample_weight=w)"
 
@@ -127,7 +128,7 @@ class LabelRanking(Metric):
     Rows for which the value is not defined are left out of the mean, and the note says how many.
     """
 
-    reads = "proba"
+    reads = "score"
     tasks = MULTILABEL
     left_out: ClassVar[bool] = False  # whether rows without a true label are left out
     undefined = "no_positive"
@@ -335,7 +336,8 @@ def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
 
 def iterate_blocks(rows: Rows) -> Iterator[LabelOrder]:
     """The labels of all `rows` in order of their scores, in blocks whose buffers stay small."""
-    score = rows.outputs["proba"] if "proba" in rows.outputs else rows.outputs["logit"]
+    # Of these any gives the order; the log odds that `rows.score` makes of logits take longer.
+    score = next(rows.outputs[kind] for kind in SCORES if kind in rows.outputs)
     step = max(1, AT_ONCE // max(score.shape[1], 1))
     for begin in range(0, len(score), step):
         truth = rows.truth[begin : begin + step]

@@ -208,10 +208,13 @@ def _check_logits(values: Any, schema: Schema, where: str, name_row: RowNamer) -
 
 
 def _check_scores(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
-    if schema.task != "binary":
+    if schema.task == "multilabel":
+        scores = widen_floats(align_classes(values, schema, where, name_row))
+        return require_finite(scores, where, name_row)
+    if schema.task != "binary" or isinstance(values, Mapping):
         raise SchemaError(
-            f"{where}: a rank score is for binary tasks; "
-            "give <model>.proba.<class> or <model>.logit.<class>"
+            f"{where}: a rank score is one column, for binary tasks, or one a label, for "
+            "multi-label ones; give <model>.proba.<class> or <model>.logit.<class>"
         )
     scores = convert_to_numbers(values, where, name_row)
     refuse_rows(np.isnan(scores), "nan", where, name_row)

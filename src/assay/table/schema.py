@@ -31,7 +31,7 @@ SPECIAL = ("id", "weight", "fold", "split", "cluster")
 TASKS: tuple[Task, ...] = get_args(Task)
 DENSE = 1024  # classes up to which tables of pairs of them are kept whole
 # Kinds that may have a column for each class, and for each end of an interval.
-BY_PART: tuple[Kind, ...] = ("proba", "logit", "label", "interval")
+BY_PART: tuple[Kind, ...] = ("proba", "logit", "score", "label", "interval")
 ENDS = ("low", "high")
 
 # What each reading of a model can be made from, best source first.
@@ -72,7 +72,7 @@ class Schema:
     def offers(self, model: str, reads: str) -> bool:
         """Whether `model` gives what a metric `reads`: label, proba, score, value or interval."""
         kinds = self.models[model]
-        if reads == "score" and self.task in ("multiclass", "multilabel"):
+        if reads == "score" and self.task == "multiclass":
             return "proba" in kinds or "logit" in kinds
         return any(kind in kinds for kind in SOURCES[reads])
 
