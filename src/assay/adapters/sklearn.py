@@ -31,8 +31,10 @@ class Sklearn(Adapter):
     modules = ("sklearn", "xgboost", "lightgbm", "catboost")
 
     def accepts(self, model: Any) -> bool:
-        """Whether `model` has predict, fit and get_params."""
-        return hasattr(model, "predict") and hasattr(model, "fit") and hasattr(model, "get_params")
+        """Whether `model` has predict, fit and get_params, if only once it is fitted."""
+        # A stack has the `predict` of a final estimator that it makes when it is fitted.
+        predicts = hasattr(model, "predict") or hasattr(type(model), "predict")
+        return predicts and hasattr(model, "fit") and hasattr(model, "get_params")
 
     def task(self, model: Any, y: Any) -> Task | None:
         """Regression where `model` is a regressor, multi-label where `y` has several columns."""
