@@ -24,7 +24,7 @@ from assay.table.class_columns import (
     require_finite,
     widen_floats,
 )
-from assay.table.columns import RowNamer, convert_to_numbers, name_by_position
+from assay.table.columns import RowNamer, Unnamed, convert_to_numbers, name_by_position
 from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.schema import Schema
 from assay.table.text_lists import is_text_column
@@ -83,7 +83,7 @@ def _read_percent_signs(values: Any, where: str, conversions: Conversions) -> An
             name: _read_percent_signs(column, f"{where}, class {name!r}", conversions)
             for name, column in values.items()
         }
-        return type(values)(columns)
+        return Unnamed(columns) if isinstance(values, Unnamed) else columns
     if not is_text_column(values) or not len(values) or not values[0].is_valid:
         return values
     first = values[0].as_py().strip()

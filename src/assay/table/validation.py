@@ -122,7 +122,7 @@ def validate_table(  # noqa: PLR0913 - the columns that a table may have
         classes = classes or conversions.class_names
         y, models = _rename_labels(y, models, conversions, name_row)
     settled = task if like is None else like.task
-    notes = []
+    notes: list[str] = []
     if settled in ("binary", "multiclass") and (count_columns(y) or 1) > 1:
         y, classes, notes = _read_one_hot(y, classes)
     if like is not None:
@@ -378,7 +378,9 @@ def _read_one_hot(
         return y, classes, []
     names: Sequence[Label] = range(table.shape[1])
     if isinstance(y, Mapping) and not isinstance(y, Unnamed):
-        known = {text: label for label in classes or () for text in list_spellings(label)}
+        known: dict[str, Label] = {
+            text: label for label in classes or () for text in list_spellings(label)
+        }
         names = [known.get(name, name) for name in y]
     elif classes is not None and len(classes) == table.shape[1]:
         names = classes
@@ -478,9 +480,9 @@ def _collect_classes(
                 refuse_scores(values, model)
             answers = encode(values, f"labels of model {model!r}", name_row)[1]
             refuse_lists_as_labels(answers, f"label of model {model!r}")
-            answers = _require_same_type(answers, distinct, model)
-            require_common_labels(answers, distinct, model)
-            predicted.update(dict.fromkeys(answers))
+            of_type = _require_same_type(answers, distinct, model)
+            require_common_labels(of_type, distinct, model)
+            predicted.update(dict.fromkeys(of_type))
     refuse_ignore_label(distinct, lambda code: int(np.count_nonzero(codes == code)), predicted)
     labels.update(predicted)
     texts = {text for label in labels for text in list_spellings(label)}
