@@ -393,7 +393,7 @@ def calibration_bins(metric, p, rows, proba):
         stated, right = proba.max(axis=1), p.truth == rows.label
     w = weights(p)
     sums = [
-        np.histogram(stated, metric.bins, (0, 1), weights=of)[0]
+        np.histogram(stated, np.arange(metric.bins + 1) / metric.bins, weights=of)[0]
         for of in (w, w * stated, w * right)
     ]
     return [of[sums[0] > 0] for of in sums]
@@ -452,7 +452,8 @@ def class_gap(metric, q, true, w):
     Of equal width, or joined from a grid by where their middle row belongs.
     """
     if metric.equal == "width":
-        sums = np.histogram(q, metric.bins, (0, 1), weights=w * (true - q))[0]
+        edges = np.arange(metric.bins + 1) / metric.bins
+        sums = np.histogram(q, edges, weights=w * (true - q))[0]
         return np.abs(sums).sum() / w.sum()
     code = np.searchsorted(1 / (1 + np.exp(-np.linspace(-12, 12, 63))), q, "right")
     middle = {c: (w[code < c].sum() + w[code == c].sum() / 2) / w.sum() for c in set(code)}

@@ -345,3 +345,30 @@ def test_certain_right_answers_have_no_calibration_intercept(kind):
     ]
     assert np.isnan(row.value)
     assert row.note.startswith("single_class_or_separated")
+
+
+@pytest.mark.parametrize("bins", [5, 10, 20, 25])
+def test_an_edge_of_tenths_belongs_to_the_bin_above_it(bins):
+    edges = np.arange(bins + 1) / bins
+    inner = edges[1:-1]
+    right = np.zeros(len(inner), bool)
+    for weight in (None, np.ones(len(inner))):
+        mass = Bins(bins).count(inner, right, weight, None, 1).mass[0]
+        assert mass.tolist() == [0.0] + [1.0] * (bins - 1)
+
+
+def test_rows_on_an_edge_are_not_counted_with_those_below_it():
+    y = [1] * 8 + [0] * 8
+    stated = [0.22] * 8 + [0.3] * 8
+    assert ECE(bins=10)(y, stated) == pytest.approx((0.78 + 0.3) / 2, abs=1e-4)
+
+
+@pytest.mark.parametrize("metric", ["ece", "ace", "mce", "classwise_ece", "brier_calibration"])
+@pytest.mark.parametrize("n", [12, 60, 600])
+def test_rows_that_are_all_right_and_equally_sure_do_not_make_the_calibration_certain(metric, n):
+    y = np.arange(n) % 2
+    sure = np.where(y == 1, 0.7, 0.3)
+    p = Predictions.from_arrays(y, {"m.proba": np.stack([1 - sure, sure], axis=1)})
+    (row,) = evaluate(p, metric).rows
+    assert row.low < row.value - 0.1 / n
+    assert row.high > row.value + 0.1 / n

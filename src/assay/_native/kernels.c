@@ -638,22 +638,22 @@ static PyObject *scan_curve(PyObject *self, PyObject *const *args, Py_ssize_t na
 /* The bin of each probability: an inner edge belongs to the bin above it; a product that rounds across an edge is put
  * right. Neighbouring rows add to different tables, as in count_pairs. */
 FAST static int bins_of(const double *p, int64_t n, int32_t bins, int32_t *code) {
-    double step = 1.0 / (double)bins;
+    double whole = (double)bins; /* an edge is c / bins, correctly rounded */
     int32_t wrong = 0;
     for (int64_t i = 0; i < n; i++) {
         int32_t there = p[i] >= 0 && p[i] <= 1, c = (int32_t)((there ? p[i] : 0) * bins);
         wrong |= !there;
         c = c < bins ? c : bins - 1;
-        c -= p[i] < c * step;
+        c -= p[i] < c / whole;
         c = c < 0 ? 0 : c;
-        c += p[i] >= (c + 1) * step && c < bins - 1;
+        c += p[i] >= (c + 1) / whole && c < bins - 1;
         code[i] = c + (int32_t)(i & 3) * bins;
     }
     return !wrong;
 }
 static int are_even(const double *edge, int64_t bins) {
     int even = bins > 0 && bins <= MOST_BINS && edge[1] == 1.0 / (double)bins;
-    for (int64_t c = 0; even && c <= bins; c++) even = edge[c] == (c < bins ? c * edge[1] : 1);
+    for (int64_t c = 0; even && c <= bins; c++) even = edge[c] == (double)c / (double)bins;
     return even;
 }
 static void give_bins(const double *sum, const uint64_t *count, int64_t bins, double *found) {

@@ -161,7 +161,8 @@ def _widen_flat(
     clusters. Without a range the metric has no such interval: nan.
     """
     low, high = ends
-    flat = low == high
+    # Replicates of one value differ in the last digits.
+    flat = high - low <= 1e-12 * np.maximum(np.abs(low), np.abs(high))
     if not flat.any():
         return low, high
     least, most = metric.bounds
