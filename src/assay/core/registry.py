@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
 from functools import cache
-from typing import Any, ClassVar, Generic, Literal, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from assay.core.lazy import lazy_property
 from assay.core.members import MEMBERS
@@ -190,7 +190,7 @@ class Registry(Generic[T]):
             if head not in self._classes and head not in self._aliases:
                 continue
             cls, stands_for = self._resolve(head)
-            for key, hint in _resolve_hints(cls).items():
+            for key, hint in _resolve_hints(cast("Any", cls)).items():
                 if typing.get_origin(hint) is Literal and tail in typing.get_args(hint):
                     return cls, ", ".join(filter(None, (stands_for, f"{key}={tail}")))
         return None
