@@ -291,7 +291,7 @@ def test_the_truth_may_have_another_name(put):
 def test_a_missing_truth_column_is_named_with_the_likely_one(put):
     with pytest.raises(
         SchemaError,
-        match=r"p.csv: no truth column 'y'; columns are y_true, a.label. .*truth='y_true'",
+        match=r"p.csv: no truth column 'y'; columns are 'y_true', 'a.label'. .*truth='y_true'",
     ):
         read(put("p.csv", "y_true,a.label", "cat,cat"))
 
@@ -357,7 +357,7 @@ def test_a_bare_column_of_numbers_with_a_stray_text_is_refused(put):
 
 def test_a_table_without_models_lists_its_columns_and_the_names_to_use(put):
     with pytest.raises(
-        SchemaError, match=r"columns are y, site. Name them <model>.label.*models=\[...\]"
+        SchemaError, match=r"columns are 'y', 'site'. Name them <model>.label.*models="
     ):
         read(put("p.csv", "y,site", "cat,N", "dog,S"))
 

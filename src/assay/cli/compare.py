@@ -112,9 +112,9 @@ def _compare_datasets(
 ) -> Any:
     """The models over the data sets, a file each, named by their paths."""
     import assay
-    from assay.metrics.resolve import DEFAULT
+    from assay.metrics.resolve import choose_default
 
     tables = {file: read_table([file], **reading) for file in files}
-    default = DEFAULT[next(iter(tables.values())).task]
+    default = choose_default(next(iter(tables.values())).schema)
     margin = options["equivalence"] or 0.0
     return assay.compare_datasets(tables, metric or default, **{**options, "equivalence": margin})

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from assay.core.terminal import is_terminal, print_result
+from assay.core.text import escape_controls
 from assay.errors import SchemaError
 
 __all__ = [
@@ -290,7 +291,7 @@ def split_codes(ignore: Sequence[str]) -> list[str]:
 def apply_gate(failures: Sequence[str]) -> None:
     """Exit with 1 where a check failed, a line for each of `failures` on standard error."""
     for failure in failures:
-        click.echo(f"assay: check failed: {failure}", err=True)
+        click.echo(escape_controls(f"assay: check failed: {failure}"), err=True)
     if failures:
         sys.exit(1)
 
@@ -308,4 +309,4 @@ def show(result: Any, json_to: str | None, text: str | None = None) -> None:
     if is_terminal():
         print_result(result, text)
         return
-    click.echo(repr(result) if text is None else text)
+    click.echo(escape_controls(repr(result) if text is None else text))

@@ -80,21 +80,28 @@ def _is_log(place: Path, truth: str) -> bool:
     A file of no table format counts as a log, so that the readers say what is wrong with it.
     """
     from assay.io.formats import detect_format
+    from assay.io.records import peek_names
     from assay.readers.read_history import find_places
 
     if place.is_file() and detect_format(place) is None:
+        return True
+    if place.is_file() and detect_format(place) == "json" and not peek_names(place):
         return True
     return any(not _is_table(found, truth) for _, found in find_places(place))
 
 
 def _is_table(place: Path, truth: str) -> bool:
-    """Whether the header names the truth, or declares predictions and numbers no epochs."""
+    """Whether the header names the truth, or declares predictions and numbers no epochs.
+
+    So does a log of the samples of an evaluation harness, which numbers documents.
+    """
+    from assay.io.records import peek_names
     from assay.readers.naming import find_axis
     from assay.readers.text import peek_header
     from assay.table.schema import parse_column
 
-    header = peek_header(place)
-    if any(name == truth or name.startswith(f"{truth}.") for name in header):
+    header = peek_header(place) or peek_names(place)
+    if "doc_id" in header or any(name == truth or name.startswith(f"{truth}.") for name in header):
         return True
     declares = any(parse_column(name)[1] is not None for name in header)
     return declares and find_axis(header) is None

@@ -28,7 +28,7 @@ from assay.errors import UnsupportedError
 from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import Metric
-from assay.metrics.resolve import DEFAULT, resolve
+from assay.metrics.resolve import choose_default, resolve
 from assay.table.predictions import Predictions
 
 __all__ = ["Comparison", "Difference", "compare"]
@@ -248,7 +248,7 @@ def compare(  # noqa: PLR0913
     """
     _check_options(unit, correction, equivalence, confidence)
     table = open_table(predictions, in_memory=True, where=where, judging=True)
-    wanted = metric if metric is not None else DEFAULT[table.task]
+    wanted = metric if metric is not None else choose_default(table.schema)
     text, bound = resolve(wanted, table.schema)[0]
     if bound.granularity != "table":
         raise UnsupportedError(

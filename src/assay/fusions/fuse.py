@@ -227,6 +227,11 @@ def fuse(
     True
     """
     table = open_table(predictions, in_memory=True, where=where)
+    if not table.schema.has_truth:
+        raise UnsupportedError(
+            "fusing needs a truth, and the table holds scores of the rows alone; name the column "
+            "of the truth (truth=..., --truth COLUMN)"
+        )
     check_two_models(table)
     name = name or "fused"
     if name in table.models:

@@ -12,7 +12,14 @@ The verbs are `read`, `scan` and `write`.
 - layout: what each column of a file is; several tables as one
 - roles: which columns weigh rows, name them, and tell folds and clusters
 - undeclared: columns that declare no kind, and whether they are models
-- formats: Parquet, Arrow and CSV files as Arrow tables
+- declarations: what the caller says that columns hold
+- conventions: columns named as other tools name them
+- truth_names: which column is proposed as the truth
+- fold_files: one file a fold
+- formats: files of any format as Arrow tables, and back
+- delimited: CSV files, as Europe, spreadsheets, R and NumPy write them
+- records: JSON and JSON Lines, one object a row
+- spreadsheet: Excel files
 - parquet: what the footers of Parquet files say
 
 >>> import tempfile, pathlib, assay

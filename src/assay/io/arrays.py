@@ -9,7 +9,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import wraps
 from glob import has_magic
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
@@ -77,6 +77,7 @@ def accept_arrays(verb: Callable[Concatenate[Source, P], R]) -> Verb[P, R]:
             outputs = others.pop(0)
         known = (OPTIONS_OF_FILES if outputs is None else OPTIONS_OF_ARRAYS) - own
         reading = {name: options.pop(name) for name in known & options.keys()}
+        _refuse_misplaced(options.keys() - own, outputs is not None)
         if outputs is not None:
             source = _make_table(source, outputs, reading)
         elif reading:
@@ -106,6 +107,8 @@ def name_outputs(y: Any, y_pred: Any) -> dict[str, Any]:
             "alone"
         )
     y_pred = collect_lazy(y_pred)
+    if isinstance(y_pred, np.ndarray) and y_pred.dtype.names is not None:
+        y_pred = {name: y_pred[name] for name in y_pred.dtype.names}
     if is_frame(y_pred) and not isinstance(y_pred, list | tuple):
         return {NAME: y_pred} if _holds_classes(y, y_pred) else name_columns(y_pred, "models")
     if isinstance(y_pred, list | tuple) and _are_models(y, y_pred):
@@ -120,6 +123,16 @@ def _make_table(y: Any, outputs: Any, reading: Mapping[str, Any]) -> Predictions
             "y_pred goes with the truth, as in evaluate(y, y_pred); predictions hold both already"
         )
     return Predictions.from_arrays(y, name_outputs(y, outputs), **reading)
+
+
+def _refuse_misplaced(names: Collection[str], has_arrays: bool) -> None:
+    """Refuse options of files among the `names` where arrays are given, and the other way round."""
+    strange = sorted(set(names) & (OPTIONS_OF_FILES if has_arrays else OPTIONS_OF_ARRAYS))
+    if not strange:
+        return
+    kind = "columns by name, in a file or a data frame" if has_arrays else "arrays (y, y_pred)"
+    remedy = "give the arrays themselves" if has_arrays else "make it a column of the table"
+    raise UnsupportedError(f"{strange[0]}= goes with {kind}; {remedy}")
 
 
 def _refuse_reading_again(source: Any, reading: Mapping[str, Any]) -> None:
@@ -168,9 +181,13 @@ def _are_paths(source: Any) -> bool:
 def _are_models(y: Any, values: Any) -> bool:
     """Whether a list holds an array for each model, not a value or a row for each row."""
     n = len(y) if hasattr(y, "__len__") else -1
-    return len(values) not in (0, n) and all(
-        (_is_array(each) or isinstance(each, list | tuple)) and len(each) == n for each in values
-    )
+    return len(values) not in (0, n) and all(_count_rows(each) == n for each in values)
+
+
+def _count_rows(values: Any) -> int | None:
+    """Number of rows of an array or a list; None for anything else."""
+    is_column = isinstance(values, list | tuple) or _is_array(values)
+    return len(values) if is_column and getattr(values, "shape", None) != () else None
 
 
 def _holds_classes(y: Any, frame: Any) -> bool:
@@ -188,4 +205,6 @@ def _holds_classes(y: Any, frame: Any) -> bool:
         return texts == set(truth)
     if isinstance(truth, np.ndarray):
         return truth.ndim == 1 and texts == {str(value) for value in np.unique(truth)}
+    if pa.types.is_nested(truth.type):
+        return False
     return texts == {str(value) for value in truth.unique().to_pylist()}

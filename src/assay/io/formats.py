@@ -1,5 +1,6 @@
-"""File formats: Parquet, Arrow and CSV files as Arrow tables, and back, written whole or not at
-all.
+"""File formats: Parquet, Arrow, delimited text, JSON and Excel files as Arrow tables, and back.
+
+Files are written whole or not at all.
 
 >>> import tempfile, pathlib
 >>> path = pathlib.Path(tempfile.mkdtemp()) / "a.csv"
@@ -10,8 +11,7 @@ all.
 
 import json
 import os
-import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,9 +19,13 @@ import pyarrow as pa
 
 from assay.core.atomic import stage_file
 from assay.errors import AssayError, ReadError, SchemaError, suggest
+from assay.io.delimited import AS_WRITTEN, TextOptions, read_delimited
+from assay.io.records import read_records
+from assay.io.spreadsheet import read_spreadsheet
 from assay.table.labels import Label
 
 __all__ = [
+    "PACKED",
     "File",
     "Metadata",
     "detect_format",
@@ -42,9 +46,28 @@ SUFFIXES = {
     ".ipc": "arrow",
     ".csv": "csv",
     ".tsv": "csv",
+    ".tab": "csv",
+    ".json": "json",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
 }
 PACKED = (".gz", ".bz2", ".zst")
 KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
+WRITTEN = ("parquet", "arrow", "csv")
+# How to make a table of a file that is read by another program alone.
+CONVERSIONS = {
+    ".xls": "save it as .xlsx or .csv",
+    ".ods": "save it as .xlsx or .csv",
+    ".pkl": "write the frame with to_parquet or to_csv: what a pickle holds is not read",
+    ".pickle": "write the frame with to_parquet or to_csv: what a pickle holds is not read",
+    ".npy": "give the array to assay.evaluate(y, {'model': array}), or write a CSV file",
+    ".npz": "give the arrays to assay.evaluate(y, {'model': array}), or write a CSV file",
+    ".rds": "write it in R with write.csv(..., row.names = FALSE) or arrow::write_parquet",
+    ".rdata": "write it in R with write.csv(..., row.names = FALSE) or arrow::write_parquet",
+    ".txt": "rename it to .csv if it is delimited text, .jsonl if each line is an object",
+}
 
 
 class Metadata(NamedTuple):
@@ -61,12 +84,46 @@ class Metadata(NamedTuple):
 
 
 class File(NamedTuple):
-    """One file's table; `typed` tells whether its format keeps types (text files do not)."""
+    """One file's table; `typed` tells whether its format keeps types (text files do not).
+
+    `name` is that of the model whose columns have no prefix; "" for the name of the file. `text`
+    says how it was read, if it is text; `origins` gives the name in the file of each column that
+    has been given another, and `fold` the number of the fold that the name of the file tells. Where
+    it is `scored`, its labels say of each row whether the model was right, and its truth is 1.
+    """
 
     path: str
     table: pa.Table
     metadata: Metadata = Metadata()
     typed: bool = True
+    name: str = ""
+    text: TextOptions = AS_WRITTEN
+    origins: Mapping[str, str] = {}
+    fold: int | None = None
+    scored: bool = False
+    notes: tuple[str, ...] = ()
+
+    def reread(self, as_text: Sequence[str], only: Sequence[str] = ()) -> pa.Table:
+        """The table of the same file once more, with the columns `as_text` as text.
+
+        No others than those in `only` are read, if any are named there.
+        """
+        texts = [self.origins.get(name, name) for name in as_text]
+        kept = [self.origins.get(name, name) for name in only]
+        table = read_table(self.path, texts, kept, self.text).table
+        named = {origin: name for name, origin in self.origins.items()}
+        return table.rename_columns([named.get(name, name) for name in table.column_names])
+
+    def rename(self, names: Mapping[str, str], note: str = "") -> "File":
+        """The file with other names for the columns that are keys of `names`, and why, a `note`."""
+        columns = [names.get(name, name) for name in self.table.column_names]
+        origins = {new: self.origins.get(old, old) for old, new in names.items()}
+        kept = {name: origin for name, origin in self.origins.items() if name not in names}
+        return self._replace(
+            table=self.table.rename_columns(columns),
+            origins={**kept, **origins},
+            notes=(*self.notes, note) if note else self.notes,
+        )
 
 
 def expand_paths(paths: Sequence[str | os.PathLike[str]]) -> list[Path]:
@@ -85,11 +142,7 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
     place = Path(path)
     try:
         if place.is_dir():
-            files = sorted(
-                f
-                for f in place.iterdir()
-                if f.is_file() and f.name[0] not in "._" and detect_format(f)
-            )
+            files = _list_tables(place)
             if not files:
                 raise ReadError(f"{path}: no table in this folder; {KNOWN}")
             return files
@@ -115,12 +168,19 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
     )
 
 
+def _list_tables(folder: Path) -> list[Path]:
+    """The tables in a `folder`; JSON and Excel files, which may be much else, only if alone."""
+    files = sorted(f for f in folder.iterdir() if f.is_file() and f.name[0] not in "._")
+    known = [f for f in files if detect_format(f) in WRITTEN]
+    return known or [f for f in files if detect_format(f)]
+
+
 def detect_format(path: str | os.PathLike[str]) -> str | None:
-    """parquet, arrow or csv, by the suffix of `path`; None where it is another."""
+    """parquet, arrow, csv, json or xlsx, by the suffix of `path`; None where it is another."""
     name = os.fspath(path).lower()
     packed = next((suffix for suffix in PACKED if name.endswith(suffix)), "")
     kind = SUFFIXES.get(os.path.splitext(name.removesuffix(packed))[1])
-    return kind if not packed or kind == "csv" else None
+    return kind if not packed or kind in ("csv", "json") else None
 
 
 def is_text(kind: pa.DataType) -> bool:
@@ -136,29 +196,39 @@ def refuse_repeated_names(path: str | os.PathLike[str], names: Sequence[str]) ->
     """Refuse the file at `path` where two of its columns `names` are one."""
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise SchemaError(f"{path}: two columns are named {twice!r}; rename one")
+        raise SchemaError(
+            f"{path}: two columns are named {twice!r}; rename one, or, if the first line is no "
+            "header, say so: --no-header (header=False)"
+        )
 
 
-def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> File:
+def read_table(
+    path: str | os.PathLike[str],
+    as_text: Sequence[str] = (),
+    only: Sequence[str] = (),
+    text: TextOptions = AS_WRITTEN,
+) -> File:
     """The file at `path` as a table.
 
-    In a text file the columns `as_text` are read as text, whatever they look like.
+    In a text file the columns `as_text` are read as text, whatever they look like, and no others
+    than those in `only`, if any are named there; `text` says how it is written.
     """
     kind = detect_format(path)
     if kind is None:
-        raise ReadError(f"{path}: the suffix does not tell the format; {KNOWN}")
+        suffix = os.path.splitext(os.fspath(path))[1].lower()
+        advice = CONVERSIONS.get(suffix, KNOWN)
+        raise ReadError(f"{path}: the suffix does not tell the format; {advice}")
     try:
         if os.path.getsize(path) == 0:
             raise ReadError(f"{path}: the file is empty; write it again")
-        table = _READERS[kind](os.fspath(path), as_text)
+        table, notes = _read(kind, os.fspath(path), as_text, only, text)
         # A damaged file may hold text that is not UTF-8, or offsets that point outside its buffers.
         table.validate(full=True)
         names = table.column_names
         metadata = parse_metadata(path, (table.schema.metadata or {}).get(b"assay"))
     except UnicodeDecodeError as error:
-        raise ReadError(
-            f"{path}: the column names are not UTF-8; save the file as UTF-8"
-        ) from error
+        what = "the text is" if kind == "json" else "the column names are"
+        raise ReadError(f"{path}: {what} not UTF-8; save the file as UTF-8") from error
     except AssayError:
         raise
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
@@ -168,10 +238,23 @@ def read_table(path: str | os.PathLike[str], as_text: Sequence[str] = ()) -> Fil
         advice = incomplete if kind == "csv" else damaged
         raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
     refuse_repeated_names(path, names)
-    return File(os.fspath(path), table, metadata, kind != "csv")
+    return File(os.fspath(path), table, metadata, kind != "csv", text=text, notes=notes)
 
 
-def _read_parquet(path: str, _: Sequence[str]) -> pa.Table:
+def _read(
+    kind: str, path: str, as_text: Sequence[str], only: Sequence[str], text: TextOptions
+) -> tuple[pa.Table, tuple[str, ...]]:
+    """The table in the file at `path`, of the format `kind`, and notes on how it was read."""
+    if kind == "csv":
+        return read_delimited(path, as_text, only, text)
+    if kind == "json":
+        return read_records(path)
+    if kind == "xlsx":
+        return read_spreadsheet(path, text.header)
+    return (_read_parquet if kind == "parquet" else _read_arrow)(path), ()
+
+
+def _read_parquet(path: str) -> pa.Table:
     import pyarrow.parquet as parquet
 
     with parquet.ParquetFile(path) as file:
@@ -183,7 +266,7 @@ def _read_parquet(path: str, _: Sequence[str]) -> pa.Table:
         return file.read()
 
 
-def _read_arrow(path: str, _: Sequence[str]) -> pa.Table:
+def _read_arrow(path: str) -> pa.Table:
     with pa.memory_map(path) as source:
         if source.read(6) == b"ARROW1":
             table = pa.ipc.open_file(source).read_all()
@@ -191,53 +274,6 @@ def _read_arrow(path: str, _: Sequence[str]) -> pa.Table:
             source.seek(0)
             table = pa.ipc.open_stream(source).read_all()
     return table
-
-
-def _read_csv(path: str, as_text: Sequence[str]) -> pa.Table:
-    from pyarrow import csv
-
-    text = pa.dictionary(pa.int32(), pa.string())
-    with pa.input_stream(path, compression="detect") as source:
-        delimiter = _find_delimiter(path, source.read(1 << 16))
-    parse = csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
-
-    def read(texts: Sequence[str]) -> pa.Table:
-        convert = csv.ConvertOptions(
-            column_types=dict.fromkeys(texts, text),
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-            auto_dict_encode=True,
-            auto_dict_max_cardinality=1000,
-        )
-        with pa.input_stream(path, compression="detect") as source:
-            return csv.read_csv(source, parse_options=parse, convert_options=convert)
-
-    table = read(as_text)
-    dates = [field.name for field in table.schema if pa.types.is_temporal(field.type)]
-    if dates:
-        # A date is a label or a group here, and keeps its spelling.
-        table = read([*as_text, *dates])
-    binary = [field.name for field in table.schema if _is_bytes(field.type)]
-    if binary:
-        raise ReadError(f"{path}: column {binary[0]!r} is not UTF-8 text; save the file as UTF-8")
-    return table
-
-
-def _is_bytes(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind.value_type if pa.types.is_dictionary(kind) else kind))
-
-
-def _find_delimiter(path: str, start: bytes) -> str:
-    """The commonest of tab, semicolon and comma in the header, outside quotes."""
-    header = re.sub(rb'"(?:[^"]|"")*"', b"", start).lstrip(b"\r\n").split(b"\n")[0]
-    counts = {"\t": header.count(b"\t"), ";": header.count(b";"), ",": header.count(b",")}
-    best = max(counts, key=lambda sign: counts[sign])
-    default = "\t" if ".tsv" in path.lower() else ","
-    return best if counts[best] else default
-
-
-_READERS = {"parquet": _read_parquet, "arrow": _read_arrow, "csv": _read_csv}
 
 
 def parse_metadata(path: str | os.PathLike[str], text: bytes | None) -> Metadata:
@@ -269,8 +305,12 @@ def write_table(
     Parquet keeps the columns `by_dictionary` as dictionaries.
     """
     kind = detect_format(path)
-    if kind is None:
-        raise ReadError(f"{path}: the suffix does not tell the format to write; {KNOWN}")
+    if kind not in WRITTEN:
+        known = ", ".join(suffix for suffix, kind in SUFFIXES.items() if kind in WRITTEN)
+        raise ReadError(
+            f"{path}: the suffix does not tell the format to write; expected {known} (text also as "
+            ".csv.gz)"
+        )
     with stage_file(path) as place:
         if kind == "parquet":
             import pyarrow.parquet as parquet

@@ -30,7 +30,9 @@ def is_frame(source: Any) -> bool:
         return source.dtype.names is not None
     if isinstance(source, list | tuple):
         return bool(source) and all(isinstance(row, Mapping) for row in source)
-    return _is_lazy(source) or (hasattr(source, "columns") and np.ndim(source) == 2)
+    return _is_lazy(source) or (
+        hasattr(source, "columns") and len(getattr(source, "shape", ())) == 2
+    )
 
 
 def read_frame(frame: Any) -> File:
@@ -73,8 +75,6 @@ def _is_lazy(frame: Any) -> bool:
 
 def _list_columns(frame: Any, where: str) -> Sequence[tuple[str, Any]]:
     """The columns of a `frame` with their names."""
-    if isinstance(frame, pa.RecordBatchReader):
-        frame = frame.read_all()
     if isinstance(frame, list | tuple):
         names = dict.fromkeys(name for row in frame for name in row)
         frame = {name: [row.get(name) for row in frame] for name in names}
@@ -90,11 +90,13 @@ def _list_columns(frame: Any, where: str) -> Sequence[tuple[str, Any]]:
 
 
 def collect_lazy(frame: Any) -> Any:
-    """The rows of a lazy `frame`; whatever is not lazy as it is.
+    """The rows of a lazy `frame`, or of a reader of batches; any other frame as it is.
 
     Raises:
         UnsupportedError: It cannot be collected.
     """
+    if isinstance(frame, pa.RecordBatchReader):
+        return frame.read_all()
     if not _is_lazy(frame):
         return frame
     try:

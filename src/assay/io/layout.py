@@ -171,7 +171,7 @@ def split_file(
     `truth` is the name of the truth column, `model` that of the model of columns without a prefix,
     `classes` the order of the classes that is wanted.
     """
-    notes = []
+    notes = list(file.notes)
     names = []
     keys = classify_columns(file.table.column_names, truth, file.metadata, model)
     for field in file.table.schema:
@@ -238,6 +238,13 @@ def _split_by_model(part: ColumnSet) -> list[ColumnSet]:
 
     Kinds that a model leaves empty are dropped.
     """
+    if not part.n:
+        raise SchemaError(
+            "the long table has columns but no rows, so that it names no model; leave the file "
+            "out, or run the job that wrote it again"
+        )
+    if Key("column", "model") not in part.columns:
+        raise SchemaError("column 'model' of a long table must hold names; it holds lists")
     codes, models = encode(part.columns[Key("column", "model")], "column 'model'")
     sets: list[ColumnSet] = []
     for code, model in sorted(enumerate(models), key=lambda pair: int(np.argmax(codes == pair[0]))):

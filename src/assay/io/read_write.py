@@ -8,7 +8,7 @@ True
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,10 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import AssayError, SchemaError
+from assay.io.conventions import adopt_conventions
+from assay.io.declarations import Models, declare_models
+from assay.io.delimited import TextOptions
+from assay.io.fold_files import number_folds, strip_suffix
 from assay.io.formats import (
     File,
     Metadata,
@@ -26,13 +30,28 @@ from assay.io.formats import (
     read_table,
     write_table,
 )
+from assay.io.frames import is_frame, read_frame
 from assay.io.layout import ColumnSet, Key, classify_columns, detect_layout, join, split_file, stack
-from assay.io.undeclared import ReadOptions, find_undeclared_models, list_distinct
+from assay.io.leading_zeros import holds_codes
+from assay.io.roles import (
+    assign_roles,
+    demote_ids,
+    describe_roles,
+    has_repeated_ids,
+    select_roles,
+)
+from assay.io.undeclared import (
+    ReadOptions,
+    find_undeclared_models,
+    list_distinct,
+    refuse_no_truth,
+)
 from assay.kernels import Array
 from assay.table.columns import numpy_to_arrow
+from assay.table.conversions import AS_GIVEN, Conversions, make_conversions, rename_label
 from assay.table.labels import Label, check_classes
 from assay.table.outputs import RawOutputs, add_column
-from assay.table.predictions import Predictions, assemble, require_weight
+from assay.table.predictions import Predictions, assemble, require_weight, restore_labels
 from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
 __all__ = ["build_predictions", "read", "resolve_options", "write"]
@@ -42,13 +61,24 @@ __all__ = ["build_predictions", "read", "resolve_options", "write"]
 MISSING = frozenset({"", "nan", "NaN", "NAN", "NA", "<NA>", "N/A", "n/a", "null", "NULL"})
 
 
-def read(
-    *paths: str | os.PathLike[str],
+def read(  # noqa: PLR0913 - each option stands for itself
+    *paths: str | os.PathLike[str] | Any,
     truth: str = "y",
     task: Task | None = None,
     classes: Sequence[Label] | None = None,
     positive: Label | None = None,
-    models: Sequence[str] | None = None,
+    models: Models | None = None,
+    normalise: bool = False,
+    percent: bool = False,
+    labels: Mapping[Label, Label] | None = None,
+    class_names: Sequence[str] | None = None,
+    ignore_label: Label | None = None,
+    header: bool = True,
+    decimal: str | None = None,
+    weight: str | None = "weight",
+    id: str | None = "id",
+    fold: str | None = "fold",
+    cluster: str | None = "cluster",
 ) -> Predictions:
     """The predictions table in one or several files, folders or glob patterns.
 
@@ -66,15 +96,34 @@ def read(
     weight, fold, split, cluster, and groups. Columns that declare no kind are models when `models`
     names them, or when no column declares a kind and their values are labels of the truth (numbers,
     in a regression). Text files keep no types: what looks like whole numbers is read as numbers
-    unless `classes` says text. What is given here overrides what the files' metadata says.
+    unless there are leading zeros or `classes` says text. What is given here overrides what the
+    files' metadata says.
 
     Parameters:
-        paths: Files (.parquet, .arrow, .csv, .csv.gz, ...), folders or glob patterns; one or more.
+        paths: Files (.parquet, .arrow, .csv, .csv.gz, .jsonl, .xlsx, ...), folders or glob
+            patterns; one or more.
         truth: Name of the column that holds the truth; default "y".
         task: binary, multiclass, multilabel or regression; default: what the files or values say.
         classes: All classes, in their order; default: what the files or values say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
-        models: Names of the models to read, also of columns that declare no kind; default: all.
+        models: Models to read, also of columns that declare no kind: names of models or columns,
+            or what a column holds, as "lgbm=proba:oof_lgbm" or {"lgbm": "proba:oof_lgbm"}, of the
+            kinds label, proba, logit, score and value; default: all.
+        normalise: Whether to divide the probabilities of each row by their sum; default False.
+        percent: Whether probabilities are percentages, in 0..100; default False.
+        labels: Label that is meant for each label of the truth, of models and of class columns,
+            as in {"LABEL_0": "no"}; others stay. Default: none is renamed.
+        class_names: Names of the classes 0, 1, ..., in their order; default: none.
+        ignore_label: Rows whose truth this is are left out, as -100; default: none.
+        header: Whether the first line of text files names the columns; where not, they are named
+            1, 2, ...; default True.
+        decimal: Decimal mark of numbers in text files, "." or ","; default: what the cells show.
+        weight: Column of the weights of rows; default "weight", if there is one. None: no column,
+            and one of that name is a group.
+        id: Column that names each row; default "id", None as of `weight`.
+        fold: Column that tells folds; default "fold", None as of `weight`.
+        cluster: Column whose values are resampled as a whole; default "cluster", None as of
+            `weight`.
 
     Returns:
         The table in memory.
@@ -89,10 +138,23 @@ def read(
     >>> read(path)
     Predictions: 2 rows, binary (cat, dog; positive: dog), 1 model: svm (label)
     """
-    files = [read_table(path) for path in expand_paths(paths)]
-    options = resolve_options(files, truth, task, classes, positive, models)
+    if not isinstance(truth, str):
+        raise SchemaError(f"truth must be the name of a column, as truth='target'; got {truth!r}")
+    files = _open_all(paths, _make_text_options(header, decimal))
+    conversions = make_conversions(
+        normalise=normalise,
+        percent=percent,
+        labels=labels,
+        class_names=class_names,
+        ignore_label=ignore_label,
+        classes=classes,
+    )
     try:
-        files = _unify_labels(files, options)
+        roles = {"weight": weight, "id": id, "fold": fold, "cluster": cluster}
+        files = assign_roles(files, select_roles(roles))
+        files, names = _name_columns(files, truth, models)
+        options = resolve_options(files, truth, task, classes, positive, names, conversions)
+        files, options = _unify_labels(files, options)
         sets = [
             part
             for file, name in zip(files, _name_files(files), strict=True)
@@ -102,12 +164,52 @@ def read(
         for part in sets:
             shards.setdefault(frozenset(part.columns), []).append(part)
         table = join([stack(pieces) for pieces in shards.values()])
-        return require_weight(build_predictions(find_undeclared_models(table, options), options))
+        refuse_no_truth(table, files, options)
+        table = find_undeclared_models(table, options)
+        predictions = require_weight(_build(table, options, alone=len(sets) == 1))
+        notes = (*describe_roles(predictions, files), *predictions.notes)
+        return replace(predictions, notes=notes)
     except AssayError as error:
         if str(error).startswith(tuple(f"{file.path}: " for file in files)):
             raise
         more = f" and {len(files) - 2} more" if len(files) > 2 else ""
         raise type(error)(f"{', '.join(file.path for file in files[:2])}{more}: {error}") from error
+
+
+def _build(table: ColumnSet, options: ReadOptions, *, alone: bool) -> Predictions:
+    """The checked table; repeated ids are a group where nothing is joined by them (`alone`)."""
+    try:
+        return build_predictions(table, options)
+    except SchemaError:
+        if not (alone and has_repeated_ids(table)):
+            raise
+    return build_predictions(demote_ids(table), options)
+
+
+def _make_text_options(header: bool, decimal: str | None) -> TextOptions:
+    if decimal not in (None, ".", ","):
+        raise SchemaError(f"decimal must be '.' or ','; got {decimal!r}")
+    return TextOptions(bool(header), decimal)
+
+
+def _name_columns(
+    files: Sequence[File], truth: str, models: Models | None
+) -> tuple[list[File], tuple[str, ...] | None]:
+    """The files with columns named as in this house, and the names of the models to read."""
+    declared, names = declare_models(files, models)
+    adopted = [adopt_conventions(file, truth, names or ()) for file in declared]
+    return number_folds(adopted, truth), names
+
+
+def _open_all(paths: Sequence[Any], text: TextOptions) -> list[File]:
+    """The tables of files, folders and patterns, and of data frames among them."""
+    if not any(map(is_frame, paths)):
+        return [read_table(path, text=text) for path in expand_paths(paths)]
+    return [
+        file
+        for path in paths
+        for file in ([read_frame(path)] if is_frame(path) else _open_all([path], text))
+    ]
 
 
 def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
@@ -165,14 +267,14 @@ def resolve_options(
     classes: Any,
     positive: Any,
     models: Sequence[str] | None,
+    conversions: Conversions = AS_GIVEN,
 ) -> ReadOptions:
     """What the caller says of the `files`, and where that is nothing, what their metadata says.
 
-    `truth`, `task`, `classes`, `positive` and `models` are those of `read`.
+    `truth`, `task`, `classes`, `positive` and `models` are those of `read`,
+    and `conversions` holds its others.
     """
     metadata = next((f.metadata for f in files if f.metadata.task is not None), Metadata())
-    if isinstance(models, str):
-        raise SchemaError(f"models must be a list of names; got the text {models!r}")
     labels = check_classes(classes) if classes is not None else metadata.classes or None
     # Other classes than the file's may make a binary table one of more classes.
     keeps_task = classes is None or metadata.task in ("multilabel", "regression")
@@ -186,26 +288,30 @@ def resolve_options(
         and metadata.positive in labels
     ):
         positive = metadata.positive if task in (None, "binary") else None
+        if positive is not None and classes is None:
+            positive = rename_label(positive, conversions, "the metadata")
+    if labels and classes is None:
+        labels = tuple(rename_label(label, conversions, "the metadata") for label in labels)
     return ReadOptions(
-        truth, task or task_of_file, labels, positive, None if models is None else tuple(models)
+        truth,
+        task or task_of_file,
+        labels,
+        positive,
+        None if models is None else tuple(models),
+        conversions=conversions,
+        scored=any(file.scored for file in files),
     )
 
 
 def _name_files(files: Sequence[File]) -> list[str]:
     """The files' names without folder and suffix; with the folder where two are alike."""
-    stems = [_strip_suffix(file.path) for file in files]
-    if len(set(stems)) == len(stems):
+    stems = [file.name or strip_suffix(file.path) for file in files]
+    if len({(stem, file.fold) for stem, file in zip(stems, files, strict=True)}) == len(stems):
         return stems
     return [
         f"{Path(file.path).absolute().parent.name}/{stem}"
         for file, stem in zip(files, stems, strict=True)
     ]
-
-
-def _strip_suffix(path: str) -> str:
-    name = Path(path).name
-    packed = os.path.splitext(name)[1].lower() in (".gz", ".bz2", ".zst")
-    return os.path.splitext(os.path.splitext(name)[0])[0] if packed else os.path.splitext(name)[0]
 
 
 def _split(file: File, name: str, options: ReadOptions) -> list[ColumnSet]:
@@ -215,21 +321,29 @@ def _split(file: File, name: str, options: ReadOptions) -> list[ColumnSet]:
         raise SchemaError(f"{file.path}: {error}") from error
 
 
-def _unify_labels(files: Sequence[File], options: ReadOptions) -> list[File]:
-    """The files with labels of one type.
+def _unify_labels(files: Sequence[File], options: ReadOptions) -> tuple[list[File], ReadOptions]:
+    """The files with labels of one type, and the options with labels of that type.
 
     Text files have no types: where any label is text, all are, also in a column that looks like
-    numbers.
+    numbers. Whole numbers with leading zeros are text.
     """
     if options.task in ("regression", "multilabel"):
-        return list(files)
+        return list(files), options
     names = [_list_label_columns(file, options) for file in files]
     kinds = [
         file.table.schema.field(name).type
         for file, labels in zip(files, names, strict=True)
         for name in labels
     ]
-    if any(map(is_text, kinds)) or (options.classes and isinstance(options.classes[0], str)):
+    if (
+        any(map(is_text, kinds))
+        or (options.classes and isinstance(options.classes[0], str))
+        or any(
+            _may_be_codes(file, options) and holds_codes(file, labels)
+            for file, labels in zip(files, names, strict=True)
+        )
+    ):
+        options = options._replace(conversions=_spell_labels(files, options.conversions))
         files = [
             _reread_as_text(file, labels, options)
             for file, labels in zip(files, names, strict=True)
@@ -237,7 +351,20 @@ def _unify_labels(files: Sequence[File], options: ReadOptions) -> list[File]:
     for file, labels in zip(files, names, strict=True):
         if not file.typed:
             _refuse_missing(file, labels, options)
-    return list(files)
+    return list(files), options
+
+
+def _spell_labels(files: Sequence[File], conversions: Conversions) -> Conversions:
+    """The conversions whose map of labels gives text, where the files keep no types."""
+    if conversions.labels is None or any(file.typed for file in files):
+        return conversions
+    return conversions._replace(labels={key: str(v) for key, v in conversions.labels.items()})
+
+
+def _may_be_codes(file: File, options: ReadOptions) -> bool:
+    """Whether labels that look like whole numbers may be codes: no numbers are predicted."""
+    columns = classify_columns(file.table.column_names, options.truth, file.metadata).values()
+    return not options.classes and not any(key.kind in ("value", "interval") for key in columns)
 
 
 def _list_label_columns(file: File, options: ReadOptions) -> list[str]:
@@ -266,7 +393,7 @@ def _reread_as_text(file: File, labels: list[str], options: ReadOptions) -> File
     ]
     if not wrong and not bare:
         return file
-    again = read_table(file.path, [*wrong, *bare]).table
+    again = file.reread([*wrong, *bare])
     known = set(list_distinct(again.column(options.truth))) if bare else set()
     kept = {name: again.column(name) for name in wrong}
     kept |= {
@@ -313,7 +440,11 @@ def build_predictions(table: ColumnSet, options: ReadOptions) -> Predictions:
     task = options.task
     if None in y:
         y = y[None]
-    elif task is None:
+    elif not y:
+        # Scores of the rows themselves, with which no truth goes.
+        y = np.zeros(table.n)
+        task = "regression"
+    elif task is None and len(y) == 1:
         task = "multilabel"
     predictions = assemble(
         y,
@@ -324,8 +455,10 @@ def build_predictions(table: ColumnSet, options: ReadOptions) -> Predictions:
         positive=options.positive,
         weight=weight,
         like=options.like,
+        conversions=options.conversions,
     )
-    return replace(predictions, notes=tuple(table.notes))
+    schema = replace(predictions.schema, has_truth=bool(table.truth) and not options.scored)
+    return replace(predictions, schema=schema, notes=(*table.notes, *predictions.notes))
 
 
 def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
@@ -333,8 +466,8 @@ def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
     columns = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
     if p.task == "multilabel":
         columns += _split_columns(Key("truth"), p.truth, p.classes)
-    else:
-        columns.append((Key("truth"), _restore_labels(p, p.truth)))
+    elif p.schema.has_truth or p.task == "binary":
+        columns.append((Key("truth"), restore_labels(p.schema, p.truth)))
     for model, kinds in p.outputs.items():
         for kind, values in kinds.items():
             key = Key("model", model, kind)
@@ -347,7 +480,12 @@ def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
                 )
             else:
                 columns.append(
-                    (key, _restore_labels(p, values) if kind == "label" else numpy_to_arrow(values))
+                    (
+                        key,
+                        restore_labels(p.schema, values)
+                        if kind == "label"
+                        else numpy_to_arrow(values),
+                    )
                 )
     if p.weight is not None:
         columns.append((Key("column", "weight"), numpy_to_arrow(p.weight)))
@@ -367,17 +505,3 @@ def _make_list_column(values: Array) -> pa.Array:
     return pa.FixedSizeListArray.from_arrays(
         numpy_to_arrow(np.ascontiguousarray(values).ravel()), values.shape[1]
     )
-
-
-def _restore_labels(p: Predictions, codes: Array) -> pa.Array:
-    """Class codes as the labels they stand for; the numbers of a regression as they are."""
-    if p.task == "regression":
-        return numpy_to_arrow(codes)
-    if isinstance(p.classes[0], str):
-        encoded = [str(label).encode() for label in p.classes]
-        ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
-        texts = pa.StringArray.from_buffers(
-            len(encoded), pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))
-        )
-        return pa.DictionaryArray.from_arrays(numpy_to_arrow(codes.astype(np.int32)), texts)
-    return numpy_to_arrow(np.array(p.classes)[codes])

@@ -14,7 +14,7 @@ from assay.metrics.base import METRICS, Metric
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema, Task
 
-__all__ = ["DEFAULTS", "list_default_metrics", "resolve"]
+__all__ = ["DEFAULTS", "choose_default", "list_default_metrics", "resolve"]
 
 DEFAULT: dict[Task, str] = {
     "binary": "f1",
@@ -22,6 +22,9 @@ DEFAULT: dict[Task, str] = {
     "multilabel": "f1",
     "regression": "mse",
 }
+
+# The only metric of scores of the rows themselves: numbers, or 1 for right and 0 for wrong.
+WITHOUT_TRUTH: dict[Task, str] = {"regression": "mean", "binary": "accuracy"}
 
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
@@ -57,7 +60,14 @@ def list_default_metrics(predictions: Predictions) -> list[str]:
     return _default_texts(predictions.schema)
 
 
+def choose_default(schema: Schema) -> str:
+    """Text of the metric to decide by, where none is named: that of the task of the `schema`."""
+    return DEFAULT[schema.task] if schema.has_truth else WITHOUT_TRUTH[schema.task]
+
+
 def _default_texts(schema: Schema) -> list[str]:
+    if not schema.has_truth:
+        return [WITHOUT_TRUTH[schema.task]]
     reads = {text: METRICS.parse(text).reads for text in DEFAULTS[schema.task]}
     return [
         text
@@ -105,7 +115,12 @@ def _expand(item: str | Metric) -> Sequence[str | Metric]:
 
 
 def _check_outputs(metric: Metric, schema: Schema) -> None:
-    """UnsupportedError unless some model gives what the metric reads."""
+    """UnsupportedError unless some model gives what the metric reads, and there is a truth."""
+    if not schema.has_truth and str(metric) != WITHOUT_TRUTH[schema.task]:
+        raise UnsupportedError(
+            f"metric {metric} needs a truth, and the table holds scores of the rows alone: use "
+            f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., --truth COLUMN)"
+        )
     if not any(schema.offers(model, metric.reads) for model in schema.models):
         outputs = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
         raise UnsupportedError(

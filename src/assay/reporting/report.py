@@ -33,7 +33,7 @@ from assay.fusions.fuse import Fused
 from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
-from assay.metrics.resolve import DEFAULT, resolve
+from assay.metrics.resolve import choose_default, resolve
 from assay.readers.history import History
 from assay.reporting.content import Content, HeldOut
 from assay.reporting.html import render_page
@@ -308,7 +308,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
     comparison, notes = evaluator.compare(table, evaluation)
     baseline = None
     against_baseline = None
-    if table.n and (table.weight is None or table.weight.sum() > 0):
+    if table.schema.has_truth and table.n and (table.weight is None or table.weight.sum() > 0):
         best = None if comparison is None else comparison.best
         baseline, evaluation, against_baseline = evaluator.add_baseline(table, evaluation, best)
     further = None if test is None else open_table(test, in_memory=True, judging=True)
@@ -346,7 +346,7 @@ def _choose_metrics(
         by_text = {str(METRICS.parse(one)): one for one in wanted}
     single = [text for text, bound in resolved if bound.granularity == "table"]
     if metric is None:
-        default = DEFAULT[table.task]
+        default = choose_default(table.schema)
         use_default = not single or (wanted is None and default in single)
         metric = default if use_default else single[0]
     ((name, bound),) = resolve(metric, table.schema)

@@ -50,7 +50,9 @@ class Schema:
 
     `classes` are the labels of a multi-label task too, and empty for regression. `positive` is the
     positive class of a binary task: the declared one, or else the last of the two in sorted order
-    (`positive_declared` tells which).
+    (`positive_declared` tells which). Without a truth (`has_truth`) the models have scores of the
+    rows themselves, values or labels 1 for right and 0 for wrong, and the truth of the table is 0
+    or 1 throughout.
     """
 
     task: Task
@@ -58,6 +60,7 @@ class Schema:
     models: Mapping[str, tuple[Kind, ...]]
     positive: Label | None = None
     positive_declared: bool = False
+    has_truth: bool = True
 
     @property
     def k(self) -> int:
