@@ -145,7 +145,7 @@ def diagnose(  # noqa: PLR0913
                 better=better,
                 metric=metric,
             )
-            for history in map(_drop_unmeasured, stated)
+            for history in map(_restore_sign, map(_drop_unmeasured, stated))
         ]
     return Diagnosis(tuple(judged), runs.notes)
 
@@ -246,6 +246,21 @@ def _drop_unmeasured(history: History) -> History:
         "nan in validation was read as not measured: training is finite, and it is nan throughout "
         "or at regular gaps"
     )
+    return replace(history, series=series, notes=(*history.notes, note))
+
+
+def _restore_sign(history: History) -> History:
+    """A history with the negative of a loss as the loss: scores of scikit-learn are negative."""
+    losses = [s for s in history.series if s.metric == history.loss and s.values]
+    train = next((s for s in losses if s.split == "train"), None)
+    is_negative = all(max(s.values) < 0 for s in losses)
+    if train is None or not is_negative or train.values[-1] <= train.values[0]:
+        return history
+    series = tuple(
+        replace(s, values=tuple(-value for value in s.values)) if s in losses else s
+        for s in history.series
+    )
+    note = "all losses are negative and rise: they were read as the negative of a loss"
     return replace(history, series=series, notes=(*history.notes, note))
 
 

@@ -160,8 +160,8 @@ def _explain_doubt(case: Case) -> str:
     run = case.run
     if is_too_short(run):
         return (
-            f"{len(run.val)} {case.unit}s with a validation loss are too few to tell a trend; "
-            f"5 are needed, unless the change is far beyond noise"
+            f"{len(run.val)} {case.unit}{'s' if len(run.val) > 1 else ''} with a validation loss "
+            f"are too few to tell a trend; 5 are needed, unless the change is far beyond noise"
         )
     if is_noisy(run):
         return (
@@ -280,7 +280,7 @@ def suggest_by_metric(curve: MetricCurve | None, unit: Unit) -> tuple[str, ...]:
     log = f"log a validation loss as well: it shows over-confidence before {curve.metric} does"
     if curve.status == "overfit":
         stop = "stop early, or add regularisation, augmentation or more data"
-        return (f"{keep}, or any from {first} to {last}", stop, log)
+        return (f"{keep}{_describe_range(*curve.good_range)}", stop, log)
     if curve.status == "still_improving":
         return ("train longer, then judge", log)
     if curve.status == "good_fit":
@@ -409,11 +409,16 @@ def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[s
     return (
         *([calibrate] if has_decisions and is_harmless else []),
         *(_advise_metric(metric, case) for metric in improved[:1] if case.kept is None),
-        f"{restore} {format_value(best)}, "
-        f"or any from {format_value(first)} to {format_value(last)}",
+        f"{restore} {format_value(best)}{_describe_range(first, last)}",
         f"stop early, with a patience of about {patience}",
         "add weight decay, dropout or augmentation, more data, or use a smaller model",
     )
+
+
+def _describe_range(first: float, last: float) -> str:
+    if first == last:
+        return ""
+    return f", or any from {format_value(first)} to {format_value(last)}"
 
 
 def _advise_metric(metric: MetricChange, case: Case) -> str:

@@ -1,7 +1,6 @@
 """judge_run: the verdict on one run, from its curves alone.
 
 >>> from assay.readers.history import History
-from assay.readers.naming import is_perplexity, is_plain_loss
 >>> from assay.diagnosis.judge import judge_run
 >>> run = judge_run(History.from_lists(val_loss=[0.9, 0.7, float("nan")], name="a"))
 >>> run.status, run.best_epoch, run.onset
@@ -213,11 +212,11 @@ def _describe_log(history: History) -> list[str]:
             f"{'was' if len(losses) == 1 else 'were'} logged too"
         )
     train = history.find("train", history.loss or "")
-    lost = np.flatnonzero(~np.isfinite(train.values)) if train is not None else ()
-    if train is not None and len(lost):
+    lost = [] if train is None else np.flatnonzero(~np.isfinite(train.values)).tolist()
+    if train is not None and lost:
         remarks.append(
             f"training loss was nan or inf at {len(lost)} of {len(train.values)} points, first at "
-            f"{history.unit} {format_value(train.epochs[int(lost[0])])}, and recovered"
+            f"{history.unit} {format_value(train.epochs[lost[0]])}, and recovered"
         )
     remarks += [
         f"{s.metric} was measured once on test rows ({format_value(s.values[0])}): no curve"
@@ -294,7 +293,12 @@ def _describe_unvalidated(
     else:
         finding = explain_metric_curve(curve, history.unit)
     finding += _describe_training(history)
-    others = [_explain_other_metric(m, history.unit) for m in metrics if m.best is not None]
+    judged = None if curve is None else curve.metric
+    others = [
+        _explain_other_metric(m, history.unit)
+        for m in metrics
+        if m.best is not None and m.metric != judged
+    ]
     remarks = [*others[:6], *_describe_log(history), *history.notes]
     return RunDiagnosis(
         name=history.name,

@@ -403,7 +403,8 @@ def _find_factor(train: Series | None, val: Series) -> float:
 
     It begins at a whole multiple of the validation loss, and stays far above it throughout.
     """
-    if train is None or train.aggregation != "window_mean" or min(val.values) <= 0:
+    is_mean = train is not None and train.aggregation == "window_mean" and len(val.values) >= 3
+    if train is None or not is_mean or min(val.values) <= 0:
         return 1.0
     ratios = np.interp(val.epochs, train.epochs, train.values) / np.array(val.values)
     factor = float(np.round(ratios[0]))

@@ -281,17 +281,18 @@ def find_flags(
     if status == "collapsed":
         return ()
     is_trained = status not in ("unstable", "not_learning", "memorising")
-    is_easier = run.train is not None and float((run.val < run.train).mean()) >= 0.6
+    is_judged = status != "inconclusive" or not is_too_short(run)
+    is_below = run.train is not None and float((run.val < run.train).mean()) >= 0.6
     flags = {
         "gap_widening": is_trained and _is_gap_widening(run),
         "wide_gap": is_trained and has_wide_gap(run),
         "noisy_validation": is_trained and is_noisy(run),
-        "validation_easier": is_easier,
+        "validation_easier": is_judged and is_below,
         "too_good": is_too_good(run),
         "temporary_rise": run.bump is not None,
         "slow": _is_straight(run) and _is_still_improving(run),
         "metric_disagrees": any(_disagrees(metric, run) for metric in metrics),
-        "baseline_guessed": not run.is_baseline_known,
+        "baseline_guessed": is_judged and not run.is_baseline_known,
         "other_scale": run.train_factor > 1 or _is_other_scale(run),
     }
     return tuple(name for name, holds in flags.items() if holds)
@@ -312,7 +313,8 @@ def has_wide_gap(run: Measurements) -> bool:
 
     Ng calls it variance.
     """
-    return run.is_baseline_known and run.gap_share(-1) > 0.15
+    has_learned = run.is_baseline_known and run.learned_train > 0.1
+    return has_learned and run.gap_share(-1) > 0.15
 
 
 def _is_other_scale(run: Measurements) -> bool:

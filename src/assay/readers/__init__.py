@@ -6,6 +6,7 @@
 - cells: what stands in the rows of a log, as numbers; rows that a restart replaced
 - columns: the runs that a table of named columns holds: folds, splits, sets, appended runs
 - naming: which split and metric a column name means, and whether more is better
+- ultralytics: `results.csv` of YOLO trainings
 - text: JSON and delimited text, loaded whole or looked into
 - boosting: XGBoost, LightGBM and CatBoost results saved as JSON
 - catboost_info: what CatBoost writes beside every training

@@ -57,6 +57,11 @@ class Boosting(Reader):
         # Boosting libraries name their losses; a loop of one's own says just loss.
         if all("loss" in curves for curves in sets.values()):
             history = replace(history, unit="epoch")
+        if train == "learn":
+            notes += (
+                "CatBoost logs every metric_period-th round: where that is not 1, give the folder "
+                "catboost_info, which numbers them",
+            )
         said = _note_sets(list(sets), train, val or "")
         return [replace(history, notes=history.notes + said + notes)]
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import Reader
-from assay.readers.cells import Cells
+from assay.readers.cells import Cells, Numbers
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.text import find_file, load_json, load_table, peek_header, peek_json
@@ -81,8 +81,7 @@ def _join_tables(files: list[Path]) -> dict[str, Cells]:
 
 
 def _list_cells(cells: Cells) -> list[Any]:
-    values = getattr(cells, "values", cells)
-    return list(values)
+    return cells.values.tolist() if isinstance(cells, Numbers) else list(cells)
 
 
 def _name_iterations(value: Mapping[str, Any]) -> dict[str, Cells]:

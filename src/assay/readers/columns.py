@@ -11,7 +11,7 @@ where their losses end. Where an epoch holds several validations, steps number t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 

@@ -96,7 +96,9 @@ def _choose_set(
     if not losses or any("eval_loss" in record for record in records):
         return list(records), ()
     chosen = {losses[0]: "eval_loss"}
-    renamed = [{chosen.get(key, key): value for key, value in record.items()} for record in records]
+    renamed: list[Mapping[str, Any]] = [
+        {chosen.get(key, key): value for key, value in record.items()} for record in records
+    ]
     sets = ", ".join(loss.removeprefix("eval_").removesuffix("_loss") for loss in losses)
     return renamed, (f"of the evaluation sets {sets} the loss of the first is judged",)
 
