@@ -64,10 +64,11 @@ class Mcc(Metric):
         n = truth.sum(axis=-1)
         spread = (n**2 - (truth**2).sum(axis=-1)) * (n**2 - (predicted**2).sum(axis=-1))
         constant = _count_classes(summary.predicted) < 2
-        correlation = ratio(
-            n * tp.sum(axis=-1) - (truth * predicted).sum(axis=-1),
-            np.sqrt(np.where(constant, 1.0, spread)),
-        )
+        shared = n * tp.sum(axis=-1) - (truth * predicted).sum(axis=-1)
+        if summary.apart is not None and tp.shape[-1] == 2:  # without differences of large sums
+            spread = 4 * truth.prod(axis=-1) * predicted.prod(axis=-1)
+            shared = 2 * (tp.prod(axis=-1) - summary.fp.prod(axis=-1))
+        correlation = ratio(shared, np.sqrt(np.where(constant, 1.0, spread)))
         correlation = np.where(constant, 0.0, correlation)
         return np.where(_count_classes(summary.support) < 2, np.nan, correlation)
 
@@ -184,7 +185,7 @@ class Informedness(Ratio):
     oracle = "averaged_counts(lambda tp, fn, fp, tn: tp / (tp + fn) - fp / (fp + tn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        negatives = _count_negatives(c)
+        negatives = c.negatives
         support = np.asarray(c.support, np.float64)
         return c.tp * negatives - c.fp * support, support * negatives
 
@@ -233,7 +234,7 @@ class Specificity(Ratio):
     oracle = "averaged_counts(lambda tp, fn, fp, tn: tn / (tn + fp))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.tn, _count_negatives(c)
+        return c.tn, c.negatives
 
 
 class Npv(Ratio):
@@ -256,7 +257,7 @@ class Npv(Ratio):
     oracle = "averaged_counts(lambda tp, fn, fp, tn: tn / (tn + fn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.tn, _drop_rounding(c.all - c.predicted, c.all)
+        return c.tn, c.unpredicted
 
 
 def _count_classes(each: Array) -> Array:
@@ -291,7 +292,7 @@ class PositiveLikelihoodRatio(Ratio):
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         support = np.asarray(c.support, np.float64)
-        return c.tp * _count_negatives(c), _drop_rounding(c.fp, c.all) * support
+        return c.tp * c.negatives, c.drop_rounding(c.fp) * support
 
 
 class NegativeLikelihoodRatio(Ratio):
@@ -323,12 +324,7 @@ class NegativeLikelihoodRatio(Ratio):
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
         support = np.asarray(c.support, np.float64)
-        return c.fn * _count_negatives(c), _drop_rounding(c.tn, c.all) * support
-
-
-def _count_negatives(c: Counts) -> Array:
-    """Weight of the rows not of each class (..., k)."""
-    return _drop_rounding(c.all - c.support, c.all)
+        return c.fn * c.negatives, c.drop_rounding(c.tn) * support
 
 
 def _drop_rounding(difference: Array, whole: Array) -> Array:

@@ -439,6 +439,13 @@ def note_empty(share: float) -> str:
     return f"{share:.2%} of the weight has neither a true nor a predicted label and counts 1"
 
 
+def explain_no_spread(spreads: Array, reason: str) -> str:
+    """Code of what leaves no `spreads` (d,) to divide by: `reason`, or that rounding hides them."""
+    if not np.isfinite(spreads).all():
+        return "overflow"
+    return "lost_to_rounding" if spreads.all() else reason
+
+
 def tell_order(schema: Schema) -> str:
     """The sentence that says in which order classes that are no numbers were taken.
 

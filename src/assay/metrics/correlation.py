@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from assay.kernels import Array, sum_by
-from assay.metrics.base import REGRESSION, Metric, ratio
+from assay.metrics.base import REGRESSION, Metric, explain_no_spread, ratio
 from assay.states.base import State
 from assay.table.predictions import Rows
 from assay.table.schema import Schema
@@ -18,6 +18,8 @@ from assay.table.schema import Schema
 __all__ = ["CoMoments", "ConcordanceCorrelation", "PairMoments", "Pearson"]
 
 ROUNDING = 8 * np.finfo(np.float64).eps
+# Share of the means below which a spread is too small for the gap between them to be read.
+FAR = 1e-12
 
 
 class PairMoments(NamedTuple):
@@ -78,10 +80,19 @@ class CoMoments(State[PairMoments]):
         return PairMoments(mean, clip_spreads(m2), counts @ value.rows, weight, squares)
 
     def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
-        # A spread no larger than the rounding of its mean is 0.
-        rounding = value.weight[:, None] * (ROUNDING * value.mean) ** 2
-        spread = np.where(value.m2[:, :2] > rounding, value.m2[:, :2], 0.0)
-        return value._replace(m2=np.concatenate([spread, value.m2[:, 2:]], axis=1))
+        return value
+
+
+def drop_rounding(summary: PairMoments) -> Array:
+    """The moments of a `summary` (..., 3), a spread no larger than the rounding of its mean 0."""
+    rounding = summary.weight[..., None] * (ROUNDING * summary.mean) ** 2
+    spread = np.where(summary.m2[..., :2] > rounding, summary.m2[..., :2], 0.0)
+    return np.concatenate([spread, summary.m2[..., 2:]], axis=-1)
+
+
+def explain_undefined(summary: PairMoments) -> str:
+    """Why a correlation is undefined: the spreads are 0, too large, or lost to rounding."""
+    return explain_no_spread(summary.m2[0, :2], "zero_variance")
 
 
 class Pearson(Metric):
@@ -106,7 +117,10 @@ class Pearson(Metric):
     oracle = "pearson(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
-        return correlation(summary.m2)
+        return correlation(drop_rounding(summary))
+
+    def find_reason(self, summary: PairMoments) -> str:
+        return explain_undefined(summary)
 
 
 class ConcordanceCorrelation(Metric):
@@ -133,9 +147,16 @@ class ConcordanceCorrelation(Metric):
     oracle = "concordance(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
-        yy, ff, yf = np.moveaxis(summary.m2, -1, 0)
+        yy, ff, yf = np.moveaxis(drop_rounding(summary), -1, 0)
         gap = summary.mean[..., 0] - summary.mean[..., 1]
-        return ratio(2 * yf, yy + ff + summary.weight * gap**2)
+        value = ratio(2 * yf, yy + ff + summary.weight * gap**2)
+        # So far from 0 the means are known to fewer digits than their gap needs.
+        unsure = summary.weight * (FAR * np.abs(summary.mean).max(axis=-1)) ** 2
+        spread = summary.m2[..., :2].sum(axis=-1)
+        return np.where((unsure > spread) & (spread > 0), np.nan, value)
+
+    def find_reason(self, summary: PairMoments) -> str:
+        return explain_undefined(summary)
 
 
 def products(pairs: Array) -> Array:

@@ -56,9 +56,7 @@ class FalsePositiveRate(Ratio):
     oracle = "averaged_counts(lambda tp, fn, fp, tn: fp / (fp + tn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        negatives = c.all - c.support
-        # A difference of sums is exactly 0 where it is no more than their rounding error.
-        return c.fp, np.where(negatives > 1e-12 * c.all, negatives, 0).astype(np.float64)
+        return c.fp, c.negatives
 
 
 class FalseNegativeRate(Ratio):

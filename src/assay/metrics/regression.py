@@ -11,7 +11,7 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.kernels.totals import SIZE, SQUARE, TRUTH
-from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
+from assay.metrics.base import REGRESSION, Metric, RowMetric, explain_no_spread, ratio
 from assay.states.moments import Moments, Sums
 from assay.table.predictions import Rows
 
@@ -252,6 +252,11 @@ class R2(Metric):
     def compute(self, summary: Sums) -> Array:
         return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
 
+    def find_reason(self, summary: Sums) -> str:
+        if centred_squares(summary, 1).all():
+            return self.undefined
+        return explain_no_spread(summary.m2[0, 1:], self.undefined)
+
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """Squares of the truth in each stratum of `value` (strata,) about its mean in `summary`."""
         return np.asarray(
@@ -327,6 +332,11 @@ class ExplainedVariance(Metric):
 
     def compute(self, summary: Sums) -> Array:
         return 1 - ratio(summary.m2[..., 0], centred_squares(summary, 1))
+
+    def find_reason(self, summary: Sums) -> str:
+        if centred_squares(summary, 1).all():
+            return self.undefined
+        return explain_no_spread(summary.m2[0, 1:], self.undefined)
 
 
 def centred_squares(summary: Sums, column: int) -> Array:

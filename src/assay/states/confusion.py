@@ -7,10 +7,10 @@
 ([[1, 1]], [[1, 2]], [[2, 1]])
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -43,6 +43,8 @@ class ConfusionTable(NamedTuple):
 
 # The fields of a ConfusionTable that have one number a stratum.
 TOTALS = ("right", "rows", "weight", "squares")
+# Classes up to which each kind of row is added up by itself.
+MOST_APART = 64
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,10 @@ class Confusion(State[ConfusionTable]):
             margins = np.diagonal(table, axis1=-2, axis2=-1), table.sum(axis=-1), table.sum(axis=-2)
         else:
             margins = table.margins
-        return Counts(
+        counts = Counts(
             *margins, value.weight, value.right, table, positive, multilabel, schema.classes
         )
+        return counts._replace(apart=_count_apart(table, multilabel))
 
 
 def _count(
@@ -218,6 +221,9 @@ class Counts(NamedTuple):
     multilabel: bool = False
     classes: tuple[Label, ...] = ()
     sample: "Counts | None" = None  # what these counts were drawn from, where they are replicates
+    # Weights of false positives, false negatives and true negatives, each added up by itself:
+    # differences of sums lose those that are many orders smaller than the others.
+    apart: tuple[Array, Array, Array] | None = None
 
     @property
     def fp(self) -> Array:
@@ -225,11 +231,15 @@ class Counts(NamedTuple):
 
         Sums of weights may differ by a rounding error, hence not below 0.
         """
+        if self.apart is not None:
+            return self.apart[0]
         return np.asarray(np.maximum(self.predicted - self.tp, 0))
 
     @property
     def fn(self) -> Array:
         """True but not predicted (..., k)."""
+        if self.apart is not None:
+            return self.apart[1]
         return np.asarray(np.maximum(self.support - self.tp, 0))
 
     @property
@@ -240,7 +250,29 @@ class Counts(NamedTuple):
     @property
     def tn(self) -> Array:
         """Neither true nor predicted (..., k)."""
+        if self.apart is not None:
+            return self.apart[2]
         return np.asarray(np.maximum(self.all - self.support - self.predicted + self.tp, 0))
+
+    @property
+    def negatives(self) -> Array:
+        """Weight of the rows not of each class (..., k)."""
+        if self.apart is not None:
+            return self.fp + self.tn
+        return self.drop_rounding(self.all - self.support)
+
+    @property
+    def unpredicted(self) -> Array:
+        """Weight of the rows not predicted as each class (..., k)."""
+        if self.apart is not None:
+            return self.fn + self.tn
+        return self.drop_rounding(self.all - self.predicted)
+
+    def drop_rounding(self, difference: Array) -> Array:
+        """A `difference` of sums, and 0 where it is no more than their rounding error."""
+        if self.apart is not None:
+            return np.asarray(difference, np.float64)
+        return np.where(difference > 1e-12 * self.all, difference, 0).astype(np.float64)
 
     @property
     def grades(self) -> Array:
@@ -255,6 +287,7 @@ class Counts(NamedTuple):
             tp=self.tp[..., code],
             support=self.support[..., code],
             predicted=self.predicted[..., code],
+            apart=_map_apart(self.apart, lambda each: each[..., code]),
         )
 
     def select_classes(self, codes: Any) -> "Counts":
@@ -265,6 +298,7 @@ class Counts(NamedTuple):
             support=self.support[..., at],
             predicted=self.predicted[..., at],
             sample=None if self.sample is None else self.sample.select_classes(at),
+            apart=_map_apart(self.apart, lambda each: each[..., at]),
         )
 
     def sum_classes(self) -> "Counts":
@@ -274,4 +308,32 @@ class Counts(NamedTuple):
             support=self.support.sum(axis=-1),
             predicted=self.predicted.sum(axis=-1),
             total=self.total * self.tp.shape[-1],
+            apart=_map_apart(self.apart, lambda each: each.sum(axis=-1)),
         )
+
+
+Apart: TypeAlias = tuple[Array, Array, Array]
+
+
+def _map_apart(apart: Apart | None, change: Callable[[Array], Array]) -> Apart | None:
+    if apart is None:
+        return None
+    first, second, third = map(change, apart)
+    return first, second, third
+
+
+def _count_apart(table: Any, multilabel: bool) -> Apart | None:
+    """Weights of each kind of row but the true positives (1, k); None for counts, which are exact.
+
+    Neither of replicates, nor of very many classes.
+    """
+    if not isinstance(table, np.ndarray) or table.dtype.kind != "f" or len(table) != 1:
+        return None
+    if multilabel:
+        return table[..., 0, 1], table[..., 1, 0], table[..., 0, 0]
+    k = table.shape[-1]
+    if k > MOST_APART:
+        return None
+    others = 1.0 - np.eye(k)
+    wrong = table * others
+    return wrong.sum(axis=-2), wrong.sum(axis=-1), ((others @ table) * others).sum(axis=-1)

@@ -35,6 +35,7 @@ __all__ = [
 Column: TypeAlias = Array | pa.Array
 RowNamer: TypeAlias = Callable[[int], str]
 
+EXACT = 2**53  # above this, neighbouring whole numbers are one and the same float64
 MOST_DENSE = 1 << 31  # cells of a sparse matrix that are written out
 
 
@@ -96,7 +97,7 @@ def name_columns(values: Any, what: str) -> dict[str, Any]:
 def _is_frame(values: Any) -> bool:
     if isinstance(values, pa.Table | pa.RecordBatch):
         return True
-    return hasattr(values, "columns") and np.ndim(values) == 2
+    return hasattr(values, "columns") and len(getattr(values, "shape", ())) == 2
 
 
 def _is_tensor(values: Any) -> bool:
@@ -118,6 +119,7 @@ def convert_to_numbers(values: Any, where: str, name_row: RowNamer = name_by_pos
     """
     values = require_one(normalise(values, where), where)
     if isinstance(values, np.ndarray):
+        _refuse_rounded(values, where, name_row)
         return _widen_floats(values)
     column = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
     if not (_is_number(column.type) or pa.types.is_null(column.type)):
@@ -132,7 +134,9 @@ def convert_to_numbers(values: Any, where: str, name_row: RowNamer = name_by_pos
             f"{where} is empty at {name_row(row)} ({column.null_count} such rows); "
             "fill the value or drop the row."
         )
-    return _widen_floats(arrow_to_numpy(column))
+    numbers = arrow_to_numpy(column)
+    _refuse_rounded(numbers, where, name_row)
+    return _widen_floats(numbers)
 
 
 def require_one(values: Any, where: str) -> Column:
@@ -415,6 +419,21 @@ def _is_number(kind: pa.DataType) -> bool:
 def _widen_floats(values: Array) -> Array:
     """float32 and float64 as they are, anything narrower or integral as float64."""
     return values if values.dtype in (np.float32, np.float64) else values.astype(np.float64)
+
+
+def _refuse_rounded(values: Array, where: str, name_row: RowNamer) -> None:
+    """SchemaError for whole numbers that float64 cannot tell from their neighbours."""
+    if values.dtype.kind not in "iu" or values.dtype.itemsize < 8 or where == "weight":
+        return
+    far = np.flatnonzero((values > EXACT) | (values < -EXACT))
+    inexact = far[values[far].astype(np.float64).astype(values.dtype) != values[far]]
+    if len(inexact):
+        row = int(inexact[0])
+        raise SchemaError(
+            f"{where} is {int(values[row])} at {name_row(row)}, a whole number beyond 2**53, which "
+            f"would be rounded; subtract a common whole number, such as the least, from the truth "
+            f"and from what every model predicts"
+        )
 
 
 def _first_not_number(column: pa.Array) -> tuple[int, Any]:

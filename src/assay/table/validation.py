@@ -568,4 +568,12 @@ def _check_weight(weight: Any, n: int, name_row: RowNamer) -> Array | None:
         raise SchemaError(
             f"weight is {values[row]:.6g} at {name_row(row)}; weights must be 0 or more"
         )
+    largest = float(values.max(initial=0.0))
+    with np.errstate(over="ignore"):
+        too_large = not np.isfinite(np.square(largest) * n)
+    if too_large:
+        raise SchemaError(
+            f"weight is {largest:.6g} at {name_row(int(values.argmax()))}, too large to be squared "
+            f"and added up; divide all weights by the largest: figures go by their ratios alone"
+        )
     return values

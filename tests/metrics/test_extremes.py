@@ -1,0 +1,86 @@
+"""Numbers and weights at the ends of what 64 bits hold: right, or undefined for the true reason."""
+
+import numpy as np
+import pytest
+
+from assay.errors import AssayError
+from assay.evaluation.evaluate import evaluate
+from assay.table.predictions import Predictions
+
+TRUTH = np.array([1, 0, 1, 0, 0, 1, 0, 1])
+SAID = np.array([1, 0, 0, 1, 0, 1, 0, 0])
+
+
+def read(table, *metrics):
+    return {row.metric: row for row in evaluate(table, list(metrics), intervals=False).rows}
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e9, 1e12, 1e15])
+def test_true_negatives_many_orders_lighter_than_the_positives_are_counted(scale):
+    weight = np.where(TRUTH == 1, scale, 1.0) * np.arange(1, 9)
+    table = Predictions.from_arrays(TRUTH, {"m": SAID}, weight=weight)
+    found = read(table, "specificity", "informedness", "positive_likelihood_ratio", "fpr")
+    tn, fp, tp, fn = 2 + 5 + 7, 4, 1 + 6, 3 + 8
+    assert found["specificity"].value == pytest.approx(tn / (tn + fp), rel=1e-14)
+    assert found["informedness"].value == pytest.approx(tp / (tp + fn) - fp / (fp + tn), abs=1e-14)
+    assert found["positive_likelihood_ratio"].value == pytest.approx(
+        tp / (tp + fn) / (fp / (fp + tn)), rel=1e-14
+    )
+    assert found["false_positive_rate"].value == pytest.approx(fp / (tn + fp), rel=1e-14)
+
+
+@pytest.mark.parametrize("scale", [1e6, 1e12])
+def test_the_correlation_of_weights_many_orders_apart_is_that_of_the_fractions(scale):
+    from fractions import Fraction
+
+    weight = np.where(TRUTH == 1, scale, 1.0) * np.arange(1, 9)
+    tp, fp, fn, tn = (
+        sum(Fraction(w) for w, t, s in zip(weight, TRUTH, SAID, strict=True) if (t, s) == cell)
+        for cell in ((1, 1), (0, 1), (1, 0), (0, 0))
+    )
+    spread = float((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)) ** 0.5
+    (row,) = read(Predictions.from_arrays(TRUTH, {"m": SAID}, weight=weight), "mcc").values()
+    assert row.value == pytest.approx(float(tp * tn - fp * fn) / spread, rel=1e-12)
+
+
+def test_weights_whose_squares_overflow_are_refused_and_their_ratios_are_enough():
+    weight = np.arange(1.0, 9) * 2e307
+    with pytest.raises(AssayError, match="divide all weights by the largest"):
+        Predictions.from_arrays(TRUTH, {"m": SAID}, weight=weight)
+    divided = Predictions.from_arrays(TRUTH, {"m": SAID}, weight=weight / weight.max())
+    assert read(divided, "recall")["recall"].value == pytest.approx(7 / 18)
+
+
+@pytest.mark.parametrize("offset", [3e13, 2e15])
+def test_what_rounding_hides_far_from_zero_is_not_called_constant(offset):
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=300)
+    f = y + 0.4 * rng.normal(size=300)
+    table = Predictions.from_arrays(offset + y, {"m": offset + f}, task="regression")
+    found = read(table, "concordance_correlation", "r2", "pearson", "explained_variance")
+    assert np.isnan(found["concordance_correlation"].value)
+    for row in found.values():
+        assert np.isfinite(row.value) or row.note == "lost_to_rounding"
+
+
+def test_squares_that_overflow_are_called_that():
+    y = np.array([1e200, 2e200, 4e200])
+    table = Predictions.from_arrays(y, {"m": y * 1.5}, task="regression")
+    for row in read(table, "pearson", "concordance_correlation", "r2").values():
+        assert np.isnan(row.value)
+        assert row.note == "overflow"
+
+
+def test_a_constant_far_from_zero_is_still_called_constant():
+    table = Predictions.from_arrays([0.1] * 9, {"m": [0.3] * 9}, task="regression")
+    assert read(table, "r2")["r2"].note == "zero_variance"
+    assert read(table, "pearson")["pearson"].note == "zero_variance"
+
+
+def test_whole_numbers_that_64_bits_cannot_tell_apart_are_refused_and_their_rests_are_enough():
+    start = 2**60
+    y = np.array([start + 1, start + 2, start + 3])
+    with pytest.raises(AssayError, match=r"beyond 2\*\*53"):
+        Predictions.from_arrays(y, {"m": y + 1}, task="regression")
+    rest = Predictions.from_arrays(y - start, {"m": y + 1 - start}, task="regression")
+    assert read(rest, "mse")["mse"].value == 1
