@@ -61,8 +61,11 @@ def test_classes_of_few_rows_are_named():
 def test_training_rows_among_those_evaluated_are_noticed():
     y = [0, 1] * 20
     p = Predictions.from_arrays(y, {"m": y}, split=["train"] * 30 + ["test"] * 10)
-    assert "A005" in codes(p)
+    assert "A005" not in codes(p)
     assert "A005" not in codes(p.where(split="test"))
+    assert "A005" in codes(p.where(split="train"))
+    (found,) = only("A005", p.where('split != "none"'))
+    assert "30 of 40 rows are training rows (column 'split' says 'train')" in found.evidence
 
 
 def test_advice_can_be_ignored_by_code():

@@ -276,7 +276,7 @@ def test_training_rows_are_left_out_of_the_fit_and_of_the_score():
     fused = fuse(p, "weighted")
     assert fused.weights == pytest.approx(Weighted().fit(p.where(split="test")).weights)
     assert fused.weights == pytest.approx(Weighted().fit(p).weights)
-    assert "30 rows of split 'train' were left out" in fused.note
+    assert "30 training rows (column 'split' says 'train') were left out" in fused.note
     assert fused.predictions.n == 90
     noise = with_truth(p, np.where(split == "train", (p.truth + 1) % 3, p.truth))
     assert fuse(noise, "weighted").loss == fused.loss
