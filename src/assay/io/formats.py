@@ -28,8 +28,11 @@ __all__ = [
     "PACKED",
     "File",
     "Metadata",
+    "add_keys",
     "detect_format",
     "expand_paths",
+    "find_keys",
+    "have_keys",
     "is_text",
     "parse_metadata",
     "read_table",
@@ -171,8 +174,43 @@ def _expand(path: str | os.PathLike[str]) -> list[Path]:
 def _list_tables(folder: Path) -> list[Path]:
     """The tables in a `folder`; JSON and Excel files, which may be much else, only if alone."""
     files = sorted(f for f in folder.iterdir() if f.is_file() and f.name[0] not in "._")
+    if not any(detect_format(f) for f in files):
+        keyed = sorted(f for f in folder.iterdir() if f.is_dir() and find_keys(Path(f.name)))
+        files = [table for inner in keyed for table in _list_tables(inner)]
     known = [f for f in files if detect_format(f) in WRITTEN]
     return known or [f for f in files if detect_format(f)]
+
+
+def find_keys(path: Path) -> dict[str, str]:
+    """The keys in the names of the folders of a `path`, as text, as in split=test/part.parquet.
+
+    >>> find_keys(Path("split=test/year=2024/part-0.parquet"))
+    {'split': 'test', 'year': '2024'}
+    """
+    from urllib.parse import unquote
+
+    pairs = (part.partition("=") for part in path.parts)
+    return {unquote(key): unquote(value) for key, found, value in pairs if found and key}
+
+
+def have_keys(paths: Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether one of the `paths` is a folder whose tables lie in folders with keys."""
+    folders = [Path(path) for path in paths if os.path.isdir(path)]
+    return any(file.parent != folder for folder in folders for file in _expand(folder))
+
+
+def add_keys(file: File, folder: str | os.PathLike[str]) -> File:
+    """The `file` with a column of text for each key between it and the `folder` that was named."""
+    path = Path(file.path)
+    if not Path(folder).is_dir() or Path(folder) not in path.parents:
+        return file
+    table = file.table
+    for key, value in find_keys(path.parent.relative_to(folder)).items():
+        if key not in table.column_names:
+            zeros = pa.array(memoryview(bytes(4 * table.num_rows)).cast("i"), pa.int32())
+            values = pa.DictionaryArray.from_arrays(zeros, pa.array([value]))
+            table = table.append_column(key, values)
+    return file._replace(table=table)
 
 
 def detect_format(path: str | os.PathLike[str]) -> str | None:

@@ -24,6 +24,7 @@ from assay.io.fold_files import number_folds, strip_suffix
 from assay.io.formats import (
     File,
     Metadata,
+    add_keys,
     detect_format,
     expand_paths,
     is_text,
@@ -100,8 +101,8 @@ def read(  # noqa: PLR0913 - each option stands for itself
     files' metadata says.
 
     Parameters:
-        paths: Files (.parquet, .arrow, .csv, .csv.gz, .jsonl, .xlsx, ...), folders or glob
-            patterns; one or more.
+        paths: Files (.parquet, .arrow, .csv, .csv.gz, .jsonl, .xlsx, ...), folders, glob patterns,
+            or data frames and columns by name; one or more.
         truth: Name of the column that holds the truth; default "y".
         task: binary, multiclass, multilabel or regression; default: what the files or values say.
         classes: All classes, in their order; default: what the files or values say.
@@ -204,7 +205,11 @@ def _name_columns(
 def _open_all(paths: Sequence[Any], text: TextOptions) -> list[File]:
     """The tables of files, folders and patterns, and of data frames among them."""
     if not any(map(is_frame, paths)):
-        return [read_table(path, text=text) for path in expand_paths(paths)]
+        return [
+            add_keys(read_table(file, text=text), path)
+            for path in paths or expand_paths(paths)
+            for file in expand_paths([path])
+        ]
     return [
         file
         for path in paths

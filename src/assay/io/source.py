@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from assay.core.text import Headline
 from assay.errors import UnsupportedError
-from assay.io.formats import detect_format, expand_paths
+from assay.io.formats import detect_format, expand_paths, have_keys
 from assay.io.frames import is_frame
 from assay.io.parquet import explain_mismatch
 from assay.io.read_write import read
@@ -134,6 +134,8 @@ def _list_paths(source: Any) -> list[Any]:
 def _stream_large(paths: Sequence[Any], reading: Mapping[str, Any]) -> Stream | None:
     """The stream of large Parquet files; None where they are small, or cannot be streamed."""
     files = expand_paths(paths)
+    if have_keys(paths):
+        return None  # what only the names of folders say is read into memory
     # A packed table is seldom more than 64 times smaller than an unpacked one.
     if not all(detect_format(path) == "parquet" for path in files) or (
         sum(map(os.path.getsize, files)) <= LARGE >> 6

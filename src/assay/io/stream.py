@@ -22,7 +22,14 @@ import pyarrow as pa
 from assay.core.lazy import lazy_property
 from assay.core.text import Headline
 from assay.errors import AssayError, ReadError, SchemaError
-from assay.io.formats import File, Metadata, expand_paths, parse_metadata, refuse_repeated_names
+from assay.io.formats import (
+    File,
+    Metadata,
+    expand_paths,
+    have_keys,
+    parse_metadata,
+    refuse_repeated_names,
+)
 from assay.io.layout import ID, Key, classify_columns, detect_layout, explain_omission
 from assay.io.parquet import (
     explain_mismatch,
@@ -275,6 +282,11 @@ def scan(
     3
     """
     roles = {"weight": weight, "id": id, "fold": fold, "cluster": cluster}
+    if have_keys(paths):
+        raise ReadError(
+            f"{paths[0]}: the names of its folders hold keys, which a stream does not read; read "
+            f"the folder with assay.read, or scan the files of one key"
+        )
     return scan_files(read_footers(expand_paths(paths)), truth, task, classes, positive, **roles)
 
 
