@@ -381,7 +381,7 @@ def _read_one_hot(
         known: dict[str, Label] = {
             text: label for label in classes or () for text in list_spellings(label)
         }
-        names = [known.get(name, name) for name in y]
+        names = [known.get(str(name), str(name)) for name in y]
     elif classes is not None and len(classes) == table.shape[1]:
         names = classes
     places = table.argmax(axis=1)
