@@ -291,6 +291,13 @@ def test_no_curve_is_fitted_to_three_points_or_to_a_constant():
     assert PowerLaw.fit([1, 2, 4, 8], [0.5, 0.5, 0.5, 0.5]) is None
 
 
+def test_the_intervals_of_a_learning_curve_stay_in_the_range_of_the_metric():
+    X, y = load_iris(return_X_y=True)
+    keep = y < 2
+    found = learning_curve(GaussianNB(), X[keep], y[keep], metric="accuracy", sizes=[4, 60], cv=3)
+    assert all(0 <= row.low <= row.value <= row.high <= 1 for row in found.rows)
+
+
 def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
     # The mean of n rows has the expected squared error variance * (1 + 1/n): doubling n gains
     # variance / (2n).
