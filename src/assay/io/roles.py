@@ -105,13 +105,13 @@ def describe_roles(table: Predictions, files: Sequence[File]) -> list[str]:
                 f"{table.n:,}). Where it is no weight of rows: weight=None (--no-weight)."
             )
         )
-    for role, what in (("fold", "folds"), ("cluster", "clusters, resampled whole")):
-        if role in table.columns:
-            count = len(table.columns[role].unique())
-            notes.append(
-                f"Column {origins.get(role, role)!r} tells {count:,} {what}. Where it does not: "
-                f"{role}=None (--no-{role})."
-            )
+    # Verbs that go by folds say so themselves.
+    if "cluster" in table.columns:
+        count = len(table.columns["cluster"].unique())
+        notes.append(
+            f"Column {origins.get('cluster', 'cluster')!r} tells {count:,} clusters, resampled "
+            f"whole. Where it does not: cluster=None (--no-cluster)."
+        )
     return notes
 
 
