@@ -114,9 +114,9 @@ class Measurements:
 
         Of the last two the smaller, so that what is said about the baseline hides no rise.
         """
-        return max(2 * self.noise, self._bound_width(0.02))
+        return max(2 * self.noise, self._limit_width(0.02))
 
-    def _bound_width(self, share: float) -> float:
+    def _limit_width(self, share: float) -> float:
         """1 % of the learnable, at most a `share` of the lowest loss where that is above 0."""
         width = 0.01 * self.learnable
         if self.in_nats:
@@ -138,7 +138,7 @@ class Measurements:
         Their smoothed validation loss is the lowest up to the noise, or 1 % of the learnable; from
         the best to each of them it stays close to that.
         """
-        width = self._bound_width(0.06)
+        width = self._limit_width(0.06)
         if self.rise > self.tolerance and self.z_val_after_best > 1.64:
             width = min(width, 0.8 * self.rise)
         width = max(self.noise, width)

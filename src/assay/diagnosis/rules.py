@@ -18,7 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from assay.diagnosis.measurements import Measurements, MetricChange
-from assay.diagnosis.trend import final_level, kendall_z
+from assay.diagnosis.trend import final_level, kendall_z, running_median
 
 __all__ = [
     "STATUSES",
@@ -171,7 +171,14 @@ def _both_rose(run: Measurements) -> bool:
 
 def _is_overfit(run: Measurements) -> bool:
     """Validation loss rises from its lowest value while training loss falls, or stands still."""
-    return _ends_higher(run) and not run.z_train_after_best > 1.2
+    return _ends_higher(run) and not _is_training_worse(run)
+
+
+def _is_training_worse(run: Measurements) -> bool:
+    """Whether training loss rises after the best epoch, by more than its scatter at the floor."""
+    if run.train is None or not run.z_train_after_best > 1.2:
+        return False
+    return final_level(run.train) - float(run.train[run.best]) > 0.1 * run.rise
 
 
 def _ends_higher(run: Measurements) -> bool:
@@ -223,7 +230,9 @@ def is_unsettled(run: Measurements) -> bool:
     if run.best == len(run.val) - 1:
         return False
     percent = run.generalisation_loss if run.lowest > 0 else 100 * run.share_given_back
-    return run.rise > max(run.tolerance, 3 * run.noise) and percent > 2
+    # The lowest of many values that scatter lies below their level.
+    rise = run.end - float(running_median(run.val).min())
+    return rise > max(run.tolerance, 3 * run.noise) and percent > 2
 
 
 def is_noisy(run: Measurements) -> bool:
