@@ -1,6 +1,8 @@
 """assay: which model is best, how sure are we, does it overfit, and would fusing them be better?
 
 >>> import assay
+>>> assay.evaluate(["a", "b", "b", "a"], ["a", "b", "a", "a"], "accuracy").value
+0.75
 >>> p = assay.Predictions.from_arrays(["a", "b", "b", "a"], {"m": ["a", "b", "a", "a"]})
 >>> assay.evaluate(p, "accuracy").value
 0.75

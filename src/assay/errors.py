@@ -111,4 +111,4 @@ def suggest(word: str, known: Iterable[str], most: int = 1) -> list[str]:
     """
     import difflib  # needed only where something went wrong
 
-    return difflib.get_close_matches(word, list(known), n=most)
+    return difflib.get_close_matches(str(word), list(known), n=most)

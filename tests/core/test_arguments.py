@@ -67,3 +67,13 @@ def test_compare_over_data_sets_refuses_a_confidence_of_150_percent_in_one_line(
         main(["compare", *files, "--datasets", "--confidence", "1.5"])
     assert left.value.code == 2
     assert capsys.readouterr().err == "assay: confidence must be between 0 and 1; got 1.5\n"
+
+
+def test_names_of_columns_are_a_text_or_several():
+    from assay.core.arguments import list_names
+
+    assert list_names("by", "site") == ("site",)
+    assert list_names("by", ["site", "age"]) == ("site", "age")
+    for wrong in (3, [3], b"site"):
+        with pytest.raises(UnsupportedError, match="by must be the name of a column, or several"):
+            list_names("by", wrong)

@@ -56,7 +56,6 @@ SOURCES = {
     "list": lambda folder: [folder / "p.parquet"],
     "arrow": lambda folder: pq.read_table(folder / "p.parquet"),
     "batch": lambda folder: pq.read_table(folder / "p.parquet").to_batches()[0],
-    "reader": lambda folder: pq.read_table(folder / "p.parquet").to_reader(),
     "pandas": lambda folder: read_plain(folder).to_pandas(),
     "polars": lambda folder: pl.from_arrow(read_plain(folder)),
     "lazy": lambda folder: pl.from_arrow(read_plain(folder)).lazy(),

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import SchemaError, UnsupportedError
-from assay.table.columns import name_by_position, normalise
+from assay.table.columns import name_by_position, normalise, require_one
 
 __all__ = ["check_inputs", "check_truth", "name_models"]
 
@@ -52,8 +52,8 @@ def check_inputs(X: Any) -> None:
     Raises:
         UnsupportedError: They are text, a mapping, a generator, or no collection.
     """
-    rows = hasattr(X, "__len__") or bool(getattr(X, "shape", ()))
-    if not rows or isinstance(X, str | bytes | Mapping | set) or np.shape(X) == ():
+    has_rows = bool(X.shape) if hasattr(X, "shape") else hasattr(X, "__len__")
+    if not has_rows or isinstance(X, str | bytes | Mapping | set):
         raise UnsupportedError(
             f"the inputs are a {type(X).__name__}; expected one a row: an array, a list or a data "
             "frame"
@@ -74,6 +74,8 @@ def check_truth(y: Any, n: int | None = None) -> None:
     column = normalise(y, "the truth")
     if isinstance(column, Mapping):
         return
+    if isinstance(column, pa.Array):
+        require_one(column, "the truth")
     row = _find_missing(column)
     if row is not None:
         raise SchemaError(
@@ -124,7 +126,7 @@ def _find_missing(column: Any) -> int | None:
     if isinstance(column, pa.Array):
         empty = np.asarray(column.is_null().to_numpy(zero_copy_only=False))
     elif column.dtype.kind == "f":
-        empty = np.isnan(column).reshape(len(column), -1).any(axis=1)
+        empty = np.isnan(column) if column.ndim == 1 else np.isnan(column).any(axis=1)
     else:
         return None
     rows = np.flatnonzero(empty)

@@ -202,6 +202,11 @@ def to_label(value: Any) -> Label:
 def count_rows(data: Any) -> int:
     """Number of rows of an array, a list, a data frame or a sparse matrix."""
     shape = getattr(data, "shape", None)
+    if not shape and not hasattr(data, "__len__"):
+        raise UnsupportedError(
+            f"the inputs are a {type(data).__name__}; expected one a row: an array, a list or a "
+            "data frame"
+        )
     return int(shape[0]) if shape else len(data)
 
 

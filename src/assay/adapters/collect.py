@@ -20,7 +20,7 @@ from assay.adapters.base import (
     list_classes,
     to_label,
 )
-from assay.errors import UnsupportedError
+from assay.errors import AssayError, UnsupportedError
 from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.predictions import Predictions
@@ -129,9 +129,24 @@ def _predict_group(
             if truth is not None:
                 truths.append(_to_numpy(truth))
             for name, model in models.items():
-                parts[name].append(adapter.predict(model, inputs, device=device))
+                parts[name].append(_predict(name, adapter, model, inputs, device))
     outputs = {name: _concatenate(batches) for name, batches in parts.items()}
     return outputs, np.concatenate(truths) if truths else None
+
+
+def _predict(
+    name: str, adapter: Adapter, model: Any, inputs: Any, device: str | None
+) -> Mapping[Kind, Array]:
+    """What one model gives for one batch; what it raises names it."""
+    try:
+        return adapter.predict(model, inputs, device=device)
+    except AssayError:
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UnsupportedError(
+            f"model {name!r} cannot predict these inputs ({type(error).__name__}: {first})"
+        ) from error
 
 
 def _concatenate(batches: Sequence[Mapping[Kind, Array]]) -> Mapping[Kind, Array]:

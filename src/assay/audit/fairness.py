@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from assay.core.arguments import list_names
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
@@ -262,7 +263,7 @@ def fairness(
     >>> fairness(p, "site", "accuracy").verdict
     'No metric differs significantly between the groups of site.'
     """
-    names = (by,) if isinstance(by, str) else tuple(by)
+    names = list_names("by", by)
     judging = not any(map(tells_training, names))
     table = open_table(predictions, in_memory=True, where=where, judging=judging)
     table = replace(table, chosen=True)

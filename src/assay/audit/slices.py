@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from assay.audit.slice_finder import Slice, SliceFinder, find_row_score, judge_slices
 from assay.audit.subgroups import Subgroups
-from assay.core.arguments import check_share
+from assay.core.arguments import check_share, list_names
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
@@ -189,7 +189,7 @@ def weak_slices(
     score = find_row_score(text, bound)
     able = [name for name in table.models if table.schema.offers(name, bound.reads)]
     models = able if model is None else [model]
-    names, notes = _choose_columns(table, (by,) if isinstance(by, str) else by)
+    names, notes = _choose_columns(table, None if by is None else list_names("by", by))
     subgroups = Subgroups(table, names, min(depth, len(names)), min_rows)
     finders = [SliceFinder(subgroups, name, score, confidence) for name in models]
     rows, tested, closest = judge_slices(finders, 1 - confidence)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from assay.comparison.fold_values import select_models
-from assay.core.arguments import check_share
+from assay.core.arguments import check_share, list_names
 from assay.core.result import Result
 from assay.core.text import format_number
 from assay.engines.base import Engine, Job, resolve_engine
@@ -135,7 +135,8 @@ def selection_bias(
         raise UnsupportedError(
             f"{text} has one value a class; select by one value, as in f1(average=macro)"
         )
-    names = list(models or select_models(table, bound))
+    names = list(list_names("models", models) or select_models(table, bound))
+    table.select(names)  # an error where the table has no such model
     resampler = _Resampler(table, bound, names, resolve_engine(engine), seed)
     whole = resampler.score(table)
     if np.isnan(whole).all():

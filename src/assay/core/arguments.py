@@ -3,9 +3,13 @@
 >>> check_share("confidence", 0.95)
 """
 
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
 from assay.errors import UnsupportedError
 
-__all__ = ["check_share"]
+__all__ = ["check_share", "list_names"]
 
 
 def check_share(name: str, value: float) -> None:
@@ -15,5 +19,24 @@ def check_share(name: str, value: float) -> None:
     Traceback (most recent call last):
     assay.errors.UnsupportedError: confidence must be between 0 and 1; got 95
     """
-    if not 0 < value < 1:
-        raise UnsupportedError(f"{name} must be between 0 and 1; got {value}")
+    is_number = isinstance(value, Real) and not isinstance(value, bool)
+    if not is_number or not 0 < value < 1:
+        raise UnsupportedError(f"{name} must be between 0 and 1; got {value!r}")
+
+
+def list_names(option: str, names: Any) -> tuple[str, ...]:
+    """The `names` of columns that an `option` gives: a text, several of them, or None for none.
+
+    >>> list_names("by", "site"), list_names("by", ["site", "age"]), list_names("by", None)
+    (('site',), ('site', 'age'), ())
+    >>> list_names("by", 3)
+    Traceback (most recent call last):
+    assay.errors.UnsupportedError: by must be the name of a column, or several; got 3
+    """
+    if names is None:
+        return ()
+    listed = [names] if isinstance(names, str) else names
+    is_list = isinstance(listed, Iterable) and not isinstance(listed, bytes)
+    if not is_list or not all(isinstance(name, str) for name in listed):
+        raise UnsupportedError(f"{option} must be the name of a column, or several; got {names!r}")
+    return tuple(listed)

@@ -16,7 +16,7 @@ import numpy as np
 
 from assay.advice.advise import find_advice, find_costs
 from assay.advice.base import Advice
-from assay.core.arguments import check_share
+from assay.core.arguments import check_share, list_names
 from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.engines.base import Engine, resolve_engine
@@ -207,7 +207,7 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
     every = open_table(predictions, where=where)
     if checkpoint is not None and every.classes_assumed:
         every = _settle_as_before(every, checkpoint)
-    names = (by,) if isinstance(by, str) else tuple(by or ())
+    names = list_names("by", by)
     chosen = tuple(resolve(metrics, every.schema))
     plan = Plan(chosen, names, intervals, confidence, seed)
     folded, table, every, plan = _fold(every, plan, metrics, resolve_engine(engine), checkpoint)

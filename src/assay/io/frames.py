@@ -124,6 +124,8 @@ def _to_arrow(values: Any, where: str) -> Any:
         raise SchemaError(f"{where} holds several columns; name each of them")
     if not isinstance(column, np.ndarray):
         return column
+    if column.ndim == 2 and not column.shape[1]:
+        raise SchemaError(f"{where} has shape {column.shape}; give at least one value a row")
     return numpy_to_arrow(column) if column.ndim == 1 else _to_lists(column)
 
 

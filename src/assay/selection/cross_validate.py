@@ -17,6 +17,7 @@ from assay.errors import UnsupportedError
 from assay.metrics.base import Metric
 from assay.selection.experiment import Experiment, FitError
 from assay.selection.inner_search import describe_choices
+from assay.selection.splits import describe_unseen
 from assay.selection.store import Failure, FoldOutput, Timings, timings
 from assay.selection.training_data import TrainingData
 from assay.table.labels import Label
@@ -43,6 +44,7 @@ def cross_validate(  # noqa: PLR0913
     on_error: Literal["raise", "skip"] = "raise",
     n_jobs: int | None = -1,
     progress: bool | None = None,
+    train_scores: bool = False,
     seed: int = 0,
 ) -> Predictions:
     """Out-of-fold predictions of scikit-learn estimators: no model predicts a row it was fitted on.
@@ -76,6 +78,9 @@ def cross_validate(  # noqa: PLR0913
             a sentence in `notes`.
         n_jobs: (model, fold) pairs at a time; -1, the default: one a core.
         progress: Whether to show a bar on standard error; default: on a terminal.
+        train_scores: Whether each model also predicts the rows that it was fitted on: they follow
+            as rows of split "train", which judge no model, and advice A017 tells from them
+            over- and underfitting; names of rows are then left out. Default False.
         seed: Of the splits; default 0.
 
     Returns:
@@ -96,8 +101,11 @@ def cross_validate(  # noqa: PLR0913
     if on_error not in ("raise", "skip"):
         raise UnsupportedError(f"on_error must be 'raise' or 'skip'; got {on_error!r}")
     data = TrainingData(X, y, groups, weight, id, task, positive)
-    experiment = Experiment.plan(
-        models, data, cv=cv, inner=inner, inner_metric=inner_metric, store=store, seed=seed
+    experiment = replace(
+        Experiment.plan(
+            models, data, cv=cv, inner=inner, inner_metric=inner_metric, store=store, seed=seed
+        ),
+        train_scores=train_scores,
     )
     results = experiment.run(experiment.pairs, n_jobs=n_jobs, progress=progress, on_error=on_error)
     return _build_table(experiment, list(results))
@@ -124,4 +132,6 @@ def _build_table(experiment: Experiment, results: Sequence[FoldOutput | Failure]
     if experiment.store is not None:
         experiment.store.finish(times)
     choices = describe_choices(outputs[pair] for pair in pairs if pair[0] in fitted)
+    if experiment.classes and experiment.data.task != "multilabel":
+        notes += describe_unseen(experiment.data.y, experiment.splits)
     return replace(experiment.table(outputs, fitted), notes=(*notes, *choices))

@@ -50,7 +50,8 @@ class FitError(AssayError):
 class Experiment:
     """Models and splits of one data set; their outputs, fold by fold, make one table.
 
-    `data.task` is settled. `digests` holds the fingerprints of models and folds found so far.
+    `data.task` is settled. With `train_scores` outputs of the training rows are kept as well.
+    `digests` holds the fingerprints of models and folds found so far.
     """
 
     models: Mapping[str, Any]
@@ -60,6 +61,7 @@ class Experiment:
     classes: Sequence[Label]
     store: Store | None = None
     digests: dict[Any, str] = field(default_factory=dict)
+    train_scores: bool = False
 
     @classmethod
     def plan(
@@ -160,6 +162,12 @@ class Experiment:
                 self.adapters[name], model, inputs, self.classes, self.data.positive
             )
             ended = perf_counter()
+            training = {}
+            if self.train_scores:
+                inputs = take_rows(self.data.X, train)
+                training = predict_outputs(
+                    self.adapters[name], model, inputs, self.classes, self.data.positive
+                )
             return FoldOutput(
                 model=name,
                 fold=fold,
@@ -167,6 +175,7 @@ class Experiment:
                 fit_seconds=fitted - started,
                 predict_seconds=ended - fitted,
                 parameters=find_parameters(model),
+                training={str(kind): values for kind, values in training.items()},
             )
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -210,6 +219,9 @@ class Experiment:
         if self.store is None:
             return None
         output = self.store.get(self.key(*pair))
+        if self.train_scores and output is not None:
+            training = self.store.get(f"{self.key(*pair)}-training")
+            output = None if training is None else replace(output, training=training.outputs)
         return None if output is None else replace(output, model=pair[0], fold=pair[1])
 
     def key(self, name: str, fold: int) -> str:
@@ -251,6 +263,8 @@ class Experiment:
             folds: Numbers of the folds; default: all.
         """
         folds = self.folds if folds is None else folds
+        if self.train_scores:
+            return self._table_both_sides(outputs, models, folds)
         tests = [self.splits[f][1] for f in folds]
         held_out = np.concatenate(tests)
         fold = np.repeat(folds, [len(test) for test in tests])
@@ -277,6 +291,44 @@ class Experiment:
             fold=fold[order],
             cluster=take_values(cluster, rows),
             groups=None if once else {"row": rows},
+        )
+
+    def _table_both_sides(
+        self, outputs: Mapping[Pair, FoldOutput], models: Sequence[str], folds: Sequence[int]
+    ) -> Predictions:
+        """The held-out rows of the folds, then their training rows, told apart by `split`."""
+        sides = {"test": [self.splits[f][1] for f in folds]}
+        sides["train"] = [self.splits[f][0] for f in folds]
+        rows = np.concatenate([*sides["test"], *sides["train"]])
+        places = np.arange(len(rows))
+        lengths = [len(part) for parts in sides.values() for part in parts]
+        held_out = sum(lengths[: len(folds)])
+        once = len(np.unique(rows[:held_out])) == held_out
+        if once:
+            places[:held_out] = np.argsort(rows[:held_out], kind="stable")
+            rows = rows[places]
+        columns = {
+            f"{name}.{kind}": np.concatenate(
+                [outputs[name, f].outputs[kind] for f in folds]
+                + [outputs[name, f].training[kind] for f in folds]
+            )[places]
+            for name in models
+            for kind in outputs[name, folds[0]].outputs
+        }
+        cluster = self.data.groups
+        if cluster is None and not once:
+            cluster = np.arange(count_rows(self.data.y))
+        return Predictions.from_arrays(
+            take_rows(self.data.y, rows),
+            columns,
+            classes=self.classes or None,
+            task=self.data.task,
+            positive=self.data.positive,
+            weight=take_values(self.data.weight, rows),
+            fold=np.repeat([*folds, *folds], lengths)[places],
+            split=np.repeat(["test", "train"], [held_out, len(rows) - held_out]),
+            cluster=take_values(cluster, rows),
+            groups={"row": rows},
         )
 
 

@@ -11,7 +11,7 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -33,7 +33,8 @@ VERSION = 2
 class FoldOutput:
     """What one model predicts for one fold's held-out rows, and how long that took (wall seconds).
 
-    `outputs` holds arrays by kind; `parameters` those that an inner search settled on, as JSON, ""
+    `outputs` holds arrays by kind, `training` those of the rows that it was fitted on, where they
+    were asked for; `parameters` those that an inner search settled on, as JSON, ""
     where there was no search.
     """
 
@@ -43,6 +44,7 @@ class FoldOutput:
     fit_seconds: float
     predict_seconds: float
     parameters: str = ""
+    training: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
@@ -93,7 +95,11 @@ class Store:
         """Keep `output` under the fingerprint `key`."""
         import pyarrow.parquet as pq
 
-        about = {name: value for name, value in output.__dict__.items() if name != "outputs"}
+        if output.training:
+            inner = replace(output, outputs=output.training, training={})
+            self.put(f"{key}-training", inner)
+        arrays = ("outputs", "training")
+        about = {name: value for name, value in output.__dict__.items() if name not in arrays}
         header = json.dumps({"version": VERSION, "key": key, **about})
         table = pa.table({name: _encode(values) for name, values in output.outputs.items()})
         file = pa.BufferOutputStream()
