@@ -139,9 +139,10 @@ def worse_than(
 ) -> list[str]:
     """Which models of a `comparison` may be worse than `baseline` by more than `margin`.
 
-    A sentence each, and one where there is no other model. A model passes if the interval of its difference from the baseline stays above
-    minus the margin (below plus the margin, where lower is better); with `point`, if the difference
-    itself does. One whose value is undefined, or that could not be compared, never does.
+    A sentence each, and one where there is no other model. A model passes if the interval of its
+    difference from the baseline stays above minus the margin (below plus the margin, where lower is
+    better); with `point`, if the difference itself does. One whose value is undefined, or that
+    could not be compared, never does.
 
     Raises UnsupportedError where the baseline is not among the models compared.
     """
@@ -169,8 +170,8 @@ def worse_than(
             failures.append(f"{model}: {metric} {verb} worse than {baseline}'s {by}")
     if len(comparison.values) == 1 and not comparison.left_out:
         failures.append(
-            f"{baseline} is the only model, so nothing was compared; give the file of the model that "
-            f"is to be no worse"
+            f"{baseline} is the only model, so nothing was compared; give the file of the model "
+            f"that is to be no worse"
         )
     failures += [
         f"{model}: {metric} is {why}, so it cannot be shown to be no worse than {baseline}'s"

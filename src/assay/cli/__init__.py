@@ -43,6 +43,7 @@ from assay.cli.report import report
 from assay.cli.slices import slices
 from assay.cli.threshold import threshold
 from assay.cli.validate import validate
+from assay.core.text import escape_controls
 from assay.errors import AssayError
 from assay.version import __version__
 
@@ -81,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _stop(message: str) -> None:
-    click.echo("assay: " + " ".join(message.split()), err=True)
+    click.echo("assay: " + escape_controls(" ".join(message.split())), err=True)
     sys.exit(2)
 
 

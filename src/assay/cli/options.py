@@ -5,6 +5,7 @@
 """
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ __all__ = [
     "add_metric",
     "add_reading",
     "apply_gate",
+    "copy_pipes",
     "parse_label",
     "read_labels",
     "read_table",
@@ -220,12 +222,26 @@ def read_table(
         "ignore_label": None if ignore_label is None else parse_label(ignore_label),
     }
     reading |= conversions | _choose_roles(roles)
+    files = copy_pipes(files)
     table = open_table(files, in_memory=not large, where=where, **reading)
     if not table.n:
         raise SchemaError(
             f"{', '.join(files)}: the table has columns but no rows; give at least one row"
         )
     return table
+
+
+def copy_pipes(files: Sequence[str]) -> list[str]:
+    """The `files` with copies in place of pipes, which last as long as the command."""
+    if all(map(os.path.isfile, files)) and not any(file.startswith("/dev/") for file in files):
+        return list(files)
+    import tempfile
+
+    from assay.io.pipes import copy_pipe
+
+    context = click.get_current_context()
+    folder = context.with_resource(tempfile.TemporaryDirectory(prefix="assay-"))
+    return [copy_pipe(file, folder) for file in files]
 
 
 def _choose_roles(options: Mapping[str, Any]) -> dict[str, str | None]:

@@ -32,8 +32,8 @@ def stage_file(path: str | os.PathLike[str]) -> Iterator[str]:
     """A name beside `path` to write to; it replaces `path` when all went well, else it is removed.
 
     The file is flushed before it is renamed: a reader sees the old file or the new one, never half
-    of it. What a link points to is replaced, not the link; a file that is replaced keeps its mode; a
-    device or a pipe is written to directly. ReadError where nothing can be written.
+    of it. What a link points to is replaced, not the link; a file that is replaced keeps its mode;
+    a device or a pipe is written to directly. ReadError where nothing can be written.
     """
     import tempfile
 

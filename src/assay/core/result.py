@@ -39,7 +39,7 @@ import numpy as np
 
 from assay.core.atomic import write_whole
 from assay.core.registry import Registry
-from assay.core.text import Headline, TextTable
+from assay.core.text import Headline, TextTable, escape_controls
 from assay.errors import MissingDependencyError, UnsupportedError
 
 __all__ = ["CHARTS", "Result", "to_plain", "to_record"]
@@ -116,7 +116,8 @@ class Result:
 
     def __repr__(self) -> str:
         above = [*self.headlines, self.verdict, *self.details]
-        return "\n".join([*above, *map(str, self.tables), *self.list_footnotes()])
+        lines = [*above, *map(str, self.tables), *self.list_footnotes()]
+        return escape_controls("\n".join(lines))
 
     def list_footnotes(self) -> list[str]:
         """The footnotes that are no headlines."""

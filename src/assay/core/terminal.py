@@ -21,7 +21,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from assay.core.text import TextTable
+from assay.core.text import TextTable, escape_controls
 
 __all__ = ["fit_table", "fit_text", "fold_notes", "is_terminal", "lay_out", "print_result"]
 
@@ -52,7 +52,7 @@ def print_result(result: Any, text: str | None = None) -> None:
         text = repr(result)
     parts = [("", fit_text(text, width))] if text is not None else lay_out(result, width)
     for style, part in parts:
-        console.print(Text(part, style=style))
+        console.print(Text(escape_controls(part), style=style))
 
 
 def lay_out(result: Any, width: int) -> Iterator[tuple[str, str]]:

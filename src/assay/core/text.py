@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 __all__ = [
     "Headline",
     "TextTable",
+    "escape_controls",
     "find_free_name",
     "format_about",
     "format_estimate",
@@ -32,6 +33,19 @@ class Headline(str):
     """
 
     __slots__ = ()
+
+
+# Characters that move the cursor, colour or hide text, or turn its direction.
+CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def escape_controls(text: str) -> str:
+    r"""The `text` with its control characters spelled out, but for the ends of lines.
+
+    >>> print(escape_controls("model \x1b[2J"))
+    model \x1b[2J
+    """
+    return CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
 
 
 class TextTable(NamedTuple):
@@ -75,6 +89,7 @@ class TextTable(NamedTuple):
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """`header` and `rows` as columns padded to their widest cell, two spaces apart."""
+    header, *rows = [[escape_controls(c).replace("\n", "\\n") for c in r] for r in [header, *rows]]
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))

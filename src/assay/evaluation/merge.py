@@ -108,8 +108,8 @@ def _refuse_same_rows(path: str, a: FoldedStates, other: str, b: FoldedStates) -
     repeated = set(a.rows.columns["id"].to_pylist()) & set(b.rows.columns["id"].to_pylist())
     if repeated:
         raise UnsupportedError(
-            f"{path} and {other} both hold the row with id {min(repeated, key=repr)!r}, which would "
-            f"count twice; evaluate each row in one job"
+            f"{path} and {other} both hold the row with id {min(repeated, key=repr)!r}, which "
+            f"would count twice; evaluate each row in one job"
         )
 
 

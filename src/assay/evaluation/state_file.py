@@ -1,7 +1,7 @@
 """State files: the folded states of an evaluation on disk, and what was asked of which table.
 
-A file is NumPy's archive of plain arrays (.npz, no pickle), the first of them a JSON header, and ends
-with a digest of all that is before. It is written whole or not at all.
+A file is NumPy's archive of plain arrays (.npz, no pickle), the first of them a JSON header, and
+ends with a digest of all that is before. It is written whole or not at all.
 
 >>> import tempfile, pathlib
 >>> from assay.evaluation.evaluate import evaluate
@@ -69,6 +69,8 @@ class StateFile:
             whole = all(parts <= set(header[name]) for name, parts in HEADER_PARTS.items())
             if not whole or not set(header) >= HEADER:
                 raise ValueError("an incomplete header")
+        except ReadError:
+            raise
         except FileNotFoundError as error:
             raise ReadError(f"{path}: no such file; check the path") from error
         except (
@@ -178,7 +180,7 @@ class StateFile:
         }
 
 
-def write_states(
+def write_states(  # noqa: PLR0913 - what a file holds
     path: str | os.PathLike[str],
     info: TableInfo,
     plan: Plan,
@@ -194,8 +196,8 @@ def write_states(
 
     `info` and `plan` say of which table and what was asked; `passes` has the number of parts done
     and the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts`
-    are those of its groups, and `rows` the rows themselves, where they are few; `complete` says whether all rows
-    have been read.
+    are those of its groups, and `rows` the rows themselves, where they are few; `complete` says
+    whether all rows have been read.
     """
     header = {
         "format": "assay.state",

@@ -20,7 +20,7 @@ from assay.engines.base import Job
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, is_one_ranking
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import REPLICATES
-from assay.intervals.small_samples import SHARES, note_small_samples
+from assay.intervals.small_samples import SHARES, note_few_units, note_small_samples
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.states.class_counts import ClassRows
@@ -157,6 +157,8 @@ class _GroupReader(NamedTuple):
             if isnan(value):
                 undefined = _explain_undefined(metric, sample)
             caution = warning if a < b else ""
+            if a < b:
+                caution = caution or self._note_units(metric, sample, method or "")
             if few:
                 caution = f"only {sample.n} rows"
             far = BEYOND if a < b and self._is_beyond_replicates(method) else ""
@@ -164,6 +166,13 @@ class _GroupReader(NamedTuple):
             by = "" if method is None or isnan(a) else method
             rows.append(Row(model, text, label, self.group, value, a, b, sample.n, by, note))
         return rows
+
+    def _note_units(self, metric: Metric, sample: Sample, method: str) -> str:
+        """A word on few clusters, or few effective rows."""
+        clusters = None
+        if sample.clustered and sample.bucketed:
+            clusters = int(np.count_nonzero(sample.value.rows))
+        return note_few_units(metric.name, sample.n, sample.effective, clusters, method)
 
     def _is_beyond_replicates(self, method: str | None) -> bool:
         """Whether replicates are too few to say where an interval by `method` ends."""

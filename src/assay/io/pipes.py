@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from assay.errors import ReadError
@@ -34,8 +35,8 @@ def copy_pipe(path: str, folder: str | os.PathLike[str]) -> str:
         number += 1
         place = Path(folder) / f"{number}_{name}"
     try:
-        source = sys.stdin.buffer if path == "-" else open(path, "rb")
-        with source, place.open("wb") as copy:
+        stream = nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")  # noqa: SIM115
+        with stream as source, place.open("wb") as copy:
             shutil.copyfileobj(source, copy)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from error

@@ -1,0 +1,97 @@
+"""What guards a release: gates that compare, levels that are answered, names that are harmless."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import assay
+from assay.cli import cli, main
+from assay.core.text import escape_controls
+from assay.errors import UnsupportedError
+from assay.testing import random_table
+
+
+def write_table(folder):
+    p = random_table("binary", 1, n=60).select(["a"])
+    return str(assay.write(p, folder / "p.parquet"))
+
+
+def test_a_gate_against_the_only_model_fails(tmp_path):
+    run = CliRunner().invoke(cli, ["compare", write_table(tmp_path), "--not-worse-than", "a"])
+    assert run.exit_code == 1
+    assert "nothing was compared" in run.output
+
+
+@pytest.mark.parametrize("confidence", ["0.9999", "0.99999", "0.9999999"])
+def test_a_confidence_near_1_is_answered_with_a_note_where_replicates_do_not_reach(
+    tmp_path, confidence
+):
+    asked = ["-m", "log_loss", "-m", "average_precision", "-m", "accuracy", "-m", "roc_auc"]
+    run = CliRunner().invoke(
+        cli, ["evaluate", write_table(tmp_path), *asked, "--confidence", confidence, "--json", "-"]
+    )
+    assert run.exit_code == 0, run.output
+    rows = {row["metric"]: row for row in json.loads(run.output)["rows"]}
+    assert "too few replicates" in rows["log_loss"]["note"]
+    assert "too few replicates" in rows["average_precision"]["note"]
+    assert "replicates" not in rows["accuracy"]["note"]
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
+
+
+def test_more_folds_than_pay_are_refused_at_once():
+    p = random_table("binary", 0, n=60)
+    with pytest.raises(UnsupportedError, match="folds must be at most 100, got 1000"):
+        assay.fuse(p, folds=1000)
+
+
+def test_control_characters_of_a_name_are_spelled_out(tmp_path):
+    y = [0, 1] * 20
+    p = assay.Predictions.from_arrays(y, {"a\x1b[2J\x07": y, "b": y[::-1]})
+    path = str(assay.write(p, tmp_path / "p.parquet"))
+    for command in ("evaluate", "compare"):
+        shown = CliRunner().invoke(cli, [command, path]).output
+        assert "\x1b" not in shown
+        assert r"a\x1b[2J\x07" in shown
+
+
+def test_an_error_about_a_hostile_name_holds_no_control_character(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", write_table(tmp_path), "-m", "\x1b[2Jnone"])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_text_that_runs_backwards_is_spelled_out():
+    assert escape_controls("a\u202eb\nc") == "a\\u202eb\nc"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise on Windows")
+def test_an_interruption_while_the_command_line_is_imported_is_one_line(tmp_path):
+    code = (
+        "import builtins, sys\n"
+        "real = builtins.__import__\n"
+        "def interrupt(name, *rest, **more):\n"
+        "    if name == 'assay.cli':\n"
+        "        raise KeyboardInterrupt\n"
+        "    return real(name, *rest, **more)\n"
+        "from assay.__main__ import main\n"
+        "builtins.__import__ = interrupt\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr.strip() == b"assay: interrupted"
+    assert done.returncode != -signal.SIGINT
+
+
+def test_intervals_widen_as_the_confidence_nears_1():
+    p = random_table("binary", 5, n=80).select(["a"])
+    widths = [
+        [row.high - row.low for row in assay.evaluate(p, ["log_loss", "f1"], confidence=c).rows]
+        for c in (0.95, 0.999, 0.99999)
+    ]
+    assert (np.diff(widths, axis=0) >= -1e-12).all()
