@@ -84,3 +84,13 @@ def test_whole_numbers_that_64_bits_cannot_tell_apart_are_refused_and_their_rest
         Predictions.from_arrays(y, {"m": y + 1}, task="regression")
     rest = Predictions.from_arrays(y - start, {"m": y + 1 - start}, task="regression")
     assert read(rest, "mse")["mse"].value == 1
+
+
+@pytest.mark.parametrize("metric", ["cohen_kappa(weights=quadratic)", "rps"])
+def test_grades_that_do_not_occur_between_others_are_told(metric):
+    y = np.array([1, 2, 5, 5, 2, 1])
+    proba = np.tile([0.2, 0.3, 0.5], (6, 1))
+    for classes, told in (([1, 2, 5], True), ([1, 3, 5], False)):
+        truth = np.array(classes)[np.searchsorted([1, 2, 5], y)]
+        table = Predictions.from_arrays(truth, {"m.proba": proba}, classes=classes)
+        assert ("grades are missing between" in evaluate(table, metric).rows[0].note) == told

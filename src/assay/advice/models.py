@@ -66,6 +66,8 @@ class PermutedColumns(Check):
 
     def find(self, context: CheckContext) -> list[Advice]:
         findings = []
+        if _has_untrained_classes(context):
+            return findings  # a fold cannot answer a class that it has not seen
         for model, counts in context.counts.items():
             if not isinstance(counts.table, np.ndarray):  # with so many classes no table is kept
                 continue
@@ -95,6 +97,18 @@ class PermutedColumns(Check):
             "own classes_ or label map).",
             model=model,
         )
+
+
+def _has_untrained_classes(context: CheckContext) -> bool:
+    """Whether a tenth of the rows or more are of classes that one fold, of several, holds out."""
+    table = context.table
+    if not table.is_in_memory or "fold" not in table.head.columns or table.head.truth.ndim > 1:
+        return False
+    fold, keys = table.head.group("fold")
+    truth = table.head.truth.astype(np.int64)
+    pairs = np.unique(truth * len(keys) + fold) // len(keys)
+    classes, folds = np.unique(pairs, return_counts=True)
+    return len(keys) > 1 and bool(np.isin(truth, classes[folds == 1]).mean() >= 0.1)
 
 
 class ImpossibleTruth(Check):

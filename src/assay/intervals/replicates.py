@@ -80,6 +80,22 @@ class Sample:
         return int(np.sum(self.whole.rows))
 
     @cached_property
+    def effective(self) -> float:
+        """Kish's effective number of the weighted rows; that of all where weights are not known."""
+        if self.state.keeps:
+            weights = [getattr(part, "weight", None) for part in self.whole]
+            if any(weight is None for weight in weights) or self.is_sketched:
+                return float(self.n)
+            total = sum(float(weight.sum()) for weight in weights)
+            squares = sum(float((weight**2).sum()) for weight in weights)
+        else:
+            if not all(hasattr(self.whole, name) for name in ("weight", "squares")):
+                return float(self.n)
+            total = float(np.sum(self.whole.weight))
+            squares = float(np.sum(self.whole.squares))
+        return total**2 / squares if squares > 0 else float(self.n)
+
+    @cached_property
     def has_no_weight(self) -> bool:
         """Whether there are rows, and every one of them has weight 0."""
         parts = self.whole if self.state.keeps else [self.whole]

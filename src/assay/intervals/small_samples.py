@@ -16,10 +16,16 @@ from assay.kernels import Array
 from assay.metrics.base import Metric, value_shape
 from assay.table.schema import Schema
 
-__all__ = ["SHARES", "note_small_samples"]
+__all__ = ["SHARES", "note_few_units", "note_small_samples"]
 
 # A class with fewer rows has few: from here on bench/coverage.py finds every interval right.
 FEW = 10
+# Of clusters, and of weighted rows by Kish's number, so many and more are not few.
+FEW_CLUSTERS = 10
+FEW_EFFECTIVE = 50
+# Rows up to which bootstrap intervals of a metric were found too narrow: of the largest gap of two
+# curves, and of moments of heavy tails.
+NARROW = {"ks": 5000, "pearson": 300, "explained_variance": 300, "concordance_correlation": 300}
 # Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
 # Procedures that are right for any number of rows of a class, and having no interval.
@@ -58,6 +64,30 @@ def note_small_samples(
         return [_warn(f"few {name} rows ({rows[rarer]})")]
     noun = "labels" if schema.task == "multilabel" else "classes"
     return [_warn(f"few rows of {few.sum()} of {schema.k} {noun} (fewest: {rows[few].min()})")]
+
+
+def note_few_units(name: str, n: int, effective: float, clusters: int | None, method: str) -> str:
+    """What to say of an interval that rests on few clusters, or on few of the weighted rows.
+
+    Parameters:
+        name: Of the metric.
+        n: Number of rows.
+        effective: Kish's effective number of the weighted rows.
+        clusters: Number of clusters, at least where few; None without clusters.
+        method: Procedure of the interval; "" where there is none.
+
+    >>> note_few_units("auc", 200, 6.3, None, "delong")
+    'weights that make 200 rows count as 6: the interval may be too narrow'
+    """
+    if not method:
+        return ""
+    if clusters is not None:
+        return _warn(f"few clusters ({clusters})") if clusters < FEW_CLUSTERS else ""
+    if effective < min(FEW_EFFECTIVE, n / 2):
+        return _warn(f"weights that make {n} rows count as {effective:.0f}")
+    if n <= NARROW.get(name, 0) and method == "bootstrap":
+        return _warn(f"few rows ({n}) for {name}")
+    return ""
 
 
 def _warn(reason: str) -> str:

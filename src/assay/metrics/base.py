@@ -451,9 +451,17 @@ def tell_order(schema: Schema) -> str:
 
     >>> tell_order(Schema("multiclass", ("high", "low", "mid"), {}))
     'order of the classes: high < low < mid'
+    >>> tell_order(Schema("multiclass", (1, 2, 5), {}))
+    'grades are missing between 1, 2, 5: declare all classes if there are more'
     """
-    if schema.k < 3 or are_numbers(schema.classes):
+    if schema.k < 3:
         return ""
+    if are_numbers(schema.classes):
+        steps = np.diff(np.array(schema.classes, np.float64))
+        if (steps == steps[0]).all():
+            return ""
+        shown = ", ".join(map(str, schema.classes[:7])) + ", ..." * (schema.k > 7)
+        return f"grades are missing between {shown}: declare all classes if there are more"
     shown = list(map(str, schema.classes[:7])) + ["..."] * (schema.k > 7)
     return f"order of the classes: {' < '.join(shown)}"
 

@@ -4,7 +4,7 @@
 (array([0, 1]), array([2, 3]))
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import Task
 
-__all__ = ["Split", "make_splits", "make_splitter", "stratified_order"]
+__all__ = ["Split", "describe_unseen", "make_splits", "make_splitter", "stratified_order"]
 
 Split = tuple[Array, Array]
 
@@ -96,6 +96,30 @@ def _positions(fold: int, rows: Any, n: int) -> Array:
             f"{n - 1} or a mask of {n} rows; got {positions!r}"
         )
     return positions
+
+
+def describe_unseen(y: Any, splits: Sequence[Split]) -> list[str]:
+    """A note on the classes of `y` (n,) that a fold tests and none of its training rows has.
+
+    >>> describe_unseen(["a", "b", "b"], [(np.array([1, 2]), np.array([0]))])[0].split(":")[0]
+    'fold 0 tests rows of a class that none of its training rows has (a)'
+    """
+    classes, code = np.unique(np.asarray(y), return_inverse=True)
+    code = code.reshape(-1)
+    unseen = {
+        fold: np.setdiff1d(code[test], code[train]) for fold, (train, test) in enumerate(splits)
+    }
+    folds = [str(fold) for fold, missing in unseen.items() if len(missing)]
+    if not folds:
+        return []
+    missing = np.unique(np.concatenate(list(unseen.values())))
+    names = ", ".join(str(classes[c]) for c in missing[:5]) + ", ..." * (len(missing) > 5)
+    which = f"fold {folds[0]} tests" if len(folds) == 1 else f"folds {', '.join(folds[:10])} test"
+    its = "its" if len(folds) == 1 else "their"
+    return [
+        f"{which} rows of a class that none of {its} training rows has ({names}): no model can "
+        f"answer it there; split with classes in proportion (cv=5, or StratifiedKFold)"
+    ]
 
 
 def stratified_order(y: Any, groups: Any, task: Task | None, seed: int) -> Array:
