@@ -9,6 +9,7 @@ The verbs are `read`, `scan` and `write`.
 - stream: Parquet files larger than memory, read in parts
 - row_groups: the rows of one row group of a stream
 - stream_groups: the groups of a table that is read in parts
+- leading_zeros: codes such as 007 in text files, which are text
 - layout: what each column of a file is; several tables as one
 - roles: which columns weigh rows, name them, and tell folds and clusters
 - undeclared: columns that declare no kind, and whether they are models
