@@ -83,8 +83,8 @@ def _compute_losses(table: Predictions, model: str) -> Array:
     """Squared error or wrong label of each row (n,)."""
     rows = table.rows(model)
     if table.task == "regression":
-        return np.square(rows.residual)
-    return (rows.label != rows.truth).astype(np.float64)
+        return np.asarray(np.square(rows.residual))
+    return np.asarray(rows.label != rows.truth, np.float64)
 
 
 def _compute_constant_loss(table: Predictions) -> float:

@@ -11,7 +11,7 @@
 [('demographic_parity', 0.1), ('equal_opportunity', 0.2), ('equalized_odds', 0.2)]
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
 
@@ -308,7 +308,11 @@ def _choose_metrics(table: Predictions, metrics: Any) -> list[Metric]:
     """The metrics that were named, and in binary tasks those that the criteria need."""
     if metrics is None:
         metrics = list_default_metrics(table)
-    texts = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
+    several = isinstance(metrics, Iterable) and not isinstance(metrics, str)
+    texts = list(metrics) if several else [metrics]
+    strange = [metric for metric in texts if not isinstance(metric, str | Metric)]
+    if strange:
+        raise UnsupportedError(f"expected metrics as text or Metric objects; got {strange[0]!r}")
     gives_labels = any(table.schema.offers(model, "label") for model in table.models)
     if table.task == "binary" and gives_labels:
         texts = [*RATES, *texts]

@@ -12,7 +12,7 @@ from assay.errors import UnsupportedError
 __all__ = ["check_share", "list_names"]
 
 
-def check_share(name: str, value: float) -> None:
+def check_share(name: str, value: Any) -> None:
     """Raise UnsupportedError unless the argument `name` has a `value` strictly between 0 and 1.
 
     >>> check_share("confidence", 95)

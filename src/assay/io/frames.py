@@ -73,8 +73,9 @@ def _is_lazy(frame: Any) -> bool:
     return hasattr(frame, "collect") and hasattr(frame, "collect_schema")
 
 
-def _list_columns(frame: Any, where: str) -> Sequence[tuple[str, Any]]:
-    """The columns of a `frame` with their names."""
+def _list_columns(source: Any, where: str) -> Sequence[tuple[str, Any]]:
+    """The columns of a frame, the `source`, with their names."""
+    frame: Any = source
     if isinstance(frame, list | tuple):
         names = dict.fromkeys(name for row in frame for name in row)
         frame = {name: [row.get(name) for row in frame] for name in names}
