@@ -152,7 +152,8 @@ def _detect_dialect(path: str, start: bytes, options: TextOptions) -> Dialect:
     notes += comment_notes
     header = names if names is not None else (lines[skip] if skip < len(lines) else "")
     delimiter = declared[1].replace("\\t", "\t") if declared else _find_delimiter(path, header)
-    comments = any(line.startswith("#") for line in lines)
+    # Arrow cannot hand on a line that is not UTF-8.
+    comments = "\ufffd" not in text and any(line.startswith("#") for line in lines)
     dialect = Dialect(delimiter, encoding, None, skip, has_comments=comments, notes=tuple(notes))
     return _name_columns(path, lines, dialect, names, options)
 
