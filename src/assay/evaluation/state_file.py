@@ -25,6 +25,7 @@ from typing import IO, Any
 import numpy as np
 
 from assay.core.atomic import stage_file
+from assay.core.text import Headline
 from assay.engines.base import Job
 from assay.errors import ReadError
 from assay.evaluation.kept_rows import dump_rows, load_rows
@@ -106,7 +107,10 @@ class StateFile:
             self.schema,
             about["n"],
             clustered=about["clustered"],
-            notes=tuple(about["notes"]),
+            notes=tuple(
+                Headline(note) if note in about.get("headlines", ()) else note
+                for note in about["notes"]
+            ),
             long=about["long"],
             weighted=about["weighted"],
         )
@@ -205,7 +209,10 @@ def write_states(  # noqa: PLR0913 - what a file holds
         "of": source,
         "asked": describe_plan(plan),
         "schema": describe_schema(info.schema),
-        "frame": {name: value for name, value in info._asdict().items() if name != "schema"},
+        "frame": {
+            **{name: value for name, value in info._asdict().items() if name != "schema"},
+            "headlines": [note for note in info.notes if isinstance(note, Headline)],
+        },
         "keys": keys,
         "cuts": cuts or {},
         "complete": complete,
