@@ -56,8 +56,7 @@ def join_rows(tables: Sequence[Predictions]) -> Predictions:
     first = tables[0]
     outputs = {
         model: {
-            kind: np.concatenate([table.outputs[model][kind] for table in tables])
-            for kind in kinds
+            kind: np.concatenate([table.outputs[model][kind] for table in tables]) for kind in kinds
         }
         for model, kinds in first.outputs.items()
     }
