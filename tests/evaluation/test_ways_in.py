@@ -116,7 +116,11 @@ def check_ways(p, folder, monkeypatch, asked, engines=(), by=None):
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     ("third", "n", "traits"),
-    [(0, 9, {}), (1, 60, {"weighted": True, "grouped": True}), (2, 100, {"clustered": True})],
+    [
+        (0, 9, {}),
+        pytest.param(1, 60, {"weighted": True, "grouped": True}, marks=pytest.mark.slow),
+        pytest.param(2, 100, {"clustered": True}, marks=pytest.mark.slow),
+    ],
     ids=["few", "weighted", "clustered"],
 )
 def test_every_way_in_gives_the_same_values_intervals_methods_and_notes(

@@ -279,8 +279,15 @@ def read_values(found):
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("by", [None, "g"])
-@pytest.mark.parametrize("seed", [2, 3])
+@pytest.mark.parametrize(
+    ("by", "seed"),
+    [
+        (None, 2),
+        (None, 3),
+        pytest.param("g", 2, marks=pytest.mark.slow),
+        pytest.param("g", 3, marks=pytest.mark.slow),
+    ],
+)
 def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_three_jobs(
     tmp_path, task, by, seed
 ):
@@ -427,7 +434,7 @@ def test_a_checkpoint_of_other_metrics_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("long", [False, True])
-@pytest.mark.parametrize("by", [[], ["g"]])
+@pytest.mark.parametrize("by", [[], pytest.param(["g"], marks=pytest.mark.slow)])
 def test_states_of_separate_jobs_merge_to_those_of_one(tmp_path, monkeypatch, long, by):
     (tmp_path / "all").mkdir()
     path = written(tmp_path / "all", columns(), pieces=2)
