@@ -41,7 +41,11 @@ def find_kept(model: Any) -> Any:
     """The first part of the clone of a `model` that has learned something; None where none has."""
     from sklearn.base import clone
 
-    return next(_list_kept(clone(model, safe=False), clone, set()), None)
+    try:
+        fresh = clone(model, safe=False)
+    except TypeError:  # it holds what cannot be copied, as a lock: none of it is known
+        return None
+    return next(_list_kept(fresh, clone, set()), None)
 
 
 def _list_kept(part: Any, clone: Any, seen: set[int]) -> Iterator[Any]:

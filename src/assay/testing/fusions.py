@@ -22,7 +22,7 @@ from assay.testing.tables import random_table
 
 __all__ = ["check_fusion"]
 
-ROWS = 80  # enough that fusions which refuse few rows take the tables at random
+ROWS = 120  # enough that fusions which refuse few rows take the tables at random
 
 
 def check_fusion(
