@@ -42,6 +42,14 @@ def test_a_column_named_weight_weighs_rows_and_the_first_line_says_so(tmp_path, 
     assert f"(effective rows: {effective:.2f} of 60)" in repr(told).splitlines()[0]
 
 
+def test_a_table_of_a_header_alone_has_no_effective_rows_to_tell(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("y,m.proba.1,weight,cluster\n", encoding="utf-8")
+    p = assay.read(path, classes=[0, 1], positive=1)
+    assert p.n == 0
+    assert not any("effective rows" in note for note in p.notes)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_followed_the_advice_on_a_feature_named_weight_gives_plain_values(tmp_path, suffix):
     path = save(tmp_path, suffix, weight=KILOS)

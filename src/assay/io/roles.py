@@ -95,8 +95,8 @@ def describe_roles(table: Predictions, files: Sequence[File]) -> list[str]:
     if all(file.metadata.models is not None for file in files):
         return []
     origins = {new: old for file in files for new, old in file.origins.items()}
-    notes = []
-    if table.weight is not None:
+    notes: list[str] = []
+    if table.weight is not None and table.n:
         effective = float(table.weight.sum() ** 2 / (table.weight**2).sum())
         column = origins.get("weight", "weight")
         notes.append(
