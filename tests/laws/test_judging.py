@@ -56,16 +56,19 @@ def same(a, b):
 
 
 def answer(result):
-    """What a verb says, without notes."""
+    """What a verb says, without notes and the advice that is about the training rows (A017)."""
     if isinstance(result, tuple):
-        return [str(item) for item in result]
+        return [str(item) for item in result if item.code != "A017"]
     return drop_notes(result.to_dict())
 
 
 def drop_notes(value):
-    """A plain value without the notes in it."""
+    """A plain value without the notes in it, and without advice A017."""
     if isinstance(value, dict):
-        return {key: drop_notes(item) for key, item in value.items() if key != "notes"}
+        kept = {key: drop_notes(item) for key, item in value.items() if key != "notes"}
+        if "advice" in kept:
+            kept["advice"] = [item for item in kept["advice"] if item["code"] != "A017"]
+        return kept
     return value
 
 
