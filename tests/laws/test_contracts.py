@@ -43,7 +43,14 @@ def test_every_fusion_keeps_the_laws(name):
     check_fusion(name, repeats=1)
 
 
-@pytest.mark.parametrize("engine", ["local", "local(threads=3)", "processes(workers=2)"])
+@pytest.mark.parametrize(
+    "engine",
+    [
+        "local",
+        pytest.param("local(threads=3)", marks=pytest.mark.slow),
+        pytest.param("processes(workers=2)", marks=pytest.mark.slow),
+    ],
+)
 def test_every_engine_keeps_the_laws(engine):
     check_engine(engine, repeats=1)
 
