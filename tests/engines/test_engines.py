@@ -49,7 +49,14 @@ def require_same(a, b):
             assert getattr(x, name) == pytest.approx(getattr(y, name), abs=1e-12, nan_ok=True)
 
 
-@pytest.mark.parametrize("by", [None, "g", ["g", "age"]])
+@pytest.mark.parametrize(
+    "by",
+    [
+        None,
+        pytest.param("g", marks=pytest.mark.slow),
+        pytest.param(["g", "age"], marks=pytest.mark.slow),
+    ],
+)
 def test_processes_give_of_a_stream_what_threads_give(folder, by):
     stream = assay.scan(folder)
     require_same(
@@ -58,6 +65,7 @@ def test_processes_give_of_a_stream_what_threads_give(folder, by):
     )
 
 
+@pytest.mark.slow
 def test_processes_give_of_a_table_in_memory_what_threads_give(folder):
     table = assay.read(folder)
     metrics = [*METRICS, "f1(average=macro)"]

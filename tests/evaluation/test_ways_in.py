@@ -144,6 +144,7 @@ def test_every_way_in_gives_the_same_of_many_tables(tmp_path, monkeypatch, task,
     check_ways(p, tmp_path, monkeypatch, list_fitting(p), engines, by=by)
 
 
+@pytest.mark.slow
 def test_processes_give_the_intervals_of_threads(tmp_path):
     p = draw_table("binary", 4, 50)
     stream = assay.scan(write_pieces(p, tmp_path / "pieces"))
