@@ -482,7 +482,7 @@ def test_costs_for_other_classes_are_refused():
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "multilabel", "regression"])
 def test_no_check_stumbles_over_any_kind_of_table(task):
-    from tables import random_table
+    from assay.testing import random_table
 
     for seed in range(12):
         p = random_table(task, seed, weighted=bool(seed % 2), ties=bool(seed % 3))

@@ -328,7 +328,8 @@ def test_what_needs_the_whole_table_of_very_many_classes_is_compared_by_it():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 66, 600)
     said = {m: np.where(rng.random(600) < q, y, (y + 1) % 66) for m, q in (("a", 0.95), ("b", 0.5))}
-    found = compare(Predictions.from_arrays(y, said), "cohen_kappa(weights=linear)")
+    table = Predictions.from_arrays(y, said, task="multiclass")
+    found = compare(table, "cohen_kappa(weights=linear)")
     assert found.tied == ("a",)
     assert np.isfinite(found.pairs[0].low)
 
@@ -352,13 +353,8 @@ def test_where_the_worth_of_the_best_cannot_be_said_the_comparison_stands():
 @pytest.mark.parametrize(
     ("source", "metric", "message"),
     [
-        (
-            3,
-            "f1",
-            "expected predictions, or the path of a file or of several that hold them; got int",
-        ),
-        (None, "f1", "expected predictions, .* got NoneType"),
-        ({}, "f1", "expected predictions, .* got dict"),
+        (3, "f1", "expected predictions: a table, the path of a file .* got int"),
+        (None, "f1", "expected predictions: a table, .* got NoneType"),
         (two(5, 9), 3, "expected metrics as text, as in 'f1', or as Metric objects; got 3"),
     ],
 )

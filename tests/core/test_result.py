@@ -23,7 +23,7 @@ KEYS = {
     " equivalence left_out selected",
     "datasets": "metric better best tied ranks friedman critical_difference pairs scores"
     " rope confidence notes",
-    "selection_bias": "metric best naive value low high chosen replicates confidence",
+    "selection_bias": "metric best naive value low high chosen replicates confidence notes",
     "bayesian_fold_test": "metric rows equivalence confidence notes",
     "five_by_two_f_test": "metric a b difference f p confidence notes",
     "fairness": "by groups reference positive rows gaps criteria n confidence notes",
@@ -38,7 +38,7 @@ KEYS = {
     "timings": "rows",
     "race": "metric best survivors fits fits_saved confidence notes rows",
     "halving": "metric best work full saved notes rows",
-    "frugal": "metric best chosen cost_name method rows",
+    "frugal": "metric best chosen cost_name method rows notes",
     "learning_curve": "metric worth confidence outlook rows",
     "study": "title file output fused notes report timings",
 }

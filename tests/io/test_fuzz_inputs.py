@@ -16,4 +16,3 @@ SIZE = 30
 @pytest.mark.parametrize("first", SEEDS[::SIZE])
 def test_odd_inputs_give_a_result_or_an_error_in_words(first):
     assert [wrong for seed in range(first, first + SIZE) if (wrong := fuzz_inputs.run(seed))] == []
-

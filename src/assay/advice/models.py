@@ -65,7 +65,7 @@ class PermutedColumns(Check):
     title = "The class columns of model {model!r} seem to be in another order."
 
     def find(self, context: CheckContext) -> list[Advice]:
-        findings = []
+        findings: list[Advice] = []
         if _has_untrained_classes(context):
             return findings  # a fold cannot answer a class that it has not seen
         for model, counts in context.counts.items():

@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from assay.core.arguments import list_names
+from assay.core.arguments import check_share, list_names
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
@@ -263,6 +263,7 @@ def fairness(
     >>> fairness(p, "site", "accuracy").verdict
     'No metric differs significantly between the groups of site.'
     """
+    check_share("confidence", confidence)
     names = list_names("by", by)
     judging = not any(map(tells_training, names))
     table = open_table(predictions, in_memory=True, where=where, judging=judging)

@@ -44,11 +44,9 @@ def print_result(result: Any, text: str | None = None) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    from assay.core.result import Result
-
     width = max(shutil.get_terminal_size().columns, NARROWEST)
     console = Console(highlight=False, soft_wrap=True)
-    if text is None and type(result).__repr__ != Result.__repr__:
+    if text is None and "__repr__" in vars(type(result)):
         text = repr(result)
     parts = [("", fit_text(text, width))] if text is not None else lay_out(result, width)
     for style, part in parts:

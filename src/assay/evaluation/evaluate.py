@@ -172,8 +172,8 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
             several; Parquet files larger than memory are streamed, with only the columns read that
             are needed.
         metrics: Texts such as "f1(average=micro)" or Metric instances, or "classification_report"
-            for precision, recall and F1 of each class with their averages; default: those that suit the
-            task and what the models gave.
+            for precision, recall and F1 of each class with their averages; default: those that suit
+            the task and what the models gave.
         by: Columns whose groups are evaluated as well, crossed where several are named; default:
             none.
         intervals: True or False, or the procedure for all intervals: wilson, jeffreys,

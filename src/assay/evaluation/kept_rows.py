@@ -101,7 +101,7 @@ def load_rows(arrays: Mapping[str, Array], schema: Schema) -> Predictions:
     if "columns" in arrays:
         with pa.ipc.open_stream(pa.py_buffer(arrays["columns"].tobytes())) as reader:
             table = reader.read_all()
-        columns = {name: _as_array(table.column(name)) for name in table.column_names}
+        columns = {name: _combine_chunks(table.column(name)) for name in table.column_names}
     return Predictions(
         schema=schema,
         truth=arrays["truth"],
@@ -124,10 +124,10 @@ def _join_columns(name: str, tables: Sequence[Predictions]) -> pa.Array:
             f"column {name!r} has values of different types in the jobs that are joined ({error}); "
             f"give it one type, and evaluate them again"
         ) from error
-    return _as_array(joined.column(name))
+    return _combine_chunks(joined.column(name))
 
 
-def _as_array(column: pa.ChunkedArray) -> pa.Array:
+def _combine_chunks(column: pa.ChunkedArray) -> pa.Array:
     if column.num_chunks == 1:
         return column.chunk(0)
     return column.unify_dictionaries().combine_chunks()

@@ -83,11 +83,11 @@ class Sample:
     def effective(self) -> float:
         """Kish's effective number of the weighted rows; that of all where weights are not known."""
         if self.state.keeps:
-            weights = [getattr(part, "weight", None) for part in self.whole]
+            weights: list[Any] = [getattr(part, "weight", None) for part in self.whole]
             if any(weight is None for weight in weights) or self.is_sketched:
                 return float(self.n)
-            total = sum(float(weight.sum()) for weight in weights)
-            squares = sum(float((weight**2).sum()) for weight in weights)
+            total = float(sum(weight.sum() for weight in weights))
+            squares = float(sum((weight**2).sum() for weight in weights))
         else:
             if not all(hasattr(self.whole, name) for name in ("weight", "squares")):
                 return float(self.n)

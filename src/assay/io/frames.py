@@ -77,13 +77,13 @@ def _list_columns(source: Any, where: str) -> Sequence[tuple[str, Any]]:
     """The columns of a frame, the `source`, with their names."""
     frame: Any = source
     if isinstance(frame, list | tuple):
-        names = dict.fromkeys(name for row in frame for name in row)
-        frame = {name: [row.get(name) for row in frame] for name in names}
+        keys = dict.fromkeys(name for row in frame for name in row)
+        frame = {name: [row.get(name) for row in frame] for name in keys}
     if isinstance(frame, np.ndarray):
         frame = {name: frame[name] for name in frame.dtype.names or ()}
     if hasattr(frame, "iloc"):
         frame = _keep_named_levels(frame)
-    names = frame if isinstance(frame, Mapping) else frame.columns
+    names: Any = frame if isinstance(frame, Mapping) else frame.columns
     if isinstance(frame, pa.Table | pa.RecordBatch):
         names = frame.schema.names
     refuse_repeated_names(where, [str(name) for name in names])

@@ -85,7 +85,7 @@ class RowGroupReader:
         return RowGroupReader, ({}, *about)
 
     @lazy_property
-    def tested(self) -> Mapping[str, str]:
+    def names_in_files(self) -> Mapping[str, str]:
         """Names of the columns in the files by the names that a condition has for them."""
         names = {key.name: name for name, key in self.keys.items() if key.role == "column"}
         truth = [name for name, key in self.keys.items() if key == Key("truth")]
@@ -97,16 +97,17 @@ class RowGroupReader:
         present = set(table.column_names)
         columns = {
             name: normalise(self.unify_types(table.select([raw])).column(0), f"column {name!r}")
-            for name, raw in self.tested.items()
+            for name, raw in self.names_in_files.items()
             if raw in present and (name in self.condition.columns)
         }
-        known = {name: columns.get(name) for name in self.tested}
+        known = {name: columns.get(name) for name in self.names_in_files}
         return self.condition.mark_rows(known)
 
     def count_kept(self, group: RowGroup) -> int:
         """The number of rows of a row `group` that the condition is true of."""
         assert self.condition is not None
-        names = [self.tested[name] for name in self.condition.columns if name in self.tested]
+        known = self.names_in_files
+        names = [known[name] for name in self.condition.columns if name in known]
         with locate_errors(group), open_parquet(group.path, self._footer(group.path)) as file:
             batches = file.iter_batches(
                 CHUNK, row_groups=[group.number], columns=names, use_threads=False
@@ -147,9 +148,9 @@ class RowGroupReader:
         """The column `name` of all files, some rows at a time; texts as dictionaries."""
         import pyarrow.parquet as parquet
 
-        name = self.tested.get(name, name)
+        name = self.names_in_files.get(name, name)
         tested = () if self.condition is None else self.condition.columns
-        names = list(dict.fromkeys([name, *(self.tested[other] for other in tested)]))
+        names = list(dict.fromkeys([name, *(self.names_in_files[other] for other in tested)]))
         for path, footer in self.footers.items():
             schema = footer.schema.to_arrow_schema()
             texts = [other for other in names if is_text(schema.field(other).type)]

@@ -166,13 +166,14 @@ def _read_stream(stream: Stream) -> Predictions:
     options = stream.reader.options
     schema = stream.schema
     assumed = stream.classes_assumed
+    roles: Mapping[str, Any] = stream.reader.roles
     table = read(
         *stream.paths,
         truth=options.truth,
         task=None if assumed else schema.task,
         classes=None if assumed else schema.classes or None,
         positive=schema.positive if schema.positive_declared else None,
-        **stream.reader.roles,
+        **roles,
     )
     if stream.condition:
         table = table.where(stream.condition)

@@ -257,7 +257,7 @@ class Npv(Ratio):
     oracle = "averaged_counts(lambda tp, fn, fp, tn: tn / (tn + fn))"
 
     def parts(self, c: Counts) -> tuple[Array, Array]:
-        return c.tn, c.unpredicted
+        return c.tn, c.never_predicted
 
 
 def _count_classes(each: Array) -> Array:

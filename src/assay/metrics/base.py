@@ -462,8 +462,8 @@ def tell_order(schema: Schema) -> str:
             return ""
         shown = ", ".join(map(str, schema.classes[:7])) + ", ..." * (schema.k > 7)
         return f"grades are missing between {shown}: declare all classes if there are more"
-    shown = list(map(str, schema.classes[:7])) + ["..."] * (schema.k > 7)
-    return f"order of the classes: {' < '.join(shown)}"
+    names = list(map(str, schema.classes[:7])) + ["..."] * (schema.k > 7)
+    return f"order of the classes: {' < '.join(names)}"
 
 
 def name_left_out(left_out: Array, schema: Schema, reason: str) -> str:

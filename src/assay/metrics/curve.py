@@ -70,7 +70,7 @@ class CurveMetric(Metric):
 
     def compute(self, summary: Ranking) -> Array:
         if self.average == "micro":
-            return np.asarray(summary.pooled.read(self.compute_curve)[..., 0])
+            return np.asarray(summary.pooled_ranking.read(self.compute_curve)[..., 0])
         each = summary.read(self.compute_curve)
         if self.average == "none":
             return each
@@ -88,7 +88,7 @@ class CurveMetric(Metric):
     def note(self, summary: Ranking, schema: Schema) -> str:
         notes = []
         if isinstance(summary, SketchedRanking):
-            ranking = summary.pooled if self.average == "micro" else summary
+            ranking = summary.pooled_ranking if self.average == "micro" else summary
             error = ranking.read(self.error_bound)
             if not np.isnan(error).all():
                 notes.append(f"within {max(np.nanmax(error), np.finfo(float).eps):.1g}")

@@ -119,7 +119,8 @@ def _check_outputs(metric: Metric, schema: Schema) -> None:
     if not schema.has_truth and str(metric) != WITHOUT_TRUTH[schema.task]:
         raise UnsupportedError(
             f"metric {metric} needs a truth, and the table holds scores of the rows alone: use "
-            f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., --truth COLUMN)"
+            f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., "
+            f"--truth COLUMN)"
         )
     if not any(schema.offers(model, metric.reads) for model in schema.models):
         outputs = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())

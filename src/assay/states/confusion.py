@@ -262,7 +262,7 @@ class Counts(NamedTuple):
         return self.drop_rounding(self.all - self.support)
 
     @property
-    def unpredicted(self) -> Array:
+    def never_predicted(self) -> Array:
         """Weight of the rows not predicted as each class (..., k)."""
         if self.apart is not None:
             return self.fn + self.tn

@@ -252,7 +252,7 @@ class Ranking:
             yield from self._split_problems(codes)
 
     @lazy_property
-    def pooled(self) -> "Ranking":
+    def pooled_ranking(self) -> "Ranking":
         """All problems as one: each row enters once for each class, true or not."""
         k = self.count
         true = self.truth != 0

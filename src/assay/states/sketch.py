@@ -227,7 +227,7 @@ class SketchedRanking(Ranking):
         raise NotImplementedError("a sketch keeps no rows")
 
     @lazy_property
-    def pooled(self) -> Ranking:
+    def pooled_ranking(self) -> Ranking:
         return cast("Sketch", self.sketch).pool().ranking(POOLED)
 
     def map_problems(self, read: Callable[[RankingProblem], Any]) -> list[Any]:

@@ -265,7 +265,7 @@ class _Parser:
             raise self._refuse(node)
         if minus and (isinstance(value, str | bool) or value is None):
             raise self._refuse(node)
-        return -value if minus else value
+        return -value if minus and isinstance(value, int | float) else value
 
     def _refuse(self, node: ast.expr) -> UnsupportedError:
         fault = ""

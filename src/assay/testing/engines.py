@@ -120,7 +120,7 @@ def _check_values(engine: Engine, table: Predictions) -> None:
 
 def _values(evaluation: Any) -> dict[Any, float]:
     """Value and ends of the interval of every row."""
-    values = {}
+    values: dict[Any, float] = {}
     for row in evaluation.rows:
         key = (row.model, row.metric, str(row.class_), str(row.group))
         values |= {(*key, "value"): row.value, (*key, "low"): row.low, (*key, "high"): row.high}
