@@ -147,7 +147,7 @@ def test_a_metric_is_named_by_one_option_in_every_command(capsys, table):
         name: {text for option in command.params for text in option.opts if "metric" in text}
         for name, command in cli.commands.items()
     }
-    without = {"demo", "diagnose", "list", "membership", "merge", "validate"}
+    without = {"demo", "list", "membership", "merge", "validate"}
     assert named == {name: set() if name in without else {"--metric"} for name in cli.commands}
     new = run(capsys, "compare", table, "--metric", "accuracy", "--json", "-")
     assert new == run(capsys, "compare", table, "--by-metric", "accuracy", "--json", "-")
@@ -275,7 +275,6 @@ UNUSABLE = {
     ),
     "probability above 1": (PROBA + "1,a,1.5,-0.5\n", "[0, 1]"),
     "label outside the classes": (PROBA + "1,a,0.5,0.5\n2,c,0.5,0.5\n", "'c'"),
-    "duplicate id": (PROBA + "1,a,0.5,0.5\n1,b,0.5,0.5\n", "id 1 occurs 2 times"),
     "text in a number column": (PROBA + "1,a,0.5,0.5\n2,b,high,0.5\n", "'high' at row 1"),
     "missing cell": (PROBA + "1,a,0.5,0.5\n2,b,,0.5\n", "row 1"),
     "ragged rows": (PROBA + "1,a,0.5\n", ""),

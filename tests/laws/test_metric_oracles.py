@@ -38,7 +38,7 @@ def pair_with_tasks():
 
 @cache
 def views(task, amounts, count):
-    """(table, rows) of `count` tables of a task: all label types, with and without weights and ties."""
+    """(table, rows) of `count` tables of a task: all label types, weighted or not, tied or not."""
     found = []
     for seed in range(count):
         labels = ("str", "int", "bool")[seed % 3]

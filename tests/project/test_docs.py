@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import sklearn.metrics
@@ -42,6 +43,8 @@ def test_the_python_of_the_readme_runs(tmp_path, monkeypatch):
         "assay": assay, "X": X, "LogisticRegression": lambda: LogisticRegression(max_iter=1000),
         "RandomForestClassifier": lambda: RandomForestClassifier(10, random_state=0),
         "y": np.array(["cat", "dog", "fox"])[truth], "proba_a": proba[0], "proba_b": proba[1],
+        "df": pd.DataFrame({"target": truth, "m.label": proba[0].argmax(axis=1)}),
+        "y_pred": np.array(["cat", "dog", "fox"])[proba[0].argmax(axis=1)],
         "site": np.array(["north", "south"])[rng.integers(0, 2, 90)],
     }  # fmt: skip
     for code in blocks(README, "python"):

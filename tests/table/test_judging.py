@@ -138,4 +138,4 @@ def test_a_condition_that_no_row_meets_names_the_values_there_are():
 def test_rows_are_chosen_by_truth_and_weight():
     p = Predictions.from_arrays(["a", "b", "b"], {"m": ["a", "a", "b"]}, weight=[1.0, 2.0, 0.5])
     assert p.where('y == "b" and weight >= 1').n == 1
-    assert not p.where('y == "b"').chosen
+    assert not p.where('y == "b"').rows_chosen

@@ -267,7 +267,7 @@ def fairness(
     names = list_names("by", by)
     judging = not any(map(tells_training, names))
     table = open_table(predictions, in_memory=True, where=where, judging=judging)
-    table = replace(table, chosen=True)
+    table = replace(table, rows_chosen=True)
     chosen = _choose_metrics(table, metrics)
     grouping = group_rows(table, names)
     groups = [key[0] if len(key) == 1 else key for key in grouping.keys]

@@ -40,7 +40,7 @@ def keep_rows(table: Table, columns: Collection[str]) -> Predictions | None:
     batches: list[Any] = [part.load() for part in table.parts(MOST_ROWS)]
     tables = [b if isinstance(b, Predictions) else b.predictions for b in batches]
     joined = join_rows([_keep_columns(few, columns) for few in tables])
-    return replace(joined, schema=table.schema, streamed=0, chosen=table.chosen)
+    return replace(joined, schema=table.schema, streamed=0, rows_chosen=table.rows_chosen)
 
 
 def _keep_columns(rows: Predictions, names: Collection[str]) -> Predictions:
@@ -71,13 +71,13 @@ def join_rows(tables: Sequence[Predictions]) -> Predictions:
         weight=weight,
         columns={name: _join_columns(name, tables) for name in names},
         offset=0,
-        chosen=any(table.chosen for table in tables),
+        rows_chosen=any(table.rows_chosen for table in tables),
     )
 
 
 def dump_rows(rows: Predictions) -> dict[str, Array]:
     """The `rows` as named arrays, for a file."""
-    arrays = {"truth": rows.truth, "chosen": np.array(rows.chosen)}
+    arrays = {"truth": rows.truth, "chosen": np.array(rows.rows_chosen)}
     if rows.weight is not None:
         arrays["weight"] = rows.weight
     for i, kinds in enumerate(rows.outputs.values()):
@@ -108,7 +108,7 @@ def load_rows(arrays: Mapping[str, Array], schema: Schema) -> Predictions:
         outputs=outputs,
         weight=arrays.get("weight"),
         columns=columns,
-        chosen=bool(arrays["chosen"]),
+        rows_chosen=bool(arrays["chosen"]),
     )
 
 

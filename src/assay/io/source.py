@@ -178,4 +178,4 @@ def _read_stream(stream: Stream) -> Predictions:
     if stream.condition:
         table = table.where(stream.condition)
     headlines = [note for note in stream.notes if isinstance(note, Headline)]
-    return replace(table, notes=(*headlines, *table.notes), chosen=stream.chosen)
+    return replace(table, notes=(*headlines, *table.notes), rows_chosen=stream.rows_chosen)

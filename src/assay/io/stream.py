@@ -80,7 +80,7 @@ class Stream:
     head: Predictions
     classes_assumed: bool
     notes: tuple[str, ...] = ()
-    chosen: bool = False
+    rows_chosen: bool = False
 
     @property
     def schema(self) -> Schema:
@@ -175,7 +175,7 @@ class Stream:
         task = None if self.classes_assumed else self.reader.options.task
         options = self.reader.options._replace(classes=classes, task=task, like=None)
         stream = _settle(self.row_groups, replace(self.reader, options=options), self.notes)
-        return replace(stream, chosen=self.chosen)
+        return replace(stream, rows_chosen=self.rows_chosen)
 
     def where(self, condition: str, /) -> "Stream":
         """The rows of which a condition is true; the columns that it names are read once to count
@@ -201,8 +201,8 @@ class Stream:
             n += kept
         reader = replace(reader, n=n)
         head = _read_head(groups, reader) if groups else self.head.slice(0, 0)
-        chosen = self.chosen or any(map(tells_training, test.columns))
-        return replace(self, row_groups=tuple(groups), reader=reader, head=head, chosen=chosen)
+        chosen = self.rows_chosen or any(map(tells_training, test.columns))
+        return replace(self, row_groups=tuple(groups), reader=reader, head=head, rows_chosen=chosen)
 
     def column_chunks(self, name: str) -> Iterator[pa.Array]:
         """The further column `name` of all rows, a million rows at a time."""

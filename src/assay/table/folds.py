@@ -57,7 +57,7 @@ def find_held_out(predictions: Predictions) -> tuple[Array, tuple[str, ...]]:
     """The rows of `predictions` to fit on (n,), and notes on the others."""
     everything = np.ones(predictions.n, bool)
     training = find_training(predictions)
-    if predictions.chosen or not training.columns or not predictions.n:
+    if predictions.rows_chosen or not training.columns or not predictions.n:
         return everything, training.remarks
     held_out = training.condition.mark_rows(predictions.columns)
     told = training.describe()

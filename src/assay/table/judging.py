@@ -101,7 +101,7 @@ def leave_out_training(table: T) -> T:
     Rows that were chosen by such a column before stay. Where all rows are training rows, all stay,
     and a note says so.
     """
-    if table.chosen:
+    if table.rows_chosen:
         return table
     training = find_training(table)
     judging = table.where(training.condition.text) if training.columns else table
@@ -111,7 +111,7 @@ def leave_out_training(table: T) -> T:
         notes = [_tell_that_all_train(table, training), *notes]
     elif judging.n < table.n:
         notes = [_tell_left_out(table, table.n - judging.n, training), *notes]
-    return cast("T", replace(cast(Any, judging), notes=tuple(notes), chosen=True))
+    return cast("T", replace(cast(Any, judging), notes=tuple(notes), rows_chosen=True))
 
 
 def _tell_that_all_train(table: Table, training: Training) -> Headline:

@@ -77,7 +77,9 @@ class Predictions:
     notes: tuple[str, ...] = ()
     offset: int = 0
     streamed: int = 0  # rows of the stream that this is a batch of; 0: the table is in memory
-    chosen: bool = False  # whether rows have been chosen: training rows that are left shall judge
+    rows_chosen: bool = (
+        False  # whether rows have been chosen: training rows that are left shall judge
+    )
 
     @staticmethod
     def from_arrays(  # noqa: PLR0913 - the columns that a table may have
@@ -347,8 +349,8 @@ class Predictions:
         for name, value in equal.items():
             codes, values = self.group(name)
             keep &= codes == values.index(value) if value in values else False
-        chosen = self.chosen or any(map(tells_training, names))
-        return replace(self.take(keep), chosen=chosen)
+        chosen = self.rows_chosen or any(map(tells_training, names))
+        return replace(self.take(keep), rows_chosen=chosen)
 
     def _list_testable(self) -> Mapping[str, Any]:
         """The columns that a condition may name."""

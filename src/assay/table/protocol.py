@@ -135,7 +135,7 @@ class Table(Protocol):
         """The condition by which its rows were chosen from the files; empty where all are read."""
 
     @property
-    def chosen(self) -> bool:
+    def rows_chosen(self) -> bool:
         """Whether rows have been chosen: training rows that are left shall judge."""
 
     def where(self, condition: str, /) -> Self:
