@@ -131,7 +131,7 @@ def test_training_rows_are_left_out():
     p = rare(split=split)
     found = tune_threshold(p, "m")
     assert found.n == 400
-    assert "split 'train'" in found.notes[0]
+    assert "column 'split' says 'train'" in found.notes[0]
 
 
 def test_the_result_reads_as_an_answer_and_its_json_is_strict():

@@ -28,7 +28,11 @@ def table(k: int = 12, weighted: bool = False, n: int = 400) -> Predictions:
     weight = rng.gamma(1.0, size=n) if weighted else None
     groups = {"site": rng.choice(["a", "b", "c"], n)}
     return Predictions.from_arrays(
-        y, {"m": np.where(rng.random(n) < 0.5, y, said)}, weight=weight, groups=groups
+        y,
+        {"m": np.where(rng.random(n) < 0.5, y, said)},
+        task="multiclass",
+        weight=weight,
+        groups=groups,
     )
 
 
