@@ -184,7 +184,7 @@ def _settle_schema(
     name_row: RowNamer,
 ) -> tuple[Schema, Array]:
     """The schema, without the kinds of the models, and the truth."""
-    settled = task or _infer_task(y, models, name_row)
+    settled = task or _infer_task(y, models, name_row, classes is not None)
     encoded = None
     if settled == "multilabel":
         labels = _name_labels(y, models) if classes is None else check_classes(classes)
@@ -276,7 +276,9 @@ def _are_unique(ids: Array) -> bool:
     return int(occurs.sum()) == len(ids)
 
 
-def _infer_task(y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer) -> Task:
+def _infer_task(
+    y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer, declares_classes: bool
+) -> Task:
     """The task that truth and declared kinds show; "multiclass" also stands for binary tasks."""
     if (count_columns(y) or 1) > 1:
         _require_multilabel(y, models)
@@ -290,7 +292,7 @@ def _infer_task(y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer) ->
         numeric = any(count_columns(c) is None and is_fractional(c) for c in undeclared)
         if numeric and len(encode(column, "truth", name_row)[1]) > 2:
             return "regression"
-        for model, outputs in models.items():
+        for model, outputs in models.items() if not declares_classes else ():
             refuse_amounts(column, outputs[None], f"model {model!r}")
     return "multiclass"
 
