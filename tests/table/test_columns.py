@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse
 
 from assay.errors import SchemaError
-from assay.table.columns import name_columns, normalise
+from assay.table.columns import list_distinct, name_columns, normalise
 from assay.table.predictions import Predictions
 
 table = Predictions.from_arrays
@@ -96,3 +96,8 @@ def test_narrow_floats_of_other_packages_are_widened():
     ml_dtypes = pytest.importorskip("ml_dtypes")
     narrow = PROBA.astype(ml_dtypes.bfloat16)
     assert normalise(narrow, "proba").tolist() == PROBA.tolist()
+
+
+def test_values_of_half_precision_are_listed_though_older_arrow_cannot_count_them():
+    column = pa.chunked_array([pa.array([np.float16(0.5), None, np.float16(0.5)], pa.float16())])
+    assert list_distinct(column) == [0.5, None]

@@ -15,6 +15,7 @@ import pyarrow as pa
 from assay.errors import SchemaError
 from assay.io.formats import File, Metadata, is_text
 from assay.io.layout import detect_layout
+from assay.table.columns import list_distinct
 from assay.table.schema import SPECIAL, parse_column
 
 __all__ = ["adopt_conventions", "is_prediction_name", "list_values", "split_words"]
@@ -72,9 +73,7 @@ def list_values(column: pa.ChunkedArray, most: int = 1000) -> list[Any]:
         column = column.take(pa.array([int(i * step) for i in range(most)]))
     if pa.types.is_nested(column.type):
         return []
-    values = column.unique()
-    values = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
-    return [value for value in values.to_pylist() if value is not None]
+    return [value for value in list_distinct(column) if value is not None]
 
 
 def _adopt_harness(file: File, truth: str) -> File:

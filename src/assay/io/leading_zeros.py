@@ -16,8 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from assay.io.formats import PACKED, File
-from assay.io.undeclared import list_distinct
 from assay.kernels import Array
+from assay.table.columns import list_distinct
 
 __all__ = ["holds_codes", "may_hold_codes"]
 

@@ -44,11 +44,10 @@ from assay.io.roles import (
 from assay.io.undeclared import (
     ReadOptions,
     find_undeclared_models,
-    list_distinct,
     refuse_no_truth,
 )
 from assay.kernels import Array
-from assay.table.columns import numpy_to_arrow
+from assay.table.columns import list_distinct, numpy_to_arrow
 from assay.table.conversions import AS_GIVEN, Conversions, make_conversions, rename_label
 from assay.table.labels import Label, check_classes
 from assay.table.outputs import RawOutputs, add_column

@@ -20,6 +20,7 @@ from assay.io.conventions import is_prediction_name, list_values
 from assay.io.formats import File, is_text
 from assay.io.layout import ColumnSet, Key
 from assay.io.truth_names import explain_no_truth, propose_truth
+from assay.table.columns import list_distinct
 from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import Label, encode
 from assay.table.outputs import is_fractional
@@ -27,7 +28,7 @@ from assay.table.schema import KINDS, SPECIAL, Kind, Schema, Task
 from assay.table.splits import tells_training
 from assay.table.validation import refuse_amounts
 
-__all__ = ["ReadOptions", "find_undeclared_models", "list_distinct", "refuse_no_truth"]
+__all__ = ["ReadOptions", "find_undeclared_models", "refuse_no_truth"]
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.IGNORECASE)
 
@@ -314,11 +315,3 @@ def _refuse_stray_text(name: str, column: pa.Array) -> None:
 
 def _is_number_text(text: str | None) -> bool:
     return NUMBER.fullmatch((text or "").strip()) is not None
-
-
-def list_distinct(column: pa.ChunkedArray) -> list[Any]:
-    """The values that a `column` holds, each once."""
-    values = column.unique()
-    return list(
-        (values.dictionary_decode() if pa.types.is_dictionary(values.type) else values).to_pylist()
-    )

@@ -25,6 +25,7 @@ __all__ = [
     "convert_to_arrow",
     "convert_to_numbers",
     "count_columns",
+    "list_distinct",
     "name_by_position",
     "name_columns",
     "normalise",
@@ -450,3 +451,17 @@ def _first_not_number(column: pa.Array) -> tuple[int, Any]:
 def _first_line(error: BaseException) -> str:
     """The first line of an error of another library."""
     return str(error).strip().split("\n")[0][:160]
+
+
+def list_distinct(column: pa.ChunkedArray) -> list[Any]:
+    """The values that a `column` holds, each once.
+
+    >>> list_distinct(pa.chunked_array([["no", "yes"], ["no", None]]))
+    ['no', 'yes', None]
+    """
+    if pa.types.is_float16(column.type):  # older releases of Arrow count no half precision
+        return list(dict.fromkeys(column.to_pylist()))
+    values = column.unique()
+    if pa.types.is_dictionary(values.type):
+        values = values.dictionary_decode()
+    return list(values.to_pylist())
