@@ -33,7 +33,7 @@ def pick(rng, values):
 
 
 def make_scalar(rng):
-    # No np.datetime64: Arrow ends the process where a list holds one beside some other types.
+    # No time scalars of NumPy in lists: Arrow may end the process, which no test survives.
     return pick(
         rng,
         [

@@ -291,7 +291,7 @@ def test_moments_are_those_of_each_cell_alone(seed, n, cells, weighted, offset):
         assert found[0][c] == pytest.approx(w.sum())
         np.testing.assert_allclose(found[1][c], mean, rtol=1e-12)
         np.testing.assert_allclose(
-            found[2][c], w @ (own - mean) ** 2, rtol=1e-7, atol=1e-20 * offset**2
+            found[2][c], w @ (own - mean) ** 2, rtol=1e-7, atol=1e-20 * (1 + offset**2)
         )
 
 

@@ -127,7 +127,7 @@ def _predict_group(
             stack.enter_context(adapter.prepare(model, device))
         for inputs, truth in adapter.batches(data, batch_size or adapter.batch_size):
             if truth is not None:
-                truths.append(_to_numpy(truth))
+                truths.append(_convert_to_numpy(truth))
             for name, model in models.items():
                 parts[name].append(_predict(name, adapter, model, inputs, device))
     outputs = {name: _concatenate(batches) for name, batches in parts.items()}
@@ -157,7 +157,7 @@ def _concatenate(batches: Sequence[Mapping[Kind, Array]]) -> Mapping[Kind, Array
     return {kind: np.concatenate([batch[kind] for batch in batches]) for kind in batches[0]}
 
 
-def _to_numpy(values: Any) -> Array:
+def _convert_to_numpy(values: Any) -> Array:
     """A tensor or array as NumPy, a column (n, 1) as (n,)."""
     array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
@@ -172,7 +172,7 @@ def _choose_truth(y: Any, loaded: Array | None) -> Any:
         )
     if y is None:
         return loaded
-    truth = _to_numpy(y) if hasattr(y, "detach") else y
+    truth = _convert_to_numpy(y) if hasattr(y, "detach") else y
     if loaded is None:
         return truth
     values = np.asarray(truth)

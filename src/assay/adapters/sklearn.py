@@ -57,7 +57,7 @@ class Sklearn(Adapter):
         Both label and probabilities are kept, for an estimator's own decision need not be the most
         probable class. `device` is not used.
         """
-        label = _to_dense(model.predict(inputs))
+        label = _convert_to_dense(model.predict(inputs))
         if _is_regressor(model):
             return {"value": label}
         outputs: dict[Kind, Array] = {"label": label}
@@ -90,7 +90,7 @@ def _read_proba(model: Any, inputs: Any) -> Array:
             _select_present(each, known) for each, known in zip(proba, model.classes_, strict=True)
         ]
         return np.stack(columns, axis=1)
-    proba = _to_dense(proba)
+    proba = _convert_to_dense(proba)
     if proba.ndim == 1 and (np.nanmin(proba) < 0 or np.nanmax(proba) > 1):
         raise UnsupportedError(
             f"predict_proba of {type(model).__name__} has shape {proba.shape} and values outside "
@@ -100,7 +100,7 @@ def _read_proba(model: Any, inputs: Any) -> Array:
     return proba
 
 
-def _to_dense(values: Any) -> Array:
+def _convert_to_dense(values: Any) -> Array:
     return np.asarray(values.toarray() if hasattr(values, "toarray") else values)
 
 

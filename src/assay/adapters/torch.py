@@ -74,7 +74,7 @@ class Torch(Adapter):
             return
         parts = data if isinstance(data, tuple | Mapping) else (data,)
         arrays = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
-        arrays = {key: _to_array(values) for key, values in arrays.items()}
+        arrays = {key: _convert_to_array(values) for key, values in arrays.items()}
         n = count_rows(next(iter(arrays.values())))
         for start in range(0, n, size or max(n, 1)):
             batch = {k: slice_rows(a, start, start + (size or n)) for k, a in arrays.items()}
@@ -195,7 +195,7 @@ def _split_truth(batch: Any) -> tuple[Any, Any | None]:
     return first, truth
 
 
-def _to_array(values: Any) -> Any:
+def _convert_to_array(values: Any) -> Any:
     """What can be sliced and made a tensor: data frames and lists as arrays."""
     if hasattr(values, "detach"):
         return values

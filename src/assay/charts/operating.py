@@ -44,14 +44,17 @@ def det(predictions: Predictions) -> AltairChart:
     if not curves:
         return finish(draw_blank("every row is of one class: the curve is undefined"), "DET curves")
     turned = {
-        m: CurvePoints(_to_deviates(c.x), _to_deviates(1 - c.y), c.area) for m, c in curves.items()
+        m: CurvePoints(_convert_to_deviates(c.x), _convert_to_deviates(1 - c.y), c.area)
+        for m, c in curves.items()
     }
     named = " : ".join(
-        f"datum.value < {_to_deviates(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'" for r in RATES
+        f"datum.value < {_convert_to_deviates(np.array(r))[()] + 0.01:.4f} ? '{r * 100:g} %'"
+        for r in RATES
     )
-    ends = [float(_to_deviates(np.array(r))[()]) for r in (LEAST, 0.9)]
+    ends = [float(_convert_to_deviates(np.array(r))[()]) for r in (LEAST, 0.9)]
     axis = alt.Axis(
-        values=[float(_to_deviates(np.array(r))[()]) for r in RATES], labelExpr=f"{named} : ''"
+        values=[float(_convert_to_deviates(np.array(r))[()]) for r in RATES],
+        labelExpr=f"{named} : ''",
     )
     drawn = draw_lines(
         turned,
@@ -99,7 +102,7 @@ def gain(predictions: Predictions) -> AltairChart:
     )
 
 
-def _to_deviates(rate: Array) -> Array:
+def _convert_to_deviates(rate: Array) -> Array:
     """Normal deviates of rates, none below LEAST."""
     from scipy.special import ndtri
 

@@ -254,7 +254,9 @@ def _values(
 ) -> dict[str, float]:
     """The score of each model on one data set; to `notes` goes what must be known of its rows."""
     if isinstance(scores, Mapping) and all(map(np.isscalar, scores.values())):
-        return {str(model): _to_score(value, model, name) for model, value in scores.items()}
+        return {
+            str(model): _convert_to_score(value, model, name) for model, value in scores.items()
+        }
     if not isinstance(scores, Evaluation):
         try:
             table: Any = open_table(scores)  # in memory or a stream: a source again
@@ -269,7 +271,7 @@ def _values(
     return {model: scores.get(model, metric).value for model in scores.models}
 
 
-def _to_score(value: Any, model: Any, name: str) -> float:
+def _convert_to_score(value: Any, model: Any, name: str) -> float:
     try:
         return float(value)
     except (TypeError, ValueError) as error:

@@ -173,7 +173,9 @@ class Result:
 
         rows = [to_plain(row) for row in self.records]
         names = list(dict.fromkeys(name for row in rows for name in row))
-        return pa.table({name: _to_column(pa, [row.get(name) for row in rows]) for name in names})
+        return pa.table(
+            {name: _convert_to_column(pa, [row.get(name) for row in rows]) for name in names}
+        )
 
     def to_pandas(self) -> Any:
         """Tidy rows as a pandas DataFrame."""
@@ -237,7 +239,7 @@ def to_plain(value: Any) -> Any:
     return value
 
 
-def _to_column(pa: Any, values: list[Any]) -> Any:
+def _convert_to_column(pa: Any, values: list[Any]) -> Any:
     present = {type(v) for v in values if v is not None}
     if (present - {int, float} and len(present) > 1) or list in present:
         values = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]

@@ -76,7 +76,7 @@ class Diagnosis(Result):
 
     @property
     def records(self) -> list[dict[str, Any]]:
-        return [_to_record(run) for run in self.runs]
+        return [_convert_to_record(run) for run in self.runs]
 
 
 def diagnose(  # noqa: PLR0913
@@ -310,7 +310,7 @@ def _find_credible_loss(history: History) -> float | None:
     return None if is_suspicious else run.lowest
 
 
-def _to_record(run: RunDiagnosis) -> dict[str, Any]:
+def _convert_to_record(run: RunDiagnosis) -> dict[str, Any]:
     first, last = run.good_range or (None, None)
     return {
         "name": run.name,

@@ -154,12 +154,12 @@ def judge_run(
     return RunDiagnosis(
         name=history.name,
         status=status,
-        best_epoch=_to_epoch(run.best_epoch if kept is None else kept.best_epoch),
-        good_range=_to_range(*(run.good_range if kept is None else kept.good_range)),
-        onset=_to_epoch(case.onset),
+        best_epoch=_convert_to_epoch(run.best_epoch if kept is None else kept.best_epoch),
+        good_range=_convert_to_range(*(run.good_range if kept is None else kept.good_range)),
+        onset=_convert_to_epoch(case.onset),
         severity=case.severity,
         loss=_describe_loss(run, history),
-        metrics=_to_rows(metrics),
+        metrics=_convert_to_rows(metrics),
         evidence=_collect_evidence(explain_status(case), flags, remarks, run),
         remedies=_add_schedule(suggest_remedies(case, metrics), status, history),
         confidence=rate_confidence(status, run),
@@ -269,13 +269,13 @@ def _describe_divergence(history: History, better: Mapping[str, Better] | None) 
     return RunDiagnosis(
         name=history.name,
         status="diverged",
-        best_epoch=_to_epoch(best_epoch),
-        good_range=None if best_epoch is None else _to_range(best_epoch, best_epoch),
-        onset=_to_epoch(onset),
+        best_epoch=_convert_to_epoch(best_epoch),
+        good_range=None if best_epoch is None else _convert_to_range(best_epoch, best_epoch),
+        onset=_convert_to_epoch(onset),
         severity=None,
-        loss=_to_loss(history, lowest, val.values[-1] if val else None, "non_finite"),
-        metrics=_to_rows(judge_metrics(history, best_epoch, better=better)),
-        evidence=_to_evidence(finding, (), history.notes),
+        loss=_convert_to_loss(history, lowest, val.values[-1] if val else None, "non_finite"),
+        metrics=_convert_to_rows(judge_metrics(history, best_epoch, better=better)),
+        evidence=_convert_to_evidence(finding, (), history.notes),
         remedies=remedies,
         confidence="high",
         history=history,
@@ -303,13 +303,13 @@ def _describe_unvalidated(
     return RunDiagnosis(
         name=history.name,
         status="inconclusive" if curve is None else curve.status,
-        best_epoch=None if curve is None else _to_epoch(curve.best_epoch),
-        good_range=None if curve is None else _to_range(*curve.good_range),
-        onset=None if curve is None else _to_epoch(curve.onset),
+        best_epoch=None if curve is None else _convert_to_epoch(curve.best_epoch),
+        good_range=None if curve is None else _convert_to_range(*curve.good_range),
+        onset=None if curve is None else _convert_to_epoch(curve.onset),
         severity=None if curve is None else curve.severity,
-        loss=_to_loss(history, None, None, "unknown"),
-        metrics=_to_rows(metrics),
-        evidence=_to_evidence(finding, (), remarks),
+        loss=_convert_to_loss(history, None, None, "unknown"),
+        metrics=_convert_to_rows(metrics),
+        evidence=_convert_to_evidence(finding, (), remarks),
         remedies=suggest_by_metric(curve, history.unit),
         confidence="low" if curve is None or curve.points < 10 else "medium",
         history=history,
@@ -347,26 +347,26 @@ def _describe_loss(run: Measurements, history: History) -> dict[str, Any]:
     lowest, final = run.lowest, float(run.val[-1])
     if run.in_nats:
         lowest, final = math.exp(lowest), math.exp(final)
-    return _to_loss(history, lowest, final, verdict)
+    return _convert_to_loss(history, lowest, final, verdict)
 
 
-def _to_loss(
+def _convert_to_loss(
     history: History, best: float | None, final: float | None, verdict: str
 ) -> dict[str, Any]:
     train = history.find("train", history.loss or "")
     return {
         "metric": history.loss,
-        "best": _to_finite(best),
-        "final": _to_finite(final),
-        "train_final": _to_finite(train.values[-1] if train else None),
+        "best": _convert_to_finite(best),
+        "final": _convert_to_finite(final),
+        "train_final": _convert_to_finite(train.values[-1] if train else None),
         "verdict": verdict,
     }
 
 
-def _to_rows(metrics: Iterable[MetricChange]) -> tuple[dict[str, Any], ...]:
+def _convert_to_rows(metrics: Iterable[MetricChange]) -> tuple[dict[str, Any], ...]:
     names = [f.name for f in fields(MetricChange)]
     rows = ({name: getattr(metric, name) for name in names} for metric in metrics)
-    return tuple(row | {"best_epoch": _to_epoch(row["best_epoch"])} for row in rows)
+    return tuple(row | {"best_epoch": _convert_to_epoch(row["best_epoch"])} for row in rows)
 
 
 def _collect_evidence(
@@ -389,30 +389,32 @@ def _collect_evidence(
         "trend_after_best": run.z_val_after_best,
     }
     return {
-        **_to_evidence(finding, flags, remarks),
+        **_convert_to_evidence(finding, flags, remarks),
         "epochs": len(run.val),
         "baseline_from": run.baseline_from,
-        **{name: _to_finite(value) for name, value in numbers.items()},
+        **{name: _convert_to_finite(value) for name, value in numbers.items()},
     }
 
 
-def _to_evidence(finding: str, flags: Sequence[str], remarks: Sequence[str]) -> dict[str, Any]:
+def _convert_to_evidence(
+    finding: str, flags: Sequence[str], remarks: Sequence[str]
+) -> dict[str, Any]:
     return {"finding": finding, "flags": list(flags), "remarks": list(remarks)}
 
 
-def _to_range(first: float, last: float) -> tuple[Epoch, Epoch]:
-    return _to_whole(first), _to_whole(last)
+def _convert_to_range(first: float, last: float) -> tuple[Epoch, Epoch]:
+    return _convert_to_whole(first), _convert_to_whole(last)
 
 
-def _to_epoch(epoch: float | None) -> Epoch | None:
-    return None if epoch is None else _to_whole(epoch)
+def _convert_to_epoch(epoch: float | None) -> Epoch | None:
+    return None if epoch is None else _convert_to_whole(epoch)
 
 
-def _to_whole(epoch: float) -> Epoch:
+def _convert_to_whole(epoch: float) -> Epoch:
     """Epochs as the log writes them: 9, not 9.0."""
     return int(epoch) if float(epoch).is_integer() else epoch
 
 
-def _to_finite(value: float | None) -> float | None:
+def _convert_to_finite(value: float | None) -> float | None:
     """Undefined is None: JSON knows no nan."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -73,7 +73,7 @@ def judge_metric_curve(
         return None
     finite = [i for i, value in enumerate(curve.values) if np.isfinite(value)]
     curve = curve.take(finite)
-    deficits = _to_deficits(curve)
+    deficits = _convert_to_deficits(curve)
     best = int(np.argmin(deficits))
     tolerance = measure_metric_tolerance(curve, curve.values[best], history.n_val)
     status = _decide(deficits, best, tolerance)
@@ -96,7 +96,7 @@ def judge_metric_curve(
 
 def find_good_range(curve: Series, rows: int | None) -> tuple[float, float]:
     """First and last epoch of those around the best at which a metric is about as good."""
-    deficits = _to_deficits(curve)
+    deficits = _convert_to_deficits(curve)
     best = int(np.nanargmin(deficits))
     tolerance = measure_metric_tolerance(curve, curve.values[best], rows)
     near = running_median(deficits) <= deficits[best] + tolerance
@@ -113,7 +113,7 @@ def _is_finite(curve: Series) -> bool:
     return bool(np.isfinite(curve.values).any())
 
 
-def _to_deficits(curve: Series) -> np.ndarray:
+def _convert_to_deficits(curve: Series) -> np.ndarray:
     """The values with less as better, whatever the metric says."""
     values = np.array(curve.values, dtype=np.float64)
     return -values if curve.better == "higher" else values

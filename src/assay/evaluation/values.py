@@ -191,14 +191,14 @@ class _GroupReader(NamedTuple):
         trials = None
         if method in SHARES and metric.interval(sample.schema) == "wilson":
             trials = effective_trials(metric, sample)[1]
-        return _Bounds(_to_floats(low), _to_floats(high), method, trials)
+        return _Bounds(_convert_to_floats(low), _convert_to_floats(high), method, trials)
 
 
 def _make_sample(job: Job, value: Any, info: TableInfo, plan: Plan) -> Sample:
     return Sample(job.state, value, info.schema, job.bucketed, info.clustered, plan.seed)
 
 
-def _to_floats(values: Any) -> list[float]:
+def _convert_to_floats(values: Any) -> list[float]:
     return list(np.asarray(values, np.float64).tolist())
 
 

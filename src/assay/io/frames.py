@@ -50,7 +50,7 @@ def read_frame(frame: Any) -> File:
     frame = collect_lazy(frame)
     metadata = getattr(getattr(frame, "schema", None), "metadata", None) or {}
     columns = {
-        name: _to_arrow(values, f"{where}: column {name!r}")
+        name: _convert_to_arrow(values, f"{where}: column {name!r}")
         for name, values in _list_columns(frame, where)
     }
     lengths = {name: len(column) for name, column in columns.items()}
@@ -118,7 +118,7 @@ def _keep_named_levels(frame: Any) -> Any:
     return frame.reset_index()
 
 
-def _to_arrow(values: Any, where: str) -> Any:
+def _convert_to_arrow(values: Any, where: str) -> Any:
     """One column as Arrow: class columns (n, k) as lists of k numbers."""
     column = normalise(values, where)
     if isinstance(column, Mapping):
@@ -127,10 +127,10 @@ def _to_arrow(values: Any, where: str) -> Any:
         return column
     if column.ndim == 2 and not column.shape[1]:
         raise SchemaError(f"{where} has shape {column.shape}; give at least one value a row")
-    return numpy_to_arrow(column) if column.ndim == 1 else _to_lists(column)
+    return numpy_to_arrow(column) if column.ndim == 1 else _convert_to_lists(column)
 
 
-def _to_lists(table: Array) -> pa.Array:
+def _convert_to_lists(table: Array) -> pa.Array:
     cells = numpy_to_arrow(np.ascontiguousarray(table).ravel())
     return pa.FixedSizeListArray.from_arrays(cells, table.shape[1])
 

@@ -128,11 +128,11 @@ def _count_unranked(at: Array, scores: Array) -> Array:
     counts = np.zeros((2, len(at)), np.int64)
     if not len(at):
         return counts
-    lowest, highest = _to_sortable(at[[0, -1]])
+    lowest, highest = _convert_to_sortable(at[[0, -1]])
     shift = max(0, int(highest - lowest).bit_length() - LEADING_BITS)
 
     def find_cells(values: Array) -> Array:
-        return np.asarray((_to_sortable(values) - lowest) >> shift, np.intp)
+        return np.asarray((_convert_to_sortable(values) - lowest) >> shift, np.intp)
 
     between = scores[(scores >= at[0]) & (scores <= at[-1])]
     cell = find_cells(between)
@@ -146,7 +146,7 @@ def _count_unranked(at: Array, scores: Array) -> Array:
     return counts
 
 
-def _to_sortable(values: Array) -> Array:
+def _convert_to_sortable(values: Array) -> Array:
     """Unsigned integers that sort as the floats do."""
     signed = (values + values.dtype.type(0)).view(f"i{values.itemsize}")  # -0 and 0 are one number
     sign_bit = 8 * values.itemsize - 1

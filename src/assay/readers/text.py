@@ -209,7 +209,7 @@ def _load_table(path: Path, _time: int, size: int) -> tuple[list[str], Columns]:
     return header, {column: [row[i] for row in rows] for i, column in enumerate(header)}
 
 
-def _to_array(column: Any, dtype: str) -> Any:
+def _convert_to_array(column: Any, dtype: str) -> Any:
     """A chunked column without nulls as an array; `to_numpy` would import pandas."""
     parts = [
         np.frombuffer(chunk.buffers()[1], dtype=dtype)[chunk.offset : chunk.offset + len(chunk)]
@@ -240,9 +240,9 @@ def _load_large_table(path: Path) -> tuple[list[str], Columns] | None:
     columns: Columns = {}
     for name, column in zip(header, table.columns, strict=True):
         if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-            measured = _to_array(column.is_valid().cast(pa.uint8()), "u1").astype(bool)
+            measured = _convert_to_array(column.is_valid().cast(pa.uint8()), "u1").astype(bool)
             filled = column.cast(pa.float64()).fill_null(float("nan"))
-            columns[name] = Numbers(_to_array(filled, "f8"), measured)
+            columns[name] = Numbers(_convert_to_array(filled, "f8"), measured)
         elif pa.types.is_null(column.type):
             columns[name] = [""] * len(column)
         elif infer_direction(parse_curve_name(name)[1]) is not None:

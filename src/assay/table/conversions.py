@@ -169,14 +169,14 @@ def mark_kept_rows(y: Any, ignore_label: Label) -> Array:
     """Which rows (n,) of the normalised truth `y` do not have the label `ignore_label`."""
     column = require_one(y, "truth")
     if isinstance(column, np.ndarray):
-        wanted = _to_number(ignore_label)
+        wanted = _convert_to_number(ignore_label)
         return np.ones(len(column), bool) if wanted is None else np.asarray(column != wanted)
     codes, distinct = encode(column, "truth")
     hits = [i for i, label in enumerate(distinct) if str(label) == str(ignore_label)]
     return ~np.isin(codes, hits)
 
 
-def _to_number(label: Label) -> float | None:
+def _convert_to_number(label: Label) -> float | None:
     try:
         return float(label)
     except ValueError:

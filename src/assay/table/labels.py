@@ -122,7 +122,7 @@ def _encode_arrow(column: pa.Array, where: str, name_row: RowNamer) -> tuple[Arr
         codes = _number_used(used, len(dictionary))[codes]
         dictionary = dictionary.take(numpy_to_arrow(used))
     values = dictionary.to_pylist()
-    labels = [_to_label(value) for value in values]
+    labels = [_convert_to_label(value) for value in values]
     if None in labels:
         code = labels.index(None)
         rows = codes == code
@@ -320,7 +320,7 @@ def check_classes(classes: Any) -> tuple[Label, ...]:
         raise SchemaError(f"classes must be a list of labels; got {classes!r}")
     labels = []
     for value in values:
-        label = _to_label(value.item() if isinstance(value, np.generic) else value)
+        label = _convert_to_label(value.item() if isinstance(value, np.generic) else value)
         if label is None:
             raise SchemaError(f"class {value!r} is no label; expected str, int or bool")
         labels.append(label)
@@ -373,7 +373,7 @@ def _advise(label: Label, distinct: Sequence[Label], classes: Sequence[Label]) -
     return f"{outside}; declare it in classes or correct the label."
 
 
-def _to_label(value: Any) -> Label | None:
+def _convert_to_label(value: Any) -> Label | None:
     """A value as a label; None for one that is no label."""
     if isinstance(value, str | bool | int):
         return value

@@ -67,7 +67,7 @@ def _select_by_radix(
     for shift in range(64 - BITS, -1, -BITS):
         counts = {prefix: np.zeros(1 << BITS, np.int64) for prefix in prefixes}
         for values in batches():
-            keys = _to_sortable(values[np.isfinite(values)])
+            keys = _convert_to_sortable(values[np.isfinite(values)])
             for prefix, table in counts.items():
                 matching = keys
                 if shift + BITS < 64:
@@ -78,19 +78,19 @@ def _select_by_radix(
             bits = int(np.searchsorted(upto, ranks[i], "right"))
             ranks[i] -= int(upto[bits - 1]) if bits else 0
             prefixes[i] = prefix << BITS | bits
-    return tuple(_to_number(key) for key in prefixes)
+    return tuple(_convert_to_number(key) for key in prefixes)
 
 
 def _extract_bits(keys: Array, shift: int) -> Array:
     return ((keys >> np.uint64(shift)) & np.uint64((1 << BITS) - 1)).astype(np.intp)
 
 
-def _to_sortable(values: Array) -> Array:
+def _convert_to_sortable(values: Array) -> Array:
     """Whole numbers (n,) in the order of the values: their bits, inverted where negative."""
     bits = (values + 0.0).view(np.uint64)  # -0.0 is 0.0
     return np.where(bits >> np.uint64(63), ~bits, bits | np.uint64(1 << 63))
 
 
-def _to_number(key: int) -> float:
+def _convert_to_number(key: int) -> float:
     bits = key ^ (1 << 63) if key >> 63 else key ^ ((1 << 64) - 1)
     return float(np.array([bits], np.uint64).view(np.float64)[0])

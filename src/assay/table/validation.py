@@ -303,7 +303,7 @@ def refuse_amounts(truth: Any, predicted: Any, where: str) -> None:
     `truth` and `predicted` are normalised columns; the message names the latter by `where`.
     """
     whole = _is_whole(truth) and _is_whole(predicted)
-    if whole and look_like_amounts(_to_numbers(truth), _to_numbers(predicted)):
+    if whole and look_like_amounts(_convert_to_numbers(truth), _convert_to_numbers(predicted)):
         raise SchemaError(
             f"the truth and {where} hold very many different whole numbers, which read in two "
             "ways. If they are amounts, use task='regression' (--task regression); if each is a "
@@ -320,7 +320,7 @@ def _is_whole(column: Any) -> bool:
     )
 
 
-def _to_numbers(column: Any) -> Array:
+def _convert_to_numbers(column: Any) -> Array:
     return arrow_to_numpy(column) if isinstance(column, pa.Array) else column
 
 
