@@ -66,7 +66,7 @@ def test_what_rounding_hides_far_from_zero_is_not_called_constant(offset):
 def test_squares_that_overflow_are_called_that():
     y = np.array([1e200, 2e200, 4e200])
     table = Predictions.from_arrays(y, {"m": y * 1.5}, task="regression")
-    for row in read(table, "pearson", "concordance_correlation", "r2").values():
+    for row in read(table, "r2", "explained_variance").values():
         assert np.isnan(row.value)
         assert row.note == "overflow"
 
@@ -94,3 +94,32 @@ def test_grades_that_do_not_occur_between_others_are_told(metric):
         truth = np.array(classes)[np.searchsorted([1, 2, 5], y)]
         table = Predictions.from_arrays(truth, {"m.proba": proba}, classes=classes)
         assert ("grades are missing between" in evaluate(table, metric).rows[0].note) == told
+
+
+@pytest.mark.parametrize("size", [1e-170, 3e-120, 1e110, 2e190])
+@pytest.mark.parametrize("metric", ["pearson", "concordance_correlation"])
+def test_a_correlation_of_columns_whose_squares_no_double_holds_is_that_of_their_shape(
+    size, metric
+):
+    rng = np.random.default_rng(8)
+    y = rng.gamma(2.0, size=90)
+    f = y + 0.3 * rng.normal(size=90)
+    group = {"g": np.array(["u", "v", "w"])[np.arange(90) % 3]}
+    plain = Predictions.from_arrays(y, {"m": f}, task="regression", groups=group)
+    scaled = Predictions.from_arrays(y * size, {"m": f * size}, task="regression", groups=group)
+    pairs = zip(
+        evaluate(scaled, metric, by="g").rows, evaluate(plain, metric, by="g").rows, strict=True
+    )
+    for got, right in pairs:
+        found = (got.value, got.low, got.high)
+        assert found == pytest.approx((right.value, right.low, right.high), rel=1e-9)
+
+
+def test_a_correlation_of_columns_many_orders_apart_is_that_of_their_shapes():
+    y = [1.0, 2.0, 4.0, 8.0]
+    f = [2.0, 1.0, 5.0, 6.0]
+    right = np.corrcoef(y, f)[0, 1]
+    table = Predictions.from_arrays(
+        np.multiply(y, 1e-180), {"m": np.multiply(f, 1e180)}, task="regression"
+    )
+    assert read(table, "pearson")["pearson"].value == pytest.approx(right, rel=1e-12)

@@ -20,13 +20,17 @@ __all__ = ["CoMoments", "ConcordanceCorrelation", "PairMoments", "Pearson"]
 ROUNDING = 8 * np.finfo(np.float64).eps
 # Share of the means below which a spread is too small for the gap between them to be read.
 FAR = 1e-12
+# Columns whose spreads are so far from 1 that squares vanish or overflow are divided by a STEP.
+STEP = 2.0**600
+FARTHEST = 2.0**300
 
 
 class PairMoments(NamedTuple):
     """Moments of truth y and prediction f in each stratum."""
 
     mean: Array  # weighted means of y and f (strata, 2)
-    m2: Array  # centred second moments yy, ff and yf (strata, 3)
+    m2: Array  # centred second moments yy, ff and yf (strata, 3) of y and f divided by `scale`
+    scale: Array  # powers of two that keep the squares of y and f from 0 and inf (strata, 2)
     rows: Array  # (strata,)
     weight: Array  # (strata,)
     squares: Array  # of the weights (strata,)
@@ -38,9 +42,9 @@ class CoMoments(State[PairMoments]):
 
     def empty(self, schema: Schema, strata: int = 1) -> PairMoments:
         zero = np.zeros(strata)
-        return PairMoments(
-            np.zeros((strata, 2)), np.zeros((strata, 3)), np.zeros(strata, np.int64), zero, zero
-        )
+        pair = np.zeros((strata, 2))
+        count = np.zeros(strata, np.int64)
+        return PairMoments(pair, np.zeros((strata, 3)), choose_scale(pair), count, zero, zero)
 
     def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> PairMoments:
         both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
@@ -48,21 +52,35 @@ class CoMoments(State[PairMoments]):
         total = sum_by(stratum, strata, w)
         mean = np.nan_to_num(ratio(sum_by(stratum, strata, both * w[:, None]), total[:, None]))
         residual = both - (mean if stratum is None else mean[stratum])
-        # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
         left = sum_by(stratum, strata, residual * w[:, None])
-        correction = np.nan_to_num(ratio(products(left), total[:, None]))
-        m2 = sum_by(stratum, strata, products(residual) * w[:, None]) - correction
+
+        def sum_products(residual: Array) -> Array:
+            return sum_by(stratum, strata, products(residual) * w[:, None])
+
+        with np.errstate(over="ignore"):
+            m2 = sum_products(residual)
+        scale = choose_scale(
+            np.sqrt(np.nan_to_num(ratio(m2[:, :2], total[:, None]), posinf=np.inf))
+        )
+        if (scale != 1).any():
+            m2 = sum_products(residual / (scale if stratum is None else scale[stratum]))
+        # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
+        m2 = m2 - np.nan_to_num(ratio(products(left / scale), total[:, None]))
         count = np.array([len(both)]) if stratum is None else np.bincount(stratum, minlength=strata)
         mean = mean + np.nan_to_num(ratio(left, total[:, None]))
-        return PairMoments(mean, clip_spreads(m2), count, total, sum_by(stratum, strata, w**2))
+        squares = sum_by(stratum, strata, w**2)
+        return PairMoments(mean, clip_spreads(m2), scale, count, total, squares)
 
     def merge(self, a: PairMoments, b: PairMoments) -> PairMoments:
         weight = a.weight + b.weight
         share = np.nan_to_num(ratio(b.weight, weight))[:, None]
         delta = b.mean - a.mean
-        m2 = a.m2 + b.m2 + products(delta) * a.weight[:, None] * share
+        apart = a.weight[:, None] * share
+        between = np.where(apart > 0, delta, 0.0)
+        scale = np.maximum(np.maximum(a.scale, b.scale), choose_scale(np.abs(between)))
+        m2 = rescale(a, scale) + rescale(b, scale) + products(between / scale) * apart
         mean = a.mean + delta * share
-        return PairMoments(mean, m2, a.rows + b.rows, weight, a.squares + b.squares)
+        return PairMoments(mean, m2, scale, a.rows + b.rows, weight, a.squares + b.squares)
 
     def select(self, value: PairMoments, strata: slice) -> PairMoments:
         return PairMoments(*(array[strata] for array in value))
@@ -72,12 +90,15 @@ class CoMoments(State[PairMoments]):
         weight = times @ value.weight
         each = value.weight[:, None]
         centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
-        shifted = value.mean - centre
+        shifted = np.where(each > 0, value.mean - centre, 0.0)
+        scale = np.maximum(value.scale, choose_scale(np.abs(shifted))).max(axis=0)
         mean = np.nan_to_num(ratio(times @ (each * shifted), weight[:, None]))
-        m2 = times @ (value.m2 + each * products(shifted)) - weight[:, None] * products(mean)
+        spread = rescale(value, scale) + each * products(shifted / scale)
+        m2 = times @ spread - weight[:, None] * products(mean / scale)
         mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
+        scale = np.broadcast_to(scale, mean.shape)
         squares = times @ value.squares
-        return PairMoments(mean, clip_spreads(m2), counts @ value.rows, weight, squares)
+        return PairMoments(mean, clip_spreads(m2), scale, counts @ value.rows, weight, squares)
 
     def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
         return value
@@ -85,7 +106,8 @@ class CoMoments(State[PairMoments]):
 
 def drop_rounding(summary: PairMoments) -> Array:
     """The moments of a `summary` (..., 3), a spread no larger than the rounding of its mean 0."""
-    rounding = summary.weight[..., None] * (ROUNDING * summary.mean) ** 2
+    with np.errstate(over="ignore"):
+        rounding = summary.weight[..., None] * (ROUNDING * summary.mean / summary.scale) ** 2
     spread = np.where(summary.m2[..., :2] > rounding, summary.m2[..., :2], 0.0)
     return np.concatenate([spread, summary.m2[..., 2:]], axis=-1)
 
@@ -147,12 +169,14 @@ class ConcordanceCorrelation(Metric):
     oracle = "concordance(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
-        yy, ff, yf = np.moveaxis(drop_rounding(summary), -1, 0)
         gap = summary.mean[..., 0] - summary.mean[..., 1]
-        value = ratio(2 * yf, yy + ff + summary.weight * gap**2)
+        scale = np.maximum(summary.scale.max(axis=-1), choose_scale(np.abs(gap)))
+        m2 = rescale(summary._replace(m2=drop_rounding(summary)), scale[..., None])
+        yy, ff, yf = np.moveaxis(m2, -1, 0)
+        value = ratio(2 * yf, yy + ff + summary.weight * (gap / scale) ** 2)
         # So far from 0 the means are known to fewer digits than their gap needs.
-        unsure = summary.weight * (FAR * np.abs(summary.mean).max(axis=-1)) ** 2
-        spread = summary.m2[..., :2].sum(axis=-1)
+        unsure = summary.weight * (FAR * np.abs(summary.mean).max(axis=-1) / scale) ** 2
+        spread = rescale(summary, scale[..., None])[..., :2].sum(axis=-1)
         return np.where((unsure > spread) & (spread > 0), np.nan, value)
 
     def find_reason(self, summary: PairMoments) -> str:
@@ -165,7 +189,25 @@ def products(pairs: Array) -> Array:
     >>> products(np.array([[2.0, 3.0]])).tolist()
     [[4.0, 9.0, 6.0]]
     """
-    return pairs[:, [0, 1, 0]] * pairs[:, [0, 1, 1]]
+    return pairs[..., [0, 1, 0]] * pairs[..., [0, 1, 1]]
+
+
+def choose_scale(sizes: Array) -> Array:
+    """The power of two by which numbers of these `sizes` (...,) are divided before squaring.
+
+    1 where their squares are neither too small nor too large for a double.
+
+    >>> choose_scale(np.array([0.5, 1e-164])).tolist() == [1.0, 2.0**-600]
+    True
+    """
+    small = np.where(sizes < 1 / FARTHEST, 1 / STEP, 1.0)
+    return np.asarray(np.where(sizes > FARTHEST, STEP, small))
+
+
+def rescale(moments: PairMoments, scale: Array) -> Array:
+    """The second moments (..., 3) of `moments` with y and f divided by `scale` (..., 2)."""
+    share = moments.scale / scale
+    return np.asarray(moments.m2 * share[..., [0, 1, 0]] * share[..., [0, 1, 1]])
 
 
 def correlation(m2: Array) -> Array:
