@@ -2,10 +2,19 @@
 
 - diagnose: the verb: histories or logs in, the diagnosis of each run out
 - judge: the diagnosis of one run
-- metric_curve: a run judged by a validation metric, where no loss was validated
-- measurements: the numbers that a curve is judged by
+- unvalidated: the diagnosis of a run without a validation loss
+- run_diagnosis: what is said of one run, for people, JSON and tables
+- findings: the verdict in one sentence
+- remarks: sentences on metrics and flags
+- log_remarks: what a log holds beside its curves
+- remedies: what to do
+- case: a judged run, as the words about it need it
 - rules: from measurements to a status, its severity, flags and confidence
-- explanations: findings, remarks and remedies in words
+- metric_curve: a run judged by a validation metric
+- metric_changes: how metrics fared between the epoch of lowest loss and the end
+- measurements: the numbers that a curve is judged by
+- baseline: the loss of a model that knows only how frequent each outcome is
+- curves: the losses of a run on one axis
 - trend: noise, slope and smoothing of short curves
 
 >>> from assay.diagnosis.diagnose import diagnose

@@ -21,8 +21,9 @@ import numpy as np
 
 from assay.core.result import Result, to_plain
 from assay.core.types import Better
+from assay.diagnosis.curves import find_divergence
 from assay.diagnosis.judge import RunDiagnosis, judge_run
-from assay.diagnosis.measurements import find_divergence, measure
+from assay.diagnosis.measurements import measure
 from assay.diagnosis.rules import STATUSES, find_flags, is_memorising
 from assay.errors import SchemaError
 from assay.readers.cells import list_names

@@ -12,33 +12,27 @@ The first epoch alone is no scale. Noise is the scatter from epoch to epoch.
 """
 
 import math
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from assay.core.types import Better
+from assay.diagnosis.baseline import BaselineFrom, find_baseline, find_standard_error
+from assay.diagnosis.curves import (
+    average_batches,
+    drop_lost,
+    find_factor,
+    interpolate,
+    take_logarithm,
+)
 from assay.diagnosis.trend import final_level, kendall_z, noise, running_median, theil_sen
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.readers.history import History, Series
-from assay.readers.naming import SplitName, is_perplexity, is_regression, is_share
+from assay.readers.history import History
+from assay.readers.naming import is_perplexity
 
-__all__ = [
-    "BaselineFrom",
-    "Measurements",
-    "MetricChange",
-    "find_divergence",
-    "is_recovered",
-    "judge_metrics",
-    "measure",
-    "measure_metric_tolerance",
-]
-
-BaselineFrom = Literal["given", "n_classes", "chance", "first epoch"]
+__all__ = ["Measurements", "measure"]
 
 
 @dataclass(frozen=True)
@@ -273,46 +267,6 @@ class Measurements:
         return theil_sen(self.val[-third - 1 :]) / first if first < 0 else 0.0
 
 
-@dataclass(frozen=True)
-class MetricChange:
-    """How one validation metric fared between the epoch of lowest loss and the end.
-
-    `verdict` is improved, unharmed or worse, up to `tolerance`; unknown where the name of the
-    metric does not say which way is good.
-    """
-
-    metric: str
-    better: Better | None
-    best: float | None
-    best_epoch: float | None
-    at_best_loss: float | None
-    final: float | None
-    tolerance: float | None
-    verdict: Literal["improved", "unharmed", "worse", "unknown"]
-
-
-def find_divergence(history: History) -> float | None:
-    """The epoch at which a loss of a `history` is first nan or inf, or None.
-
-    A training loss that was so at less than one in twenty of its points, and is finite at the end,
-    recovered.
-    """
-    epochs = []
-    for series in history.series:
-        if series.metric != history.loss:
-            continue
-        lost = np.flatnonzero(~np.isfinite(series.values))
-        if len(lost) and not is_recovered(series, lost):
-            epochs.append(series.epochs[int(lost[0])])
-    return min(epochs, default=None)
-
-
-def is_recovered(series: Series, lost: NDArray[np.intp]) -> bool:
-    """Whether a training curve that was nan or inf at the points `lost` went on without harm."""
-    is_rare = series.split == "train" and len(lost) < len(series.values) / 20
-    return bool(is_rare and len(series.values) - 1 not in lost)
-
-
 def measure(
     history: History, *, reference: float | None = None, reference_given: bool = False
 ) -> Measurements:
@@ -325,25 +279,27 @@ def measure(
     if val is None:
         raise SchemaError(f"{history.name} has no validation loss to measure")
     in_nats = is_perplexity(val.metric) and min(val.values) > 0
-    train = _drop_lost(history.find("train", val.metric))
+    train = drop_lost(history.find("train", val.metric))
     train_eval = history.find("train_eval", val.metric)
     if in_nats:
-        val, train, train_eval = (_take_logarithm(series) for series in (val, train, train_eval))
+        val = take_logarithm(val)
+        train = train and take_logarithm(train)
+        train_eval = train_eval and take_logarithm(train_eval)
     epochs = np.array(val.epochs)
     values = np.array(val.values)
-    train = _average_batches(train, epochs)
-    factor = _find_factor(train, val)
+    train = average_batches(train, epochs)
+    factor = find_factor(train, val)
     if train is not None and factor > 1:
         train = replace(train, values=tuple(value / factor for value in train.values))
-    baseline, source = _find_baseline(history, val, train)
+    baseline, source = find_baseline(history, val, train)
     if in_nats and source == "given":
         baseline = math.log(baseline) if baseline > 0 else baseline
-    train_at_val = _interpolate(train, epochs)
+    train_at_val = interpolate(train, epochs)
     return Measurements(
         epochs=epochs,
         val=values,
         train=train_at_val,
-        train_eval=_interpolate(train_eval, epochs) if train_eval else train_at_val,
+        train_eval=interpolate(train_eval, epochs) if train_eval else train_at_val,
         train_log=np.array(train.values if train else ()),
         train_epochs=np.array(train.epochs if train else ()),
         in_nats=in_nats,
@@ -351,196 +307,7 @@ def measure(
         baseline=baseline,
         baseline_from=source,
         noise=noise(values),
-        standard_error=_standard_error(history, float(values.min())),
+        standard_error=find_standard_error(history, float(values.min())),
         reference=reference,
         reference_given=reference_given,
     )
-
-
-def _pair(series: Series) -> Iterable[tuple[float, float]]:
-    return zip(series.epochs, series.values, strict=True)
-
-
-def _drop_lost(series: Series | None) -> Series | None:
-    """The curve without points that are nan or inf, from which training recovered."""
-    if series is None or np.isfinite(series.values).all():
-        return series
-    return series.take(np.flatnonzero(np.isfinite(series.values)).tolist())
-
-
-def _take_logarithm(series: Series | None) -> Any:
-    """A perplexity in nats."""
-    if series is None:
-        return None
-    return replace(series, values=tuple(np.log(np.maximum(series.values, 1e-300)).tolist()))
-
-
-def _average_batches(series: Series | None, epochs: Array) -> Series | None:
-    """A training curve of many points between evaluations as their means.
-
-    The losses of single batches scatter far more than those of an evaluation. Points after the
-    last evaluation are one more mean, where they are about as many.
-    """
-    if series is None or len(series.values) < 3 * len(epochs):
-        return series
-    windows = np.searchsorted(epochs, series.epochs)
-    counts = np.bincount(windows, minlength=len(epochs) + 1)
-    sums = np.bincount(windows, weights=series.values, minlength=len(epochs) + 1)
-    ends = np.append(epochs, series.epochs[-1])
-    kept = counts > 0
-    kept[-1] = counts[-1] >= max(1.0, float(np.median(counts[:-1])) / 2)
-    means = sums[kept] / counts[kept]
-    return replace(
-        series,
-        epochs=tuple(ends[kept].tolist()),
-        values=tuple(means.tolist()),
-        aggregation="window_mean",
-    )
-
-
-def _find_factor(train: Series | None, val: Series) -> float:
-    """By what a training loss is too large that was summed over accumulated batches; else 1.
-
-    It begins at a whole multiple of the validation loss, and stays far above it throughout.
-    """
-    is_mean = train is not None and train.aggregation == "window_mean" and len(val.values) >= 3
-    if train is None or not is_mean or min(val.values) <= 0:
-        return 1.0
-    ratios = np.interp(val.epochs, train.epochs, train.values) / np.array(val.values)
-    factor = float(np.round(ratios[0]))
-    is_whole = 2 <= factor <= 64 and abs(ratios[0] / factor - 1) < 0.1
-    return factor if is_whole and ratios.min() > 0.6 * factor else 1.0
-
-
-def _interpolate(series: Series | None, epochs: Array) -> Array | None:
-    return None if series is None else np.interp(epochs, series.epochs, series.values)
-
-
-def _is_regression(history: History) -> bool:
-    # A bare "loss" says nothing; the metrics next to it do.
-    return any(is_regression(name) for name in (history.loss or "", *history.metrics))
-
-
-def _standard_error(history: History, mean: float) -> float:
-    """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean.
-
-    Losses of rows near 0 scatter less: by about four times their mean.
-    """
-    if not history.n_val:
-        return 0.0
-    spread = 2 * abs(mean) if _is_regression(history) else min(1.0, 4 * abs(mean))
-    return spread / math.sqrt(history.n_val)
-
-
-def _find_baseline(
-    history: History, val: Series, train: Series | None
-) -> tuple[float, BaselineFrom]:
-    """The loss of a model that knows only how frequent each outcome is, and where it comes from."""
-    if history.baseline is not None:
-        return history.baseline, "given"
-    if not _is_regression(history):
-        if history.n_classes:
-            return math.log(history.n_classes), "n_classes"
-        if k := _find_chance_level(history, val.metric):
-            return math.log(k), "chance"
-    first = _find_settled(val)
-    # The mean over the first epoch is nearer to the untrained model, unless that epoch exploded.
-    if train is not None and first < train.values[0] < 3 * first:
-        first = train.values[0]
-    return first, "first epoch"
-
-
-def _find_settled(val: Series) -> float:
-    """The first validation loss, or one of the next two where losses before are many times that.
-
-    The first epoch of an unscaled regression, or of batch normalisation, is no baseline.
-    """
-    early = val.values[:3]
-    position = 0
-    while position + 1 < len(early) and early[position] > 5 * early[position + 1] > 0:
-        position += 1
-    return early[position]
-
-
-def _find_chance_level(history: History, loss: str) -> int | None:
-    """k where some epoch guesses among k classes.
-
-    Its accuracy is 1 / k and its loss log(k), which a model that learned does not show together.
-    """
-    splits: tuple[SplitName, ...] = ("train", history.validation_split)
-    for split in splits:
-        losses = history.find(split, loss)
-        accuracies = history.find(split, "accuracy")
-        if losses is None or accuracies is None:
-            continue
-        by_epoch = dict(_pair(accuracies))
-        for epoch, value in _pair(losses):
-            share = by_epoch.get(epoch, math.nan)
-            k = round(1 / share) if 1e-4 < share < 0.6 else 0
-            if k and _is_guessing(share, value, k):
-                return k
-    return None
-
-
-def _is_guessing(accuracy: float, loss: float, k: int) -> bool:
-    return abs(1 / accuracy - k) < 0.1 * k and abs(loss - math.log(k)) < 0.03 * math.log(k)
-
-
-def judge_metrics(
-    history: History, at_epoch: float | None, *, better: Mapping[str, Better] | None = None
-) -> tuple[MetricChange, ...]:
-    """Each validation metric of a `history` besides the loss, between `at_epoch` and the end.
-
-    `better` says "lower" or "higher" for metrics whose name does not.
-    """
-    curves = (history.find(history.validation_split, name) for name in history.metrics)
-    directed = (
-        replace(curve, better=(better or {}).get(curve.metric, curve.better))
-        for curve in curves
-        if curve is not None
-    )
-    return tuple(_judge_metric(curve, at_epoch, history.n_val) for curve in directed)
-
-
-def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> MetricChange:
-    finite = [(epoch, value) for epoch, value in _pair(series) if math.isfinite(value)]
-    if series.better is None or not finite:
-        return MetricChange(series.metric, series.better, None, None, None, None, None, "unknown")
-    values = np.array([value for _, value in finite])
-    position = int(np.argmax(values) if series.better == "higher" else np.argmin(values))
-    best_epoch, best = finite[position]
-    start_position = position
-    if at_epoch is not None:
-        start_position = min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
-    start = finite[start_position][1]
-    final = final_level(values[start_position:])
-    tolerance = measure_metric_tolerance(series, start, rows)
-    drop = start - final if series.better == "higher" else final - start
-    verdict: Literal["improved", "unharmed", "worse"] = "unharmed"
-    if abs(drop) > tolerance:
-        verdict = "worse" if drop > 0 else "improved"
-    return MetricChange(
-        metric=series.metric,
-        better=series.better,
-        best=best,
-        best_epoch=best_epoch,
-        at_best_loss=start,
-        final=final,
-        tolerance=tolerance,
-        verdict=verdict,
-    )
-
-
-def measure_metric_tolerance(series: Series, value: float, rows: int | None) -> float:
-    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise.
-
-    Shares may be logged as percent.
-    """
-    values = np.array([number for number in series.values if math.isfinite(number)])
-    is_percent = 1.5 < values.max() <= 100 and is_share(series.metric)
-    whole = 100.0 if is_percent else 1.0
-    if values.min() >= 0 and values.max() <= whole:
-        share = value / whole
-        standard_error = math.sqrt(share * (1 - share) / rows) if rows else 0.0
-        return max(0.005 * whole, standard_error * whole, noise(values))
-    return max(0.02 * abs(value), noise(values))

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.core.types import Better
-from assay.diagnosis.measurements import measure_metric_tolerance
+from assay.diagnosis.metric_changes import measure_metric_tolerance
 from assay.diagnosis.rules import FALLING, MIN_EPOCHS, RISING, Severity, Status
 from assay.diagnosis.trend import final_level, kendall_z, noise, running_median
 from assay.readers.history import History, Series

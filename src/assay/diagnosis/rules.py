@@ -17,7 +17,8 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from assay.diagnosis.measurements import Measurements, MetricChange
+from assay.diagnosis.measurements import Measurements
+from assay.diagnosis.metric_changes import MetricChange
 from assay.diagnosis.trend import final_level, kendall_z, running_median
 
 __all__ = [

@@ -1,0 +1,54 @@
+"""log_remarks: what a log holds beside its curves: perplexity, schedule, lost points, tests.
+
+>>> from assay.diagnosis.log_remarks import describe_log
+>>> from assay.readers.history import History
+>>> describe_log(History.from_columns({"val_ppl": [20.0, 12.0, 10.0]}))
+['ppl is judged by its logarithm, in nats: it is 10 at best and 10 at the end']
+"""
+
+import numpy as np
+
+from assay.diagnosis.case import format_value
+from assay.readers.history import History
+from assay.readers.naming import is_perplexity, is_plain_loss
+
+__all__ = ["describe_log", "is_schedule_over"]
+
+
+def describe_log(history: History) -> list[str]:
+    """What the log holds beside its curves: perplexity, more losses, a schedule, lost points."""
+    remarks = []
+    val = history.find(history.validation_split, history.loss or "")
+    if val is not None and is_perplexity(val.metric):
+        lowest = format_value(min(val.values))
+        remarks.append(
+            f"{val.metric} is judged by its logarithm, in nats: it is {lowest} at best and "
+            f"{format_value(val.values[-1])} at the end"
+        )
+    losses = [name for name in history.metrics if is_plain_loss(name)]
+    if losses and history.loss not in ("loss", None):
+        remarks.append(
+            f"the loss judged is {history.loss}; {', '.join(losses)} "
+            f"{'was' if len(losses) == 1 else 'were'} logged too"
+        )
+    train = history.find("train", history.loss or "")
+    lost = [] if train is None else np.flatnonzero(~np.isfinite(train.values)).tolist()
+    if train is not None and lost:
+        remarks.append(
+            f"training loss was nan or inf at {len(lost)} of {len(train.values)} points, first at "
+            f"{history.unit} {format_value(train.epochs[lost[0]])}, and recovered"
+        )
+    remarks += [
+        f"{s.metric} was measured once on test rows ({format_value(s.values[0])}): no curve"
+        for s in history.series
+        if s.split == "test" and s.split != history.validation_split and len(s.values) == 1
+    ]
+    if is_schedule_over(history):
+        remarks.append("the learning rate ended near 0: the schedule is finished")
+    return remarks
+
+
+def is_schedule_over(history: History) -> bool:
+    """Whether the learning rate ended below 1 % of its highest value."""
+    rates = history.schedule.values if history.schedule else ()
+    return len(rates) >= 3 and 0 <= rates[-1] < 0.01 * max(rates)
