@@ -8,6 +8,9 @@
 - naming: which split and metric a column name means, and whether more is better
 - ultralytics: `results.csv` of YOLO trainings
 - text: JSON and delimited text, loaded whole or looked into
+- large: tables and JSON lines of millions of rows, and data frames
+- values: logs that are one object or list, as JSON, a pickle or NumPy holds it
+- pickled: pickles of plain values, followed without executing them
 - boosting: XGBoost, LightGBM and CatBoost results saved as JSON
 - catboost_info: what CatBoost writes beside every training
 - console: what a training loop printed: lines of names and numbers

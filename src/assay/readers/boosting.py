@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from assay.readers.base import Reader
 from assay.readers.cells import is_word
 from assay.readers.history import History
 from assay.readers.naming import SPLITS, infer_direction, parse_curve_name
-from assay.readers.text import load_json, peek_json
+from assay.readers.values import ValueReader
 
 __all__ = ["Boosting"]
 
@@ -19,7 +17,7 @@ Curves = Mapping[str, list[Any]]
 
 
 @dataclass(frozen=True)
-class Boosting(Reader):
+class Boosting(ValueReader):
     """XGBoost, LightGBM and CatBoost results as JSON: {set: {metric: [one value a round]}}.
 
     Rounds are counted from 1. Training is the set so named, else the one of the first and the last
@@ -28,18 +26,16 @@ class Boosting(Reader):
     """
 
     name = "boosting"
-    suffixes = (".json",)
 
-    def matches(self, place: Path) -> bool:
-        value = peek_json(place)
+    def accepts(self, value: Any) -> bool:
         if not isinstance(value, Mapping) or not value:
             return False
         return all(_holds_curves(curves) for curves in value.values()) and not _holds_runs(value)
 
-    def read(self, place: Path) -> list[History]:
-        sets: dict[str, Curves] = load_json(place)
+    def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
+        sets: dict[str, Curves] = value
         train = _find_training_set(sets)
-        val = next((name for name in reversed(sets) if name != train), train)
+        val = next((other for other in reversed(sets) if other != train), train)
         columns: dict[str, list[Any]] = {}
         if val is not None and val != train:
             columns |= {f"val_{metric}": curve for metric, curve in sets[val].items()}
@@ -48,9 +44,9 @@ class Boosting(Reader):
         kept, notes = _fit_lengths(columns)
         history = History.from_columns(
             kept,
-            name=place.stem,
+            name=name,
             format=self.name,
-            source=str(place),
+            source=source,
             unit="round",
             train="point",
         )

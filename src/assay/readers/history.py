@@ -39,9 +39,10 @@ from assay.readers.naming import (
     rank_loss,
 )
 
-__all__ = ["EXPECTED", "Aggregation", "History", "Series"]
+__all__ = ["EXPECTED", "Aggregation", "History", "Pairs", "Series"]
 
 Aggregation = Literal["point", "running_mean", "window_mean", "unknown"]
+Pairs = tuple[tuple[float, float], ...]
 
 EXPECTED = "a loss column such as loss, train_loss, val_loss, valid_loss or eval_loss"
 
@@ -90,6 +91,8 @@ class History:
         monitor: Metric by which the log itself chooses the epoch to keep.
         schedule: The learning rate, where it was logged.
         checkpoints: Pairs of an epoch and the name that its checkpoint has on disk.
+        steps: Pairs of an epoch and the optimiser step at which it was measured.
+        tokens: Pairs of an epoch and the number of tokens that were trained on by then.
 
     >>> history = History.from_lists(val_loss=[1.0, 0.8, 0.9], val_accuracy=[0.5, 0.6, 0.6])
     >>> history.loss, history.metrics, history.epochs
@@ -110,6 +113,8 @@ class History:
     monitor: str | None = None
     schedule: Series | None = None
     checkpoints: tuple[tuple[float, str], ...] = ()
+    steps: Pairs = ()
+    tokens: Pairs = ()
 
     @classmethod
     def from_lists(
@@ -278,6 +283,25 @@ class History:
         (0.5, 0.6)
         """
         return next((s for s in self.series if s.split == split and s.metric == metric), None)
+
+    def find_checkpoint(self, epoch: float) -> str | None:
+        """Name of the checkpoint of an epoch, or None where the log names none.
+
+        >>> from dataclasses import replace
+        >>> history = History.from_lists(val_loss=[0.9, 0.7])
+        >>> replace(history, checkpoints=((2.0, "checkpoint-250"),)).find_checkpoint(2)
+        'checkpoint-250'
+        """
+        return dict(self.checkpoints).get(epoch)
+
+    def find_step(self, epoch: float) -> float | None:
+        """The optimiser step at which an epoch was measured, or None where the log does not say.
+
+        >>> from dataclasses import replace
+        >>> replace(History.from_lists(val_loss=[0.9]), steps=((1.0, 125.0),)).find_step(1)
+        125.0
+        """
+        return dict(self.steps).get(epoch)
 
     def select_after(self, epoch: float) -> "History":
         """The same history without the points up to an epoch.

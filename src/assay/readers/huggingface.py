@@ -7,36 +7,41 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.readers.base import Reader
-from assay.readers.history import History
+from assay.readers.base import list_folder
+from assay.readers.history import History, Pairs
 from assay.readers.naming import parse_curve_name
-from assay.readers.text import find_file, load_json, peek_json
+from assay.readers.text import find_file
+from assay.readers.values import ValueReader, load_value
 
 __all__ = ["HuggingFace"]
 
 STATE = "trainer_state.json"
+TOKENS = ("num_input_tokens_seen", "num_tokens")  # of the Trainer, and of TRL
 SET_LOSS = re.compile(r"eval_.+_loss")
 
 
 @dataclass(frozen=True)
-class HuggingFace(Reader):
-    """Hugging Face Trainer: `trainer_state.json`, or the checkpoint folder that holds it.
+class HuggingFace(ValueReader):
+    """Hugging Face Trainer: `trainer_state.json`, the checkpoint or run folder that holds it.
 
     Each `loss` is a mean since the record before, so those between two evaluations are averaged.
 
     The closing `train_loss` is a mean over the whole run and no point of the curve. The number of
     validation rows follows from the evaluation's time and speed. An evaluation at a step that was
     evaluated before does not replace it. Of the checkpoints of one run the
-    last one holds the whole log, so it stands for the run.
+    last one holds the whole log, so it stands for the run. A list of records alone is read too.
     """
 
     name = "huggingface"
-    suffixes = (".json",)
+
+    def accepts(self, value: Any) -> bool:
+        if isinstance(value, list):
+            return _holds_records(value)
+        return isinstance(value, Mapping) and isinstance(value.get("log_history"), list)
 
     def matches(self, place: Path) -> bool:
         file = find_file(place, STATE)
-        value = peek_json(file) if file else None
-        return isinstance(value, Mapping) and isinstance(value.get("log_history"), list)
+        return file is not None and super().matches(file)
 
     def places(self, path: Path) -> Iterator[Path]:
         checkpoints: dict[Path, Path] = {}
@@ -46,7 +51,16 @@ class HuggingFace(Reader):
 
     def read(self, place: Path) -> list[History]:
         file = find_file(place, STATE) or place
-        state = load_json(file)
+        name = place.name if place.is_dir() else place.stem
+        (history,) = self.convert(load_value(file), name=name, source=str(file))
+        saved = _list_checkpoints(file.parent)
+        if not saved:
+            return [history]
+        kept = tuple(pair for pair in history.checkpoints if pair[1] in saved)
+        return [replace(history, checkpoints=kept)]
+
+    def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
+        state = value if isinstance(value, Mapping) else {"log_history": value}
         records = [
             _restore_nan(record)
             for record in state["log_history"]
@@ -59,9 +73,9 @@ class HuggingFace(Reader):
         history = History.from_columns(
             {key: [row.get(key) for row in rows] for key in names},
             epochs=[row.get("epoch", row.get("step")) for row in rows],
-            name=place.name if place.is_dir() else place.stem,
+            name=name,
             format=self.name,
-            source=str(file),
+            source=source,
             train="window_mean",
         )
         return [
@@ -69,10 +83,36 @@ class HuggingFace(Reader):
                 history,
                 n_val=_count_validation_rows(records),
                 monitor=_find_monitor(state, records),
-                checkpoints=_name_checkpoints(rows),
+                checkpoints=tuple((e, f"checkpoint-{step:g}") for e, step in _pair(rows, "step")),
+                steps=_pair(rows, "step"),
+                tokens=next(filter(None, (_pair(rows, key) for key in TOKENS)), ()),
                 notes=history.notes + notes,
             )
         ]
+
+
+def _holds_records(value: list[Any]) -> bool:
+    """Whether a list is the `log_history` of a Trainer."""
+    if not value or not all(isinstance(record, Mapping) for record in value):
+        return False
+    return all("epoch" in record and "step" in record for record in value) and any(
+        "eval_runtime" in record or {"loss", "learning_rate"} <= record.keys() for record in value
+    )
+
+
+def _list_checkpoints(folder: Path) -> set[str]:
+    """Names of the checkpoints of the run whose state lies in `folder`."""
+    run = folder.parent if _checkpoint_step(folder) >= 0 else folder
+    return {path.name for path in list_folder(run).folders if _checkpoint_step(path) >= 0}
+
+
+def _pair(rows: Sequence[Mapping[str, Any]], key: str) -> Pairs:
+    """The epoch of each row that has one, with the number under `key`."""
+    return tuple(
+        (float(row["epoch"]), float(row[key]))
+        for row in rows
+        if isinstance(row.get("epoch"), int | float) and isinstance(row.get(key), int | float)
+    )
 
 
 def _restore_nan(record: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -116,14 +156,6 @@ def _find_monitor(state: Mapping[str, Any], records: Sequence[Mapping[str, Any]]
         if state.get("best_global_step") in (None, record.get("step"))
     ]
     return parse_curve_name(f"eval_{matching[0]}")[1] if matching else None
-
-
-def _name_checkpoints(rows: Sequence[Mapping[str, Any]]) -> tuple[tuple[float, str], ...]:
-    return tuple(
-        (float(row["epoch"]), f"checkpoint-{row['step']}")
-        for row in rows
-        if isinstance(row.get("epoch"), int | float) and isinstance(row.get("step"), int)
-    )
 
 
 def _checkpoint_step(place: Path) -> int:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from assay.readers.base import GENERAL, Reader
+from assay.readers.base import GENERAL
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import SPLITS, is_curve
-from assay.readers.text import load_json, peek_json
+from assay.readers.text import load_lines
+from assay.readers.values import ValueReader
 
 __all__ = ["Records", "find_tables"]
 
@@ -24,7 +25,7 @@ Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Records(Reader):
+class Records(ValueReader):
     """A loop of one's own as JSON or JSON Lines: an object of losses and metrics for each epoch.
 
     [{"epoch": 1, "train_loss": ..., "val_loss": ...}, ...], bare or under any key, or one such
@@ -37,23 +38,26 @@ class Records(Reader):
 
     name = "json"
     rank = GENERAL
-    suffixes = (".json", ".jsonl")
 
-    def matches(self, place: Path) -> bool:
-        tables = find_tables(peek_json(place))
-        return any(is_curve(column) for _, table in tables for column in table)
+    def accepts(self, value: Any) -> bool:
+        return any(is_curve(column) for _, table in find_tables(value) for column in table)
 
     def read(self, place: Path) -> list[History]:
-        value = load_json(place)
+        table = load_lines(place)
+        if table is None:
+            return super().read(place)
+        return read_columns(table, name=place.stem, format=self.name, source=str(place))
+
+    def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
         about = _read_configuration(value)
         return [
             replace(history, **about)
-            for name, table in find_tables(value)
+            for part, table in find_tables(value)
             for history in read_columns(
                 table,
-                name=f"{place.stem}/{name}" if name else place.stem,
+                name=f"{name}/{part}" if part else name,
                 format=self.name,
-                source=str(place),
+                source=source,
             )
         ]
 

@@ -2,33 +2,29 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from assay.readers.base import Reader
 from assay.readers.history import History
 from assay.readers.naming import is_curve
-from assay.readers.text import load_json, peek_json
+from assay.readers.values import ValueReader
 
 __all__ = ["KerasJson"]
 
 
 @dataclass(frozen=True)
-class KerasJson(Reader):
-    """Keras `History.history` as JSON: {"loss": [...], "val_loss": [...]}.
+class KerasJson(ValueReader):
+    """Keras `History.history` as JSON or a pickle: {"loss": [...], "val_loss": [...]}.
 
     Shorter validation curves are placed as in History.from_keras.
     """
 
     name = "keras_json"
-    suffixes = (".json",)
 
-    def matches(self, place: Path) -> bool:
-        value = peek_json(place)
+    def accepts(self, value: Any) -> bool:
         return isinstance(value, Mapping) and _holds_curves(value.get("history", value))
 
-    def read(self, place: Path) -> list[History]:
-        return [History.from_keras(load_json(place), name=place.stem, source=str(place))]
+    def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
+        return [History.from_keras(value, name=name, source=source)]
 
 
 def _holds_curves(value: Any) -> bool:

@@ -2,17 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import Any
 
-from assay.readers.base import Reader
 from assay.readers.history import History
-from assay.readers.text import load_json, peek_json
+from assay.readers.values import ValueReader
 
 __all__ = ["Skorch"]
 
 
 @dataclass(frozen=True)
-class Skorch(Reader):
+class Skorch(ValueReader):
     """skorch `History.to_file`: an object for each epoch with its batches.
 
     Training values are running means.
@@ -21,23 +20,21 @@ class Skorch(Reader):
     """
 
     name = "skorch"
-    suffixes = (".json",)
 
-    def matches(self, place: Path) -> bool:
-        value = peek_json(place)
+    def accepts(self, value: Any) -> bool:
         if not isinstance(value, list) or not value:
             return False
         return all(isinstance(epoch, Mapping) and "batches" in epoch for epoch in value)
 
-    def read(self, place: Path) -> list[History]:
-        rows = load_json(place)
+    def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
+        rows = value
         names = [key for key in rows[0] if key not in ("batches", "epoch")]
         history = History.from_columns(
             {key: [row.get(key) for row in rows] for key in names},
             epochs=[row.get("epoch") for row in rows],
-            name=place.stem,
+            name=name,
             format=self.name,
-            source=str(place),
+            source=source,
             train="running_mean",
         )
         sizes = [

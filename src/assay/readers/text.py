@@ -19,15 +19,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from assay.errors import ReadError
 from assay.readers.cells import Cells, Numbers
+from assay.readers.large import load_large_lines, load_large_table
 from assay.readers.naming import infer_direction, is_axis, parse_curve_name
 
 __all__ = [
     "find_file",
     "load_json",
+    "load_lines",
     "load_table",
     "peek_header",
     "peek_json",
@@ -39,7 +39,6 @@ __all__ = [
 HEAD_BYTES = 65536  # that are looked into; wider headers are rare
 
 FAST_BYTES = 1 << 20  # files above are parsed by pyarrow
-NULLS = ["", "NA", "N/A", "n/a", "na", "null", "None", "none", "-", "--"]
 
 Columns = dict[str, Cells]
 
@@ -60,21 +59,24 @@ def load_json(path: Path) -> Any:
     return _load_json(path, stat.st_mtime_ns, stat.st_size)
 
 
-def load_table(path: Path) -> tuple[list[str], Columns]:
-    """Header and columns of the delimited text file `path`.
-
-    The separator is the most frequent of comma, semicolon, tab and bar in the header; lines that
-    begin with # are comments, and a header that is repeated is skipped.
-    """
-    stat = path.stat()
-    return _load_table(path, stat.st_mtime_ns, stat.st_size)
+def load_lines(path: Path) -> Columns | None:
+    """The columns of JSON lines in a large file; None where it is small, or holds no such lines."""
+    if not is_large(path) or not begins_as_lines(peek_text(path)):
+        return None
+    return load_large_lines(path)
 
 
 def peek_json(place: Path) -> Any:
-    """The JSON value in `place`; None where it is no file that holds complete JSON."""
-    if not _begins_as_json(peek_text(place)):
+    """The JSON value in `place`; None where it is no file that holds complete JSON.
+
+    Of JSON lines in a large file, the first ones.
+    """
+    text = peek_text(place)
+    if not _begins_as_json(text):
         return None
     try:
+        if is_large(place) and begins_as_lines(text):
+            return _load_json_lines(place, text[: text.rindex("\n")])
         return load_json(place)
     except (ReadError, OSError):
         return None
@@ -115,6 +117,17 @@ def peek_text(place: Path) -> str:
     except (OSError, UnicodeDecodeError):
         return ""
     return "" if "\0" in text else text
+
+
+def is_large(place: Path) -> bool:
+    """Whether a file is so large that Arrow parses it."""
+    return place.stat().st_size >= FAST_BYTES
+
+
+def begins_as_lines(text: str) -> bool:
+    """Whether `text` begins with an object in a line of its own, and another one."""
+    lines = text.lstrip().split("\n", 2)
+    return len(lines) == 3 and all(line[:1] == "{" and _is_json(line) for line in lines[:2])
 
 
 def _begins_as_json(text: str) -> bool:
@@ -175,9 +188,13 @@ def _is_json(line: str) -> bool:
     return True
 
 
-@lru_cache(maxsize=4)
-def _load_table(path: Path, _time: int, size: int) -> tuple[list[str], Columns]:
-    fast = _load_large_table(path) if size >= FAST_BYTES else None
+def load_table(path: Path) -> tuple[list[str], Columns]:
+    """Header and columns of the delimited text file `path`.
+
+    The separator is the most frequent of comma, semicolon, tab and bar in the header; lines that
+    begin with # are comments, and a header that is repeated is skipped.
+    """
+    fast = _load_large(path) if is_large(path) else None
     if fast is not None:
         return fast
     lines = _data_lines(read_text(path))
@@ -209,46 +226,20 @@ def _load_table(path: Path, _time: int, size: int) -> tuple[list[str], Columns]:
     return header, {column: [row[i] for row in rows] for i, column in enumerate(header)}
 
 
-def _convert_to_array(column: Any, dtype: str) -> Any:
-    """A chunked column without nulls as an array; `to_numpy` would import pandas."""
-    parts = [
-        np.frombuffer(chunk.buffers()[1], dtype=dtype)[chunk.offset : chunk.offset + len(chunk)]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
-
-
-def _load_large_table(path: Path) -> tuple[list[str], Columns] | None:
+def _load_large(path: Path) -> tuple[list[str], Columns] | None:
     """Header and columns by a parser that is fast and strict; None where it does not succeed."""
-    import pyarrow as pa
-    import pyarrow.csv as pacsv
-
     header = peek_header(path)
     lines = _data_lines(peek_text(path))
     separator = _separator(lines[0]) if lines else ","
     if not header or separator == ";" or len(set(header)) < len(header):
         return None
-    try:
-        table = pacsv.read_csv(
-            path,
-            parse_options=pacsv.ParseOptions(delimiter=separator),
-            convert_options=pacsv.ConvertOptions(null_values=NULLS, strings_can_be_null=True),
-        )
-    except (pa.ArrowInvalid, OSError):
+    columns = load_large_table(path, header, separator)
+    # A word among the numbers of a metric: the slow parser names its row.
+    if columns is None or any(
+        not isinstance(cells, Numbers) and any(cells) and infer_direction(parse_curve_name(name)[1])
+        for name, cells in columns.items()
+    ):
         return None
-    columns: Columns = {}
-    for name, column in zip(header, table.columns, strict=True):
-        if pa.types.is_integer(column.type) or pa.types.is_floating(column.type):
-            measured = _convert_to_array(column.is_valid().cast(pa.uint8()), "u1").astype(bool)
-            filled = column.cast(pa.float64()).fill_null(float("nan"))
-            columns[name] = Numbers(_convert_to_array(filled, "f8"), measured)
-        elif pa.types.is_null(column.type):
-            columns[name] = [""] * len(column)
-        elif infer_direction(parse_curve_name(name)[1]) is not None:
-            return None  # a word among numbers: the slow parser names its row
-        else:
-            columns[name] = ["" if cell is None else str(cell) for cell in column.to_pylist()]
     return list(header), columns
 
 
