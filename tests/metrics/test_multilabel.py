@@ -1,13 +1,17 @@
 """Averages over the labels of each row: what rows without any label count."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import sklearn.metrics
 
 from assay.comparison.compare import compare
-from assay.errors import UnsupportedError
+from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.io.read_write import read, write
+from assay.io.stream import scan
+from assay.reporting.report import report
 from assay.table.predictions import Predictions
 
 
@@ -104,3 +108,73 @@ def test_scores_of_labels_are_no_probabilities():
     p = Predictions.from_arrays(RELEVANT, {"m.score": SCORES}, task="multilabel")
     with pytest.raises(UnsupportedError, match="needs proba, which no model gives"):
         evaluate(p, "log_loss")
+
+
+def grade_labels(seed):
+    """Grades 0 to 3 of five documents of each of 40 queries, and scores of which many tie."""
+    rng = np.random.default_rng(seed)
+    grades = rng.integers(0, 4, (40, 5)) * (rng.random((40, 1)) < 0.9)
+    return grades, np.round(grades + rng.normal(size=grades.shape))
+
+
+@pytest.mark.parametrize("gain", ["linear", "exponential"])
+@pytest.mark.parametrize("k", [None, 1, 3])
+@pytest.mark.parametrize("name", ["ndcg", "dcg"])
+def test_graded_relevance_gains_as_in_scikit_learn_also_where_scores_tie(name, k, gain):
+    grades, score = grade_labels(3)
+    p = Predictions.from_arrays(grades, {"m.score": score}, task="multilabel")
+    relevant = grades.any(axis=1)
+    gains = 2.0**grades - 1 if gain == "exponential" else grades
+    right = getattr(sklearn.metrics, f"{name}_score")(gains[relevant], score[relevant], k=k)
+    text = f"{name}(k={k}, gain={gain})" if k else f"{name}(gain={gain})"
+    row = evaluate(p, text).rows[0]
+    assert row.value == pytest.approx(right, rel=1e-12)
+    assert row.low < row.value < row.high
+    assert f"{1 - relevant.mean():.2%} of the weight has no true label" in row.note
+
+
+def test_grades_are_weighed_written_and_read_in_parts(tmp_path):
+    grades, score = grade_labels(4)
+    weight = np.arange(40) % 3
+    names = list("vwxyz")
+    p = Predictions.from_arrays(grades, {"m.score": score}, classes=names, weight=weight)
+    repeated = p.take(np.repeat(np.arange(40), weight))
+    right = evaluate(replace(repeated, weight=None), "ndcg", intervals=False).value
+    path = write(p, tmp_path / "p.parquet")
+    assert evaluate(p, "ndcg", intervals=False).value == pytest.approx(right)
+    assert evaluate(read(path), intervals=False).value == pytest.approx(right)
+    assert evaluate(scan(path), intervals=False).value == pytest.approx(right)
+    assert evaluate(read(write(p, tmp_path / "p.csv"))).metrics == ["ndcg"]
+
+
+def test_what_needs_0_and_1_says_so_of_grades_and_names_what_reads_them():
+    grades, score = grade_labels(5)
+    p = Predictions.from_arrays(grades, {"m.score": score})
+    with pytest.raises(UnsupportedError, match=r"roc_auc needs a truth of 0 and 1.*ndcg or dcg"):
+        evaluate(p, "roc_auc")
+    binary = Predictions.from_arrays((grades > 0).astype(int), {"m.score": score})
+    assert evaluate(binary, "roc_auc(average=micro)").value > 0.5
+
+
+def test_grades_beside_other_outputs_than_scores_are_refused_until_they_are_named_scores():
+    grades, score = grade_labels(6)
+    with pytest.raises(SchemaError, match=r"grades of relevance, name .* <model>\.score"):
+        Predictions.from_arrays(grades, {"m": score})
+    named = Predictions.from_arrays(grades, {"m.score": score})
+    relevant = grades.any(axis=1)
+    right = sklearn.metrics.ndcg_score(grades[relevant], score[relevant])
+    assert evaluate(named, "ndcg", intervals=False).value == pytest.approx(right)
+    with pytest.raises(SchemaError, match="truth has -1 for label 2 at row 0; expected grades"):
+        Predictions.from_arrays([[3, 0, -1]], {"m.score": [[1.0, 2.0, 0.5]]}, task="multilabel")
+
+
+def test_the_report_of_graded_relevance_sets_the_models_against_the_mean_grades():
+    grades, score = grade_labels(7)
+    p = Predictions.from_arrays(grades, {"a.score": score, "b.score": np.roll(score, 1, axis=0)})
+    made = report(p)
+    base = np.tile(grades.mean(axis=0), (40, 1))
+    relevant = grades.any(axis=1)
+    right = sklearn.metrics.ndcg_score(grades[relevant], base[relevant])
+    assert made.evaluation.get("baseline", "ndcg").value == pytest.approx(right)
+    assert "which ranks by the mean grade of each label" in str(made)
+    assert "the mean grade of each label" in made.to_html()

@@ -110,8 +110,8 @@ def find_advice(
         raise UnsupportedError(
             f"no advice has the code {sorted(unknown)[0]!r}; the codes are {', '.join(codes)}"
         )
-    if not table.schema.has_truth:
-        return ()  # every check sets models against the truth
+    if not table.schema.has_truth or table.schema.graded:
+        return ()  # every check sets models against the truth, of 0 and 1 where there are labels
     context = build_context(table, counts, thorough, costs, seed)
     context = replace(context, every=every)
     checks = [CHECKS[code]() for code in codes if code not in skip]
@@ -158,7 +158,8 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
     """The table with one more model that ignores the rows.
 
     It gives the majority class with the class shares as probabilities; in regression the mean of
-    the truth, in multi-label the share of each label. It is fitted on the rows it is scored on,
+    the truth, in multi-label the share (or the mean grade) of each label. It is fitted on the rows
+    it is scored on,
     which flatters it: a model that does not clearly beat it has learned nothing.
 
     Parameters:
@@ -171,7 +172,8 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
         return predictions.append(name, value=np.full(n, mean))
     if predictions.task == "multilabel":
         share = np.average(predictions.truth, axis=0, weights=predictions.weight)
-        return predictions.append(name, proba=np.tile(share, (n, 1)))
+        kind = "score" if predictions.schema.graded else "proba"
+        return predictions.append(name, **{kind: np.tile(share, (n, 1))})
     shares = build_context(predictions, {}).shares
     return predictions.append(name, proba=np.tile(shares, (n, 1)))
 

@@ -69,6 +69,7 @@ class Metric(Member):
         undefined: Code of the reason why a value is nan; default "no_samples".
         cases: Parameters away from the defaults, that the laws are run on as well.
         oracle: One expression in another library that has the same value.
+        reads_grades: Whether the truth may be grades of relevance; default False.
         needs: State that the formula reads.
 
     >>> METRICS.parse("recall").better, METRICS.parse("brier").bounds
@@ -84,6 +85,7 @@ class Metric(Member):
     undefined: ClassVar[str] = "no_samples"
     cases: ClassVar[tuple[dict[str, Any], ...]] = ()
     oracle: ClassVar[str] = ""
+    reads_grades: ClassVar[bool] = False
     needs: ClassVar[State[Any]]
 
     @property
@@ -121,6 +123,11 @@ class Metric(Member):
             raise UnsupportedError(
                 f"metric {self} is for {', '.join(sorted(self.tasks))} tasks; "
                 f"this table's task is {schema.task}"
+            )
+        if schema.graded and not self.reads_grades:
+            raise UnsupportedError(
+                f"metric {self} needs a truth of 0 and 1, and this one holds grades of relevance: "
+                "use metric ndcg or dcg, or give 1 for the grades that count and 0 for the others"
             )
         return self
 

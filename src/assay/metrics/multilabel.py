@@ -7,9 +7,9 @@ Ties count against the model: a label's rank is the number of labels that score 
 """
 
 from abc import abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias, get_args
 
 import numpy as np
 
@@ -34,6 +34,7 @@ __all__ = [
 
 SEVERAL: frozenset[Task] = frozenset({"multiclass", "multilabel"})
 AT_ONCE = 1 << 20  # scores that are sorted at a time
+GainKind: TypeAlias = Literal["linear", "exponential"]
 SCORES: tuple[Kind, ...] = ("score", "proba", "logit")
 
 
@@ -113,11 +114,11 @@ class RankingLoss(RowMetric):
 class LabelOrder(NamedTuple):
     """Labels of a block of rows from the highest score down (b, k)."""
 
-    true: Array  # whether the label there is true
+    true: Array  # whether the label there is true; of graded relevance, its gain
     start: Array  # how many labels score more
     end: Array  # how many score at least as much: the rank, ties counted against the model
-    hits: Array  # how many of those `end` are true
-    relevant: Array  # (b,) how many labels are true
+    hits: Array  # how many of those `end` are true; of graded relevance, the sum of their gains
+    relevant: Array  # (b,) how many labels are true, or have a gain
 
 
 class LabelRanking(Metric):
@@ -144,7 +145,12 @@ class LabelRanking(Metric):
     def compute_rows(self, rows: Rows) -> Array:
         if not len(rows.truth):
             return np.zeros((0, 2))
-        return np.concatenate([self._block(ordered) for ordered in iterate_blocks(rows)])
+        blocks = iterate_blocks(rows, self.convert_grades)
+        return np.concatenate([self._block(ordered) for ordered in blocks])
+
+    def convert_grades(self, grades: Array) -> Array:
+        """What each grade of relevance (b, k) gains: itself, unless a subclass says otherwise."""
+        return grades
 
     def _block(self, o: LabelOrder) -> Array:
         counts = o.relevant > 0 if self.left_out else np.ones(len(o.relevant), bool)
@@ -269,53 +275,79 @@ class MeanAveragePrecision(CutOff):
 
 
 @dataclass(frozen=True)
-class NDCG(CutOff):
+class Gain(CutOff):
+    """Base of metrics of the gain of true labels, or of graded relevance, by place.
+
+    Subclasses have a field `gain`.
+    """
+
+    k: int | None = None
+    gain: GainKind = "linear"
+
+    reads_grades = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.gain not in get_args(GainKind):
+            raise UnsupportedError(
+                f"gain of {self.name} must be linear or exponential; got {self.gain!r}"
+            )
+
+    def convert_grades(self, grades: Array) -> Array:
+        return np.asarray(np.exp2(grades) - 1 if self.gain == "exponential" else grades)
+
+
+@dataclass(frozen=True)
+class NDCG(Gain):
     """Discounted gain of the true labels in the first k places, as a share of the best there is.
 
     Normalised discounted cumulative gain: mean over rows of DCG / its largest value, with DCG = sum
-    over the first k places i of [true] / log2(1 + i); tied labels share the mean of their places.
+    over the first k places i of gain / log2(1 + i); tied labels share the mean of their places.
+    The gain of a label is 1 where it is true and 0 where not; of graded relevance r, r itself
+    (gain=linear) or 2^r - 1 (gain=exponential).
     In [0, 1], 1 is perfect, higher is better. k: none for the whole list.
     Rows without a true label are left out. Undefined (no_positive) where there is no other.
-    Same value as scikit-learn's ndcg_score on the rows with a true label.
+    Same value as scikit-learn's ndcg_score on the rows with a true label (gain=linear).
     Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008),
-    ECIR, 414-421.
+    ECIR, 414-421; exponential gain: Burges et al. (2005), ICML, 89-96.
 
     >>> NDCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
     0.6131
     """
 
     name = "ndcg"
-    k: int | None = None
-    cases = ({"k": 1}, {"k": 3})
+    cases = ({"k": 1}, {"k": 3}, {"gain": "exponential"})
     oracle = "sklearn.metrics.ndcg_score(**relevant, k=m.k)"
 
     def score_lists(self, o: LabelOrder) -> Array:
         gain, discount = discount_gain(o, self.count_places(o))
+        if o.true.dtype.kind == "f":
+            return np.asarray(ratio(gain, -np.sort(-o.true, axis=1) @ discount))
         return np.asarray(gain / np.cumsum(discount)[np.maximum(o.relevant, 1) - 1])
 
 
 @dataclass(frozen=True)
-class DCG(CutOff):
+class DCG(Gain):
     """Discounted cumulative gain: true labels in the first k places, higher places counting more.
 
     In [0, inf); higher.
-    mean over rows of sum over the first k places i of [true] / log2(1 + i); tied labels share the
-    mean of their places.
+    mean over rows of sum over the first k places i of gain / log2(1 + i); tied labels share the
+    mean of their places. The gain of a label is 1 where it is true and 0 where not; of graded
+    relevance r, r itself (gain=linear) or 2^r - 1 (gain=exponential).
     It grows with the number of true labels of a row: `ndcg` divides by the most a row can have. k:
     none for the whole list. Rows without a true label are left out. Undefined (no_positive) where
     there is no other.
-    Same value as scikit-learn's dcg_score on the rows with a true label.
+    Same value as scikit-learn's dcg_score on the rows with a true label (gain=linear).
     Sources: Jarvelin & Kekalainen (2002), ACM TOIS 20:422-446; ties: McSherry & Najork (2008),
-    ECIR, 414-421.
+    ECIR, 414-421; exponential gain: Burges et al. (2005), ICML, 89-96.
 
     >>> DCG(k=2)([[1, 0, 1]], [[0.9, 0.8, 0.7]])
     1
     """
 
     name = "dcg"
-    k: int | None = None
     bounds = (0.0, float("inf"))
-    cases = ({"k": 1}, {"k": 3})
+    cases = ({"k": 1}, {"k": 3}, {"gain": "exponential"})
     oracle = "sklearn.metrics.dcg_score(**relevant, k=m.k)"
 
     def score_lists(self, o: LabelOrder) -> Array:
@@ -334,8 +366,13 @@ def discount_gain(o: LabelOrder, places: int) -> tuple[Array, Array]:
     return np.asarray(gain @ discount), discount
 
 
-def iterate_blocks(rows: Rows) -> Iterator[LabelOrder]:
-    """The labels of all `rows` in order of their scores, in blocks whose buffers stay small."""
+def iterate_blocks(
+    rows: Rows, convert_grades: Callable[[Array], Array] = np.asarray
+) -> Iterator[LabelOrder]:
+    """The labels of all `rows` in order of their scores, in blocks whose buffers stay small.
+
+    `convert_grades` says what grades of relevance (b, k) gain.
+    """
     # Of these any gives the order; the log odds that `rows.score` makes of logits take longer.
     score = next(rows.outputs[kind] for kind in SCORES if kind in rows.outputs)
     step = max(1, AT_ONCE // max(score.shape[1], 1))
@@ -343,11 +380,13 @@ def iterate_blocks(rows: Rows) -> Iterator[LabelOrder]:
         truth = rows.truth[begin : begin + step]
         if truth.ndim == 1:
             truth = truth[:, None] == np.arange(score.shape[1])
+        elif rows.schema.graded:
+            truth = convert_grades(truth)
         yield order_labels(truth, np.asarray(score[begin : begin + step]))
 
 
 def order_labels(truth: Array, score: Array) -> LabelOrder:
-    """Labels from the highest `score` (b, k) down, with their `truth` (b, k).
+    """Labels from the highest `score` (b, k) down, with their `truth` or their gain (b, k).
 
     >>> order_labels(np.array([[1, 0, 1]]), np.array([[0.5, 0.9, 0.5]])).end.tolist()
     [[1, 3, 3]]
@@ -355,7 +394,8 @@ def order_labels(truth: Array, score: Array) -> LabelOrder:
     k = score.shape[1]
     order = np.argsort(-score, axis=1, kind="stable")
     ranked = np.take_along_axis(score, order, axis=1)
-    true = np.take_along_axis(truth, order, axis=1).astype(np.int64)
+    true = np.take_along_axis(truth, order, axis=1)
+    true = true if true.dtype.kind == "f" else true.astype(np.int64)
     differs = ranked[:, 1:] != ranked[:, :-1]
     edge = np.ones((len(score), 1), bool)
     place = np.arange(k)
@@ -364,4 +404,4 @@ def order_labels(truth: Array, score: Array) -> LabelOrder:
     ends = np.where(np.concatenate([differs, edge], axis=1), place + 1, k)
     end = np.minimum.accumulate(ends[:, ::-1], axis=1)[:, ::-1]
     hits = np.take_along_axis(np.cumsum(true, axis=1), end - 1, axis=1)
-    return LabelOrder(true, start, end, hits, true.sum(axis=1))
+    return LabelOrder(true, start, end, hits, (true > 0).sum(axis=1))

@@ -26,6 +26,9 @@ DEFAULT: dict[Task, str] = {
 # The only metric of scores of the rows themselves: numbers, or 1 for right and 0 for wrong.
 WITHOUT_TRUTH: dict[Task, str] = {"regression": "mean", "binary": "accuracy"}
 
+# What ranked lists of labels of graded relevance are judged by.
+OF_GRADES = "ndcg"
+
 Metrics: TypeAlias = str | Metric | Sequence[str | Metric] | None
 
 SINGLE_LABEL_DEFAULTS = (
@@ -62,12 +65,16 @@ def list_default_metrics(predictions: Predictions) -> list[str]:
 
 def choose_default(schema: Schema) -> str:
     """Text of the metric to decide by, where none is named: that of the task of the `schema`."""
+    if schema.graded:
+        return OF_GRADES
     return DEFAULT[schema.task] if schema.has_truth else WITHOUT_TRUTH[schema.task]
 
 
 def _default_texts(schema: Schema) -> list[str]:
     if not schema.has_truth:
         return [WITHOUT_TRUTH[schema.task]]
+    if schema.graded:
+        return [OF_GRADES]
     reads = {text: METRICS.parse(text).reads for text in DEFAULTS[schema.task]}
     return [
         text

@@ -44,8 +44,12 @@ __all__ = ["Picture", "Section", "render_page"]
 MOST_SHOWN = 6  # models whose confusion matrix or panel is drawn, the best first
 TESTS = {**paired_tests.METHODS, **fold_tests.METHODS}
 ARROWS = {"higher": "↑", "lower": "↓", "neither": ""}
-# What the baseline always says, by task.
-BASELINES = {"regression": "the mean of the truth", "multilabel": "the majority of each label"}
+# What the baseline always says, by task, or where the truth holds grades of relevance.
+BASELINES = {
+    "graded": "the mean grade of each label",
+    "regression": "the mean of the truth",
+    "multilabel": "the majority of each label",
+}
 
 
 class Picture(NamedTuple):
@@ -373,7 +377,7 @@ def _describe_procedure(content: Content) -> str:
     weighted = ", weighted by the weight column" if p.weight is not None else ""
     clustered = "; rows of a cluster are not taken as independent" if "cluster" in p.columns else ""
     majority = "the most frequent class, with the shares of the classes as probabilities"
-    says = BASELINES.get(p.task, majority)
+    says = BASELINES.get("graded" if p.schema.graded else p.task, majority)
     baseline = f" The baseline always says {says}." if content.baseline else ""
     return (
         f"{p.n:,} rows{weighted}{clustered}. Intervals cover the true value with "

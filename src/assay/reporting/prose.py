@@ -23,8 +23,9 @@ MOST_NAMED = 5
 MOST_STEPS = 3
 SOUND = ("good_fit", "inconclusive")  # runs that need no remedy
 
-# What the baseline always says, by task.
+# What the baseline always says, by task, or where the truth holds grades of relevance.
 BASELINES = {
+    "graded": "ranks by the mean grade of each label",
     "regression": "always says the mean",
     "multilabel": "always says the majority of each label",
 }
@@ -89,7 +90,9 @@ def _set_against_baseline(content: Content) -> str:
     if content.against_baseline is None or content.comparison is None:
         return ""
     row = content.evaluation.get(content.baseline or "", content.metric)
-    says = BASELINES.get(content.predictions.task, "always says the most frequent class")
+    schema = content.predictions.schema
+    kind = "graded" if schema.graded else schema.task
+    says = BASELINES.get(kind, "always says the most frequent class")
     baseline = f"the baseline, which {says} ({format_number(row.value)})"
     if _beats_baseline(content):
         return f"It beats {baseline}."

@@ -29,6 +29,7 @@ from assay.table.text_lists import is_text_column
 
 __all__ = [
     "align_classes",
+    "convert_to_grades",
     "convert_to_indicators",
     "convert_to_matrix",
     "find_single",
@@ -38,10 +39,15 @@ __all__ = [
 ]
 
 
-def convert_to_indicators(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+PROBABILITIES = "If these are probabilities, name the columns <model>.proba.<label>."
+
+
+def convert_to_indicators(
+    values: Any, schema: Schema, where: str, name_row: RowNamer, remedy: str = PROBABILITIES
+) -> Array:
     """The columns in `values` as 0/1 per label of the `schema` (n, labels), uint8.
 
-    Messages name the column by `where` and a row by `name_row`.
+    Messages name the column by `where` and a row by `name_row`, and end with the `remedy`.
     """
     table = align_classes(values, schema, where, name_row)
     bad = (table != 0) & (table != 1) if table.dtype != bool else np.zeros((0, 0), bool)
@@ -49,10 +55,25 @@ def convert_to_indicators(values: Any, schema: Schema, where: str, name_row: Row
         row, column = map(int, np.argwhere(bad)[0])
         raise SchemaError(
             f"{where} has {table[row, column].item()!r} for label {schema.classes[column]!r} "
-            f"at {name_row(row)}; expected 0 or 1. If these are probabilities, name the columns "
-            "<model>.proba.<label>."
+            f"at {name_row(row)}; expected 0 or 1. {remedy}"
         )
     return table.astype(np.uint8, copy=False)
+
+
+def convert_to_grades(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+    """The columns in `values` as grades of relevance (n, labels) of the labels of the `schema`.
+
+    Numbers of 0 or more; messages name the column by `where` and a row by `name_row`.
+    """
+    table = align_classes(values, schema, where, name_row).astype(np.float64)
+    require_finite(table, where, name_row)
+    if (table < 0).any():
+        row, column = map(int, np.argwhere(table < 0)[0])
+        raise SchemaError(
+            f"{where} has {table[row, column].item():.6g} for label {schema.classes[column]!r} at "
+            f"{name_row(row)}; expected grades of relevance, 0 or more"
+        )
+    return table
 
 
 def align_classes(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:

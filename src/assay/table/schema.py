@@ -52,7 +52,8 @@ class Schema:
     positive class of a binary task: the declared one, or else the last of the two in sorted order
     (`positive_declared` tells which). Without a truth (`has_truth`) the models have scores of the
     rows themselves, values or labels 1 for right and 0 for wrong, and the truth of the table is 0
-    or 1 throughout.
+    or 1 throughout. Graded, the truth of a multi-label table holds how relevant each label is, 0
+    or more, which only metrics of ranked lists read.
     """
 
     task: Task
@@ -61,6 +62,7 @@ class Schema:
     positive: Label | None = None
     positive_declared: bool = False
     has_truth: bool = True
+    graded: bool = False
 
     @property
     def k(self) -> int:

@@ -11,6 +11,7 @@ first offending row and the remedy.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,13 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
-from assay.table.class_columns import convert_to_indicators, convert_to_matrix, require_finite
+from assay.table.class_columns import (
+    align_classes,
+    convert_to_grades,
+    convert_to_indicators,
+    convert_to_matrix,
+    require_finite,
+)
 from assay.table.columns import (
     RowNamer,
     Unnamed,
@@ -70,6 +77,13 @@ __all__ = [
     "require_unique",
     "validate_table",
 ]
+
+
+# What to do about a truth of several labels that is neither 0 nor 1.
+GRADES = (
+    "If these are grades of relevance, name what each model gives <model>.score: ndcg and dcg "
+    "then take them."
+)
 
 
 class ValidatedTable(NamedTuple):
@@ -137,7 +151,7 @@ def validate_table(  # noqa: PLR0913 - the columns that a table may have
         )
         notes += remarks
     kinds = {model: tuple(of_model) for model, of_model in outputs.items()}
-    schema = Schema(schema.task, schema.classes, kinds, schema.positive, schema.positive_declared)
+    schema = replace(schema, models=kinds)
     weight = _check_weight(weight, n, name_row)
     return ValidatedTable(schema, truth, outputs, weight, tuple(notes))
 
@@ -189,6 +203,8 @@ def _settle_schema(
     if settled == "multilabel":
         labels = _name_labels(y, models) if classes is None else check_classes(classes)
         schema = Schema(settled, labels, {})
+        graded = _gives_scores_alone(models) and _holds_grades(y, schema, name_row)
+        schema = replace(schema, graded=graded)
     elif settled == "regression":
         schema = Schema(settled, (), {})
     elif classes is not None:
@@ -211,12 +227,25 @@ def _settle_schema(
 
 def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
     """The truth of a table whose task and classes are known."""
+    if schema.graded:
+        return convert_to_grades(y, schema, "truth", name_row)
     if schema.task == "multilabel":
-        return convert_to_indicators(y, schema, "truth", name_row)
+        return convert_to_indicators(y, schema, "truth", name_row, GRADES)
     target = _require_target(y, schema.task)
     if schema.task == "regression":
         return require_finite(convert_to_numbers(target, "truth", name_row), "truth", name_row)
     return encode_declared(target, schema.classes, "truth", name_row)
+
+
+def _gives_scores_alone(models: Mapping[str, RawOutputs]) -> bool:
+    """Whether all that models give is scores, which rank labels and say no more."""
+    return all(kind == "score" for outputs in models.values() for kind in outputs)
+
+
+def _holds_grades(y: Any, schema: Schema, name_row: RowNamer) -> bool:
+    """Whether the truth of several labels is something else than 0 and 1 throughout."""
+    table = align_classes(y, schema, "truth", name_row)
+    return table.dtype != bool and bool(((table != 0) & (table != 1)).any())
 
 
 def check_model(
