@@ -136,8 +136,9 @@ def parse_axis(epochs: Cells | None, rows: int, where: str) -> NDArray[np.float6
     """
     if epochs is None:
         return np.arange(1.0, rows + 1)
-    numbers = parse_numbers(epochs, "epoch", where)
-    return np.where(np.isfinite(numbers.values), numbers.values, np.nan)
+    numbers = parse_numbers(epochs, "epoch", where).values
+    is_placed = np.isfinite(numbers)
+    return numbers if is_placed.all() else np.where(is_placed, numbers, np.nan)
 
 
 def drop_replaced(
@@ -151,7 +152,9 @@ def drop_replaced(
     >>> keep.tolist(), restarts
     ([0, 3, 4], (1.0,))
     """
-    numbers = np.array(axis, dtype=np.float64)
+    numbers = np.asarray(axis, dtype=np.float64)
+    if (numbers[1:] >= numbers[:-1]).all() and not np.isnan(numbers[:1]).any():
+        return np.arange(len(numbers)), ()  # at once: long logs have many rows and no restart
     placed = np.flatnonzero(~np.isnan(numbers))
     epochs = numbers[placed]
     steps = np.diff(epochs)

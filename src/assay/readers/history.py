@@ -44,6 +44,8 @@ __all__ = ["EXPECTED", "Aggregation", "History", "Pairs", "Series"]
 Aggregation = Literal["point", "running_mean", "window_mean", "unknown"]
 Pairs = tuple[tuple[float, float], ...]
 
+MOST_POINTS = 100_000  # of a curve; beyond, no chart shows and no verdict needs each
+
 EXPECTED = "a loss column such as loss, train_loss, val_loss, valid_loss or eval_loss"
 
 
@@ -53,7 +55,7 @@ class Series:
 
     A value may be nan or inf: that was measured. What was not measured is not here. `aggregation`
     says whether a training value is the loss of the final weights (point) or a mean while they
-    changed.
+    changed. A curve of very many points is thinned: each is then the mean over a `window` of them.
     """
 
     split: SplitName
@@ -62,6 +64,7 @@ class Series:
     values: tuple[float, ...]
     better: Better | None = None
     aggregation: Aggregation = "unknown"
+    window: int = 1
 
     def take(self, positions: Sequence[int]) -> "Series":
         """The points at the given `positions` (m,), counted from 0."""
@@ -264,7 +267,7 @@ class History:
                 f"History.from_lists(train_loss=[...], val_loss=[...])"
             )
         summed, parts = _add_total(series)
-        notes = note_restarts(restarts, unit) + parts
+        notes = note_restarts(restarts, unit) + parts + _note_windows(series, unit)
         history = cls(name, tuple(summed), format, source, unit, epochs is None, restarts, notes)
         return replace(history, schedule=schedule)
 
@@ -447,18 +450,38 @@ def _spread_values(
 
 
 def _join_points(
-    series: Series, axis: NDArray[np.float64], numbers: Numbers, keep: NDArray[np.intp]
+    series: Series, axis: NDArray[np.float64], numbers: Numbers, rows: NDArray[np.intp]
 ) -> Series:
-    """One value an epoch: the mean of repeated training values, the last of others."""
-    rows = keep[numbers.measured[keep]]
-    epochs = axis[rows]
-    values = numbers.values[rows]
-    starts = np.flatnonzero(np.append(True, np.diff(epochs) != 0)) if len(rows) else rows
+    """One value an epoch: the mean of repeated training values, the last of others.
+
+    Of more than MOST_POINTS epochs, the means of windows of equally many.
+    """
+    is_whole = len(rows) == len(axis) and bool(numbers.measured.all())
+    rows = rows if is_whole else rows[numbers.measured[rows]]
+    epochs = axis if is_whole else axis[rows]
+    values = numbers.values if is_whole else numbers.values[rows]
+    is_new = np.append(np.ones(len(rows[:1]), dtype=bool), epochs[1:] != epochs[:-1])
+    points = np.count_nonzero(is_new)
+    window = -(-points // MOST_POINTS)
+    is_averaged = window > 1 or (points < len(rows) and series.split == "train")
+    starts = np.flatnonzero(is_new)[:: max(window, 1)]
     counts = np.diff(np.append(starts, len(rows)))
-    if len(starts) < len(rows) and series.split == "train":
+    lasts = starts + counts - 1
+    if is_averaged:
         with np.errstate(all="ignore"):
             values = np.add.reduceat(values, starts) / counts
-        series = replace(series, aggregation="window_mean")
+        series = replace(series, aggregation="window_mean", window=max(window, 1))
     else:
-        values = values[starts + counts - 1]
-    return replace(series, epochs=tuple(epochs[starts].tolist()), values=tuple(values.tolist()))
+        values = values[lasts]
+    return replace(series, epochs=tuple(epochs[lasts].tolist()), values=tuple(values.tolist()))
+
+
+def _note_windows(series: Iterable[Series], unit: Unit) -> tuple[str, ...]:
+    """A note where curves are so long that their points were averaged in windows."""
+    widest = max((s.window for s in series), default=1)
+    if widest == 1:
+        return ()
+    return (
+        f"the log is long: the curves are means over windows of {widest} {unit}s, each placed at "
+        f"the last one",
+    )

@@ -31,16 +31,18 @@ def load_large_table(path: Path, header: tuple[str, ...], separator: str) -> Col
     import pyarrow.csv as pacsv
 
     try:
-        table = pacsv.read_csv(
-            path,
-            parse_options=pacsv.ParseOptions(delimiter=separator),
-            convert_options=pacsv.ConvertOptions(null_values=NULLS, strings_can_be_null=True),
+        columns = convert_table(
+            pacsv.read_csv(
+                path,
+                read_options=pacsv.ReadOptions(column_names=list(header), skip_rows=1),
+                parse_options=pacsv.ParseOptions(delimiter=separator),
+                convert_options=pacsv.ConvertOptions(null_values=NULLS, strings_can_be_null=True),
+            )
         )
     except (pa.ArrowInvalid, OSError):
         return None
-    if len(table.column_names) != len(header):
-        return None
-    return convert_table(table.rename_columns(list(header)))
+    pa.default_memory_pool().release_unused()
+    return columns
 
 
 def load_large_lines(path: Path) -> Columns | None:
@@ -80,23 +82,27 @@ def convert_table(table: Any) -> Columns:
 
 
 def _convert_numbers(column: Any) -> Numbers:
+    """A chunked column as numbers, chunk by chunk; `to_numpy` would import pandas."""
     import pyarrow as pa
 
+    values = np.empty(len(column), dtype=np.float64)
     measured = np.ones(len(column), dtype=bool)
-    if column.null_count:
-        measured = _convert_to_array(column.is_valid().cast(pa.uint8()), "u1").astype(bool)
-        column = column.cast(pa.float64()).fill_null(float("nan"))
-    return Numbers(_convert_to_array(column.cast(pa.float64()), "f8"), measured)
+    start = 0
+    for chunk in column.chunks:
+        end = start + len(chunk)
+        if chunk.null_count:
+            measured[start:end] = _view_array(chunk.is_valid().cast(pa.uint8()), "u1")
+        filled = chunk.cast(pa.float64()).fill_null(float("nan"))
+        values[start:end] = _view_array(filled, "f8")
+        start = end
+    return Numbers(values, measured)
 
 
-def _convert_to_array(column: Any, dtype: str) -> NDArray[Any]:
-    """A chunked column without nulls as an array; `to_numpy` would import pandas."""
-    parts = [
-        np.frombuffer(chunk.buffers()[1], dtype=dtype)[chunk.offset : chunk.offset + len(chunk)]
-        for chunk in column.chunks
-        if len(chunk)
-    ]
-    return np.concatenate(parts) if parts else np.empty(0, dtype=dtype)
+def _view_array(chunk: Any, dtype: str) -> NDArray[Any]:
+    """A chunk without nulls as an array."""
+    if not len(chunk):
+        return np.empty(0, dtype=dtype)
+    return np.frombuffer(chunk.buffers()[1], dtype=dtype)[chunk.offset :][: len(chunk)]
 
 
 def _split_blocks(path: Path) -> Iterator[bytes]:
@@ -117,7 +123,7 @@ def _parse_block(block: bytes, path: Path, rows_before: int) -> Columns | None:
     import pyarrow.json as pajson
 
     try:
-        options = pajson.ReadOptions(block_size=len(block) + 1)
+        options = pajson.ReadOptions(block_size=BLOCK // 4)
         table = pajson.read_json(pa.py_buffer(block), read_options=options)
     except pa.ArrowInvalid:
         return _parse_lines(block, path, rows_before)
