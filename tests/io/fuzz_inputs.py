@@ -33,13 +33,13 @@ def pick(rng, values):
 
 
 def make_scalar(rng):
-    # No time scalars of NumPy in lists: Arrow may end the process, which no test survives.
     return pick(
         rng,
         [
             None, 0, 1, -1, 2.5, np.nan, np.inf, "", "cat", "y", "accuracy", b"cat", True, 1j,
             Decimal("0.5"), Fraction(1, 3), date(2024, 1, 2), object(), np.float32(0.5),
             int, len, {}, [], (), set(), float, 10**30, "a" * 300,
+            np.datetime64("2024-05-01"), np.timedelta64(3, "h"), np.datetime64("NaT"), pd.NaT,
         ],
     )  # fmt: skip
 

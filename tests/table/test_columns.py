@@ -1,5 +1,7 @@
 """Columns of other packages: tensors of any type, sparse matrices, and lists of several outputs."""
 
+import datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -101,3 +103,35 @@ def test_narrow_floats_of_other_packages_are_widened():
 def test_values_of_half_precision_are_listed_though_older_arrow_cannot_count_them():
     column = pa.chunked_array([pa.array([np.float16(0.5), None, np.float16(0.5)], pa.float16())])
     assert list_distinct(column) == [0.5, None]
+
+
+DAYS = [np.datetime64("2024-05-01"), np.datetime64("2024-05-02T06")]
+
+
+@pytest.mark.parametrize("kind", [list, tuple, lambda v: np.array(v, object), np.array])
+def test_dates_of_numpy_are_read_one_by_one_and_as_an_array(kind):
+    column = normalise(kind(DAYS), "column 'day'")
+    assert [str(day) for day in column.to_pylist()] == [
+        "2024-05-01 00:00:00",
+        "2024-05-02 06:00:00",
+    ]
+
+
+def test_a_gap_among_dates_of_numpy_is_a_gap():
+    column = normalise([None, *DAYS], "column 'day'")
+    assert [day is None for day in column.to_pylist()] == [True, False, False]
+    durations = normalise([np.timedelta64(90, "m"), None], "column 'took'").to_pylist()
+    assert durations == [datetime.timedelta(minutes=90), None]
+
+
+@pytest.mark.parametrize("other", [3, "x", 2.5, np.timedelta64(1, "s"), datetime.date(2024, 1, 1)])
+@pytest.mark.parametrize("place", [0, 2])
+def test_dates_of_numpy_among_other_values_are_refused(other, place):
+    values = DAYS.copy()
+    values.insert(place, other)
+    with pytest.raises(
+        SchemaError, match=r"column 'day' mixes types .*datetime64.*; give one type"
+    ):
+        normalise(values, "column 'day'")
+    with pytest.raises(SchemaError, match="mixes types"):
+        table([0, 1, 1], {"a": [0, 1, 0]}, groups={"day": np.array(values, object)})

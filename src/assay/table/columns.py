@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
+from assay.table.times import convert_unit, gather_times
 
 __all__ = [
     "Column",
@@ -36,6 +37,8 @@ __all__ = [
 Column: TypeAlias = Array | pa.Array
 RowNamer: TypeAlias = Callable[[int], str]
 
+FEW = 1000  # rows whose values are listed one by one
+NAN = float("nan")
 EXACT = 2**53  # above this, neighbouring whole numbers are one and the same float64
 MOST_DENSE = 1 << 31  # cells of a sparse matrix that are written out
 
@@ -346,6 +349,7 @@ def _normalise_sequence(values: Any, where: str) -> Any:
         if table is not None:
             return table
         return _normalise_numpy(_convert_rows(values, where), where)
+    values = convert_unit(gather_times(values, where))
     try:
         stream = hasattr(values, "__arrow_c_stream__") and not hasattr(values, "iloc")
         return _standardise(
@@ -459,8 +463,9 @@ def list_distinct(column: pa.ChunkedArray) -> list[Any]:
     >>> list_distinct(pa.chunked_array([["no", "yes"], ["no", None]]))
     ['no', 'yes', None]
     """
-    if pa.types.is_float16(column.type):  # older releases of Arrow count no half precision
-        return list(dict.fromkeys(column.to_pylist()))
+    # Older releases of Arrow count no half precision; what counts is slow to import.
+    if pa.types.is_float16(column.type) or len(column) <= FEW:
+        return list(dict.fromkeys(NAN if cell != cell else cell for cell in column.to_pylist()))
     values = column.unique()
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
