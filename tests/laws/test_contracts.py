@@ -8,9 +8,18 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
+from assay.errors import UnsupportedError
+from assay.evaluation.evaluate import evaluate
 from assay.fusions.base import FUSIONS
-from assay.metrics.base import METRICS
-from assay.testing import check_adapter, check_engine, check_fusion, check_metric, check_reader
+from assay.metrics.base import METRICS, Metric, Ratio
+from assay.testing import (
+    check_adapter,
+    check_engine,
+    check_fusion,
+    check_metric,
+    check_reader,
+    random_table,
+)
 
 LOGS = Path(__file__).parents[1] / "histories"
 
@@ -63,3 +72,53 @@ def test_every_reader_keeps_the_laws(name):
 def test_the_adapter_of_scikit_learn_keeps_the_laws(name):
     model, y = MODELS[name]
     check_adapter(model.fit(X, y), X, y, task="regression" if name == "regression" else None)
+
+
+class Careless(Ratio):
+    """A metric that divides by seven rows, however many there are."""
+
+    name = "careless"
+    needs = METRICS.parse("accuracy").needs
+
+    def parts(self, c):
+        return c.tp, c.tp * 0 + 7
+
+
+class Unbounded(Metric):
+    """A metric that leaves its bounds."""
+
+    name = "unbounded"
+    needs = METRICS.parse("accuracy").needs
+
+    def compute(self, summary):
+        return np.atleast_1d(summary.table.sum(axis=(-1, -2)) * 2.0 + 1)
+
+
+class Twofold(Metric):
+    """A metric that says it has one value and gives two."""
+
+    name = "twofold"
+    needs = METRICS.parse("accuracy").needs
+
+    def compute(self, summary):
+        return np.zeros((*np.shape(summary.total), 2))
+
+
+@pytest.mark.parametrize(
+    ("metric", "law"),
+    [
+        (Careless(), "careless: .*bounds"),
+        (Unbounded(), "unbounded: .*bounds"),
+        (Twofold(), "twofold: .*a value for each table, here 1; 2"),
+    ],
+    ids=["careless", "unbounded", "twofold"],
+)
+def test_a_metric_that_breaks_a_law_is_told_which(metric, law):
+    with pytest.raises(AssertionError, match=law):
+        check_metric(metric, repeats=3)
+
+
+def test_an_evaluation_says_which_metric_gives_a_wrong_number_of_values():
+    p = random_table("binary", 0, n=20)
+    with pytest.raises(UnsupportedError, match=r"twofold gives 2 values.*check_metric"):
+        evaluate(p, Twofold())

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.engines.base import Job
+from assay.errors import UnsupportedError
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, is_one_ranking
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import REPLICATES
@@ -142,8 +143,13 @@ class _GroupReader(NamedTuple):
     ) -> list[Row]:
         """A row for each value of a metric of a model."""
         values = metric.estimate(sample.summary).tolist()
-        low, high, method, trials = self._find_bounds(metric, sample, len(values))
         labels = _list_labels(metric, sample.schema)
+        if len(values) != len(labels):
+            raise UnsupportedError(
+                f"{text} gives {len(values)} values where {len(labels)} are expected, one for each "
+                f"{metric.granularity}; hold the metric to assay.testing.check_metric"
+            )
+        low, high, method, trials = self._find_bounds(metric, sample, len(values))
         warnings = [""] * len(labels)
         if class_rows is not None:
             warnings = note_small_samples(metric, sample.schema, class_rows, method or "", trials)

@@ -77,20 +77,23 @@ class Moments(State[Sums]):
         return Sums(*(array[strata] for array in value))
 
     def resample(self, value: Sums, counts: Array) -> Sums:
-        weight = counts @ value.weight
+        drawn = counts.astype(np.float64)  # once, not in every product
+        weight = drawn @ value.weight
         infinite = ~np.isfinite(value.mean)
         finite = np.where(infinite, 0.0, value.mean)
         centre = divide(value.weight @ finite, value.weight.sum())
         shifted = finite - centre
-        mean = divide(counts @ (value.weight[:, None] * shifted), weight[:, None])
-        m2 = counts @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
-        mean = np.where(counts @ (infinite * value.weight[:, None]) > 0, np.inf, mean + centre)
+        mean = divide(drawn @ (value.weight[:, None] * shifted), weight[:, None])
+        m2 = drawn @ (value.m2 + value.weight[:, None] * shifted**2) - weight[:, None] * mean**2
+        mean = mean + centre
+        if infinite.any():
+            mean = np.where(drawn @ (infinite * value.weight[:, None]) > 0, np.inf, mean)
         return Sums(
             np.where(weight[:, None] > 0, mean, 0.0),
             np.maximum(m2, 0),
             counts @ value.rows,
             weight,
-            counts @ value.squares,
+            drawn @ value.squares,
         )
 
     def summary(self, value: Sums, schema: Schema) -> Sums:

@@ -12,7 +12,7 @@ import numpy as np
 from assay.engines.local import Local
 from assay.errors import AssayError
 from assay.evaluation.evaluate import evaluate
-from assay.metrics.base import METRICS, Metric
+from assay.metrics.base import METRICS, Metric, value_shape
 from assay.table.predictions import Predictions
 from assay.testing.laws import require, require_same
 from assay.testing.tables import make_positive, random_table
@@ -29,10 +29,10 @@ def check_metric(
 ) -> None:
     """Hold a metric to the laws that every metric must keep.
 
-    Its text names it again; it says which way is better; any split of the rows into batches and any
-    order of them gives the same values; an integer weight equals repeating the row; values and
-    intervals lie in its bounds, an interval holds its value; what is undefined is nan with a
-    reason.
+    Its text names it again; it says which way is better; its formula gives as many values as it
+    says, in its bounds; any split of the rows into batches and any order of them gives the same
+    values; an integer weight equals repeating the row; intervals lie in its bounds, an interval
+    holds its value; what is undefined is nan with a reason.
 
     Parameters:
         metric: The metric, or its text, as in "f1(average=macro)".
@@ -72,6 +72,7 @@ def _tables_for(metric: Metric, repeats: int, seed: int) -> Iterable[Predictions
 def _check_on(metric: Metric, table: Predictions, seed: int) -> bool:
     """Whether the metric takes the table; if so, it is held to the laws there."""
     try:
+        _check_formula(metric, table)
         whole = _values(metric, table)
     except AssayError:
         return False
@@ -83,6 +84,26 @@ def _check_on(metric: Metric, table: Predictions, seed: int) -> bool:
     _check_weights(metric, table, rng)
     _check_intervals(metric, table)
     return True
+
+
+def _check_formula(metric: Metric, table: Predictions) -> None:
+    """The formula alone, before its values are cut off at the bounds."""
+    bound = metric.bind(table.schema)
+    wanted = math.prod(value_shape(bound.granularity, max(table.schema.k, 1)))
+    low, high = metric.bounds
+    for model in table.models:
+        if not table.schema.offers(model, bound.reads):
+            continue
+        summary = bound.state.summary(bound.state.observe(table.rows(model)), table.schema)
+        with np.errstate(all="ignore"):
+            values = np.ravel(bound.compute(summary)).astype(np.float64)
+        law = f"its formula gives a value for each {bound.granularity}, here {wanted}"
+        require(len(values) == wanted, metric, f"{law}; {len(values)}")
+        defined = values[~np.isnan(values)]
+        slack = 1e-9 * np.maximum(1.0, np.abs(defined))
+        outside = defined[(defined < low - slack) | (defined > high + slack)]
+        law = f"its formula gives values in its bounds [{low}, {high}]"
+        require(not len(outside), metric, f"{law}; {outside[:1]}")
 
 
 def _values(
@@ -113,8 +134,6 @@ def _check_intervals(metric: Metric, table: Predictions) -> None:
             require(bool(row.note), metric, "what is undefined says why")
             continue
         slack = 1e-12 * max(1.0, abs(row.value))
-        inside = low - slack <= row.value <= high + slack
-        require(inside, metric, f"its values lie in its bounds [{low}, {high}]; {row.value}")
         if not math.isnan(row.low):
             ordered = low - slack <= row.low <= row.value <= row.high <= high + slack
             law = "an interval holds its value and stays in the bounds"
