@@ -1,6 +1,7 @@
 """evaluate: `assay evaluate`, every metric of every model with its interval."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +20,9 @@ from assay.cli.options import (
     split,
     split_codes,
 )
+
+if TYPE_CHECKING:
+    from assay.audit.requirements import Requirement
 
 __all__ = ["evaluate"]
 
@@ -76,11 +80,9 @@ def evaluate(
     Parquet larger than memory is streamed.
     """
     import assay
-    from assay.audit.requirements import Requirement
-    from assay.metrics.resolve import list_default_metrics
 
     bounds = split(require, "--require", "state a bound, as in 'f1 >= 0.9'")
-    requirements = [Requirement.parse(text) for text in bounds]
+    requirements = _parse_requirements(bounds)
     refuse_alone("--point", point, "--require", requirements)
     if requirements and not (intervals or point):
         raise click.UsageError(
@@ -89,6 +91,8 @@ def evaluate(
     table = read_table(files, large=True, **reading)
     texts: list[str] | None = split(metrics)
     if requirements:
+        from assay.metrics.resolve import list_default_metrics
+
         texts = [*(texts or list_default_metrics(table)), *(r.metric for r in requirements)]
     evaluation = assay.evaluate(
         table,
@@ -103,3 +107,12 @@ def evaluate(
     )
     show(evaluation, json_to)
     apply_gate([line for r in requirements for line in r.failures(evaluation, point=point)])
+
+
+def _parse_requirements(bounds: Sequence[str]) -> "list[Requirement]":
+    """The requirements that texts state; what judges them is imported where there is one."""
+    if not bounds:
+        return []
+    from assay.audit.requirements import Requirement
+
+    return [Requirement.parse(text) for text in bounds]

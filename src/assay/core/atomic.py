@@ -10,8 +10,8 @@ from what another is writing.
 ['a.txt']
 """
 
-import glob
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -70,11 +70,16 @@ def stage_file(path: str | os.PathLike[str]) -> Iterator[str]:
 def remove_leftovers(path: str | os.PathLike[str]) -> None:
     """Remove what writers of `path` that were killed left beside it, and nothing of living ones."""
     folder, name = os.path.split(os.path.realpath(path))
-    for leftover in glob.glob(os.path.join(glob.escape(folder), f".{glob.escape(name)}.????????")):
+    leftover = re.compile(rf"\.{re.escape(name)}\..{{8}}")
+    try:
+        names = os.listdir(folder or ".")
+    except OSError:
+        return
+    for place in filter(leftover.fullmatch, names):
         # A file that is in use cannot be opened or removed on some systems, nor one of another
         # user.
         with suppress(OSError):
-            _remove_unused(leftover)
+            _remove_unused(os.path.join(folder, place))
 
 
 def _remove_unused(place: str) -> None:

@@ -26,7 +26,6 @@ b      -
 {'rows': [{'model': 'a', 'value': 0.9}, {'model': 'b', 'value': None}], 'notes': []}
 """
 
-import html
 import importlib
 import json
 import math
@@ -39,7 +38,7 @@ import numpy as np
 
 from assay.core.atomic import write_whole
 from assay.core.registry import Registry
-from assay.core.text import Headline, TextTable, escape_controls
+from assay.core.text import Headline, TextTable, escape_controls, escape_html
 from assay.errors import MissingDependencyError, UnsupportedError
 
 __all__ = ["CHARTS", "Result", "to_plain", "to_record"]
@@ -133,12 +132,12 @@ class Result:
 
     def _repr_html_(self) -> str:
         """The answer as a notebook shows it."""
-        details = "".join(f"<p class='details'>{html.escape(line)}</p>" for line in self.details)
+        details = "".join(f"<p class='details'>{escape_html(line)}</p>" for line in self.details)
         tables = "".join(table.to_html() for table in self.tables)
-        items = "".join(f"<li>{html.escape(line)}</li>" for line in self.list_footnotes())
+        items = "".join(f"<li>{escape_html(line)}</li>" for line in self.list_footnotes())
         footnotes = f"<ul class='footnotes'>{items}</ul>" if items else ""
-        above = "".join(f"<p class='headline'>{html.escape(line)}</p>" for line in self.headlines)
-        verdict = f"{above}<p class='verdict'>{html.escape(self.verdict)}</p>"
+        above = "".join(f"<p class='headline'>{escape_html(line)}</p>" for line in self.headlines)
+        verdict = f"{above}<p class='verdict'>{escape_html(self.verdict)}</p>"
         return (
             f"<div class='assay'><style>{STYLE}</style>{verdict}{details}{tables}{footnotes}</div>"
         )

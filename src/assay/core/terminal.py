@@ -15,7 +15,6 @@ recall  0.8
 ['a, f1 and b, f1: no rows']
 """
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,6 +40,8 @@ def print_result(result: Any, text: str | None = None) -> None:
         result: A `Result`.
         text: Words in place of those of the result; default: its own.
     """
+    import shutil
+
     from rich.console import Console
     from rich.text import Text
 

@@ -6,7 +6,6 @@ a          0.9
 long name  0.85
 """
 
-import html
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ __all__ = [
     "Headline",
     "TextTable",
     "escape_controls",
+    "escape_html",
     "find_free_name",
     "format_about",
     "format_estimate",
@@ -82,7 +82,7 @@ class TextTable(NamedTuple):
         >>> TextTable(["f1"], [["<1"]]).to_html()
         '<table><thead><tr><th>f1</th></tr></thead><tbody><tr><td>&lt;1</td></tr></tbody></table>'
         """
-        head = "".join(f"<th>{html.escape(cell)}</th>" for cell in self.header)
+        head = "".join(f"<th>{escape_html(cell)}</th>" for cell in self.header)
         body = "".join(f"<tr>{''.join(map(_html_cell, row))}</tr>" for row in self.rows)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
@@ -159,6 +159,17 @@ def _escape_markdown(cell: str) -> str:
     return " ".join(escaped.split())
 
 
+def escape_html(text: str) -> str:
+    """A `text` as HTML shows it.
+
+    >>> escape_html("<1")
+    '&lt;1'
+    """
+    from html import escape  # most answers are never HTML
+
+    return escape(text)
+
+
 def _html_cell(cell: str) -> str:
     number = ' class="number"' if re.match(r"[+-]?\d", cell) else ""
-    return f"<td{number}>{html.escape(cell)}</td>"
+    return f"<td{number}>{escape_html(cell)}</td>"

@@ -6,7 +6,6 @@
 """
 
 import os
-import shutil
 import stat
 import sys
 from contextlib import nullcontext
@@ -37,7 +36,8 @@ def copy_pipe(path: str, folder: str | os.PathLike[str]) -> str:
     try:
         stream = nullcontext(sys.stdin.buffer) if path == "-" else open(path, "rb")  # noqa: SIM115
         with stream as source, place.open("wb") as copy:
-            shutil.copyfileobj(source, copy)
+            while block := source.read(1 << 20):
+                copy.write(block)
     except OSError as error:
         raise ReadError(f"{path}: cannot be read ({error.strerror or error})") from error
     if not place.stat().st_size:

@@ -42,6 +42,7 @@ SOURCES: Mapping[str, tuple[Kind, ...]] = {
     "value": ("value",),
     "interval": ("interval",),
 }
+SUFFICIENT = {reads: frozenset(kinds) for reads, kinds in SOURCES.items()}
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Schema:
         kinds = self.models[model]
         if reads == "score" and self.task == "multiclass":
             return "proba" in kinds or "logit" in kinds
-        return any(kind in kinds for kind in SOURCES[reads])
+        return not SUFFICIENT[reads].isdisjoint(kinds)
 
     def __post_init__(self) -> None:
         if self.task == "binary" and self.positive is None:
