@@ -79,7 +79,27 @@ def compare(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """Paired differences between the models in FILE..., and which are tied for best."""
+    """Paired differences between the models in FILE..., and which are tied for best.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        metric: Metric to compare by (default: f1, or mse in regression).
+        confidence: Level of the intervals; default 0.95.
+        unit: rows: which fitted model is better; folds: which algorithm, from cross-validation;
+            default auto.
+        equivalence: Difference that does not matter: which models are as good?
+        correction: Of the p-values, for all pairs; default holm.
+        selected: Also what the best is worth, freed of having been chosen for it.
+        datasets: Each FILE is a data set of its own: which model is best over them?
+        baseline: Exit 1 if a model may be worse than this one.
+        margin: By how much it may be worse; default 0.
+        point: Check the values themselves, not their intervals.
+        seed: Seed of all that is drawn at random.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
     from assay.audit.requirements import worse_than
 

@@ -47,6 +47,20 @@ def diagnose(
     """Read training logs: good fit, overfit since when, underfit; best epoch; what to do.
 
     LOG is a file, or a folder below which every run is read.
+
+    \f
+
+    Parameters:
+        logs: Files or folders of training logs.
+        n_val: Number of validation rows.
+        n_classes: Number of classes.
+        baseline: Loss of a model that knows only how frequent each outcome is.
+        reference: Loss known to be possible on the validation rows.
+        metric: Metric by which the epoch to keep is chosen.
+        train: Column of the training loss.
+        val: Column of the validation loss.
+        x: Column that numbers the rows, as epoch or step do.
+        json_to: Write the result as JSON; - prints JSON alone.
     """
     import assay
 

@@ -78,6 +78,23 @@ def evaluate(
     """Every metric of every model in FILE..., each with its interval.
 
     Parquet larger than memory is streamed.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        metrics: Metric, as in f1 or 'f_beta(beta=2)' (repeatable).
+        by: Also for each value of this column (repeatable: crosses).
+        confidence: Level of the intervals; default 0.95.
+        intervals: Whether to give an interval with each value.
+        require: Exit 1 unless the interval keeps the bound (repeatable).
+        point: Check the values themselves, not their intervals.
+        checkpoint: Keep the states here: goes on after an interruption, and can be merged.
+        engine: What reads the rows, as in local (the default) or 'processes(workers=4)'.
+        ignore: Advice that is not wanted, as in A003 (repeatable).
+        seed: Seed of all that is drawn at random.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
     """
     import assay
 

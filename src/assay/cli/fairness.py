@@ -47,7 +47,20 @@ def fairness(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """How the metrics of the models in FILE... differ between groups of rows."""
+    """How the metrics of the models in FILE... differ between groups of rows.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        by: Column of groups (repeatable: crosses).
+        metrics: Metric, as in f1 or 'f_beta(beta=2)' (repeatable).
+        reference: Group to hold the others against (default: all other rows).
+        confidence: Level of the intervals; default 0.95.
+        seed: Seed of all that is drawn at random.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
 
     table = read_table(files, **reading)

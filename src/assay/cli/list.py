@@ -21,7 +21,13 @@ FAMILIES = {
 @click.command(name="list")
 @click.argument("family", type=click.Choice(list(FAMILIES)))
 def list_family(family: str) -> None:
-    """Names of all metrics, fusions, adapters, engines, readers, checks or charts, a line each."""
+    """Names of all metrics, fusions, adapters, engines, readers, checks or charts, a line each.
+
+    \f
+
+    Parameters:
+        family: What to list, as in metrics.
+    """
     base = importlib.import_module(f"assay.{FAMILIES[family]}.base")
     registry = getattr(base, family.upper())
     names = registry.names()

@@ -35,7 +35,18 @@ def membership(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """Whether the losses of the models in FILE... tell rows trained on from others."""
+    """Whether the losses of the models in FILE... tell rows trained on from others.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        split: Column that says which rows were trained on; default split.
+        member: Its value for those rows; default train.
+        confidence: Level of the intervals; default 0.95.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
 
     table = read_table(files, **reading)

@@ -15,6 +15,13 @@ def merge(states: tuple[str, ...], out: str | None, json_to: str | None) -> None
     """The metrics over the rows of separate jobs, from the states that each kept.
 
     A job keeps its states with `assay evaluate --checkpoint STATE`.
+
+    \f
+
+    Parameters:
+        states: Files that `assay evaluate --checkpoint` wrote.
+        out: Write the joined states here as well.
+        json_to: Write the result as JSON; - prints JSON alone.
     """
     from assay.evaluation.evaluate import build_evaluation
     from assay.evaluation.merge import merge_states, write_merged

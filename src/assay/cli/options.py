@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 from assay.core.terminal import is_terminal, print_result
-from assay.core.text import escape_controls
+from assay.core.text import escape_controls, escape_line
 from assay.errors import SchemaError
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "read_labels",
     "read_table",
     "refuse_alone",
+    "say",
     "show",
     "split",
     "split_codes",
@@ -197,9 +198,25 @@ def read_table(
     large: bool = False,
     **roles: Any,
 ) -> Any:
-    """The table that `files` hold; where `large`, one larger than memory is a stream.
+    """The table that files hold.
 
-    The other parameters are the options of `add_reading`.
+    Parameters:
+        files: Their paths.
+        truth: Column that holds the truth.
+        task: Task; None: read off the data.
+        positive: Positive class of a binary task, as text; None: the last of two.
+        classes: All classes with commas between; None: those that the data show.
+        models: What columns hold that do not say, as NAME=KIND:COLUMN; default: nothing.
+        normalise: Whether probabilities are divided by their sum.
+        percent: Whether probabilities are percentages.
+        labels: File or JSON text that renames labels; None: none.
+        class_names: Names of the classes 0, 1, ... with commas between; None: none.
+        ignore_label: Label whose rows are left out, as text; None: none.
+        header: Whether text files begin with the names of their columns.
+        decimal: Decimal mark of text files; None: a point.
+        where: Which rows to take; None: all.
+        large: Whether one larger than memory is given as a stream.
+        roles: Columns of weight, id, fold and cluster, and which of them not to use.
     """
     from assay.io.source import open_table
 
@@ -304,10 +321,15 @@ def split_codes(ignore: Sequence[str]) -> list[str]:
     return split(ignore, "--ignore", "name a code of advice, as in A003")
 
 
+def say(text: str) -> None:
+    """Print a line on standard error, where progress and failures are told."""
+    click.echo(escape_line(text), err=True)
+
+
 def apply_gate(failures: Sequence[str]) -> None:
     """Exit with 1 where a check failed, a line for each of `failures` on standard error."""
     for failure in failures:
-        click.echo(escape_controls(f"assay: check failed: {failure}"), err=True)
+        say(f"assay: check failed: {failure}")
     if failures:
         sys.exit(1)
 

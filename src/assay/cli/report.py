@@ -14,6 +14,7 @@ from assay.cli.options import (
     add_metric,
     add_reading,
     read_table,
+    say,
     show,
     split_codes,
 )
@@ -49,7 +50,22 @@ def report(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """One HTML file to hand on, from predictions and training logs (FILE... [LOG...])."""
+    """One HTML file to hand on, from predictions and training logs (FILE... [LOG...]).
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        metric: Metric to decide by (default: f1, or mse in regression).
+        title: Title of the report.
+        out: The report: one self-contained HTML file.
+        confidence: Level of the intervals; default 0.95.
+        equivalence: Difference that does not matter: which models are as good?
+        ignore: Advice that is not wanted, as in A003 (repeatable).
+        seed: Seed of all that is drawn at random.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
 
     logs = [file for file in files if _is_log(Path(file), reading["truth"])]
@@ -70,7 +86,7 @@ def report(
         seed=seed,
     )
     result.save(out)
-    click.echo(f"written: {out}", err=True)
+    say(f"written: {out}")
     show(result, json_to)
 
 

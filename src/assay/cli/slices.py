@@ -29,7 +29,20 @@ def slices(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """The slices of the rows in FILE... on which a model does significantly worse."""
+    """The slices of the rows in FILE... on which a model does significantly worse.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        metric: Metric to search by (default: accuracy, or mse in regression).
+        by: Column to slice by (repeatable; default: all).
+        depth: Most columns to cross; default 2.
+        min_rows: Fewest rows of a slice; default 30.
+        confidence: Level of the intervals; default 0.95.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
 
     table = read_table(files, **reading)

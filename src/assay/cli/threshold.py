@@ -41,7 +41,20 @@ def threshold(
     json_to: str | None,
     **reading: Any,
 ) -> None:
-    """The threshold of a binary model in FILE..., chosen and judged by inner cross-validation."""
+    """The threshold of a binary model in FILE..., chosen and judged by inner cross-validation.
+
+    \f
+
+    Parameters:
+        files: Tables, or folders of them, that hold one table.
+        tune: Model whose threshold to choose (default: the only one).
+        metric: Metric that the threshold is to make best (default: f1).
+        costs: What a false positive and a false negative cost, in place of a metric.
+        folds: Folds of the cross-fitting, where the table has none; default 5.
+        seed: Seed of all that is drawn at random.
+        json_to: Write the result as JSON; - prints JSON alone.
+        reading: How the files are read (see `add_reading`).
+    """
     import assay
 
     if metric and costs:

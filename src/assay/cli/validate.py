@@ -2,7 +2,7 @@
 
 import click
 
-from assay.cli.options import JSON, show
+from assay.cli.options import JSON, say, show
 
 __all__ = ["validate"]
 
@@ -17,8 +17,15 @@ def validate(study: str, out: str | None, json_to: str | None) -> None:
     """Cross-validate, compare, fuse, report: a whole study in one file.
 
     Run again, it goes on where it stopped.
+
+    \f
+
+    Parameters:
+        study: The file that describes it, as TOML.
+        out: Folder for the results (default: named after the file).
+        json_to: Write the result as JSON; - prints JSON alone.
     """
     import assay
 
-    result = assay.run_study(study, output=out, say=lambda text: click.echo(text, err=True))
+    result = assay.run_study(study, output=out, say=say)
     show(result, json_to)
