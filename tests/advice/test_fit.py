@@ -48,3 +48,29 @@ def test_scores_of_training_rows_change_no_value_of_the_others(tmp_path):
     ]
     train = assay.evaluate(both, "accuracy", where='split == "train"')
     assert train.get("tree", "accuracy").value == 1
+
+
+def test_the_report_shows_each_model_on_training_rows_beside_the_others():
+    p = cross_validate(MODELS, Y, train_scores=True)
+    report = assay.report(p, metric="accuracy")
+    held_out = assay.evaluate(p, "accuracy")
+    inside = assay.evaluate(p, "accuracy", where='split == "train"')
+    shown = {model: (train, other) for model, train, other in report.fits}
+    for model in MODELS:
+        expected = (inside.get(model, "accuracy").value, held_out.get(model, "accuracy").value)
+        assert shown[model] == expected
+    assert shown["tree"][0] == 1
+    assert "accuracy on training rows  on the others" in str(report)
+    rows = report.to_dict()["training"]["rows"]
+    assert {row["model"]: row["value"] for row in rows} == {m: v[0] for m, v in shown.items()}
+    page = report.to_html()
+    assert f"accuracy on {4 * 300:,} rows of the training, which judge no model" in page
+    assert page.count("accuracy on training rows") == 1
+
+
+def test_a_report_without_training_rows_or_of_chosen_ones_shows_none():
+    assert assay.report(cross_validate(MODELS, Y)).training is None
+    p = cross_validate(MODELS, Y, train_scores=True)
+    chosen = assay.report(p, where="split in ('test', 'train')")
+    assert chosen.fits == []
+    assert chosen.to_dict()["training"] is None

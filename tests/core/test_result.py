@@ -34,7 +34,7 @@ KEYS = {
     "fusion": "name how best pays difference low high note fitted rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"
-    " against_baseline diagnosis fusion test notes",
+    " against_baseline diagnosis fusion training test notes",
     "timings": "rows",
     "race": "metric best survivors fits fits_saved confidence notes rows",
     "halving": "metric best work full saved notes rows",

@@ -16,7 +16,7 @@ import numpy as np
 
 from assay.advice.base import Advice, Check, CheckContext
 from assay.kernels import Array
-from assay.table.judging import find_training
+from assay.table.judging import take_training
 from assay.table.predictions import Predictions
 
 __all__ = ["Fit"]
@@ -39,7 +39,7 @@ class Fit(Check):
         table = context.table
         if every is None or not every.is_in_memory or table.task == "multilabel":
             return []
-        training = _take_training(every.head)
+        training = take_training(every.head)
         if not training.n or training.n == every.n:
             return []
         findings = []
@@ -68,15 +68,6 @@ class Fit(Check):
             model=model,
             fits=fits,
         )
-
-
-def _take_training(table: Predictions) -> Predictions:
-    """The rows that a column says models were trained on."""
-    keep = np.zeros(table.n, bool)
-    for name, training in find_training(table).columns.items():
-        codes, values = table.group(name)
-        keep |= np.isin(codes, [i for i, value in enumerate(values) if value in training])
-    return table.take(keep)
 
 
 def _compute_losses(table: Predictions, model: str) -> Array:

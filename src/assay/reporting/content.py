@@ -32,7 +32,8 @@ class Content:
     `evaluation` holds the values of every model and of the one named `baseline`, which ignores the
     rows (None where there are no rows); `against_baseline` compares the best model with it.
     `comparison` is None where `metric` is undefined for every model. `held_out` is the same on rows
-    that nothing was chosen on.
+    that nothing was chosen on. `training` holds the values by `metric` on the rows that models were
+    trained on; None where no column tells such rows.
     """
 
     title: str
@@ -48,11 +49,20 @@ class Content:
     confidence: float
     seed: int
     notes: tuple[str, ...] = ()
+    training: Evaluation | None = None
 
     @property
     def tied_models(self) -> tuple[str, ...]:
         """The models that may each be the best one."""
         return self.comparison.tied if self.comparison is not None else ()
+
+    @property
+    def fits(self) -> list[tuple[str, float, float]]:
+        """Each model, best first, with its value by `metric` on training rows and on the others."""
+        if self.training is None:
+            return []
+        inside = {row.model: row.value for row in self.training.rows if row.metric == self.metric}
+        return [(r.model, inside[r.model], r.value) for r in self.ranking if r.model in inside]
 
     @property
     def ranking(self) -> list[Row]:

@@ -119,6 +119,7 @@ def _make_sections(content: Content) -> Iterator[Section]:
         _show_leaderboard,
         _show_comparison,
         _show_held_out,
+        _show_fits,
         _show_fusion,
         _show_errors,
         _show_ranking,
@@ -202,6 +203,18 @@ def _show_held_out(content: Content) -> Section | None:
     verdict = comparison.verdict if comparison is not None else nothing
     lead = f"{evaluation.n:,} rows that nothing was chosen on. {verdict}"
     return Section("held-out", "On held-out rows", lead, table, notes)
+
+
+def _show_fits(content: Content) -> Section | None:
+    if content.training is None:
+        return None
+    table = tables.tabulate_fits(content)
+    lead = (
+        f"{content.metric} on {content.training.n:,} rows of the training, which judge no model, "
+        f"and on the {content.evaluation.n:,} others. A model that is much better on the first "
+        f"overfits; one that is bad on both underfits."
+    )
+    return Section("fits", "On training rows", lead, table)
 
 
 def _show_fusion(content: Content) -> Section | None:

@@ -24,7 +24,14 @@ from assay.charts import leaderboard
 from assay.comparison.compare import Comparison, compare
 from assay.core.atomic import write_whole
 from assay.core.result import Result
-from assay.core.text import Headline, TextTable, find_free_name, format_estimate, format_number
+from assay.core.text import (
+    Headline,
+    TextTable,
+    escape_line,
+    find_free_name,
+    format_estimate,
+    format_number,
+)
 from assay.diagnosis.diagnose import Diagnosis, diagnose
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import Evaluation, evaluate
@@ -38,7 +45,7 @@ from assay.readers.history import History
 from assay.reporting.content import Content, HeldOut
 from assay.reporting.html import render_page
 from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
-from assay.table.judging import leave_out_training
+from assay.table.judging import leave_out_training, take_training
 from assay.table.predictions import Predictions
 
 __all__ = ["HeldOut", "Report", "report"]
@@ -95,6 +102,7 @@ class Report(Content, Result):
             "against_baseline": self.against_baseline,
             "diagnosis": self.diagnosis,
             "fusion": self.fused,
+            "training": self.training,
         }
         test = None if self.held_out is None else _documents(self.held_out.__dict__)
         head = super().to_dict() | {"verdict": list(self.conclusions)}
@@ -129,8 +137,10 @@ class Report(Content, Result):
 
     def summary(self) -> str:
         """The report as read in ten seconds: verdict, leaderboard, advice, what to do next."""
-        board = "\n".join([*map(str, self.tables), *self._legend])
-        parts = [*self.headlines, *self.details, "\n".join(self.conclusions), board]
+        board, *fits = map(str, self.tables)
+        board = "\n".join([board, *self._legend])
+        above = map(escape_line, [*self.headlines, *self.details])
+        parts = [*above, "\n".join(map(escape_line, self.conclusions)), board, *fits]
         parts += [_list_lines("Advice", self._most_important), _list_lines("Next", self.next)]
         return "\n\n".join(part for part in parts if part)
 
@@ -149,7 +159,7 @@ class Report(Content, Result):
 
     @property
     def tables(self) -> list[TextTable]:
-        """The models by the metric, best first, and by up to two more."""
+        """The models by the metric, best first, and by two more; by it on training rows."""
         others = [text for text in self.evaluation.metrics if text != self.metric]
         more = [text for text in others if self._is_single(text)][:2]
         header = ["", "model", f"{self.metric} ({self.confidence:.0%} interval)", *more]
@@ -158,6 +168,13 @@ class Report(Content, Result):
             values = [format_number(self.evaluation.get(row.model, text).value) for text in more]
             mark = "*" if row.model in self.tied_models else ""
             body.append([mark, row.model, _format_row(row), *values])
+        return [TextTable(header, body), *self._list_fits()]
+
+    def _list_fits(self) -> list[TextTable]:
+        if self.training is None:
+            return []
+        header = ["model", f"{self.metric} on training rows", "on the others"]
+        body = [[model, *map(format_number, values)] for model, *values in self.fits]
         return [TextTable(header, body)]
 
     @property
@@ -197,6 +214,10 @@ class _Evaluator:
         """The evaluation by `metrics`, or by all of the report."""
         texts = list(metrics or self.metrics)
         return evaluate(table, texts, confidence=self.confidence, seed=self.seed)
+
+    def evaluate_training(self, table: Predictions) -> Evaluation:
+        """The values of the metric to rank by, on rows that models were trained on."""
+        return replace(evaluate(table, self.metric, intervals=False), advice=())
 
     def compare(
         self, table: Predictions, evaluation: Evaluation
@@ -312,6 +333,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
         best = None if comparison is None else comparison.best
         baseline, evaluation, against_baseline = evaluator.add_baseline(table, evaluation, best)
     further = None if test is None else open_table(test, in_memory=True, judging=True)
+    learned = take_training(every) if table.n < every.n else table.slice(0, 0)
     failures = tuple(
         _undefined_row(model, text, error)
         for model, error in (failed or {}).items()
@@ -331,6 +353,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
         confidence=confidence,
         seed=seed,
         notes=tuple(notes),
+        training=evaluator.evaluate_training(learned) if learned.n else None,
     )
 
 
@@ -385,5 +408,5 @@ def _format_row(row: Row) -> str:
 
 def _list_lines(heading: str, lines: Sequence[str]) -> str:
     """A heading and numbered lines; nothing where there is no line."""
-    numbered = [f"  {i}. {line}" for i, line in enumerate(lines, start=1)]
+    numbered = [f"  {i}. {escape_line(line)}" for i, line in enumerate(lines, start=1)]
     return "\n".join([heading, *numbered]) if lines else ""

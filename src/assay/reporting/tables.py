@@ -29,6 +29,7 @@ from assay.comparison.compare import Comparison
 from assay.core.text import format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.values import Row
+from assay.reporting.content import Content
 from assay.table.predictions import Predictions
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "make_cell",
     "tabulate_confusion",
     "tabulate_curves",
+    "tabulate_fits",
     "tabulate_pairs",
     "tabulate_precision_recall",
     "tabulate_reliability",
@@ -111,6 +113,16 @@ def tabulate_pairs(comparison: Comparison) -> MarkedTable:
         ),
         tuple(rows),
     )
+
+
+def tabulate_fits(content: Content) -> MarkedTable:
+    """Each model of `content` on the rows of the training and on the others, best first."""
+    name = content.metric
+    rows = [
+        (Cell(model), *(Cell(format_number(value), number=True) for value in values))
+        for model, *values in content.fits
+    ]
+    return MarkedTable(("model", f"{name} on training rows", f"{name} on the others"), tuple(rows))
 
 
 def tabulate_confusion(predictions: Predictions, model: str) -> MarkedTable:

@@ -12,11 +12,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeVar, cast
 
+import numpy as np
 import pyarrow as pa
 
 from assay.core.text import Headline
 from assay.errors import SchemaError
 from assay.table.condition import Condition, quote_column
+from assay.table.predictions import Predictions
 from assay.table.protocol import Table
 from assay.table.splits import FLAGS, HELD_OUT, NO, SPLITS, TRAINING, YES, simplify, tells_training
 
@@ -26,6 +28,7 @@ __all__ = [
     "find_training",
     "leave_out_training",
     "names_training",
+    "take_training",
 ]
 
 T = TypeVar("T", bound=Table)
@@ -93,6 +96,15 @@ def find_training(table: Table) -> Training:
                 f"are training rows, leave them out: where='{quote_column(name)} != ...'."
             )
     return Training(columns, tuple(remarks))
+
+
+def take_training(table: Predictions) -> Predictions:
+    """The rows of `table` that a column says models were trained on, as rows that were chosen."""
+    keep = np.zeros(table.n, bool)
+    for name, training in find_training(table).columns.items():
+        codes, values = table.group(name)
+        keep |= np.isin(codes, [i for i, value in enumerate(values) if value in training])
+    return replace(table.take(keep), rows_chosen=True)
 
 
 def leave_out_training(table: T) -> T:
