@@ -4,14 +4,18 @@ import json
 import signal
 import subprocess
 import sys
+from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from click.testing import CliRunner
 
 import assay
 from assay.cli import cli, main
-from assay.core.text import escape_controls
+from assay.core.progress import show_progress
+from assay.core.text import escape_controls, escape_line
 from assay.errors import UnsupportedError
 from assay.testing import random_table
 
@@ -63,6 +67,41 @@ def test_an_error_about_a_hostile_name_holds_no_control_character(tmp_path, caps
     with pytest.raises(SystemExit):
         main(["evaluate", write_table(tmp_path), "-m", "\x1b[2Jnone"])
     assert "\x1b" not in capsys.readouterr().err
+
+
+NAMES = ["a\nassay: all is well", "b\u2028c", "d\u061c", "[/red]", "e\x9b2J"]
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare", "fuse", "report", "slices", "fairness"])
+def test_no_verb_lets_a_name_end_a_line_or_colour_text(verb, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    models = {name: np.where(rng.random(60) < 0.3, 1 - y, y) for name in NAMES}
+    site = rng.choice(["north\nassay: all is well", "so\x1b[2Juth"], 60)
+    p = replace(assay.Predictions.from_arrays(y, models), columns={"site": pa.array(site)})
+    options = {
+        "evaluate": ["--by", "site", "--require", "f1 > 0.99"],
+        "compare": ["--not-worse-than", NAMES[0]],
+        "fuse": ["-o", str(tmp_path / "out.parquet")],
+        "report": ["-o", str(tmp_path / "out\x1b[2J.html")],
+        "slices": ["--by", "site"],
+        "fairness": ["--by", "site"],
+    }
+    path = str(assay.write(p, tmp_path / "p.parquet"))
+    with suppress(SystemExit):
+        main([verb, path, *options[verb]])
+    shown = capsys.readouterr()
+    text = shown.out + shown.err
+    assert "all is well" in text or verb == "slices"
+    assert not [line for line in text.split("\n") if line.startswith("assay: all is well")]
+    assert text == escape_controls(text)
+
+
+def test_a_progress_bar_shows_a_name_as_it_is_spelled(capsys):
+    for name in (*NAMES, "half \udcff"):
+        with show_progress("fitting", 2, show=True) as update:
+            update(1, name)
+        assert escape_line(name) in capsys.readouterr().err
 
 
 def test_text_that_runs_backwards_is_spelled_out():

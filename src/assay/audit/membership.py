@@ -28,7 +28,8 @@ from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS
 from assay.table.buckets import assign_buckets
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
+from assay.table.rows import Rows
 
 __all__ = ["Membership", "MembershipRow", "membership_inference"]
 
@@ -85,9 +86,13 @@ class Membership(Result):
     @property
     def verdict(self) -> str:
         """What the losses of each model give away, a line each."""
+        return "\n".join(self.verdict_lines)
+
+    @property
+    def verdict_lines(self) -> list[str]:
         if not self.rows:
-            return "No model has losses to judge by."
-        return "\n".join(f"{row.model}: {row.reading}." for row in self.rows)
+            return ["No model has losses to judge by."]
+        return [f"{row.model}: {row.reading}." for row in self.rows]
 
     @property
     def details(self) -> list[str]:

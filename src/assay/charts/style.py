@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from assay.charts.base import AltairChart
 from assay.core.result import to_plain
+from assay.core.text import escape_line
 
 __all__ = [
     "DARK",
@@ -164,10 +165,19 @@ def finish(
 
 
 def get_spec(chart: AltairChart) -> dict[str, Any]:
-    """The Vega-Lite specification of the `chart`."""
+    """The Vega-Lite specification of the `chart`; control characters in names are spelled out."""
     # Its parts were checked when they were made; checking the whole again takes as long as drawing.
-    spec: dict[str, Any] = chart.to_dict(validate=False)
+    spec: dict[str, Any] = _escape_texts(chart.to_dict(validate=False))
     return spec
+
+
+def _escape_texts(part: Any) -> Any:
+    """A `part` of a specification in which every text is one line, as Vega's expressions need."""
+    if isinstance(part, str):
+        return escape_line(part)
+    if isinstance(part, dict):
+        return {escape_line(key): _escape_texts(item) for key, item in part.items()}
+    return [_escape_texts(item) for item in part] if isinstance(part, list) else part
 
 
 def draw(chart: AltairChart, name: str) -> Drawing:

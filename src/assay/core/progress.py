@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from assay.core.text import escape_line
+
 __all__ = ["show_progress"]
 
 # Seconds that work may take before a bar appears that nobody asked for.
@@ -69,7 +71,7 @@ class _Bar:
             return
         if self.shown is None:
             self._open()
-        self.shown.update(self.line, completed=done, text=text)
+        self.shown.update(self.line, completed=done, text=escape_line(text))
 
     def close(self) -> None:
         if self.shown is not None:
@@ -89,7 +91,7 @@ class _Bar:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[text]}"),
+            TextColumn("{task.fields[text]}", markup=False),
             TimeRemainingColumn(),
         )
         console = Console(stderr=True)

@@ -38,7 +38,7 @@ import numpy as np
 
 from assay.core.atomic import write_whole
 from assay.core.registry import Registry
-from assay.core.text import Headline, TextTable, escape_controls, escape_html
+from assay.core.text import Headline, TextTable, escape_html, escape_line
 from assay.errors import MissingDependencyError, UnsupportedError
 
 __all__ = ["CHARTS", "Result", "to_plain", "to_record"]
@@ -94,6 +94,11 @@ class Result:
         raise NotImplementedError(f"{type(self).__name__} gives no verdict")
 
     @property
+    def verdict_lines(self) -> Sequence[str]:
+        """The lines of the verdict: one, unless it says one of each model."""
+        return (self.verdict,)
+
+    @property
     def records(self) -> list[dict[str, Any]]:
         """Tidy rows as plain dictionaries, one a value."""
         return [to_record(row) for row in self.rows]
@@ -114,9 +119,11 @@ class Result:
         return self.notes
 
     def __repr__(self) -> str:
-        above = [*self.headlines, self.verdict, *self.details]
-        lines = [*above, *map(str, self.tables), *self.list_footnotes()]
-        return escape_controls("\n".join(lines))
+        above = [*self.headlines, *self.verdict_lines, *self.details]
+        below = self.list_footnotes()
+        return "\n".join(
+            [*map(escape_line, above), *map(str, self.tables), *map(escape_line, below)]
+        )
 
     def list_footnotes(self) -> list[str]:
         """The footnotes that are no headlines."""

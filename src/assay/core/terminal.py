@@ -20,7 +20,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from assay.core.text import TextTable, escape_controls
+from assay.core.text import TextTable, escape_controls, escape_line
 
 __all__ = ["fit_table", "fit_text", "fold_notes", "is_terminal", "lay_out", "print_result"]
 
@@ -57,17 +57,18 @@ def print_result(result: Any, text: str | None = None) -> None:
 def lay_out(result: Any, width: int) -> Iterator[tuple[str, str]]:
     """The parts of a result within `width` columns, each with the style it has on a terminal."""
     for line in result.headlines:
-        yield "yellow", fit_text(line, width)
-    yield "bold", fit_text(result.verdict, width)
+        yield "yellow", fit_text(escape_line(line), width)
+    for line in result.verdict_lines:
+        yield "bold", fit_text(escape_line(line), width)
     for line in result.details:
-        yield "", fit_text(line, width)
+        yield "", fit_text(escape_line(line), width)
     for table in result.tables:
         header, _, body = fit_table(table, width).partition("\n")
         yield "cyan", header
         if body:
             yield "", body
     for line in fold_notes(result.list_footnotes()):
-        yield "dim", fit_text(line, width)
+        yield "dim", fit_text(escape_line(line), width)
 
 
 def fit_table(table: TextTable, width: int) -> str:

@@ -17,6 +17,7 @@ __all__ = [
     "TextTable",
     "escape_controls",
     "escape_html",
+    "escape_line",
     "find_free_name",
     "format_about",
     "format_estimate",
@@ -35,8 +36,11 @@ class Headline(str):
     __slots__ = ()
 
 
-# Characters that move the cursor, colour or hide text, or turn its direction.
-CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Characters that move the cursor, colour or hide text, end a line or turn its direction; halves of
+# characters that no terminal takes.
+CONTROLS = re.compile(
+    r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 def escape_controls(text: str) -> str:
@@ -46,6 +50,15 @@ def escape_controls(text: str) -> str:
     model \x1b[2J
     """
     return CONTROLS.sub(lambda match: repr(match[0])[1:-1], text)
+
+
+def escape_line(text: str) -> str:
+    r"""The `text`, which is one line, with all control characters spelled out.
+
+    >>> print(escape_line("model\nassay: all is well"))
+    model\nassay: all is well
+    """
+    return escape_controls(text).replace("\n", "\\n")
 
 
 class TextTable(NamedTuple):
@@ -89,7 +102,7 @@ class TextTable(NamedTuple):
 
 def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """`header` and `rows` as columns padded to their widest cell, two spaces apart."""
-    header, *rows = [[escape_controls(c).replace("\n", "\\n") for c in r] for r in [header, *rows]]
+    header, *rows = [[escape_line(cell) for cell in line] for line in [header, *rows]]
     widths = [max(len(line[i]) for line in [header, *rows]) for i in range(len(header))]
     lines = (
         "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))

@@ -6,7 +6,7 @@ PowerLaw(limit=0.2, scale=1.0, exponent=1.0, r2=1.0)
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, ClassVar
 
@@ -95,7 +95,9 @@ def _fit_linear(n: Array, v: Array, exponent: float) -> tuple[float, float, Arra
 class LearningRow:
     """One model at one training size: its value with interval, and its gain over the size before.
 
-    The gain is paired over the folds; above 0 is better, nan at the first size.
+    The gain is paired over the folds; above 0 is better, nan at the first size. `train` is the
+    value on the rows that the model was fitted on: far better than `value` where it overfits, as
+    bad where it underfits.
     """
 
     model: str
@@ -106,6 +108,9 @@ class LearningRow:
     gain: float
     gain_low: float
     gain_high: float
+    train: float = math.nan
+    train_low: float = math.nan
+    train_high: float = math.nan
 
 
 @dataclass(frozen=True)
@@ -158,17 +163,22 @@ class LearningCurve(Result):
     @property
     def verdict(self) -> str:
         """The outlook of each model, a line each."""
+        return "\n".join(self.verdict_lines)
+
+    @property
+    def verdict_lines(self) -> list[str]:
         largest = max(row.size for row in self.rows)
-        return "\n".join(outlook.describe(largest) for outlook in self.outlook)
+        return [outlook.describe(largest) for outlook in self.outlook]
 
     @property
     def tables(self) -> list[TextTable]:
-        """The score of each model at each size, and its gain over the size before."""
+        """The score of each model at each size, held out and in training, and what it gained."""
         body = [
             [
                 r.model,
                 str(r.size),
                 f"{format_number(r.value)} [{format_number(r.low)}, {format_number(r.high)}]",
+                format_number(r.train),
                 ""
                 if math.isnan(r.gain)
                 else f"{r.gain:+.4f} [{r.gain_low:+.4f}, {r.gain_high:+.4f}]",
@@ -179,6 +189,7 @@ class LearningCurve(Result):
             "model",
             "rows",
             f"{self.metric} ({self.confidence:.0%} interval)",
+            "in training",
             "gain over the size before",
         ]
         return [TextTable(header, body)]
@@ -202,13 +213,15 @@ def learning_curve(  # noqa: PLR0913
 ) -> LearningCurve:
     """Train on more and more rows of each fold's training side, and score on its held-out rows.
 
-    A smaller size is part of a larger one, classes in proportion, so gains are paired. Intervals
-    are those of the corrected resampled t over the folds, with n_test / n_train of the whole
-    training side. An inverse power law is fitted to each model's means; more rows stop paying where
-    doubling them is expected to improve the value by less than `worth`. That point is unknown where
-    the fit is poor (R2 below 0.9, an exponent at the edge of [0.05, 3], a value that gets worse,
-    fewer than 4 sizes), and where the last rows measured contradict the curve: they gave more than
-    `worth` where it says that more rows stopped paying, or less where it says that they still pay.
+    Each model is scored on the rows that it was fitted on as well: the distance of the two lines
+    tells over- from underfitting. A smaller size is part of a larger one, classes in proportion, so
+    gains are paired. Intervals are those of the corrected resampled t over the folds, with n_test /
+    n_train of the whole training side. An inverse power law is fitted to each model's means; more
+    rows stop paying where doubling them is expected to improve the value by less than `worth`. That
+    point is unknown where the fit is poor (R2 below 0.9, an exponent at the edge of [0.05, 3], a
+    value that gets worse, fewer than 4 sizes), and where the last rows measured contradict the
+    curve: they gave more than `worth` where it says that more rows stopped paying, or less where it
+    says that they still pay.
 
     Parameters:
         models: Name to estimator, or one estimator.
@@ -246,7 +259,7 @@ def learning_curve(  # noqa: PLR0913
     whole = Experiment.plan(named, data, cv=cv, **options)
     sizes = _sizes(sizes, min(len(train) for train, _ in whole.splits))
     splits = _nest_splits(whole, sizes, seed)
-    experiment = Experiment.plan(named, data, cv=splits, **options)
+    experiment = replace(Experiment.plan(named, data, cv=splits, **options), train_scores=True)
     results = list(experiment.run(experiment.pairs, n_jobs=n_jobs, progress=progress))
     outputs = {(r.model, r.fold): r for r in results if isinstance(r, FoldOutput)}
     # Split f * len(sizes) + i is fold f at the i-th size.
@@ -255,14 +268,21 @@ def learning_curve(  # noqa: PLR0913
         for i in range(len(sizes))
     ]
     text, bound = resolve(metric or DEFAULT[tables[0].task], tables[0].schema)[0]
-    values = [fold_values(table, text, list(named)) for table in tables]
+    held_out, training = (
+        [fold_values(table.where(split=side), text, list(named)) for table in tables]
+        for side in ("test", "train")
+    )
     ratio = float(np.mean([len(test) / len(train) for train, test in whole.splits]))
     rows: list[LearningRow] = []
     outlook = []
     least = {}
     for name in named:
-        by_size = np.array([by_model[name] for by_model in values])
+        by_size = np.array([by_model[name] for by_model in held_out])
         own_rows = _rows(name, sizes, by_size, bound, ratio, confidence)
+        own_rows = [
+            _add_training(row, by_model[name], bound, ratio, confidence)
+            for row, by_model in zip(own_rows, training, strict=True)
+        ]
         least[name] = worth if worth is not None else 0.01 * abs(own_rows[-1].value)
         outlook.append(_outlook(own_rows, bound.sign, least[name]))
         rows += own_rows
@@ -318,6 +338,18 @@ def _rows(
         low, high = np.clip([mean.low, mean.high], *metric.bounds).tolist()
         rows.append(LearningRow(name, size, mean.difference, low, high, *gain))
     return rows
+
+
+def _add_training(
+    row: LearningRow, values: Array, metric: Metric, ratio: float, confidence: float
+) -> LearningRow:
+    """The `row` of a model with its `values` (folds,) on the rows that it was fitted on."""
+    defined = values[~np.isnan(values)]
+    if len(defined) < 2:
+        return row
+    mean = corrected_t(defined, ratio, confidence, float(np.abs(defined).max()) / row.size)
+    low, high = np.clip([mean.low, mean.high], *metric.bounds).tolist()
+    return replace(row, train=mean.difference, train_low=low, train_high=high)
 
 
 def _outlook(rows: Sequence[LearningRow], sign: int, worth: float) -> Outlook:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from assay.adapters.base import count_rows, find_adapter, list_classes
 from assay.advice.advise import list_checks
 from assay.core.result import Result
-from assay.core.text import TextTable, find_free_name
+from assay.core.text import TextTable, escape_line, find_free_name
 from assay.errors import AssayError, UnsupportedError
 from assay.evaluation.values import Row
 from assay.fusions.base import FUSIONS
@@ -86,13 +86,13 @@ class Study(Result):
         return self.report.chart(name, **options)
 
     def __repr__(self) -> str:
-        notes = "\n".join([*self.notes, *(fused.note for fused in self.fused[1:])])
+        notes = "\n".join(map(escape_line, [*self.notes, *(f.note for f in self.fused[1:])]))
         parts = [self.report.summary(), notes]
         if self.race is not None:
             parts.append(repr(self.race))
         parts.append(repr(self.timings))
         if self.frugal is not None:
-            parts.append(self.frugal.verdict)
+            parts.append(escape_line(self.frugal.verdict))
         return "\n\n".join(filter(None, parts))
 
 
