@@ -5,6 +5,7 @@ on, the states of three jobs, and the engines.
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -26,27 +27,32 @@ class CutError(Exception):
     """Stands for the power cut."""
 
 
-def draw_table(task, seed, n, weighted=False, grouped=False, clustered=False):
+def draw_table(task, seed, n, weighted=False, grouped=False, clustered=False, named=False):
     """A table of one model, of amounts in a regression."""
-    p = random_table(task, seed, n=n, weighted=weighted, ties=bool(seed % 2)).select(["a"])
+    p = random_table(task, seed, n=n, ties=bool(seed % 2)).select(["a"])
     p = make_positive(p) if task == "regression" else p
     rng = np.random.default_rng(seed)
     columns = {}
     if grouped:
-        columns["g"] = pa.array(rng.choice(["x", "y"], n))
+        columns["g"] = pa.array(rng.choice(["x", "y", "z"], n, p=[0.5, 0.4, 0.1]))
     if clustered:
         columns["cluster"] = pa.array(rng.integers(0, max(n // 4, 2), n))
-    return replace(p, columns=columns)
+    if named:
+        columns["id"] = pa.array([f"row {i}" for i in rng.permutation(n)])
+    weight = rng.lognormal(sigma=2.0, size=n) if weighted else None
+    return replace(p, columns=columns, weight=weight)
 
 
-def write_pieces(p, folder, pieces=3):
-    """The table as files of small row groups, in their order."""
+def write_pieces(p, folder, seed=0):
+    """The table as three files of unequal lengths, in small row groups, in their order."""
     folder.mkdir()
     table = parquet.read_table(assay.write(p, folder.parent / "all.parquet"))
-    size = -(-p.n // pieces)
-    for i in range(pieces):
-        part = table.slice(i * size, size)
-        parquet.write_table(part, folder / f"{i}.parquet", row_group_size=max(size // 3, 1))
+    cuts = np.sort(np.random.default_rng(seed).choice(np.arange(1, p.n), 2, replace=False))
+    ends = [0, *cuts.tolist(), p.n]
+    for i, (start, stop) in enumerate(pairwise(ends)):
+        part = table.slice(start, stop - start)
+        size = max((stop - start) // 3, 1)
+        parquet.write_table(part, folder / f"{i}.parquet", row_group_size=size)
     return folder
 
 
@@ -92,11 +98,11 @@ def assert_same(found, expected, way):
             assert getattr(other, name) == want, (way, name, row, other)
 
 
-def check_ways(p, folder, monkeypatch, asked, engines=(), by=None):
+def check_ways(p, folder, monkeypatch, asked, engines=(), by=None, seed=0):
     """Every way gives what the table in memory gives."""
     options = {"by": by}
     expected = assay.evaluate(p, asked, **options)
-    pieces = write_pieces(p, folder / "pieces")
+    pieces = write_pieces(p, folder / "pieces", seed)
     stream = assay.scan(pieces)
     states = [folder / f"{i}.state" for i in range(3)]
     ways = {
@@ -113,35 +119,32 @@ def check_ways(p, folder, monkeypatch, asked, engines=(), by=None):
         assert_same(way(), expected, name)
 
 
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize(
-    ("third", "n", "traits"),
-    [
-        (0, 9, {}),
-        pytest.param(1, 60, {"weighted": True, "grouped": True}, marks=pytest.mark.slow),
-        pytest.param(2, 100, {"clustered": True}, marks=pytest.mark.slow),
-    ],
-    ids=["few", "weighted", "clustered"],
-)
+def check(seed, folder, monkeypatch, workers=0, most=5000):
+    """A table of this seed gives the same by every way.
+
+    A sixth of the metrics that fit it are asked, in turn: tables of other seeds are asked for the
+    others.
+    """
+    rng = np.random.default_rng(seed)
+    weighted, grouped, clustered, named = rng.integers(0, 2, 4).astype(bool)
+    n = int(np.exp(rng.uniform(np.log(5), np.log(most))))
+    p = draw_table(TASKS[seed % 4], seed, n, weighted, grouped, clustered, named)
+    asked = list_fitting(p)[seed // 4 % 6 :: 6]
+    engines = [Local(threads=2, batch=n // 10 + 1), *[Processes(workers=workers)] * (workers > 0)]
+    check_ways(p, folder, monkeypatch, asked, engines, by="g" if grouped else None, seed=seed)
+
+
+@pytest.mark.parametrize("seed", range(8))
 def test_every_way_in_gives_the_same_values_intervals_methods_and_notes(
-    tmp_path, monkeypatch, task, third, n, traits
+    tmp_path, monkeypatch, seed
 ):
-    p = draw_table(task, n, n, **traits)
-    by = "g" if "grouped" in traits else None
-    check_ways(p, tmp_path, monkeypatch, list_fitting(p)[third::3], by=by)
+    check(seed, tmp_path, monkeypatch, most=60)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("seed", range(12))
-def test_every_way_in_gives_the_same_of_many_tables(tmp_path, monkeypatch, task, seed):
-    rng = np.random.default_rng(seed)
-    weighted, grouped, clustered = rng.integers(0, 2, 3).astype(bool)
-    n = int(np.exp(rng.uniform(np.log(6), np.log(5000))))
-    p = draw_table(task, seed, n, weighted=weighted, grouped=grouped, clustered=clustered)
-    engines = [Local(threads=2, batch=7), Processes(workers=2)]
-    by = "g" if grouped else None
-    check_ways(p, tmp_path, monkeypatch, list_fitting(p), engines, by=by)
+@pytest.mark.parametrize("seed", range(300))
+def test_every_way_in_gives_the_same_of_many_tables(tmp_path, monkeypatch, seed):
+    check(seed, tmp_path, monkeypatch, workers=2)
 
 
 @pytest.mark.slow
