@@ -298,6 +298,23 @@ def test_the_intervals_of_a_learning_curve_stay_in_the_range_of_the_metric():
     assert all(0 <= row.low <= row.value <= row.high <= 1 for row in found.rows)
 
 
+def test_a_learning_curve_shows_the_training_rows_beside_the_held_out_ones():
+    X, y = load_iris(return_X_y=True)
+    models = {"tree": DecisionTreeClassifier(random_state=0), "none": DummyClassifier()}
+    found = learning_curve(models, X, y, metric="accuracy", sizes=[30, 100], cv=3)
+    by_model = {(row.model, row.size): row for row in found.rows}
+    assert [by_model["tree", size].train for size in (30, 100)] == [1, 1]
+    assert by_model["tree", 100].value < 1
+    assert by_model["none", 30].train == pytest.approx(1 / 3, abs=0.02)
+    assert all(0 <= row.train_low <= row.train <= row.train_high <= 1 for row in found.rows)
+    both = cross_validate({"tree": models["none"]}, X, y, cv=3, train_scores=True, progress=False)
+    inside = evaluate(both, "accuracy", by="fold", where='split == "train"', intervals=False)
+    folds = [inside.get("tree", "accuracy", group=fold).value for fold in range(3)]
+    assert by_model["none", 100].train == pytest.approx(np.mean(folds))
+    assert "in training" in repr(found)
+    assert {"train", "train_low", "train_high"} <= set(found.records[0])
+
+
 def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
     # The mean of n rows has the expected squared error variance * (1 + 1/n): doubling n gains
     # variance / (2n).

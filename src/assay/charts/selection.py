@@ -55,23 +55,23 @@ def halving(result: Halving) -> AltairChart:
 
 @register(draws="assay.learning_curve/1")
 def learning_curve(result: LearningCurve) -> AltairChart:
-    """The value of each model of `result`, with its interval, over the number of training rows."""
+    """The value of each model of `result`, with its interval, over the number of training rows.
+
+    In dashes, the value on these training rows.
+    """
     import altair as alt
 
     rows = [r.__dict__ for r in result.rows]
     models = list(dict.fromkeys(r.model for r in result.rows))
-    band = (
-        alt.Chart(embed_rows(rows))
-        .mark_area(opacity=0.15)
-        .encode(
-            x=alt.X("size:Q", scale=alt.Scale(type="log")),
-            y="low:Q",
-            y2="high:Q",
-            color=colours({m: m for m in models}, models, alt.Legend(title=None)),
-        )
+    base = alt.Chart(embed_rows(rows)).encode(
+        x=alt.X("size:Q", scale=alt.Scale(type="log")),
+        color=colours({m: m for m in models}, models, alt.Legend(title=None)),
     )
-    chart = band + _lines(rows, "size", result.metric, log=True)
-    return finish(chart, f"Learning curve by {result.metric}", f"{result.confidence:.0%} intervals")
+    band = base.mark_area(opacity=0.15).encode(y="low:Q", y2="high:Q")
+    training = base.mark_line(strokeDash=[5, 4]).encode(y="train:Q")
+    chart = band + training + _lines(rows, "size", result.metric, log=True)
+    subtitle = f"{result.confidence:.0%} intervals; in dashes, on the training rows"
+    return finish(chart, f"Learning curve by {result.metric}", subtitle)
 
 
 @register(draws="assay.frugal/1")
