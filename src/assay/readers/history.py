@@ -44,7 +44,7 @@ __all__ = ["EXPECTED", "Aggregation", "History", "Pairs", "Series"]
 Aggregation = Literal["point", "running_mean", "window_mean", "unknown"]
 Pairs = tuple[tuple[float, float], ...]
 
-MOST_POINTS = 100_000  # of a curve; beyond, no chart shows and no verdict needs each
+MOST_POINTS = 10_000  # of a curve; beyond, no chart shows and no verdict needs each
 
 EXPECTED = "a loss column such as loss, train_loss, val_loss, valid_loss or eval_loss"
 

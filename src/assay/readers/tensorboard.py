@@ -2,27 +2,27 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from assay.errors import MissingDependencyError, SchemaError
+import numpy as np
+
+from assay.errors import SchemaError
 from assay.readers.base import Reader, list_folder
-from assay.readers.cells import drop_replaced, note_restarts
+from assay.readers.events import read_scalars
 from assay.readers.history import History
-from assay.readers.naming import SPLITS, is_curve
+from assay.readers.naming import SPLITS
+from assay.readers.points import Points, join_curves
 
 __all__ = ["TensorBoard"]
-
-Points = list[tuple[float, float]]  # (step, value) in the order of writing
 
 KERAS = "epoch_"  # Keras writes epoch_loss at each epoch, beside other tags at each batch
 
 
 @dataclass(frozen=True)
 class TensorBoard(Reader):
-    """TensorBoard event files: one file, or the folder of a run; needs the extra `tensorboard`.
+    """TensorBoard event files: one file, or the folder of a run.
 
     Folders named after a split (`train`, `validation`, ...) belong to the run they lie in, as do
     those that `add_scalars` writes. All event files of a folder are one run: where a later one goes
@@ -50,14 +50,26 @@ class TensorBoard(Reader):
         curves: dict[str, Points] = {}
         for folder in (place, *_find_parts(place)):
             split = _find_split(folder if os.path.isdir(folder) else folder.parent)
-            for tag, points in _read_curves(_find_files(folder)).items():
+            for tag, points in read_scalars(_find_files(folder)).items():
                 curves[f"{split}/{tag}" if split and not _names_split(tag) else tag] = points
         if not curves:
             raise SchemaError(
                 f"{place}: the TensorBoard event files hold no scalars; expected a loss, as "
                 f"add_scalar('loss/val', value, epoch) or the callback of a framework logs it"
             )
-        return [_join_curves(_select_curves(curves), place)]
+        is_keras = any(map(_is_keras, curves))
+        joined = join_curves(
+            {
+                name.replace(KERAS, "", 1) if is_keras else name: points
+                for name, points in _count_steps(_select_curves(curves)).items()
+            },
+            name=place.name,
+            format=self.name,
+            source=str(place),
+            unit="epoch" if is_keras else "step",
+            train="running_mean" if is_keras else "unknown",
+        )
+        return [joined]
 
 
 def _find_files(place: Path) -> list[Path]:
@@ -100,36 +112,6 @@ def _is_time(name: str) -> bool:
     return re.fullmatch(r"\d{9,}(\.\d+)?", name) is not None
 
 
-def _read_curves(files: Iterable[Path]) -> dict[str, Points]:
-    """The scalars of event files by tag."""
-    curves: dict[str, Points] = {}
-    for file in files:
-        load_events, to_array = _import_tensorboard(file)
-        for event in load_events(str(file)).Load():
-            if event.session_log.status == event.session_log.START:
-                # The writer was opened with purge_step: later steps of earlier files are void.
-                for points in curves.values():
-                    points[:] = [point for point in points if point[0] < event.step]
-            for value in event.summary.value:
-                if value.metadata.plugin_data.plugin_name == "scalars":
-                    number = float(to_array(value.tensor).item())
-                    curves.setdefault(value.tag, []).append((float(event.step), number))
-    return curves
-
-
-def _import_tensorboard(file: Path) -> tuple[Any, Any]:
-    """TensorBoard's loader of event files and its conversion of tensors to arrays."""
-    try:
-        from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
-        from tensorboard.util.tensor_util import make_ndarray
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{file} is a TensorBoard log, which is read with the package tensorboard; "
-            f"run pip install 'assay[tensorboard]'"
-        ) from error
-    return EventFileLoader, make_ndarray
-
-
 def _select_curves(curves: Mapping[str, Points]) -> dict[str, Points]:
     """Of Keras the curves by epoch alone; of two of one metric, by step and epoch, the latter."""
     is_keras = any(map(_is_keras, curves))
@@ -145,62 +127,11 @@ def _is_keras(name: str) -> bool:
     return name.rpartition("/")[2].startswith(KERAS)
 
 
-def _is_epoch(name: str) -> bool:
-    """Whether a curve is the number of the epoch: `epoch`, or `train/epoch` of the Trainer."""
-    return name.rpartition("/")[2] == "epoch"
-
-
-def _join_curves(curves: Mapping[str, Points], place: Path) -> History:
-    """One history of curves, each of which was logged at steps of its own."""
-    by_step, restarts = _drop_replaced_points(_count_steps(curves))
-    measured = (values for name, values in by_step.items() if is_curve(name))
-    steps = sorted(set().union(*measured))
-    is_keras = any(map(_is_keras, curves))
-    epoch_by_step = _find_epochs(by_step, steps)
-    history = History.from_columns(
-        {
-            name.replace(KERAS, "", 1) if is_keras else name: [values.get(step) for step in steps]
-            for name, values in by_step.items()
-            if not _is_epoch(name)
-        },
-        epochs=[epoch_by_step.get(step, step) for step in steps],
-        name=place.name,
-        format=TensorBoard.name,
-        source=str(place),
-        unit="epoch" if is_keras or epoch_by_step else "step",
-        train="running_mean" if is_keras else "unknown",
-    )
-    replaced = {*history.restarts, *(epoch_by_step.get(step, step) for step in restarts)}
-    epochs = tuple(sorted(replaced))
-    return replace(history, restarts=epochs, notes=note_restarts(epochs, history.unit))
-
-
-def _find_epochs(
-    by_step: Mapping[str, dict[float, float]], steps: Iterable[float]
-) -> dict[float, float]:
-    """The epoch of each step, where the log holds it for all of the steps; else empty."""
-    epochs = next((values for name, values in by_step.items() if _is_epoch(name)), {})
-    return epochs if all(step in epochs for step in steps) else {}
-
-
-def _drop_replaced_points(
-    curves: Mapping[str, Points],
-) -> tuple[dict[str, dict[float, float]], set[float]]:
-    """The values that stand after restarts, by name and step, and where restarts began."""
-    by_step: dict[str, dict[float, float]] = {}
-    restarts: set[float] = set()
-    for name, points in curves.items():
-        keep, first_steps = drop_replaced([step for step, _ in points])
-        by_step[name] = dict(points[i] for i in keep.tolist())
-        restarts.update(first_steps)
-    return by_step, restarts
-
-
-def _count_steps(curves: Mapping[str, Points]) -> Mapping[str, Points]:
+def _count_steps(curves: Mapping[str, Points]) -> dict[str, Points]:
     """Points counted from 1 where the log carries no steps, which shows as step 0 throughout."""
-    if any(step for points in curves.values() for step, _ in points):
-        return curves
+    if any(points.steps.any() for points in curves.values()):
+        return dict(curves)
     return {
-        name: [(float(count), value) for count, (_, value) in enumerate(points, start=1)]
+        name: Points(np.arange(1.0, len(points.values) + 1), points.values)
         for name, points in curves.items()
     }
