@@ -28,11 +28,13 @@ def _is_regression(history: History) -> bool:
 def find_standard_error(history: History, mean: float) -> float:
     """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean.
 
-    Losses of rows near 0 scatter less: by about four times their mean.
+    Losses of rows near 0 scatter less: by about four times their mean. A loss above 20 is no log
+    loss.
     """
     if not history.n_val:
         return 0.0
-    spread = 2 * abs(mean) if _is_regression(history) else min(1.0, 4 * abs(mean))
+    is_log_loss = not _is_regression(history) and abs(mean) < 20
+    spread = min(1.0, 4 * abs(mean)) if is_log_loss else 2 * abs(mean)
     return spread / math.sqrt(history.n_val)
 
 

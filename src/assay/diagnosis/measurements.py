@@ -8,7 +8,7 @@ The first epoch alone is no scale. Noise is the scatter from epoch to epoch.
 >>> history = History.from_lists(train_loss=[9, 5, 3, 2, 1], val_loss=[8, 5, 4, 5, 6])
 >>> run = measure(history)
 >>> run.best_epoch, run.rise, round(run.generalisation_loss, 1)
-(3.0, 1.0, 25.0)
+(3.0, 1.5, 37.5)
 """
 
 import math
@@ -26,7 +26,15 @@ from assay.diagnosis.curves import (
     interpolate,
     take_logarithm,
 )
-from assay.diagnosis.trend import final_level, kendall_z, noise, running_median, theil_sen
+from assay.diagnosis.trend import (
+    count_neighbours,
+    find_level_error,
+    kendall_z,
+    measure_fall,
+    noise,
+    running_median,
+    theil_sen,
+)
 from assay.errors import SchemaError
 from assay.kernels import Array
 from assay.readers.history import History
@@ -87,10 +95,41 @@ class Measurements:
         """The lowest validation loss."""
         return float(self.val[self.best])
 
+    @property
+    def half(self) -> int:
+        """Neighbours on either side that a level is the median of; 0 below 30 evaluations."""
+        return count_neighbours(len(self.val))
+
+    @cached_property
+    def smooth(self) -> Array:
+        """The level of validation loss (n,): medians of neighbours."""
+        return running_median(self.val, max(1, self.half))
+
+    @cached_property
+    def bottom(self) -> int:
+        """Position of the lowest level, or of the lowest loss where evaluations are few."""
+        return int(np.argmin(self.smooth)) if self.half else self.best
+
+    @property
+    def lowest_level(self) -> float:
+        """The lowest level of validation loss: the lowest of many losses is so by chance."""
+        return float(self.smooth[self.bottom]) if self.half else self.lowest
+
     @cached_property
     def end(self) -> float:
-        """Validation loss at the end: the median of the last three."""
-        return final_level(self.val)
+        """Validation loss at the end: the median of the last three, of those after the best."""
+        return self._find_end(3, self.best)
+
+    @cached_property
+    def last_level(self) -> float:
+        """The level of validation loss at the end."""
+        return self._find_end(max(3, 2 * self.half + 1), self.bottom)
+
+    def _find_end(self, count: int, low: int) -> float:
+        """The median of the last `count` validation losses, of those after the position `low`."""
+        last = len(self.val) - 1
+        first = max(min(low + 1, last), last + 1 - count)
+        return float(np.median(self.val[first:]))
 
     @property
     def learnable(self) -> float:
@@ -99,8 +138,21 @@ class Measurements:
 
     @property
     def resolution(self) -> float:
-        """Smaller falls in loss are none: twice the noise, 1 % of the learnable."""
-        return max(2 * self.noise, 0.01 * self.learnable)
+        """Smaller falls in loss are none: twice the noise, 1 % of the learnable, 5 % of the lowest.
+
+        Of the last two the smaller.
+        """
+        return max(self.level_error, self.visible_fall)
+
+    @property
+    def visible_fall(self) -> float:
+        """1 % of the learnable, or 5 % of the lowest loss where that is less."""
+        return self._limit_width(0.05)
+
+    @property
+    def level_error(self) -> float:
+        """What two levels of validation loss may differ by where nothing changed."""
+        return find_level_error(self.noise, self.half)
 
     @property
     def tolerance(self) -> float:
@@ -108,7 +160,7 @@ class Measurements:
 
         Of the last two the smaller, so that what is said about the baseline hides no rise.
         """
-        return max(2 * self.noise, self._limit_width(0.02))
+        return max(self.level_error, self._limit_width(0.02))
 
     def _limit_width(self, share: float) -> float:
         """1 % of the learnable, at most a `share` of the lowest loss where that is above 0."""
@@ -118,7 +170,7 @@ class Measurements:
         if self.lowest <= 0:
             return width
         # A lowest loss near 0 is no scale.
-        return min(width, max(share * self.lowest, 0.0005 * self.learnable))
+        return min(width, max(share * self.lowest, 0.0001 * self.learnable))
 
     @property
     def error(self) -> float:
@@ -133,10 +185,10 @@ class Measurements:
         the best to each of them it stays close to that.
         """
         width = self._limit_width(0.06)
-        if self.rise > self.tolerance and self.z_val_after_best > 1.64:
+        if self.level_rise > self.tolerance and self.z_val_after_best > 1.64:
             width = min(width, 0.8 * self.rise)
         width = max(self.noise, width)
-        smooth = running_median(self.val)
+        smooth = self.smooth
         near = smooth <= self.lowest + width
         near[self.best] = True
         far = np.flatnonzero(smooth > self.lowest + 3 * width + 3 * self.noise)
@@ -161,6 +213,11 @@ class Measurements:
         """How far validation loss ends above its lowest value."""
         return self.end - self.lowest
 
+    @property
+    def level_rise(self) -> float:
+        """How far validation loss ends above its lowest level."""
+        return self.last_level - self.lowest_level
+
     @cached_property
     def generalisation_loss(self) -> float:
         """100 (end / lowest - 1), in percent; nan where the lowest loss is not above 0.
@@ -180,17 +237,22 @@ class Measurements:
     @cached_property
     def z_val_after_best(self) -> float:
         """Trend of the validation loss from its lowest value on, in standard deviations."""
-        return kendall_z(self.val[self.best :])
+        return kendall_z(self.val[self.bottom :])
 
     @cached_property
     def z_train_after_best(self) -> float:
         """Trend of the training loss after the best epoch; nan where it was not logged."""
-        return math.nan if self.train is None else kendall_z(self.train[self.best :])
+        return math.nan if self.train is None else kendall_z(self.train[self.bottom :])
 
     @cached_property
     def recent(self) -> Array:
         """The last 30 % of the validation losses, five at least, not smoothed."""
         return self.val[-max(5, math.ceil(0.3 * len(self.val))) :]
+
+    @cached_property
+    def fall(self) -> float:
+        """How far the level of validation loss fell over the last 30 %, or two evaluations."""
+        return measure_fall(self.val)
 
     @property
     def learned_val(self) -> float:
@@ -206,7 +268,7 @@ class Measurements:
         """
         if self.train is None:
             return math.nan
-        share = self._share_learned(float(self.train.min()))
+        share = self._share_learned(float(running_median(self.train, max(1, self.half)).min()))
         return math.nan if share < -0.25 else share
 
     def _share_learned(self, loss: float) -> float:
@@ -236,6 +298,25 @@ class Measurements:
         """Share of steps in which training loss rises, the first left out; nan below two steps."""
         steps = np.diff(self.train_log)[1:]
         return float((steps > 0).mean()) if len(steps) else math.nan
+
+    @cached_property
+    def swing(self) -> float:
+        """How far both losses go up and down together from epoch to epoch, as a share of them.
+
+        The smaller of both, after the first quarter and without the largest step; 0 where they do
+        not go together.
+        """
+        start = len(self.val) // 4
+        if self.train is None or len(self.val) < 6 or min(self.train.min(), self.lowest) <= 0:
+            return 0.0
+        steps = np.diff(np.log([self.train[start:], self.val[start:]]), axis=1)
+        rising = (steps > 0).mean(axis=1)
+        # Ranks: one jump of both, as where the learning rate drops, is no swing.
+        ranks = steps.argsort(axis=1).argsort(axis=1)
+        if np.minimum(rising, 1 - rising).min() < 0.2 or np.corrcoef(ranks)[0, 1] < 0.3:
+            return 0.0
+        sizes = np.sort(np.abs(steps - np.median(steps, axis=1, keepdims=True)), axis=1)
+        return float(sizes[:, :-1].mean(axis=1).min())
 
     @cached_property
     def jitter(self) -> float:

@@ -16,10 +16,11 @@ import numpy as np
 from assay.core.types import Better
 from assay.diagnosis.curves import pair_points
 from assay.diagnosis.trend import final_level, noise
+from assay.kernels import Array
 from assay.readers.history import History, Series
 from assay.readers.naming import is_share
 
-__all__ = ["MetricChange", "judge_metrics", "measure_metric_tolerance"]
+__all__ = ["MetricChange", "find_least_change", "judge_metrics", "measure_metric_tolerance"]
 
 
 @dataclass(frozen=True)
@@ -86,15 +87,24 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
 
 
 def measure_metric_tolerance(series: Series, value: float, rows: int | None) -> float:
-    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise.
+    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise."""
+    return max(find_least_change(series, value, rows), noise(_take_finite(series)))
+
+
+def find_least_change(series: Series, value: float, rows: int | None) -> float:
+    """Of a share its standard error, half a point at least; of other numbers 2 %.
 
     Shares may be logged as percent.
     """
-    values = np.array([number for number in series.values if math.isfinite(number)])
+    values = _take_finite(series)
     is_percent = 1.5 < values.max() <= 100 and is_share(series.metric)
     whole = 100.0 if is_percent else 1.0
     if values.min() >= 0 and values.max() <= whole:
         share = value / whole
         standard_error = math.sqrt(share * (1 - share) / rows) if rows else 0.0
-        return max(0.005 * whole, standard_error * whole, noise(values))
-    return max(0.02 * abs(value), noise(values))
+        return max(0.005 * whole, standard_error * whole)
+    return 0.02 * abs(value)
+
+
+def _take_finite(series: Series) -> Array:
+    return np.array([number for number in series.values if math.isfinite(number)])

@@ -15,9 +15,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from assay.core.types import Better
-from assay.diagnosis.metric_changes import measure_metric_tolerance
+from assay.diagnosis.metric_changes import find_least_change, measure_metric_tolerance
 from assay.diagnosis.rules import FALLING, MIN_EPOCHS, RISING, Severity, Status
-from assay.diagnosis.trend import final_level, kendall_z, noise, running_median
+from assay.diagnosis.trend import (
+    count_neighbours,
+    final_level,
+    find_level_error,
+    kendall_z,
+    measure_fall,
+    noise,
+    running_median,
+)
 from assay.readers.history import History, Series
 
 __all__ = ["MetricCurve", "find_good_range", "find_metric", "judge_metric_curve"]
@@ -75,7 +83,7 @@ def judge_metric_curve(
     curve = curve.take(finite)
     deficits = _convert_to_deficits(curve)
     best = int(np.argmin(deficits))
-    tolerance = measure_metric_tolerance(curve, curve.values[best], history.n_val)
+    tolerance = find_least_change(curve, curve.values[best], history.n_val)
     status = _decide(deficits, best, tolerance)
     is_overfit = status == "overfit"
     first, last = find_good_range(curve, history.n_val)
@@ -122,13 +130,19 @@ def _convert_to_deficits(curve: Series) -> np.ndarray:
 def _decide(deficits: np.ndarray, best: int, tolerance: float) -> Status:
     if len(deficits) < MIN_EPOCHS:
         return "inconclusive"
-    scatter = max(tolerance, 2 * noise(deficits))
-    drop = final_level(deficits) - float(deficits[best])
-    if drop > scatter and kendall_z(deficits[best:]) > RISING:
+    half = count_neighbours(len(deficits))
+    smooth = running_median(deficits, half) if half else deficits
+    bottom = int(np.argmin(smooth)) if half else best
+    scatter = max(tolerance, find_level_error(noise(deficits), half))
+    last = len(deficits) - 1
+    start = max(min(bottom + 1, last), last - max(2, 2 * half))
+    drop = float(np.median(deficits[start:])) - float(smooth[bottom])
+    if drop > scatter and kendall_z(deficits[bottom:]) > RISING:
         return "overfit"
     recent = deficits[-max(MIN_EPOCHS, len(deficits) // 3) :]
-    if best >= len(deficits) - 2 and kendall_z(recent) < FALLING:
-        return "still_improving" if recent[0] - recent[-1] > scatter else "good_fit"
+    is_last = bottom >= last - max(1, 2 * half) or (half > 0 and drop <= scatter)
+    if is_last and kendall_z(recent) < FALLING and measure_fall(deficits) > scatter:
+        return "still_improving"
     return "good_fit" if drop <= scatter else "inconclusive"
 
 

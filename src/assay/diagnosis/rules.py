@@ -19,7 +19,7 @@ import numpy as np
 
 from assay.diagnosis.measurements import Measurements
 from assay.diagnosis.metric_changes import MetricChange
-from assay.diagnosis.trend import final_level, kendall_z, running_median
+from assay.diagnosis.trend import final_level, kendall_z, noise, running_median
 
 __all__ = [
     "STATUSES",
@@ -61,6 +61,7 @@ LEVELS: tuple[Confidence, ...] = get_args(Confidence)
 MIN_EPOCHS = 5  # below five points no trend test has power
 RISING = 1.64  # standard deviations, one-sided 5 %
 FALLING = -1.64
+SWINGING = 0.08  # share of a loss that both losses go up and down by
 
 
 def decide(run: Measurements) -> Status:
@@ -87,16 +88,34 @@ def _explosion_limit(run: Measurements) -> float:
 
 def _is_collapsed(run: Measurements) -> bool:
     """Training exploded or unlearned, and ended where a model that knows nothing stands."""
-    if not len(run.train_log) or not run.baseline > 0:
+    if not len(run.train_log) or not run.baseline > 0 or run.swing > SWINGING:
         return False
     exploded = bool(run.train_log.max() > _explosion_limit(run))
-    at_baseline = final_level(run.train_log) >= 0.95 * run.baseline
-    # A guess of the baseline is off by more than a healthy run may waver.
-    share = 0.85 if run.is_baseline_known else 0.5
-    learned_once = len(run.train_log) >= MIN_EPOCHS and run.train_log.min() < share * run.baseline
-    if exploded and run.learned_val < 0.05:
+    at_baseline = final_level(run.train_log) >= 0.95 * run.baseline and _is_stuck(run)
+    is_flat = run.is_baseline_known or run.val.max() < 1.2 * run.lowest
+    if exploded and run.learned_val < 0.05 and is_flat:
         return True
-    return bool(at_baseline and (exploded or learned_once))
+    return at_baseline and (exploded or _is_unlearned(run))
+
+
+def _is_stuck(run: Measurements) -> bool:
+    """Whether training stands still at its end; where the baseline is known, that is not asked."""
+    last = run.train_log[-3:]
+    if run.is_baseline_known:
+        return True
+    return len(last) == 3 and bool(last.max() < 1.2 * last.min())
+
+
+def _is_unlearned(run: Measurements) -> bool:
+    """Whether both losses had been far below their end, and end no better than without training."""
+    if len(run.train_log) < MIN_EPOCHS or len(run.val) < MIN_EPOCHS:
+        return False
+    # A guess of the baseline is off by more than a healthy run may waver.
+    share = 0.85 if run.is_baseline_known else 0.67
+    ends = final_level(run.train_log), final_level(run.val)
+    lowest = float(running_median(run.train_log).min()), run.lowest
+    has_learned = all(low < share * end for low, end in zip(lowest, ends, strict=True))
+    return has_learned and ends[1] >= 0.9 * run.baseline
 
 
 def is_too_short(run: Measurements) -> bool:
@@ -105,69 +124,106 @@ def is_too_short(run: Measurements) -> bool:
 
 
 def _is_overfit_at_once(run: Measurements) -> bool:
-    """Few evaluations, and validation ends far above its lowest value while training falls.
+    """Few evaluations from the lowest on, which end far above it while training falls.
 
-    Far is 6 standard errors where the number of validation rows is known, and 20 % anyway.
+    Far is 6 standard errors where the number of validation rows is known, and 20 % anyway; with
+    three evaluations that each rise, 5 % and three times the noise.
     """
-    if not is_too_short(run) or run.train is None or run.best == len(run.val) - 1:
+    after = len(run.val) - 1 - run.best
+    if not 1 <= after < MIN_EPOCHS - 2 or run.train is None or run.half:
         return False
     rise = float(run.val[-1]) - run.lowest
     is_falling = float(run.train[-1]) < float(run.train[run.best])
-    return is_falling and _is_far(run, rise) and bool((np.diff(run.val[run.best :]) > 0).all())
+    if not is_falling or not (np.diff(run.val[run.best :]) > 0).all():
+        return False
+    if _is_far(run, rise) or is_too_short(run) or after == 1:
+        return _is_far(run, rise)
+    return rise > max(0.05 * _scale(run), 4 * run.noise, run.standard_error)
 
 
 def _is_falling_throughout(run: Measurements) -> bool:
     """Few evaluations, and validation falls at each of them; four at least, or far."""
     if not is_too_short(run) or len(run.val) < 2 or not (np.diff(run.val) < 0).all():
         return False
+    if run.is_baseline_known and run.learned_val < 0.05:
+        return False
     last_fall = float(run.val[-2] - run.val[-1])
+    learned = max(run.baseline, float(run.val[0])) - run.lowest
+    if not last_fall > min(0.06 * learned, 0.12 * _scale(run)):
+        return False
     if run.standard_error:
         return last_fall > 2 * run.standard_error
-    return len(run.val) >= MIN_EPOCHS - 1 and last_fall > 0.005 * abs(run.lowest)
+    return len(run.val) >= MIN_EPOCHS - 1
 
 
 def _is_far(run: Measurements, rise: float) -> bool:
     if run.standard_error and rise > 6 * run.standard_error and rise > 0.02 * abs(run.lowest):
         return True
-    scale = 1.0 if run.in_nats else abs(run.lowest)
-    return len(run.val) >= 3 and rise > max(0.2 * scale, 3 * run.standard_error)
+    return len(run.val) >= 3 and rise > max(0.2 * _scale(run), 3 * run.standard_error)
+
+
+def _scale(run: Measurements) -> float:
+    """What shares of the loss are taken of."""
+    return 1.0 if run.in_nats else abs(run.lowest)
 
 
 def _is_not_learning(run: Measurements) -> bool:
     """Neither training nor validation loss leaves the baseline."""
-    return run.is_baseline_known and run.learned_val < 0.05 and not run.learned_train >= 0.15
+    # Training rows are many: what they show beyond 8 % is no error of sampling.
+    is_near = run.learned_val < 0.05 or not run.learned_train > 0.08
+    return _is_at_baseline(run) and is_near and not _has_learned_rows(run)
 
 
 def is_memorising(run: Measurements) -> bool:
     """Whether the `run` learned training rows alone, as with random labels."""
-    return run.is_baseline_known and run.learned_val < 0.05 and run.learned_train >= 0.15
+    return _is_at_baseline(run) and _has_learned_rows(run)
+
+
+def _is_at_baseline(run: Measurements) -> bool:
+    """Whether validation loss never left a known baseline, by more than 5 % and its error."""
+    if not run.is_baseline_known or not run.baseline > 0 or _is_leaving(run):
+        return False
+    return run.learned_val < 0.05 + (run.standard_error + run.noise) / run.baseline
+
+
+def _has_learned_rows(run: Measurements) -> bool:
+    """Whether training took 15 % off the baseline on its own rows, and kept most of that."""
+    if run.train is None or not run.learned_train >= 0.15:
+        return False
+    is_falling = len(run.train) < MIN_EPOCHS or kendall_z(run.train) < FALLING
+    return is_falling and final_level(run.train) < 0.9 * run.baseline
+
+
+def _is_leaving(run: Measurements) -> bool:
+    """Whether validation loss falls slowly but surely, by far more than its noise."""
+    fall = float(run.val[0] - run.val[-1])
+    return kendall_z(run.val) < -3 and fall > max(5 * run.noise, 0.01 * run.baseline)
 
 
 def _is_unstable(run: Measurements) -> bool:
-    """Training loss goes up and down, or both losses end well above where they had been."""
-    is_restless = run.learned_train < 0.95 and run.train_rises >= 0.35
-    return (is_restless and (_is_jumpy(run) or _is_wandering(run))) or _both_rose(run)
-
-
-def _is_jumpy(run: Measurements) -> bool:
-    # What could be learned is underrated where the baseline is a guess.
-    is_scale_sound = run.is_baseline_known or run.lowest <= run.learnable
-    scale = 1.0 if is_scale_sound else run.learnable / run.lowest
-    return run.jitter * scale > 0.1
+    """Losses go up and down together, or training loss, or both end well above where they were."""
+    is_learning = not run.learned_train >= 0.95
+    is_restless = is_learning and run.train_rises >= 0.35
+    is_swinging = is_learning and run.swing > SWINGING
+    return is_swinging or (is_restless and _is_wandering(run)) or _both_rose(run)
 
 
 def _is_wandering(run: Measurements) -> bool:
     end = final_level(run.train_log)
     lowest = float(run.train_log.min())
     early = float(np.median(run.train_log[1:4])) if len(run.train_log) > 1 else math.inf
-    return end - lowest > 0.1 * abs(lowest) and end >= early
+    is_apart = end - lowest > max(0.1 * abs(lowest), 5 * noise(run.train_log))
+    return is_apart and end >= early
 
 
 def _both_rose(run: Measurements) -> bool:
-    if run.train is None or not _ends_higher(run) or not run.z_train_after_best > 1.2:
+    """Both losses end well above their lowest values, and rose since by a trend."""
+    if run.train is None or not _ends_higher(run):
         return False
-    lowest = float(run.train.min())
-    return final_level(run.train) - lowest > max(0.1 * abs(lowest), 0.05 * run.learnable)
+    lowest = int(np.argmin(run.train))
+    rise = final_level(run.train) - float(run.train[lowest])
+    least = max(0.1 * abs(float(run.train[lowest])), 0.05 * run.learnable, 4 * noise(run.train))
+    return rise > least and kendall_z(run.train[lowest:]) > 1.2
 
 
 def _is_overfit(run: Measurements) -> bool:
@@ -183,16 +239,28 @@ def _is_training_worse(run: Measurements) -> bool:
 
 
 def _ends_higher(run: Measurements) -> bool:
-    is_higher = run.generalisation_loss > 2 if run.lowest > 0 else run.share_given_back > 0.02
-    return run.rise > run.tolerance and is_higher and run.z_val_after_best > RISING
+    is_higher = run.share_given_back > 0.02
+    if run.lowest > 0:
+        is_higher = run.level_rise > 0.02 * (1.0 if run.in_nats else run.lowest_level)
+    is_sure = run.level_rise > max(run.tolerance, 0.5 * run.standard_error)
+    return is_sure and is_higher and run.z_val_after_best > RISING
 
 
 def _is_still_improving(run: Measurements) -> bool:
     """Validation loss falls to the end: by trend, by more than noise, and has not levelled off."""
+    # That validation rows which are as easy as training rows are learned is no progress.
+    if is_too_good(run) or not kendall_z(run.recent) < FALLING:
+        return False
+    if run.half:
+        is_last = run.bottom >= len(run.val) - 1 - 2 * run.half
+        is_low = run.last_level <= run.lowest_level + max(run.tolerance, run.noise)
+        return (is_last or is_low) and run.fall > run.resolution
     recent = run.recent
-    is_falling = kendall_z(recent) < FALLING and recent[0] - recent[-1] > run.resolution
-    is_moving = recent[len(recent) // 2] - recent[-1] > 0.0025 * run.learnable
-    return bool(run.best >= len(run.val) - 2 and is_falling and is_moving)
+    is_moving = recent[len(recent) // 2] - recent[-1] > run.visible_fall / 4
+    is_sure = max(run.fall, recent[-3] - recent[-1]) > run.resolution
+    is_steady = bool((np.diff(recent) < 0).all())
+    is_last = run.best >= len(run.val) - 2
+    return bool(is_last and is_moving and run.fall > run.visible_fall and (is_sure or is_steady))
 
 
 def is_far_from_done(run: Measurements) -> bool:
@@ -232,14 +300,15 @@ def is_unsettled(run: Measurements) -> bool:
         return False
     percent = run.generalisation_loss if run.lowest > 0 else 100 * run.share_given_back
     # The lowest of many values that scatter lies below their level.
-    rise = run.end - float(running_median(run.val).min())
-    return rise > max(run.tolerance, 3 * run.noise) and percent > 2
+    lowest = run.lowest_level if run.half else float(running_median(run.val).min())
+    return run.last_level - lowest > max(run.tolerance, 1.5 * run.level_error) and percent > 2
 
 
 def is_noisy(run: Measurements) -> bool:
     """Whether validation of the `run` is too noisy to tell a good fit from a mild overfit."""
-    is_large = run.is_baseline_known or run.error > 0.15 * abs(run.lowest)
-    return run.error > 0.035 * run.learnable and is_large
+    error = max(run.level_error / 2, run.standard_error)
+    is_large = run.is_baseline_known or error > 0.15 * abs(run.lowest)
+    return error > 0.035 * run.learnable and is_large
 
 
 def is_level_but_high(run: Measurements) -> bool:
@@ -252,7 +321,7 @@ def is_level_but_high(run: Measurements) -> bool:
     learned = run.learned_val if math.isnan(run.learned_train) else run.learned_train
     if run.is_baseline_known:
         return learned < 0.65
-    return learned < 0.35 or run.learned_val < 0.05
+    return learned < 0.35 or run.learned_val < (0.15 if run.learned_train > 0.4 else 0.05)
 
 
 def _is_straight(run: Measurements) -> bool:
@@ -262,13 +331,14 @@ def _is_straight(run: Measurements) -> bool:
 
 RULES: tuple[tuple[Status, Callable[[Measurements], bool]], ...] = (
     ("collapsed", _is_collapsed),
-    ("overfit", _is_overfit_at_once),
+    ("overfit", lambda run: is_too_short(run) and _is_overfit_at_once(run)),
     ("still_improving", _is_falling_throughout),
     ("inconclusive", is_too_short),
     ("not_learning", _is_not_learning),
     ("memorising", is_memorising),
     ("unstable", _is_unstable),
     ("overfit", _is_overfit),
+    ("overfit", _is_overfit_at_once),
     ("underfit", is_far_from_done),
     ("still_improving", _is_still_improving),
     ("underfit", _is_plateau_high),
