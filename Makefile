@@ -4,7 +4,7 @@ BIN := .venv/bin
 INSTALL := -m pip install -q --disable-pip-version-check
 BUILT := pyproject.toml setup.py constraints.txt src/assay/_native/kernels.c
 
-.PHONY: help demo test test-all test-wheel test-oldest check fix docs bench clean
+.PHONY: help demo test test-all test-frameworks test-wheel test-oldest check fix docs bench clean
 
 help:  ## Show what can be made.
 	@sed -n 's/^\([a-z-]*\):.*##/make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
@@ -15,8 +15,11 @@ demo: .venv/demo.done  ## Set up, then run the main job on real data.
 test: .venv/dev.done  ## Set up, then run the tests and doctests, but for the slow ones.
 	$(BIN)/python -m pytest -n 2 -q
 
-test-all: .venv/dev.done  ## Run every test, the slow ones too.
+test-all: .venv/dev.done test-frameworks  ## Run every test, the slow ones too.
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
+
+test-frameworks: build/frameworks/done  ## Train with Keras, Lightning and Transformers, in an environment of their own.
+	KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters/test_callbacks.py tests/examples
 
 test-wheel: .venv/dev.done  ## Build the wheel, install it alone into an empty environment, run the main job.
 	rm -rf build/wheel
@@ -74,6 +77,11 @@ clean:  ## Remove the environment and everything built.
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[dev]'
 	$(BIN)/python -m compileall -q src/assay
 	touch .venv/demo.done $@
+
+build/frameworks/done: .venv/bin/python $(BUILT)
+	$(PYTHON) -m venv build/frameworks
+	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers]' pytest hypothesis
+	touch $@
 
 .venv/bench.done: .venv/dev.done
 	$(BIN)/python $(INSTALL) -c constraints.txt -e '.[bench]'

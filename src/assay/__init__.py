@@ -16,6 +16,9 @@ from assay.version import __version__ as __version__
 if TYPE_CHECKING:
     from assay.adapters.base import Adapter as Adapter
     from assay.adapters.collect import collect as collect
+    from assay.adapters.keras_callback import KerasCallback as KerasCallback
+    from assay.adapters.lightning_callback import LightningCallback as LightningCallback
+    from assay.adapters.transformers_callback import TransformersCallback as TransformersCallback
     from assay.advice.advise import advise as advise
     from assay.advice.base import Advice as Advice
     from assay.advice.base import Check as Check
@@ -43,6 +46,7 @@ if TYPE_CHECKING:
     from assay.core.result import Result as Result
     from assay.diagnosis.diagnose import Diagnosis as Diagnosis
     from assay.diagnosis.diagnose import diagnose as diagnose
+    from assay.diagnosis.training_log import TrainingLog as TrainingLog
     from assay.engines.base import Engine as Engine
     from assay.errors import AssayError as AssayError
     from assay.errors import EngineError as EngineError
@@ -110,7 +114,9 @@ ROOMS = {
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
     "History": "readers.history",
+    "KerasCallback": "adapters.keras_callback",
     "LearningCurve": "selection.learning_curve",
+    "LightningCallback": "adapters.lightning_callback",
     "Membership": "audit.membership",
     "Metric": "metrics.base",
     "MissingDependencyError": "errors",
@@ -129,6 +135,8 @@ ROOMS = {
     "Study": "studies.study",
     "Threshold": "calibration.threshold",
     "Timings": "selection.store",
+    "TrainingLog": "diagnosis.training_log",
+    "TransformersCallback": "adapters.transformers_callback",
     "UnseenLabelError": "errors",
     "UnsupportedError": "errors",
     "WeakSlices": "audit.slices",

@@ -30,6 +30,7 @@ READ = {
     "keras_json": LOGS / "keras_history_fashion_mlp_10ep.json",
     "lightning": LOGS / "lightning_csvlogger_metrics.csv",
     "skorch": LOGS / "skorch_history.json",
+    "training_log": LOGS / "training_log_keras.jsonl",
 }
 
 X = np.random.default_rng(0).normal(size=(40, 3))

@@ -8,6 +8,10 @@ that only once a model of it is there.
 - collect: the verb
 - sklearn: estimators with scikit-learn's interface
 - torch: modules of PyTorch
+- callbacks: base of the callbacks, which log a training and end it when more cannot pay
+- keras_callback: of Keras
+- lightning_callback: of Lightning
+- transformers_callback: of the Hugging Face Trainer
 
 >>> from assay.adapters.collect import collect
 >>> from sklearn.linear_model import LinearRegression

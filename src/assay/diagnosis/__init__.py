@@ -15,6 +15,8 @@
 - measurements: the numbers that a curve is judged by
 - baseline: the loss of a model that knows only how frequent each outcome is
 - curves: the losses of a run on one axis
+- training_log: a log of a run that is under way, with its verdict
+- stopping: whether further epochs of a run that is under way can pay
 - trend: noise, slope and smoothing of short curves
 
 >>> from assay.diagnosis.diagnose import diagnose

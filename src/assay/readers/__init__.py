@@ -10,6 +10,10 @@
 - text: JSON and delimited text, loaded whole or looked into
 - large: tables and JSON lines of millions of rows, and data frames
 - values: logs that are one object or list, as JSON, a pickle or NumPy holds it
+- sqlite: stores of trackers, opened to be read alone
+- protobuf: messages as their fields, without a schema
+- points: curves that were logged each at steps of its own, joined to one history
+- events: the scalars of TensorBoard's event files
 - pickled: pickles of plain values, followed without executing them
 - boosting: XGBoost, LightGBM and CatBoost results saved as JSON
 - catboost_info: what CatBoost writes beside every training
@@ -21,7 +25,14 @@
 - keras_json: Keras `History.history` saved as JSON
 - lightning: `metrics.csv` of the Lightning `CSVLogger`
 - skorch: `History.to_file` of skorch
+- mlflow: runs of an MLflow store, of SQLite or of files
+- wandb: the file of an offline run of Weights & Biases
+- trackio: the store of a Trackio project
+- optuna: what the trials of Optuna's studies reported
+- clearml: the metrics of an offline session of ClearML
+- dvclive: the folder of a DVCLive run
 - tensorboard: event files of PyTorch, Keras and all that log to TensorBoard
+- training_log: what `assay.TrainingLog` and the callbacks write while a run is under way
 
 >>> import tempfile, pathlib
 >>> from assay.readers.read_history import read_history

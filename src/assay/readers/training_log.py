@@ -49,7 +49,9 @@ class LoggedRun:
             unit=self.unit,
             train=self.header.get("train", "unknown"),
         )
-        facts = {key: self.header.get(key) for key in ("n_val", "n_classes", "baseline")}
+        facts: dict[str, Any] = {
+            key: self.header.get(key) for key in ("n_val", "n_classes", "baseline")
+        }
         metric = self.header.get("metric")
         monitor = None if metric is None else parse_curve_name(metric)[1]
         better = self.header.get("better")

@@ -1,0 +1,62 @@
+"""KerasCallback: a log of `model.fit`, its verdict, and an end when more cannot pay."""
+
+from collections.abc import Collection, Mapping
+from os import PathLike
+from typing import Any
+
+from assay.adapters.callbacks import FrameworkCallback
+from assay.diagnosis.training_log import TrainingLog
+
+__all__ = ["KerasCallback"]
+
+
+class KerasCallback(FrameworkCallback):
+    """A Keras callback that writes a `TrainingLog`, and ends a training that cannot gain any more.
+
+    Epochs are numbered from 1, as Keras prints them and as `ModelCheckpoint` names its files.
+
+    Parameters:
+        path: File to write to, as in "run.jsonl"; `assay diagnose` reads it.
+        stop_when: "overfit", "diverged", or both in a list: when the training is ended; default:
+            never.
+        options: What else `TrainingLog` takes: metric, n_val, n_classes, baseline, name, resume
+            and progress.
+
+    Attributes:
+        training_log: The `TrainingLog`, with the `history` and the `diagnosis` so far.
+
+    Raises:
+        MissingDependencyError: Keras is not installed.
+
+    Used as in `model.fit(x, y, callbacks=[assay.KerasCallback("run.jsonl", stop_when="overfit")])`.
+    """
+
+    places = (("keras.callbacks", "Callback"), ("tensorflow.keras.callbacks", "Callback"))
+    extra = "keras"
+
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        stop_when: str | Collection[str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.training_log = TrainingLog(path, stop_when=stop_when, train="running_mean", **options)
+        self._fits = 0
+        self._is_first = True
+
+    def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
+        """Remember that `fit` was called."""
+        self._fits += 1
+        self._is_first = True
+
+    def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
+        """Log the epoch, and end the training where more cannot pay."""
+        rows = self.training_log.rows
+        if self._is_first and self._fits > 1 and rows and epoch + 1 <= rows[-1]["epoch"]:
+            self.training_log.begin()
+        self._is_first = False
+        self.training_log.add(epoch + 1, **(logs or {}))
+        if self.training_log.stop:
+            self.model.stop_training = True  # type: ignore[attr-defined]
