@@ -266,7 +266,7 @@ def test_curves_at_the_baseline_are_not_learning():
 def test_three_epochs_are_too_few_to_tell():
     run = curve([0.9, 0.7, 0.6], [0.95, 0.8, 0.7])
     assert (run.status, run.confidence, run.best_epoch) == ("inconclusive", "low", 3)
-    assert "3 epochs with a validation loss are too few" in run.summary
+    assert "3 evaluations are too few" in run.summary
 
 
 def test_no_validation_is_inconclusive_and_says_what_training_does():

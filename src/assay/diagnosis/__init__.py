@@ -2,12 +2,15 @@
 
 - diagnose: the verb: histories or logs in, the diagnosis of each run out
 - judge: the diagnosis of one run
-- unvalidated: the diagnosis of a run without a validation loss
+- unvalidated: the diagnosis of a run whose validation loss does not say how good it is
+- training_curve: what the training loss alone says
+- objective: what the losses measure, where it is not how well rows are predicted
 - run_diagnosis: what is said of one run, for people, JSON and tables
 - findings: the verdict in one sentence
 - remarks: sentences on metrics and flags
 - log_remarks: what a log holds beside its curves
 - remedies: what to do
+- places: what a point of a run is called, on its axis and on disk
 - case: a judged run, as the words about it need it
 - rules: from measurements to a status, its severity, flags and confidence
 - metric_curve: a run judged by a validation metric

@@ -10,8 +10,9 @@ from typing import NamedTuple
 from assay.diagnosis.measurements import Measurements
 from assay.diagnosis.rules import Severity, Status
 from assay.readers.cells import Unit
+from assay.readers.history import History
 
-__all__ = ["Case", "Kept", "format_value"]
+__all__ = ["Case", "Kept", "count_evaluations", "format_value"]
 
 
 class Kept(NamedTuple):
@@ -25,16 +26,30 @@ class Kept(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A judged run: its measurements, the unit of its axis, and what the rules say."""
+    """A judged run: its measurements, its history, and what the rules say."""
 
     run: Measurements
-    unit: Unit
+    history: History
     status: Status
     severity: Severity | None = None
     onset: float | None = None
     kept: "Kept | None" = None
 
+    @property
+    def unit(self) -> Unit:
+        """What the horizontal axis counts."""
+        return self.history.unit
+
 
 def format_value(value: float) -> str:
     """A `value` as people read it: four significant digits."""
     return f"{value:.4g}"
+
+
+def count_evaluations(count: int) -> str:
+    """How many evaluations there are, with the verb.
+
+    >>> count_evaluations(1), count_evaluations(3)
+    ('1 evaluation is', '3 evaluations are')
+    """
+    return "1 evaluation is" if count == 1 else f"{count} evaluations are"

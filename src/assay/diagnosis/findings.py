@@ -7,9 +7,19 @@ True
 
 from collections.abc import Callable
 
-from assay.diagnosis.case import Case, format_value
+from assay.diagnosis.case import Case, count_evaluations, format_value
 from assay.diagnosis.measurements import Measurements
-from assay.diagnosis.rules import Status, is_level_but_high, is_noisy, is_too_short, is_unsettled
+from assay.diagnosis.rules import (
+    FALLING,
+    SWINGING,
+    Status,
+    both_rose,
+    is_level_but_high,
+    is_noisy,
+    is_too_short,
+    is_unsettled,
+    is_within_sampling_error,
+)
 from assay.diagnosis.trend import final_level
 
 __all__ = ["FINDINGS", "explain_status"]
@@ -49,9 +59,23 @@ def _explain_memorising(case: Case) -> str:
 
 def _explain_unstable(case: Case) -> str:
     run = case.run
+    if run.swing > SWINGING:
+        return (
+            f"both losses go up and down by about {100 * run.swing:.0f} % from one {case.unit} to "
+            f"the next; {_describe_lowest(case)}"
+        )
+    ends = (
+        f"from {format_value(float(run.train_log.min()))} to "
+        f"{format_value(final_level(run.train_log))}"
+    )
+    if both_rose(run):
+        return (
+            f"both losses rose: training loss {ends} at the end, validation loss from "
+            f"{format_value(run.lowest)} at {case.unit} {format_value(run.best_epoch)} to "
+            f"{format_value(run.end)}"
+        )
     return (
-        f"training loss rises in {100 * run.train_rises:.0f} % of {case.unit}s and ends at "
-        f"{format_value(final_level(run.train_log))} after {format_value(run.train_log.min())}; "
+        f"training loss rises in {100 * run.train_rises:.0f} % of {case.unit}s, {ends} at the end; "
         f"{_describe_lowest(case)}"
     )
 
@@ -61,6 +85,8 @@ def _explain_overfit(case: Case) -> str:
     percent = f" (+{run.generalisation_loss:.0f} %)" if run.lowest > 0 else ""
     since = f" since {case.unit} {format_value(case.onset)}" if case.onset is not None else ""
     training = "while training loss kept falling"
+    if not run.z_train_after_best < FALLING and not is_too_short(run):
+        training = "while training loss did not"
     if run.train is None:
         is_boosted = case.unit in ("round", "iteration")
         training = "(of training nothing was logged)"
@@ -97,8 +123,8 @@ def _explain_underfit(case: Case) -> str:
             )
     trend = "is still falling" if run.best >= len(run.val) - 2 else "is level"
     return (
-        f"only {100 * run.learned_train:.0f} % of the baseline loss was learned on the training "
-        f"rows ({_describe_baseline(run)}), and validation loss {trend}"
+        f"only {max(0.0, 100 * run.learned_train):.0f} % of the baseline loss was learned on the "
+        f"training rows ({_describe_baseline(run)}), and validation loss {trend}"
     )
 
 
@@ -111,8 +137,13 @@ def _explain_doubt(case: Case) -> str:
     run = case.run
     if is_too_short(run):
         return (
-            f"{len(run.val)} {case.unit}{'s' if len(run.val) > 1 else ''} with a validation loss "
-            f"are too few to tell a trend; 5 are needed, unless the change is far beyond noise"
+            f"{count_evaluations(len(run.val))} too few to tell a trend; 5 are needed, unless the "
+            f"change is far beyond noise"
+        )
+    if is_within_sampling_error(run):
+        return (
+            f"its rise of {format_value(run.level_rise)} since is within the sampling error of the "
+            f"validation rows ({format_value(run.standard_error)})"
         )
     if is_noisy(run):
         return (

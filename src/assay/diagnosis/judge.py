@@ -19,10 +19,13 @@ from assay.diagnosis.findings import explain_status
 from assay.diagnosis.log_remarks import describe_log, is_schedule_over
 from assay.diagnosis.measurements import Measurements, measure
 from assay.diagnosis.metric_changes import MetricChange, judge_metrics
-from assay.diagnosis.metric_curve import find_good_range
+from assay.diagnosis.metric_curve import find_good_range, find_metric
+from assay.diagnosis.objective import find_objective, find_objective_metric
+from assay.diagnosis.places import restore
 from assay.diagnosis.remarks import explain_flags, explain_metric
 from assay.diagnosis.remedies import REMEDIES, suggest_remedies
 from assay.diagnosis.rules import (
+    MIN_EPOCHS,
     Status,
     decide,
     find_explosion,
@@ -62,14 +65,14 @@ def judge_run(
     """
     if find_divergence(history) is not None:
         return _describe_divergence(history, better)
-    if history.loss is None or history.find(history.validation_split, history.loss) is None:
+    if not _is_judged_by_loss(history, metric):
         return judge_unvalidated(history, better=better, metric=metric)
     run = measure(history, reference=reference, reference_given=reference_given)
     status = decide(run)
     metrics = judge_metrics(history, run.best_epoch, better=better)
     case = Case(
         run=run,
-        unit=history.unit,
+        history=history,
         status=status,
         severity=rate_severity(run) if status == "overfit" else None,
         onset=_find_onset(status, run),
@@ -91,13 +94,27 @@ def judge_run(
         good_range=convert_to_range(*(run.good_range if kept is None else kept.good_range)),
         onset=convert_to_epoch(case.onset),
         severity=case.severity,
-        loss=_describe_loss(run, history),
+        loss=_describe_loss(run, history, status),
         metrics=convert_to_rows(metrics),
         evidence=_collect_evidence(explain_status(case), flags, remarks, run),
         remedies=_add_schedule(suggest_remedies(case, metrics), status, history),
         confidence=rate_confidence(status, run),
         history=history,
     )
+
+
+def _is_judged_by_loss(history: History, metric: str | None) -> bool:
+    """Whether the validation loss of a `history` says how good it is.
+
+    Not that of a policy or of a contest; nor one that was measured too rarely, where a metric was
+    not.
+    """
+    val = history.find(history.validation_split, history.loss or "")
+    if val is None or find_objective(history) in ("reward", "contest"):
+        return False
+    wanted = find_metric(history, metric=metric)
+    is_few = len(val.values) < MIN_EPOCHS
+    return not (is_few and wanted is not None and len(wanted.values) >= 2 * MIN_EPOCHS)
 
 
 def _find_kept(
@@ -107,7 +124,9 @@ def _find_kept(
     metric: str | None,
 ) -> Kept | None:
     """The epoch to keep by the metric asked for, or by the one the log chooses by."""
-    wanted = metric or history.monitor
+    objective = find_objective(history)
+    preferred = find_objective_metric(history, objective) if objective else None
+    wanted = metric or history.monitor or preferred
     change = next((m for m in metrics if m.metric == wanted and m.best_epoch is not None), None)
     curve = history.find(history.validation_split, wanted or "")
     if change is None or curve is None or change.best is None or change.best_epoch is None:
@@ -157,8 +176,7 @@ def _describe_divergence(history: History, better: Mapping[str, Better] | None) 
     lowest, best_epoch = min(finite, default=(None, None))
     remedies = REMEDIES["diverged"]
     if best_epoch is not None:
-        best = format_value(best_epoch)
-        remedies = (*remedies, f"restore the weights of {history.unit} {best}")
+        remedies = (*remedies, restore(history, best_epoch))
     finding = f"the loss is first nan or inf at {history.unit} {format_value(onset or 0.0)}"
     return RunDiagnosis(
         name=history.name,
@@ -176,14 +194,13 @@ def _describe_divergence(history: History, better: Mapping[str, Better] | None) 
     )
 
 
-def _describe_loss(run: Measurements, history: History) -> dict[str, Any]:
+def _describe_loss(run: Measurements, history: History, status: Status) -> dict[str, Any]:
     """The loss at its best and at the end, and which way it went after the best epoch."""
-    change = run.end - run.lowest if run.best < len(run.val) - 1 else 0.0
-    recent_fall = float(run.recent[0] - run.recent[-1])
+    change = run.last_level - run.lowest_level if run.best < len(run.val) - 1 else 0.0
     verdict = "level"
-    if change > run.tolerance:
+    if status == "overfit" or change > run.tolerance:
         verdict = "rising"
-    elif recent_fall > run.resolution and change <= 0:
+    elif status == "still_improving" or (run.fall > run.resolution and change <= 0):
         verdict = "falling"
     lowest, final = run.lowest, float(run.val[-1])
     if run.in_nats:

@@ -27,6 +27,7 @@ from assay.diagnosis.trend import (
     running_median,
 )
 from assay.readers.history import History, Series
+from assay.readers.naming import SplitName
 
 __all__ = ["MetricCurve", "find_good_range", "find_metric", "judge_metric_curve"]
 
@@ -49,6 +50,7 @@ class MetricCurve:
     best: float
     final: float
     points: int
+    split: SplitName = "val"
 
 
 def find_metric(
@@ -57,14 +59,16 @@ def find_metric(
     """The validation curve that a run is judged by, or None.
 
     That of `metric`, or of the one that the log itself chooses by, or else of the one that sums up
-    the others; its direction is known, or in `better`.
+    the others; its direction is known, or in `better`. Where `metric` was not validated it is that
+    of training.
     """
     curves = [
         replace(s, better=(better or {}).get(s.metric, s.better))
         for s in history.series
-        if s.split == history.validation_split and s.metric != history.loss
+        if s.metric == metric or (s.split == history.validation_split and s.metric != history.loss)
     ]
     curves = [curve for curve in curves if curve.better is not None and _is_finite(curve)]
+    curves.sort(key=lambda curve: curve.split != history.validation_split)
     for name in (metric, history.monitor, *PREFERRED):
         for curve in curves:
             if name == curve.metric:
@@ -99,6 +103,7 @@ def judge_metric_curve(
         best=curve.values[best],
         final=final_level(curve.values),
         points=len(curve.values),
+        split=curve.split,
     )
 
 

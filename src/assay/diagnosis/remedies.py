@@ -8,8 +8,8 @@
 from collections.abc import Sequence
 
 from assay.diagnosis.case import Case, format_value
-from assay.diagnosis.measurements import Measurements
 from assay.diagnosis.metric_changes import MetricChange
+from assay.diagnosis.places import restore, suggest_evaluations
 from assay.diagnosis.rules import (
     Status,
     has_wide_gap,
@@ -18,6 +18,7 @@ from assay.diagnosis.rules import (
     is_too_good,
     is_too_short,
     is_unsettled,
+    is_within_sampling_error,
 )
 from assay.readers.naming import is_decision_metric
 
@@ -36,7 +37,9 @@ def suggest_remedies(case: Case, metrics: Sequence[MetricChange]) -> tuple[str, 
     if case.status == "underfit" and not is_far_from_done(run):
         return REMEDIES["underfit"][1:]
     if case.status == "inconclusive":
-        return _remedies_of_doubt(run)
+        return _remedies_of_doubt(case)
+    if case.status == "good_fit":
+        return (_advise_range(case),)
     return REMEDIES[case.status]
 
 
@@ -48,13 +51,10 @@ def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[s
     improved = [metric for metric in metrics if metric.verdict == "improved"]
     is_harmless = all(metric.verdict in ("unharmed", "improved") for metric in metrics)
     calibrate = "calibrate the probabilities (temperature scaling)"
-    restore = f"restore the weights of {case.unit}"
-    if case.unit == "round":
-        restore = "use the model of round"
     return (
         *([calibrate] if has_decisions and is_harmless else []),
         *(_advise_metric(metric, case) for metric in improved[:1] if case.kept is None),
-        f"{restore} {format_value(best)}{describe_range(first, last)}",
+        f"{restore(case.history, best)}{describe_range(first, last)}",
         f"stop early, with a patience of about {patience}",
         "add weight decay, dropout or augmentation, more data, or use a smaller model",
     )
@@ -75,9 +75,30 @@ def _advise_metric(metric: MetricChange, case: Case) -> str:
     )
 
 
-def _remedies_of_doubt(run: Measurements) -> tuple[str, ...]:
+def _advise_range(case: Case) -> str:
+    """Which epochs serve, and whether training on bought anything."""
+    first, last = case.run.good_range if case.kept is None else case.kept.good_range
+    best = case.run.best_epoch if case.kept is None else case.kept.best_epoch
+    end = float(case.run.epochs[-1])
+    if first == last:
+        kept = "" if best == end else f": {restore(case.history, best)}"
+        return f"keep it{kept}"
+    fine = f"keep it: any {case.unit} from {format_value(first)} to {format_value(last)} is fine"
+    span = end - float(case.run.epochs[0])
+    is_early = end - first >= 0.3 * span
+    nothing = f"; training past {case.unit} {format_value(first)} buys nothing"
+    return fine + (nothing if is_early else "")
+
+
+def _remedies_of_doubt(case: Case) -> tuple[str, ...]:
+    run = case.run
     if is_too_short(run):
-        return ("evaluate more often, every so many steps, so that 5 evaluations show a trend",)
+        return (suggest_evaluations(case.history),)
+    if is_within_sampling_error(run):
+        return (
+            "use more validation rows, or cross-validation",
+            restore(case.history, run.best_epoch),
+        )
     if is_noisy(run):
         return (
             "use more validation rows, or cross-validation",
@@ -124,6 +145,6 @@ REMEDIES: dict[Status, tuple[str, ...]] = {
         "use a larger model or better features",
         "use less regularisation",
     ),
-    "good_fit": ("keep it: stop anywhere in the good range",),
+    "good_fit": ("keep it",),
     "inconclusive": ("log a validation loss at every epoch",),
 }

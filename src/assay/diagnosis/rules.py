@@ -26,6 +26,7 @@ __all__ = [
     "Confidence",
     "Severity",
     "Status",
+    "both_rose",
     "decide",
     "find_explosion",
     "find_flags",
@@ -37,6 +38,7 @@ __all__ = [
     "is_too_good",
     "is_too_short",
     "is_unsettled",
+    "is_within_sampling_error",
     "rate_confidence",
     "rate_severity",
 ]
@@ -205,7 +207,7 @@ def _is_unstable(run: Measurements) -> bool:
     is_learning = not run.learned_train >= 0.95
     is_restless = is_learning and run.train_rises >= 0.35
     is_swinging = is_learning and run.swing > SWINGING
-    return is_swinging or (is_restless and _is_wandering(run)) or _both_rose(run)
+    return is_swinging or (is_restless and _is_wandering(run)) or both_rose(run)
 
 
 def _is_wandering(run: Measurements) -> bool:
@@ -216,7 +218,7 @@ def _is_wandering(run: Measurements) -> bool:
     return is_apart and end >= early
 
 
-def _both_rose(run: Measurements) -> bool:
+def both_rose(run: Measurements) -> bool:
     """Both losses end well above their lowest values, and rose since by a trend."""
     if run.train is None or not _ends_higher(run):
         return False
@@ -242,8 +244,18 @@ def _ends_higher(run: Measurements) -> bool:
     is_higher = run.share_given_back > 0.02
     if run.lowest > 0:
         is_higher = run.level_rise > 0.02 * (1.0 if run.in_nats else run.lowest_level)
-    is_sure = run.level_rise > max(run.tolerance, 0.5 * run.standard_error)
+    is_sure = run.level_rise > run.tolerance and not is_within_sampling_error(run)
     return is_sure and is_higher and run.z_val_after_best > RISING
+
+
+def is_within_sampling_error(run: Measurements) -> bool:
+    """Whether validation of the `run` rises by less than its rows, as a sample, can show.
+
+    The same rows are judged at each evaluation, so that half the standard error of one loss is
+    taken.
+    """
+    is_rising = run.level_rise > run.tolerance and run.z_val_after_best > RISING
+    return is_rising and run.level_rise <= 0.5 * run.standard_error
 
 
 def _is_still_improving(run: Measurements) -> bool:
@@ -288,7 +300,8 @@ def _is_plateau_high(run: Measurements) -> bool:
 
 def _is_unclear(run: Measurements) -> bool:
     """The curves waver too much, stay level and high, or end higher without a trend."""
-    return is_noisy(run) or is_level_but_high(run) or is_unsettled(run)
+    is_shaky = is_noisy(run) or is_unsettled(run) or is_within_sampling_error(run)
+    return is_shaky or is_level_but_high(run)
 
 
 def is_unsettled(run: Measurements) -> bool:
@@ -434,6 +447,7 @@ def rate_confidence(status: Status, run: Measurements) -> Confidence:
         return "low"
     # Where nothing was learned, noise is large against what was: that is the finding, not a doubt.
     doubts = (
+        status == "overfit" and run.level_rise <= run.standard_error,
         is_noisy(run) and run.learned_val >= 0.05,
         is_too_good(run),
         run.train is None,

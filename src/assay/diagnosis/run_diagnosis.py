@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from assay.diagnosis.metric_changes import MetricChange
+from assay.diagnosis.places import describe_place
 from assay.diagnosis.rules import Confidence, Severity, Status
 from assay.readers.history import History
 
@@ -77,8 +78,9 @@ class RunDiagnosis:
         if self.best_epoch is not None and self.good_range is not None:
             first, last = self.good_range
             zero = ", counting from 0 as the log does" if self.history.epochs[0] == 0 else ""
+            place = describe_place(self.history, self.best_epoch)
             lines.append(
-                f"best {self.history.unit} {self.best_epoch}{zero}; "
+                f"best {self.history.unit} {self.best_epoch}{place}{zero}; "
                 f"good range {first} to {last}; confidence {self.confidence}"
             )
         lines += [str(remark) for remark in self.evidence["remarks"]]

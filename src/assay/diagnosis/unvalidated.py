@@ -9,15 +9,20 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from assay.core.types import Better
-from assay.diagnosis.case import format_value
+from assay.diagnosis.case import count_evaluations, format_value
 from assay.diagnosis.log_remarks import describe_log
 from assay.diagnosis.metric_changes import MetricChange, judge_metrics
 from assay.diagnosis.metric_curve import MetricCurve, judge_metric_curve
-from assay.diagnosis.remedies import REMEDIES, describe_range
-from assay.diagnosis.rules import FALLING
+from assay.diagnosis.objective import (
+    Objective,
+    explain_objective,
+    find_objective,
+    find_objective_metric,
+)
+from assay.diagnosis.places import restore, suggest_evaluations
+from assay.diagnosis.remedies import describe_range
+from assay.diagnosis.rules import MIN_EPOCHS
 from assay.diagnosis.run_diagnosis import (
     RunDiagnosis,
     convert_to_epoch,
@@ -26,8 +31,7 @@ from assay.diagnosis.run_diagnosis import (
     convert_to_range,
     convert_to_rows,
 )
-from assay.diagnosis.trend import final_level, kendall_z
-from assay.readers.cells import Unit
+from assay.diagnosis.training_curve import TrainingCurve, judge_training
 from assay.readers.history import History
 
 __all__ = ["judge_unvalidated"]
@@ -40,13 +44,14 @@ def judge_unvalidated(
     metric: str | None = None,
 ) -> RunDiagnosis:
     """The diagnosis of a run without a validation loss: by a metric, or of training alone."""
-    curve = judge_metric_curve(history, better=better, metric=metric)
+    objective = find_objective(history)
+    wanted = metric
+    if wanted is None and objective is not None:
+        wanted = find_objective_metric(history, objective)
+    curve = judge_metric_curve(history, better=better, metric=wanted)
     metrics = judge_metrics(history, None, better=better)
-    if curve is None:
-        finding = "the log holds no validation loss, so over- and underfitting cannot be told"
-    else:
-        finding = explain_metric_curve(curve, history.unit)
-    finding += _describe_training(history)
+    training = judge_training(history)
+    verdict = _explain(history, curve, training, objective)
     judged = None if curve is None else curve.metric
     others = [
         _explain_other_metric(m, history.unit)
@@ -54,32 +59,45 @@ def judge_unvalidated(
         if m.best is not None and m.metric != judged
     ]
     remarks = [*others[:6], *describe_log(history), *history.notes]
+    onset = verdict.onset if curve is None else curve.onset
     return RunDiagnosis(
         name=history.name,
-        status="inconclusive" if curve is None else curve.status,
+        status=verdict.status,
         best_epoch=None if curve is None else convert_to_epoch(curve.best_epoch),
         good_range=None if curve is None else convert_to_range(*curve.good_range),
-        onset=None if curve is None else convert_to_epoch(curve.onset),
+        onset=convert_to_epoch(onset),
         severity=None if curve is None else curve.severity,
         loss=convert_to_loss(history, None, None, "unknown"),
         metrics=convert_to_rows(metrics),
-        evidence=convert_to_evidence(finding, (), remarks),
-        remedies=suggest_by_metric(curve, history.unit),
+        evidence=convert_to_evidence(verdict.finding, (), remarks),
+        remedies=verdict.remedies,
         confidence="low" if curve is None or curve.points < 10 else "medium",
         history=history,
     )
 
 
-def _describe_training(history: History) -> str:
-    """Where training loss goes, in words; empty where it was not logged."""
-    train = history.find("train", history.loss or "")
-    if train is None:
-        return ""
-    parts = np.array_split(np.array(train.values), min(len(train.values), 30))
-    means = np.array([float(part.mean()) for part in parts])
-    recent = means[-max(5, len(means) // 3) :]
-    trend = "still falls" if kendall_z(recent) < FALLING else "is level"
-    return f"; training loss {trend} at {format_value(final_level(means))}"
+def _explain(
+    history: History,
+    curve: MetricCurve | None,
+    training: TrainingCurve,
+    objective: Objective | None,
+) -> TrainingCurve:
+    """Status, finding and remedies: by a metric, or by the training loss, or by neither."""
+    if curve is not None:
+        finding = explain_metric_curve(curve, history)
+        told = training.finding.rpartition("; ")[2]
+        aside = f"; {told}" if told.startswith("training loss") else ""
+        if objective is not None:
+            aside = f"; {explain_objective(objective)}"
+        return TrainingCurve(curve.status, finding + aside, suggest_by_metric(curve, history))
+    if objective is None:
+        return training
+    log = {
+        "contest": "log a measure of the samples, as FID is, and look at them",
+        "reward": "log the reward of whole episodes",
+        "preference": "log the preference accuracy on rows that were held out",
+    }
+    return TrainingCurve("inconclusive", explain_objective(objective), (log[objective],))
 
 
 def _explain_other_metric(metric: MetricChange, unit: str) -> str:
@@ -89,35 +107,43 @@ def _explain_other_metric(metric: MetricChange, unit: str) -> str:
     )
 
 
-def explain_metric_curve(curve: MetricCurve, unit: Unit) -> str:
+def explain_metric_curve(curve: MetricCurve, history: History) -> str:
     """The finding of a run that was judged by the `curve` of a metric, in one sentence."""
-    best = format_value(curve.best)
+    unit = history.unit
     first, last = map(format_value, curve.good_range)
-    finding = f"{curve.metric} is best at {unit} {format_value(curve.best_epoch)} ({best})"
+    rows = "" if curve.split != "train" else " on training rows"
+    finding = (
+        f"{curve.metric}{rows} is best at {unit} {format_value(curve.best_epoch)} "
+        f"({format_value(curve.best)})"
+    )
+    final = format_value(curve.final)
     if curve.status == "overfit":
-        return f"{curve.severity}: {finding} and fell to {format_value(curve.final)} at the end"
+        went = "fell" if curve.final < curve.best else "rose"
+        return f"{curve.severity}: {finding} and {went} to {final} at the end"
     if curve.status == "still_improving":
         return f"{finding} and still improves at the end of the run"
     if curve.status == "good_fit":
         level = f" and level from {first} to {last}" if first != last else ""
-        return f"{finding}{level}, {format_value(curve.final)} at the end"
-    if curve.points < 5:
-        return f"{finding}, but {curve.points} evaluations are too few to tell a trend"
-    return f"{finding}, {format_value(curve.final)} at the end without a steady trend"
+        return f"{finding}{level}, {final} at the end"
+    if curve.points < MIN_EPOCHS:
+        return f"{finding}, but {count_evaluations(curve.points)} too few to tell a trend"
+    return f"{finding}, {final} at the end without a steady trend"
 
 
-def suggest_by_metric(curve: MetricCurve | None, unit: Unit) -> tuple[str, ...]:
-    """What to do about a run without a validation loss."""
-    if curve is None:
-        return REMEDIES["inconclusive"]
+def suggest_by_metric(curve: MetricCurve, history: History) -> tuple[str, ...]:
+    """What to do about a run that was judged by the `curve` of a metric."""
+    unit = history.unit
     first, last = map(format_value, curve.good_range)
-    keep = f"restore the weights of {unit} {format_value(curve.best_epoch)}"
+    keep = restore(history, curve.best_epoch)
     log = f"log a validation loss as well: it shows over-confidence before {curve.metric} does"
+    if curve.split == "train" or find_objective(history) is not None:
+        log = "validate on rows, prompts or seeds that were held out"
     if curve.status == "overfit":
         stop = "stop early, or add regularisation, augmentation or more data"
         return (f"{keep}{describe_range(*curve.good_range)}", stop, log)
     if curve.status == "still_improving":
         return ("train longer, then judge", log)
     if curve.status == "good_fit":
-        return (f"keep it: any {unit} from {first} to {last}", log)
-    return ("evaluate more often, so that 5 evaluations show a trend", log)
+        kept = f"any {unit} from {first} to {last} is fine" if first != last else keep
+        return (f"keep it: {kept}", log)
+    return (suggest_evaluations(history), log)

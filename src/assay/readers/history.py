@@ -456,7 +456,8 @@ def _join_points(
 
     Of more than MOST_POINTS epochs, the means of windows of equally many.
     """
-    is_whole = len(rows) == len(axis) and bool(numbers.measured.all())
+    is_in_order = len(rows) == len(axis) and bool((rows[:1] == 0).all())
+    is_whole = is_in_order and bool(numbers.measured.all())
     rows = rows if is_whole else rows[numbers.measured[rows]]
     epochs = axis if is_whole else axis[rows]
     values = numbers.values if is_whole else numbers.values[rows]
