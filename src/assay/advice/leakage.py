@@ -14,7 +14,7 @@ import numpy as np
 from assay.advice.base import Advice, Check, CheckContext
 from assay.kernels import Array
 from assay.table.judging import find_training
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = ["OddFold", "SharedAcrossSplits", "TrainingRows", "compute_fold_distances"]
 

@@ -14,7 +14,7 @@ from assay.kernels import Array, count_ties
 from assay.kernels.totals import FLOOR
 from assay.states.confusion import Counts
 from assay.table.label_sets import Label
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Kind
 
 __all__ = [

@@ -20,7 +20,7 @@ from assay.calibration.temperature import fit_temperature
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.buckets import BUCKETS, assign_buckets
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 if TYPE_CHECKING:
     from assay.states.null_band import NullBand

@@ -21,7 +21,7 @@ from assay.metrics.base import Metric, RowMetric
 from assay.metrics.classification import Accuracy, HammingLoss
 from assay.states.confusion import Confusion
 from assay.states.moments import Moments
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = ["RowScore", "Slice", "SliceFinder", "find_row_score", "judge_slices"]
 

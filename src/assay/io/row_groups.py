@@ -29,8 +29,9 @@ from assay.kernels import Array
 from assay.table.columns import normalise, numpy_to_arrow
 from assay.table.condition import Condition
 from assay.table.labels import count_label_pairs
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
 from assay.table.protocol import Batch
+from assay.table.rows import Rows
 from assay.table.schema import Kind, Schema
 
 __all__ = ["LabelBatch", "RowGroup", "RowGroupPart", "RowGroupReader", "locate_errors"]

@@ -13,7 +13,7 @@ import numpy as np
 from assay.kernels import Array
 from assay.metrics.base import REGRESSION, Metric
 from assay.states.row_values import Values, ValueTable
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = ["AllRowsMetric", "TruthAndError", "compute_blocks"]
 

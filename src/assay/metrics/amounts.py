@@ -14,7 +14,7 @@ from assay.kernels import Array
 from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = ["MSLE", "RMSLE", "D2Tweedie", "GammaDeviance", "PoissonDeviance", "TweedieDeviance"]
 

@@ -20,7 +20,8 @@ from assay.states.base import State
 from assay.states.confusion import Confusion, Counts, are_numbers
 from assay.states.moments import Moments, Sums
 from assay.table.labels import list_spellings
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
+from assay.table.rows import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = [

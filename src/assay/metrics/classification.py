@@ -23,7 +23,7 @@ from assay.metrics.base import (
     ratio,
 )
 from assay.states.confusion import Confusion, Counts
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = [

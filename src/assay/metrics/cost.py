@@ -15,7 +15,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import SINGLE_LABEL, Metric, RowMetric, ratio
 from assay.states.confusion import Confusion, Counts
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["ExpectedCost", "NetBenefit", "cost_matrix", "cost_text"]

@@ -28,7 +28,7 @@ from assay.kernels import Array
 from assay.metrics.base import CLASSIFICATION, METRICS, REGRESSION, Metric, PairedMethod
 from assay.metrics.introspection import Reads, introspect
 from assay.states.base import State
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["CallableMetric", "make_metric"]

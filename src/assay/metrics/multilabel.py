@@ -18,7 +18,7 @@ from assay.kernels import Array
 from assay.metrics.base import MULTILABEL, IntervalMethod, Metric, PairedMethod, RowMetric, ratio
 from assay.states.base import State
 from assay.states.moments import Moments, Sums
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Kind, Schema, Task
 
 __all__ = [

@@ -14,7 +14,7 @@ from assay.metrics.all_rows import AllRowsMetric, compute_blocks
 from assay.metrics.base import PairedMethod, ratio
 from assay.states.ranking import count_threads
 from assay.states.row_values import Values, ValueTable
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["D2AbsoluteError", "D2Pinball", "MaxError", "MedianAE"]

@@ -15,7 +15,7 @@ from assay.kernels import Array, sum_by
 from assay.kernels.totals import FLOOR
 from assay.metrics.base import SINGLE_LABEL, Metric, RowMetric, ratio
 from assay.states.base import RowWise, State
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["Brier", "D2Brier", "D2LogLoss", "LogLoss"]

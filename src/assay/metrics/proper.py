@@ -9,7 +9,7 @@ import numpy as np
 from assay.kernels import Array
 from assay.metrics.base import SINGLE_LABEL, RowMetric, tell_order
 from assay.states.moments import Sums
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["RPS", "Spherical"]

@@ -12,7 +12,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.kernels.totals import NEGATIVE_PART, POSITIVE_PART
 from assay.metrics.base import REGRESSION, RowMetric
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["IntervalCoverage", "IntervalScore", "IntervalWidth", "Pinball", "QuantileCoverage"]

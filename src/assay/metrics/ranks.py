@@ -13,7 +13,7 @@ from assay.kernels import Array
 from assay.metrics.all_rows import AllRowsMetric, compute_blocks
 from assay.metrics.base import ratio
 from assay.states.row_values import Values, ValueTable
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = ["KendallTau", "Spearman"]
 

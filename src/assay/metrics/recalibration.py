@@ -12,7 +12,7 @@ import numpy as np
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.states.row_values import Values, ValueTable
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Task
 
 __all__ = ["CalibrationIntercept", "CalibrationSlope"]

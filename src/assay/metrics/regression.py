@@ -13,7 +13,7 @@ from assay.kernels import Array
 from assay.kernels.totals import SIZE, SQUARE, TRUTH
 from assay.metrics.base import REGRESSION, Metric, RowMetric, explain_no_spread, ratio
 from assay.states.moments import Moments, Sums
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 
 __all__ = [
     "MAE",

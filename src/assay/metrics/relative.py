@@ -12,7 +12,7 @@ from assay.kernels import Array
 from assay.kernels.totals import SHARE
 from assay.metrics.base import REGRESSION, Metric, RowMetric, ratio
 from assay.states.moments import Moments, Sums
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["MAPE", "SMAPE", "WMAPE"]

@@ -24,7 +24,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["MOST_CLASSES", "Pair", "RowWise", "State", "is_beyond"]

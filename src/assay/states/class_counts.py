@@ -12,7 +12,7 @@ import numpy as np
 
 from assay.kernels import Array
 from assay.states.base import State
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["ClassRows"]

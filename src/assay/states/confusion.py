@@ -17,7 +17,7 @@ import numpy as np
 from assay.kernels import Array, count_pairs, sum_by
 from assay.states.base import State
 from assay.table.label_sets import Label
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import DENSE, Schema
 
 if TYPE_CHECKING:

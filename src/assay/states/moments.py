@@ -15,7 +15,7 @@ import numpy as np
 
 from assay.kernels import Array, compute_moments, divide, merge_moments, sum_by
 from assay.states.base import RowWise, State
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["Moments", "Sums"]

@@ -17,7 +17,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array, bin_rows, sum_by
 from assay.kernels.totals import BINS, ProbaTotals
 from assay.states.base import State
-from assay.table.predictions import Rows
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = [

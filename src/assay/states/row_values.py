@@ -22,7 +22,8 @@ from assay.kernels import Array
 from assay.states.base import RowWise, State, is_beyond
 from assay.states.ranking import Ranking
 from assay.states.sketch import Grid, Sketch
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
+from assay.table.rows import Rows
 from assay.table.schema import Schema
 
 __all__ = ["Chunk", "Chunks", "Ranked", "RowState", "ValueTable", "Values", "is_long"]

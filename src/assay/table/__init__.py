@@ -15,6 +15,7 @@ The verb of this wing is to validate: every check of a table happens here, once,
 - labels: labels as codes
 - outputs: what one model predicted, typed and checked
 - predictions: `Predictions`, the table that everything else reads
+- rows: one model's rows as states read them, what it did not give derived
 - probabilities: probabilities that sum to 1, and what they seem to be where they do not
 - protocol: what verbs and engines ask of any table
 - quantiles: quantiles of a column, found in passes

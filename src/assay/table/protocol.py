@@ -18,7 +18,8 @@ import pyarrow as pa
 
 from assay.kernels import Array
 from assay.table.labels import Label
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
+from assay.table.rows import Rows
 from assay.table.schema import Schema, Task
 
 __all__ = ["Batch", "Grouping", "Part", "Table"]
