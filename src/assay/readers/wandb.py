@@ -1,0 +1,133 @@
+"""WandB: the file of an offline run of Weights & Biases."""
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assay.errors import ReadError, SchemaError
+from assay.readers.base import Reader
+from assay.readers.cells import list_names
+from assay.readers.columns import read_columns
+from assay.readers.history import EXPECTED, History
+from assay.readers.naming import is_curve
+from assay.readers.protobuf import MessageError, find_all, find_first, read_float, walk_fields
+
+__all__ = ["WandB"]
+
+MAGIC = b":W&B"
+BLOCK = 32768  # of the LevelDB log, in which no record crosses a block
+HEAD = 7  # bytes before each fragment: checksum, length, kind
+FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+
+# Fields by number, as in wandb/proto/wandb_internal.proto: record, history, item and run.
+HISTORY, RUN = 2, 17
+ITEM, STEP = 1, 2
+KEY, NESTED_KEY, BOOLEAN, INTEGER, NUMBER, JSON, VALUE_JSON = 1, 2, 4, 5, 6, 8, 16
+DISPLAY_NAME = 8
+
+
+@dataclass(frozen=True)
+class WandB(Reader):
+    """Weights & Biases: `run-<id>.wandb` of an offline run, or the folder that holds it.
+
+    All that was logged is in this one file. Runs on a server are read from what the web page or
+    `run.history()` exports as CSV.
+    """
+
+    name = "wandb"
+    suffixes = (".wandb",)
+
+    def matches(self, place: Path) -> bool:
+        return _find_file(place) is not None
+
+    def read(self, place: Path) -> list[History]:
+        file = _find_file(place) or place
+        rows: list[dict[str, Any]] = []
+        name = place.stem
+        try:
+            for record in _split_records(file.read_bytes()):
+                for number, value, _ in walk_fields(record):
+                    if number == HISTORY:
+                        rows.append(_parse_row(value))
+                    elif number == RUN:
+                        name = find_first(value, DISPLAY_NAME, name.encode()).decode() or name
+        except (MessageError, ValueError, TypeError, AttributeError) as error:
+            raise ReadError(
+                f"{file} cannot be read as a run of Weights & Biases ({error}); it is damaged"
+            ) from None
+        names = dict.fromkeys(key for row in rows for key in row)
+        if not any(map(is_curve, names)):
+            raise SchemaError(f"{file}: expected {EXPECTED}; found {list_names(names)}")
+        columns = {key: [row.get(key) for row in rows] for key in names}
+        return read_columns(columns, name=name, format=self.name, source=str(file))
+
+
+def _find_file(place: Path) -> Path | None:
+    """The file of the run that `place` is, or holds."""
+    files = sorted(place.glob("run-*.wandb")) if place.is_dir() else [place]
+    for file in files:
+        try:
+            if file.is_file():
+                with file.open("rb") as content:
+                    if content.read(len(MAGIC)) == MAGIC:
+                        return file
+        except OSError:
+            continue
+    return None
+
+
+def _split_records(content: bytes) -> Iterator[bytes]:
+    """The records of a LevelDB log; what is cut off at its end is left out."""
+    position = HEAD  # the file begins with a header of its own
+    record = b""
+    while position + HEAD <= len(content):
+        left = BLOCK - position % BLOCK
+        if left < HEAD:
+            position += left
+            continue
+        length = int.from_bytes(content[position + 4 : position + 6], "little")
+        kind = content[position + 6]
+        fragment = content[position + HEAD : position + HEAD + length]
+        if len(fragment) < length:
+            return
+        record = fragment if kind in (FULL, FIRST) else record + fragment
+        if kind in (FULL, LAST):
+            yield record
+        position += HEAD + length
+
+
+def _parse_row(history: bytes) -> dict[str, Any]:
+    """The numbers of one call of `run.log` by name, inner names joined by a slash."""
+    row: dict[str, Any] = {}
+    step = find_first(history, STEP)
+    if isinstance(step, bytes):
+        row["_step"] = find_first(step, 1, 0)
+    for item in find_all(history, ITEM):
+        fields = {number: value for number, value, _ in walk_fields(item)}
+        keys = find_all(item, NESTED_KEY) or [fields.get(KEY, b"")]
+        value = _parse_value(fields)
+        if isinstance(value, dict):
+            inner = {f"{_join(keys)}/{key}": v for key, v in value.items()}
+            row |= {key: v for key, v in inner.items() if isinstance(v, int | float)}
+        elif isinstance(value, int | float):
+            row[_join(keys)] = value
+    return row
+
+
+def _join(keys: list[bytes]) -> str:
+    return "/".join(key.decode() for key in keys)
+
+
+def _parse_value(fields: dict[int, Any]) -> Any:
+    if NUMBER in fields:
+        return read_float(fields[NUMBER])
+    if INTEGER in fields:
+        return fields[INTEGER]
+    text = fields.get(VALUE_JSON, fields.get(JSON))
+    if text is None or BOOLEAN in fields:
+        return None
+    value = json.loads(text)
+    return {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}.get(str(value), value)
