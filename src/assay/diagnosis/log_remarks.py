@@ -43,6 +43,34 @@ def describe_log(history: History) -> list[str]:
         for s in history.series
         if s.split == "test" and s.split != history.validation_split and len(s.values) == 1
     ]
+    return remarks + _describe_schedule(history)
+
+
+def _describe_schedule(history: History) -> list[str]:
+    """What the learning rate explains: nothing learned, a finished schedule, rises at restarts."""
+    if history.schedule is None:
+        return []
+    epochs, rates = np.array(history.schedule.epochs), np.array(history.schedule.values)
+    if not rates.any():
+        return ["the learning rate was 0 throughout: nothing was learned"]
+    remarks = []
+    peak = int(np.argmax(rates))
+    raised = np.flatnonzero(rates[1:] > 1.5 * np.maximum(rates[:-1], 1e-3 * rates.max())) + 1
+    # Until it first falls, the learning rate is warmed up.
+    first_fall = np.flatnonzero(np.diff(rates) < 0)
+    restarts = raised[raised > first_fall[0]] if len(first_fall) else raised[:0]
+    if len(restarts):
+        times = f"{len(restarts)} times" if len(restarts) > 1 else "once"
+        remarks.append(
+            f"the learning rate was raised again {times}, first at {history.unit} "
+            f"{format_value(float(epochs[restarts[0]]))}: a passing rise of the loss there is its "
+            f"doing"
+        )
+    elif peak > 0 and rates[0] < 0.5 * rates[peak]:
+        remarks.append(
+            f"the learning rate was warmed up until {history.unit} "
+            f"{format_value(float(epochs[peak]))}"
+        )
     if is_schedule_over(history):
         remarks.append("the learning rate ended near 0: the schedule is finished")
     return remarks

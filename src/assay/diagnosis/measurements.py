@@ -52,7 +52,7 @@ class Measurements:
     `train_log` (m,) is the training loss at all its epochs. `standard_error` is that of one
     validation loss, 0 where the number of validation rows is unknown. `in_nats` says that all are
     logarithms of a logged perplexity; `train_factor` is what a training loss that was logged as a
-    sum was divided by.
+    sum was divided by; `is_lagged` says that it is a mean over the epoch, half an epoch behind.
     """
 
     epochs: Array
@@ -69,6 +69,7 @@ class Measurements:
     reference_given: bool = False
     in_nats: bool = False
     train_factor: float = 1.0
+    is_lagged: bool = False
 
     @property
     def has_train_eval(self) -> bool:
@@ -300,6 +301,20 @@ class Measurements:
         return float((steps > 0).mean()) if len(steps) else math.nan
 
     @cached_property
+    def below(self) -> int:
+        """Evaluations at which validation loss is below training loss at the same time.
+
+        A mean over an epoch is that of its middle: the mean with the next one is that of its end.
+        """
+        if self.train is None:
+            return 0
+        train = self.train
+        if self.is_lagged and len(train) > 1:
+            ahead = np.append(train[1:], 2 * train[-1] - train[-2])
+            train = (train + ahead) / 2
+        return int((self.val < train).sum())
+
+    @cached_property
     def swing(self) -> float:
         """How far both losses go up and down together from epoch to epoch, as a share of them.
 
@@ -309,13 +324,14 @@ class Measurements:
         start = len(self.val) // 4
         if self.train is None or len(self.val) < 6 or min(self.train.min(), self.lowest) <= 0:
             return 0.0
-        steps = np.diff(np.log([self.train[start:], self.val[start:]]), axis=1)
+        steps: Array = np.diff(np.log([self.train[start:], self.val[start:]]), axis=1)
         rising = (steps > 0).mean(axis=1)
         # Ranks: one jump of both, as where the learning rate drops, is no swing.
         ranks = steps.argsort(axis=1).argsort(axis=1)
         if np.minimum(rising, 1 - rising).min() < 0.2 or np.corrcoef(ranks)[0, 1] < 0.3:
             return 0.0
-        sizes = np.sort(np.abs(steps - np.median(steps, axis=1, keepdims=True)), axis=1)
+        middle: Array = np.median(steps, axis=1, keepdims=True)
+        sizes: Array = np.sort(np.abs(steps - middle), axis=1)
         return float(sizes[:, :-1].mean(axis=1).min())
 
     @cached_property
@@ -385,6 +401,7 @@ def measure(
         train_epochs=np.array(train.epochs if train else ()),
         in_nats=in_nats,
         train_factor=factor,
+        is_lagged=train is not None and train.aggregation in ("running_mean", "window_mean"),
         baseline=baseline,
         baseline_from=source,
         noise=noise(values),

@@ -27,11 +27,14 @@ def explain_metric(metric: MetricChange, case: Case) -> str | None:
     )
     if case.status == "overfit":
         return _explain_metric_of_overfit(metric, values)
+    if case.kept is not None and case.kept.metric == metric.metric:
+        return None  # said already, as what is kept
     best = (
         f"{metric.metric} is best at {case.unit} {format_value(metric.best_epoch)} "
         f"({format_value(metric.best)})"
     )
-    return best if metric.best_epoch == case.run.best_epoch else f"{best}; {values}"
+    is_same = metric.best_epoch == case.run.best_epoch or metric.best == metric.at_best_loss
+    return best if is_same else f"{best}; {values}"
 
 
 def _explain_metric_of_overfit(metric: MetricChange, values: str) -> str:
@@ -72,13 +75,12 @@ def _explain_easier_validation(case: Case) -> str:
     run = case.run
     if run.train is None or run.train_eval is None:
         return ""
-    below = int((run.val < run.train).sum())
-    fact = f"validation loss is below training loss in {below} of {len(run.val)} {case.unit}s"
+    fact = f"validation loss is below training loss in {run.below} of {len(run.val)} {case.unit}s"
     if not run.has_train_eval:
+        mean = "" if run.is_lagged else f"a mean over the {case.unit}, or "
         return (
-            f"{fact}: training loss is a mean over the {case.unit} and with dropout or "
-            f"augmentation on, or validation rows are easier or duplicated; log "
-            f"train_eval_loss to settle it"
+            f"{fact}: training loss may be {mean}measured with dropout or augmentation on, or "
+            f"validation rows are easier or duplicated; log train_eval_loss to settle it"
         )
     end = final_level(run.train_eval)
     if end >= final_level(run.val):

@@ -73,7 +73,7 @@ HIGHER_WORDS = _split_words(
     "acc accuracy f1 fbeta f2 auc auroc auprc aucpr roc r2 precision recall map ap iou miou "
     "jaccard kappa mcc bleu rouge rougel rougelsum dice dsc ndcg mrr sensitivity specificity psnr "
     "ssim top score pearson pearsonr spearman spearmanr exact em meteor chrf hit reward fitness ar "
-    "hmean correlation matthews aacc macc"
+    "hmean correlation matthews aacc macc rew accuracies margins"
 )
 IGNORED_WORDS = _split_words(
     "lr learning_rate time dur duration runtime second seconds wall_time timestamp norm memory mem "
@@ -268,4 +268,6 @@ def _find_words(metric: str) -> frozenset[str]:
     name = _normalise(metric)
     words = frozenset(name.split("_"))
     joined = frozenset({"iou"}) if "io_u" in name else frozenset()
+    if words & {"cross", "binary", "categorical"} == set():
+        words -= {"entropy"}  # that of a policy or of tokens: neither way is better
     return words | joined | {word.rstrip("0123456789") for word in words}
