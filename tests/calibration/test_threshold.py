@@ -151,7 +151,7 @@ def test_the_result_reads_as_an_answer_and_its_json_is_strict():
         ({"metric": "f1(average=none)"}, "choose it by a metric of labels"),
         ({"costs": (1, -1)}, "two numbers of at least 0"),
         ({"costs": (0, 0)}, "not both 0"),
-        ({"folds": 1}, "folds must be 2 or more"),
+        ({"folds": 1}, "folds must be a whole number of 2 or more"),
     ],
 )
 def test_questions_that_do_not_fit_are_refused(options, told):

@@ -602,8 +602,9 @@ def test_a_table_without_weight_outside_training_is_refused():
     split = ["train"] * 30 + ["test"] * 30
     with pytest.raises(UnsupportedError, match="no row of positive weight"):
         fuse(proba_table(split=split, weight=[1.0] * 30 + [0.0] * 30))
-    with pytest.raises(UnsupportedError, match="folds must be 2 or more"):
-        fuse(proba_table(), folds=1)
+    for folds in (1, 2.5, "two", None):
+        with pytest.raises(UnsupportedError, match="folds must be a whole number of 2 or more"):
+            fuse(proba_table(), folds=folds)
 
 
 def test_every_fusion_is_on_the_shelf():

@@ -82,3 +82,15 @@ def test_a_bare_probability_beside_bare_labels_is_noted(tmp_path):
     table = read(path)
     assert table.models == ["lgbm_pred"]
     assert any("--model lgbm_proba=proba" in note for note in table.notes)
+
+
+def test_a_bare_column_of_probabilities_is_read_as_such_beside_a_truth_of_text(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("y,risk\nno,0.2\nyes,0.9\nno,0.6\nyes,0.5\n")
+    table = read(path, models=["risk"])
+    assert table.schema.models == {"risk": ("proba",)}
+    assert areas(table) == {"risk": 0.75}
+    assert "Column 'risk' holds numbers in [0, 1]" in table.notes[0]
+    path.write_text("y,code\n07,07\n10,7\n07,07\n10,10\n")
+    codes = read(path, models=["code"])
+    assert evaluate(codes, "accuracy", intervals=False).value == 0.75

@@ -50,7 +50,7 @@ from assay.kernels import Array
 from assay.table.columns import list_distinct, numpy_to_arrow
 from assay.table.conversions import AS_GIVEN, Conversions, make_conversions, rename_label
 from assay.table.labels import Label, check_classes
-from assay.table.outputs import RawOutputs, add_column
+from assay.table.outputs import RawOutputs, add_column, is_fractional
 from assay.table.predictions import Predictions, assemble, require_weight, restore_labels
 from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
@@ -376,6 +376,7 @@ def _list_label_columns(file: File, options: ReadOptions) -> list[str]:
     columns = [options.truth] if options.truth in names else []
     for name, key in classify_columns(names, options.truth, file.metadata).items():
         bare = key.role == "column" and name in (options.models or ()) and name not in SPECIAL
+        bare = bare and not is_fractional(file.table.column(name).combine_chunks())
         if bare or (key.role == "model" and key.kind == "label" and key.label is None):
             columns.append(name)
     return columns
