@@ -31,6 +31,13 @@
 - optuna: what the trials of Optuna's studies reported
 - clearml: the metrics of an offline session of ClearML
 - dvclive: the folder of a DVCLive run
+- mmengine: `scalars.json` of MMDetection and others of its family
+- ray: the folder of a trial of Ray Tune
+- stable_baselines3: rewards of an agent
+- fastai: the file of its `CSVLogger`
+- fairseq: what fairseq prints
+- allennlp: the folder of an AllenNLP run
+- catboost_console: what CatBoost prints
 - tensorboard: event files of PyTorch, Keras and all that log to TensorBoard
 - training_log: what `assay.TrainingLog` and the callbacks write while a run is under way
 
