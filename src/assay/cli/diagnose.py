@@ -31,6 +31,11 @@ __all__ = ["diagnose"]
 @click.option("--train", metavar="COL", help="Column of the training loss.")
 @click.option("--val", metavar="COL", help="Column of the validation loss.")
 @click.option("--x", metavar="COL", help="Column that numbers the rows, as epoch or step do.")
+@click.option(
+    "--seed-pattern",
+    metavar="REGEX",
+    help="Part of a run's name that tells its seed; read off words such as seed=3 if not said.",
+)
 @JSON
 def diagnose(
     logs: tuple[str, ...],
@@ -42,11 +47,13 @@ def diagnose(
     train: str | None,
     val: str | None,
     x: str | None,
+    seed_pattern: str | None,
     json_to: str | None,
 ) -> None:
     """Read training logs: good fit, overfit since when, underfit; best epoch; what to do.
 
-    LOG is a file, or a folder below which every run is read.
+    LOG is a file, or a folder below which every run is read. Of several runs: which is best, and
+    whether the scatter between seeds explains it.
 
     \f
 
@@ -74,5 +81,6 @@ def diagnose(
         train=train,
         val=val,
         x=x,
+        seed_pattern=seed_pattern,
     )
     show(diagnosis, json_to)

@@ -18,6 +18,8 @@
 - measurements: the numbers that a curve is judged by
 - baseline: the loss of a model that knows only how frequent each outcome is
 - curves: the losses of a run on one axis
+- runs: which of several runs is best, whether seeds explain it, which epochs were wasted
+- run_names: which runs are one configuration with other seeds, by their names
 - training_log: a log of a run that is under way, with its verdict
 - stopping: whether further epochs of a run that is under way can pay
 - trend: noise, slope and smoothing of short curves

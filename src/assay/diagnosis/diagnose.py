@@ -25,6 +25,7 @@ from assay.diagnosis.curves import find_divergence
 from assay.diagnosis.judge import RunDiagnosis, judge_run
 from assay.diagnosis.measurements import measure
 from assay.diagnosis.rules import STATUSES, find_flags, is_memorising
+from assay.diagnosis.runs import Ranking, rank_runs
 from assay.errors import SchemaError
 from assay.readers.cells import list_names
 from assay.readers.columns import Choice
@@ -36,6 +37,8 @@ __all__ = ["STATUSES", "Diagnosis", "History", "RunDiagnosis", "diagnose"]
 
 Log = History | str | PathLike[str]
 
+MOST_IN_FULL = 5  # runs; of more, a table alone is printed
+
 
 @dataclass(frozen=True, repr=False)
 class Diagnosis(Result):
@@ -44,6 +47,8 @@ class Diagnosis(Result):
     Attributes:
         runs: What the curves of each run say.
         notes: Places below a folder that could not be read, and why.
+        ranking: Which of several runs is best, whether seeds explain it, and which epochs were
+            wasted; None of one run, and where runs have no metric in common.
 
     >>> from assay import History, diagnose
     >>> history = History.from_lists(val_loss=[0.9, 0.7, 0.6, 0.55, 0.52, 0.5], name="a")
@@ -53,6 +58,7 @@ class Diagnosis(Result):
 
     runs: tuple[RunDiagnosis, ...]
     notes: tuple[str, ...] = ()
+    ranking: Ranking | None = None
 
     schema_name: ClassVar[str] = "assay.diagnosis/1"
 
@@ -67,13 +73,27 @@ class Diagnosis(Result):
         return "\n".join(run.summary for run in self.runs)
 
     def __repr__(self) -> str:
-        return "\n\n".join([*map(repr, self.runs), *self.notes])
+        words = list(map(repr, self.runs)) if len(self.runs) <= MOST_IN_FULL else []
+        return "\n\n".join([*words, *self._describe_ranking(), *self.notes])
+
+    def _describe_ranking(self) -> list[str]:
+        """The ranking in words and tables; of many runs, how many have which status."""
+        counts = Counter(run.status.replace("_", " ") for run in self.runs)
+        listed = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+        total = f"{len(self.runs)} runs: {listed}"
+        if self.ranking is None:
+            many = [total, *(run.summary for run in self.runs)]
+            return many if len(self.runs) > MOST_IN_FULL else []
+        ranking = self.ranking
+        lines = [] if len(self.runs) <= MOST_IN_FULL else [total]
+        lines += [ranking.verdict, ranking.wasted, *ranking.notes]
+        return ["\n".join(lines), *map(str, ranking.tables)]
 
     def to_dict(self) -> dict[str, Any]:
         names = [f.name for f in fields(RunDiagnosis) if f.name != "history"]
         runs = [{name: getattr(run, name) for name in names} for run in self.runs]
-        notes = {"notes": list(self.notes)} if self.notes else {}
-        return {"runs": to_plain(runs), **notes}
+        further = {"ranking": self.ranking, "notes": list(self.notes)}
+        return {"runs": to_plain(runs), **{key: value for key, value in further.items() if value}}
 
     @property
     def records(self) -> list[dict[str, Any]]:
@@ -92,8 +112,9 @@ def diagnose(  # noqa: PLR0913
     train: str | None = None,
     val: str | None = None,
     x: str | None = None,
+    seed_pattern: str | None = None,
 ) -> Diagnosis:
-    """Judge training runs by what they logged.
+    r"""Judge training runs by what they logged.
 
     Parameters:
         histories: Histories, paths of logs of any format that is read, and folders of such logs;
@@ -114,13 +135,16 @@ def diagnose(  # noqa: PLR0913
             its name.
         val: Column of the validation loss; default: by its name.
         x: Column that numbers the rows; default: by its name.
+        seed_pattern: Regular expression of the part of a run's name that tells its seed, as in
+            r"try\d+"; default: words such as seed=3, seed3, s3.
 
     Returns:
         The diagnosis of each run; those below a folder are named by their place in it.
 
     Raises:
         ReadError: A log is missing, empty, cut off or of no known format.
-        SchemaError: A log has no curves, or a number is out of its range.
+        SchemaError: A log has no curves, a number is out of its range, or no run has the metric
+            or the seed that is named.
 
     >>> from assay import History, diagnose
     >>> diagnose(History.from_lists(val_loss=[0.9, 0.7, 0.6], name="a")).runs[0].best_epoch
@@ -148,7 +172,8 @@ def diagnose(  # noqa: PLR0913
             )
             for history in map(_restore_sign, map(_drop_unmeasured, stated))
         ]
-    return Diagnosis(tuple(judged), runs.notes)
+    ranking = rank_runs(judged, metric=metric, seed_pattern=seed_pattern)
+    return Diagnosis(tuple(judged), runs.notes, ranking)
 
 
 def _require_range(**numbers: float | None) -> None:

@@ -1,8 +1,8 @@
 """run_names: which runs are one configuration with other seeds, by their names; names in short.
 
 >>> from assay.diagnosis.run_names import find_group
->>> find_group("lr=0.1_seed=3"), find_group("seed2/big"), find_group("big-s1"), find_group("resnet50")
-('lr=0.1', 'big', 'big', 'resnet50')
+>>> [find_group(name) for name in ("lr=0.1_seed=3", "seed2/big", "big-s1", "resnet50")]
+['lr=0.1', 'big', 'big', 'resnet50']
 """
 
 import re
@@ -22,16 +22,11 @@ def find_group(name: str, seed_pattern: str | None = None) -> str:
     >>> find_group("a-try7", seed_pattern=r"try\\d+")
     'a'
     """
-    pieces = re.split(seed_pattern or SEED, name, flags=re.IGNORECASE)
-    rest = "".join(piece or "" for piece in (pieces[::2] if _has_group(seed_pattern) else pieces))
+    rest = re.sub(seed_pattern or SEED, "", name, flags=re.IGNORECASE)
     if rest == name:
         return name
     rest = re.sub(r"([/_.\-,; ])[/_.\-,; ]+", r"\1", rest)
     return rest.strip("/_.-,; ") or "all"
-
-
-def _has_group(seed_pattern: str | None) -> bool:
-    return seed_pattern is not None and re.compile(seed_pattern).groups == 1
 
 
 def group_runs(names: Sequence[str], seed_pattern: str | None = None) -> list[str]:

@@ -4,7 +4,8 @@
 >>> from assay.diagnosis.runs import rank_runs
 >>> from assay.readers.history import History
 >>> lowest = {"a_s1": 0.50, "a_s2": 0.52, "a_s3": 0.51, "b_s1": 0.60, "b_s2": 0.61, "b_s3": 0.59}
->>> logs = [History.from_lists(val_loss=[1.0, loss, loss + 0.1], name=n) for n, loss in lowest.items()]
+>>> curves = {name: [1.0, loss, loss + 0.1] for name, loss in lowest.items()}
+>>> logs = [History.from_lists(val_loss=curve, name=name) for name, curve in curves.items()]
 >>> ranking = rank_runs([judge_run(log) for log in logs])
 >>> ranking.best, ranking.tied, ranking.runs[0].name
 ('a', ('a',), 'a_s1')
@@ -204,7 +205,7 @@ def rank_runs(
         has_seeds=has_seeds,
         groups=tuple(groups),
         runs=tuple(ranked),
-        notes=tuple(_note_left_out(ranked, groups, metric)),
+        notes=(*_note_left_out(ranked, groups, metric), *_note_suspicion(runs, ranked[0].name)),
     )
 
 
@@ -308,6 +309,14 @@ def _note_left_out(
     if any(group.broken for group in groups) and groups[0].broken:
         notes.append(f"{groups[0].broken} of {groups[0].runs} runs of {groups[0].name} broke down")
     return notes
+
+
+def _note_suspicion(runs: Sequence[RunDiagnosis], best: str) -> list[str]:
+    """Whether the validation of the best run looks too good to be true."""
+    flags = next(run.evidence["flags"] for run in runs if run.name == best)
+    if "too_good" not in flags:
+        return []
+    return [f"validation of {best} is as good as training: look for rows that are in both"]
 
 
 def _cut(metric: str) -> str:
