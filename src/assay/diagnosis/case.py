@@ -42,8 +42,9 @@ class Case(NamedTuple):
 
 
 def format_value(value: float) -> str:
-    """A `value` as people read it: four significant digits."""
-    return f"{value:.4g}"
+    """A `value` as people read it: four significant digits, whole numbers whole."""
+    is_whole = abs(value) < 1e9 and float(value).is_integer()
+    return f"{value:.0f}" if is_whole else f"{value:.4g}"
 
 
 def count_evaluations(count: int) -> str:

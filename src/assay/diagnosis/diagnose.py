@@ -13,7 +13,6 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
-from os import PathLike
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -31,11 +30,9 @@ from assay.readers.cells import list_names
 from assay.readers.columns import Choice
 from assay.readers.history import History, Series
 from assay.readers.naming import parse_curve_name
-from assay.readers.read_history import Runs, read_runs
+from assay.readers.read_history import read_runs
 
 __all__ = ["STATUSES", "Diagnosis", "History", "RunDiagnosis", "diagnose"]
-
-Log = History | str | PathLike[str]
 
 MOST_IN_FULL = 5  # runs; of more, a table alone is printed
 
@@ -101,7 +98,7 @@ class Diagnosis(Result):
 
 
 def diagnose(  # noqa: PLR0913
-    histories: Log | Iterable[Log],
+    histories: Any,
     *,
     reference: float | None = None,
     n_val: int | None = None,
@@ -117,8 +114,8 @@ def diagnose(  # noqa: PLR0913
     r"""Judge training runs by what they logged.
 
     Parameters:
-        histories: Histories, paths of logs of any format that is read, and folders of such logs;
-            one, or several in an iterable.
+        histories: A history, the path of a log of any format that is read, a folder of logs, what
+            `assay.read_history` takes from memory, or an iterable of these.
         reference: Loss known to be possible on the validation rows; default: the best of the other
             runs of the same loss and metrics, where there are any.
         n_val: Number of validation rows, at least 1; with it, noise is told from signal. Default:
@@ -151,7 +148,7 @@ def diagnose(  # noqa: PLR0913
     3
     """
     _require_range(reference=reference, n_val=n_val, n_classes=n_classes, baseline=baseline)
-    runs = _gather(histories, Choice(train, val, x))
+    runs = read_runs(histories, Choice(train, val, x))
     metric, direction = _split_metric(metric)
     if metric is not None and direction is not None:
         better = {**(better or {}), metric: direction}
@@ -208,20 +205,6 @@ def _require_metric(metric: str | None, histories: Iterable[History]) -> None:
     if metric not in names:
         known = sorted(name for name in names if name)
         raise SchemaError(f"no run has a validation metric {metric!r}; {list_names(known, 'has')}")
-
-
-def _gather(histories: Log | Iterable[Log], choice: Choice) -> Runs:
-    """All runs of histories and logs, with the notes on what could not be read."""
-    if isinstance(histories, History | str | PathLike):
-        histories = [histories]
-    parts = [
-        Runs((log,)) if isinstance(log, History) else read_runs(Path(log), choice)
-        for log in histories
-    ]
-    runs = tuple(history for part in parts for history in part.histories)
-    if not runs:
-        raise SchemaError("no training log was given; expected histories or paths of logs")
-    return Runs(runs, tuple(note for part in parts for note in part.notes))
 
 
 def _make_unique(histories: Iterable[History]) -> list[History]:

@@ -188,7 +188,8 @@ class Measurements:
         width = self._limit_width(0.06)
         if self.level_rise > self.tolerance and self.z_val_after_best > 1.64:
             width = min(width, 0.8 * self.rise)
-        width = max(self.noise, width)
+        # What is no rise is about as good.
+        width = max(self.noise, width, min(0.02 * abs(self.lowest), 0.05 * self.learnable))
         smooth = self.smooth
         near = smooth <= self.lowest + width
         near[self.best] = True
@@ -328,7 +329,8 @@ class Measurements:
         rising = (steps > 0).mean(axis=1)
         # Ranks: one jump of both, as where the learning rate drops, is no swing.
         ranks = steps.argsort(axis=1).argsort(axis=1)
-        if np.minimum(rising, 1 - rising).min() < 0.2 or np.corrcoef(ranks)[0, 1] < 0.3:
+        together = np.asarray(np.corrcoef(ranks))[0, 1]
+        if np.minimum(rising, 1 - rising).min() < 0.2 or together < 0.3:
             return 0.0
         middle: Array = np.median(steps, axis=1, keepdims=True)
         sizes: Array = np.sort(np.abs(steps - middle), axis=1)

@@ -68,7 +68,7 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
     if at_epoch is not None:
         start_position = min(range(len(finite)), key=lambda i: abs(finite[i][0] - at_epoch))
     start = finite[start_position][1]
-    final = final_level(values[start_position:])
+    final = final_level(values[min(start_position + 1, len(values) - 1) :])
     tolerance = measure_metric_tolerance(series, start, rows)
     drop = start - final if series.better == "higher" else final - start
     verdict: Literal["improved", "unharmed", "worse"] = "unharmed"

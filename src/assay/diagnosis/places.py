@@ -16,7 +16,8 @@ __all__ = ["describe_place", "name_checkpoint", "restore", "suggest_evaluations"
 
 def name_checkpoint(history: History, epoch: float) -> str | None:
     """The name on disk of what was saved at an `epoch`, or None where the log has none."""
-    return dict(history.checkpoints).get(epoch)
+    # Nothing is saved before the first step.
+    return dict(history.checkpoints).get(epoch) if epoch > 0 else None
 
 
 def describe_place(history: History, epoch: float) -> str:

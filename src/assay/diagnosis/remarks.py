@@ -25,6 +25,8 @@ def explain_metric(metric: MetricChange, case: Case) -> str | None:
         f"{format_value(metric.at_best_loss)} at {case.unit} {format_value(case.run.best_epoch)}, "
         f"{format_value(metric.final)} at the end"
     )
+    if case.run.best == len(case.run.val) - 1:
+        values = f"{format_value(metric.at_best_loss)} at the end"
     if case.status == "overfit":
         return _explain_metric_of_overfit(metric, values)
     if case.kept is not None and case.kept.metric == metric.metric:

@@ -81,7 +81,9 @@ def _advise_range(case: Case) -> str:
     best = case.run.best_epoch if case.kept is None else case.kept.best_epoch
     end = float(case.run.epochs[-1])
     if first == last:
-        kept = "" if best == end else f": {restore(case.history, best)}"
+        kept = f": {restore(case.history, best)}"
+        if best == end:
+            kept = f": the last {case.unit} is the best so far"
         return f"keep it{kept}"
     fine = f"keep it: any {case.unit} from {format_value(first)} to {format_value(last)} is fine"
     span = end - float(case.run.epochs[0])

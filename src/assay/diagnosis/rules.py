@@ -151,7 +151,7 @@ def _is_falling_throughout(run: Measurements) -> bool:
         return False
     last_fall = float(run.val[-2] - run.val[-1])
     learned = max(run.baseline, float(run.val[0])) - run.lowest
-    if not last_fall > min(0.06 * learned, 0.12 * _scale(run)):
+    if not last_fall > min(0.04 * learned, 0.08 * _scale(run)):
         return False
     if run.standard_error:
         return last_fall > 2 * run.standard_error
@@ -334,7 +334,9 @@ def is_level_but_high(run: Measurements) -> bool:
     learned = run.learned_val if math.isnan(run.learned_train) else run.learned_train
     if run.is_baseline_known:
         return learned < 0.65
-    return learned < 0.35 or run.learned_val < (0.15 if run.learned_train > 0.4 else 0.05)
+    # Where training learns, validation that never left its first value is no fit.
+    is_stuck = float(run.val[0]) - run.lowest_level < 0.05 * abs(run.val[0]) + run.noise
+    return learned < 0.35 or run.learned_val < 0.05 or (run.learned_train > 0.4 and is_stuck)
 
 
 def _is_straight(run: Measurements) -> bool:
@@ -383,7 +385,7 @@ def find_flags(
         "validation_easier": is_judged and is_below,
         "too_good": is_too_good(run),
         "temporary_rise": run.bump is not None,
-        "slow": _is_straight(run) and _is_still_improving(run),
+        "slow": is_judged and _is_straight(run) and _is_still_improving(run),
         "metric_disagrees": any(_disagrees(metric, run) for metric in metrics),
         "baseline_guessed": is_judged and not run.is_baseline_known,
         "other_scale": run.train_factor > 1 or _is_other_scale(run),

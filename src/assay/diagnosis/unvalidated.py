@@ -22,7 +22,7 @@ from assay.diagnosis.objective import (
 )
 from assay.diagnosis.places import restore, suggest_evaluations
 from assay.diagnosis.remedies import describe_range
-from assay.diagnosis.rules import MIN_EPOCHS
+from assay.diagnosis.rules import MIN_EPOCHS, Status
 from assay.diagnosis.run_diagnosis import (
     RunDiagnosis,
     convert_to_epoch,
@@ -66,7 +66,7 @@ def judge_unvalidated(
         best_epoch=None if curve is None else convert_to_epoch(curve.best_epoch),
         good_range=None if curve is None else convert_to_range(*curve.good_range),
         onset=convert_to_epoch(onset),
-        severity=None if curve is None else curve.severity,
+        severity=curve.severity if curve is not None and verdict.status == "overfit" else None,
         loss=convert_to_loss(history, None, None, "unknown"),
         metrics=convert_to_rows(metrics),
         evidence=convert_to_evidence(verdict.finding, (), remarks),
@@ -89,7 +89,9 @@ def _explain(
         aside = f"; {told}" if told.startswith("training loss") else ""
         if objective is not None:
             aside = f"; {explain_objective(objective)}"
-        return TrainingCurve(curve.status, finding + aside, suggest_by_metric(curve, history))
+        return TrainingCurve(
+            _find_status(curve, history), finding + aside, suggest_by_metric(curve, history)
+        )
     if objective is None:
         return training
     log = {
@@ -98,6 +100,13 @@ def _explain(
         "preference": "log the preference accuracy on rows that were held out",
     }
     return TrainingCurve("inconclusive", explain_objective(objective), (log[objective],))
+
+
+def _find_status(curve: MetricCurve, history: History) -> Status:
+    """The status by a metric; a reward that falls while it is trained for is no overfit."""
+    if curve.status == "overfit" and find_objective(history) == "reward":
+        return "unstable"
+    return curve.status
 
 
 def _explain_other_metric(metric: MetricChange, unit: str) -> str:
@@ -111,7 +120,8 @@ def explain_metric_curve(curve: MetricCurve, history: History) -> str:
     """The finding of a run that was judged by the `curve` of a metric, in one sentence."""
     unit = history.unit
     first, last = map(format_value, curve.good_range)
-    rows = "" if curve.split != "train" else " on training rows"
+    is_reward = find_objective(history) == "reward"
+    rows = "" if curve.split != "train" or is_reward else " on training rows"
     finding = (
         f"{curve.metric}{rows} is best at {unit} {format_value(curve.best_epoch)} "
         f"({format_value(curve.best)})"
@@ -119,7 +129,8 @@ def explain_metric_curve(curve: MetricCurve, history: History) -> str:
     final = format_value(curve.final)
     if curve.status == "overfit":
         went = "fell" if curve.final < curve.best else "rose"
-        return f"{curve.severity}: {finding} and {went} to {final} at the end"
+        severity = "" if is_reward else f"{curve.severity}: "
+        return f"{severity}{finding} and {went} to {final} at the end"
     if curve.status == "still_improving":
         return f"{finding} and still improves at the end of the run"
     if curve.status == "good_fit":
@@ -140,6 +151,8 @@ def suggest_by_metric(curve: MetricCurve, history: History) -> tuple[str, ...]:
         log = "validate on rows, prompts or seeds that were held out"
     if curve.status == "overfit":
         stop = "stop early, or add regularisation, augmentation or more data"
+        if find_objective(history) == "reward":
+            stop = "lower the learning rate, or hold the policy nearer to where it started"
         return (f"{keep}{describe_range(*curve.good_range)}", stop, log)
     if curve.status == "still_improving":
         return ("train longer, then judge", log)

@@ -168,7 +168,9 @@ def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     """One row an evaluation, with the mean of the training losses logged since the one before."""
     rows: list[dict[str, Any]] = []
     window: list[float] = []
+    rate = None
     for record in records:
+        rate = record.get("learning_rate", rate)
         if "loss" in record:
             window.append(float(record["loss"]))
         elif any(key.startswith("eval_") for key in record):
@@ -177,7 +179,8 @@ def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, An
                 # Further sets of one evaluation, or the best weights evaluated after training.
                 rows[-1] = {**record, **last}
                 continue
-            rows.append({**record, "loss": sum(window) / len(window) if window else None})
+            loss = sum(window) / len(window) if window else None
+            rows.append({"learning_rate": rate, **record, "loss": loss})
             window = []
     return rows
 
