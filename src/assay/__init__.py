@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from assay.metrics.custom import make_metric as make_metric
     from assay.readers.base import Reader as Reader
     from assay.readers.history import History as History
+    from assay.readers.read_history import read_history as read_history
     from assay.reporting.report import Report as Report
     from assay.reporting.report import report as report
     from assay.selection.cross_validate import cross_validate as cross_validate
@@ -158,6 +159,7 @@ ROOMS = {
     "one_standard_error": "selection.one_standard_error",
     "race": "selection.race",
     "read": "io.read_write",
+    "read_history": "readers.read_history",
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",

@@ -216,7 +216,7 @@ def test_missing_file_and_folder_and_binary_are_refused(tmp_path):
     with pytest.raises(ReadError, match="is a folder"):
         read_history(tmp_path)
     (tmp_path / "model.bin").write_bytes(b"\x80\x04\xff\xfe\x00")
-    with pytest.raises(ReadError, match="cannot be read as text"):
+    with pytest.raises(ReadError, match="cannot be read as a pickle of plain values"):
         read_history(tmp_path / "model.bin")
 
 

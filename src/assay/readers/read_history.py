@@ -10,8 +10,9 @@
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,9 @@ from assay.readers.columns import Choice, name_columns, read_columns
 from assay.readers.console import Console, load_lines
 from assay.readers.history import EXPECTED, History
 from assay.readers.json import find_tables
-from assay.readers.text import load_json, load_table
+from assay.readers.objects import convert_frame, find_value, is_frame
+from assay.readers.text import load_table
+from assay.readers.values import ValueReader, load_value
 
 __all__ = ["Runs", "find_places", "find_reader", "read_history", "read_runs"]
 
@@ -44,24 +47,77 @@ class Runs(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_history(path: str | Path) -> tuple[History, ...]:
-    """The runs that the log at `path`, or the folder of logs, holds.
+def read_history(
+    log: Any, *, train: str | None = None, val: str | None = None, x: str | None = None
+) -> tuple[History, ...]:
+    """The runs that a log, or a folder of logs, holds.
 
-    Raises ReadError when the file is missing, empty, cut off or of no known format, and SchemaError
-    when it has no loss or holds text where numbers belong.
+    Parameters:
+        log: Path of a file or folder; or what a framework returns: a Keras History, a Transformers
+            TrainerState or its `log_history`, a fitted estimator, a dictionary of lists, a list of
+            dictionaries, or a data frame of pandas, polars or Arrow.
+        train: Column of the training loss, in logs with named columns; default: by its name.
+        val: Column of the validation loss; default: by its name.
+        x: Column that numbers the rows; default: by its name.
+
+    Returns:
+        One history a run.
+
+    Raises:
+        ReadError: The file is missing, empty, cut off or of no known format.
+        SchemaError: The log has no loss, or text where numbers belong.
+
+    >>> import assay
+    >>> (run,) = assay.read_history({"loss": [0.9, 0.5], "val_loss": [1.0, 0.8]})
+    >>> run.find("val", "loss").values
+    (1.0, 0.8)
     """
-    return read_runs(path).histories
+    return read_runs(log, Choice(train, val, x)).histories
 
 
-def read_runs(path: str | Path, choice: Choice | None = None) -> Runs:
-    """The runs at `path`; those below a folder are named by their place in it.
+def read_runs(log: Any, choice: Choice | None = None) -> Runs:
+    """The runs of a history, a path, an object of a framework, or a list of any of these.
 
-    With a `choice` of columns the log must be one file with named columns.
+    Those below a folder are named by their place in it. With a `choice` of columns the log must
+    have named columns.
 
     A place below a folder that cannot be read is left out with a note, unless all are such: then
     the error of the first is raised.
     """
-    path = Path(path)
+    if isinstance(log, History):
+        return Runs((log,))
+    if isinstance(log, str | PathLike):
+        return _read_path(Path(log), choice)
+    if is_frame(log):
+        return Runs(tuple(_read_tables([("", convert_frame(log))], choice, "run", None)))
+    value = find_value(log)
+    reader = _find_value_reader(value)
+    if choice and find_tables(value):
+        return Runs(tuple(_read_tables(find_tables(value), choice, "run", None)))
+    if reader is not None:
+        histories = reader.convert(value, name="run", source=None)
+        return Runs(tuple(replace(h, name=h.name.removeprefix("run/")) for h in histories))
+    if isinstance(log, Mapping | bytes) or not isinstance(log, Iterable):
+        raise SchemaError(
+            f"expected a history, the path of a log, curves by name, a list of one dictionary an "
+            f"epoch, a data frame or what a framework's fit returns; found {_describe(log)}"
+        )
+    parts = [read_runs(part, choice) for part in log]
+    runs = tuple(history for part in parts for history in part.histories)
+    if not runs:
+        raise SchemaError("no training log was given; expected histories or paths of logs")
+    return Runs(runs, tuple(note for part in parts for note in part.notes))
+
+
+def _find_value_reader(value: Any) -> ValueReader | None:
+    """The first reader, by rank, that takes a value in memory."""
+    if not isinstance(value, Mapping | list):
+        return None
+    readers = (reader for reader in _ranked_readers() if isinstance(reader, ValueReader))
+    return next((reader for reader in readers if reader.accepts(value)), None)
+
+
+def _read_path(path: Path, choice: Choice | None) -> Runs:
     if not path.exists():
         raise ReadError(f"no such file: {path}. Give the log that the training run wrote.")
     if choice:
@@ -80,7 +136,7 @@ def _read_chosen(path: Path, choice: Choice) -> list[History]:
         raise SchemaError(
             f"{path} is a folder; train, val and x name columns of one file. Give the file."
         )
-    value = load_json(path)
+    value = load_value(path)
     tables: list[tuple[str, dict[str, Cells]]] = [("", {})]
     if value is not None:
         tables = find_tables(value) or [("", {})]
@@ -88,14 +144,25 @@ def _read_chosen(path: Path, choice: Choice) -> list[History]:
         tables = [("", load_lines(path))]
     else:
         tables = [("", load_table(path)[1])]
+    return _read_tables(tables, choice, path.stem, path)
+
+
+def _read_tables(
+    tables: Sequence[tuple[str, Mapping[str, Cells]]],
+    choice: Choice | None,
+    name: str,
+    path: Path | None,
+) -> list[History]:
+    """The runs in tables of named columns."""
+    where = str(path or name)
     return [
         history
-        for name, table in tables
+        for part, table in tables
         for history in read_columns(
-            name_columns(table, choice, str(path)),
-            name=f"{path.stem}/{name}" if name else path.stem,
+            name_columns(table, choice, where) if choice else table,
+            name=f"{name}/{part}" if part else name,
             format="columns",
-            source=str(path),
+            source=str(path) if path else None,
         )
     ]
 
@@ -171,7 +238,7 @@ def _rename(histories: Sequence[History], name: str) -> list[History]:
 
 def _explain_refusal(path: Path) -> AssayError:
     """Why no reader takes the file: what is wrong with it, or what it holds instead of curves."""
-    value = load_json(path)
+    value = load_value(path)
     if value is None:
         header, _ = load_table(path)
         return SchemaError(
