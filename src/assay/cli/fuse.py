@@ -19,6 +19,17 @@ __all__ = ["fuse"]
     help="auto, or a fusion: see 'assay list fusions'.",
 )
 @add_metric("Metric the fusion aims at, where it can choose.")
+@click.option(
+    "--models",
+    "chosen",
+    metavar="A,B,...",
+    help="Models to fuse; the others stay in the table as they are.  [default: all]",
+)
+@click.option(
+    "--weights",
+    metavar="A=W,B=W,...",
+    help="Weight of each model that is fused, for mean and votes.",
+)
 @click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
 @click.option(
     "--out",
@@ -39,6 +50,8 @@ def fuse(
     files: tuple[str, ...],
     how: str,
     metric: str | None,
+    chosen: str | None,
+    weights: str | None,
     name: str | None,
     out: str,
     folds: int,
@@ -54,6 +67,8 @@ def fuse(
         files: Tables, or folders of them, that hold one table.
         how: auto, or a fusion: see 'assay list fusions'; default auto.
         metric: Metric the fusion aims at, where it can choose.
+        chosen: Models to fuse, with commas between; default: all.
+        weights: Weight of each model that is fused, for mean and votes.
         name: Name of the fused model in the table.
         out: File for the table with the fused model in it.
         folds: Folds of the cross-fitting, where the table has none; default 5.
@@ -63,8 +78,33 @@ def fuse(
     """
     import assay
 
+    names = None if chosen is None else [name.strip() for name in chosen.split(",")]
+    given = None if weights is None else _parse_weights(weights)
     table = read_table(files, **reading)
-    fused = assay.fuse(table, how, metric=metric, name=name, folds=folds, seed=seed)
+    fused = assay.fuse(
+        table,
+        how,
+        metric=metric,
+        models=names,
+        weights=given,
+        name=name,
+        folds=folds,
+        seed=seed,
+    )
     assay.write(fused.predictions, out)
     show(fused, json_to)
     say(f"written: {out}")
+
+
+def _parse_weights(text: str) -> dict[str, float]:
+    """The weight of each model that a text such as "a=0.7,b=0.3" gives."""
+    weights: dict[str, float] = {}
+    for part in text.split(","):
+        name, _, number = part.rpartition("=")
+        try:
+            weights[name.strip()] = float(number)
+        except ValueError:
+            raise click.UsageError(
+                f"--weights: {part.strip()!r} gives no model a number; say as in a=0.7,b=0.3"
+            ) from None
+    return weights

@@ -8,9 +8,13 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 - fuse: the verb, its cross-fitting and its result
 - judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
 - auto: equal weights, unless fitted ones are better out of fold
+- geometric: the mean of log probabilities, also known as the logarithmic pool
 - greedy: ensemble selection for any metric
-- mean: soft voting, mean of values, majority vote
+- mean: soft voting, mean of values, majority vote, weights that are given
+- performance: weights by how well each model does alone
+- rank_mean: scores of different scales averaged by rank, for ROC AUC
 - stacking: regularised regression on the members' outputs
+- trimmed: the mean without the lowest and the highest, and the median
 - weighted: convex weights of least log loss or squared error
 
 >>> from assay.fusions.fuse import fuse

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
+from assay.core.arguments import list_names
 from assay.core.registry import Member
 from assay.core.result import Result, to_plain
 from assay.core.text import Headline, TextTable, format_number
@@ -186,11 +187,13 @@ class Fused(Result):
 
 
 @accept_arrays
-def fuse(
+def fuse(  # noqa: PLR0913 - the options of a verb
     predictions: Source,
     how: str | Fusion[Any] = "auto",
     *,
     metric: str | Member | None = None,
+    models: Sequence[str] | None = None,
+    weights: Mapping[str, float] | None = None,
     name: str | None = None,
     folds: int = 5,
     seed: int = 0,
@@ -206,6 +209,9 @@ def fuse(
         how: Text or instance of a fusion, as in "weighted(shrink=2)"; default "auto", which takes
             equal weights unless fitted ones earn their keep.
         metric: What a fusion that searches a metric (greedy) aims at; default: its own.
+        models: Names of the models to fuse, 2 or more; default: all. The table keeps the others.
+        weights: Weight of each model that is fused, at least 0, as in {"a": 0.7, "b": 0.3}; they
+            are divided by their sum. Default: as `how` finds them. For "mean" and votes alone.
         name: Name of the appended model; default "fused".
         folds: Folds of the cross-fitting where the table has no usable `fold` column, 2 or more;
             random by `seed`, stratified by class and, with a `cluster` column, of whole clusters.
@@ -217,8 +223,9 @@ def fuse(
         The table with the cross-fitted column, the fitted fusion, losses and the verdict.
 
     Raises:
-        UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, or too few
-            rows for it.
+        UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, too few rows
+            for it, or weights that are not one for each model.
+        NameLookupError: One of `models` is not in the table.
         SchemaError: A model is already named `name`.
 
     >>> p = Predictions.from_arrays(
@@ -232,13 +239,18 @@ def fuse(
             "fusing needs a truth, and the table holds scores of the rows alone; name the column "
             "of the truth (truth=..., --truth COLUMN)"
         )
-    check_two_models(table)
     name = name or "fused"
     if name in table.models:
         raise SchemaError(
             f"a model is already named {name!r}; give the fused one another: fuse(..., name='...')"
         )
+    whole = table
+    if models is not None:
+        table = table.select(list_names("models", models))
+    check_two_models(table)
     fusion, notes = _set_metric(FUSIONS.parse(how), metric)
+    if weights is not None:
+        fusion = _set_weights(fusion, weights, table.models)
     fold, fold_notes = assign_folds(table, folds, seed)
     if fusion.learns and fold.max() < 1:
         notes.append(f"Equal weights: there is no second fold to judge {fusion} on.")
@@ -250,7 +262,7 @@ def fuse(
     column: dict[str, Array] = {fitted.kind: _fuse_by_fold(table, fold, [*by_fold, fitted])}
     appended = table.append(name, **column)
     return Fused(
-        predictions=appended,
+        predictions=appended if table is whole else whole.append(name, **column),
         fitted=fitted,
         name=name,
         how=str(fusion),
@@ -276,6 +288,31 @@ def _set_metric(fusion: Any, metric: str | Member | None) -> tuple[Fusion[Any], 
         f"{fusion.name} is judged by its own loss, not by {metric}; "
         f"greedy(metric={metric}) searches that."
     ]
+
+
+def _set_weights(
+    fusion: Fusion[Any], weights: Mapping[str, float], models: Sequence[str]
+) -> Fusion[Any]:
+    """The mean or vote with those weights, in the order of `models`."""
+    if not isinstance(weights, Mapping):
+        raise UnsupportedError(
+            f"weights must name the weight of each model, as in {{'a': 0.7, 'b': 0.3}}; "
+            f"got {weights!r}"
+        )
+    if str(fusion) == "auto":
+        fusion = FUSIONS["mean"]()
+    if not any(f.name == "weights" for f in fields(fusion)):
+        raise UnsupportedError(
+            f"{fusion.name} finds its weights itself; leave weights out, or use how='mean'"
+        )
+    if sorted(weights) != sorted(models):
+        raise UnsupportedError(
+            f"the weights are of {', '.join(map(str, weights))}, the models are "
+            f"{', '.join(models)}; give each model a weight (0 leaves it out), or choose models "
+            f"(models=[...], --models)"
+        )
+    text = "|".join(str(weights[model]) for model in models)
+    return cast("Fusion[Any]", replace(cast(Any, fusion), weights=text))
 
 
 def _cross_fit(

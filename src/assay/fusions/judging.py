@@ -13,16 +13,23 @@ from assay.kernels import Array
 from assay.metrics.base import METRICS
 from assay.table.folds import encode_column
 from assay.table.predictions import Predictions
+from assay.table.rows import Rows
 from assay.table.schema import Kind
 
 __all__ = ["LOSS_NAMES", "LossDifference", "ModelLosses", "compare_losses", "measure_losses"]
 
 # The metric that judges each kind of fused output, and what people call it.
-LOSSES: Mapping[Kind, str] = {"proba": "log_loss", "value": "mse", "label": "hamming_loss"}
+LOSSES: Mapping[Kind, str] = {
+    "proba": "log_loss",
+    "value": "mse",
+    "label": "hamming_loss",
+    "score": "roc_auc",
+}
 LOSS_NAMES: Mapping[Kind, str] = {
     "proba": "log loss",
     "value": "squared error",
     "label": "error rate",
+    "score": "1 - ROC AUC",
 }
 
 
@@ -59,11 +66,37 @@ def measure_losses(predictions: Predictions, kind: Kind) -> ModelLosses:
     each: dict[str, Array] = {}
     for model in predictions.models:
         rows = predictions.rows(model)
+        if kind == "score":
+            each[model] = _measure_disorder(rows)
+            weight = np.ones(rows.n) if rows.weight is None else rows.weight
+            mean[model] = float(weight @ each[model] / max(float(weight.sum()), 1e-300))
+            continue
         summary = metric.state.summary(metric.state.observe(rows), predictions.schema)
         mean[model] = float(np.ravel(metric.compute(summary))[0])
         losses = np.asarray(metric.compute_rows(rows), np.float64)
         each[model] = losses if losses.ndim == 1 else losses[:, 0]
     return ModelLosses(mean, each)
+
+
+def _measure_disorder(rows: Rows) -> Array:
+    """A loss of each row (n,) whose weighted mean is 1 - ROC AUC, and whose spread DeLong's.
+
+    Each row has 1 - AUC and its influence on that: how its share of the other class that it is on
+    the wrong side of differs from the mean, by the share of its own class.
+    """
+    weight = np.ones(rows.n) if rows.weight is None else rows.weight
+    positive = np.asarray(rows.truth == rows.schema.positive_code)
+    distinct, place = np.unique(rows.score, return_inverse=True)
+    own = [np.bincount(place, weight * (positive == side), len(distinct)) for side in (0, 1)]
+    totals = [float(side.sum()) for side in own]
+    if not all(totals):
+        return np.full(rows.n, np.nan)
+    above = totals[0] - np.cumsum(own[0]) + own[0] / 2  # negatives that a positive is below
+    below = np.cumsum(own[1]) - own[1] / 2  # positives that a negative is above
+    wrong = np.where(positive, above[place] / totals[0], below[place] / totals[1])
+    loss = float(weight[positive] @ wrong[positive] / totals[1])
+    size = np.where(positive, totals[1], totals[0]) / sum(totals)
+    return np.asarray(loss + (wrong - loss) / size)
 
 
 def compare_losses(

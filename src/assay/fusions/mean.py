@@ -1,4 +1,4 @@
-"""Mean: equal weights; nothing is fitted, nothing overfits, and it is hard to beat on few rows.
+"""Mean: equal or given weights; nothing is fitted, nothing overfits, hard to beat on few rows.
 
 >>> from assay.fusions.fuse import fuse
 >>> from assay.table.predictions import Predictions
@@ -24,23 +24,38 @@ __all__ = ["Mean"]
 
 @dataclass(frozen=True)
 class Mean(Fusion[Pool]):
-    """Equal weights: soft voting (mean of probabilities), mean of values, or hard voting.
+    """Equal or given weights: soft voting (mean of probabilities), mean of values, or hard voting.
 
-    p(x) = (1/m) sum_j p_j(x), from logits through softmax; in a multi-label task label by label.
+    p(x) = sum_j w_j p_j(x), from logits through softmax; in a multi-label task label by label.
     Its log loss is at most the mean of the members' log losses (Jensen); its squared error is
     their mean less their spread.  A tied vote goes to the class declared first (multi-label: to 0).
 
     Parameters:
         of: What is fused: "auto" (default) takes probabilities, and labels where no model gives
             more; "label" forces the vote.
+        weights: Weights of the models, at least 0, as in "0.7|0.3" in the order of the table, or
+            "a:0.7|b:0.3" by name; they are divided by their sum. Default "": all alike.
 
     Source: Stone (1961), Annals of Mathematical Statistics 32:1339-1342; Kittler et al. (1998),
     IEEE TPAMI 20:226-239.
     """
 
     name = "mean"
+    aliases = (
+        "average",
+        "soft",
+        "soft_voting",
+        "voting",
+        "fixed",
+        "hard(of=label)",
+        "hard_voting(of=label)",
+        "majority(of=label)",
+        "majority_vote(of=label)",
+        "vote(of=label)",
+    )
     learns = False
     of: Literal["auto", "label"] = "auto"
+    weights: str = ""
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> Pool:
         """The pool of `table` with each row's `fold`, of labels where these are voted on."""
@@ -56,6 +71,29 @@ class Mean(Fusion[Pool]):
         return Pool.read(table, fold, "label")
 
     def solve(self, evidence: Pool, *, seed: int = 0) -> Weights:
-        """1/m for each model of the `evidence`; `seed` is not used."""
-        m = len(evidence.schema.models)
-        return evidence.to_fitted(str(self), np.full(m, 1 / m))
+        """The weights for each model of the `evidence`; `seed` is not used."""
+        models = list(evidence.schema.models)
+        given = self._read_weights(models) if self.weights else np.ones(len(models))
+        return evidence.to_fitted(str(self), given / given.sum())
+
+    def _read_weights(self, models: list[str]) -> Array:
+        """The weights (m,) that the text gives `models`."""
+        parts = [part.strip() for part in self.weights.split("|")]
+        by_name = [part.rpartition(":") for part in parts]
+        named = all(colon for _, colon, _ in by_name)
+        names = [name.strip() for name, _, _ in by_name] if named else models
+        if sorted(names) != sorted(models) or len(parts) != len(models):
+            raise UnsupportedError(
+                f"the weights {self.weights!r} are not one for each model of "
+                f"{', '.join(models)}; a weight of 0 leaves a model out"
+            )
+        try:
+            numbers = [float(number) for _, _, number in by_name]
+        except ValueError:
+            numbers = []
+        if not numbers or not all(0 <= n < np.inf for n in numbers) or not any(numbers):
+            raise UnsupportedError(
+                f"the weights {self.weights!r} must be numbers of at least 0, one of them above 0, "
+                f"as in '0.7|0.3'"
+            )
+        return np.array([numbers[names.index(model)] for model in models])

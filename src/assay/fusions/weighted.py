@@ -54,6 +54,7 @@ class Weighted(Fusion[Pool]):
     """
 
     name = "weighted"
+    aliases = ("blend", "blending", "convex")
     shrink: float = 2.0
 
     def __post_init__(self) -> None:
