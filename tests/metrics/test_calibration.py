@@ -211,9 +211,9 @@ def test_the_notes_name_the_null_band_and_the_worst_bin():
     )
 
 
-def test_the_interval_of_the_calibration_error_comes_from_buckets_of_rows():
+def test_the_interval_of_the_calibration_error_comes_from_models_that_are_off_by_as_much():
     row = evaluate(honest(400, 1), "ece(equal=mass)").rows[0]
-    assert row.method == "bootstrap"
+    assert row.method == "parametric bootstrap"
     assert 0 <= row.low < row.value < row.high < 0.2
 
 

@@ -38,7 +38,7 @@ FEW_ROWS = 10
 # The note on an interval whose ends lie beyond all but the last of the replicates, and procedures
 # that read ends off replicates.
 BEYOND = "too few replicates for this confidence: the interval may be too narrow"
-RESAMPLED = frozenset({"bootstrap", "bootstrap-t"})
+RESAMPLED = frozenset({"bootstrap", "bootstrap-t", "parametric bootstrap"})
 
 
 class Row(NamedTuple):

@@ -17,6 +17,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.intervals.bootstrap_t import bootstrap_ratio
+from assay.intervals.calibration_gaps import bootstrap_gaps
 from assay.intervals.delong import delong_interval
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.intervals.replicates import FEW, NONE, Interval, Sample
@@ -55,6 +56,13 @@ class RatioOfSums(Protocol):
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """The other sum in each stratum of `value` (strata,); `summary` is that of all rows."""
+
+
+@runtime_checkable
+class MeasuresGaps(Protocol):
+    """A metric that adds up how far bins of probabilities are off, whose state is such bins."""
+
+    measures_gaps: bool
 
 
 @runtime_checkable
@@ -333,6 +341,8 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         return _bootstrap_clusters(metric, sample, confidence)
     if not sample.bucketed and isinstance(metric, CurveMetric):
         return _bootstrap_blocks(metric, sample, confidence)
+    if isinstance(metric, MeasuresGaps):
+        return bootstrap_gaps(metric, sample, confidence)
     draws = _replicate(metric, sample)
     if not draws.size:
         return NONE
@@ -456,6 +466,8 @@ PROCEDURES: Mapping[str, Procedure] = {
         {
             "bootstrap": "bootstrap of the rows, by their counts or in buckets",
             "cluster bootstrap": "bootstrap of whole clusters of rows",
+            "parametric bootstrap": "models whose bins are off by more or less than those of the "
+            "rows, drawn until they score as these do",
         },
     ),
 }

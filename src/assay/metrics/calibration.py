@@ -97,6 +97,7 @@ class ECE(CalibrationMetric):
     """
 
     name = "ece"
+    measures_gaps: ClassVar[bool] = True
     debiased: bool = False
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
     oracle = "binned_ece(proba)"
@@ -131,6 +132,7 @@ class MCE(CalibrationMetric):
     """
 
     name = "mce"
+    measures_gaps: ClassVar[bool] = True
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
     oracle = "binned_mce(proba)"
 
@@ -173,6 +175,7 @@ class BrierCalibration(CalibrationMetric):
     """
 
     name = "brier_calibration"
+    measures_gaps: ClassVar[bool] = True
     cases = ({"bins": 10}, {"bins": 4, "of": "answer"})
     oracle = "murphy('reliability', proba)"
 

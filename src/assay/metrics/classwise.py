@@ -43,6 +43,7 @@ class ClasswiseECE(Metric):
     """
 
     name = "classwise_ece"
+    measures_gaps: ClassVar[bool] = True
     bins: int = 15
     equal: BinRule = "width"
     average: Literal["macro", "none"] = "macro"

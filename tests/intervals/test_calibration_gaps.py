@@ -1,0 +1,57 @@
+"""Intervals of calibration errors, which chance alone makes larger than they are."""
+
+import numpy as np
+import pytest
+
+import assay
+from assay import Predictions
+
+ERRORS = ["ece", "mce", "ace", "classwise_ece", "brier_calibration"]
+
+
+def draw(seed, n, sharpen=1.0):
+    """A model whose log-odds are the true ones, times `sharpen`."""
+    rng = np.random.default_rng(seed)
+    odds = rng.normal(scale=1.5, size=n)
+    y = (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
+    said = 1 / (1 + np.exp(-sharpen * odds))
+    return Predictions.from_arrays(y, {"m.proba": said}, classes=[0, 1], positive=1)
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_the_interval_of_a_calibrated_model_ends_at_0(metric):
+    rows = [assay.evaluate(draw(seed, 80), metric).rows[0] for seed in range(4)]
+    assert [row.low for row in rows] == [0.0] * 4
+    assert all(row.value > 0.01 for row in rows)
+    assert {row.method for row in rows} == {"parametric bootstrap"}
+
+
+@pytest.mark.parametrize("metric", ERRORS)
+def test_the_interval_of_an_over_confident_model_holds_its_error_and_not_0(metric):
+    true = assay.evaluate(draw(9, 400_000, 3.0), metric, intervals=False).value
+    row = assay.evaluate(draw(3, 3000, 3.0), metric).rows[0]
+    assert 0 < row.low < true < row.high
+
+
+def test_a_model_that_is_sure_and_right_has_an_interval_with_a_width():
+    y = np.arange(40) % 2
+    p = Predictions.from_arrays(y, {"m.proba": np.where(y == 1, 0.97, 0.03)}, positive=1)
+    row = assay.evaluate(p, "ece").rows[0]
+    assert (row.low, row.value) == (0.0, pytest.approx(0.03))
+    assert row.high > 0.1
+
+
+def test_two_classes_are_as_sure_as_the_positive_one_alone():
+    p = draw(5, 200, 2.0)
+    alone, both = (assay.evaluate(p, metric).rows[0] for metric in ("ece", "classwise_ece"))
+    assert both.low == pytest.approx(alone.low, abs=0.01)
+    assert both.high == pytest.approx(alone.high, abs=0.01)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["ece", "mce", "brier_calibration"])
+@pytest.mark.parametrize("sharpen", [1.0, 2.0])
+def test_95_of_100_intervals_hold_the_calibration_error(metric, sharpen):
+    true = assay.evaluate(draw(9, 1_000_000, sharpen), metric, intervals=False).value
+    rows = [assay.evaluate(draw(seed, 100, sharpen), metric).rows[0] for seed in range(150)]
+    assert np.mean([row.low <= true <= row.high for row in rows]) > 0.9
