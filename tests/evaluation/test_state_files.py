@@ -2,7 +2,8 @@
 
 import os
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -167,20 +168,107 @@ def test_a_file_that_is_overwritten_keeps_its_mode(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(30))
-def test_many_damaged_state_files_are_refused_or_right(tmp_path, seed):
-    path = tmp_path / "a.state"
-    keep(path, seed, g=np.arange(40) % 3)
-    content = path.read_bytes()
-    right = read_rows(path)
+@dataclass(frozen=True)
+class Kept:
+    """Tables, the bytes of the states that were kept of them, and a folder to work in."""
+
+    folder: Path
+    tables: list
+    states: list
+
+    def lay(self, name, content):
+        """A file of this name and content."""
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("states")
+    traits = [{}, {"g": np.arange(40) % 3}, {"id": np.arange(40)}, {"cluster": np.arange(40) // 4}]
+    tables = [keep(folder / f"{i}.state", i, **columns) for i, columns in enumerate(traits)]
+    # A second job beside the first, which merges with it.
+    tables.append(keep(folder / "4.state", 9))
+    states = [(folder / f"{i}.state").read_bytes() for i in range(5)]
+    return Kept(folder, tables, states)
+
+
+def damage(content, other, rng):
+    """The bytes of a file after an accident."""
+    content = bytearray(content)
+    at = int(rng.integers(len(content)))
+    accident = rng.integers(6)
+    if accident == 0:
+        content[at] ^= 1 << int(rng.integers(8))
+    elif accident == 1:
+        content = content[:at]
+    elif accident == 2:
+        content[at : at + 512] = bytes(512)
+    elif accident == 3:
+        content = content[:at] + other[at:]
+    elif accident == 4:
+        content += other
+    else:
+        for place in rng.integers(len(content), size=int(rng.integers(1, 9))):
+            content[place] = int(rng.integers(256))
+    return bytes(content)
+
+
+def merge_rows(*paths):
+    """Every row of the joined states as text."""
+    return list(map(repr, build_evaluation(*merge_states(paths)).rows))
+
+
+def check(seed, kept):
+    """What happens to states in accidents: one clear error, or the right answer."""
     rng = np.random.default_rng(seed)
-    for _ in range(330):
-        damaged = bytearray(content)
-        for at in rng.integers(len(content), size=int(rng.integers(1, 9))):
-            damaged[at] = int(rng.integers(256))
-        path.write_bytes(damaged)
-        try:
-            assert read_rows(path) == right
-        except AssayError as error:
-            assert len(str(error).splitlines()) == 1  # noqa: PT017
+    first, second = (int(i) for i in rng.choice(5, 2, replace=False))
+    a = kept.lay("a.state", kept.states[first])
+    mishap = rng.integers(5)
+    if mishap == 0:
+        right = merge_rows(a)
+        a.write_bytes(damage(kept.states[first], kept.states[second], rng))
+        expect(right, lambda: merge_rows(a))
+    elif mishap == 1:
+        b = kept.lay("b.state", kept.states[first])
+        expect(None, lambda: merge_rows(*rng.permutation([a, b]).tolist()))
+    elif mishap == 2:
+        taken = kept.tables[second]
+        expect(None, lambda: assay.evaluate(taken, ASKED, checkpoint=a))
+        assert a.read_bytes() == kept.states[first]
+    elif mishap == 3:
+        p = kept.tables[first]
+        proba = np.array(p.outputs["a"]["proba"])
+        proba[int(rng.integers(p.n))] = [0.25, 0.75]
+        changed = replace(p, outputs={"a": {"proba": proba}})
+        expect(None, lambda: assay.evaluate(changed, ASKED, checkpoint=a))
+    else:
+        one = kept.lay("a.state", kept.states[0])
+        b = kept.lay("b.state", kept.states[4])
+        right = merge_rows(one, b)
+        b.write_bytes(damage(kept.states[4], kept.states[second], rng))
+        expect(right, lambda: merge_rows(one, b))
+
+
+def expect(right, answer):
+    """An error of one line, or the `right` answer, where there is one."""
+    try:
+        found = answer()
+    except AssayError as error:
+        assert len(str(error).splitlines()) == 1  # noqa: PT017
+    else:
+        assert found == right
+
+
+@pytest.mark.parametrize("seeds", [range(40)], ids=str)
+def test_states_in_accidents_give_one_clear_error_or_the_right_answer(kept, seeds):
+    for seed in seeds:
+        check(seed, kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("hundred", range(1, 101))
+def test_states_in_ten_thousand_accidents_give_one_clear_error_or_the_right_answer(kept, hundred):
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        check(seed, kept)

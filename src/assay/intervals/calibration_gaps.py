@@ -129,7 +129,7 @@ def _find_squares(summary: Any) -> Array:
 
 
 def _find_first(reached: Callable[[Array], Array], values: int) -> Array:
-    """The least multiple (values,) from which on a condition is `reached`, each found by halving."""
+    """The least multiple (values,) from which on a condition is `reached`, found by halving."""
     above = np.full(values, FARTHEST)
     below = np.zeros(values)
     step = np.ones(values)
