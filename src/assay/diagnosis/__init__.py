@@ -12,7 +12,8 @@
 - remedies: what to do
 - places: what a point of a run is called, on its axis and on disk
 - case: a judged run, as the words about it need it
-- rules: from measurements to a status, its severity, flags and confidence
+- rules: from measurements to a status
+- flags: severity, flags and confidence of a status
 - metric_curve: a run judged by a validation metric
 - metric_changes: how metrics fared between the epoch of lowest loss and the end
 - measurements: the numbers that a curve is judged by
@@ -20,6 +21,7 @@
 - curves: the losses of a run on one axis
 - runs: which of several runs is best, whether seeds explain it, which epochs were wasted
 - run_names: which runs are one configuration with other seeds, by their names
+- sketch: the losses of a run as lines of plain text
 - training_log: a log of a run that is under way, with its verdict
 - stopping: whether further epochs of a run that is under way can pay
 - trend: noise, slope and smoothing of short curves

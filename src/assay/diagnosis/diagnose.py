@@ -21,10 +21,12 @@ import numpy as np
 from assay.core.result import Result, to_plain
 from assay.core.types import Better
 from assay.diagnosis.curves import find_divergence
+from assay.diagnosis.flags import find_flags
 from assay.diagnosis.judge import RunDiagnosis, judge_run
 from assay.diagnosis.measurements import measure
-from assay.diagnosis.rules import STATUSES, find_flags, is_memorising
+from assay.diagnosis.rules import STATUSES, is_memorising
 from assay.diagnosis.runs import Ranking, rank_runs
+from assay.diagnosis.sketch import sketch_losses
 from assay.errors import SchemaError
 from assay.readers.cells import list_names
 from assay.readers.columns import Choice
@@ -72,6 +74,20 @@ class Diagnosis(Result):
     def __repr__(self) -> str:
         words = list(map(repr, self.runs)) if len(self.runs) <= MOST_IN_FULL else []
         return "\n\n".join([*words, *self._describe_ranking(), *self.notes])
+
+    def draw_text(self, width: int = 80) -> str:
+        """What `repr` says, with the losses of each run as curves of plain text.
+
+        Parameters:
+            width: Characters of a line of the curves, at least 24; default 80.
+
+        Returns:
+            The text; of more than five runs without the curves.
+        """
+        if len(self.runs) > MOST_IN_FULL:
+            return repr(self)
+        words = [part for run in self.runs for part in (repr(run), sketch_losses(run, width=width))]
+        return "\n\n".join([*filter(None, words), *self._describe_ranking(), *self.notes])
 
     def _describe_ranking(self) -> list[str]:
         """The ranking in words and tables; of many runs, how many have which status."""

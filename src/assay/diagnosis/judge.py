@@ -16,6 +16,7 @@ from assay.core.types import Better
 from assay.diagnosis.case import Case, Kept, format_value
 from assay.diagnosis.curves import find_divergence
 from assay.diagnosis.findings import explain_status
+from assay.diagnosis.flags import find_flags, rate_confidence, rate_severity
 from assay.diagnosis.log_remarks import describe_log, is_schedule_over
 from assay.diagnosis.measurements import Measurements, measure
 from assay.diagnosis.metric_changes import MetricChange, judge_metrics
@@ -24,15 +25,7 @@ from assay.diagnosis.objective import find_objective, find_objective_metric
 from assay.diagnosis.places import restore
 from assay.diagnosis.remarks import explain_flags, explain_metric
 from assay.diagnosis.remedies import REMEDIES, suggest_remedies
-from assay.diagnosis.rules import (
-    MIN_EPOCHS,
-    Status,
-    decide,
-    find_explosion,
-    find_flags,
-    rate_confidence,
-    rate_severity,
-)
+from assay.diagnosis.rules import MIN_EPOCHS, Status, decide, find_explosion
 from assay.diagnosis.run_diagnosis import (
     RunDiagnosis,
     convert_to_epoch,

@@ -31,6 +31,7 @@ from assay.diagnosis.trend import (
     find_level_error,
     kendall_z,
     measure_fall,
+    measure_swing,
     noise,
     running_median,
     theil_sen,
@@ -319,22 +320,11 @@ class Measurements:
     def swing(self) -> float:
         """How far both losses go up and down together from epoch to epoch, as a share of them.
 
-        The smaller of both, after the first quarter and without the largest step; 0 where they do
-        not go together.
+        0 where they do not go together.
         """
-        start = len(self.val) // 4
-        if self.train is None or len(self.val) < 6 or min(self.train.min(), self.lowest) <= 0:
+        if self.train is None or min(self.train.min(), self.lowest) <= 0:
             return 0.0
-        steps: Array = np.diff(np.log([self.train[start:], self.val[start:]]), axis=1)
-        rising = (steps > 0).mean(axis=1)
-        # Ranks: one jump of both, as where the learning rate drops, is no swing.
-        ranks = steps.argsort(axis=1).argsort(axis=1)
-        together = np.asarray(np.corrcoef(ranks))[0, 1]
-        if np.minimum(rising, 1 - rising).min() < 0.2 or together < 0.3:
-            return 0.0
-        middle: Array = np.median(steps, axis=1, keepdims=True)
-        sizes: Array = np.sort(np.abs(steps - middle), axis=1)
-        return float(sizes[:, :-1].mean(axis=1).min())
+        return measure_swing(np.log(self.train), np.log(self.val))
 
     @cached_property
     def jitter(self) -> float:

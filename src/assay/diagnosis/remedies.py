@@ -8,11 +8,11 @@
 from collections.abc import Sequence
 
 from assay.diagnosis.case import Case, format_value
+from assay.diagnosis.flags import has_wide_gap
 from assay.diagnosis.metric_changes import MetricChange
 from assay.diagnosis.places import restore, suggest_evaluations
 from assay.diagnosis.rules import (
     Status,
-    has_wide_gap,
     is_far_from_done,
     is_noisy,
     is_too_good,

@@ -17,6 +17,7 @@ __all__ = [
     "find_level_error",
     "kendall_z",
     "measure_fall",
+    "measure_swing",
     "noise",
     "running_median",
     "theil_sen",
@@ -84,6 +85,30 @@ def measure_fall(values: Values) -> float:
         return float(x[start] - x[-1])
     width = 2 * half + 1
     return float(np.median(x[start : start + width]) - np.median(x[-width:]))
+
+
+def measure_swing(first: Values, second: Values) -> float:
+    """How far two curves (n,) go up and down together from point to point, in their unit.
+
+    The smaller of both mean steps, after the first quarter and without the largest step; 0 where
+    they do not go together, by the ranks of their steps, or below six points.
+
+    >>> wave = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
+    >>> measure_swing(wave, wave), measure_swing(wave, [0.0] * 8)
+    (0.5, 0.0)
+    """
+    curves = np.array([first, second], dtype=float)
+    if curves.shape[1] < 6:
+        return 0.0
+    steps: NDArray[np.float64] = np.diff(curves[:, curves.shape[1] // 4 :], axis=1)
+    rising = (steps > 0).mean(axis=1)
+    # Ranks: one jump of both, as where the learning rate drops, is no swing.
+    together = np.asarray(np.corrcoef(steps.argsort(axis=1).argsort(axis=1)))[0, 1]
+    if np.minimum(rising, 1 - rising).min() < 0.2 or together < 0.3:
+        return 0.0
+    middle: NDArray[np.float64] = np.median(steps, axis=1, keepdims=True)
+    sizes: NDArray[np.float64] = np.sort(np.abs(steps - middle), axis=1)
+    return float(sizes[:, :-1].mean(axis=1).min())
 
 
 def noise(values: Values) -> float:
