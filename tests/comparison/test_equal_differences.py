@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from assay.audit.requirements import worse_than
 from assay.comparison.compare import compare
@@ -11,6 +13,9 @@ from assay.comparison.equal_differences import are_equal, sign_reach, sign_test
 from assay.comparison.fold_tests import combined_f, corrected_t
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
+
+# A comparison takes longer than most laws: a third of the examples that the profile asks for.
+EXAMPLES = settings().max_examples // 3
 
 
 def make_numbers(n, offset, size, fold=None):
@@ -28,6 +33,49 @@ def make_probabilities(n, fold=None):
         for m, p in sure.items()
     }
     return Predictions.from_arrays(y, columns, classes=[0, 1], fold=fold)
+
+
+@given(
+    st.integers(2, 50),
+    st.sampled_from([-12, -3, 0, 4, 12]),
+    st.sampled_from([0.1, 0.3, -0.25, 1.7]),
+    st.sampled_from(["float32", "float64"]),
+    st.data(),
+)
+@settings(max_examples=EXAMPLES)
+def test_no_procedure_finds_more_than_a_sign_test_in_differences_that_rounding_alone_moves(
+    n, power, gap, dtype, data
+):
+    size = 10.0**power
+    y = size * np.random.default_rng(n).lognormal(size=n)
+    models = {"a": y + 0.5 * size, "b": y + (0.5 + gap) * size}
+    weight = data.draw(st.sampled_from([None, np.full(n, 0.3)]))
+    p = Predictions.from_arrays(
+        y.astype(dtype),
+        {name: values.astype(dtype) for name, values in models.items()},
+        task="regression",
+        weight=weight,
+    )
+    check(p, data.draw(st.sampled_from(sorted(list_comparable(p)))))
+
+
+@given(
+    st.integers(2, 50),
+    st.sampled_from([(0.9, 0.7), (0.6, 0.55), (1 - 1e-9, 0.5)]),
+    st.sampled_from(["float32", "float64"]),
+    st.data(),
+)
+@settings(max_examples=EXAMPLES)
+def test_no_procedure_finds_more_than_a_sign_test_where_one_model_is_surer_by_as_much(
+    n, sure, dtype, data
+):
+    y = np.random.default_rng(n).integers(0, 2, n)
+    models = {
+        f"{name}.proba": np.where(y == 1, p, 1 - p).astype(dtype)
+        for name, p in zip("ab", sure, strict=True)
+    }
+    table = Predictions.from_arrays(y, models, classes=[0, 1], positive=1)
+    check(table, data.draw(st.sampled_from(sorted(list_comparable(table)))))
 
 
 def make_clusters(n):
@@ -61,7 +109,7 @@ def check(table, metric, unit="rows"):
             return
         raise
     for pair in found.pairs:
-        assert pair.p >= min(1.0, 2.0 ** (1 - table.n)), (metric, pair)
+        assert pair.p >= min(1.0, 2.0 ** (1 - table.n)) * (1 - 1e-9), (metric, pair)
         if pair.difference:
             assert pair.low < pair.high, (metric, pair)
             assert pair.low <= pair.difference <= pair.high
