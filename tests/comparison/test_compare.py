@@ -400,6 +400,8 @@ def test_the_json_follows_the_contract():
         "p_adjusted",
         "method",
         "verdict",
+        "low_adjusted",
+        "high_adjusted",
     ]
 
 
@@ -458,7 +460,7 @@ def test_an_error_of_the_fold_analysis_is_not_taken_for_folds_that_cannot_be_use
     def fail(*_):
         raise UnsupportedError("the engine lost a worker")
 
-    monkeypatch.setattr("assay.comparison.compare.corrected_differences", fail)
+    monkeypatch.setattr("assay.comparison.compare.FoldValues.read", fail)
     with pytest.raises(UnsupportedError, match="the engine lost a worker"):
         compare(folded(0.9, 0.7), "accuracy")
 
@@ -570,3 +572,45 @@ def test_the_interval_of_a_difference_does_not_contradict_the_test(metric):
         said = {m: np.where(rng.random(30) < 0.8, y, 1 - y) for m in "ab"}
         (pair,) = compare(Predictions.from_arrays(y, said, classes=[0, 1]), metric).pairs
         assert pair.p < 0.05 or pair.low <= 0 <= pair.high
+
+
+def several(seed, n=240):
+    """Five models whose accuracies are near one another, two far below."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, n)
+    skills = {"a": 0.8, "b": 0.77, "c": 0.74, "d": 0.6, "e": 0.5}
+    right = {m: rng.random(n) < skill for m, skill in skills.items()}
+    return Predictions.from_arrays(
+        y, {m: np.where(r, y, (y + 1) % 3) for m, r in right.items()}, fold=np.arange(n) % 6
+    )
+
+
+@pytest.mark.parametrize("correction", ["holm", "benjamini_hochberg"])
+@pytest.mark.parametrize("unit", ["rows", "folds"])
+def test_intervals_that_are_corrected_for_all_pairs_leave_out_0_where_the_verdict_does(
+    unit, correction
+):
+    found = compare(several(3), "f1", unit=unit, correction=correction)
+    verdicts = [d.verdict != "not distinguishable" for d in found.pairs]
+    assert any(verdicts)
+    assert not all(verdicts)
+    assert [d.low_adjusted > 0 or d.high_adjusted < 0 for d in found.pairs] == verdicts
+    for d in found.pairs:
+        assert d.low_adjusted <= d.low <= d.difference <= d.high <= d.high_adjusted
+    shown = [f"[{d.low_adjusted:+.4f}, {d.high_adjusted:+.4f}]" for d in found.pairs]
+    assert all(interval in str(found) for interval in shown)
+    assert f"95% interval ({found.correction_name})" in str(found)
+
+
+def test_the_corrected_interval_is_that_of_a_higher_confidence():
+    p = several(3)
+    found = compare(p, "accuracy", unit="rows")
+    open_pairs = sum(d.verdict == "not distinguishable" for d in found.pairs)
+    strict = compare(p, "accuracy", unit="rows", confidence=1 - 0.05 / open_pairs)
+    for one, other in zip(found.pairs, strict.pairs, strict=True):
+        assert (one.low_adjusted, one.high_adjusted) == pytest.approx((other.low, other.high))
+
+
+def test_the_interval_of_the_only_pair_is_its_own():
+    (pair,) = compare(several(3).select(["a", "d"]), "accuracy", unit="rows").pairs
+    assert (pair.low_adjusted, pair.high_adjusted) == (pair.low, pair.high)

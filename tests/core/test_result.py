@@ -47,7 +47,8 @@ OF_FITS = {"timings", "race", "halving", "frugal", "learning_curve", "study", "b
 OF_FITS |= {"five_by_two_f_test"}
 ROWS = {
     "evaluation": ("rows", "model metric class group value low high n method note"),
-    "comparison": ("pairs", "a b difference low high p p_adjusted method verdict"),
+    "comparison": ("pairs", "a b difference low high p p_adjusted method verdict low_adjusted"
+                   " high_adjusted"),
     "membership": ("rows", "model loss auc low high advantage held_out held_out_low held_out_high"
                    " members others loss_of_members loss_of_others reading"),
     "threshold": ("points", "threshold precision recall f1"),

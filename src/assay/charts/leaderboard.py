@@ -159,11 +159,14 @@ def _explain_undefined(row: Row) -> str:
 
 
 def orient_pair(pair: Difference, comparison: Comparison) -> tuple[str, str, float, float, float]:
-    """(a, b, difference, low, high) of a `pair` of the `comparison`, the better model first."""
+    """(a, b, difference, low, high) of a `pair` of the `comparison`, the better model first.
+
+    The interval is the one corrected for all pairs, as the verdict is.
+    """
     order = order_by_value(comparison)
     if order.index(pair.a) > order.index(pair.b):
-        return pair.b, pair.a, -pair.difference, -pair.high, -pair.low
-    return pair.a, pair.b, pair.difference, pair.low, pair.high
+        return pair.b, pair.a, -pair.difference, -pair.high_adjusted, -pair.low_adjusted
+    return pair.a, pair.b, pair.difference, pair.low_adjusted, pair.high_adjusted
 
 
 def order_by_value(comparison: Comparison) -> list[str]:
@@ -198,7 +201,7 @@ def differences(comparison: Comparison) -> AltairChart:
     pairs = choose_pairs(comparison)
     rows = [_make_pair(d, comparison) for d in pairs]
     subtitle = (
-        f"First model minus second, {comparison.confidence:.0%} intervals; "
+        f"First model minus second, {comparison.confidence:.0%} intervals corrected as p is; "
         f"filled: significant ({comparison.correction_name})"
     )
     left = len(comparison.pairs) - len(pairs)

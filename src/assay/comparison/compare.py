@@ -9,16 +9,16 @@
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from assay.comparison.bayesian_fold_test import bayesian_fold_test
-from assay.comparison.corrections import CORRECTIONS, NAMES, Correction
-from assay.comparison.fold_tests import corrected_differences
+from assay.comparison.corrections import CORRECTIONS, NAMES, adjust_level
+from assay.comparison.fold_tests import FoldValues
 from assay.comparison.fold_values import FoldsError, select_models
-from assay.comparison.paired_tests import RawDifference, paired_differences
+from assay.comparison.paired_tests import PairedValues, RawDifference
 from assay.comparison.selection_bias import SelectionBias, selection_bias
 from assay.core.arguments import check_share
 from assay.core.result import Result, to_plain
@@ -48,7 +48,8 @@ EQUIVALENT = "equivalent"
 class Difference:
     """Value of `a` minus value of `b` on the same rows: interval, p-value and verdict.
 
-    `p` is the p-value of this pair alone, `p_adjusted` corrected for all pairs. Over folds, where a
+    `low`, `high` and `p` are those of this pair alone; `low_adjusted`, `high_adjusted` and
+    `p_adjusted` are corrected for all pairs, and agree with the verdict. Over folds, where a
     margin of equivalence was given, `p_a`, `p_equal` and `p_b` are the probabilities that `a` is
     better by more than the margin, that the two are equal within it, and that `b` is better
     (Bayesian correlated t).
@@ -63,6 +64,8 @@ class Difference:
     p_adjusted: float
     method: str
     verdict: str
+    low_adjusted: float = math.nan
+    high_adjusted: float = math.nan
     p_a: float | None = None
     p_equal: float | None = None
     p_b: float | None = None
@@ -155,6 +158,11 @@ class Comparison(Result):
         return NAMES[self.correction]
 
     @property
+    def _corrected(self) -> str:
+        """That intervals are corrected, where there are several pairs to correct for."""
+        return f" ({self.correction_name})" if len(self.pairs) > 1 else ""
+
+    @property
     def details(self) -> list[str]:
         """What the best is worth, corrected for the selection."""
         return [] if self.selected is None else [self.selected.verdict]
@@ -165,7 +173,7 @@ class Comparison(Result):
         header = [
             "difference",
             self.metric,
-            f"{self.confidence:.0%} interval",
+            f"{self.confidence:.0%} interval{self._corrected}",
             f"p ({self.correction_name})",
             "verdict",
         ]
@@ -176,7 +184,7 @@ class Comparison(Result):
             [
                 f"{d.a} - {d.b}",
                 f"{d.difference:+.4f}",
-                f"[{d.low:+.4f}, {d.high:+.4f}]",
+                f"[{d.low_adjusted:+.4f}, {d.high_adjusted:+.4f}]",
                 f"{d.p_adjusted:.2g}",
                 *([f"{d.p_a:.2f} | {d.p_equal:.2f} | {d.p_b:.2f}"] if has_probabilities else []),
                 d.verdict,
@@ -215,7 +223,8 @@ def compare(  # noqa: PLR0913
     second is better (Corani & Benavoli, 2015).
 
     Parameters:
-        predictions: A table, a path, a list of paths or a stream.
+        predictions: A table, a `Stream`, a data frame, the path of a file or of several, or the
+            truth followed by what models predict, as for `evaluate`.
         metric: A metric with one value a model; default: f1, or mse in regression.
         unit: "rows" asks which fitted model is better, "folds" which algorithm. "auto", the
             default: folds where two or more define the metric, else rows; a note says where the
@@ -261,9 +270,9 @@ def compare(  # noqa: PLR0913
     best = max(values, key=lambda m: (bound.sign * values[m], -models.index(m)))
     equal: frozenset[tuple[str, str]] = frozenset()
     if equivalence is not None:
-        equal = comparer.find_equivalent(answer.unit, equivalence, confidence)
+        equal = answer.find_equivalent(equivalence, confidence)
     alpha = 1 - confidence
-    pairs = _add_verdicts(answer.differences, bound.sign, alpha, CORRECTIONS[correction], equal)
+    pairs = _add_verdicts(answer, bound.sign, alpha, correction, equal)
     if equivalence is not None and answer.unit == "folds":
         pairs = comparer.add_probabilities(pairs, equivalence)
     rivals = {m: _find_verdict(pairs, best, m) for m in values if m != best}
@@ -341,6 +350,12 @@ class _Answer(NamedTuple):
     differences: list[RawDifference]
     notes: list[str]
     unit: str
+    judge: Callable[[float], list[RawDifference]]
+
+    def find_equivalent(self, margin: float, confidence: float) -> frozenset[tuple[str, str]]:
+        """Pairs whose interval lies within +-`margin`: two one-sided tests at `confidence`."""
+        differences = self.judge(2 * confidence - 1)
+        return frozenset((d.a, d.b) for d in differences if -margin < d.low and d.high < margin)
 
 
 @dataclass(frozen=True)
@@ -370,17 +385,13 @@ class _Comparer:
             return answer._replace(notes=[*answer.notes, note])
 
     def _compare_folds(self, confidence: float) -> _Answer:
-        result = corrected_differences(
-            self.table, self.metric, self.models, confidence, self.engine
-        )
-        return _Answer(result.values, result.differences, [*result.notes], "folds")
+        read = FoldValues.read(self.table, self.metric, self.models, self.engine)
+        return _Answer(read.means, read.judge(confidence), [*read.notes], "folds", read.judge)
 
     def _compare_rows(self, confidence: float) -> _Answer:
-        values, differences = paired_differences(
-            self.table, self.metric, self.models, confidence, self.engine, self.seed
-        )
+        read = PairedValues.read(self.table, self.metric, self.models, self.engine, self.seed)
         notes = [ABOUT_ROWS] if "fold" in self.table.columns else []
-        return _Answer(values, differences, notes, "rows")
+        return _Answer(read.values, read.judge(confidence), notes, "rows", read.judge)
 
     def estimate_worth(
         self, text: str, models: Sequence[str], confidence: float
@@ -399,13 +410,6 @@ class _Comparer:
             return None, [f"what the best is worth cannot be said: {error}"]
         return worth, []
 
-    def find_equivalent(
-        self, unit: str, margin: float, confidence: float
-    ) -> frozenset[tuple[str, str]]:
-        """Pairs whose interval lies within +-`margin`: two one-sided tests at `confidence`."""
-        differences = self.answer(unit, 2 * confidence - 1).differences
-        return frozenset((d.a, d.b) for d in differences if -margin < d.low and d.high < margin)
-
     def add_probabilities(
         self, pairs: tuple[Difference, ...], equivalence: float
     ) -> tuple[Difference, ...]:
@@ -420,18 +424,17 @@ class _Comparer:
 
 
 def _add_verdicts(
-    differences: Sequence[RawDifference],
-    sign: int,
-    alpha: float,
-    correction: Correction,
-    equal: frozenset[tuple[str, str]],
+    answer: _Answer, sign: int, alpha: float, correction: str, equal: frozenset[tuple[str, str]]
 ) -> tuple[Difference, ...]:
-    """The differences with their corrected p-values and verdicts."""
+    """The differences with their corrected p-values and intervals, and verdicts."""
+    adjusted = CORRECTIONS[correction]([d.p for d in answer.differences])
+    level = adjust_level(correction, adjusted, alpha)
+    corrected = answer.differences if level == alpha else answer.judge(1 - level)
     pairs = []
-    adjusted = correction([d.p for d in differences])
-    for d, p in zip(differences, adjusted, strict=True):
+    for d, p, wide in zip(answer.differences, adjusted, corrected, strict=True):
         verdict = EQUIVALENT if (d.a, d.b) in equal else _verdict(d, sign, p, alpha)
-        pairs.append(Difference(d.a, d.b, d.difference, d.low, d.high, d.p, p, d.method, verdict))
+        own = (d.a, d.b, d.difference, d.low, d.high, d.p, p, d.method, verdict)
+        pairs.append(Difference(*own, wide.low, wide.high))
     return tuple(pairs)
 
 

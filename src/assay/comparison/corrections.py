@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-__all__ = ["CORRECTIONS", "NAMES", "Correction", "benjamini_hochberg", "holm"]
+__all__ = ["CORRECTIONS", "NAMES", "Correction", "adjust_level", "benjamini_hochberg", "holm"]
 
 Correction: TypeAlias = Callable[[Sequence[float]], list[float]]
 
@@ -42,6 +42,25 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(np.minimum.accumulate(np.asarray(p)[order] * factors), 1)
     return [float(v) for v in adjusted]
+
+
+def adjust_level(correction: str, adjusted: Sequence[float], alpha: float) -> float:
+    """The alpha of one interval, for intervals that agree with verdicts on corrected p-values.
+
+    With Holm's correction that of its last step, alpha / (number of hypotheses not rejected); with
+    Benjamini and Hochberg's alpha * rejected / all, so that at most a share alpha of the intervals
+    of rejected hypotheses is expected to miss. An interval leaves out 0 where p < the level, which
+    is where the `adjusted` p-value is below `alpha`.
+
+    Source: Benjamini & Yekutieli (2005), JASA 100:71-81.
+
+    >>> adjust_level("holm", [0.03, 0.3, 0.3], 0.05), adjust_level("holm", [0.2], 0.05)
+    (0.025, 0.05)
+    """
+    rejected = sum(p < alpha for p in adjusted)
+    if correction == "holm":
+        return alpha / max(len(adjusted) - rejected, 1)
+    return alpha * max(rejected, 1) / max(len(adjusted), 1)
 
 
 CORRECTIONS: Mapping[str, Correction] = {"holm": holm, "benjamini_hochberg": benjamini_hochberg}

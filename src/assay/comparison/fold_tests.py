@@ -129,6 +129,69 @@ def naive_t(*_: object, **__: object) -> NoReturn:
     )
 
 
+@dataclass(frozen=True)
+class FoldValues:
+    """The values of every model fold by fold, from which differences are judged at any level.
+
+    `means` holds the mean of each model. Folds where the value of a model is undefined are left
+    out for all, and `notes` name them; a model whose value is undefined in all folds but one at
+    most is left out.
+    """
+
+    means: dict[str, float]
+    by_fold: Mapping[str, Array]
+    folds: Folds
+    span: float
+    notes: tuple[str, ...]
+
+    @classmethod
+    def read(
+        cls,
+        predictions: Predictions,
+        metric: str | Metric,
+        models: Sequence[str],
+        engine: str | Engine | None = None,
+    ) -> "FoldValues":
+        """The rows of a table with a column `fold`, read once.
+
+        Parameters:
+            predictions: A table with a column `fold`.
+            metric: A metric with one value a table.
+            models: Names of the models to compare.
+            engine: Text such as "processes(workers=4)" or an Engine; default "local", on threads.
+
+        Raises:
+            FoldsError: Fewer than two folds define the metric.
+        """
+        _, bound = resolve(metric, predictions.schema)[0]
+        folds, values, notes = defined_fold_values(predictions, metric, models, engine)
+        span = bound.bounds[1] - bound.bounds[0]
+        return cls({m: float(v.mean()) for m, v in values.items()}, values, folds, span, notes)
+
+    def judge(self, confidence: float) -> list[RawDifference]:
+        """The difference of every two models, its interval at the level `confidence`."""
+        freedom, method = _freedom(self.folds, len(next(iter(self.by_fold.values()))))
+        rows_per_fold = self.folds.test_rows.mean()
+        differences = []
+        for a, b in combinations(self.by_fold, 2):
+            one = self.by_fold[a]
+            other = self.by_fold[b]
+            difference = one - other
+            if are_equal(difference, max(np.abs(one).max(), np.abs(other).max())):
+                difference = np.full_like(difference, difference.mean())
+            size = self.span if np.isfinite(self.span) else abs(difference.mean())
+            step = float(size / rows_per_fold)
+            mean = corrected_t(
+                difference, self.folds.ratio, confidence, step, freedom, self.folds.n_rows
+            )
+            low = max(mean.low, -self.span)
+            high = min(mean.high, self.span)
+            differences.append(
+                RawDifference(a, b, mean.difference, low, high, mean.p, method, mean.error)
+            )
+        return differences
+
+
 def corrected_differences(
     predictions: Predictions,
     metric: str | Metric,
@@ -162,25 +225,8 @@ def corrected_differences(
     >>> result.values["a"], round(result.differences[0].difference, 3)
     (1.0, 0.133)
     """
-    _, bound = resolve(metric, predictions.schema)[0]
-    folds, values, notes = defined_fold_values(predictions, metric, models, engine)
-    span = bound.bounds[1] - bound.bounds[0]
-    freedom, method = _freedom(folds, len(next(iter(values.values()))))
-    rows_per_fold = folds.test_rows.mean()
-    differences = []
-    for a, b in combinations(values, 2):
-        difference = values[a] - values[b]
-        if are_equal(difference, max(np.abs(values[a]).max(), np.abs(values[b]).max())):
-            difference = np.full_like(difference, difference.mean())
-        step = (span if np.isfinite(span) else abs(difference.mean())) / rows_per_fold
-        mean = corrected_t(difference, folds.ratio, confidence, float(step), freedom, folds.n_rows)
-        low = max(mean.low, -span)
-        high = min(mean.high, span)
-        differences.append(
-            RawDifference(a, b, mean.difference, low, high, mean.p, method, mean.error)
-        )
-    means = {m: float(v.mean()) for m, v in values.items()}
-    return FoldDifferences(means, differences, folds.n_rows, notes)
+    read = FoldValues.read(predictions, metric, models, engine)
+    return FoldDifferences(read.means, read.judge(confidence), read.folds.n_rows, read.notes)
 
 
 def _freedom(folds: Folds, defined: int) -> tuple[float, str]:
@@ -282,7 +328,9 @@ def five_by_two_f_test(
     """`combined_f` of two models on a table of exactly five repeats of two folds.
 
     Parameters:
-        predictions: A table with a column `fold` of ten folds that halve the rows two by two.
+        predictions: A table with a column `fold` of ten folds that halve the rows two by two; a
+            data frame, the path of a file or of several, or the truth followed by what models
+            predict, as for `evaluate`.
         metric: A metric with one value a table, defined in every fold.
         a: Name of the first model.
         b: Name of the second model.

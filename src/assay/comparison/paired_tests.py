@@ -5,12 +5,13 @@
 >>> from assay.table.predictions import Predictions
 >>> p = Predictions.from_arrays([0, 1, 1, 0, 1], {"a": [0, 1, 1, 0, 1], "b": [0, 1, 0, 0, 1]})
 >>> accuracy = METRICS.parse("accuracy").bind(p.schema)
->>> values, (d,) = paired_differences(p, accuracy, ["a", "b"], 0.95, Local(), 0)
+>>> (d,) = PairedValues.read(p, accuracy, ["a", "b"], Local(), 0).judge(0.95)
 >>> round(d.difference, 2), d.p, d.method
 (0.2, 0.5, 'mcnemar mid-p')
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -25,12 +26,13 @@ from assay.intervals.delong import influence_variance
 from assay.intervals.proportions import t_quantile
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import effective_rows
+from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.curve import OrderMetric
 from assay.states.moments import Sums
 from assay.table.predictions import Predictions
 
-__all__ = ["METHODS", "RawDifference", "paired_differences"]
+__all__ = ["METHODS", "PairedValues", "RawDifference"]
 
 # What a report says of each procedure, by the name that it gives itself.
 METHODS: Mapping[str, str] = {
@@ -58,47 +60,62 @@ class RawDifference(NamedTuple):
     error: float
 
 
-def paired_differences(
-    table: Predictions,
-    metric: Metric,
-    models: Sequence[str],
-    confidence: float,
-    engine: Engine,
-    seed: int,
-) -> tuple[dict[str, float], list[RawDifference]]:
-    """The value of each model that has one, and the difference of every two of them.
+@dataclass(frozen=True)
+class PairedValues:
+    """What was read of every model and pair, from which differences are judged at any level.
 
-    Parameters:
-        table: The rows that all models predict.
-        metric: A metric with one value a table, bound to the table's schema.
-        models: Names of the models to compare.
-        confidence: Level of the intervals, in (0, 1).
-        engine: What reads the rows.
-        seed: Of the bootstrap.
-
-    Raises:
-        UnsupportedError: The metric is undefined for every model.
+    `values` holds the value of each model that has one.
     """
-    plan = PairedPlan(table, metric, confidence, seed)
-    states = dict(engine.fold(table, plan.jobs(models)))
-    samples = {m: plan.sample(states[plan.single_job(m)], plan.single_job(m)) for m in models}
-    values = plan.estimate(samples)
-    draws = {m: plan.resample(samples[m]) for m in values} if plan.is_long(samples) else None
-    differences = []
-    for a, b in combinations(values, 2):
-        if draws is not None:
-            outcome = resampled_t(plan, samples[a], samples[b], draws[a] - draws[b])
-        else:
-            pair = states.get(plan.pair_job(a, b))
-            outcome = PROCEDURES[plan.procedure](plan, samples[a], samples[b], pair)
-        outcome = plan.mind_rounding(outcome, a, b, values)
-        gap = values[a] - values[b]
-        low = min(outcome.low, gap)
-        high = max(outcome.high, gap)
-        differences.append(
-            RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
-        )
-    return values, differences
+
+    values: dict[str, float]
+    plan: PairedPlan
+    samples: Mapping[str, Sample]
+    states: Mapping[Any, Any]
+    draws: Mapping[str, Array] | None
+
+    @classmethod
+    def read(
+        cls, table: Predictions, metric: Metric, models: Sequence[str], engine: Engine, seed: int
+    ) -> "PairedValues":
+        """The rows of a table, read once.
+
+        Parameters:
+            table: The rows that all models predict.
+            metric: A metric with one value a table, bound to the table's schema.
+            models: Names of the models to compare.
+            engine: What reads the rows.
+            seed: Of the bootstrap.
+
+        Raises:
+            UnsupportedError: The metric is undefined for every model.
+        """
+        plan = PairedPlan(table, metric, 0.95, seed)
+        states = dict(engine.fold(table, plan.jobs(models)))
+        samples = {m: plan.sample(states[plan.single_job(m)], plan.single_job(m)) for m in models}
+        values = plan.estimate(samples)
+        draws = {m: plan.resample(samples[m]) for m in values} if plan.is_long(samples) else None
+        return cls(values, plan, samples, states, draws)
+
+    def judge(self, confidence: float) -> list[RawDifference]:
+        """The difference of every two models, its interval at the level `confidence`."""
+        plan = replace(self.plan, confidence=confidence)
+        differences = []
+        for a, b in combinations(self.values, 2):
+            one = self.samples[a]
+            other = self.samples[b]
+            if self.draws is not None:
+                outcome = resampled_t(plan, one, other, self.draws[a] - self.draws[b])
+            else:
+                pair = self.states.get(plan.pair_job(a, b))
+                outcome = PROCEDURES[plan.procedure](plan, one, other, pair)
+            outcome = plan.mind_rounding(outcome, a, b, self.values)
+            gap = self.values[a] - self.values[b]
+            low = min(outcome.low, gap)
+            high = max(outcome.high, gap)
+            differences.append(
+                RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
+            )
+        return differences
 
 
 def mcnemar(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:

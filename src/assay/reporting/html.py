@@ -184,8 +184,8 @@ def _show_comparison(content: Content) -> Section | None:
     several = len(comparison.tied) > 1
     best = f"Tied for best: {', '.join(comparison.tied)}" if several else f"Best: {comparison.best}"
     lead = (
-        f"Every two models on the same rows, by {comparison.metric}. p-values are corrected for "
-        f"all pairs ({comparison.correction_name}). {best}."
+        f"Every two models on the same rows, by {comparison.metric}. p-values and intervals are "
+        f"corrected for all pairs ({comparison.correction_name}). {best}."
     )
     table = tables.tabulate_pairs(comparison)
     picture = _draw(differences(comparison), "differences", table)
