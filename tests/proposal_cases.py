@@ -184,6 +184,13 @@ def list_cases_of_tables() -> None:
         lambda: figure(assay.read(saved(missing), classes=["NA", "yes"]), "accuracy"),
         0.75,
     )
+    grouped = 'y,m.value\n"1,234","1,250"\n"2,345","2,313"\n'
+    for mark, right in ((",", 0.024), (".", 24.0)):
+        case(
+            refused("evaluate t.csv --task regression", t=grouped),
+            value(f"evaluate t.csv --task regression --decimal {mark} -m mae", t=grouped),
+            right,
+        )
     # Tasks and classes.
     hot = np.eye(2)[N]
     case(

@@ -4,7 +4,9 @@ import pyarrow as pa
 import pytest
 
 from assay.errors import AssayError
+from assay.evaluation.evaluate import evaluate
 from assay.io.delimited import TextOptions, read_delimited
+from assay.io.read_write import read
 
 
 def load(tmp_path, text, encoding="utf-8", **options):
@@ -83,3 +85,35 @@ def test_a_decimal_mark_that_is_none_is_refused(tmp_path):
     path.write_text("y,m.label\na,a\n")
     with pytest.raises(AssayError, match=r"decimal must be '\.' or ','; got ';'"):
         read(path, decimal=";")
+
+
+@pytest.mark.parametrize("rows", ["no,0,25\nyes,0,75\nno,0,5\n", "no,1,5\nyes,2,5\n"])
+def test_a_decimal_comma_between_commas_is_refused_with_what_mends_it(tmp_path, rows):
+    path = tmp_path / "p.csv"
+    path.write_text("y,m.score\n" + rows.replace("no,", "no,0,").replace("yes,", "yes,0,"))
+    with pytest.raises(AssayError, match="if its numbers have a decimal comma, separate the cells"):
+        read(path)
+    mended = [f"{y};{a},{b}" for y, a, b in (row.split(",") for row in rows.split())]
+    path.write_text("y;m.score\n" + "\n".join(mended) + "\n")
+    assert evaluate(read(path), "roc_auc", intervals=False).value == 1.0
+
+
+def test_first_cells_that_are_numbers_without_quotes_are_no_row_names(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("y,m.value\n3,3,5\n4,4,5\n9,8,5\n")
+    with pytest.raises(AssayError, match="decimal comma"):
+        read(path)
+    path.write_text('y,m.value\n"3",3,5\n"4",4,5\n"9",8,5\n')
+    assert "row names of R" in " ".join(read(path).notes)
+
+
+@pytest.mark.parametrize(("mark", "right"), [(",", 0.5), (".", 500.0)])
+def test_numbers_whose_comma_may_be_either_mark_name_the_option_that_says_which(
+    tmp_path, mark, right
+):
+    path = tmp_path / "p.csv"
+    path.write_text('y,m.value\n"1,500","2,000"\n"2,500","3,000"\n')
+    with pytest.raises(AssayError, match=r"got '1,500' .* decimal=',' \(--decimal ,\)"):
+        read(path, task="regression")
+    table = read(path, task="regression", decimal=mark)
+    assert evaluate(table, "mae", intervals=False).value == right

@@ -11,6 +11,7 @@ The verbs are `read`, `scan` and `write`.
 - stream_groups: the groups of a table that is read in parts
 - leading_zeros: codes such as 007 in text files, which are text
 - layout: what each column of a file is; several tables as one
+- column_names: names of columns without the blanks and quotes around them
 - roles: which columns weigh rows, name them, and tell folds and clusters
 - undeclared: columns that declare no kind, and whether they are models
 - declarations: what the caller says that columns hold

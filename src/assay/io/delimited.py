@@ -259,8 +259,7 @@ def _name_columns(
             stripped = [*stripped, ""]
             omitted = frozenset([""])
             notes.append(f"Each row of {path} has an empty cell at its end, which is left out.")
-        elif len({row[0] for row in rows}) == len(rows) > 1:
-            # Row names of R are distinct.
+        elif _are_row_names([row[0] for row in rows], text):
             stripped = ["", *stripped]
             omitted = frozenset([""])
             notes.append(
@@ -277,6 +276,17 @@ def _name_columns(
         omitted=omitted,
         notes=(*dialect.notes, *notes),
     )
+
+
+def _are_row_names(cells: Sequence[str], text: str) -> bool:
+    """Whether the first `cells` of rows of a `text` are row names of R, and not of a number.
+
+    They are distinct; numbers among them are in quotes, or count the rows.
+    """
+    if len(set(cells)) < len(cells) or len(cells) < 2:
+        return False
+    numbered = list(cells) == [str(i + 1) for i in range(len(cells))]
+    return numbered or not all(map(_is_number, cells)) or f'"{cells[0]}"' in text
 
 
 def _strip(name: str) -> str:

@@ -11,6 +11,7 @@ Files are written whole or not at all.
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -272,11 +273,23 @@ def read_table(
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError, MemoryError) as error:
         why = str(error).replace(str(path), "").strip().split("\n")[0][:200]
         damaged = "it may be truncated or not what its suffix says; write it again"
-        incomplete = "save it as UTF-8" if "UTF8" in why else "is every row complete?"
-        advice = incomplete if kind == "csv" else damaged
+        advice = _advise_on_text(why) if kind == "csv" else damaged
         raise ReadError(f"{path}: cannot be read as {kind} ({why}); {advice}") from error
     refuse_repeated_names(path, names)
     return File(os.fspath(path), table, metadata, kind != "csv", text=text, notes=notes)
+
+
+def _advise_on_text(why: str) -> str:
+    """What to do about a text file that cannot be parsed, by what the parser says of it."""
+    if "UTF8" in why:
+        return "save it as UTF-8"
+    counts = re.search(r"Expected (\d+) columns, got (\d+): (.*)", why)
+    if counts and int(counts[1]) < int(counts[2]) and re.search(r"\d,\d", counts[3]):
+        return (
+            "if its numbers have a decimal comma, separate the cells by semicolons or put the "
+            "numbers in quotes; else, is every row complete?"
+        )
+    return "is every row complete?"
 
 
 def _read(

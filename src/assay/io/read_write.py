@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import AssayError, SchemaError
+from assay.io.column_names import strip_names
 from assay.io.conventions import adopt_conventions
 from assay.io.declarations import Models, declare_models
 from assay.io.delimited import TextOptions
@@ -205,14 +206,14 @@ def _open_all(paths: Sequence[Any], text: TextOptions) -> list[File]:
     """The tables of files, folders and patterns, and of data frames among them."""
     if not any(map(is_frame, paths)):
         return [
-            add_keys(read_table(file, text=text), path)
+            strip_names(add_keys(read_table(file, text=text), path))
             for path in paths or expand_paths(paths)
             for file in expand_paths([path])
         ]
     return [
         file
         for path in paths
-        for file in ([read_frame(path)] if is_frame(path) else _open_all([path], text))
+        for file in ([strip_names(read_frame(path))] if is_frame(path) else _open_all([path], text))
     ]
 
 

@@ -8,6 +8,7 @@ None of the frameworks is imported.
 dtype('float64')
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -39,6 +40,8 @@ RowNamer: TypeAlias = Callable[[int], str]
 
 FEW = 1000  # rows whose values are listed one by one
 NAN = float("nan")
+# A number whose comma may be the decimal mark, or group thousands.
+GROUPED = re.compile(r"[+-]?\d{1,3},\d{3}")
 EXACT = 2**53  # above this, neighbouring whole numbers are one and the same float64
 MOST_DENSE = 1 << 31  # cells of a sparse matrix that are written out
 
@@ -128,10 +131,13 @@ def convert_to_numbers(values: Any, where: str, name_row: RowNamer = name_by_pos
     column = values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
     if not (_is_number(column.type) or pa.types.is_null(column.type)):
         row, cell = _first_not_number(column)
-        raise SchemaError(
-            f"{where} must hold numbers; got {cell!r} at {name_row(row)}. "
-            "Correct the cell, or the column's name."
-        )
+        advice = "Correct the cell, or the column's name."
+        if isinstance(cell, str) and GROUPED.fullmatch(cell.strip()):
+            advice = (
+                "Of a text file, say what the comma is: decimal=',' (--decimal ,) for the decimal "
+                "mark, decimal='.' (--decimal .) where it groups thousands."
+            )
+        raise SchemaError(f"{where} must hold numbers; got {cell!r} at {name_row(row)}. {advice}")
     if column.null_count:
         row = find_first_null(column)
         raise SchemaError(

@@ -5,8 +5,6 @@
 ('Cross-fitted over 2 random folds.',)
 """
 
-from numbers import Integral
-
 import numpy as np
 
 from assay.core.text import Headline
@@ -34,7 +32,7 @@ def assign_folds(
     >>> sorted(assign_folds(p, folds=2)[0].tolist())
     [0, 0, 1, 1]
     """
-    if not isinstance(folds, Integral) or folds < 2:
+    if not hasattr(folds, "__index__") or folds < 2:
         raise UnsupportedError(
             f"folds must be a whole number of 2 or more, got {folds!r}: a fused model is judged on "
             "rows left out of its fit"
