@@ -57,7 +57,8 @@ def advise(
     imported.
 
     Parameters:
-        predictions: A table, a stream, or the path or paths of one.
+        predictions: A table, a `Stream`, a data frame, the path of a file or of several, or the
+            truth followed by what models predict, as for `evaluate`.
         counts: Confusion counts of models, where an evaluation has them; default: counted here.
         ignore: Codes of checks to leave out, as in ["A003"].
         thorough: Whether remedies that must be fitted (a temperature, a threshold) are tried,

@@ -242,7 +242,8 @@ def fairness(
     (2009), ICDM workshops, 13-18.
 
     Parameters:
-        predictions: A table, or the path of a file or of several that hold it.
+        predictions: A table, a data frame, the path of a file or of several, or the truth followed
+            by what models predict, as for `evaluate`.
         by: The column of groups, or several, which are crossed.
         metrics: Metrics of one value; default: those of the task.
         reference: The group that the others are held against; default: all other rows.

@@ -143,7 +143,8 @@ def membership_inference(
     DeLong et al. (1988), Biometrics 44:837-845.
 
     Parameters:
-        predictions: A table, or the path of a file or of several that hold it.
+        predictions: A table, a data frame, the path of a file or of several, or the truth followed
+            by what models predict, as for `evaluate`.
         split: The column that says which rows were trained on; default "split".
         member: Its value for those rows; all others were not trained on. Default "train".
         confidence: Level of the intervals, in (0, 1); default 0.95.

@@ -154,7 +154,8 @@ def weak_slices(
     Chung et al. (2019), ICDE, 1550-1553.
 
     Parameters:
-        predictions: A table, or the path of a file or of several that hold it.
+        predictions: A table, a data frame, the path of a file or of several, or the truth followed
+            by what models predict, as for `evaluate`.
         metric: A mean over rows (accuracy, hamming_loss, log_loss, brier, mse, mae, ...), or rmse,
             by mse; in binary tasks also recall, specificity, precision and npv, over the rows they
             are of, of which there must be `min_rows`. Any other metric of labels (f1, mcc, ...) is

@@ -251,7 +251,8 @@ def tune_threshold(
     chosen on the rows it is of. Training rows are left out.
 
     Parameters:
-        predictions: A table, a path, a list of paths or a stream; of a binary task.
+        predictions: A table of a binary task, a `Stream`, a data frame, the path of a file or of
+            several, or the truth followed by what models predict, as for `evaluate`.
         model: The model to tune; default: the only one of the table.
         metric: A metric of labels with one value; default f1.
         costs: What a false positive and what a false negative cost, as in (1, 5): `metric` is then

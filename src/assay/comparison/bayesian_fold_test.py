@@ -155,7 +155,8 @@ def bayesian_fold_test(
     """How likely each of two models is better by more than a margin: `correlated_t` on their folds.
 
     Parameters:
-        predictions: A table with a column `fold` of two folds or more.
+        predictions: A table with a column `fold` of two folds or more; a data frame, the path of a
+            file or of several, or the truth followed by what models predict, as for `evaluate`.
         metric: A metric with one value a table.
         equivalence: The difference that does not matter, in units of the metric; 0 or more.
         models: Names of models; default: those that give what the metric reads.

@@ -105,7 +105,8 @@ def selection_bias(
     is part of what is judged, training is not.
 
     Parameters:
-        predictions: A table of two models or more.
+        predictions: A table of two models or more; a data frame, the path of a file or of several,
+            or the truth followed by what models predict, as for `evaluate`.
         metric: A metric with one value a model.
         models: Names of the models that were selected from; default: those that give what the
             metric reads.

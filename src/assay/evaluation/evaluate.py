@@ -170,7 +170,9 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
     Parameters:
         predictions: A table in memory, a `Stream`, or the path of a file, a folder, a pattern, or
             several; Parquet files larger than memory are streamed, with only the columns read that
-            are needed.
+            are needed. Also a data frame of pandas, polars or Arrow, with the options of `read`; or
+            the truth, followed by what models predict: an array, a list of arrays, or arrays by
+            name (`evaluate(y, {"a": y_a, "b": y_b})`), with those of `Predictions.from_arrays`.
         metrics: Texts such as "f1(average=micro)" or Metric instances, or "classification_report"
             for precision, recall and F1 of each class with their averages; default: those that suit
             the task and what the models gave.

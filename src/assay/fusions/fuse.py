@@ -205,7 +205,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     are not fitted on (their members' outputs are not honest), unless all are.
 
     Parameters:
-        predictions: A table of two models or more, or the path or paths of one.
+        predictions: A table of two models or more, a data frame, the path of a file or of several,
+            or the truth followed by what models predict, as for `evaluate`.
         how: Text or instance of a fusion, as in "weighted(shrink=2)"; default "auto", which takes
             equal weights unless fitted ones earn their keep.
         metric: What a fusion that searches a metric (greedy) aims at; default: its own.

@@ -289,7 +289,8 @@ def report(  # noqa: PLR0913 - each option stands for itself
     """Everything about the models of a table: evaluated, compared, set against a baseline, advised.
 
     Parameters:
-        predictions: A table, or the path of a file or of several that hold it.
+        predictions: A table, a data frame, the path of a file or of several, or the truth followed
+            by what models predict, as for `evaluate`.
         histories: Training logs, as paths, History objects or a Diagnosis; default: none.
         metrics: Metrics to evaluate; default: those of the task. An `expected_cost` among them
             tells the advice what errors cost.

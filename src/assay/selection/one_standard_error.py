@@ -124,7 +124,8 @@ def one_standard_error(
     rule. Models whose value is undefined are left out.
 
     Parameters:
-        predictions: A table, a path of one, or an evaluation.
+        predictions: A table, an evaluation, a data frame, the path of a file or of several, or the
+            truth followed by what models predict, as for `evaluate`.
         metric: What models are compared by.
         costs: Any number for each model, or the `Timings` of a cross-validation (seconds to predict
             1,000 rows).
