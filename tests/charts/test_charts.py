@@ -19,14 +19,14 @@ from assay.charts.points import (
     roc_curve,
     thin,
 )
-from assay.charts.style import DARK, SERIES, draw
+from assay.charts.style import DARK, SERIES, draw, get_spec
 from assay.comparison.compare import compare
 from assay.diagnosis.diagnose import Diagnosis, diagnose
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.fusions.fuse import fuse
 from assay.metrics.base import METRICS
-from assay.readers.history import History
+from assay.readers.history import History, Series
 from assay.table.predictions import Predictions
 from assay.table.schema import TASKS
 from assay.testing import random_table
@@ -157,7 +157,7 @@ def test_long_runs_keep_their_lowest_and_highest_values():
         for row in values_of(charts.loss_curve(run))
         if row.get("split") == "validation"
     ]
-    assert len(rows) <= 200
+    assert len(rows) <= 2 * 200  # as logged, and their running median
     assert max(rows) == 5.0
     assert min(rows) == min(values)
 
@@ -405,3 +405,94 @@ def test_a_row_of_no_weight_is_no_step_of_a_precision_recall_curve():
         Predictions.from_arrays(y, {"a.score": score}, weight=weight), "a"
     )
     assert curve.y.tolist() == pytest.approx([1 / 2, 1 / 2, 2 / 3])
+
+
+def falling_run(name: str, rate: float, n: int = 30) -> History:
+    losses = [0.3 + math.exp(-rate * i) for i in range(n)]
+    return History.from_lists(train_loss=losses, val_loss=[0.1 + v for v in losses], name=name)
+
+
+def panels_of(chart: Any) -> list[dict[str, Any]]:
+    spec = get_spec(chart)
+    rows = spec.get("vconcat", [spec])
+    return spec.get("concat") or [panel for row in rows for panel in row["hconcat"]]
+
+
+def test_up_to_three_runs_have_a_row_each_and_more_have_small_panels_the_best_first():
+    few = diagnose([falling_run("a", 0.2), falling_run("b", 0.3)])
+    assert [p["title"]["text"] for p in panels_of(few.chart())] == ["a: loss", "b: loss"]
+    many = diagnose([falling_run(f"run{i}", 0.1 + 0.1 * i) for i in range(4)])
+    titles = [p["title"]["text"].split(":")[0] for p in panels_of(many.chart())]
+    assert titles == [run.name for run in many.ranking.runs]
+
+
+def test_small_panels_share_one_scale_and_of_hundreds_the_first_12_are_drawn():
+    diagnosis = diagnose([falling_run(f"run{i}", 0.1 + 0.01 * i, 8) for i in range(100)])
+    chart = diagnosis.chart()
+    panels = panels_of(chart)
+    domains = {
+        str(layer["encoding"]["y"]["scale"]["domain"])
+        for panel in panels
+        for layer in panel["layer"]
+        if "domain" in (layer.get("encoding", {}).get("y", {}).get("scale") or {})
+    }
+    assert len(panels) == 12
+    assert len(domains) == 1
+    assert "first 12 of 100 runs" in chart.title.subtitle[0]
+
+
+def test_the_running_median_is_drawn_over_a_curve_of_many_points_and_not_over_a_short_one():
+    def count_lines(n: int) -> int:
+        (panel,) = panels_of(diagnose(falling_run("a", 0.2, n)).chart())
+        return sum(layer.get("mark", {}).get("type") == "line" for layer in panel["layer"])
+
+    assert (count_lines(12), count_lines(60)) == (1, 2)
+
+
+def test_the_loss_of_a_model_that_learned_nothing_is_a_dotted_line_where_it_is_near():
+    history = falling_run("a", 0.2)
+    assert {"value": 1.5, "word": "without learning"} in values_of(
+        charts.loss_curve(diagnose(history, baseline=1.5).runs[0])
+    )
+    far = charts.loss_curve(diagnose(history, baseline=50.0).runs[0])
+    assert not any(row.get("word") == "without learning" for row in values_of(far))
+    assert "loss without learning 50" in far.to_dict()["title"]["subtitle"][0]
+    guessed = charts.loss_curve(diagnose(history).runs[0])
+    assert not any(row.get("word") == "without learning" for row in values_of(guessed))
+
+
+def test_training_measured_twice_has_two_colours():
+    history = History.from_lists(
+        train_loss=[1.0, 0.5, 0.3], train_eval_loss=[0.9, 0.4, 0.2], val_loss=[1.0, 0.6, 0.5]
+    )
+    runs = diagnose([history, falling_run("b", 0.2)])
+    scales = {
+        str(layer["encoding"]["color"]["scale"])
+        for panel in panels_of(runs.chart())
+        for layer in panel["layer"]
+        if "color" in layer.get("encoding", {})
+    }
+    assert len(scales) == 1
+    assert len(set(re.findall("#[0-9a-f]{6}", scales.pop()))) == 3
+
+
+def test_a_run_that_collapsed_has_no_range_of_good_epochs():
+    history = History.from_lists(
+        train_loss=[1e6, *[2.303] * 9], val_loss=[3.8] * 10, n_classes=10, name="net"
+    )
+    diagnosis = diagnose(history)
+    assert diagnosis.runs[0].status == "collapsed"
+    assert not any("from" in row for row in values_of(diagnosis.chart()))
+
+
+@pytest.mark.slow
+def test_a_run_of_a_million_points_is_a_small_picture():
+    rng = np.random.default_rng(0)
+    train = tuple((1 + rng.random(1_000_000)).tolist())
+    steps = tuple(range(1_000_000))
+    series = (
+        Series("train", "loss", steps, train, "lower"),
+        Series("val", "loss", steps[::1000], train[::1000], "lower"),
+    )
+    run = diagnose(History("long", series, unit="step")).runs[0]
+    assert len(drawn(charts.loss_curve(run))) < 200_000

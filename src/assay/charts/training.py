@@ -9,16 +9,26 @@
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from assay.charts.base import AltairChart, register
-from assay.charts.style import GOOD, INK, SERIES, WARN, draw_blank, embed_rows, finish
+from assay.charts.style import GOOD, INK, MUTED, SERIES, WARN, draw_blank, embed_rows, finish
 from assay.diagnosis.diagnose import Diagnosis, RunDiagnosis
+from assay.diagnosis.run_names import shorten_names
+from assay.diagnosis.trend import running_median
+from assay.kernels import Array
 from assay.readers.history import Series
+from assay.readers.naming import is_perplexity
 
-__all__ = ["loss_curve", "metric_curve", "shorten", "training_curves"]
+__all__ = ["loss_curve", "metric_curve", "shorten", "smooth", "training_curves"]
 
-LIMIT = 200
+LIMIT = 200  # vertices of a curve
+FEW = 20  # points of a curve that is drawn as it is
+SIDE_BY_SIDE = 3  # runs that are drawn with loss and metric; of more, the losses alone
+MOST_PANELS = 12
 RATIO = 50  # losses that span more than this are drawn on a logarithmic axis
 SPLITS = {
     "train": "training",
@@ -26,29 +36,58 @@ SPLITS = {
     "val": "validation",
     "test": "test",
 }
-WIDTH = 380
-HEIGHT = 230
+COLOURS = {
+    "training": SERIES[0],
+    "training, evaluated": SERIES[4],
+    "validation": SERIES[1],
+    "test": SERIES[2],
+}
+BROKEN = ("diverged", "collapsed")  # runs whose range of good epochs says nothing
+
+
+class Size(NamedTuple):
+    """Pixels of a panel; `axis` is the width of the labels beside it."""
+
+    width: int
+    height: int
+    axis: int
+
+
+WHOLE = Size(380, 230, 44)
+SMALL = Size(236, 130, 44)
 
 
 @register(draws="assay.diagnosis/1")
 def training_curves(diagnosis: Diagnosis) -> AltairChart:
-    """Is it over- or under-fitting: loss and a metric of each run of the `diagnosis`, a row a run.
+    """Is it over- or under-fitting: the curves of each run of the `diagnosis`.
 
-    Shaded: the epochs as good as the best. Vertical lines: the best epoch, and where overfitting,
-    divergence or collapse begins. A tick at the top: a loss that was not a number. At most 200
-    vertices a curve, lows and highs kept.
+    Of up to three runs the loss and a metric, a row a run; of more, the losses in small panels of
+    one scale, the best run first, 12 at most. Pale: as logged; strong: the running median. Shaded:
+    the epochs as good as the best. Vertical lines: the best epoch, and where overfitting,
+    divergence or collapse begins. Dotted: the loss of a model that knows only how frequent each
+    outcome is. A tick at the top: a loss that was not a number. At most 200 vertices a curve, lows
+    and highs kept.
     """
     import altair as alt
 
-    rows = []
-    for run in diagnosis.runs:
-        panels = (_draw_panel(run, True), _draw_panel(run, False))
-        rows.append(alt.hconcat(*(panel for panel in panels if panel is not None)))
-    chart = alt.vconcat(*rows) if len(rows) > 1 else rows[0]
+    runs = _sort_runs(diagnosis)
+    shown = runs[:MOST_PANELS]
+    splits = {SPLITS[s.split] for run in shown for s in run.history.series}
+    if len(runs) <= SIDE_BY_SIDE:
+        rows = []
+        for run in shown:
+            panels = (_draw_panel(run, True, splits), _draw_panel(run, False, splits))
+            rows.append(alt.hconcat(*(panel for panel in panels if panel is not None), spacing=24))
+        chart = alt.vconcat(*rows, spacing=18) if len(rows) > 1 else rows[0]
+    else:
+        chart = _draw_grid(shown, splits)
     legend = (
-        "Shaded: as good as the best epoch. Dashed: the best epoch; orange: where it goes wrong"
+        "Shaded: as good as the best epoch. Dashed: the best epoch; orange: where it goes wrong; "
+        "dotted: nothing learned"
     )
-    summary = "; ".join(run.summary for run in diagnosis.runs)
+    if len(runs) > len(shown):
+        legend = f"The first {len(shown)} of {len(runs)} runs. {legend}"
+    summary = "; ".join(run.summary for run in shown)
     return finish(chart, "Training curves", legend, summary)
 
 
@@ -76,6 +115,49 @@ def metric_curve(run: RunDiagnosis) -> AltairChart | None:
     return finish(chart, f"{name} of {run.name}", legend)
 
 
+def _sort_runs(diagnosis: Diagnosis) -> list[RunDiagnosis]:
+    """The runs, of many the best first."""
+    if diagnosis.ranking is None or len(diagnosis.runs) <= SIDE_BY_SIDE:
+        return list(diagnosis.runs)
+    places = {run.name: i for i, run in enumerate(diagnosis.ranking.runs)}
+    return sorted(diagnosis.runs, key=lambda run: places[run.name])
+
+
+def _draw_grid(runs: Sequence[RunDiagnosis], splits: Collection[str]) -> AltairChart:
+    """The losses of many runs in small panels, of one scale where they have one loss."""
+    import altair as alt
+
+    titles = shorten_names([run.name for run in runs], 24)
+    limits = _find_limits(runs)
+    panels = [
+        _draw_panel(
+            run, True, splits, size=SMALL, limits=limits, title=f"{title}: {_spell_status(run)}"
+        )
+        for run, title in zip(runs, titles, strict=True)
+    ]
+    drawn = [panel for panel in panels if panel is not None]
+    return alt.concat(*drawn, columns=3, spacing=18) if drawn else draw_blank("no loss was logged")
+
+
+def _find_limits(runs: Sequence[RunDiagnosis]) -> tuple[float, float] | None:
+    """Lowest and highest loss of all sound runs; None where panels cannot share a scale."""
+    curves = [s for run in runs for s in run.history.series if s.metric == run.history.loss]
+    if len({s.metric for s in curves}) != 1:
+        return None
+    sound = [s for run in runs if run.status not in BROKEN for s in _list_curves(run, True)]
+    finite = [values[np.isfinite(values)] for values in (np.asarray(s.values) for s in sound)]
+    finite = [values for values in finite if len(values)]
+    if not finite:
+        return None
+    low = float(min(values.min() for values in finite))
+    high = float(max(values.max() for values in finite))
+    return None if low > 0 and high / low > RATIO else (low, high)
+
+
+def _spell_status(run: RunDiagnosis) -> str:
+    return run.status.replace("_", " ")
+
+
 def _best_epoch(run: RunDiagnosis, metric: str | None) -> float | None:
     """The epoch at which a metric was best."""
     return next((m["best_epoch"] for m in run.metrics if m["metric"] == metric), None)
@@ -90,29 +172,82 @@ def shorten(series: Series, limit: int = LIMIT) -> list[tuple[float, float]]:
     >>> len(shorten(many))
     200
     """
-    points = list(zip(series.epochs, series.values, strict=True))
-    if len(points) <= limit:
-        return points
+    count = len(series.values)
+    if count <= limit:
+        return list(zip(series.epochs, series.values, strict=True))
+    values = np.asarray(series.values, dtype=np.float64)
+    bounds = _cut_stretches(count, limit // 2)
     chosen: set[int] = set()
-    stretches = limit // 2
-    for s in range(stretches):
-        stretch = range(s * len(points) // stretches, (s + 1) * len(points) // stretches)
-        finite = [i for i in stretch if math.isfinite(points[i][1])] or [stretch[0]]
-        chosen |= {min(finite, key=lambda i: points[i][1]), max(finite, key=lambda i: points[i][1])}
-    return [points[i] for i in sorted(chosen)]
+    for first, last in pairwise(bounds):
+        stretch = values[first:last]
+        finite = np.flatnonzero(np.isfinite(stretch))
+        if not len(finite):
+            chosen.add(first)
+            continue
+        known = stretch[finite]
+        chosen |= {first + int(finite[known.argmin()]), first + int(finite[known.argmax()])}
+    return [(series.epochs[i], series.values[i]) for i in sorted(chosen)]
+
+
+def smooth(series: Series, limit: int = LIMIT) -> list[tuple[float, float]]:
+    """(epoch, value) of the running median of a curve, of at most `limit` points.
+
+    It spans a twentieth of the curve, three points at least; of a longer `series`, the median of
+    each stretch stands for its points.
+
+    >>> smooth(Series("val", "loss", (1, 2, 3, 4), (5.0, 1.0, 4.0, 3.0)))
+    [(1.0, 5.0), (2.0, 4.0), (3.0, 3.0), (4.0, 3.0)]
+    """
+    values = np.asarray(series.values, dtype=np.float64)
+    epochs = np.asarray(series.epochs, dtype=np.float64)
+    kept = np.isfinite(values)
+    values, epochs = values[kept], epochs[kept]
+    if len(values) > limit:
+        bounds = _cut_stretches(len(values), limit)
+        cuts = list(pairwise(bounds))
+        values = np.array([np.median(values[first:last]) for first, last in cuts])
+        epochs = np.array([epochs[first:last].mean() for first, last in cuts])
+    smoothed = _smooth_widely(values)
+    return list(zip(epochs.tolist(), smoothed.tolist(), strict=True))
+
+
+def _smooth_widely(values: Array) -> Array:
+    """The running median over a twentieth of the values; the ends over what there is."""
+    half = len(values) // 40
+    if half < 2:
+        return running_median(values)
+    padded = np.pad(values, half, mode="reflect")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+    smoothed: Array = np.median(windows, axis=1)
+    return smoothed
+
+
+def _cut_stretches(count: int, stretches: int) -> list[int]:
+    return [s * count // stretches for s in range(stretches + 1)]
 
 
 def _describe_marks(run: RunDiagnosis) -> str:
     unit = run.history.unit
     parts = []
-    if run.good_range is not None and run.good_range[0] < run.good_range[1]:
-        first, last = run.good_range
+    if _has_range(run):
+        first, last = run.good_range or (0, 0)
         parts.append(f"shaded: {unit}s {first:g} to {last:g}, as good as the best")
     if run.best_epoch is not None:
         parts.append(f"dashed: best {unit} {run.best_epoch:g}")
     if run.onset is not None:
         parts.append(f"orange: {_name_onset(run)} from {unit} {run.onset:g}")
+    baseline = _find_baseline(run)
+    if baseline is not None:
+        place = "dotted: " if _is_near(baseline, _list_finite(run, True)) else ""
+        parts.append(f"{place}loss without learning {baseline:.4g}")
     return "; ".join(parts)
+
+
+def _has_range(run: RunDiagnosis) -> bool:
+    """Whether a range of good epochs is worth shading."""
+    if run.good_range is None or run.status in BROKEN:
+        return False
+    return run.good_range[0] < run.good_range[1]
 
 
 def _name_onset(run: RunDiagnosis) -> str:
@@ -121,93 +256,222 @@ def _name_onset(run: RunDiagnosis) -> str:
     )
 
 
-def _draw_panel(run: RunDiagnosis, loss: bool) -> AltairChart | None:
-    """One axis: the curves of the loss, or of the first metric, over the epochs."""
+def _find_baseline(run: RunDiagnosis) -> float | None:
+    """The loss of a model that knows only how frequent each outcome is, unless it was guessed."""
+    baseline = run.evidence.get("baseline")
+    if baseline is None or run.evidence.get("baseline_from") == "first epoch":
+        return None
+    # A perplexity is judged by its logarithm and drawn as it was logged.
+    return math.exp(baseline) if is_perplexity(run.history.loss or "") else float(baseline)
+
+
+def _is_near(baseline: float, finite: Sequence[float]) -> bool:
+    """Whether a line at the baseline leaves the curves most of the chart."""
+    if not finite:
+        return False
+    low, high = min(finite), max(finite)
+    return low - (high - low) <= baseline <= high + (high - low)
+
+
+def _list_curves(run: RunDiagnosis, loss: bool) -> list[Series]:
+    name = run.history.loss if loss else next(iter(run.history.metrics), None)
+    return [s for s in run.history.series if s.metric == name]
+
+
+def _list_finite(run: RunDiagnosis, loss: bool) -> list[float]:
+    """Lowest and highest finite values of the curves that a panel shows."""
+    ends = []
+    for series in _list_curves(run, loss):
+        values = np.asarray(series.values, dtype=np.float64)
+        values = values[np.isfinite(values)]
+        if len(values):
+            ends += [float(values.min()), float(values.max())]
+    return ends
+
+
+def _draw_panel(
+    run: RunDiagnosis,
+    loss: bool,
+    splits: Collection[str] = (),
+    *,
+    size: Size = WHOLE,
+    limits: tuple[float, float] | None = None,
+    title: str | None = None,
+) -> AltairChart | None:
+    """One axis: the curves of the loss, or of the first metric, over the epochs.
+
+    The colours are those of all `splits` that are drawn together.
+    """
     import altair as alt
 
-    name = run.history.loss if loss else next(iter(run.history.metrics), None)
-    curves = [s for s in run.history.series if s.metric == name]
-    rows = [
+    curves = _list_curves(run, loss)
+    if not curves:
+        return None
+    finite = _list_finite(run, loss)
+    name = curves[0].metric
+    scale = _choose_scale(finite, loss, limits)
+    is_odd = _is_wide(finite, loss) or max(map(abs, finite), default=0) > 1e5
+    labels = {"format": ".3~g"} if is_odd and limits is None else {}
+    axis = alt.Axis(minExtent=size.axis, maxExtent=size.axis, tickCount=5, **labels)
+    y = alt.Y("value:Q", title=None if title else name, scale=scale, axis=axis)
+    x = alt.X(
+        "epoch:Q",
+        title=None if title else run.history.unit,
+        scale=alt.Scale(nice=False, zero=False),
+        axis=alt.Axis(tickCount=6, labelFlush=True),
+    )
+    colour = _colour_splits(splits or {SPLITS[s.split] for s in curves})
+    layers = [
+        *_draw_marks(run, loss, size),
+        *_draw_curves(curves, size, {"x": x, "y": y, "color": colour}),
+    ]
+    baseline = _find_baseline(run) if loss else None
+    if baseline is not None and limits is None and _is_near(baseline, finite):
+        layers.insert(0, _draw_baseline(baseline))
+    undefined = _find_undefined(curves)
+    if undefined:
+        layers.append(_mark_undefined(undefined))
+    heading = alt.TitleParams(
+        title or f"{run.name}: {name}",
+        offset=26,
+        fontSize=12 if title else 13,
+        limit=size.width + 40,
+    )
+    return alt.layer(*layers).properties(title=heading, width=size.width, height=size.height)
+
+
+def _draw_curves(curves: Sequence[Series], size: Size, channels: dict[str, Any]) -> list[Any]:
+    """Each curve as it was logged; over one of many points its running median."""
+    import altair as alt
+
+    is_smoothed = any(len(s.values) > FEW for s in curves)
+    raw = [
         {"split": SPLITS[s.split], "epoch": e, "value": v} for s in curves for e, v in shorten(s)
     ]
-    finite = [v for s in curves for v in s.values if math.isfinite(v)]
-    if not rows:
-        return None
-    x = alt.X("epoch:Q", title=run.history.unit, scale=alt.Scale(nice=False, zero=False))
-    y = alt.Y("value:Q", title=name, scale=_choose_scale(finite, loss))
-    base = alt.Chart(embed_rows(rows), width=WIDTH, height=HEIGHT)
-    dots = {"size": 18, "filled": True} if len(rows) <= 80 else False
-    lines = base.mark_line(strokeWidth=2, strokeJoin="round", point=dots, clip=True)
-    layers = [
-        *_draw_marks(run, loss),
-        lines.encode(x=x, y=y, color=_colour_splits({row["split"] for row in rows})),
-    ]
-    undefined = sorted(
-        {e for s in curves for e, v in zip(s.epochs, s.values, strict=True) if not math.isfinite(v)}
+    dots = {"size": 18, "filled": True} if len(raw) <= 80 and not is_smoothed else False
+    logged = alt.Chart(embed_rows(raw)).mark_line(
+        strokeWidth=1 if is_smoothed else 2,
+        opacity=0.45 if is_smoothed else 1,
+        strokeJoin="round",
+        point=dots,
+        clip=True,
     )
-    if undefined:
-        layers.append(_mark_undefined(undefined[:LIMIT]))
-    return alt.layer(*layers).properties(title=f"{run.name}: {name}")
+    drawn = [logged.encode(**channels)]
+    if is_smoothed:
+        medians = [
+            {"split": SPLITS[s.split], "epoch": e, "value": v} for s in curves for e, v in smooth(s)
+        ]
+        line = alt.Chart(embed_rows(medians)).mark_line(
+            strokeWidth=2, strokeJoin="round", clip=True
+        )
+        drawn.append(line.encode(**channels))
+    return drawn
+
+
+def _find_undefined(curves: Sequence[Series]) -> list[float]:
+    """Epochs at which a curve was nan or inf, the first ones."""
+    epochs: set[float] = set()
+    for series in curves:
+        lost = np.flatnonzero(~np.isfinite(np.asarray(series.values, dtype=np.float64)))
+        epochs |= {series.epochs[i] for i in lost[:LIMIT].tolist()}
+    return sorted(epochs)[:LIMIT]
 
 
 def _colour_splits(present: Collection[object]) -> Any:
     import altair as alt
 
-    shown = {
-        "training": SERIES[0],
-        "training, evaluated": SERIES[4],
-        "validation": SERIES[1],
-        "test": SERIES[2],
-    }
-    shown = {name: colour for name, colour in shown.items() if name in present}
-    legend = alt.Legend(title=None, orient="bottom", offset=10, symbolType="stroke")
+    shown = {name: colour for name, colour in COLOURS.items() if name in present}
+    legend = alt.Legend(
+        title=None, orient="bottom", offset=10, symbolType="stroke", symbolOpacity=1
+    )
     return alt.Color(
         "split:N", scale=alt.Scale(domain=list(shown), range=list(shown.values())), legend=legend
     )
 
 
-def _choose_scale(finite: Sequence[float], loss: bool) -> Any:
+def _choose_scale(
+    finite: Sequence[float], loss: bool, limits: tuple[float, float] | None = None
+) -> Any:
     import altair as alt
 
+    if limits is not None:
+        return alt.Scale(zero=False, domain=list(limits), nice=True, clamp=False)
+    return alt.Scale(type="log") if _is_wide(finite, loss) else alt.Scale(zero=False)
+
+
+def _is_wide(finite: Sequence[float], loss: bool) -> bool:
+    """Whether losses span so much that a linear axis would hide most of them."""
     low = min(finite, default=0.0)
-    high = max(finite, default=1.0)
-    if loss and low > 0 and high / low > RATIO:
-        return alt.Scale(type="log")
-    return alt.Scale(zero=False)
+    return loss and low > 0 and max(finite) / low > RATIO
 
 
-def _draw_marks(run: RunDiagnosis, loss: bool) -> list[AltairChart]:
+def _draw_marks(run: RunDiagnosis, loss: bool, size: Size) -> list[AltairChart]:
     """Good range, best epoch and onset on the loss; its own best epoch on the metric."""
+    middle = sum(run.history.epochs[:: len(run.history.epochs) - 1 or 1][:2]) / 2
+    # The word for the best epoch stands over that for the onset, also where panels are a row.
+    is_above = run.onset is not None or size is SMALL
     if not loss:
         best = _best_epoch(run, next(iter(run.history.metrics), None))
-        return [] if best is None else [_draw_upright(best, INK, "best", dashed=True)]
+        if best is None:
+            return []
+        is_left = best > middle
+        return [_draw_upright(best, INK, "best", dashed=True, is_left=is_left, is_above=is_above)]
     marks = []
-    if run.good_range is not None and run.good_range[0] < run.good_range[1]:
-        marks.append(_draw_band(*run.good_range))
-    if run.best_epoch is not None:
-        marks.append(_draw_upright(run.best_epoch, INK, "best", dashed=True))
-    if run.onset is not None:
-        marks.append(_draw_upright(run.onset, WARN, _name_onset(run), dashed=False))
+    if _has_range(run) and run.good_range is not None:
+        marks.append(_draw_band(*run.good_range, size))
+    best, onset = run.best_epoch, run.onset
+    if onset is not None:
+        word = _name_onset(run)
+        is_left = onset > middle
+        marks.append(
+            _draw_upright(onset, WARN, word, dashed=False, is_left=is_left, is_above=best is None)
+        )
+    if best is not None:
+        is_left = best > middle
+        marks.append(
+            _draw_upright(best, INK, "best", dashed=True, is_left=is_left, is_above=is_above)
+        )
     return marks
 
 
-def _draw_band(first: float, last: float) -> AltairChart:
+def _draw_band(first: float, last: float, size: Size) -> AltairChart:
     import altair as alt
 
     band = alt.Chart(embed_rows([{"from": first, "to": last}])).mark_rect(color=GOOD)
-    return band.encode(x=alt.X("from:Q"), x2="to:Q", y=alt.value(0), y2=alt.value(HEIGHT))
+    return band.encode(x=alt.X("from:Q"), x2="to:Q", y=alt.value(0), y2=alt.value(size.height))
 
 
-def _draw_upright(epoch: float, colour: str, word: str, *, dashed: bool) -> AltairChart:
+def _draw_baseline(loss: float) -> AltairChart:
+    import altair as alt
+
+    line = alt.Chart(embed_rows([{"value": loss, "word": "without learning"}]))
+    return line.mark_rule(color=MUTED, strokeDash=[1, 3], strokeWidth=1.3).encode(y="value:Q")
+
+
+def _draw_upright(
+    epoch: float,
+    colour: str,
+    word: str,
+    *,
+    dashed: bool,
+    is_left: bool,
+    is_above: bool = False,
+) -> AltairChart:
+    """A vertical line, with its word above the curves; `is_above` leaves room for another."""
     import altair as alt
 
     base = alt.Chart(embed_rows([{"epoch": epoch, "word": f"{word} {epoch:g}"}])).encode(
         x="epoch:Q"
     )
     line = base.mark_rule(color=colour, strokeDash=[5, 4] if dashed else [1, 0], strokeWidth=1.3)
-    down = 10 if dashed else 24  # so that two words on neighbouring epochs do not cover each other
-    text = base.mark_text(align="left", baseline="middle", dx=4, color=colour, fontSize=10)
-    return line + text.encode(y=alt.value(down), text="word:N")
+    text = base.mark_text(
+        align="right" if is_left else "left",
+        baseline="bottom",
+        dx=2 if is_left else -2,
+        color=colour,
+        fontSize=10,
+    )
+    return line + text.encode(y=alt.value(-15 if is_above else -3), text="word:N")
 
 
 def _mark_undefined(epochs: Sequence[float]) -> AltairChart:

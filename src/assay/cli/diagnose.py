@@ -1,5 +1,7 @@
 """diagnose: `assay diagnose`, what training logs say: overfitting, underfitting, best epoch."""
 
+import shutil
+
 import click
 
 from assay.cli.options import JSON, show
@@ -83,4 +85,5 @@ def diagnose(
         x=x,
         seed_pattern=seed_pattern,
     )
-    show(diagnosis, json_to)
+    columns = shutil.get_terminal_size().columns
+    show(diagnosis, json_to, None if json_to == "-" else diagnosis.draw_text(min(columns, 80)))
