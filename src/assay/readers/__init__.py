@@ -36,6 +36,7 @@
 - stable_baselines3: rewards of an agent
 - fastai: the file of its `CSVLogger`
 - fairseq: what fairseq prints
+- nnunet: the text log of nnU-Net
 - allennlp: the folder of an AllenNLP run
 - catboost_console: what CatBoost prints
 - tensorboard: event files of PyTorch, Keras and all that log to TensorBoard

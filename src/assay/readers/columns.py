@@ -30,7 +30,7 @@ from assay.readers.cells import (
     parse_numbers,
     take_cells,
 )
-from assay.readers.history import Aggregation, History
+from assay.readers.history import Aggregation, History, Pairs
 from assay.readers.naming import (
     SPLITS,
     find_axis,
@@ -54,6 +54,7 @@ RUN_COLUMN = re.compile(
 SPLIT_COLUMN = re.compile(r"phase|split|set|stage|mode|subset|dataset|partition")
 NAMED_RUN = re.compile(r"^(.+) - (.+)$")  # as the charts of Weights & Biases export them
 MOST_RUNS = 1000
+MOST_STEPS = 100_000  # that are kept beside epochs
 
 
 @dataclass(frozen=True)
@@ -256,7 +257,22 @@ def _read_run(columns: Columns, name: str, unit: Unit | None, about: dict[str, A
     if axis == "round":
         named_unit = "round"
     history = History.from_columns(curves, epochs=epochs, name=name, unit=named_unit, **about)
-    return replace(history, notes=history.notes + notes)
+    steps = _pair_steps(epochs, columns[step]) if step and named_unit == "epoch" else ()
+    return replace(history, notes=history.notes + notes, steps=steps)
+
+
+def _pair_steps(epochs: Cells, steps: Cells) -> Pairs:
+    """Each epoch with the last step that the log has of it."""
+    if holds_text(epochs, None) or holds_text(steps, None):
+        return ()
+    axis = parse_axis(epochs, len(epochs), "epoch")
+    numbers = parse_axis(steps, len(steps), "step")
+    known = np.isfinite(axis) & np.isfinite(numbers)
+    if np.count_nonzero(known) > MOST_STEPS:
+        return ()
+    return tuple(
+        sorted(dict(zip(axis[known].tolist(), numbers[known].tolist(), strict=True)).items())
+    )
 
 
 def _name_sets(columns: Columns) -> tuple[Columns, tuple[str, ...]]:

@@ -64,7 +64,7 @@ class HuggingFace(ValueReader):
         records = [
             _restore_nan(record)
             for record in state["log_history"]
-            if isinstance(record, Mapping) and "train_runtime" not in record
+            if isinstance(record, Mapping) and not _is_closing(record)
         ]
         records, notes = _choose_set(records)
         is_evaluated = any("eval_loss" in record for record in records)
@@ -89,6 +89,11 @@ class HuggingFace(ValueReader):
                 notes=history.notes + notes,
             )
         ]
+
+
+def _is_closing(record: Mapping[str, Any]) -> bool:
+    """Whether a record sums up the run; with token counts on, each loss has a run time, too."""
+    return "train_runtime" in record and "loss" not in record
 
 
 def _holds_records(value: list[Any]) -> bool:
@@ -135,9 +140,10 @@ def _choose_set(
     )
     if not losses or any("eval_loss" in record for record in records):
         return list(records), ()
-    chosen = {losses[0]: "eval_loss"}
+    first = losses[0].removesuffix("loss")
     renamed: list[Mapping[str, Any]] = [
-        {chosen.get(key, key): value for key, value in record.items()} for record in records
+        {key.replace(first, "eval_", 1): value for key, value in record.items()}
+        for record in records
     ]
     sets = ", ".join(loss.removeprefix("eval_").removesuffix("_loss") for loss in losses)
     return renamed, (f"of the evaluation sets {sets} the loss of the first is judged",)

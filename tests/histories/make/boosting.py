@@ -1,6 +1,7 @@
 """What boosting libraries print, and scores of scikit-learn.
 
-Made with xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, scikit-learn 1.9.1, 300 + 100 made-up rows.
+Made with xgboost 3.2.0, lightgbm 4.7.0, catboost 1.2.10, scikit-learn 1.9.1 on 300 + 100 made-up
+rows.
 
     python boosting.py OUT
 """

@@ -1,6 +1,6 @@
 """Logs of training loops: fastai, timm, SpeechBrain, stable-baselines3, Ray Tune, MMEngine.
 
-Made with fastai 2.8.7, timm 1.0.30, speechbrain 1.0.3, stable-baselines3 2.9.2, ray 2.60.0,
+Made with fastai 2.8.12, timm 1.0.31, speechbrain 1.1.2, stable-baselines3 2.9.2, ray 2.60.0,
 mmengine 0.10.7 and torch 2.13.0 on the processor; tiny networks on made-up rows.
 
     python loops.py OUT
@@ -43,7 +43,7 @@ def train_epochs(count):
 
 
 def load_module(package: str, path: str):
-    """One module of an installed package, without the rest, which wants torchvision or torchaudio."""
+    """One module of an installed package, without the rest, which wants torchvision."""
     root = importlib.util.find_spec(package).submodule_search_locations[0]
     spec = importlib.util.spec_from_file_location("module", Path(root) / path)
     module = importlib.util.module_from_spec(spec)
@@ -194,7 +194,4 @@ if __name__ == "__main__":
         make_mmengine,
         make_ray,
     ):
-        try:
-            make(folder)
-        except Exception as error:
-            print(make.__name__, repr(error))
+        make(folder)
