@@ -2,17 +2,18 @@
 
 Curves are drawn by regime and scale of the loss, with 3 to 200 evaluations, smooth to noisy, one
 training value an epoch or the losses of single batches, with and without what a user may know of
-the data (rows, classes, baseline). What must be said follows from the curves before noise is added,
-and from the noise, both of which the judge does not see:
+the data (rows, classes, baseline); the noise of one run in five has heavy tails. What must be said
+follows from the curves before noise is added, and from the noise, both of which the judge does not
+see:
 
 - a rise of validation loss to the end of 5 % of its lowest value or more is overfitting, below 2 %
   it is none; between them both are right;
 - a fall over the last 30 % of 6 % of what was learned, or of 12 % of the lowest loss, is still
   improving; below 1 % and 2 % it is none; between them both are right;
-- where an observer who knows the noise could not tell (the change is below 8 of its standard errors,
-  by the mean of the values at either end), or there are fewer than 5 evaluations and the change is
-  below 20 % or 6 standard errors, "inconclusive" is right too; where it is below 4, the level curve
-  is;
+- where an observer who knows the noise could not tell (the change is below 8 of its standard
+  errors, by the mean of the values at either end), or there are fewer than 5 evaluations and the
+  change is below 20 % or 6 standard errors, "inconclusive" is right too; where it is below 4, the
+  level curve is;
 - without a known baseline nobody can tell rows that cannot be learned from rows that were not, so
   "inconclusive" is right as well.
 
@@ -65,6 +66,7 @@ class Setting:
     n_val: int | None
     n_classes: int | None
     is_known: bool
+    has_outliers: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def draw_setting(random: np.random.Generator, scale: float, shortest: int) -> Se
         n_val=int(random.choice([200, 1000, 10_000, 50_000])) if random.random() < 0.5 else None,
         n_classes=n_classes,
         is_known=bool(random.random() < 0.5),
+        has_outliers=bool(random.random() < 0.2),
     )
 
 
@@ -126,7 +129,10 @@ def draw_floor(random: np.random.Generator) -> float:
 
 
 def draw_good_fit(random: np.random.Generator, setting: Setting) -> Truth:
-    """Validation falls and is level; training is a little lower, or goes on falling."""
+    """Validation falls and is level; training is a little lower, or goes on falling.
+
+    In one run in ten the learning rate drops, in another validation rises in passing.
+    """
     val = draw_decay(random, setting.count, draw_floor(random))
     fall = np.linspace(0, random.choice([0.0, random.uniform(0, 0.7)]), setting.count)
     train = val * random.uniform(0.75, 1.0) * (1 - fall)
@@ -134,6 +140,9 @@ def draw_good_fit(random: np.random.Generator, setting: Setting) -> Truth:
         early = np.arange(setting.count) < random.integers(2, setting.count // 2)
         val = np.where(early, val + 0.2 * (1 - val), val)
         train = np.where(early, train + 0.2 * (1 - train), train)
+    if random.random() < 0.1 and setting.count >= 20:  # a rise that passes
+        time = np.arange(setting.count) / setting.count
+        val = val * (1 + random.uniform(0.1, 0.5) * np.exp(-(((time - 0.4) / 0.06) ** 2)))
     return Truth(train, val, find_right_of_level(val, setting))
 
 
@@ -390,6 +399,8 @@ def add_noise(random: np.random.Generator, setting: Setting, truth: Truth) -> Hi
     """The history of a run: curves with noise, on the scale of the loss."""
     count, batches = setting.count, setting.batches
     wobble = random.normal(0, 1, count)
+    if setting.has_outliers:  # Student's t of 3 degrees of freedom, of variance 1
+        wobble = random.standard_t(3, count) / math.sqrt(3)
     if truth.metric:
         val = np.clip(truth.val + setting.noise * wobble, 0, 1).tolist()
         train = truth.train * (1 + random.normal(0, 0.01, count))
@@ -488,6 +499,7 @@ def name_groups(regime: Regime, scale: float, setting: Setting) -> Iterable[tupl
     yield "evaluations", next(name for most, name in lengths if setting.count <= most)
     yield "noise of one evaluation", next(name for most, name in noises if setting.noise < most)
     yield "training loss", "of batches" if setting.batches > 1 else "of epochs"
+    yield "tails of the noise", "heavy" if setting.has_outliers else "normal"
     yield "known", _name_facts(setting)
     yield "all", "all"
 

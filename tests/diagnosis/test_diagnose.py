@@ -456,7 +456,7 @@ curves = st.integers(1, 12).flatmap(
     curves,
     st.sampled_from([{}, {"n_classes": 10}, {"baseline": 1.0, "n_val": 50}, {"reference": 0.2}]),
 )
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=150)
 def test_any_curves_get_a_status_of_the_contract_or_an_assay_error(columns, about):
     train, val, accuracy, epochs = columns
     try:

@@ -148,8 +148,8 @@ class Measurements:
 
     @property
     def visible_fall(self) -> float:
-        """1 % of the learnable, or 5 % of the lowest loss where that is less."""
-        return self._limit_width(0.05)
+        """1 % of the learnable or of what fell, or 5 % of the lowest loss where that is less."""
+        return self._limit_width(0.05, max(self.learnable, float(self.val[0]) - self.lowest))
 
     @property
     def level_error(self) -> float:
@@ -164,15 +164,16 @@ class Measurements:
         """
         return max(self.level_error, self._limit_width(0.02))
 
-    def _limit_width(self, share: float) -> float:
+    def _limit_width(self, share: float, learned: float | None = None) -> float:
         """1 % of the learnable, at most a `share` of the lowest loss where that is above 0."""
-        width = 0.01 * self.learnable
+        learned = self.learnable if learned is None else learned
+        width = 0.01 * learned
         if self.in_nats:
             return min(width, share)
         if self.lowest <= 0:
             return width
         # A lowest loss near 0 is no scale.
-        return min(width, max(share * self.lowest, 0.0001 * self.learnable))
+        return min(width, max(share * self.lowest, 0.0001 * learned))
 
     @property
     def error(self) -> float:
