@@ -379,6 +379,11 @@ def list_cases_of_tables() -> None:
 
 def list_cases_of_metrics() -> None:
     case(
+        error(assay.evaluate, FEW, "recall(pos_label=no)"),
+        lambda: figure(P(Y, {"m": M}, positive="no"), "recall"),
+        0.5,
+    )
+    case(
         error(assay.evaluate, FEW, "f_beta beta=2"),
         lambda: figure(FEW, "f_beta(beta=2)"),
         sklearn.metrics.fbeta_score(Y, M, beta=2, pos_label="yes"),

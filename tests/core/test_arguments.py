@@ -77,3 +77,16 @@ def test_names_of_columns_are_a_text_or_several():
     for wrong in (3, [3], b"site"):
         with pytest.raises(UnsupportedError, match="by must be the name of a column, or several"):
             list_names("by", wrong)
+
+
+@pytest.mark.parametrize("seed", [-1, 2.5, "one", None])
+def test_a_seed_that_is_no_whole_number_from_0_is_refused_by_every_verb(seed):
+    from sklearn.dummy import DummyClassifier
+
+    p = assay.Predictions.from_arrays(Y, {"a": Y, "b": 1 - Y})
+    verbs = (assay.evaluate, assay.compare, assay.fuse, assay.report, assay.selection_bias)
+    calls = [lambda verb=verb: verb(p, seed=seed) for verb in verbs]
+    calls.append(lambda: assay.cross_validate({"m": DummyClassifier()}, Y[:, None], Y, seed=seed))
+    for call in calls:
+        with pytest.raises(assay.AssayError, match="seed must be a whole number of 0 or more"):
+            call()

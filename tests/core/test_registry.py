@@ -255,3 +255,27 @@ class Above(State):
 
 def test_states_with_an_initialiser_of_their_own_are_told_apart():
     assert Above(0.1) != Above(0.9)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("accuracy(normalize=False)", "tp(average=micro) counts the rows that are right"),
+        ("recall(labels=[1, 2])", "f1(average=macro, only=cat|dog)"),
+        ("roc_auc(multi_class=ovo)", "one against one roc_auc_ovo"),
+        ("f1(pos_label=yes)", "the positive class is that of the table"),
+    ],
+)
+def test_a_parameter_that_other_libraries_have_is_answered_with_what_stands_for_it(text, told):
+    with pytest.raises(NameLookupError) as raised:
+        METRICS.parse(text)
+    assert told in str(raised.value)
+
+
+def test_counts_of_right_and_wrong_rows_are_those_of_scikit_learn_without_normalisation():
+    sklearn_metrics = pytest.importorskip("sklearn.metrics")
+    y, said = list("abcabca"), list("abcbbac")
+    p = Predictions.from_arrays(y, {"m": said})
+    for text, score in (("tp", "accuracy_score"), ("fn", "zero_one_loss")):
+        found = evaluate(p, f"{text}(average=micro)", intervals=False).value
+        assert found == getattr(sklearn_metrics, score)(y, said, normalize=False)

@@ -72,6 +72,13 @@ def make_values(rng, n):
     return rng.dirichlet(np.ones(3), n).tolist()
 
 
+def make_array(values):
+    """An array of Arrow, which takes no dates of NumPy one by one."""
+    if {type(value) for value in values} & {np.datetime64, np.timedelta64}:
+        raise TypeError("dates of NumPy")
+    return pa.array(values)
+
+
 def wrap(rng, values):
     """The values as an array, a series or a tensor of some package and dtype, if it takes them."""
     makers = [
@@ -95,9 +102,9 @@ def wrap(rng, values):
         pd.Index,
         lambda v: pd.DataFrame({"c": v}),
         pl.Series,
-        pa.array,
-        lambda v: pa.chunked_array([pa.array(v)]),
-        lambda v: pa.array(v).dictionary_encode(),
+        make_array,
+        lambda v: pa.chunked_array([make_array(v)]),
+        lambda v: make_array(v).dictionary_encode(),
         iter,
         set,
         lambda v: dict(enumerate(v)),
@@ -132,7 +139,7 @@ def make_columns(rng):
 
 def make_arrow(columns):
     """The columns as an Arrow table, each made by itself."""
-    return pa.table({str(name): pa.array(list(values)) for name, values in columns.items()})
+    return pa.table({str(name): make_array(list(values)) for name, values in columns.items()})
 
 
 def make_frame(rng):
@@ -217,7 +224,24 @@ OPTIONS = {
     "groups": [None, {"g": ["u", "v"] * (N // 2)}, {"id": [1] * N}, 3, {"g": [1]}],
     "by": ["g", "missing", ["g", "g"], [], 3],
     "confidence": [0.9, 0, 1, "high", None],
-    "seed": [0, 1],
+    "seed": [0, 1, -1, "one", None, 2.5],
+    "equivalence": [0.01, 0, -1, "small", None],
+    "correction": ["holm", "benjamini_hochberg", "no such", 3],
+    "unit": ["rows", "folds", "no such", 3],
+    "intervals": [True, False, "wilson", "no such", 3],
+    "selected": [True, False, "yes"],
+    "min_rows": [5, 0, "few", None],
+    "depth": [1, 2, 0, "deep", None],
+    "how": ["mean", "weighted", "no such", 3, None],
+    "name": ["z", "a", "", 3],
+    "split": ["split", "g", "missing", 3],
+    "member": ["train", "u", 1, None],
+    "test": [None, 3, "missing.csv", []],
+    "histories": [None, 3, "missing.csv", []],
+    "title": [None, "t", 3],
+    "thorough": [True, False, "yes"],
+    "costs": [(1, 5), (0, 0), "0 1; 5 0", "no such", 3, {"a": 1, "b": 2}],
+    "margin": [0.1, "wide", None],
     "model": ["a", "missing", 3],
     "folds": [2, 0, "two"],
     "cv": [2, 1, 0, "two", None, [], [([0], [1])]],

@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.errors import UnsupportedError
 
-__all__ = ["check_share", "list_names"]
+__all__ = ["check_seed", "check_share", "list_names"]
 
 
 def check_share(name: str, value: Any) -> None:
@@ -22,6 +22,17 @@ def check_share(name: str, value: Any) -> None:
     is_number = isinstance(value, Real) and not isinstance(value, bool)
     if not is_number or not 0 < value < 1:
         raise UnsupportedError(f"{name} must be between 0 and 1; got {value!r}")
+
+
+def check_seed(value: Any) -> None:
+    """Raise UnsupportedError unless `value` is a seed: a whole number of 0 or more.
+
+    >>> check_seed("one")
+    Traceback (most recent call last):
+    assay.errors.UnsupportedError: seed must be a whole number of 0 or more; got 'one'
+    """
+    if not hasattr(value, "__index__") or value < 0:
+        raise UnsupportedError(f"seed must be a whole number of 0 or more; got {value!r}")
 
 
 def list_names(option: str, names: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import importlib
 import pkgutil
 import re
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import MISSING, Field, fields
 from functools import cache
@@ -42,6 +42,8 @@ class Member:
     name: ClassVar[str] = ""
     # Further names that `parse` takes; "f2(beta=2)" is a name that stands for a parameter as well.
     aliases: ClassVar[tuple[str, ...]] = ()
+    # Parameters that others have for it, and what to say in their place.
+    instead: ClassVar[Mapping[str, str]] = {}
     registry: "ClassVar[Registry[Any]]"
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -264,10 +266,8 @@ def _parse_arguments(cls: type[Member], text: str, inside: str) -> dict[str, Any
         key, equals, value = map(str.strip, part.partition("="))
         if not equals or key not in accepted:
             takes = f"it takes {', '.join(accepted)}" if accepted else "it takes no parameters"
-            raise NameLookupError(
-                f"{text!r}: no parameter {key!r} in {cls.name}; {takes}, "
-                f"as in {cls.name}(name=value)"
-            )
+            advice = cls.instead.get(key, f"{takes}, as in {cls.name}(name=value)")
+            raise NameLookupError(f"{text!r}: no parameter {key!r} in {cls.name}; {advice}")
         if key in arguments:
             raise NameLookupError(f"{text!r}: parameter {key} is given twice; give it once")
         arguments[key] = _convert(value, _find_hint(cls, key), f"{text!r}: parameter {key}")

@@ -8,6 +8,7 @@ It owns no data; metrics whose states are equal share one pass.
 """
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Self, TypeAlias, get_args
 
@@ -261,6 +262,12 @@ class Ratio(Metric):
     # Class codes, once bound to a table.
     only: str | tuple[int, ...] = field(default="", kw_only=True, repr=False)
     proportion: ClassVar[bool] = False
+    instead: ClassVar[Mapping[str, str]] = {
+        "labels": "the classes that an average is over are said by only, as in "
+        "f1(average=macro, only=cat|dog)",
+        "pos_label": "the positive class is that of the table (positive, --positive)",
+        "zero_division": "what is undefined is nan with its reason, and averages leave it out",
+    }
 
     @abstractmethod
     def parts(self, c: Counts) -> tuple[Array, Array]:

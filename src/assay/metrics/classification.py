@@ -4,7 +4,9 @@
 array([0.5, 1. ])
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import numpy as np
 
@@ -53,6 +55,10 @@ class Accuracy(Metric):
     """
 
     name = "accuracy"
+    instead: ClassVar[Mapping[str, str]] = {
+        "normalize": "of one class a row, tp(average=micro) counts the rows that are right and "
+        "fn(average=micro) those that are wrong"
+    }
     needs = Confusion()
     oracle = "sklearn.metrics.accuracy_score(y, label, sample_weight=w)"
 

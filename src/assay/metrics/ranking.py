@@ -4,10 +4,10 @@
 0.75
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -46,6 +46,9 @@ class RocAuc(OrderMetric):
 
     name = "roc_auc"
     aliases = ("auc", "auroc", "roc_auc_ovr")
+    instead: ClassVar[Mapping[str, str]] = {
+        "multi_class": "one class against the rest is roc_auc, one against one roc_auc_ovo"
+    }
     max_fpr: float = 1.0
     cases = ({"average": "weighted"}, {"average": "none"}, {"average": "micro"}, {"max_fpr": 0.2})
     oracle = (

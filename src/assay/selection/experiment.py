@@ -18,6 +18,7 @@ import numpy as np
 
 from assay.adapters.arguments import name_models
 from assay.adapters.base import Adapter, count_rows, find_adapter, list_classes, predict_outputs
+from assay.core.arguments import check_seed
 from assay.core.progress import show_progress
 from assay.errors import AssayError, MissingDependencyError
 from assay.kernels import Array
@@ -87,6 +88,7 @@ class Experiment:
             seed: Of the splits.
         """
         _require_sklearn()
+        check_seed(seed)
         models = name_models(models)
         data.check()
         estimators = {name: _strip_grid(model) for name, model in models.items()}
