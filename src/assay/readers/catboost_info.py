@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import Reader
-from assay.readers.cells import Cells, Numbers
+from assay.readers.cells import Cells, Numbers, parse_number
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.text import find_file, load_json, load_table, peek_header, peek_json
@@ -75,7 +75,8 @@ def _join_tables(files: list[Path]) -> dict[str, Cells]:
         plain = [column for column in header[1:] if ":" not in column]
         listed = {c: _list_cells(columns[c]) for c in (header[0], *plain)}
         for i, iteration in enumerate(listed[header[0]]):
-            row = rows.setdefault(f"{float(iteration):g}", {"iteration": iteration})
+            number = parse_number(iteration, header[0], i + 1, str(file))
+            row = rows.setdefault(f"{number}", {"iteration": iteration})
             row |= {f"{split}_{column}": listed[column][i] for column in plain}
     return _list_columns(list(rows.values()))
 

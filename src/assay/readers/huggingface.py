@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import list_folder
+from assay.readers.cells import parse_number
 from assay.readers.history import History, Pairs
 from assay.readers.naming import parse_curve_name
 from assay.readers.text import find_file
@@ -178,7 +179,8 @@ def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     for record in records:
         rate = record.get("learning_rate", rate)
         if "loss" in record:
-            window.append(float(record["loss"]))
+            loss = parse_number(record["loss"], "loss", len(rows) + 1, "log_history")
+            window.append(math.nan if loss is None else loss)
         elif any(key.startswith("eval_") for key in record):
             last = rows[-1] if rows else {}
             if "step" in record and last.get("step") == record["step"]:

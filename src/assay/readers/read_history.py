@@ -10,7 +10,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from os import PathLike
 from pathlib import Path
@@ -95,7 +95,9 @@ def read_runs(log: Any, choice: Choice | None = None) -> Runs:
     if choice and find_tables(value):
         return Runs(tuple(_read_tables(find_tables(value), choice, "run", None)))
     if reader is not None:
-        histories = reader.convert(value, name="run", source=None)
+        histories = _require_readable(
+            reader, "what was given", lambda: reader.convert(value, name="run", source=None)
+        )
         return Runs(tuple(replace(h, name=h.name.removeprefix("run/")) for h in histories))
     if isinstance(log, Mapping | bytes) or not isinstance(log, Iterable):
         raise SchemaError(
@@ -124,10 +126,31 @@ def _read_path(path: Path, choice: Choice | None) -> Runs:
         return Runs(tuple(_read_chosen(path, choice)))
     reader = find_reader(path)
     if reader is not None:
-        return Runs(tuple(reader.read(path)))
+        return Runs(tuple(_read_place(reader, path)))
     if path.is_dir():
         return _read_folder(path)
     raise _explain_refusal(path)
+
+
+def _read_place(reader: Reader, place: Path) -> list[History]:
+    return _require_readable(reader, str(place), lambda: reader.read(place))
+
+
+def _require_readable(
+    reader: Reader, where: str, read: Callable[[], list[History]]
+) -> list[History]:
+    """What `read` gives; a ReadError where a log has the keys of its format, but not its values."""
+    try:
+        return read()
+    except AssayError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        said = str(error).partition("\n")[0]
+        raise ReadError(
+            f"{where} looks like a log of the format {reader.name}, and holds other values than "
+            f"that format does ({type(error).__name__}: {said}). It was edited or damaged; give "
+            f"the log as it was written."
+        ) from error
 
 
 def _read_chosen(path: Path, choice: Choice) -> list[History]:
@@ -203,7 +226,7 @@ def _read_folder(folder: Path) -> Runs:
     names = _name_places([place.relative_to(folder) for _, place in owned])
     for (reader, place), name in zip(owned, names, strict=True):
         try:
-            histories += _rename(reader.read(place), name)
+            histories += _rename(_read_place(reader, place), name)
         except AssayError as error:
             errors.append(error)
     if errors and not histories:

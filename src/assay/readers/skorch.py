@@ -24,7 +24,9 @@ class Skorch(ValueReader):
     def accepts(self, value: Any) -> bool:
         if not isinstance(value, list) or not value:
             return False
-        return all(isinstance(epoch, Mapping) and "batches" in epoch for epoch in value)
+        return all(
+            isinstance(epoch, Mapping) and isinstance(epoch.get("batches"), list) for epoch in value
+        )
 
     def convert(self, value: Any, *, name: str, source: str | None) -> list[History]:
         rows = value
@@ -38,8 +40,8 @@ class Skorch(ValueReader):
             train="running_mean",
         )
         sizes = [
-            batch.get("valid_batch_size", 0)
+            batch["valid_batch_size"]
             for batch in rows[0]["batches"]
-            if isinstance(batch, Mapping)
+            if isinstance(batch, Mapping) and isinstance(batch.get("valid_batch_size"), int)
         ]
         return [replace(history, n_val=sum(sizes) or None)]

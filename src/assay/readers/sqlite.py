@@ -44,7 +44,7 @@ def list_columns(place: Path) -> dict[str, set[str]]:
                 }
                 for (name,) in tables
             }
-    except (OSError, sqlite3.Error):
+    except (OSError, sqlite3.Error, UnicodeDecodeError):
         return {}
 
 

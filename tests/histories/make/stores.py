@@ -1,8 +1,8 @@
 """Runs in the stores of trackers: MLflow, Weights & Biases, Trackio, Optuna, DVCLive, ClearML.
 
 Made with mlflow-skinny 3.17.2, wandb 0.31.0, trackio 0.43.0, optuna 5.0.0, dvclive 3.49.1,
-clearml 2.1.12 on Python 3.11. Losses are numbers made up, so that each is known; the stores are those
-of the libraries.
+clearml 2.1.12 on Python 3.11. Losses are numbers made up, so that each is known; the stores are
+those of the libraries.
 
     python stores.py OUT
 """
