@@ -174,6 +174,8 @@ def _explain_good_fit(case: Case) -> str:
         return f"{_describe_lowest(case)} and ends at {format_value(float(run.val[-1]))}"
     if is_last and first == last:
         return f"{_describe_lowest(case)}, the last{end}"
+    if last < float(run.epochs[-1]):
+        until += f"; it ends at {format_value(float(run.val[-1]))}"
     return f"{_describe_lowest(case)} and level from {case.unit} {format_value(first)} {until}{end}"
 
 

@@ -108,6 +108,7 @@ def rate_confidence(status: Status, run: Measurements) -> Confidence:
     # Where nothing was learned, noise is large against what was: that is the finding, not a doubt.
     doubts = (
         status == "overfit" and run.level_rise <= run.standard_error,
+        status == "good_fit" and run.good_range[1] < float(run.epochs[-1]),
         is_noisy(run) and run.learned_val >= 0.05,
         is_too_good(run),
         run.train is None,
