@@ -113,7 +113,6 @@ def test_pickle_of_few_bytes_that_stands_for_many_values_is_refused(tmp_path):
 
 MALFORMED = {
     "trainer_state.json": {"log_history": [{"loss": "x", "epoch": 1}, {"eval_loss": 1}]},
-    "skorch.json": [{"batches": 3, "train_loss": 1, "epoch": 1}],
     "agent.json": {"timesteps": 3, "results": [[1]]},
     "catboost_training.json": {"meta": {"learn_metrics": 3}, "iterations": [1]},
     "keras.json": {"epoch": 3, "history": {"loss": [1, 2]}},

@@ -69,7 +69,7 @@ class HuggingFace(ValueReader):
         ]
         records, notes = _choose_set(records)
         is_evaluated = any("eval_loss" in record for record in records)
-        rows = _join_evaluations(records) if is_evaluated else records
+        rows = _join_evaluations(records, source or name) if is_evaluated else records
         names = dict.fromkeys(key for row in rows for key in row if key not in ("step", "epoch"))
         history = History.from_columns(
             {key: [row.get(key) for row in rows] for key in names},
@@ -171,7 +171,7 @@ def _checkpoint_step(place: Path) -> int:
     return int(match[1]) if match else -1
 
 
-def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _join_evaluations(records: Sequence[Mapping[str, Any]], where: str) -> list[dict[str, Any]]:
     """One row an evaluation, with the mean of the training losses logged since the one before."""
     rows: list[dict[str, Any]] = []
     window: list[float] = []
@@ -179,7 +179,7 @@ def _join_evaluations(records: Sequence[Mapping[str, Any]]) -> list[dict[str, An
     for record in records:
         rate = record.get("learning_rate", rate)
         if "loss" in record:
-            loss = parse_number(record["loss"], "loss", len(rows) + 1, "log_history")
+            loss = parse_number(record["loss"], "loss", len(rows) + 1, where)
             window.append(math.nan if loss is None else loss)
         elif any(key.startswith("eval_") for key in record):
             last = rows[-1] if rows else {}
