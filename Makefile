@@ -19,7 +19,8 @@ test-all: .venv/dev.done test-frameworks  ## Run every test, the slow ones too.
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
 
 test-frameworks: build/frameworks/done  ## Train with Keras, Lightning and Transformers, in an environment of their own.
-	KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters/test_callbacks.py tests/examples
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters/test_callbacks.py
+	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/examples
 
 test-wheel: .venv/dev.done  ## Build the wheel, install it alone into an empty environment, run the main job.
 	rm -rf build/wheel
@@ -49,7 +50,7 @@ fix: .venv/dev.done  ## Format, and fix what ruff can fix by itself.
 docs: .venv/dev.done  ## Write the generated pages of docs/; commit them.
 	$(BIN)/python docs/generate.py
 
-bench: .venv/bench.done  ## Measure speed, coverage and false winners, each against its peers in one run.
+bench: .venv/bench.done  ## Measure speed, coverage, false winners, each against its peers in one run, and verdicts.
 	$(BIN)/python bench/startup.py
 	$(BIN)/python bench/intervals.py
 	$(BIN)/python bench/peers.py
@@ -59,6 +60,7 @@ bench: .venv/bench.done  ## Measure speed, coverage and false winners, each agai
 	ASSAY_KERNELS=numpy $(BIN)/python bench/stream.py
 	$(BIN)/python bench/coverage.py --quick
 	$(BIN)/python bench/false_winners.py --quick
+	$(BIN)/python bench/diagnosis.py --quick
 
 clean:  ## Remove the environment and everything built.
 	rm -rf .venv build dist *.egg-info src/*.egg-info
@@ -80,7 +82,7 @@ clean:  ## Remove the environment and everything built.
 
 build/frameworks/done: .venv/bin/python $(BUILT)
 	$(PYTHON) -m venv build/frameworks
-	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers]' pytest hypothesis
+	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers]' jax pytest hypothesis
 	touch $@
 
 .venv/bench.done: .venv/dev.done

@@ -11,6 +11,8 @@ from assay.diagnosis.diagnose import diagnose
 from assay.diagnosis.run_names import find_group, group_runs, shorten_names
 from assay.errors import SchemaError
 from assay.readers.history import History
+from assay.reporting.report import report
+from assay.table.predictions import Predictions
 
 
 def run(name, lowest, after=3, **metrics):
@@ -196,3 +198,14 @@ def test_the_seed_pattern_is_an_option_of_the_command(tmp_path):
     done = CliRunner().invoke(cli, ["diagnose", str(tmp_path), "--seed-pattern", r"-\d$"])
     assert "* a" in done.output
     assert done.exit_code == 0
+
+
+def test_a_report_tells_of_the_best_of_very_many_runs_and_says_so():
+    table = Predictions.from_arrays(["a", "b"] * 20, {"m": ["a", "b"] * 20})
+    runs = [run(f"run{i}", 0.5 - 0.01 * i) for i in range(14)]
+    made = report(table, histories=runs)
+    page = made.to_html()
+    assert "The best 12 of 14 runs" in page
+    assert "run13 has the best validation loss" in page
+    assert page.count("run13") > page.count("run1 ")
+    assert "run0:" not in made.verdict

@@ -119,7 +119,7 @@ def _sort_runs(diagnosis: Diagnosis) -> list[RunDiagnosis]:
     """The runs, of many the best first."""
     if diagnosis.ranking is None or len(diagnosis.runs) <= SIDE_BY_SIDE:
         return list(diagnosis.runs)
-    places = {run.name: i for i, run in enumerate(diagnosis.ranking.runs)}
+    places = diagnosis.ranking.places
     return sorted(diagnosis.runs, key=lambda run: places[run.name])
 
 
@@ -311,7 +311,7 @@ def _draw_panel(
     name = curves[0].metric
     scale = _choose_scale(finite, loss, limits)
     is_odd = _is_wide(finite, loss) or max(map(abs, finite), default=0) > 1e5
-    labels = {"format": ".3~g"} if is_odd and limits is None else {}
+    labels: dict[str, Any] = {"format": ".3~g"} if is_odd and limits is None else {}
     axis = alt.Axis(minExtent=size.axis, maxExtent=size.axis, tickCount=5, **labels)
     y = alt.Y("value:Q", title=None if title else name, scale=scale, axis=axis)
     x = alt.X(

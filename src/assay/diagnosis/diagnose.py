@@ -75,6 +75,20 @@ class Diagnosis(Result):
         words = list(map(repr, self.runs)) if len(self.runs) <= MOST_IN_FULL else []
         return "\n\n".join([*words, *self._describe_ranking(), *self.notes])
 
+    def list_best(self, most: int) -> tuple[RunDiagnosis, ...]:
+        """The runs in their order, or of more than so many the best ones.
+
+        Parameters:
+            most: How many runs at most.
+
+        Returns:
+            Runs; the best first where some are left out.
+        """
+        if len(self.runs) <= most:
+            return self.runs
+        places = {} if self.ranking is None else self.ranking.places
+        return tuple(sorted(self.runs, key=lambda run: places.get(run.name, 0))[:most])
+
     def draw_text(self, width: int = 80) -> str:
         """What `repr` says, with the losses of each run as curves of plain text.
 

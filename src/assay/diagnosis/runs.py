@@ -111,6 +111,11 @@ class Ranking:
         )
 
     @property
+    def places(self) -> dict[str, int]:
+        """The place of each run by its name, 0 for the best."""
+        return {run.name: place for place, run in enumerate(self.runs)}
+
+    @property
     def wasted(self) -> str:
         """How many epochs came after the one to keep."""
         shares = [run.wasted_share for run in self.runs]

@@ -35,7 +35,7 @@ from assay.intervals.procedures import describe_method
 from assay.metrics.base import METRICS
 from assay.reporting import tables
 from assay.reporting.content import Content
-from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
+from assay.reporting.prose import MOST_RUNS, draw_conclusions, list_steps, rank_advice
 from assay.reporting.tables import Cell, MarkedTable
 from assay.version import __version__
 
@@ -340,8 +340,14 @@ def _draw(chart: AltairChart, name: str, table: MarkedTable, model: str | None =
 def _show_training(content: Content) -> Section | None:
     if content.diagnosis is None:
         return None
-    runs = tuple(_show_run(run, i) for i, run in enumerate(content.diagnosis.runs))
+    count = len(content.diagnosis.runs)
+    shown = content.diagnosis.list_best(MOST_RUNS)
     lead = "Whether each run over- or underfits, and where it was best."
+    if content.diagnosis.ranking is not None:
+        lead = f"{content.diagnosis.ranking.verdict}. {lead}"
+    if len(shown) < count:
+        lead += f" The best {len(shown)} of {count} runs; 'assay diagnose' lists them all."
+    runs = tuple(_show_run(run, i) for i, run in enumerate(shown))
     return Section("training", "Training", lead, inner=runs)
 
 

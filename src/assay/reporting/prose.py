@@ -14,13 +14,14 @@ from assay.diagnosis.diagnose import RunDiagnosis
 from assay.fusions.fuse import Fused
 from assay.reporting.content import Content
 
-__all__ = ["draw_conclusions", "list_steps", "rank_advice"]
+__all__ = ["MOST_RUNS", "draw_conclusions", "list_steps", "rank_advice"]
 
 # What invalidates every value comes first, what is only good to know last; other codes between.
 FIRST = ("A005", "A002", "A001", "A004")
 LAST = ("A003",)
 MOST_NAMED = 5
 MOST_STEPS = 3
+MOST_RUNS = 12  # training runs that are told of one by one
 SOUND = ("good_fit", "inconclusive")  # runs that need no remedy
 
 # What the baseline always says, by task, or where the truth holds grades of relevance.
@@ -68,7 +69,8 @@ def list_steps(content: Content) -> tuple[str, ...]:
 
 
 def _runs(content: Content) -> Sequence[RunDiagnosis]:
-    return () if content.diagnosis is None else content.diagnosis.runs
+    """The training runs that are told of, the best of very many."""
+    return () if content.diagnosis is None else content.diagnosis.list_best(MOST_RUNS)
 
 
 def _name_best(content: Content) -> str:
