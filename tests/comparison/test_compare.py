@@ -614,3 +614,13 @@ def test_the_corrected_interval_is_that_of_a_higher_confidence():
 def test_the_interval_of_the_only_pair_is_its_own():
     (pair,) = compare(several(3).select(["a", "d"]), "accuracy", unit="rows").pairs
     assert (pair.low_adjusted, pair.high_adjusted) == (pair.low, pair.high)
+
+
+def test_pairs_that_are_read_block_by_block_are_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 90)
+    models = {f"m{i}": np.where(rng.random(90) < 0.3, 1 - y, y) for i in range(5)}
+    p = Predictions.from_arrays(y, models)
+    expected = [compare(p, metric) for metric in ("accuracy", "f1")]
+    monkeypatch.setattr("assay.comparison.paired_tests.BLOCK_JOBS", 4)
+    assert [compare(p, metric) for metric in ("accuracy", "f1")] == expected

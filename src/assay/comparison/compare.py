@@ -150,7 +150,8 @@ class Comparison(Result):
     @property
     def equivalent(self) -> tuple[str, ...]:
         """The models that are shown to differ from the best by less than the margin."""
-        return tuple(m for m in self.tied if _find_verdict(self.pairs, self.best, m) == EQUIVALENT)
+        verdicts = _list_verdicts(self.pairs, self.best)
+        return tuple(m for m in self.tied if verdicts.get(m) == EQUIVALENT)
 
     @property
     def correction_name(self) -> str:
@@ -275,8 +276,8 @@ def compare(  # noqa: PLR0913
     pairs = _add_verdicts(answer, bound.sign, alpha, correction, equal)
     if equivalence is not None and answer.unit == "folds":
         pairs = comparer.add_probabilities(pairs, equivalence)
-    rivals = {m: _find_verdict(pairs, best, m) for m in values if m != best}
-    tied = tuple(m for m in values if m == best or rivals[m] in (OPEN, EQUIVALENT))
+    rivals = _list_verdicts(pairs, best)
+    tied = tuple(m for m in values if m == best or rivals.get(m) in (OPEN, EQUIVALENT))
     rows_to_decide = None
     if answer.unit == "rows":
         undecided = [m for m in tied if rivals.get(m) == OPEN]
@@ -444,9 +445,9 @@ def _verdict(d: RawDifference, sign: int, p: float, alpha: float) -> str:
     return f"{d.a if sign * d.difference > 0 else d.b} is better"
 
 
-def _find_verdict(pairs: Sequence[Difference], a: str, b: str) -> str:
-    """The verdict on two models."""
-    return next((d.verdict for d in pairs if {d.a, d.b} == {a, b}), "")
+def _list_verdicts(pairs: Sequence[Difference], best: str) -> dict[str, str]:
+    """The verdict on each model and the `best`."""
+    return {d.b if d.a == best else d.a: d.verdict for d in pairs if best in (d.a, d.b)}
 
 
 def _rows_to_decide(

@@ -10,6 +10,7 @@
 (0.2, 0.5, 'mcnemar mid-p')
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -21,7 +22,8 @@ import numpy as np
 from assay.comparison.equal_differences import sign_test
 from assay.comparison.paired_bootstrap import bucket_bootstrap, joint_bootstrap, resampled_t
 from assay.comparison.paired_plan import Outcome, PairedPlan
-from assay.engines.base import Engine
+from assay.core.progress import show_progress
+from assay.engines.base import Engine, Job
 from assay.intervals.delong import influence_variance
 from assay.intervals.proportions import t_quantile
 from assay.intervals.replicates import Sample
@@ -33,6 +35,9 @@ from assay.states.moments import Sums
 from assay.table.predictions import Predictions
 
 __all__ = ["METHODS", "PairedValues", "RawDifference"]
+
+# States that are read at a time, of very many pairs.
+BLOCK_JOBS = 2000
 
 # What a report says of each procedure, by the name that it gives itself.
 METHODS: Mapping[str, str] = {
@@ -90,7 +95,7 @@ class PairedValues:
             UnsupportedError: The metric is undefined for every model.
         """
         plan = PairedPlan(table, metric, 0.95, seed)
-        states = dict(engine.fold(table, plan.jobs(models)))
+        states = _fold_blocks(table, plan.jobs(models), engine)
         samples = {m: plan.sample(states[plan.single_job(m)], plan.single_job(m)) for m in models}
         values = plan.estimate(samples)
         draws = {m: plan.resample(samples[m]) for m in values} if plan.is_long(samples) else None
@@ -100,22 +105,40 @@ class PairedValues:
         """The difference of every two models, its interval at the level `confidence`."""
         plan = replace(self.plan, confidence=confidence)
         differences = []
-        for a, b in combinations(self.values, 2):
-            one = self.samples[a]
-            other = self.samples[b]
-            if self.draws is not None:
-                outcome = resampled_t(plan, one, other, self.draws[a] - self.draws[b])
-            else:
-                pair = self.states.get(plan.pair_job(a, b))
-                outcome = PROCEDURES[plan.procedure](plan, one, other, pair)
-            outcome = plan.mind_rounding(outcome, a, b, self.values)
-            gap = self.values[a] - self.values[b]
-            low = min(outcome.low, gap)
-            high = max(outcome.high, gap)
-            differences.append(
-                RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
-            )
+        total = math.comb(len(self.values), 2)
+        with show_progress("comparing pairs", total) as update:
+            for done, (a, b) in enumerate(combinations(self.values, 2), start=1):
+                differences.append(self._judge_pair(plan, a, b))
+                update(done, "")
         return differences
+
+    def _judge_pair(self, plan: PairedPlan, a: str, b: str) -> RawDifference:
+        """The difference of the models `a` and `b`."""
+        one = self.samples[a]
+        other = self.samples[b]
+        if self.draws is not None:
+            outcome = resampled_t(plan, one, other, self.draws[a] - self.draws[b])
+        else:
+            pair = self.states.get(plan.pair_job(a, b))
+            outcome = PROCEDURES[plan.procedure](plan, one, other, pair)
+        outcome = plan.mind_rounding(outcome, a, b, self.values)
+        gap = self.values[a] - self.values[b]
+        low = min(outcome.low, gap)
+        high = max(outcome.high, gap)
+        return RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
+
+
+def _fold_blocks(table: Predictions, jobs: Sequence[Job], engine: Engine) -> dict[Any, Any]:
+    """The states of all `jobs`, of very many block by block, so that progress shows."""
+    if len(jobs) <= BLOCK_JOBS:
+        return dict(engine.fold(table, jobs))
+    silent = replace(engine, progress=False)
+    states: dict[Any, Any] = {}
+    with show_progress("reading pairs", len(jobs), engine.progress) as update:
+        for start in range(0, len(jobs), BLOCK_JOBS):
+            states |= silent.fold(table, jobs[start : start + BLOCK_JOBS])
+            update(len(states), "")
+    return states
 
 
 def mcnemar(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
