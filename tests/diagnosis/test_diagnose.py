@@ -90,6 +90,8 @@ def test_real_run_is_judged_as_its_cause_demands(file, n_val, n_classes, status,
     "file, status", [(row[0], row[3]) for row in ACCEPTED], ids=[r[0] for r in ACCEPTED]
 )
 def test_real_run_is_judged_the_same_from_the_log_alone(file, status):
+    if status == "underfit":
+        status = "still_improving"  # how much there is to learn, the log alone does not say
     assert diagnose(LOGS / file).runs[0].status == status
 
 

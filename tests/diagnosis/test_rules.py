@@ -129,3 +129,10 @@ def test_range_of_a_good_fit_holds_what_is_no_rise():
     run = judge(train, val)
     assert (run.status, run.good_range[1]) == ("good_fit", 10)
     assert "training past epoch" in run.remedies[0]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_fine_tuning_that_improves_is_not_underfit_by_a_guess_of_the_baseline(seed):
+    train = add_noise(np.linspace(1.2, 0.95, 12), 0.01, seed)
+    run = judge(train, add_noise(np.linspace(1.15, 1.02, 12), 0.002, seed + 50))
+    assert run.status == "still_improving"

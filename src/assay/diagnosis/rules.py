@@ -276,9 +276,7 @@ def is_far_from_done(run: Measurements) -> bool:
 
     It is too short or too slow.
     """
-    # A guess serves where ten epochs and more are a straight line; fine-tuning takes fewer.
-    is_slow = len(run.val) >= 10 and bool((np.diff(run.epochs) == 1).all()) and _is_straight(run)
-    is_little = run.learned_train < 0.5 and (run.is_baseline_known or is_slow)
+    is_little = run.is_baseline_known and run.learned_train < 0.5
     return is_little and _is_still_improving(run)
 
 
