@@ -90,3 +90,23 @@ def test_a_seed_that_is_no_whole_number_from_0_is_refused_by_every_verb(seed):
     for call in calls:
         with pytest.raises(assay.AssayError, match="seed must be a whole number of 0 or more"):
             call()
+
+
+@pytest.mark.parametrize(
+    ("verb", "options", "told"),
+    [
+        (assay.weak_slices, {"depth": "deep"}, "depth must be a whole number of 1 or more"),
+        (assay.weak_slices, {"min_rows": None}, "min_rows must be a whole number of 2 or more"),
+        (assay.weak_slices, {"min_rows": 1}, "min_rows must be a whole number of 2 or more"),
+        (assay.compare, {"equivalence": "small"}, "equivalence must be above 0"),
+        (assay.tune_threshold, {"folds": "two"}, "folds must be a whole number of 2 or more"),
+    ],
+)
+def test_a_number_that_is_none_is_refused_in_words(verb, options, told):
+    with pytest.raises(UnsupportedError, match=told):
+        verb(TABLE.select(["a"]) if verb is assay.tune_threshold else TABLE, **options)
+    if verb is assay.compare:
+        with pytest.raises(UnsupportedError, match="equivalence must be 0 or more"):
+            assay.bayesian_fold_test(
+                Predictions.from_arrays(Y, {"a": Y, "b": 1 - Y}, fold=Y), "accuracy", **options
+            )

@@ -123,11 +123,25 @@ def make_json(rng):
     return rng.choice(forms)()
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_odd_files_are_read_or_refused(tmp_path, seed):
+def try_files(folder, seed):
+    """Fifty odd files, and how many of them were evaluated."""
     rng = random.Random(seed)
+    taken = 0
     for _ in range(50):
-        path, options = make_file(rng, tmp_path)
+        path, options = make_file(rng, folder)
         with contextlib.suppress(AssayError):
             evaluate(read(path, **options), intervals=False)
+            taken += 1
         path.unlink()
+    return taken
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_odd_files_are_read_or_refused(tmp_path, seed):
+    assert try_files(tmp_path, seed) <= 50
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(100, 200, 10))
+def test_5000_odd_files_are_read_or_refused(tmp_path, first):
+    assert sum(try_files(tmp_path, seed) for seed in range(first, first + 10)) > 0

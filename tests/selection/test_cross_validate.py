@@ -642,3 +642,29 @@ def test_fingerprints_tell_apart_what_differs():
     assert fingerprint(RandomForestClassifier(n_jobs=1)) == fingerprint(
         RandomForestClassifier(n_jobs=2, verbose=1)
     )
+
+
+@pytest.mark.parametrize("train_scores", [False, True])
+def test_a_repeated_cross_validation_tells_its_repeats_whose_figures_are_those_of_each(
+    train_scores,
+):
+    X, y = load_iris(return_X_y=True)
+    cv = RepeatedStratifiedKFold(n_splits=3, n_repeats=2, random_state=4)
+    options = {"progress": False, "n_jobs": 1, "train_scores": train_scores}
+    table = cross_validate({"nb": GaussianNB()}, X, y, cv=cv, **options)
+    found = evaluate(table, "accuracy", by="repeat", intervals=False)
+    splits = list(cv.split(X, y))
+    for repeat in range(2):
+        part = splits[3 * repeat : 3 * repeat + 3]
+        said = np.empty_like(y)
+        for train, test in part:
+            said[test] = GaussianNB().fit(X[train], y[train]).predict(X[test])
+        assert found.get("nb", "accuracy", group=repeat).value == pytest.approx((said == y).mean())
+
+
+def test_folds_that_do_not_come_in_repeats_tell_none():
+    X, y = load_iris(return_X_y=True)
+    overlapping = [(np.arange(60, 150), np.arange(60)), (np.arange(40), np.arange(40, 150))]
+    for cv in (3, overlapping):
+        table = cross_validate({"nb": GaussianNB()}, X, y, cv=cv, progress=False, n_jobs=1)
+        assert "repeat" not in table.columns

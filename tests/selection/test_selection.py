@@ -268,6 +268,17 @@ def test_measured_prediction_times_are_a_cost(tmp_path):
 def test_a_model_without_a_cost_is_named():
     with pytest.raises(UnsupportedError, match="no cost is given for small, poor"):
         one_standard_error(tied_table(), "accuracy", costs={"big": 1})
+    with pytest.raises(UnsupportedError, match=r"no cost is given for .*; known: 3"):
+        one_standard_error(tied_table(), "accuracy", costs={3: 1})
+
+
+@pytest.mark.parametrize("costs", [3, "0 1; 5 0", (1, 5), None])
+def test_costs_that_are_no_numbers_of_models_are_refused(costs):
+    with pytest.raises(UnsupportedError, match="costs must give a number for each model"):
+        one_standard_error(tied_table(), "accuracy", costs=costs)
+    models = dict.fromkeys(tied_table().models, costs if costs != 3 else "three")
+    with pytest.raises(UnsupportedError, match="the cost of 'big' must be a number"):
+        one_standard_error(tied_table(), "accuracy", costs=models)
 
 
 @given(

@@ -170,3 +170,10 @@ def test_odd_inputs_give_a_table_or_a_sentence(start):
     answers = [check(seed) for seed in range(start, start + 50)]
     assert all(isinstance(answer, Predictions) or answer.strip() for answer in answers)
     assert any(isinstance(answer, Predictions) for answer in answers)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("start", range(1000, 6000, 250))
+def test_5000_odd_inputs_give_a_table_or_a_sentence(start):
+    answers = [check(seed) for seed in range(start, start + 250)]
+    assert all(isinstance(answer, Predictions) or answer.strip() for answer in answers)

@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from assay.audit.slice_finder import Slice, SliceFinder, find_row_score, judge_slices
 from assay.audit.subgroups import Subgroups
-from assay.core.arguments import check_share, list_names
+from assay.core.arguments import check_share, check_whole, list_names
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
@@ -181,9 +181,8 @@ def weak_slices(
     2
     """
     table = open_table(predictions, in_memory=True, where=where, judging=True)
-    for name, value, least in (("depth", depth, 1), ("min_rows", min_rows, 2)):
-        if value < least:
-            raise UnsupportedError(f"{name} must be at least {least}; got {value}")
+    check_whole("depth", depth, 1)
+    check_whole("min_rows", min_rows, 2)
     check_share("confidence", confidence)
     default = "mse" if table.task == "regression" else "accuracy"
     text, bound = resolve(metric if metric is not None else default, table.schema)[0]
@@ -222,7 +221,7 @@ def _choose_columns(
     chosen: list[str] = []
     too_many: list[str] = []
     for name, column in table.columns.items():
-        if name in SPECIAL or (name == "row" and "fold" in table.columns):
+        if name in SPECIAL or (name in ("row", "repeat") and "fold" in table.columns):
             continue
         text = not str(column.type).startswith(("int", "uint", "float", "double", "half"))
         (too_many if text and len(column.unique()) > MOST_LEVELS else chosen).append(name)

@@ -10,7 +10,8 @@ True
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import ClassVar, NamedTuple
+from numbers import Real
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -86,12 +87,12 @@ def correlated_t(
     return OutcomeProbabilities(first, max(0.0, 1 - first - second), second)
 
 
-def check_margin(equivalence: float) -> None:
+def check_margin(equivalence: Any) -> None:
     """Raise UnsupportedError unless the margin `equivalence` is 0 or more."""
-    if not equivalence >= 0:
+    if not isinstance(equivalence, Real) or not equivalence >= 0:
         raise UnsupportedError(
             f"equivalence must be 0 or more, a difference of no practical importance; "
-            f"got {equivalence}"
+            f"got {equivalence!r}"
         )
 
 

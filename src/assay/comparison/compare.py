@@ -11,6 +11,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from statistics import NormalDist
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -333,10 +334,11 @@ def _check_options(
     ):
         if value not in known:
             raise UnsupportedError(f"{name} must be one of {', '.join(known)}; got {value!r}")
-    if equivalence is not None and not 0 < equivalence < math.inf:
+    is_number = isinstance(equivalence, Real)
+    if equivalence is not None and not (is_number and 0 < equivalence < math.inf):
         raise UnsupportedError(
             f"equivalence must be above 0, the difference that does not matter in practice; "
-            f"got {equivalence}"
+            f"got {equivalence!r}"
         )
     if equivalence is not None and confidence <= 0.5:
         raise UnsupportedError(

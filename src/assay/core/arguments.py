@@ -9,7 +9,7 @@ from typing import Any
 
 from assay.errors import UnsupportedError
 
-__all__ = ["check_seed", "check_share", "list_names"]
+__all__ = ["check_share", "check_whole", "list_names"]
 
 
 def check_share(name: str, value: Any) -> None:
@@ -24,15 +24,15 @@ def check_share(name: str, value: Any) -> None:
         raise UnsupportedError(f"{name} must be between 0 and 1; got {value!r}")
 
 
-def check_seed(value: Any) -> None:
-    """Raise UnsupportedError unless `value` is a seed: a whole number of 0 or more.
+def check_whole(name: str, value: Any, least: int) -> None:
+    """Raise UnsupportedError unless the argument `name` has a whole `value` of `least` or more.
 
-    >>> check_seed("one")
+    >>> check_whole("seed", "one", 0)
     Traceback (most recent call last):
     assay.errors.UnsupportedError: seed must be a whole number of 0 or more; got 'one'
     """
-    if not hasattr(value, "__index__") or value < 0:
-        raise UnsupportedError(f"seed must be a whole number of 0 or more; got {value!r}")
+    if not hasattr(value, "__index__") or value < least:
+        raise UnsupportedError(f"{name} must be a whole number of {least} or more; got {value!r}")
 
 
 def list_names(option: str, names: Any) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overloa
 import numpy as np
 import pyarrow as pa
 
-from assay.core.arguments import check_seed
+from assay.core.arguments import check_whole
 from assay.core.registry import Member
 from assay.errors import UnsupportedError
 from assay.io.formats import detect_format
@@ -71,7 +71,7 @@ def accept_arrays(verb: Callable[Concatenate[Source, P], R]) -> Verb[P, R]:
     @wraps(verb)
     def call(*args: Any, **options: Any) -> Any:
         if "seed" in own:
-            check_seed(options.get("seed", 0))
+            check_whole("seed", options.get("seed", 0), 0)
         if not args or (len(args) < 2 and "y_pred" not in options and not options):
             return verb(*args, **options)
         source, *others = args

@@ -86,7 +86,8 @@ def cross_validate(  # noqa: PLR0913
     Returns:
         A table with a `fold` column, and `cluster` where groups are given. Splitters that hold a
         row out more than once give a row each time, with the row's number as `cluster`, so that
-        intervals know they are not independent.
+        intervals know they are not independent, and with a column `repeat` where all rows are held
+        out once in each repeat: `evaluate(table, by="repeat")` gives the figures of each.
 
     Raises:
         FitError: An estimator fails (the message names model and fold), or all do.

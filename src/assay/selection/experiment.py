@@ -18,7 +18,7 @@ import numpy as np
 
 from assay.adapters.arguments import name_models
 from assay.adapters.base import Adapter, count_rows, find_adapter, list_classes, predict_outputs
-from assay.core.arguments import check_seed
+from assay.core.arguments import check_whole
 from assay.core.progress import show_progress
 from assay.errors import AssayError, MissingDependencyError
 from assay.kernels import Array
@@ -32,7 +32,7 @@ from assay.selection.inner_search import (
 )
 from assay.selection.kept_state import refuse_kept
 from assay.selection.label_numbers import NumberedLabels, wants_numbers
-from assay.selection.splits import Split, make_splits, make_splitter
+from assay.selection.splits import Split, make_splits, make_splitter, number_repeats
 from assay.selection.store import Failure, FoldOutput, Store
 from assay.selection.training_data import TrainingData, take_rows, take_values
 from assay.table.labels import Label
@@ -88,7 +88,7 @@ class Experiment:
             seed: Of the splits.
         """
         _require_sklearn()
-        check_seed(seed)
+        check_whole("seed", seed, 0)
         models = name_models(models)
         data.check()
         estimators = {name: _strip_grid(model) for name, model in models.items()}
@@ -292,8 +292,15 @@ class Experiment:
             id=None if ids is None else take_rows(ids, rows),
             fold=fold[order],
             cluster=take_values(cluster, rows),
-            groups=None if once else {"row": rows},
+            groups=None if once else {"row": rows, **self._list_repeats(folds, fold[order])},
         )
+
+    def _list_repeats(self, folds: Sequence[int], fold: Array) -> dict[str, Array]:
+        """The repeat of each row, whose `fold` (n,) is one of the `folds`; none where none are."""
+        repeats = number_repeats([self.splits[f][1] for f in folds])
+        if repeats is None:
+            return {}
+        return {"repeat": np.array(repeats)[np.searchsorted(folds, fold)]}
 
     def _table_both_sides(
         self, outputs: Mapping[Pair, FoldOutput], models: Sequence[str], folds: Sequence[int]
@@ -320,6 +327,7 @@ class Experiment:
         cluster = self.data.groups
         if cluster is None and not once:
             cluster = np.arange(count_rows(self.data.y))
+        fold = np.repeat([*folds, *folds], lengths)[places]
         return Predictions.from_arrays(
             take_rows(self.data.y, rows),
             columns,
@@ -327,10 +335,10 @@ class Experiment:
             task=self.data.task,
             positive=self.data.positive,
             weight=take_values(self.data.weight, rows),
-            fold=np.repeat([*folds, *folds], lengths)[places],
+            fold=fold,
             split=np.repeat(["test", "train"], [held_out, len(rows) - held_out]),
             cluster=take_values(cluster, rows),
-            groups={"row": rows},
+            groups={"row": rows, **self._list_repeats(folds, fold)},
         )
 
 

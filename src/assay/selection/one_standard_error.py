@@ -6,10 +6,11 @@
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from statistics import NormalDist
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from assay.comparison.compare import compare
 from assay.comparison.fold_tests import corrected_differences
@@ -154,11 +155,7 @@ def one_standard_error(
         candidates = _compare_paired(predictions, text, seed)
     has_timings = isinstance(costs, Timings)
     cost = costs.predict if isinstance(costs, Timings) else costs
-    missing = [m for m in candidates.values if m not in cost]
-    if missing:
-        raise UnsupportedError(
-            f"no cost is given for {', '.join(missing)}; known: {', '.join(cost) or 'none'}"
-        )
+    _require_costs(cost, list(candidates.values))
     sign = METRICS.parse(metric).sign
     rows = []
     for m, value in candidates.values.items():
@@ -175,6 +172,22 @@ def one_standard_error(
         method=candidates.method,
         notes=predictions.notes,
     )
+
+
+def _require_costs(costs: Any, models: Sequence[str]) -> None:
+    """UnsupportedError unless `costs` give a number for each of the `models`."""
+    if not isinstance(costs, Mapping):
+        raise UnsupportedError(
+            f"costs must give a number for each model, as {{{models[0]!r}: 1.0}}, or be what "
+            f"timings() returns; got {costs!r}"
+        )
+    missing = [m for m in models if m not in costs]
+    if missing:
+        known = ", ".join(map(str, costs)) or "none"
+        raise UnsupportedError(f"no cost is given for {', '.join(missing)}; known: {known}")
+    for model in models:
+        if not isinstance(costs[model], Real) or math.isnan(costs[model]):
+            raise UnsupportedError(f"the cost of {model!r} must be a number; got {costs[model]!r}")
 
 
 def _refuse_choice(where: str | None) -> None:

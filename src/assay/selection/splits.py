@@ -98,6 +98,30 @@ def _positions(fold: int, rows: Any, n: int) -> Array:
     return positions
 
 
+def number_repeats(tests: Sequence[Array]) -> list[int] | None:
+    """The repeat that each fold belongs to, by the rows that the folds hold out.
+
+    None unless the folds, one after the other, hold out all rows once, then all once more, ...
+
+    >>> number_repeats([np.array([0, 1]), np.array([2]), np.array([0, 2]), np.array([1])])
+    [0, 0, 1, 1]
+    """
+    count = len(np.unique(np.concatenate(tests)))
+    repeats = []
+    repeat = 0
+    seen: set[int] = set()
+    for test in tests:
+        rows = set(test.tolist())
+        if len(rows) < len(test) or seen & rows:
+            return None
+        repeats.append(repeat)
+        seen |= rows
+        if len(seen) == count:
+            repeat += 1
+            seen = set()
+    return None if seen or repeat < 2 else repeats
+
+
 def describe_unseen(y: Any, splits: Sequence[Split]) -> list[str]:
     """A note on the classes of `y` (n,) that a fold tests and none of its training rows has.
 
