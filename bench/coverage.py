@@ -10,9 +10,9 @@ flipped; scores with heavy tails; probabilities from a beta distribution; regres
 with heavy-tailed noise. True figures come from a large sample. Prints one JSON line a case and
 metric, then a table, then what lies outside the aim: 0.93 to 0.975 where each class has 10 rows or
 more, elsewhere 0.90 unless said; then the coverage of the count metrics on 30 rows by the law of
-the table itself.
+the table itself; then the hard cases (see `hard_cases`), which `--hard` measures alone.
 
-    python bench/coverage.py [--quick]
+    python bench/coverage.py [--quick] [--hard]
 """
 
 import json
@@ -23,8 +23,10 @@ from collections.abc import Callable, Iterator
 from itertools import product
 from typing import Any, NamedTuple
 
+import hard_cases
 import numpy as np
-from scipy.special import expit, gammaln, ndtri
+from processes import beta, flipped, heavy_classes, normal_classes, regression
+from scipy.special import gammaln, ndtri
 from scipy.stats import bootstrap as scipy_bootstrap
 from scipy.stats import t as student
 
@@ -84,68 +86,6 @@ class Case(NamedTuple):
     name: str
     draw: Callable[[np.random.Generator, int], tuple[Any, Any]]  # truth and what the model gives
     metrics: tuple[str, ...]
-
-
-def normal_classes(
-    positive: float, apart: float, sharpen: float = 1.0
-) -> Callable[..., tuple[Any, Any]]:
-    """Two normal classes; the model's logits are the true ones, times `sharpen`."""
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
-        y = (rng.random(n) < positive).astype(int)
-        odds = (
-            apart * (rng.normal(size=n) + apart * y)
-            - apart**2 / 2
-            + math.log(positive / (1 - positive))
-        )
-        return y, expit(sharpen * odds)
-
-    return draw
-
-
-def beta(a: float) -> Callable[..., tuple[Any, Any]]:
-    """True probabilities from a beta distribution, known to the model."""
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
-        p = np.clip(rng.beta(a, a, size=n), 1e-6, 1 - 1e-6)
-        return (rng.random(n) < p).astype(int), p
-
-    return draw
-
-
-def flipped(share: float, positive: float = 0.5) -> Callable[..., tuple[Any, Any]]:
-    """Labels that the model tells apart, a share of them flipped.
-
-    Its logits lie about what that share deserves.
-    """
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
-        y = (rng.random(n) < positive).astype(int)
-        seen = np.where(rng.random(n) < share, 1 - y, y)
-        return y, expit((2 * seen - 1) * math.log(1 / share - 1) + rng.normal(size=n))
-
-    return draw
-
-
-def heavy_classes(positive: float, apart: float) -> Callable[..., tuple[Any, Any]]:
-    """Scores of either class with noise of Student's t with 3 degrees of freedom."""
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
-        y = (rng.random(n) < positive).astype(int)
-        return y, expit(rng.standard_t(3, size=n) + apart * (y - 0.5))
-
-    return draw
-
-
-def regression(r2: float, heavy: bool) -> Callable[..., tuple[Any, Any]]:
-    """The model knows the signal; the noise is normal or Student's t with 5 degrees of freedom."""
-
-    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
-        signal = math.sqrt(r2) * rng.normal(size=n)
-        noise = rng.standard_t(5, size=n) / math.sqrt(5 / 3) if heavy else rng.normal(size=n)
-        return signal + math.sqrt(1 - r2) * noise, signal
-
-    return draw
 
 
 CASES = [
@@ -448,9 +388,16 @@ def show_exact() -> None:
 
 
 def main() -> None:
-    """Every case and size; `--quick` runs a tenth of the replications."""
+    """Every case and size; `--quick` runs a tenth of the replications, `--hard` the hard cases."""
     share = 0.1 if "--quick" in sys.argv else 1.0
     warnings.simplefilter("ignore")  # peers warn where a resample does not define the figure
+    if "--hard" not in sys.argv:
+        measure_all(share)
+    hard_cases.measure_all(share)
+
+
+def measure_all(share: float) -> None:
+    """Every case and size, by a `share` of the replications."""
     found = []
     for case in CASES:
         for n in SIZES:

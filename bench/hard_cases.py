@@ -1,0 +1,211 @@
+"""Hard cases of intervals: how often one holds the true figure where theory helps least.
+
+Figures of calibration, the largest gap of two curves, correlations with heavy tails, rows of very
+unequal weight, few clusters, and states of jobs that are joined. Of each: the share of samples
+whose interval holds the true value, the same where each class has ten effective rows (Kish's), the
+share of samples that a note flags, and the share without an interval. True figures come from a
+large sample, whose rows all count alike: weights are drawn without regard to the rows.
+"""
+
+import json
+import math
+import tempfile
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from processes import Draw, clustered, heavy_classes, noisy_numbers, normal_classes
+
+from assay.evaluation import kept_rows
+from assay.evaluation.evaluate import build_evaluation, evaluate
+from assay.evaluation.merge import merge_states
+from assay.table.predictions import Predictions
+
+RUNS = 400
+LARGE = 1_000_000
+JOBS = 3
+CLUSTER = 20  # rows of a cluster
+GOOD, MEDIOCRE = 3.29, 1.05
+CALIBRATION = ("ece", "ace", "mce", "classwise_ece", "brier_calibration", "calibration_slope")
+RANKING = ("ks", "roc_auc", "average_precision")
+PROPER = ("log_loss", "brier", "accuracy", "f1", "mcc")
+CORRELATION = ("pearson", "explained_variance", "concordance_correlation", "r2", "spearman")
+NUMBERS = ("mse", "mae", "r2", "pearson")
+ALL = ("ece", *RANKING, *PROPER)
+
+
+class Case(NamedTuple):
+    """A process, the metrics asked of it, and how its rows come.
+
+    `sigma` is that of lognormal weights; `joined` says that the states of three jobs are joined
+    without their rows, as those of many rows are.
+    """
+
+    name: str
+    draw: Draw
+    metrics: Sequence[str]
+    sizes: Sequence[int]
+    task: str = "binary"
+    sigma: float = 0.0
+    clustered: bool = False
+    joined: bool = False
+
+
+def weighted(sigma: float) -> list[Case]:
+    """Cases of lognormal weights."""
+    about = f"weights, sigma {sigma:.0f}"
+    mediocre = normal_classes(0.5, MEDIOCRE)
+    numbers = noisy_numbers(0.5, None)
+    return [
+        Case(f"{about}, mediocre model", mediocre, ALL, (200, 1000), sigma=sigma),
+        Case(f"{about}, regression", numbers, NUMBERS, (200, 1000), "regression", sigma),
+    ]
+
+
+CASES = [
+    Case("good model", normal_classes(0.5, GOOD), (*CALIBRATION, "ks"), (40, 100, 300, 1000)),
+    Case(
+        "over-confident model",
+        normal_classes(0.5, MEDIOCRE, 2.0),
+        (*CALIBRATION, "ks"),
+        (40, 100, 300, 1000),
+    ),
+    Case("heavy tails, 10 % positive", heavy_classes(0.1, 3.5), RANKING, (100, 300, 1000)),
+    *[
+        Case(
+            f"{name} noise", noisy_numbers(0.8, freedom), CORRELATION, (30, 100, 300), "regression"
+        )
+        for name, freedom in (("normal", None), ("Student's t, 5 d.f.,", 5), ("3 d.f.", 3))
+    ],
+    *weighted(1.0),
+    *weighted(2.0),
+    Case(
+        "clusters of 20",
+        clustered(normal_classes(0.5, MEDIOCRE), CLUSTER),
+        ALL,
+        (5 * CLUSTER, 12 * CLUSTER),
+        clustered=True,
+    ),
+    Case("joined states", normal_classes(0.5, MEDIOCRE), ALL, (300,), joined=True),
+    Case(
+        "joined states, regression",
+        noisy_numbers(0.8, None),
+        CORRELATION,
+        (300,),
+        "regression",
+        joined=True,
+    ),
+]
+
+
+def tabulate(case: Case, y: Any, said: Any, weight: Any = None) -> Predictions:
+    """The rows as a table of one model."""
+    cluster = np.arange(len(y)) // CLUSTER if case.clustered and weight is None else None
+    options = {"weight": weight, "cluster": cluster}
+    if case.task == "regression":
+        return Predictions.from_arrays(y, {"m": said}, task="regression", **options)
+    return Predictions.from_arrays(y, {"m.proba": said}, classes=[0, 1], positive=1, **options)
+
+
+@cache
+def find_truth(case: Case) -> dict[str, float]:
+    """The figures of a large sample, those of calibration to its own small bias."""
+    y, said = case.draw(np.random.default_rng(0), LARGE)
+    plain = case._replace(clustered=False)
+    found = evaluate(tabulate(plain, y, said), case.metrics, intervals=False)
+    return {row.metric: row.value for row in found.rows}
+
+
+def judge(case: Case, table: Predictions, folder: Path) -> Any:
+    """The evaluation of a table, or of the states of its parts."""
+    if not case.joined:
+        return evaluate(table, case.metrics)
+    states = [folder / f"{i}.state" for i in range(JOBS)]
+    for part, state in zip(np.array_split(np.arange(table.n), JOBS), states, strict=True):
+        state.unlink(missing_ok=True)
+        evaluate(table.take(part), case.metrics, checkpoint=state)
+    return build_evaluation(*merge_states(states))
+
+
+def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
+    """A record of each metric of a case on `n` rows."""
+    rng = np.random.default_rng(n)
+    truth = find_truth(case)
+    held: dict[str, list[tuple[bool, bool, bool]]] = defaultdict(list)
+    missing: dict[str, int] = defaultdict(int)
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(round(RUNS * share)):
+            y, said = case.draw(rng, n)
+            weight = rng.lognormal(sigma=case.sigma, size=n) if case.sigma else None
+            ten = has_ten(case, y, weight)
+            for row in judge(case, tabulate(case, y, said, weight), Path(folder)).rows:
+                if math.isnan(row.low):
+                    missing[row.metric] += 1
+                    continue
+                inside = bool(row.low <= truth[row.metric] <= row.high)
+                flagged = "too narrow" in row.note or "only" in row.note
+                held[row.metric].append((inside, ten, flagged))
+    return [summarise(case, n, name, held[name], missing[name]) for name in truth]
+
+
+def has_ten(case: Case, y: Any, weight: Any) -> bool:
+    """Whether each class has ten effective rows; of a regression, whether all rows have."""
+    weight = np.ones(len(y)) if weight is None else weight
+    classes = [np.ones(len(y), bool)] if case.task == "regression" else [y == 0, y == 1]
+    sums = [(weight[rows].sum(), (weight[rows] ** 2).sum()) for rows in classes]
+    return all(squares and total**2 / squares >= 10 for total, squares in sums)
+
+
+def summarise(case: Case, n: int, metric: str, held: Any, missing: int) -> dict[str, Any]:
+    """One record: shares of samples, and the standard error of the coverage."""
+    runs = len(held) + missing
+    inside, ten, flagged = (np.array(column, bool) for column in zip(*held, strict=True))
+    often = ten.sum() > runs / 5
+    about = f"{n // CLUSTER} clusters" if case.clustered else f"{n} rows"
+    return {
+        "case": f"{case.name}, {about}",
+        "metric": metric,
+        "covers": round(float(inside.mean()), 3),
+        "ten": round(float(inside[ten].mean()), 3) if often else None,
+        "unflagged": round(float(inside[~flagged].mean()), 3) if (~flagged).sum() > 50 else None,
+        "flagged": round(float(flagged.mean()), 3),
+        "without": round(missing / runs, 3),
+        "error": round(math.sqrt(0.95 * 0.05 / runs), 3),
+    }
+
+
+def list_outside(lines: Sequence[dict[str, Any]]) -> Iterator[str]:
+    """What lies outside the aim: 0.93 to 0.975 of ten effective rows, below 0.90 unflagged."""
+    for line in lines:
+        where = f"{line['case']}, {line['metric']}"
+        if line["covers"] < 0.9 and line["flagged"] < 1:
+            yield f"{where}: {line['covers']:.3f}, flagged in {line['flagged']:.1%}"
+        elif line["flagged"] < 1 and line["ten"] is not None and not 0.93 <= line["ten"] <= 0.975:
+            yield f"{where}: {line['ten']:.3f} of ten effective rows a class"
+
+
+def measure_all(share: float) -> None:
+    """Every hard case: a JSON line a metric, a table in Markdown, and what is outside the aim."""
+    lines = []
+    for case in CASES:
+        # Jobs that are joined without their rows, as those of many rows are.
+        kept_rows.MOST_ROWS = 0 if case.joined else 1 << 16
+        for n in case.sizes:
+            for line in measure(case, n, share):
+                print(json.dumps(line), flush=True)
+                lines.append(line)
+    header = "| case | metric | covers | of ten rows a class | flagged | without |"
+    print(f"\n{header}\n|--|--|--|--|--|--|")
+    for line in lines:
+        ten = "" if line["ten"] is None else f"{line['ten']:.3f}"
+        flagged = f"{line['flagged']:.0%}" if line["flagged"] else ""
+        without = f"{line['without']:.0%}" if line["without"] else ""
+        print(
+            f"| {line['case']} | {line['metric']} | {line['covers']:.3f} | {ten} | {flagged} "
+            f"| {without} |"
+        )
+    print(f"\nStandard error of the simulation: {lines[0]['error']:.1%}.")
+    print("\nOutside the aim:\n" + "\n".join(f"- {out}" for out in list_outside(lines)))
