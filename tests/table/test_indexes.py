@@ -6,6 +6,7 @@ import polars as pl
 import pytest
 
 from assay.errors import SchemaError
+from assay.evaluation.evaluate import evaluate
 from assay.table.predictions import Predictions
 
 table = Predictions.from_arrays
@@ -83,3 +84,12 @@ def test_series_that_disagree_are_refused_where_the_truth_cannot_tell():
 def test_other_frames_have_no_index():
     p = table(pl.Series(TRUTH.tolist()), {"a": pl.Series(TRUTH.tolist()), "b": np.array(TRUTH)})
     assert p.notes == ()
+
+
+def test_an_index_of_lists_is_refused_and_rows_are_matched_by_place_as_it_says():
+    truth = pd.Series([0, 1, 1])
+    said = pd.Series([0, 1, 0], index=pd.Index([[1], [2], [3]]))
+    with pytest.raises(SchemaError, match=r"values that are no keys .* give \.to_numpy\(\)"):
+        Predictions.from_arrays(truth, {"m": said})
+    table = Predictions.from_arrays(truth.to_numpy(), {"m": said.to_numpy()})
+    assert evaluate(table, "accuracy", intervals=False).value == pytest.approx(2 / 3)

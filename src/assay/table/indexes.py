@@ -32,7 +32,10 @@ def align_indexes(columns: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]
         parts = [part for _, part in _list_indexes({name: values})]
         if all(part is index or _is_equal(part, index) for part in parts):
             aligned[name] = values
-        elif all(_says_nothing(part, index) for part in parts):
+            continue
+        for part in (index, *parts):
+            _require_keys(part, name)
+        if all(_says_nothing(part, index) for part in parts):
             aligned[name] = values
             by_place.append(name)
         else:
@@ -67,6 +70,17 @@ def _list_indexes(columns: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 def _has_index(values: Any) -> bool:
     """Whether `values` are a series or a frame of pandas, or of what is made like it."""
     return hasattr(values, "iloc") and hasattr(values, "index") and hasattr(values, "reindex")
+
+
+def _require_keys(index: Any, name: str) -> None:
+    """Refuse an index whose values are no keys, as lists."""
+    try:
+        index[:1].get_indexer(index[:1])
+    except TypeError as error:
+        raise SchemaError(
+            f"{name} cannot be matched by its index, which holds values that are no keys "
+            f"({error}); to match rows by place, give .to_numpy() of all"
+        ) from error
 
 
 def _is_equal(a: Any, b: Any) -> bool:
