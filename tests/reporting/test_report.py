@@ -4,6 +4,7 @@ import html
 import json
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -433,3 +434,11 @@ def test_tidy_rows_are_those_of_the_evaluation(full: Report):
     assert full.rows == full.evaluation.rows
     assert full.to_arrow().num_rows == len(full.rows)
     assert math.isclose(full.rows[0].value, full.evaluation.rows[0].value)
+
+
+def test_number_of_classes_of_the_table_is_the_baseline_of_the_histories():
+    untold = replace(history(), n_classes=None)
+    for given, classes in ((untold, 3), (history(), 10)):
+        run = report(table(60, k=3, models=1), histories=given).diagnosis.runs[0]
+        assert run.evidence["baseline_from"] == "n_classes"
+        assert run.evidence["baseline"] == pytest.approx(math.log(classes))

@@ -348,7 +348,7 @@ def report(  # noqa: PLR0913 - each option stands for itself
         comparison=comparison,
         baseline=baseline,
         against_baseline=against_baseline,
-        diagnosis=_diagnose(histories),
+        diagnosis=_diagnose(histories, table),
         fused=fused,
         held_out=None if further is None else evaluator.hold_out(further),
         confidence=confidence,
@@ -381,12 +381,19 @@ def _choose_metrics(
     return name, [metric, *(one for text, one in by_text.items() if text != name)]
 
 
-def _diagnose(histories: Diagnosis | Log | Iterable[Log] | None) -> Diagnosis | None:
+def _diagnose(
+    histories: Diagnosis | Log | Iterable[Log] | None, table: Predictions
+) -> Diagnosis | None:
+    """The diagnosis of the histories, with the number of classes that the table knows."""
     if histories is None or isinstance(histories, Diagnosis):
         return histories
     alone = isinstance(histories, History | str | os.PathLike)
     logs: list[Any] = [histories] if alone else list(histories)  # type: ignore[arg-type]
-    return diagnose(logs) if logs else None
+    if not logs:
+        return None
+    is_told = any(isinstance(log, History) and log.n_classes for log in logs)
+    is_classes = table.schema.task in ("binary", "multiclass") and not is_told
+    return diagnose(logs, n_classes=len(table.schema.classes) if is_classes else None)
 
 
 def _undefined_row(model: str, metric: str, note: str) -> Row:
