@@ -88,7 +88,9 @@ def test_slow_fall_from_a_known_baseline_is_underfit_and_not_lost():
 @pytest.mark.parametrize("known", [{}, {"baseline": 1.0}])
 def test_both_losses_that_jump_back_and_stay_are_collapsed(known):
     curve = np.where(np.arange(12) < 5, decay(12, 0.1, 0.8), 1.04)
-    assert judge(curve, curve, **known).status == "collapsed"
+    run = judge(curve, curve, **known)
+    assert (run.status, run.onset) == ("collapsed", 6)
+    assert "broke down at epoch 6" in run.summary
 
 
 def test_first_epoch_of_five_that_falls_far_is_no_improvement_at_the_end():

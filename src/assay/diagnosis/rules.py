@@ -70,13 +70,14 @@ def decide(run: Measurements) -> Status:
 def find_explosion(run: Measurements) -> float | None:
     """The epoch at which the training loss of a `run` broke down, or None.
 
-    There it left the scale of the task or, later, came back to the baseline.
+    There it left the scale of the task or, later, came back to where it ends.
     """
     ruined = run.train_log > _explosion_limit(run)
     if not ruined.any() and len(run.train_log):
         lowest = int(np.argmin(run.train_log))
         is_later = np.arange(len(run.train_log)) > lowest
-        ruined = is_later & (run.train_log >= 0.95 * run.baseline)
+        back = min(0.95 * run.baseline, 0.9 * final_level(run.train_log))
+        ruined = is_later & (run.train_log >= back)
     return float(run.train_epochs[int(np.argmax(ruined))]) if ruined.any() else None
 
 

@@ -129,7 +129,8 @@ def explain_metric_curve(curve: MetricCurve, history: History) -> str:
     final = format_value(curve.final)
     if curve.status == "overfit":
         went = "fell" if curve.final < curve.best else "rose"
-        severity = "" if is_reward else f"{curve.severity}: "
+        since = "" if curve.onset is None else f" since {unit} {format_value(curve.onset)}"
+        severity = "" if is_reward else f"{curve.severity}{since}: "
         return f"{severity}{finding} and {went} to {final} at the end"
     if curve.status == "still_improving":
         return f"{finding} and still improves at the end of the run"
