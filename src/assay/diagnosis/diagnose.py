@@ -113,7 +113,7 @@ class Diagnosis(Result):
             return many if len(self.runs) > MOST_IN_FULL else []
         ranking = self.ranking
         lines = [] if len(self.runs) <= MOST_IN_FULL else [total]
-        lines += [ranking.verdict, ranking.wasted, *ranking.notes]
+        lines += [ranking.verdict, ranking.waste, *ranking.notes]
         return ["\n".join(lines), *map(str, ranking.tables)]
 
     def to_dict(self) -> dict[str, Any]:

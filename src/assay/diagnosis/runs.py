@@ -116,7 +116,7 @@ class Ranking:
         return {run.name: place for place, run in enumerate(self.runs)}
 
     @property
-    def wasted(self) -> str:
+    def waste(self) -> str:
         """How many epochs came after the one to keep."""
         shares = [run.wasted_share for run in self.runs]
         count = sum(share > 0 for share in shares)
