@@ -456,3 +456,10 @@ def test_every_reader_has_a_log_in_the_tests():
     tested = {reader for _, reader, *_ in WRITTEN} | {reader for reader, *_ in EXPECTED.values()}
     elsewhere = {"mlflow", "trackio", "optuna", "allennlp", "fairseq", "nnunet", "ultralytics"}
     assert set(READERS.names()) <= tested | elsewhere | {"training_log"}
+
+
+def test_page_on_training_logs_lists_every_reader():
+    page = (HISTORIES.parents[1] / "docs" / "training-logs.md").read_text()
+    rows = [line for line in page.splitlines() if line.startswith("| ") and line.endswith("` |")]
+    listed = {row.rstrip(" |").rpartition("`")[0].rpartition("`")[2] for row in rows}
+    assert listed == set(READERS.names())

@@ -2,9 +2,13 @@
 
 - base: `Reader`, the base of a log format, and the registry of its members
 - read_history: the verb: which reader takes a place, and the runs below a folder
-- history: `History` and `Series`, the curves of one run
+- history: `History`, the curves of one run
+- series: `Series`, one curve, and how the rows of a log become its points
+- keras_curves: curves as Keras keeps them, those of validation perhaps shorter
 - cells: what stands in the rows of a log, as numbers; rows that a restart replaced
 - columns: the runs that a table of named columns holds: folds, splits, sets, appended runs
+- numbered_sets: evaluation sets without a name, told apart by where their losses end
+- objects: histories in memory, as frameworks return them, and data frames
 - naming: which split and metric a column name means, and whether more is better
 - ultralytics: `results.csv` of YOLO trainings
 - text: JSON and delimited text, loaded whole or looked into

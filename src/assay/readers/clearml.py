@@ -45,7 +45,7 @@ class ClearML(Reader):
             for event in _parse_events(line, f"{file}: line {number}"):
                 name = f"{event.get('variant', '')}/{event.get('metric', '')}"
                 pairs.setdefault(name, []).append((event["iter"], event["value"]))
-        curves = {name: Points.of(points) for name, points in pairs.items()}
+        curves = {name: Points.from_pairs(points) for name, points in pairs.items()}
         name = place.name if place.is_dir() else place.stem
         history = join_curves(curves, name=name, format=self.name, source=str(file))
         zeros = [s.metric for s in history.series if s.better == "lower" and 0.0 in s.values]

@@ -39,8 +39,8 @@ from assay.readers.naming import (
     is_curve,
     is_plain_loss,
     parse_curve_name,
-    parse_numbered_set,
 )
+from assay.readers.numbered_sets import name_sets
 
 __all__ = ["Choice", "name_columns", "name_unit", "read_columns"]
 
@@ -80,8 +80,9 @@ def read_columns(
 ) -> list[History]:
     """The runs in named `columns` of equal length, one history each.
 
-    `unit` is what the axis counts, by default as its name says; `train` says how training values
-    were taken. The runs of several are named after `name` and what tells them apart.
+    `format` and `source` are those of the histories; `unit` is what the axis counts, by default as
+    its name says; `train` says how training values were taken. The runs of several are named after
+    `name` and what tells them apart.
     """
     about: dict[str, Any] = {"format": format, "source": source, "train": train}
     runs = _split_runs({column: cells for column, cells in columns.items() if column.strip()})
@@ -242,7 +243,7 @@ def _split_appended(columns: Columns) -> list[tuple[str, Columns]]:
 
 
 def _read_run(columns: Columns, name: str, unit: Unit | None, about: dict[str, Any]) -> History:
-    columns, notes = _name_sets(columns)
+    columns, notes = name_sets(columns)
     axis = _choose_axis(columns)
     if axis is None:
         history = History.from_columns(columns, name=name, unit=unit or "epoch", **about)
@@ -273,47 +274,6 @@ def _pair_steps(epochs: Cells, steps: Cells) -> Pairs:
     return tuple(
         sorted(dict(zip(axis[known].tolist(), numbers[known].tolist(), strict=True)).items())
     )
-
-
-def _name_sets(columns: Columns) -> tuple[Columns, tuple[str, ...]]:
-    """Numbered evaluation sets as training and validation.
-
-    Where two sets differ, the one whose loss ends lower is that of training.
-    """
-    sets: dict[int, dict[str, str]] = {}
-    for column in columns:
-        parsed = parse_numbered_set(column)
-        if parsed is not None and infer_direction(parsed[1]) is not None:
-            sets.setdefault(parsed[0], {})[parsed[1]] = column
-    has_training = any(is_curve(c) and parse_curve_name(c)[0] == "train" for c in columns)
-    if len(sets) < 2 and not (sets and has_training):
-        return columns, ()
-    train = None if has_training else _find_lower_set(columns, sets)
-    val = max(number for number in sets if number != train)
-    names = {sets[val][metric]: f"val_{metric}" for metric in sets[val]}
-    if train is not None:
-        names |= {sets[train][metric]: f"train_{metric}" for metric in sets[train]}
-    numbered = {column for metrics in sets.values() for column in metrics.values()}
-    kept = {
-        names.get(c, c): cells for c, cells in columns.items() if c in names or c not in numbered
-    }
-    said = f"evaluation set {val} was taken for validation"
-    if train is not None:
-        said += f" and set {train}, which ends lower, for training"
-    return kept, (said,)
-
-
-def _find_lower_set(columns: Columns, sets: Mapping[int, Mapping[str, str]]) -> int | None:
-    """The first or last of several sets, whose losses end lower than those of the other."""
-    first, last = min(sets), max(sets)
-    for metric in sets[first]:
-        if infer_direction(metric) == "lower" and metric in sets[last]:
-            ends = [
-                parse_numbers(columns[sets[number][metric]], metric, metric).values[-1]
-                for number in (first, last)
-            ]
-            return first if ends[0] < ends[1] else last
-    return None
 
 
 def _choose_axis(columns: Columns) -> str | None:

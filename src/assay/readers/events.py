@@ -29,14 +29,23 @@ __all__ = ["read_scalars"]
 
 BLOCK = 1 << 22  # bytes that are read at once
 LARGEST = 1 << 28  # bytes of one record; beyond, the file is no event file
-HEAD, TAIL = 12, 4  # bytes around a record: its length with a checksum, and a checksum
+HEAD = 12  # bytes before a record: its length, with a checksum
+TAIL = 4  # bytes after it: its checksum
 SCALARS = "scalars"
 
 # Fields by number, as in tensorboard/compat/proto: event, summary, tensor and types.
-WALL_TIME, STEP, SUMMARY, SESSION_LOG = 1, 2, 5, 7
-TAG, SIMPLE_VALUE, TENSOR, METADATA = 1, 2, 8, 9
+WALL_TIME = 1
+STEP = 2
+SUMMARY = 5
+SESSION_LOG = 7
+TAG = 1
+SIMPLE_VALUE = 2
+TENSOR = 8
+METADATA = 9
 TYPES = {1: "<f4", 2: "<f8", 3: "<i4", 9: "<i8", 19: "<f2"}
-CONTENT, FLOATS, DOUBLES = 4, 5, 6
+CONTENT = 4
+FLOATS = 5
+DOUBLES = 6
 START = 1
 
 Bytes = NDArray[np.uint8]
@@ -123,7 +132,7 @@ class Scalars:
         self.plugins: dict[str, str] = {}
 
     def add(self, block: Bytes, offsets: NDArray[np.intp], lengths: NDArray[np.intp]) -> None:
-        """The points of the records in a `block`."""
+        """The points of the records in a `block`, at `offsets` (n,) and of `lengths` (n,) bytes."""
         found: dict[str, list[tuple[NDArray[np.intp], Points]]] = {}
         starts: list[tuple[int, float]] = []
         for length in np.unique(lengths):

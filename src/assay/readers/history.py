@@ -8,17 +8,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from assay.core.types import Better
 from assay.errors import SchemaError
 from assay.readers.cells import (
     Cells,
     LogCell,
-    Numbers,
     Unit,
     drop_replaced,
     holds_text,
@@ -28,51 +25,21 @@ from assay.readers.cells import (
     parse_numbers,
     require_equal_length,
 )
+from assay.readers.keras_curves import split_keras, spread_values
 from assay.readers.naming import (
     SplitName,
     infer_direction,
-    is_axis,
     is_curve,
     is_learning_rate,
     is_plain_loss,
     parse_curve_name,
     rank_loss,
 )
+from assay.readers.series import Aggregation, Pairs, Series, join_points, note_windows
 
 __all__ = ["EXPECTED", "Aggregation", "History", "Pairs", "Series"]
 
-Aggregation = Literal["point", "running_mean", "window_mean", "unknown"]
-Pairs = tuple[tuple[float, float], ...]
-
-MOST_POINTS = 10_000  # of a curve; beyond, no chart shows and no verdict needs each
-
 EXPECTED = "a loss column such as loss, train_loss, val_loss, valid_loss or eval_loss"
-
-
-@dataclass(frozen=True)
-class Series:
-    """One curve: `values` (n,) of `metric` on `split`, at `epochs` (n,) as the log numbers them.
-
-    A value may be nan or inf: that was measured. What was not measured is not here. `aggregation`
-    says whether a training value is the loss of the final weights (point) or a mean while they
-    changed. A curve of very many points is thinned: each is then the mean over a `window` of them.
-    """
-
-    split: SplitName
-    metric: str
-    epochs: tuple[float, ...]
-    values: tuple[float, ...]
-    better: Better | None = None
-    aggregation: Aggregation = "unknown"
-    window: int = 1
-
-    def take(self, positions: Sequence[int]) -> "Series":
-        """The points at the given `positions` (m,), counted from 0."""
-        return replace(
-            self,
-            epochs=tuple(self.epochs[i] for i in positions),
-            values=tuple(self.values[i] for i in positions),
-        )
 
 
 @dataclass(frozen=True)
@@ -188,12 +155,12 @@ class History:
         >>> History.from_keras(log).find("val", "loss").epochs
         (2.0, 4.0)
         """
-        logs, epochs = _split_keras(history)
+        logs, epochs = split_keras(history)
         longest = max((len(values) for values in logs.values()), default=0)
         length = longest if epochs is None else len(epochs)
         notes: list[str] = []
         columns = {
-            column: _spread_values(f"{source or name}: {column}", list(values), length, notes)
+            column: spread_values(f"{source or name}: {column}", list(values), length, notes)
             for column, values in logs.items()
         }
         train: Aggregation = "running_mean" if "loss" in logs else "unknown"
@@ -253,7 +220,7 @@ class History:
                 continue
             numbers = parse_numbers(cells, column, where)
             aggregation: Aggregation = "point" if split != "train" or is_rate else train
-            curve = _join_points(
+            curve = join_points(
                 Series(split, metric, (), (), better, aggregation), axis, numbers, keep
             )
             if is_rate:
@@ -267,7 +234,7 @@ class History:
                 f"History.from_lists(train_loss=[...], val_loss=[...])"
             )
         summed, parts = _add_total(series)
-        notes = note_restarts(restarts, unit) + parts + _note_windows(series, unit)
+        notes = note_restarts(restarts, unit) + parts + note_windows(series, unit)
         history = cls(name, tuple(summed), format, source, unit, epochs is None, restarts, notes)
         return replace(history, schedule=schedule)
 
@@ -404,85 +371,3 @@ def _sum_curves(curves: Sequence[Series]) -> Series | None:
         return None
     values = np.sum([curve.values for curve in curves], axis=0)
     return replace(curves[0], metric="loss", values=tuple(values.tolist()), better="lower")
-
-
-def _split_keras(history: Any) -> tuple[Mapping[str, Sequence[LogCell]], Sequence[LogCell] | None]:
-    """Curves by name, and epochs, of a Keras History, {"history", "epoch"} or a bare dictionary."""
-    if isinstance(history, Mapping):
-        epochs = history.get("epoch", history.get("epochs"))
-        curves = {name: values for name, values in history.items() if not is_axis(name)}
-        logs = history.get("history", curves)
-    else:
-        epochs = getattr(history, "epoch", None)
-        logs = getattr(history, "history", None)
-    if not isinstance(logs, Mapping) or not all(map(_is_list, logs.values())):
-        raise SchemaError(
-            f"expected what Keras fit() returns, or its .history dictionary of lists; got "
-            f"{type(history).__name__}. For a loop of your own use "
-            f"History.from_lists(train_loss=[...], val_loss=[...])"
-        )
-    return logs, epochs or None
-
-
-def _is_list(values: object) -> bool:
-    return hasattr(values, "__len__") and not isinstance(values, str)
-
-
-def _spread_values(
-    column: str, values: list[LogCell], length: int, notes: list[str]
-) -> list[LogCell]:
-    """`values` at every k-th of `length` epochs, for the only k (`validation_freq`) that fits."""
-    if len(values) == length or not values:
-        return values or [None] * length
-    fitting = [k for k in range(2, length + 1) if length // k == len(values)]
-    if len(fitting) != 1:
-        raise SchemaError(
-            f"{column} has {len(values)} values for {length} epochs, so their epochs cannot be "
-            f"told. Use a CSVLogger, or History.from_lists with None where nothing was measured."
-        )
-    every = fitting[0]
-    notes.append(
-        f"validation was taken to run every {every} epochs, as the lengths of the curves say"
-    )
-    spread: list[LogCell] = [None] * length
-    spread[every - 1 :: every] = values
-    return spread
-
-
-def _join_points(
-    series: Series, axis: NDArray[np.float64], numbers: Numbers, rows: NDArray[np.intp]
-) -> Series:
-    """One value an epoch: the mean of repeated training values, the last of others.
-
-    Of more than MOST_POINTS epochs, the means of windows of equally many.
-    """
-    is_in_order = len(rows) == len(axis) and bool((rows[:1] == 0).all())
-    is_whole = is_in_order and bool(numbers.measured.all())
-    rows = rows if is_whole else rows[numbers.measured[rows]]
-    epochs = axis if is_whole else axis[rows]
-    values = numbers.values if is_whole else numbers.values[rows]
-    is_new = np.append(np.ones(len(rows[:1]), dtype=bool), epochs[1:] != epochs[:-1])
-    points = np.count_nonzero(is_new)
-    window = -(-points // MOST_POINTS)
-    is_averaged = window > 1 or (points < len(rows) and series.split == "train")
-    starts = np.flatnonzero(is_new)[:: max(window, 1)]
-    counts = np.diff(np.append(starts, len(rows)))
-    lasts = starts + counts - 1
-    if is_averaged:
-        with np.errstate(all="ignore"):
-            values = np.add.reduceat(values, starts) / counts
-        series = replace(series, aggregation="window_mean", window=max(window, 1))
-    else:
-        values = values[lasts]
-    return replace(series, epochs=tuple(epochs[lasts].tolist()), values=tuple(values.tolist()))
-
-
-def _note_windows(series: Iterable[Series], unit: Unit) -> tuple[str, ...]:
-    """A note where curves are so long that their points were averaged in windows."""
-    widest = max((s.window for s in series), default=1)
-    if widest == 1:
-        return ()
-    return (
-        f"the log is long: the curves are means over windows of {widest} {unit}s, each placed at "
-        f"the last one",
-    )

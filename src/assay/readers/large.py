@@ -26,7 +26,10 @@ Columns = dict[str, Cells]
 
 
 def load_large_table(path: Path, header: tuple[str, ...], separator: str) -> Columns | None:
-    """The columns of a delimited file named in `header`; None where Arrow's parser refuses it."""
+    """The columns of the file `path` named in its `header`; None where Arrow's parser refuses it.
+
+    Cells are divided by the `separator`.
+    """
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
@@ -46,9 +49,9 @@ def load_large_table(path: Path, header: tuple[str, ...], separator: str) -> Col
 
 
 def load_large_lines(path: Path) -> Columns | None:
-    """The columns of JSON lines by key, an inner object as `key_inner`; None where none hold rows.
+    """The columns of the JSON lines in `path` by key, an inner object as `key_inner`.
 
-    Bare NaN and Infinity are read as the numbers they are.
+    None where the lines hold no objects. Bare NaN and Infinity are read as the numbers they are.
     """
     parts: list[Columns] = []
     row = 0

@@ -90,7 +90,7 @@ def _load_points(file: Path) -> Points:
             raise ReadError(
                 f"{file}: line {number} is {line[:50]!r}; expected time, value and step"
             ) from None
-    return Points.of(pairs)
+    return Points.from_pairs(pairs)
 
 
 def _find_name(place: Path) -> str:
@@ -110,7 +110,7 @@ def _load_runs(place: Path) -> dict[str, Curves]:
             points = pairs.setdefault(names[run], {}).setdefault(str(key), [])
             points.append((step, math.nan if is_nan else _restore_inf(value)))
     return {
-        name: {key: Points.of(points) for key, points in curves.items()}
+        name: {key: Points.from_pairs(points) for key, points in curves.items()}
         for name, curves in pairs.items()
     }
 

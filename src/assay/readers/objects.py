@@ -67,7 +67,7 @@ def _restore_nan(numbers: Numbers) -> Numbers:
 
 
 def find_value(log: Any) -> Any:
-    """The curves of an object as plain containers and numbers; the object itself without any."""
+    """The curves of `log` as plain containers and numbers; the object itself without any."""
     for find in FINDERS:
         value = find(log)
         if value is not None:
@@ -77,7 +77,8 @@ def find_value(log: Any) -> Any:
 
 def _find_keras(log: Any) -> Any:
     """Of Keras: what `fit` returns."""
-    curves, epochs = getattr(log, "history", None), getattr(log, "epoch", None)
+    curves = getattr(log, "history", None)
+    epochs = getattr(log, "epoch", None)
     if not isinstance(curves, Mapping):
         return None
     return {"history": curves, "epoch": epochs} if epochs else curves

@@ -143,7 +143,7 @@ class Machine:
         self.memo: dict[int, Any] = {}
 
     def carry_out(self, name: str, argument: Any) -> None:
-        """One operation by its `name` in pickletools."""
+        """One operation by its `name` in pickletools, with its `argument`."""
         if name in CONSTANTS:
             self.stack.append(CONSTANTS[name])
         elif name in LITERALS:

@@ -1,6 +1,7 @@
 """Points: curves that were logged each at steps of its own, joined to one history.
 
->>> curves = {"val_loss": Points.of([(1, 0.9), (2, 0.8)]), "loss": Points.of([(1, 1.0)])}
+>>> val = Points.from_pairs([(1, 0.9), (2, 0.8)])
+>>> curves = {"val_loss": val, "loss": Points.from_pairs([(1, 1.0)])}
 >>> history = join_curves(curves, name="run", format="points")
 >>> history.unit, history.find("val", "loss").values, history.find("train", "loss").epochs
 ('step', (0.9, 0.8), (1.0,))
@@ -30,7 +31,7 @@ class Points(NamedTuple):
     values: Floats
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[float, float]]) -> "Points":
+    def from_pairs(cls, pairs: Iterable[tuple[float, float]]) -> "Points":
         """Points of pairs of a step and a value."""
         table = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
         return cls(table[:, 0], table[:, 1])
@@ -60,6 +61,9 @@ def join_curves(
     train: Aggregation = "unknown",
 ) -> History:
     """One history of `curves` by name, on the steps of all of them.
+
+    `name`, `format` and `source` are those of the history; `unit` is what steps count, and `train`
+    says how training values were taken.
 
     Where a curve goes back to an earlier step and on from there, the run was restarted and its
     newest points stand. One last point alone that repeats an earlier step is no restart: it was
@@ -99,7 +103,7 @@ def join_curves(
         pairs = dict(zip(epochs.tolist(), steps.tolist(), strict=True))
         history = replace(history, steps=tuple(pairs.items()))
     starts = tuple(sorted({*history.restarts, *restarts}))
-    notes = [*note_restarts(starts, history.unit), *_without_restarts(history)]
+    notes = [*note_restarts(starts, history.unit), *_list_other_notes(history)]
     if repeated:
         notes.append(
             f"left out as measured again after training: the last point of {', '.join(repeated)}, "
@@ -113,7 +117,7 @@ def _is_drawn(column: str) -> bool:
     return not is_epoch and (is_curve(column) or is_learning_rate(column))
 
 
-def _without_restarts(history: History) -> list[str]:
+def _list_other_notes(history: History) -> list[str]:
     said = note_restarts(history.restarts, history.unit)
     return [note for note in history.notes if note not in said]
 

@@ -10,7 +10,10 @@ from typing import Any
 
 __all__ = ["MessageError", "find_all", "find_first", "walk_fields"]
 
-VARINT, FIXED64, BYTES, FIXED32 = 0, 1, 2, 5
+VARINT = 0
+FIXED64 = 1
+BYTES = 2
+FIXED32 = 5
 LONGEST_VARINT = 10
 
 
@@ -27,7 +30,8 @@ def walk_fields(message: bytes) -> Iterator[tuple[int, Any, int]]:
     position = 0
     while position < len(message):
         key, position = _read_varint(message, position)
-        number, kind = key >> 3, key & 7
+        number = key >> 3
+        kind = key & 7
         start = position
         if kind == VARINT:
             value, position = _read_varint(message, position)
@@ -46,17 +50,17 @@ def walk_fields(message: bytes) -> Iterator[tuple[int, Any, int]]:
 
 
 def find_first(message: bytes, number: int, default: Any = None) -> Any:
-    """The value of the first field of that `number`."""
+    """The value of the first field of that `number` in a `message`; without any, the `default`."""
     return next((value for field, value, _ in walk_fields(message) if field == number), default)
 
 
 def find_all(message: bytes, number: int) -> list[Any]:
-    """The values of all fields of that `number`."""
+    """The values of all fields of that `number` in a `message`."""
     return [value for field, value, _ in walk_fields(message) if field == number]
 
 
 def read_float(value: bytes) -> float:
-    """The number in a field of 4 or 8 bytes."""
+    """The number in the `value` of a field, of 4 or 8 bytes."""
     return float(struct.unpack("<f" if len(value) == 4 else "<d", value)[0])
 
 

@@ -16,7 +16,8 @@ from assay.readers.values import ValueReader, load_value, peek_value
 __all__ = ["StableBaselines3"]
 
 STEPS = "time/total_timesteps"
-EVALUATION, TRAINING = "eval/mean_reward", "rollout/ep_rew_mean"
+EVALUATION = "eval/mean_reward"
+TRAINING = "rollout/ep_rew_mean"
 NOTE = "rewards are judged; the losses of an agent do not say how well it acts"
 
 

@@ -60,7 +60,7 @@ def load_json(path: Path) -> Any:
 
 
 def load_lines(path: Path) -> Columns | None:
-    """The columns of JSON lines in a large file; None where it is small, or holds no such lines."""
+    """The columns of JSON lines in a large file `path`; None where it is small or has no lines."""
     if not is_large(path) or not begins_as_lines(peek_text(path)):
         return None
     return load_large_lines(path)
@@ -120,7 +120,7 @@ def peek_text(place: Path) -> str:
 
 
 def is_large(place: Path) -> bool:
-    """Whether a file is so large that Arrow parses it."""
+    """Whether the file `place` is so large that Arrow parses it."""
     return place.stat().st_size >= FAST_BYTES
 
 

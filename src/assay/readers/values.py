@@ -66,7 +66,7 @@ class ValueReader(Reader):
 
 
 def load_value(path: Path) -> Any:
-    """The value in a JSON, pickle or NumPy file; None where the file is none of these.
+    """The value in the JSON, pickle or NumPy file `path`; None where it is none of these.
 
     Raises ReadError where it is empty or cut off, or a pickle of more than plain values.
     """

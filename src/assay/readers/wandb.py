@@ -20,12 +20,22 @@ __all__ = ["WandB"]
 MAGIC = b":W&B"
 BLOCK = 32768  # of the LevelDB log, in which no record crosses a block
 HEAD = 7  # bytes before each fragment: checksum, length, kind
-FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
+FULL = 1
+FIRST = 2
+LAST = 4
 
 # Fields by number, as in wandb/proto/wandb_internal.proto: record, history, item and run.
-HISTORY, RUN = 2, 17
-ITEM, STEP = 1, 2
-KEY, NESTED_KEY, BOOLEAN, INTEGER, NUMBER, JSON, VALUE_JSON = 1, 2, 4, 5, 6, 8, 16
+HISTORY = 2
+RUN = 17
+ITEM = 1
+STEP = 2
+KEY = 1
+NESTED_KEY = 2
+BOOLEAN = 4
+INTEGER = 5
+NUMBER = 6
+JSON = 8
+VALUE_JSON = 16
 DISPLAY_NAME = 8
 
 
