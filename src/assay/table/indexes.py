@@ -75,7 +75,7 @@ def _has_index(values: Any) -> bool:
 def _require_keys(index: Any, name: str) -> None:
     """Refuse an index whose values are no keys, as lists."""
     try:
-        index[:1].get_indexer(index[:1])
+        hash(tuple(index))
     except TypeError as error:
         raise SchemaError(
             f"{name} cannot be matched by its index, which holds values that are no keys "
