@@ -123,3 +123,11 @@ def test_a_correlation_of_columns_many_orders_apart_is_that_of_their_shapes():
         np.multiply(y, 1e-180), {"m": np.multiply(f, 1e180)}, task="regression"
     )
     assert read(table, "pearson")["pearson"].value == pytest.approx(right, rel=1e-12)
+
+
+def test_squares_that_vanish_are_no_lack_of_variance():
+    y = np.array([1e-180, 2e-180, 4e-180])
+    table = Predictions.from_arrays(y, {"m": y * 1.5}, task="regression")
+    for row in read(table, "r2", "explained_variance").values():
+        assert np.isnan(row.value)
+        assert row.note == "underflow"

@@ -28,6 +28,9 @@ __all__ = [
     "WithinTolerance",
 ]
 
+# Numbers below this one may have squares that vanish.
+LEAST_SQUARED = 1e-150
+
 
 class MSE(RowMetric):
     """Mean squared error, in squared units of the truth.
@@ -253,9 +256,7 @@ class R2(Metric):
         return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
 
     def find_reason(self, summary: Sums) -> str:
-        if centred_squares(summary, 1).all():
-            return self.undefined
-        return explain_no_spread(summary.m2[0, 1:], self.undefined)
+        return _explain_spread(summary, self.undefined)
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """Squares of the truth in each stratum of `value` (strata,) about its mean in `summary`."""
@@ -334,9 +335,16 @@ class ExplainedVariance(Metric):
         return 1 - ratio(summary.m2[..., 0], centred_squares(summary, 1))
 
     def find_reason(self, summary: Sums) -> str:
-        if centred_squares(summary, 1).all():
-            return self.undefined
-        return explain_no_spread(summary.m2[0, 1:], self.undefined)
+        return _explain_spread(summary, self.undefined)
+
+
+def _explain_spread(summary: Sums, reason: str) -> str:
+    """Code of why the truth, the column 1 of `summary`, leaves nothing to divide by."""
+    if centred_squares(summary, 1).all():
+        return reason
+    if not summary.m2[0, 1] and 0 < abs(summary.mean[0, 1]) < LEAST_SQUARED:
+        return "underflow"
+    return explain_no_spread(summary.m2[0, 1:], reason)
 
 
 def centred_squares(summary: Sums, column: int) -> Array:
