@@ -273,6 +273,15 @@ def test_steps_may_number_the_rows_and_training_be_logged_more_often(path):
     assert history.find("val", "loss").epochs == (500, 1000)
 
 
+def test_a_row_may_name_its_step_beside_its_epoch(path):
+    log = quiet(path)
+    for epoch, loss in enumerate([0.9, 0.7, 0.8], start=1):
+        log.add(epoch, val_loss=loss, step=125 * epoch)
+    (history,) = read_history(path)
+    assert history.find_step(2) == 250
+    assert history.loss == "loss"
+
+
 @pytest.mark.parametrize(
     "options, said",
     [

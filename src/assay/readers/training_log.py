@@ -65,15 +65,22 @@ class LoggedRun:
             monitor=monitor,
             series=series,
             checkpoints=self._name_checkpoints(),
+            steps=tuple((float(row[self.unit]), float(row["step"])) for row in self._placed),
             notes=history.notes + self.notes,
         )
+
+    @property
+    def _placed(self) -> list[Row]:
+        """The rows that are numbered by something else and name their step, too."""
+        if self.unit == "step":
+            return []
+        return [row for row in self.rows if "step" in row and self.unit in row]
 
     def _name_checkpoints(self) -> tuple[tuple[float, str], ...]:
         pattern = self.header.get("checkpoint")
         if pattern is None:
             return ()
-        numbered = (row for row in self.rows if "step" in row and self.unit in row)
-        return tuple((float(row[self.unit]), pattern.format(**row)) for row in numbered)
+        return tuple((float(row[self.unit]), pattern.format(**row)) for row in self._placed)
 
 
 @dataclass(frozen=True)
