@@ -1,6 +1,9 @@
 """Intervals of calibration errors, which chance alone makes larger than they are."""
 
+from dataclasses import replace
+
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import assay
@@ -46,6 +49,16 @@ def test_two_classes_are_as_sure_as_the_positive_one_alone():
     alone, both = (assay.evaluate(p, metric).rows[0] for metric in ("ece", "classwise_ece"))
     assert both.low == pytest.approx(alone.low, abs=0.01)
     assert both.high == pytest.approx(alone.high, abs=0.01)
+
+
+def test_a_calibration_error_of_clusters_says_that_chance_is_in_it():
+    p = draw(5, 120)
+    clustered = replace(p, columns={"cluster": pa.array(np.arange(120) % 30)})
+    rows = assay.evaluate(clustered, ["ece", "ks", "accuracy"]).rows
+    notes = {row.metric: row.note for row in rows}
+    assert "chance makes a calibration error larger" in notes["ece"]
+    assert "few rows (120) for ks" in notes["ks"]
+    assert "narrow" not in notes["accuracy"]
 
 
 @pytest.mark.slow

@@ -21,7 +21,12 @@ from assay.errors import UnsupportedError
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, is_one_ranking
 from assay.intervals.replicates import Sample
 from assay.intervals.resampling import REPLICATES
-from assay.intervals.small_samples import SHARES, note_few_units, note_small_samples
+from assay.intervals.small_samples import (
+    SHARES,
+    MeasuresGaps,
+    note_few_units,
+    note_small_samples,
+)
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.states.class_counts import ClassRows
@@ -35,6 +40,11 @@ __all__ = ["Row", "read_counts", "read_rows"]
 NO_INTERVAL = "no interval can be had from these rows"
 # Rows below which a note says how few they are.
 FEW_ROWS = 10
+# The note on an interval of a calibration error where rows come in clusters.
+CHANCE_IN_CLUSTERS = (
+    "chance makes a calibration error larger, which is not taken off where rows come in clusters: "
+    "the interval may be too narrow"
+)
 # The note on an interval whose ends lie beyond all but the last of the replicates, and procedures
 # that read ends off replicates.
 BEYOND = "too few replicates for this confidence: the interval may be too narrow"
@@ -178,6 +188,8 @@ class _GroupReader(NamedTuple):
         clusters = None
         if sample.clustered and sample.bucketed:
             clusters = int(np.count_nonzero(sample.value.rows))
+            if isinstance(metric, MeasuresGaps):
+                return CHANCE_IN_CLUSTERS
         return note_few_units(metric.name, sample.n, sample.effective, clusters, method)
 
     def _is_beyond_replicates(self, method: str | None) -> bool:

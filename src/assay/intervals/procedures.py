@@ -22,6 +22,7 @@ from assay.intervals.delong import delong_interval
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.intervals.replicates import FEW, NONE, Interval, Sample
 from assay.intervals.resampling import REPLICATES, average_replicates, effective_rows
+from assay.intervals.small_samples import MeasuresGaps
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.curve import CurveMetric
@@ -56,13 +57,6 @@ class RatioOfSums(Protocol):
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """The other sum in each stratum of `value` (strata,); `summary` is that of all rows."""
-
-
-@runtime_checkable
-class MeasuresGaps(Protocol):
-    """A metric that adds up how far bins of probabilities are off, whose state is such bins."""
-
-    measures_gaps: bool
 
 
 @runtime_checkable

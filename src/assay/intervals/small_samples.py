@@ -9,6 +9,7 @@
 """
 
 import math
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -16,7 +17,7 @@ from assay.kernels import Array
 from assay.metrics.base import Metric, value_shape
 from assay.table.schema import Schema
 
-__all__ = ["SHARES", "note_few_units", "note_small_samples"]
+__all__ = ["SHARES", "MeasuresGaps", "note_few_units", "note_small_samples"]
 
 # A class with fewer rows has few: from here on bench/coverage.py finds every interval right.
 FEW = 10
@@ -30,6 +31,13 @@ NARROW = {"ks": 5000, "pearson": 300, "explained_variance": 300, "concordance_co
 SHARES = frozenset({"wilson", "jeffreys"})
 # Procedures that are right for any number of rows of a class, and having no interval.
 RELIABLE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
+
+
+@runtime_checkable
+class MeasuresGaps(Protocol):
+    """A metric that adds up how far bins of probabilities are off, whose state is such bins."""
+
+    measures_gaps: bool
 
 
 def note_small_samples(
@@ -81,11 +89,11 @@ def note_few_units(name: str, n: int, effective: float, clusters: int | None, me
     """
     if not method:
         return ""
-    if clusters is not None:
-        return _warn(f"few clusters ({clusters})") if clusters < FEW_CLUSTERS else ""
-    if effective < min(FEW_EFFECTIVE, n / 2):
+    if clusters is not None and clusters < FEW_CLUSTERS:
+        return _warn(f"few clusters ({clusters})")
+    if clusters is None and effective < min(FEW_EFFECTIVE, n / 2):
         return _warn(f"weights that make {n} rows count as {effective:.0f}")
-    if n <= NARROW.get(name, 0) and method == "bootstrap":
+    if n <= NARROW.get(name, 0) and method in ("bootstrap", "cluster bootstrap"):
         return _warn(f"few rows ({n}) for {name}")
     return ""
 
