@@ -624,6 +624,54 @@ def list_cases_of_verbs() -> None:
     )
     short = P(Y[:24], {"a.proba": GOOD[:24], "b.proba": GOOD[:24]})
     case(error(assay.fuse, short, "stacking"), lambda: assay.fuse(short, how="weighted").loss, LOSS)
+    weighed = "fuse t.csv --how mean --weights"
+    out = str(make_folder() / "fused.csv")
+    case(
+        refused(f"{weighed} a,b -o {out}", t=pair),
+        lambda: json.loads(run(f"{weighed} a=0.7,b=0.3 -o {out} --json -", t=pair)().stdout)[
+            "rows"
+        ][0]["weight"],
+        0.7,
+    )
+    by_hand = {"a": 0.5, "b": 0.5}
+    case(
+        error(assay.fuse, alike, "greedy", weights=by_hand),
+        lambda: assay.fuse(alike, how="mean", weights=by_hand).loss,
+        LOSS,
+    )
+    three = P(Y, {"a.proba": GOOD, "b.proba": GOOD, "c.proba": GOOD / 2})
+    case(
+        error(assay.fuse, three, "mean", weights=by_hand),
+        lambda: assay.fuse(three.select(["a", "b"]), "mean", weights=by_hand).loss,
+        LOSS,
+    )
+    numbers = P(VALUES, {"a": VALUES + 1, "b": VALUES - 1}, task="regression")
+    for how, stands_for in (
+        ("geometric", "median"),
+        ("log_pool", "weighted"),
+        ("tempered", "weighted"),
+        ("rank_mean", "mean"),
+    ):
+        case(
+            error(assay.fuse, numbers, how),
+            lambda stands_for=stands_for: round(assay.fuse(numbers, how=stands_for).loss, 3),
+            0.0,
+        )
+    halves = P(Y, {"a": M, "b.proba": GOOD})
+    case(
+        error(assay.fuse, halves, "rank_mean"),
+        lambda: figure(
+            assay.fuse(P(Y, {"a": M, "b": HALF, "c": Y}), how="hard").predictions.select(["fused"]),
+            "accuracy",
+        ),
+        0.875,
+    )
+    only = P(["yes"] * 40, {"a.proba": GOOD[:40], "b.proba": GOOD[:40]}, classes=["no", "yes"])
+    case(
+        error(assay.fuse, only, "performance(metric=roc_auc)"),
+        lambda: assay.fuse(alike, "performance(metric=accuracy)").loss,
+        LOSS,
+    )
     # Reports.
     case(
         lambda: "\n".join(assay.report(TWO).next),
