@@ -28,6 +28,7 @@ def test_restoring_names_the_checkpoint_on_disk(tmp_path):
     run = diagnose(write_state(tmp_path, zip(FALLING, RISING, strict=True))).runs[0]
     assert "restore checkpoint-375 (epoch 1.5)" in run.remedies
     assert "best epoch 1.5 (checkpoint-375)" in repr(run)
+    assert run.evidence["checkpoint"] == "checkpoint-375"
 
 
 def test_nothing_was_saved_before_the_first_step(tmp_path):

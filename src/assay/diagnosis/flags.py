@@ -45,7 +45,7 @@ def find_flags(
         return ()
     is_trained = status not in ("unstable", "not_learning", "memorising")
     is_judged = status != "inconclusive" or not is_too_short(run)
-    is_below = run.below >= 0.6 * len(run.val)
+    is_below = run.easier_evaluations >= 0.6 * len(run.val)
     flags = {
         "gap_widening": is_trained and _is_gap_widening(run),
         "wide_gap": is_trained and has_wide_gap(run),

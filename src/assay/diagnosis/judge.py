@@ -22,7 +22,7 @@ from assay.diagnosis.measurements import Measurements, measure
 from assay.diagnosis.metric_changes import MetricChange, judge_metrics
 from assay.diagnosis.metric_curve import find_good_range, find_metric
 from assay.diagnosis.objective import find_objective, find_objective_metric
-from assay.diagnosis.places import restore
+from assay.diagnosis.places import name_checkpoint, restore
 from assay.diagnosis.remarks import explain_flags, explain_metric
 from assay.diagnosis.remedies import REMEDIES, suggest_remedies
 from assay.diagnosis.rules import MIN_EPOCHS, Status, decide, find_explosion
@@ -80,6 +80,8 @@ def judge_run(
         *history.notes,
     ]
     kept = case.kept
+    saved = name_checkpoint(history, run.best_epoch if kept is None else kept.best_epoch)
+    checkpoint = {} if saved is None else {"checkpoint": saved}
     return RunDiagnosis(
         name=history.name,
         status=status,
@@ -89,7 +91,7 @@ def judge_run(
         severity=case.severity,
         loss=_describe_loss(run, history, status),
         metrics=convert_to_rows(metrics),
-        evidence=_collect_evidence(explain_status(case), flags, remarks, run),
+        evidence=_collect_evidence(explain_status(case), flags, remarks, run) | checkpoint,
         remedies=_add_schedule(suggest_remedies(case, metrics), status, history),
         confidence=rate_confidence(status, run),
         history=history,

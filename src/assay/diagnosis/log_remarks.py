@@ -50,7 +50,8 @@ def _describe_schedule(history: History) -> list[str]:
     """What the learning rate explains: nothing learned, a finished schedule, rises at restarts."""
     if history.schedule is None:
         return []
-    epochs, rates = np.array(history.schedule.epochs), np.array(history.schedule.values)
+    epochs = np.array(history.schedule.epochs)
+    rates = np.array(history.schedule.values)
     if not rates.any():
         return ["the learning rate was 0 throughout: nothing was learned"]
     remarks = []

@@ -304,7 +304,7 @@ class Measurements:
         return float((steps > 0).mean()) if len(steps) else math.nan
 
     @cached_property
-    def below(self) -> int:
+    def easier_evaluations(self) -> int:
         """Evaluations at which validation loss is below training loss at the same time.
 
         A mean over an epoch is that of its middle: the mean with the next one is that of its end.

@@ -77,7 +77,8 @@ def _explain_easier_validation(case: Case) -> str:
     run = case.run
     if run.train is None or run.train_eval is None:
         return ""
-    fact = f"validation loss is below training loss in {run.below} of {len(run.val)} {case.unit}s"
+    count = f"{run.easier_evaluations} of {len(run.val)} {case.unit}s"
+    fact = f"validation loss is below training loss in {count}"
     if not run.has_train_eval:
         mean = "" if run.is_lagged else f"a mean over the {case.unit}, or "
         return (

@@ -43,9 +43,11 @@ def judge_training(history: History) -> TrainingCurve:
     log = "log a validation loss at every epoch"
     if train is None or len(train.values) < 2:
         return TrainingCurve("inconclusive", UNKNOWN, (log,))
-    epochs, values = np.array(train.epochs), np.array(train.values)
-    finite = np.isfinite(values)
-    epochs, values = epochs[finite], values[finite]
+    finite = np.isfinite(train.values)
+    epochs = np.array(train.epochs)[finite]
+    values = np.array(train.values)[finite]
+    if len(values) < 2:
+        return TrainingCurve("inconclusive", UNKNOWN, (log,))
     is_within = history.unit == "epoch" and bool((epochs % 1 > 1e-6).any())
     if is_within and epochs[-1] <= 1.02:
         return _judge_single_pass(values)
