@@ -46,6 +46,9 @@ RUNS, FEWER = 300, 20
 SCALES = (1e-3, 1e-1, 1.0, 1e2, 1e4)
 LENGTHS = (3, 4, 5, 8, 12, 20, 30, 60, 100, 200)
 CLASSES = (2, 3, 5, 10, 100, 1000)
+LENGTH_NAMES = ((4, "3 to 4"), (9, "5 to 9"), (30, "10 to 30"), (200, "31 to 200"))
+NOISE_NAMES = ((0.002, "below 0.2 %"), (0.01, "to 1 %"), (math.inf, "to 6 %"))
+ORDER = [name for _, name in (*LENGTH_NAMES, *NOISE_NAMES)]
 RISE, NO_RISE = 0.05, 0.02  # shares of the lowest loss
 AIMS = {"right": 0.95, "false alarms": 0.02, "wrong though sure": 0.01, "onset": 0.90}
 
@@ -479,7 +482,8 @@ def format_table(title: str, tallies: dict[str, Tally]) -> str:
     """A table in Markdown: one row a tally, shares in percent."""
     columns = ("right", "decided", "false alarms", "sure", "wrong though sure", "onset")
     lines = [f"| {title} | runs | {' | '.join(columns)} |", "|---|" + "---|" * 7]
-    for name, tally in tallies.items():
+    for name in sorted(tallies, key=lambda name: ORDER.index(name) if name in ORDER else -1):
+        tally = tallies[name]
         found = describe(tally)
         cells = [_format_share(found[column]) for column in columns]
         lines.append(f"| {name} | {tally.runs} | {' | '.join(cells)} |")
@@ -492,12 +496,10 @@ def _format_share(share: float) -> str:
 
 def name_groups(regime: Regime, scale: float, setting: Setting) -> Iterable[tuple[str, str]]:
     """The rows of the tables that a run counts in, each with its table."""
-    lengths = ((4, "3 to 4"), (9, "5 to 9"), (30, "10 to 30"), (200, "31 to 200"))
-    noises = ((0.002, "below 0.2 %"), (0.01, "to 1 %"), (math.inf, "to 6 %"))
     yield "regime", regime.name
     yield "scale of the loss", f"{scale:g}"
-    yield "evaluations", next(name for most, name in lengths if setting.count <= most)
-    yield "noise of one evaluation", next(name for most, name in noises if setting.noise < most)
+    yield "evaluations", next(n for most, n in LENGTH_NAMES if setting.count <= most)
+    yield "noise of one evaluation", next(n for most, n in NOISE_NAMES if setting.noise < most)
     yield "training loss", "of batches" if setting.batches > 1 else "of epochs"
     yield "tails of the noise", "heavy" if setting.has_outliers else "normal"
     yield "known", _name_facts(setting)
