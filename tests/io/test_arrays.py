@@ -163,3 +163,27 @@ def test_a_threshold_of_several_models_asks_which():
     p = assay.Predictions.from_arrays(Y, {"a": GOOD, "b": BAD})
     with pytest.raises(UnsupportedError, match=r"2 models: a, b; name the one .*model='a'"):
         assay.tune_threshold(p)
+
+
+@pytest.mark.parametrize("form", ["model", "list", "map", "first"])
+def test_a_model_in_place_of_predictions_is_sent_to_collect_which_takes_it(form):
+    from sklearn.naive_bayes import GaussianNB
+
+    X = np.array([[0.0], [0.2], [0.9], [1.0]])
+    y = np.array([0, 0, 1, 1])
+    model = GaussianNB().fit(X, y)
+    given = {"model": (y, model), "list": (y, [model]), "map": (y, {"m": model})}
+    arguments = given.get(form, (model, X, y))
+    for verb in (assay.evaluate, assay.compare):
+        with pytest.raises(UnsupportedError, match=r"is a model, .* assay\.collect\("):
+            verb(*arguments, "accuracy")
+    table = assay.collect({"name": model}, X, y)
+    assert assay.evaluate(table, "accuracy", intervals=False).value == 1.0
+
+
+def test_a_dictionary_in_each_row_is_refused_with_what_it_holds():
+    said = [{"label": "cat", "score": 0.9}, {"label": "dog", "score": 0.8}]
+    with pytest.raises(SchemaError, match="a dictionary in each row \\('label', 'score'\\)"):
+        assay.evaluate(["cat", "dog"], {"m": said})
+    labels = [row["label"] for row in said]
+    assert assay.evaluate(["cat", "dog"], {"m": labels}, "accuracy", intervals=False).value == 1.0

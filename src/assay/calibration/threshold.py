@@ -13,6 +13,7 @@ It is chosen on some folds and judged on the others, or given by the costs of er
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -338,10 +339,11 @@ def closed_form(costs: Sequence[float]) -> float:
     >>> closed_form((1, 4))
     0.2
     """
-    if len(costs) != 2 or not all(math.isfinite(c) and c >= 0 for c in costs) or not sum(costs):
+    numbers = isinstance(costs, Sequence) and all(isinstance(c, Real) for c in costs)
+    if not numbers or len(costs) != 2 or min(costs) < 0 or not 0 < sum(costs) < math.inf:
         raise UnsupportedError(
             f"costs must be two numbers of at least 0, of a false positive and a false negative, "
-            f"not both 0; got {costs}"
+            f"not both 0; got {costs!r}"
         )
     return float(costs[0] / (costs[0] + costs[1]))
 

@@ -9,7 +9,7 @@
 
 import inspect
 import os
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
 from glob import has_magic
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
@@ -75,6 +75,7 @@ def accept_arrays(verb: Callable[Concatenate[Source, P], R]) -> Verb[P, R]:
         if not args or (len(args) < 2 and "y_pred" not in options and not options):
             return verb(*args, **options)
         source, *others = args
+        refuse_fitted((source, *others[:2], options.get("y_pred")))
         outputs = options.pop("y_pred", None)
         if outputs is None and others and _are_outputs(source, others[0]):
             outputs = others.pop(0)
@@ -91,6 +92,31 @@ def accept_arrays(verb: Callable[Concatenate[Source, P], R]) -> Verb[P, R]:
         return verb(source, *others, **options)
 
     return cast("Verb[P, R]", call)
+
+
+def refuse_fitted(arguments: Iterable[Any]) -> None:
+    """UnsupportedError where one of the `arguments`, or of those in a map or list, is a model.
+
+    >>> class Fitted:
+    ...     def predict(self, X): ...
+    >>> refuse_fitted([[0, 1], {"m": Fitted()}])
+    Traceback (most recent call last):
+    assay.errors.UnsupportedError: a Fitted is a model, not what it predicts; predictions of ...
+    """
+    for argument in arguments:
+        parts = [argument]
+        if isinstance(argument, Mapping):
+            parts = list(argument.values())
+        elif isinstance(argument, list | tuple):
+            parts = list(argument[:1])
+        for part in parts:
+            fitted = any(callable(getattr(part, name, None)) for name in ("predict", "forward"))
+            if fitted and not isinstance(part, type):
+                raise UnsupportedError(
+                    f"a {type(part).__name__} is a model, not what it predicts; predictions of "
+                    "fitted models on rows X with the truth y are assay.collect({'name': model}, "
+                    "X, y)"
+                )
 
 
 def name_outputs(y: Any, y_pred: Any) -> dict[str, Any]:

@@ -79,6 +79,7 @@ def add_column(
         if kind in kinds:
             raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
         column = normalise(values, where)
+        _refuse_records(column, where)
         if kind in (None, "proba", "logit"):
             column = parse_number_lists(column, where)
         single = kind is None and isinstance(column, Mapping) and len(column) == 1
@@ -90,6 +91,16 @@ def add_column(
     if not isinstance(columns, dict):
         raise SchemaError(f"{where} is given twice, once by class; keep one of the two forms")
     columns[label] = normalise(values, f"{where}, class {label!r}")
+
+
+def _refuse_records(column: Any, where: str) -> None:
+    """Refuse a column that holds a dictionary in each row."""
+    if isinstance(column, pa.Array) and pa.types.is_struct(column.type):
+        names = ", ".join(repr(field.name) for field in column.type)
+        raise SchemaError(
+            f"{where} holds a dictionary in each row ({names}); give the labels alone as a column, "
+            "or the probabilities as a column for each class"
+        )
 
 
 def check_outputs(
