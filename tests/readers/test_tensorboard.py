@@ -4,10 +4,12 @@ import shutil
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from assay.diagnosis.diagnose import diagnose
 from assay.errors import SchemaError
+from assay.readers.events import read_scalars
 from assay.readers.read_history import find_reader, read_history
 from assay.readers.tensorboard import TensorBoard
 
@@ -188,3 +190,46 @@ def test_event_file_without_scalars_says_what_was_expected(tmp_path):
 def test_event_files_are_read_without_the_package_tensorboard(monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboard", None)
     assert len(only(LOGS / "tensorboard_restart").epochs) == 12
+
+
+def read_with_the_package(file):
+    """The scalars of an event file by the loader of TensorBoard itself."""
+    from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+    from tensorboard.util.tensor_util import make_ndarray
+
+    curves = {}
+    for event in EventFileLoader(str(file)).Load():
+        for value in event.summary.value:
+            if value.metadata.plugin_data.plugin_name == "scalars":
+                number = float(make_ndarray(value.tensor).item())
+                curves.setdefault(value.tag, []).append((event.step, number))
+    return curves
+
+
+@pytest.mark.parametrize("file", sorted(LOGS.rglob("events.out.tfevents.*")), ids=str)
+def test_scalars_are_those_that_tensorboard_reads(file):
+    expected = read_with_the_package(file)
+    curves = read_scalars([file])
+    assert set(curves) == set(expected)
+    for tag, points in curves.items():
+        steps, values = zip(*expected[tag], strict=True)
+        assert points.steps.tolist() == list(steps)
+        assert np.array_equal(points.values, values, equal_nan=True)
+
+
+def test_many_records_of_several_kinds_keep_their_order(tmp_path):
+    curves = {"a": dict.fromkeys(range(0, 900, 3), 0.5), "loss": {}, "bb": {0: 1.0, 200: 2.0}}
+    curves["loss"] = {step: step / 2 for step in range(700)}
+    file = write_events(tmp_path, curves)
+    points = read_scalars([file])["loss"]
+    assert points.steps.tolist() == list(range(700))
+    assert points.values.tolist() == [step / 2 for step in range(700)]
+
+
+def test_last_point_that_repeats_an_earlier_step_was_measured_after_training(tmp_path):
+    write_events(tmp_path, {"val/loss": {1: 0.5, 2: 0.25, 3: 0.75}})
+    write_events(tmp_path, {"val/loss": {3: 0.25}})
+    history = only(tmp_path)
+    assert history.find("val", "loss").values == (0.5, 0.25, 0.75)
+    assert history.restarts == ()
+    assert "measured again after training" in history.notes[0]

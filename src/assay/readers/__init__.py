@@ -24,6 +24,7 @@
 - console: what a training loop printed: lines of names and numbers
 - csv: a loop of one's own as a delimited table
 - huggingface: `trainer_state.json` of the Hugging Face Trainer
+- long_table: a table with one value a row
 - json: a loop of one's own as JSON or JSON lines
 - keras_csv: Keras `CSVLogger`
 - keras_json: Keras `History.history` saved as JSON
@@ -44,6 +45,7 @@
 - allennlp: the folder of an AllenNLP run
 - catboost_console: what CatBoost prints
 - tensorboard: event files of PyTorch, Keras and all that log to TensorBoard
+- tensorboard_csv: one curve as the page of TensorBoard saves it
 - training_log: what `assay.TrainingLog` and the callbacks write while a run is under way
 
 >>> import tempfile, pathlib

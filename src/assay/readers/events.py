@@ -76,13 +76,15 @@ class Layout:
         alike: NDArray[np.bool_] = (records[:, fixed] == first[fixed]).all(axis=1)
         start, end = self.step
         ends = (records[:, start:end] & 0x80) == (first[start:end] & 0x80)
-        return alike & ends.all(axis=1)
+        both: NDArray[np.bool_] = alike & ends.all(axis=1)
+        return both
 
     def decode_steps(self, records: Bytes) -> NDArray[np.float64]:
         start, end = self.step
         shifts = 7 * np.arange(end - start, dtype=np.int64)
         parts = (records[:, start:end] & 0x7F).astype(np.int64) << shifts
-        return parts.sum(axis=1).astype(np.float64)
+        steps: NDArray[np.float64] = parts.sum(axis=1).astype(np.float64)
+        return steps
 
 
 def read_scalars(files: Iterable[Path]) -> dict[str, Points]:

@@ -75,6 +75,8 @@ def find_tables(value: Any) -> list[tuple[str, dict[str, Any]]]:
         return [("", _list_columns(rows))] if rows else []
     if not isinstance(value, Mapping):
         return []
+    if value.keys() == {"columns", "index", "data"}:
+        return _find_split(value)
     inner = {str(key): item for key, item in value.items() if isinstance(item, Mapping)}
     if inner and len(inner) == len(value):
         return _find_nested(inner)
@@ -111,6 +113,16 @@ def _find_nested(value: Mapping[str, Mapping[str, Any]]) -> list[tuple[str, dict
         for part, table in find_tables(inner)
     ]
     return [(name, table) for name, table in runs if any(map(is_curve, table))]
+
+
+def _find_split(value: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """The columns of `DataFrame.to_json(orient="split")`."""
+    names, rows = value["columns"], value["data"]
+    if not isinstance(names, list) or not isinstance(rows, list):
+        return []
+    if not all(isinstance(row, list) and len(row) == len(names) for row in rows):
+        return []
+    return [("", {str(name): [row[i] for row in rows] for i, name in enumerate(names)})]
 
 
 def _singularise(name: str) -> str:

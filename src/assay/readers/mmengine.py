@@ -60,7 +60,7 @@ def _counts_epochs(
     if len(epochs) < len(training):
         return False
     steps = [row["step"] for row in validation if isinstance(row["step"], int | float)]
-    return max(steps, default=0) <= max(epochs)
+    return bool(max(steps, default=0) <= max(epochs))
 
 
 def _name_metric(key: str) -> str:

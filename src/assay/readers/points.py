@@ -147,7 +147,8 @@ def _join_steps(parts: Sequence[Floats]) -> Floats | None:
 def _holds(steps: Floats, wanted: Floats) -> NDArray[np.bool_]:
     """Which of the `wanted` are among sorted `steps`."""
     positions = np.minimum(np.searchsorted(steps, wanted), len(steps) - 1)
-    return steps[positions] == wanted
+    found: NDArray[np.bool_] = steps[positions] == wanted
+    return found
 
 
 def _spread(points: Points, steps: Floats) -> Numbers:

@@ -86,6 +86,8 @@ def read_runs(log: Any, choice: Choice | None = None) -> Runs:
     """
     if isinstance(log, History):
         return Runs((log,))
+    if isinstance(log, str) and not log:
+        raise ReadError("the path of the log is empty. Give the log that the training run wrote.")
     if isinstance(log, str | PathLike):
         return _read_path(Path(log), choice)
     if is_frame(log):

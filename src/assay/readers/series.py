@@ -64,16 +64,16 @@ def join_points(
     epochs = axis if is_whole else axis[rows]
     values = numbers.values if is_whole else numbers.values[rows]
     is_new = np.append(np.ones(len(rows[:1]), dtype=bool), epochs[1:] != epochs[:-1])
-    points = np.count_nonzero(is_new)
-    window = -(-points // MOST_POINTS)
+    points = int(np.count_nonzero(is_new))
+    window = max(1, -(-points // MOST_POINTS))
     is_averaged = window > 1 or (points < len(rows) and series.split == "train")
-    starts = np.flatnonzero(is_new)[:: max(window, 1)]
+    starts = np.flatnonzero(is_new)[::window]
     counts = np.diff(np.append(starts, len(rows)))
     lasts = starts + counts - 1
     if is_averaged:
         with np.errstate(all="ignore"):
             values = np.add.reduceat(values, starts) / counts
-        series = replace(series, aggregation="window_mean", window=max(window, 1))
+        series = replace(series, aggregation="window_mean", window=window)
     else:
         values = values[lasts]
     return replace(series, epochs=tuple(epochs[lasts].tolist()), values=tuple(values.tolist()))

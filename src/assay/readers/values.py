@@ -12,7 +12,7 @@ import zipfile
 from abc import abstractmethod
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class ValueReader(Reader):
     Its members say of a value whether they take it, and what histories it holds.
     """
 
-    suffixes = (".json", ".jsonl", ".pkl", ".pickle", ".npy", ".npz", "")
+    suffixes: ClassVar[tuple[str, ...]] = (".json", ".jsonl", ".pkl", ".pickle", ".npy", ".npz", "")
 
     @abstractmethod
     def accepts(self, value: Any) -> bool:
