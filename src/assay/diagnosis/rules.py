@@ -90,7 +90,9 @@ def _is_collapsed(run: Measurements) -> bool:
     if not len(run.train_log) or not run.baseline > 0 or run.swing > SWINGING:
         return False
     exploded = bool(run.train_log.max() > _explosion_limit(run))
-    at_baseline = final_level(run.train_log) >= 0.95 * run.baseline and _is_stuck(run)
+    # The mean of few batches scatters: what validation shows counts more.
+    least = 0.85 if final_level(run.val) >= 0.95 * run.baseline else 0.95
+    at_baseline = final_level(run.train_log) >= least * run.baseline and _is_stuck(run)
     is_flat = run.is_baseline_known or run.val.max() < 1.2 * run.lowest
     if exploded and run.learned_val < 0.05 and is_flat:
         return True
@@ -102,7 +104,7 @@ def _is_stuck(run: Measurements) -> bool:
     last = run.train_log[-3:]
     if run.is_baseline_known:
         return True
-    return len(last) == 3 and bool(last.max() < 1.2 * last.min())
+    return len(last) == 3 and bool(np.median(last) < 1.2 * last.min())
 
 
 def _is_unlearned(run: Measurements) -> bool:
@@ -112,7 +114,7 @@ def _is_unlearned(run: Measurements) -> bool:
     # A guess of the baseline is off by more than a healthy run may waver.
     share = 0.85 if run.is_baseline_known else 0.67
     ends = final_level(run.train_log), final_level(run.val)
-    lowest = float(running_median(run.train_log).min()), run.lowest
+    lowest = float(np.sort(run.train_log)[1]), run.lowest
     has_learned = all(low < share * end for low, end in zip(lowest, ends, strict=True))
     return has_learned and ends[1] >= 0.9 * run.baseline
 
