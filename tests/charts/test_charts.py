@@ -426,8 +426,11 @@ def test_up_to_three_runs_have_a_row_each_and_more_have_small_panels_the_best_fi
     assert titles == [run.name for run in many.ranking.runs]
 
 
-def test_small_panels_share_one_scale_and_of_hundreds_the_first_12_are_drawn():
-    diagnosis = diagnose([falling_run(f"run{i}", 0.1 + 0.01 * i, 8) for i in range(100)])
+def test_small_panels_share_one_scale_and_of_very_many_the_first_are_drawn(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr("assay.charts.training.MOST_PANELS", 4)
+    diagnosis = diagnose([falling_run(f"run{i}", 0.1 + 0.01 * i, 8) for i in range(9)])
     chart = diagnosis.chart()
     panels = panels_of(chart)
     domains = {
@@ -436,9 +439,9 @@ def test_small_panels_share_one_scale_and_of_hundreds_the_first_12_are_drawn():
         for layer in panel["layer"]
         if "domain" in (layer.get("encoding", {}).get("y", {}).get("scale") or {})
     }
-    assert len(panels) == 12
+    assert len(panels) == 4
     assert len(domains) == 1
-    assert "first 12 of 100 runs" in chart.title.subtitle[0]
+    assert "first 4 of 9 runs" in chart.title.subtitle[0]
 
 
 def test_the_running_median_is_drawn_over_a_curve_of_many_points_and_not_over_a_short_one():

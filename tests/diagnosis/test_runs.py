@@ -66,13 +66,14 @@ def test_runs_without_seeds_are_ranked_and_chance_is_not_ruled_out():
     assert "one run each" in ranking.verdict
 
 
+@pytest.mark.slow
 def test_of_equal_configurations_a_best_one_is_seldom_named():
     rng = np.random.default_rng(0)
     named = 0
-    for _ in range(60):
+    for _ in range(30):
         lowest = {f"{c}_s{s}": 0.4 + 0.02 * rng.normal() for c in "abc" for s in range(4)}
         named += rank(lowest).best is not None
-    assert named <= 6
+    assert named <= 4
 
 
 def test_a_run_that_broke_down_stands_last_and_in_no_mean():
@@ -149,14 +150,14 @@ def test_names_lose_what_all_share_and_their_middle():
     assert name == "aaaaa…zzzzz"
 
 
-def test_hundreds_of_runs_are_one_table_of_80_columns_the_best_first():
+def test_very_many_runs_are_one_table_of_80_columns_the_best_first():
     rng = np.random.default_rng(0)
     names = [
-        f"experiments/sweep/lr={10.0**-i:.0e}/seed={s}/log" for i in range(60) for s in range(5)
+        f"experiments/sweep/lr={10.0**-i:.0e}/seed={s}/log" for i in range(40) for s in range(3)
     ]
     diagnosis = diagnose([run(name, 0.3 + 0.2 * rng.random()) for name in names])
     lines = repr(diagnosis).split("\n\n")[-1].split("\n")
-    assert len(lines) == 301
+    assert len(lines) == 121
     assert max(map(len, lines)) <= 80
     losses = [float(line.split()[1]) for line in lines[1:]]
     assert losses == sorted(losses)
@@ -200,12 +201,14 @@ def test_the_seed_pattern_is_an_option_of_the_command(tmp_path):
     assert done.exit_code == 0
 
 
-def test_a_report_tells_of_the_best_of_very_many_runs_and_says_so():
+def test_a_report_tells_of_the_best_of_very_many_runs_and_says_so(monkeypatch):
+    monkeypatch.setattr("assay.reporting.html.MOST_RUNS", 2)
+    monkeypatch.setattr("assay.reporting.prose.MOST_RUNS", 2)
     table = Predictions.from_arrays(["a", "b"] * 20, {"m": ["a", "b"] * 20})
-    runs = [run(f"run{i}", 0.5 - 0.01 * i) for i in range(14)]
-    made = report(table, histories=runs)
+    made = report(table, histories=[run(f"run{i}", 0.5 - 0.1 * i) for i in range(4)])
     page = made.to_html()
-    assert "The best 12 of 14 runs" in page
-    assert "run13 has the best validation loss" in page
-    assert page.count("run13") > page.count("run1 ")
+    assert "The best 2 of 4 runs" in page
+    assert "run3 has the best validation loss" in page
+    assert "Loss of run2" in page
+    assert "Loss of run1" not in page
     assert "run0:" not in made.verdict
