@@ -464,3 +464,30 @@ def test_page_on_training_logs_lists_every_reader():
     rows = [line for line in page.splitlines() if line.startswith("| ") and line.endswith("` |")]
     listed = {row.rstrip(" |").rpartition("`")[0].rpartition("`")[2] for row in rows}
     assert listed == set(READERS.names())
+
+
+def test_event_files_that_the_trainer_writes_beside_its_state_are_no_second_run(tmp_path):
+    shutil.copytree(LOGS / "hf_two_sets", tmp_path / "out")
+    shutil.copytree(HISTORIES / "tensorboard_restart", tmp_path / "out" / "runs" / "Nov30_host")
+    shutil.copytree(HISTORIES / "tensorboard_restart", tmp_path / "runs" / "other")
+    names = [history.name for history in read_history(tmp_path)]
+    assert names == ["out/checkpoint-30", "runs/other"]
+
+
+def test_table_of_ultralytics_goes_before_the_event_files_of_its_folder(tmp_path):
+    run = tmp_path / "detect" / "train"
+    shutil.copytree(NOVEMBER / "tb_a", run)
+    header = "epoch,train/box_loss,metrics/mAP50(B),metrics/mAP50-95(B),val/box_loss"
+    write(run, "results.csv", f"{header}\n1,3,0.5,0.25,4\n2,2,0.75,0.5,5\n")
+    for place in (run, tmp_path):
+        (history,) = read_history(place)
+        assert (history.format, history.name.rpartition("/")[2]) == ("ultralytics", "train")
+    check_reader("ultralytics", run)
+
+
+def test_scalars_of_mmengine_go_before_the_event_files_of_their_folder(tmp_path):
+    folder = tmp_path / "20261130" / "vis_data"
+    shutil.copytree(NOVEMBER / "tb_a", folder)
+    shutil.copy(LOGS / "mmengine_scalars.json", folder / "scalars.json")
+    (history,) = read_history(folder)
+    assert (history.format, history.name) == ("mmengine", "20261130")

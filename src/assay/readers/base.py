@@ -111,6 +111,13 @@ class Reader(Member):
         for folder in folders:
             yield from self.places(folder)
 
+    def list_copies(self, place: Path) -> list[Path]:
+        """Folders in which the framework logs the run of a `place` once more, in another format.
+
+        Logs below them are no runs of their own; default: none.
+        """
+        return []
+
     def follow(self, place: Path, since: float) -> History:
         """What is new in the newest run of a place, for a page that is drawn as the log grows.
 

@@ -50,6 +50,9 @@ class HuggingFace(ValueReader):
             checkpoints[place.parent if _checkpoint_step(place) >= 0 else place] = place
         yield from sorted(checkpoints.values())
 
+    def list_copies(self, place: Path) -> list[Path]:
+        return [_find_run(place) / "runs"]  # of TensorBoard
+
     def read(self, place: Path) -> list[History]:
         file = find_file(place, STATE) or place
         name = place.name if place.is_dir() else place.stem
@@ -108,8 +111,13 @@ def _holds_records(value: list[Any]) -> bool:
 
 def _list_checkpoints(folder: Path) -> set[str]:
     """Names of the checkpoints of the run whose state lies in `folder`."""
-    run = folder.parent if _checkpoint_step(folder) >= 0 else folder
+    run = _find_run(folder)
     return {path.name for path in list_folder(run).folders if _checkpoint_step(path) >= 0}
+
+
+def _find_run(folder: Path) -> Path:
+    """The folder of the run that a checkpoint belongs to."""
+    return folder.parent if _checkpoint_step(folder) >= 0 else folder
 
 
 def _pair(rows: Sequence[Mapping[str, Any]], key: str) -> Pairs:

@@ -2,25 +2,39 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import is_ignored
-from assay.readers.values import ValueReader
+from assay.readers.text import find_file
+from assay.readers.values import ValueReader, load_value
 
 __all__ = ["MMEngine"]
+
+SCALARS = "scalars.json"
 
 
 @dataclass(frozen=True)
 class MMEngine(ValueReader):
-    """MMEngine (MMDetection, MMSegmentation, MMPretrain): `vis_data/scalars.json`, JSON lines.
+    """MMEngine (MMDetection and its family): `vis_data/scalars.json`, or the folder `vis_data`.
 
     A validation row has no epoch: its step is the number of the epoch where training counts epochs,
     else that of the iteration. Its metrics are those of validation.
     """
 
     name = "mmengine"
+    rank = 1
+
+    def matches(self, place: Path) -> bool:
+        file = find_file(place, SCALARS)
+        return file is not None and super().matches(file)
+
+    def read(self, place: Path) -> list[History]:
+        file = find_file(place, SCALARS) or place
+        name = place.parent.name if place.name == "vis_data" else place.stem
+        return self.convert(load_value(file), name=name, source=str(file))
 
     def accepts(self, value: Any) -> bool:
         if not isinstance(value, list) or not all(isinstance(row, Mapping) for row in value):

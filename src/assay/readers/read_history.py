@@ -201,7 +201,7 @@ def find_places(path: Path) -> list[tuple[Reader, Path]]:
     """The places at and below `path` with their readers, in the order of their names.
 
     A place goes to the first reader that matches it. A file in a folder that is a place of another
-    reader belongs to that folder.
+    reader belongs to that folder, and copies that a framework logs belong to its run.
     """
     owners = {
         place: reader
@@ -209,10 +209,11 @@ def find_places(path: Path) -> list[tuple[Reader, Path]]:
         for place in reader.places(path)
         if reader == find_reader(place)
     }
+    copies = {copy for place, reader in owners.items() for copy in reader.list_copies(place)}
     return [
         (reader, place)
         for place, reader in sorted(owners.items())
-        if owners.get(place.parent, reader) == reader
+        if owners.get(place.parent, reader) == reader and not copies & {place, *place.parents}
     ]
 
 

@@ -94,7 +94,12 @@ def _find_parts(place: Path) -> list[Path]:
     folders = list_folder(place).folders
     if _find_files(place):
         return [folder for folder in folders if _find_split(folder)]
-    return [folder for folder in folders if folder.name.lower() in SPLITS]
+    return [f for f in folders if f.name.lower() in SPLITS and _holds_events_alone(f)]
+
+
+def _holds_events_alone(folder: Path) -> bool:
+    """Whether a folder has no further files, as those of runs have that are called `train`."""
+    return len(_find_files(folder)) == len(list_folder(folder).files)
 
 
 def _find_split(folder: Path) -> str:
