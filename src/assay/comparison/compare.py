@@ -160,7 +160,7 @@ class Comparison(Result):
         return NAMES[self.correction]
 
     @property
-    def _corrected(self) -> str:
+    def _correction_mark(self) -> str:
         """That intervals are corrected, where there are several pairs to correct for."""
         return f" ({self.correction_name})" if len(self.pairs) > 1 else ""
 
@@ -175,7 +175,7 @@ class Comparison(Result):
         header = [
             "difference",
             self.metric,
-            f"{self.confidence:.0%} interval{self._corrected}",
+            f"{self.confidence:.0%} interval{self._correction_mark}",
             f"p ({self.correction_name})",
             "verdict",
         ]

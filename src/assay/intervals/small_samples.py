@@ -25,8 +25,14 @@ FEW = 10
 FEW_CLUSTERS = 10
 FEW_EFFECTIVE = 50
 # Rows up to which bootstrap intervals of a metric were found too narrow: of the largest gap of two
-# curves, and of moments of heavy tails.
-NARROW = {"ks": 5000, "pearson": 300, "explained_variance": 300, "concordance_correlation": 300}
+# curves, of precisions at the few first rows, and of moments of heavy tails.
+NARROW = {
+    "ks": 5000,
+    "average_precision": 1000,
+    "pearson": 300,
+    "explained_variance": 300,
+    "concordance_correlation": 300,
+}
 # Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
 # Procedures that are right for any number of rows of a class, and having no interval.
