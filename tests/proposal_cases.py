@@ -258,6 +258,13 @@ def list_cases_of_tables() -> None:
         lambda: figure(P(["a", "1"], {"m": ["a", "1"]}, classes=["a", "1"]), "accuracy"),
         1.0,
     )
+    case(
+        error(P, ["A ", "B", "A "], {"m": ["A", "B", "B"]}),
+        lambda: figure(
+            P(["A ", "B", "A "], {"m": ["A", "B", "B"]}, labels={"A": "A "}), "accuracy"
+        ),
+        2 / 3,
+    )
     # Labels that never meet, and labels to ignore.
     case(
         error(P, Y, {"m": np.where(M == "yes", "LABEL_1", "LABEL_0")}),

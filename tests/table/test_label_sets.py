@@ -206,3 +206,16 @@ def test_many_classes_are_not_taken_for_amounts():
         predicted = np.where(rng.random(2000) < share, truth, rng.permutation(truth))
         assert table(truth, {"a": predicted}).task == "multiclass"
     assert table(truth, {"a.label": np.maximum(truth - 1, 0)}).task == "multiclass"
+
+
+def test_labels_of_which_some_differ_by_blanks_alone_are_refused_with_the_map_that_joins_them():
+    truth, said = ["A ", "B", "A "], ["A", "B", "B"]
+    with pytest.raises(SchemaError, match=r"by blanks alone: 'A' and 'A '"):
+        Predictions.from_arrays(truth, {"m": said})
+    table = Predictions.from_arrays(truth, {"m": said}, labels={"A": "A "})
+    assert assay.evaluate(table, "accuracy", intervals=False).value == pytest.approx(2 / 3)
+
+
+def test_classes_that_differ_by_blanks_are_classes_where_a_model_predicts_both():
+    both = ["A ", "A", "B"]
+    assert Predictions.from_arrays(both, {"m": both}).classes == ("A", "A ", "B")

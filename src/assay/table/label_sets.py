@@ -43,6 +43,8 @@ ENOUGH = 1 << 16
 
 def require_common_labels(predicted: Sequence[Label], truth: Sequence[Label], model: str) -> None:
     """Refuse labels that a `model` `predicted` none of which occurs among those of the `truth`."""
+    if predicted and truth and set(predicted) & set(truth):
+        _refuse_blanks(predicted, truth, model)
     if not predicted or not truth or set(predicted) & set(truth):
         return
     if {*predicted, *truth} <= {0, 1}:
@@ -55,6 +57,23 @@ def require_common_labels(predicted: Sequence[Label], truth: Sequence[Label], mo
         f"none of the labels that model {model!r} predicts occurs in the truth: the truth has "
         f"{_show(truth)}; the model predicts {_show(predicted)}. {advise_map(predicted, truth)}"
     )
+
+
+def _refuse_blanks(predicted: Sequence[Label], truth: Sequence[Label], model: str) -> None:
+    """Refuse labels that a `model` `predicted` and that are those of the `truth` but for blanks."""
+    bare = {label.strip(): label for label in truth if isinstance(label, str)}
+    twins = {
+        label: bare[label.strip()]
+        for label in predicted
+        if isinstance(label, str) and label not in truth and label.strip() in bare
+    }
+    apart = {label: twin for label, twin in twins.items() if twin not in predicted}
+    if apart:
+        raise SchemaError(
+            f"labels of model {model!r} differ from those of the truth by blanks alone: "
+            f"{', '.join(f'{a!r} and {b!r}' for a, b in list(apart.items())[:6])}. "
+            f"Say labels={dict(list(apart.items())[:6])} (--labels MAP.json)."
+        )
 
 
 def advise_map(predicted: Sequence[Label], truth: Sequence[Label]) -> str:
