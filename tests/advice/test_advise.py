@@ -197,6 +197,7 @@ def separated(n, seed):
     return Predictions.from_arrays(y, {"m.proba": proba}, classes=[0, 1], positive=1, fold=fold)
 
 
+@pytest.mark.slow
 def test_on_healthy_tables_tests_accuse_in_at_most_one_of_twenty():
     tables = 100
     fired = dict.fromkeys(("A006", "A007", "A009", "A011"), 0)

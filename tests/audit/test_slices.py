@@ -103,6 +103,7 @@ def test_a_column_that_is_not_there_is_named():
         weak_slices(drawn(0), by="z")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("make", "metric"), [(drawn, "accuracy"), (lossy, "log_loss")])
 def test_where_no_slice_is_weak_a_slice_is_reported_in_at_most_six_of_a_hundred_tables(
     make, metric

@@ -48,6 +48,7 @@ def test_each_fold_is_judged_by_the_threshold_of_the_others():
     assert "4 folds of the fold column" in found.method
 
 
+@pytest.mark.slow
 def test_the_figure_given_is_not_that_of_the_rows_chosen_on():
     """Scores of noise: the best threshold on the same rows looks better than it is on others."""
     rng = np.random.default_rng(0)

@@ -118,6 +118,7 @@ def test_swapping_two_models_swaps_the_sign_of_their_difference(p):
     assert ab.p == pytest.approx(ba.p, rel=1e-6, abs=1e-12)
 
 
+@pytest.mark.slow
 @given(tables())
 def test_an_interval_of_a_difference_holds_the_difference(p):
     for metric in {
@@ -289,6 +290,7 @@ def test_what_the_best_is_worth_is_said_where_asked(metric):
     assert plain.selected is None
 
 
+@pytest.mark.slow
 def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_agrees_with_many(
     monkeypatch,
 ):
@@ -305,6 +307,7 @@ def test_a_figure_of_very_many_rows_is_compared_by_the_spread_of_few_draws_that_
     assert short.p == pytest.approx(full.p, abs=0.02)
 
 
+@pytest.mark.slow
 def test_margins_alone_compare_very_many_classes_as_whole_tables_do(monkeypatch):
     rng = np.random.default_rng(0)
     y = rng.integers(0, 70, 2000)

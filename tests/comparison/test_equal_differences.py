@@ -122,7 +122,9 @@ def check(table, metric, unit="rows"):
                 assert worse_than(found, worse, margin=0.0), (metric, pair)
 
 
-@pytest.mark.parametrize("n", [2, 3, 5, 6, 50])
+@pytest.mark.parametrize(
+    "n", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 5, 6, 50))]
+)
 @pytest.mark.parametrize("size", [1e-9, 1e9])
 def test_no_metric_of_numbers_finds_more_than_a_sign_test_in_a_constant_offset(n, size):
     table = make_numbers(n, 0.4, size)
@@ -130,7 +132,7 @@ def test_no_metric_of_numbers_finds_more_than_a_sign_test_in_a_constant_offset(n
         check(table, metric)
 
 
-@pytest.mark.parametrize("n", [2, 5, 6, 50])
+@pytest.mark.parametrize("n", [5, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 6, 50))])
 def test_no_metric_of_classes_finds_more_than_a_sign_test_where_one_is_surer_by_as_much(n):
     table = make_probabilities(n)
     for metric in list_comparable(table):

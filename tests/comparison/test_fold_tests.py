@@ -272,6 +272,7 @@ def test_equal_models_are_seldom_told_apart_on_random_splits(bench: dict[str, An
     assert rates["textbook t"] > 0.05
 
 
+@pytest.mark.slow
 def test_models_near_chance_are_not_told_apart_by_repeating_the_folds(bench: dict[str, Any]):
     """The textbook's degrees of freedom name a winner in 16 % of these tables."""
     rates = bench["named"](
@@ -302,6 +303,7 @@ def test_ten_equal_models_have_a_false_winner_no_more_often_than_they_should(ben
     assert found <= 6 + 2 * np.sqrt(100 * 0.06 * 0.94)
 
 
+@pytest.mark.slow
 def test_the_best_of_equal_models_is_corrected_for_its_luck(bench: dict[str, Any]):
     found = bench["curse"](10, 40, seed=3)
     assert found["naive"] > 0.03

@@ -49,7 +49,6 @@ def column_of(how, table=TABLE):
         ("hard", "mean(of=label)"),
         ("majority_vote", "mean(of=label)"),
         ("median", "trimmed(share=0.5)"),
-        ("log_pool", "geometric"),
         ("rank", "rank_mean"),
         ("weighted_average", "performance"),
         ("softmax", "performance(by=softmax)"),

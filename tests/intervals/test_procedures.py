@@ -414,6 +414,7 @@ def numbers(rng, n):
     return Predictions.from_arrays(signal + rng.normal(size=n), {"m": signal}, task="regression")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("draw", "n"), [(calibrated, 30), (calibrated, 100), (numbers, 30), (numbers, 100)]
 )
@@ -463,7 +464,7 @@ COUNTED = (
 )
 
 
-@pytest.mark.parametrize("right", [0.95, 0.7])
+@pytest.mark.parametrize("right", [0.95, pytest.param(0.7, marks=pytest.mark.slow)])
 def test_intervals_of_count_metrics_on_30_rows_cover_as_they_should_summed_over_all_tables(right):
     """Balanced classes and symmetric errors: no simulation, but the law of the table itself."""
     schema = Schema("binary", (0, 1), {}, 1)

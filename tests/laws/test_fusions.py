@@ -20,9 +20,16 @@ from assay.kernels import Array
 from assay.table.predictions import Predictions
 
 STACKING = "stacking(min_rows=2)"  # the tables here are shorter than it wants
-CONVEX = ["auto", "greedy", "greedy(steps=4)", "mean", "weighted", "weighted(shrink=0)"]
-HOWS = [*{*FUSIONS.names(), *CONVEX, STACKING} - {"stacking"}]
-HOWS.sort()
+CONVEX = ["greedy", "greedy(steps=4)", "mean", "weighted", "weighted(shrink=0)"]
+SLOW = {"auto", "greedy", "log_pool", STACKING}  # `check_fusion` holds these to fewer tables
+
+
+def mark_slow(hows: set[str]) -> list[Any]:
+    """The fusions, those that take long for the run of all tests."""
+    return [pytest.param(h, marks=pytest.mark.slow) if h in SLOW else h for h in sorted(hows)]
+
+
+EVERY = {*FUSIONS.names(), *CONVEX, STACKING} - {"stacking"}
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -88,7 +95,7 @@ def loss_of(p: Predictions, weights: Any) -> float:
     return float(np.average(pool.losses(list(weights)), weights=pool.weight))
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_importance_is_a_share_of_every_model(how, p):
     assume(is_taken(how, p))
@@ -101,14 +108,14 @@ def test_importance_is_a_share_of_every_model(how, p):
         assert shares.sum() == pytest.approx(1)
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_the_gap_certifies_that_the_least_loss_is_reached(how, p):
     assume(is_taken(how, p))
     assert FUSIONS.parse(how).fit(p).gap <= 1e-4
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_a_saved_fusion_is_the_same_fusion(how, p, tmp_path_factory):
     assume(is_taken(how, p))
@@ -120,7 +127,7 @@ def test_a_saved_fusion_is_the_same_fusion(how, p, tmp_path_factory):
     assert np.array_equal(column(again, p), column(fitted, p))
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_the_loss_of_a_fusion_is_what_evaluate_prints_for_its_column(how, p):
     assume(is_taken(how, p))
@@ -132,7 +139,7 @@ def test_the_loss_of_a_fusion_is_what_evaluate_prints_for_its_column(how, p):
     assert {**fused.losses, "fused": fused.loss} == pytest.approx(printed, rel=1e-12)
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_the_fused_table_admits_the_column_and_keeps_the_rest(how, p):
     assume(is_taken(how, p))
@@ -141,7 +148,7 @@ def test_the_fused_table_admits_the_column_and_keeps_the_rest(how, p):
     assert all(fused.outputs[m] is p.outputs[m] for m in p.models)
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools, data=st.data())
 def test_the_order_of_models_changes_nothing(how, p, data):
     assume(is_taken(how, p))
@@ -150,7 +157,7 @@ def test_the_order_of_models_changes_nothing(how, p, data):
     assert column(a, p) == pytest.approx(column(b, p), abs=1e-5 * scale_of(p))
 
 
-@pytest.mark.parametrize("how", [h for h in HOWS if h != "auto"])
+@pytest.mark.parametrize("how", mark_slow(EVERY - {"auto"}))
 @given(p=pools, seed=st.integers(0, 1000))
 def test_the_order_of_rows_changes_nothing(how, p, seed):
     assume(is_taken(how, p))
@@ -159,7 +166,7 @@ def test_the_order_of_rows_changes_nothing(how, p, seed):
     assert a.importance() == pytest.approx(b.importance(), abs=1e-5)
 
 
-@pytest.mark.parametrize("how", sorted({*HOWS} - {"auto", "rank_mean"}))
+@pytest.mark.parametrize("how", mark_slow(EVERY - {"auto", "rank_mean"}))
 @given(seed=st.integers(0, 2**32 - 1), data=st.data())
 def test_the_order_of_classes_permutes_the_fused_columns(how, seed, data):
     p = random_pool(seed, "multiclass")
@@ -172,7 +179,7 @@ def test_the_order_of_classes_permutes_the_fused_columns(how, seed, data):
     assert a[:, order] == pytest.approx(b, abs=1e-5)
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools, size=st.integers(1, 20))
 def test_applying_in_batches_is_applying_to_the_whole(how, p, size):
     assume(is_taken(how, p))
@@ -181,7 +188,7 @@ def test_applying_in_batches_is_applying_to_the_whole(how, p, size):
     assert np.array_equal(np.concatenate(parts), column(fitted, p))
 
 
-@pytest.mark.parametrize("how", HOWS)
+@pytest.mark.parametrize("how", mark_slow(EVERY))
 @given(p=pools)
 def test_the_same_table_and_seed_give_the_same_result(how, p):
     assume(is_taken(how, p))
@@ -193,7 +200,7 @@ def test_the_same_table_and_seed_give_the_same_result(how, p):
     )
 
 
-@pytest.mark.parametrize("how", CONVEX)
+@pytest.mark.parametrize("how", mark_slow({*CONVEX}))
 @given(p=pools)
 def test_models_that_agree_fuse_to_themselves(how, p):
     same = replace(p, outputs=dict.fromkeys(p.models, p.outputs["m0"]))

@@ -7,13 +7,17 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 - convex: weights on the models, and the pool of numbers that they are fitted from
 - fuse: the verb, its cross-fitting and its result
 - judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
-- auto: equal weights, unless fitted ones are better out of fold
-- geometric: the mean of log probabilities, also known as the logarithmic pool
+- auto: the mean of several fusions, each weighed by its loss on rows left out of its fit
+- best: the single model of least loss, chosen as weights are
+- geometric: the mean of log probabilities
 - greedy: ensemble selection for any metric
+- log_pool: powers of probabilities of least log loss, which can sharpen
+- logarithmic: products of powers of probabilities, and the log probabilities they are fitted from
 - mean: soft voting, mean of values, majority vote, weights that are given
 - performance: weights by how well each model does alone
 - rank_mean: scores of different scales averaged by rank, for ROC AUC
 - stacking: regularised regression on the members' outputs
+- tempered: convex weights between a temperature on each member and one on their mean
 - trimmed: the mean without the lowest and the highest, and the median
 - weighted: convex weights of least log loss or squared error
 

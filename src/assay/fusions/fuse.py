@@ -207,8 +207,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     Parameters:
         predictions: A table of two models or more, a data frame, the path of a file or of several,
             or the truth followed by what models predict, as for `evaluate`.
-        how: Text or instance of a fusion, as in "weighted(shrink=2)"; default "auto", which takes
-            equal weights unless fitted ones earn their keep.
+        how: Text or instance of a fusion, as in "weighted(shrink=2)"; default "auto", which
+            averages fusions of several kinds, each by how well it does on rows left out of its fit.
         metric: What a fusion that searches a metric (greedy) aims at; default: its own.
         models: Names of the models to fuse, 2 or more; default: all. The table keeps the others.
         weights: Weight of each model that is fused, at least 0, as in {"a": 0.7, "b": 0.3}; they

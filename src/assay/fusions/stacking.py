@@ -27,6 +27,7 @@ __all__ = ["Stack", "Stacking"]
 
 FEWEST_ROWS = 100
 ROWS_PER_INPUT = 10
+ROUNDING = 1e-12  # share of the truth's variance below which an error is rounding
 CERTIFIED = 1e-4  # gap above which a note says that the fit is not exact
 
 
@@ -313,6 +314,8 @@ def solve_ridge(
     centred = inputs - centre
     residual = truth - mean - centred @ equal
     scale = float(share @ residual**2)
+    # An error of the mean that is rounding alone must not drown the penalty.
+    scale = max(scale, ROUNDING * float(share @ (truth - mean) ** 2))
     if scale == 0:
         return equal, np.asarray(mean - centre @ equal), 0.0
     gram = centred.T @ (share[:, None] * centred) / scale + penalty * np.eye(m)
