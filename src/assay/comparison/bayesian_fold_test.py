@@ -89,7 +89,7 @@ def correlated_t(
 
 def check_margin(equivalence: Any) -> None:
     """Raise UnsupportedError unless the margin `equivalence` is 0 or more."""
-    if not isinstance(equivalence, Real) or not equivalence >= 0:
+    if not isinstance(equivalence, Real) or not float(equivalence) >= 0:
         raise UnsupportedError(
             f"equivalence must be 0 or more, a difference of no practical importance; "
             f"got {equivalence!r}"
