@@ -233,3 +233,39 @@ def test_console_output_gets_a_verdict(tmp_path):
     log.write_text("\n".join(lines))
     assert len(read_history(log)) == 1
     assert diagnose(log).runs[0].status == "overfit"
+
+
+@pytest.mark.parametrize(
+    "log, status",
+    [
+        ("cat_period20.json", "overfit"),
+        ("catboost_info_period20", "overfit"),
+        ("cb_cv.csv", "overfit"),
+        ("hf_accum1_8ep_trainer_state.json", "still_improving"),
+        ("hf_accum4_8ep_trainer_state.json", "still_improving"),
+        ("hf_diverged_epoch3_trainer_state.json", "diverged"),
+        ("hf_diverged_from_first_epoch_trainer_state.json", "diverged"),
+        ("hf_early_stopped_trainer_state.json", "inconclusive"),
+        ("keras_nan.csv", "diverged"),
+        ("keras_noval.csv", "inconclusive"),
+        ("keras_tnan.csv", "diverged"),
+        ("lgb_cv.json", "overfit"),
+        ("lgb_skl.json", "overfit"),
+        ("lgb_skl_copy.json", "overfit"),
+        ("lightning_one_epoch_val_check_interval.csv", "still_improving"),
+        ("mmengine_scalars.json", "diverged"),
+        ("ngboost_evals.json", "overfit"),
+        ("ray_tune_progress.csv", "diverged"),
+        ("skorch_nan.json", "diverged"),
+        ("xgb_cv.csv", "overfit"),
+        ("xgb_val_then_train.json", "overfit"),
+    ],
+)
+def test_log_is_judged_as_the_run_that_wrote_it_was_made(log, status):
+    (run,) = diagnose(LOGS / "2026-11" / log).runs
+    assert run.status == status
+
+
+def test_learning_rate_of_0_of_a_real_fine_tuning_is_told():
+    (run,) = diagnose(LOGS / "2026-11" / "trl_sft_trainer_state.json").runs
+    assert "the learning rate was 0 throughout" in repr(run)
