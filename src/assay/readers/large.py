@@ -20,7 +20,7 @@ from assay.readers.cells import Cells, Numbers
 __all__ = ["convert_table", "load_large_lines", "load_large_table"]
 
 NULLS = ["", "NA", "N/A", "n/a", "na", "null", "None", "none", "-", "--"]
-BLOCK = 16 << 20  # bytes of JSON lines that are parsed at once
+BLOCK = 16 << 20  # bytes that are parsed at once
 
 Columns = dict[str, Cells]
 
@@ -33,19 +33,24 @@ def load_large_table(path: Path, header: tuple[str, ...], separator: str) -> Col
     import pyarrow as pa
     import pyarrow.csv as pacsv
 
+    read = pacsv.ReadOptions(column_names=list(header), skip_rows=1, block_size=BLOCK // 4)
+    parse = pacsv.ParseOptions(delimiter=separator)
+    options = {"null_values": NULLS, "strings_can_be_null": True}
     try:
-        columns = convert_table(
-            pacsv.read_csv(
-                path,
-                read_options=pacsv.ReadOptions(column_names=list(header), skip_rows=1),
-                parse_options=pacsv.ParseOptions(delimiter=separator),
-                convert_options=pacsv.ConvertOptions(null_values=NULLS, strings_can_be_null=True),
-            )
-        )
+        with pacsv.open_csv(path, read, parse, pacsv.ConvertOptions(**options)) as reader:
+            types = {field.name: field.type for field in reader.schema}
+        # A column may begin with whole numbers, or empty, and hold any number later.
+        numbers = {
+            name: pa.float64()
+            for name, kind in types.items()
+            if pa.types.is_null(kind) or pa.types.is_integer(kind)
+        }
+        convert = pacsv.ConvertOptions(column_types=numbers, **options)
+        with pacsv.open_csv(path, read, parse, convert) as reader:
+            parts = [convert_table(pa.Table.from_batches([batch])) for batch in reader]
     except (pa.ArrowInvalid, OSError):
         return None
-    pa.default_memory_pool().release_unused()
-    return columns
+    return _join_parts(parts)
 
 
 def load_large_lines(path: Path) -> Columns | None:
