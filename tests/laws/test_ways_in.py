@@ -136,7 +136,7 @@ def check(seed, folder, monkeypatch, workers=0, most=5000):
     check_ways(p, folder, monkeypatch, asked, engines, by="g" if grouped else None, seed=seed)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_way_in_gives_the_same_values_intervals_methods_and_notes(
     tmp_path, monkeypatch, seed
 ):
