@@ -65,12 +65,12 @@ class LoggedRun:
             monitor=monitor,
             series=series,
             checkpoints=self._name_checkpoints(),
-            steps=tuple((float(row[self.unit]), float(row["step"])) for row in self._placed),
+            steps=tuple((float(row[self.unit]), float(row["step"])) for row in self._step_rows),
             notes=history.notes + self.notes,
         )
 
     @property
-    def _placed(self) -> list[Row]:
+    def _step_rows(self) -> list[Row]:
         """The rows that are numbered by something else and name their step, too."""
         if self.unit == "step":
             return []
@@ -80,7 +80,7 @@ class LoggedRun:
         pattern = self.header.get("checkpoint")
         if pattern is None:
             return ()
-        return tuple((float(row[self.unit]), pattern.format(**row)) for row in self._placed)
+        return tuple((float(row[self.unit]), pattern.format(**row)) for row in self._step_rows)
 
 
 @dataclass(frozen=True)
