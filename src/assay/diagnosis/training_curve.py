@@ -58,7 +58,7 @@ def judge_training(history: History) -> TrainingCurve:
             "memorising",
             f"training loss falls by steps where an epoch begins (by {format_value(drop)} from "
             f"{format_value(before)}) and hardly within one: rows that were seen before are "
-            f"recognised; {UNKNOWN.removeprefix('the log holds ')}",
+            f"recognised; how new rows fare, only validation tells",
             (
                 "hold rows out and validate on them: from the second epoch on training loss tells "
                 "nothing of new rows",
