@@ -43,7 +43,6 @@ from assay.cli.report import report
 from assay.cli.slices import slices
 from assay.cli.threshold import threshold
 from assay.cli.validate import validate
-from assay.core.text import escape_controls
 from assay.errors import AssayError
 from assay.version import __version__
 
@@ -82,6 +81,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _stop(message: str) -> None:
+    from assay.core.text import escape_controls
+
     click.echo("assay: " + escape_controls(" ".join(message.split())), err=True)
     sys.exit(2)
 

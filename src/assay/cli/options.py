@@ -4,7 +4,6 @@
 (['f1', 'f_beta(beta=2)', 'accuracy'], 3, 'cat')
 """
 
-import json
 import os
 import re
 import sys
@@ -14,8 +13,6 @@ from typing import Any
 
 import click
 
-from assay.core.terminal import is_terminal, print_result
-from assay.core.text import escape_controls, escape_line
 from assay.errors import SchemaError
 
 __all__ = [
@@ -277,6 +274,8 @@ def _choose_roles(options: Mapping[str, Any]) -> dict[str, str | None]:
 
 def read_labels(path: str) -> dict[str, str | int | bool]:
     """The map of labels in the JSON file at `path`, an object."""
+    import json
+
     try:
         labels = json.loads(Path(path).read_bytes())
     except ValueError as error:
@@ -323,6 +322,8 @@ def split_codes(ignore: Sequence[str]) -> list[str]:
 
 def say(text: str) -> None:
     """Print a line on standard error, where progress and failures are told."""
+    from assay.core.text import escape_line
+
     click.echo(escape_line(text), err=True)
 
 
@@ -344,6 +345,9 @@ def show(result: Any, json_to: str | None, text: str | None = None) -> None:
         return
     if json_to:
         result.to_json(json_to)
+    from assay.core.terminal import is_terminal, print_result
+    from assay.core.text import escape_controls
+
     if is_terminal():
         print_result(result, text)
         return
