@@ -115,8 +115,11 @@ def find_advice(
         return ()  # every check sets models against the truth, of 0 and 1 where there are labels
     context = build_context(table, counts, thorough, costs, seed)
     context = replace(context, every=every)
-    checks = [CHECKS[code]() for code in codes if code not in skip]
-    return tuple(advice for check in checks for advice in check.find(context))
+    found: list[Advice] = []
+    for code in codes:
+        if code not in skip:
+            found += CHECKS.parse(code).find(context)
+    return tuple(found)
 
 
 def list_checks() -> list[str]:

@@ -26,8 +26,9 @@ import numpy as np
 from assay.core.registry import Member, Registry
 from assay.kernels import Array
 from assay.states.confusion import Counts
-from assay.table.predictions import Predictions, Rows
+from assay.table.predictions import Predictions
 from assay.table.protocol import Table
+from assay.table.rows import Rows
 
 __all__ = ["CHECKS", "FALSE_ALARM", "Advice", "Check", "CheckContext", "Z"]
 

@@ -188,6 +188,8 @@ class TiedClasses(Check):
         columns = columns[every]
         if not len(columns):
             return None
+        if columns.shape[1] == 2 and not (columns[:, 0] == columns[:, 1]).any():
+            return None
         highest = columns == columns.max(axis=1, keepdims=True)
         tied = np.count_nonzero(highest, axis=1) > 1
         if not tied.any():
@@ -256,6 +258,12 @@ def _find_low_area(rows: Rows, context: CheckContext) -> float | None:
     p = int(np.count_nonzero(positive))
     q = len(positive) - p
     if not p or not q:
+        return None
+    above = score > score.mean()
+    hits = int(np.count_nonzero(above & positive))
+    false_alarms = int(np.count_nonzero(above)) - hits
+    # These pairs are in order whatever the others are.
+    if hits * (q - false_alarms) >= p * q / 2:
         return None
     area = float(count_ties(score[positive], score[~positive]).mean() / q)
     independent = min(1.0, context.effective_rows / context.table.n)

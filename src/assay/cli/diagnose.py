@@ -1,7 +1,5 @@
 """diagnose: `assay diagnose`, what training logs say: overfitting, underfitting, best epoch."""
 
-import shutil
-
 import click
 
 from assay.cli.options import JSON, show
@@ -69,8 +67,11 @@ def diagnose(
         train: Column of the training loss.
         val: Column of the validation loss.
         x: Column that numbers the rows, as epoch or step do.
+        seed_pattern: Regular expression that names the part of a run's name that is its seed.
         json_to: Write the result as JSON; - prints JSON alone.
     """
+    import shutil
+
     import assay
 
     diagnosis = assay.diagnose(

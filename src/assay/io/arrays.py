@@ -11,7 +11,6 @@ import inspect
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import wraps
-from glob import has_magic
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, cast, overload
 
 import numpy as np
@@ -29,6 +28,8 @@ from assay.table.columns import name_columns, normalise
 from assay.table.predictions import Predictions
 
 __all__ = ["Verb", "accept_arrays", "name_outputs"]
+
+OF_PATHS = frozenset("*?[/")  # no label is taken for a path without one of these
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)
@@ -104,6 +105,8 @@ def refuse_fitted(arguments: Iterable[Any]) -> None:
     assay.errors.UnsupportedError: a Fitted is a model, not what it predicts; predictions of ...
     """
     for argument in arguments:
+        if argument is None or isinstance(argument, str | Predictions | Stream):
+            continue
         parts = [argument]
         if isinstance(argument, Mapping):
             parts = list(argument.values())
@@ -202,7 +205,7 @@ def _are_paths(source: Any) -> bool:
         return False
     return any(
         isinstance(item, os.PathLike)
-        or (isinstance(item, str) and (detect_format(item) or has_magic(item) or "/" in item))
+        or (isinstance(item, str) and (detect_format(item) or not OF_PATHS.isdisjoint(item)))
         for item in source[:8]
     )
 

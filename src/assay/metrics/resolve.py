@@ -6,13 +6,13 @@
 ['f1', 'f1(average=macro)']
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS, Metric
 from assay.table.predictions import Predictions
-from assay.table.schema import Schema, Task
+from assay.table.schema import SOURCES, Schema, Task
 
 __all__ = ["DEFAULTS", "choose_default", "list_default_metrics", "resolve"]
 
@@ -99,8 +99,9 @@ def resolve(metrics: Metrics, schema: Schema) -> list[tuple[str, Metric]]:
         parsed = [METRICS.parse(text) for text in _default_texts(schema)]
     else:
         parsed = [METRICS.parse(metric) for metric in _list_metrics(metrics)]
+        offered = {read for m in schema.models for read in SOURCES if schema.offers(m, read)}
         for metric in parsed:
-            _check_outputs(metric, schema)
+            _check_outputs(metric, schema, offered)
     return [(str(metric), metric.bind(schema)) for metric in dict.fromkeys(parsed)]
 
 
@@ -121,15 +122,15 @@ def _expand(item: str | Metric) -> Sequence[str | Metric]:
     return SETS.get(item.strip(), (item,)) if isinstance(item, str) else (item,)
 
 
-def _check_outputs(metric: Metric, schema: Schema) -> None:
-    """UnsupportedError unless some model gives what the metric reads, and there is a truth."""
+def _check_outputs(metric: Metric, schema: Schema, offered: Collection[str]) -> None:
+    """UnsupportedError unless what the metric reads is `offered`, and there is a truth."""
     if not schema.has_truth and str(metric) != WITHOUT_TRUTH[schema.task]:
         raise UnsupportedError(
             f"metric {metric} needs a truth, and the table holds scores of the rows alone: use "
             f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., "
             f"--truth COLUMN)"
         )
-    if not any(schema.offers(model, metric.reads) for model in schema.models):
+    if metric.reads not in offered:
         outputs = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())
         raise UnsupportedError(
             f"metric {metric} needs {metric.reads}, which no model gives ({outputs})"
