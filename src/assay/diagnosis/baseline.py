@@ -26,10 +26,11 @@ def _is_regression(history: History) -> bool:
 
 
 def find_standard_error(history: History, mean: float) -> float:
-    """Of a mean log loss about 1 / sqrt(n), as losses of rows scatter by about 1; else 2 mean.
+    """Standard error of a loss that is `mean` over the validation rows of a `history`.
 
-    Losses of rows near 0 scatter less: by about four times their mean. A loss above 20 is no log
-    loss.
+    Log losses of rows scatter by about 1, near 0 less: by about four times their mean. Other losses
+    scatter by about twice their mean; a loss above 20 is no log loss. 0 where the number of rows is
+    unknown.
     """
     if not history.n_val:
         return 0.0
@@ -41,7 +42,13 @@ def find_standard_error(history: History, mean: float) -> float:
 def find_baseline(
     history: History, val: Series, train: Series | None
 ) -> tuple[float, BaselineFrom]:
-    """The loss of a model that knows only how frequent each outcome is, and where it comes from."""
+    """The loss of a model that knows only how frequent each outcome is, and where it comes from.
+
+    Parameters:
+        history: The run; a baseline or a number of classes that it gives goes first.
+        val: Validation curve of the loss.
+        train: Training curve of the loss; None where it was not logged.
+    """
     if history.baseline is not None:
         return history.baseline, "given"
     if not _is_regression(history):

@@ -48,7 +48,7 @@ def format_value(value: float) -> str:
 
 
 def count_evaluations(count: int) -> str:
-    """How many evaluations there are, with the verb.
+    """The `count` of evaluations in words, with the verb.
 
     >>> count_evaluations(1), count_evaluations(3)
     ('1 evaluation is', '3 evaluations are')

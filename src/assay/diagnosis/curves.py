@@ -44,32 +44,34 @@ def find_divergence(history: History) -> float | None:
 
 
 def is_recovered(series: Series, lost: NDArray[np.intp]) -> bool:
-    """Whether a training curve that was nan or inf at the points `lost` went on without harm."""
+    """Whether a training `series`, nan or inf at the points `lost` (m,), went on without harm."""
     is_rare = series.split == "train" and len(lost) < len(series.values) / 20
     return bool(is_rare and len(series.values) - 1 not in lost)
 
 
 def pair_points(series: Series) -> Iterable[tuple[float, float]]:
+    """The epoch and the value of each point of a `series`, in their order."""
     return zip(series.epochs, series.values, strict=True)
 
 
 def drop_lost(series: Series | None) -> Series | None:
-    """The curve without points that are nan or inf, from which training recovered."""
+    """The curve `series` without points that are nan or inf, from which training recovered."""
     if series is None or np.isfinite(series.values).all():
         return series
     return series.take(np.flatnonzero(np.isfinite(series.values)).tolist())
 
 
 def take_logarithm(series: Series) -> Series:
-    """A perplexity in nats."""
+    """The `series` of a perplexity in nats."""
     return replace(series, values=tuple(np.log(np.maximum(series.values, 1e-300)).tolist()))
 
 
 def average_batches(series: Series | None, epochs: Array) -> Series | None:
-    """A training curve of many points between evaluations as their means.
+    """A training `series` of many points between evaluations at `epochs` (n,), as their means.
 
-    The losses of single batches scatter far more than those of an evaluation. Points after the
-    last evaluation are one more mean, where they are about as many.
+    A series of fewer than three points an evaluation stays as it is. The losses of single batches
+    scatter far more than those of an evaluation. Points after the last evaluation are one more
+    mean, where they are about as many.
     """
     if series is None or len(series.values) < 3 * len(epochs):
         return series
@@ -89,9 +91,9 @@ def average_batches(series: Series | None, epochs: Array) -> Series | None:
 
 
 def find_factor(train: Series | None, val: Series) -> float:
-    """By what a training loss is too large that was summed over accumulated batches; else 1.
+    """By what a loss `train` is too large that was summed over accumulated batches; else 1.
 
-    It begins at a whole multiple of the validation loss, and stays far above it throughout.
+    It begins at a whole multiple of the validation loss `val`, and stays far above it throughout.
     """
     is_mean = train is not None and train.aggregation == "window_mean" and len(val.values) >= 3
     if train is None or not is_mean or min(val.values) <= 0:
@@ -103,4 +105,5 @@ def find_factor(train: Series | None, val: Series) -> float:
 
 
 def interpolate(series: Series | None, epochs: Array) -> Array | None:
+    """Values (n,) of a `series` at `epochs` (n,), on lines between its points; None for None."""
     return None if series is None else np.interp(epochs, series.epochs, series.values)

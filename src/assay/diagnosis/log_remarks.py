@@ -16,7 +16,10 @@ __all__ = ["describe_log", "is_schedule_over"]
 
 
 def describe_log(history: History) -> list[str]:
-    """What the log holds beside its curves: perplexity, more losses, a schedule, lost points."""
+    """What the log of `history` holds beside its curves, a sentence each.
+
+    Perplexity, more losses, lost points, values on test rows, a schedule.
+    """
     remarks = []
     val = history.find(history.validation_split, history.loss or "")
     if val is not None and is_perplexity(val.metric):
@@ -78,6 +81,6 @@ def _describe_schedule(history: History) -> list[str]:
 
 
 def is_schedule_over(history: History) -> bool:
-    """Whether the learning rate ended below 1 % of its highest value."""
+    """Whether the learning rate of `history` ended below 1 % of its highest value."""
     rates = history.schedule.values if history.schedule else ()
     return len(rates) >= 3 and 0 <= rates[-1] < 0.01 * max(rates)

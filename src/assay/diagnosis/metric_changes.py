@@ -87,7 +87,13 @@ def _judge_metric(series: Series, at_epoch: float | None, rows: int | None) -> M
 
 
 def measure_metric_tolerance(series: Series, value: float, rows: int | None) -> float:
-    """Of a share its standard error, half a point at least; of other numbers 2 %; or the noise."""
+    """The change of a metric that counts: `find_least_change`, or the noise where that is more.
+
+    Parameters:
+        series: Curve of the metric, of which the finite values count.
+        value: The value that the change is from, in the unit of the curve.
+        rows: Number of rows that each value was measured on; None where it is unknown.
+    """
     return max(find_least_change(series, value, rows), noise(_take_finite(series)))
 
 
@@ -95,6 +101,12 @@ def find_least_change(series: Series, value: float, rows: int | None) -> float:
     """Of a share its standard error, half a point at least; of other numbers 2 %.
 
     Shares may be logged as percent.
+
+    Parameters:
+        series: Curve of the metric, of which the finite values count.
+        value: The value that the change is from, in the unit of the curve.
+        rows: Number of rows that each value was measured on; None where it is unknown: half a
+            point, then, of a share.
     """
     values = _take_finite(series)
     is_percent = 1.5 < values.max() <= 100 and is_share(series.metric)

@@ -56,7 +56,7 @@ class MetricCurve:
 def find_metric(
     history: History, *, better: Mapping[str, Better] | None = None, metric: str | None = None
 ) -> Series | None:
-    """The validation curve that a run is judged by, or None.
+    """The validation curve that the run `history` is judged by, or None.
 
     That of `metric`, or of the one that the log itself chooses by, or else of the one that sums up
     the others; its direction is known, or in `better`. Where `metric` was not validated it is that
@@ -79,7 +79,10 @@ def find_metric(
 def judge_metric_curve(
     history: History, *, better: Mapping[str, Better] | None = None, metric: str | None = None
 ) -> MetricCurve | None:
-    """The judgement on a `history` by one validation metric; None where it has none."""
+    """The judgement on a `history` by one validation metric; None where it has none.
+
+    The `metric`, and the directions `better` by metric, are as in `find_metric`.
+    """
     curve = find_metric(history, better=better, metric=metric)
     if curve is None:
         return None
@@ -108,7 +111,10 @@ def judge_metric_curve(
 
 
 def find_good_range(curve: Series, rows: int | None) -> tuple[float, float]:
-    """First and last epoch of those around the best at which a metric is about as good."""
+    """First and last epoch of those around the best of a `curve` at which it is about as good.
+
+    `rows` is the number of rows that each value was measured on, None where it is unknown.
+    """
     deficits = _convert_to_deficits(curve)
     best = int(np.nanargmin(deficits))
     tolerance = measure_metric_tolerance(curve, curve.values[best], rows)

@@ -46,12 +46,15 @@ def find_objective(history: History) -> Objective | None:
 
 
 def find_objective_metric(history: History, objective: Objective) -> str | None:
-    """The metric that tells how good such a model is, or None: accuracy before margins."""
+    """The metric of `history` that tells how good a model of this `objective` is, or None.
+
+    Accuracy goes before margins.
+    """
     pattern = {"preference": PREFERENCE, "reward": REWARD}.get(objective)
     names = [s.metric for s in history.series if pattern is not None and pattern.search(s.metric)]
     return min(names, key=lambda name: (not name.endswith("accuracies"), len(name)), default=None)
 
 
 def explain_objective(objective: Objective) -> str:
-    """Why the loss of a log was not judged, in one sentence."""
+    """Why the loss of a log with this `objective` was not judged, in one sentence."""
     return WORDS[objective]

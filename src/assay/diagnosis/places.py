@@ -15,13 +15,13 @@ __all__ = ["describe_place", "name_checkpoint", "restore", "suggest_evaluations"
 
 
 def name_checkpoint(history: History, epoch: float) -> str | None:
-    """The name on disk of what was saved at an `epoch`, or None where the log has none."""
+    """The name on disk of what `history` saved at an `epoch`, or None where the log has none."""
     # Nothing is saved before the first step.
     return dict(history.checkpoints).get(epoch) if epoch > 0 else None
 
 
 def describe_place(history: History, epoch: float) -> str:
-    """Checkpoint, or step, of an `epoch` in brackets; empty where the log has neither."""
+    """Checkpoint, or step, of an `epoch` in brackets; empty where `history` has neither."""
     step = dict(history.steps).get(epoch)
     name = name_checkpoint(history, epoch) or (f"step {step:g}" if step is not None else "")
     tokens = dict(history.tokens).get(epoch)
@@ -31,7 +31,7 @@ def describe_place(history: History, epoch: float) -> str:
 
 
 def restore(history: History, epoch: float) -> str:
-    """What to restore to have the model of an `epoch`."""
+    """What to restore to have the model of an `epoch` of `history`."""
     place = f"{history.unit} {format_value(epoch)}"
     name = name_checkpoint(history, epoch)
     if name is not None:
@@ -42,9 +42,9 @@ def restore(history: History, epoch: float) -> str:
 
 
 def suggest_evaluations(history: History) -> str:
-    """How to evaluate more often, so that a trend shows: every so many steps where these are known.
+    """How to evaluate more often than in `history`: every so many steps where these are known.
 
-    Ten evaluations in a run as long as this one.
+    A trend shows then. Ten evaluations in a run as long as this one.
     """
     last = max(history.epochs, default=0.0)
     steps = last if history.unit == "step" else max((s for _, s in history.steps), default=0.0)

@@ -61,6 +61,7 @@ def _remedies_of_overfit(case: Case, metrics: Sequence[MetricChange]) -> tuple[s
 
 
 def describe_range(first: float, last: float) -> str:
+    """The end of a remedy: any epoch from `first` to `last` will do; empty where they are one."""
     if first == last:
         return ""
     return f", or any from {format_value(first)} to {format_value(last)}"

@@ -218,7 +218,7 @@ def _is_wandering(run: Measurements) -> bool:
 
 
 def both_rose(run: Measurements) -> bool:
-    """Both losses end well above their lowest values, and rose since by a trend."""
+    """Both losses of a `run` end well above their lowest values, and rose since by a trend."""
     if run.train is None or not _ends_higher(run):
         return False
     lowest = int(np.argmin(run.train))

@@ -91,6 +91,14 @@ class RunDiagnosis:
 def convert_to_loss(
     history: History, best: float | None, final: float | None, verdict: str
 ) -> dict[str, Any]:
+    """The field `loss` of a diagnosis, with the last training loss of the run beside it.
+
+    Parameters:
+        history: The run, which names the loss.
+        best: Lowest validation loss, in the unit of the log; None where there is none.
+        final: Validation loss at the end, in the unit of the log; None where there is none.
+        verdict: Which way it went: "rising", "level", "falling", "non_finite" or "unknown".
+    """
     train = history.find("train", history.loss or "")
     return {
         "metric": history.loss,
@@ -102,6 +110,7 @@ def convert_to_loss(
 
 
 def convert_to_rows(metrics: Iterable[MetricChange]) -> tuple[dict[str, Any], ...]:
+    """The fields of each of the `metrics` by name, with epochs as the log writes them."""
     names = [f.name for f in fields(MetricChange)]
     rows = ({name: getattr(metric, name) for name in names} for metric in metrics)
     return tuple(row | {"best_epoch": convert_to_epoch(row["best_epoch"])} for row in rows)
@@ -110,14 +119,17 @@ def convert_to_rows(metrics: Iterable[MetricChange]) -> tuple[dict[str, Any], ..
 def convert_to_evidence(
     finding: str, flags: Sequence[str], remarks: Sequence[str]
 ) -> dict[str, Any]:
+    """The field `evidence`: the `finding` in words, the names of `flags`, and the `remarks`."""
     return {"finding": finding, "flags": list(flags), "remarks": list(remarks)}
 
 
 def convert_to_range(first: float, last: float) -> tuple[Epoch, Epoch]:
+    """The `first` and the `last` epoch of a range as the log writes them: 9, not 9.0."""
     return _convert_to_whole(first), _convert_to_whole(last)
 
 
 def convert_to_epoch(epoch: float | None) -> Epoch | None:
+    """An `epoch` as the log writes it: 9, not 9.0; None stays None."""
     return None if epoch is None else _convert_to_whole(epoch)
 
 
@@ -127,5 +139,5 @@ def _convert_to_whole(epoch: float) -> Epoch:
 
 
 def convert_to_finite(value: float | None) -> float | None:
-    """Undefined is None: JSON knows no nan."""
+    """A `value` as a float; nan and inf are None, as JSON knows neither."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -64,7 +64,8 @@ def count_neighbours(count: int) -> int:
 def find_level_error(scatter: float, half: int) -> float:
     """What two levels may differ by where nothing changed, from the `scatter` of one point.
 
-    Three standard errors of the difference of two medians; twice the scatter of single points.
+    Three standard errors of the difference of two medians, of points with `half` neighbours on
+    either side; twice the scatter of single points, where `half` is 0.
 
     >>> find_level_error(0.1, 0), round(find_level_error(0.1, 12), 3)
     (0.2, 0.106)
@@ -88,10 +89,10 @@ def measure_fall(values: Values) -> float:
 
 
 def measure_swing(first: Values, second: Values) -> float:
-    """How far two curves (n,) go up and down together from point to point, in their unit.
+    """How far curves `first` and `second` (n,) go up and down together, in their unit.
 
-    The smaller of both mean steps, after the first quarter and without the largest step; 0 where
-    they do not go together, by the ranks of their steps, or below six points.
+    The smaller of both mean steps from point to point, after the first quarter and without the
+    largest step; 0 where they do not go together, by the ranks of their steps, or below six points.
 
     >>> wave = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     >>> measure_swing(wave, wave), measure_swing(wave, [0.0] * 8)

@@ -43,7 +43,14 @@ def judge_unvalidated(
     better: Mapping[str, Better] | None = None,
     metric: str | None = None,
 ) -> RunDiagnosis:
-    """The diagnosis of a run without a validation loss: by a metric, or of training alone."""
+    """The diagnosis of a run without a validation loss: by a metric, or of training alone.
+
+    Parameters:
+        history: The run.
+        better: "lower" or "higher" by metric, for metrics whose name does not say; default: none.
+        metric: The metric to judge by; default: the one that suits the objective of the run, if
+            that shows, or else the choice of `find_metric`.
+    """
     objective = find_objective(history)
     wanted = metric
     if wanted is None and objective is not None:
@@ -117,7 +124,7 @@ def _explain_other_metric(metric: MetricChange, unit: str) -> str:
 
 
 def explain_metric_curve(curve: MetricCurve, history: History) -> str:
-    """The finding of a run that was judged by the `curve` of a metric, in one sentence."""
+    """The finding of a run `history`, judged by the `curve` of a metric, in one sentence."""
     unit = history.unit
     first, last = map(format_value, curve.good_range)
     is_reward = find_objective(history) == "reward"
@@ -143,7 +150,7 @@ def explain_metric_curve(curve: MetricCurve, history: History) -> str:
 
 
 def suggest_by_metric(curve: MetricCurve, history: History) -> tuple[str, ...]:
-    """What to do about a run that was judged by the `curve` of a metric."""
+    """What to do about a run `history` that was judged by the `curve` of a metric."""
     unit = history.unit
     first, last = map(format_value, curve.good_range)
     keep = restore(history, curve.best_epoch)
