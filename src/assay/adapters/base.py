@@ -200,7 +200,7 @@ def to_label(value: Any) -> Label:
 
 
 def count_rows(data: Any) -> int:
-    """Number of rows of an array, a list, a data frame or a sparse matrix."""
+    """Number of rows of `data`: an array, a list, a data frame or a sparse matrix."""
     shape = getattr(data, "shape", None)
     if not shape and not hasattr(data, "__len__"):
         raise UnsupportedError(

@@ -47,12 +47,17 @@ class KerasCallback(FrameworkCallback):
         self._is_first = True
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
-        """Remember that `fit` was called."""
+        """Remember that `fit` was called; `logs` are not read."""
         self._fits += 1
         self._is_first = True
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any] | None = None) -> None:
-        """Log the epoch, and end the training where more cannot pay."""
+        """Log the `logs` of an `epoch`, and end the training where more cannot pay.
+
+        Parameters:
+            epoch: Number of the epoch, from 0 as Keras counts; it is logged from 1.
+            logs: Values of the metrics by name; default: none.
+        """
         rows = self.training_log.rows
         if self._is_first and self._fits > 1 and rows and epoch + 1 <= rows[-1]["epoch"]:
             self.training_log.begin()

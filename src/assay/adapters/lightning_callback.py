@@ -51,23 +51,29 @@ class LightningCallback(FrameworkCallback):
         self._before_epoch: Mapping[str, Any] = {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
-        """Number by steps where epochs hold several validations."""
+        """Number by steps where epochs of the `trainer` hold several validations.
+
+        Of the processes that train the `pl_module`, the first alone writes.
+        """
         self.training_log.is_written = trainer.is_global_zero
         is_by_batches = trainer.check_val_every_n_epoch is None
         if is_by_batches or trainer.val_check_batch < trainer.num_training_batches:
             self.training_log.header["unit"] = "step"
 
     def on_train_epoch_start(self, trainer: Any, pl_module: Any) -> None:
-        """Remember what was known before the epoch."""
+        """Remember what the `trainer` knew before the epoch; `pl_module` is not read."""
         self._before_epoch = dict(trainer.callback_metrics)
         self._validated = {}
 
     def on_validation_start(self, trainer: Any, pl_module: Any) -> None:
-        """Remember what was known before the validation."""
+        """Remember what the `trainer` knew before the validation; `pl_module` is not read."""
         self._before_validation = dict(trainer.callback_metrics)
 
     def on_validation_end(self, trainer: Any, pl_module: Any) -> None:
-        """Keep what the validation measured; write it at once where steps are numbered."""
+        """Keep what the validation measured; write it at once where steps are numbered.
+
+        It is what the `trainer` knows now and did not before; `pl_module` is not read.
+        """
         if trainer.sanity_checking or trainer.state.fn != "fit":
             return
         self._validated = _find_new(trainer.callback_metrics, self._before_validation)
@@ -75,7 +81,11 @@ class LightningCallback(FrameworkCallback):
             self._add(trainer, self._validated)
 
     def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
-        """Log the epoch, and end the training where more cannot pay."""
+        """Log the epoch, and end the training where more cannot pay.
+
+        What the epoch measured, and the order to stop, are of the `trainer`; `pl_module` is not
+        read.
+        """
         measured = _find_new(trainer.callback_metrics, self._before_epoch)
         if self.training_log.unit == "step":
             measured = {key: v for key, v in measured.items() if key not in self._validated}

@@ -50,7 +50,14 @@ class TransformersCallback(FrameworkCallback):
         self._is_training = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Take the metric that the Trainer chooses by."""
+        """Take the metric that the Trainer chooses by, where its arguments name one.
+
+        Parameters:
+            args: The TrainingArguments, with `metric_for_best_model` and `greater_is_better`.
+            state: The TrainerState; the process zero of the world alone writes the log.
+            control: Not read.
+            kwargs: Not read.
+        """
         self._is_training = True
         self.training_log.is_written = state.is_world_process_zero
         metric = args.metric_for_best_model
@@ -59,7 +66,10 @@ class TransformersCallback(FrameworkCallback):
             self.training_log.header |= {"metric": metric.removeprefix("eval_"), "better": better}
 
     def on_train_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        """Log no evaluation after the training: it is of other weights."""
+        """Log no evaluation after the training: it is of other weights.
+
+        None of `args`, `state`, `control` and `kwargs` is read.
+        """
         self._is_training = False
 
     def on_log(
@@ -70,7 +80,15 @@ class TransformersCallback(FrameworkCallback):
         logs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Log what the Trainer logs, and end the training where more cannot pay."""
+        """Log what the Trainer logs, and end the training where more cannot pay.
+
+        Parameters:
+            args: Not read.
+            state: The TrainerState, with the epoch and the optimiser step.
+            control: The TrainerControl, which is told to stop.
+            logs: What the Trainer logs, of which numbers are kept; default: nothing.
+            kwargs: Not read.
+        """
         if not self._is_training or not logs or "train_runtime" in logs:
             return
         numbers = {key: value for key, value in logs.items() if isinstance(value, int | float)}
