@@ -31,7 +31,10 @@ def strip_names(file: File) -> File:
 
 
 def strip_name(name: str) -> str:
-    """A name without blanks or a pair of quotes around it; a class at its end keeps its blanks."""
+    """A `name` without blanks or a pair of quotes around it.
+
+    Where a class is at its end, as in m.proba.yes, the blanks behind it are kept.
+    """
     quoted = re.fullmatch(r"""\s*(["'])(.+)\1\s*""", name)
     if quoted:
         return quoted[2]

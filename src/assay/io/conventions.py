@@ -31,8 +31,8 @@ PREDICTED = re.compile(
 def adopt_conventions(file: File, truth: str, models: Collection[str]) -> File:
     """The `file` with columns named as here, where they are named as another tool names them.
 
-    Columns named in `models` keep their names. What was taken for what is told in the notes of the
-    file.
+    Columns named in `models` keep their names; `truth` is the name of the truth. What was taken for
+    what is told in the notes of the file.
     """
     names = file.table.column_names
     if file.metadata.models is not None:

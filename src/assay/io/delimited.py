@@ -74,7 +74,8 @@ def read_delimited(
     """The table in the text file at `path`, and notes on how it was read.
 
     The columns `as_text` are read as text, whatever they look like, and no others than those in
-    `only`, if any are named there.
+    `only`, if any are named there. `options` say how the file is written; default: a header, and
+    the decimal mark that the cells show.
     """
     with pa.input_stream(path, compression="detect") as source:
         dialect = _detect_dialect(path, source.read(PEEK), options)

@@ -77,7 +77,7 @@ class ColumnSet(NamedTuple):
         return {key.label: column for key, column in self.columns.items() if key.role == "truth"}
 
     def take(self, rows: Array) -> "ColumnSet":
-        """The given rows, by a view where they follow each other."""
+        """The rows at the positions `rows` (m,), by a view where they follow each other."""
         first = int(rows[0]) if len(rows) else 0
         if len(rows) and rows[-1] - first == len(rows) - 1 and (np.diff(rows) == 1).all():
             return self._replace(
@@ -110,7 +110,7 @@ def detect_layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "
 def classify_columns(
     names: Sequence[str], truth: str, metadata: Metadata | None = None, model: str = ""
 ) -> dict[str, Key]:
-    """The key of every column of a table whose truth column is `truth`, by its name.
+    """The key of each of the columns `names`, by its name, where the truth column is `truth`.
 
     `metadata` is what the file declares; `model` names the one that kinds without a prefix belong
     to.

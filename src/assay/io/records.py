@@ -136,7 +136,7 @@ def _refuse_values(rows: list[Any], path: str) -> list[Any]:
 
 
 def flatten(record: Any) -> dict[str, Any]:
-    """The values of one row by the names of their columns."""
+    """The values of one row, a `record`, by the names of their columns."""
     cells: dict[str, Any] = {}
     _collect("", record, cells)
     return cells

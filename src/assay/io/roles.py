@@ -91,7 +91,10 @@ def _assign(file: File, names: Mapping[str, str]) -> File:
 
 
 def describe_roles(table: Predictions, files: Sequence[File]) -> list[str]:
-    """What was done with columns for their names alone: of files that this house did not write."""
+    """What was done with columns of `table` for their names alone, a sentence each.
+
+    Nothing is said where this house wrote all of the `files`.
+    """
     if all(file.metadata.models is not None for file in files):
         return []
     origins = {new: old for file in files for new, old in file.origins.items()}
@@ -116,7 +119,7 @@ def describe_roles(table: Predictions, files: Sequence[File]) -> list[str]:
 
 
 def has_repeated_ids(table: ColumnSet) -> bool:
-    """Whether rows share an id, and none lacks one."""
+    """Whether rows of a `table` share an id, and none lacks one."""
     if ID not in table.columns:
         return False
     ids = table.columns[ID]

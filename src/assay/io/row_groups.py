@@ -93,7 +93,7 @@ class RowGroupReader:
         return {"y": truth[0], **names} if truth else names
 
     def mark_rows(self, table: pa.Table) -> Array:
-        """Which rows (n,) of columns as they are in the files the condition is true of."""
+        """Which rows (n,) of a `table`, named as in the files, the condition is true of."""
         assert self.condition is not None
         present = set(table.column_names)
         columns = {
@@ -183,7 +183,11 @@ class RowGroupReader:
     def build_predictions(
         self, group: RowGroup, start: int, table: pa.Table, left_out: int = 0
     ) -> Predictions:
-        """The rows from `start` on of a row `group`, which are in `table`, checked."""
+        """The rows from `start` on of a row `group`, which are in `table`, checked.
+
+        Of the rows of the group before `start`, so many are `left_out`, as the condition is not
+        true of them; default 0.
+        """
         with locate_errors(group, start):
             predictions = self.check(self.unify_types(table))
             if self.condition is not None:
@@ -192,7 +196,7 @@ class RowGroupReader:
         return replace(predictions, offset=offset, streamed=self.n)
 
     def check(self, table: pa.Table) -> Predictions:
-        """A checked table of these columns."""
+        """A checked table of the columns of a `table` that are named as in the files."""
         # A nested column `m` is read, too, where one is named `m.label`.
         columns = {
             self.keys[name]: join_chunks(table.column(name))
@@ -202,7 +206,7 @@ class RowGroupReader:
         return build_predictions(ColumnSet("", columns), self.options)
 
     def unify_types(self, table: pa.Table) -> pa.Table:
-        """The table with the types that its columns have in all files together."""
+        """The `table` with the types that its columns have in all files together."""
         if not self.types:
             return table
         for i, name in enumerate(table.column_names):
@@ -345,7 +349,7 @@ class LabelRows(Rows):
 
 @contextmanager
 def locate_errors(group: RowGroup, start: int = 0) -> Iterator[None]:
-    """Let errors begin with the file, the row group, and the row of the file from which rows count.
+    """Let errors begin with the file, the `group`, and the row of the file from which rows count.
 
     `start` is how many rows of the group lie before those that are read.
     """
@@ -360,7 +364,7 @@ def locate_errors(group: RowGroup, start: int = 0) -> Iterator[None]:
 
 
 def join_chunks(column: pa.ChunkedArray) -> pa.Array:
-    """A column as one array."""
+    """A `column` as one array."""
     if column.num_chunks == 1:
         return column.chunk(0)
     return column.unify_dictionaries().combine_chunks()

@@ -89,7 +89,8 @@ def find_undeclared_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
 def refuse_no_truth(table: ColumnSet, files: Sequence[File], options: ReadOptions) -> None:
     """Refuse a `table` without a truth, proposing a column of the `files` by the name it has there.
 
-    Scores of items, where all that models give are values, need none.
+    Scores of items, where all that models give are values, need none. `options` name the truth and
+    the task that the caller gave.
     """
     scores = _holds_scores(table) and options.task in (None, "regression")
     if table.truth or (scores and not _propose(files, options)):

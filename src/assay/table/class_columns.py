@@ -130,7 +130,10 @@ def _align_by_name(
 
 
 def convert_to_matrix(values: Any, where: str) -> Array:
-    """Numbers (n, k) of an array or of an Arrow column of lists; (n,) stays as it is."""
+    """Numbers (n, k) of `values`: an array, or an Arrow column of lists; (n,) stays as it is.
+
+    SchemaError, naming the column by `where`, for empty rows, names, and lists of several lengths.
+    """
     if not isinstance(values, pa.Array):
         return np.asarray(values)
     if not _is_nested(values):
@@ -174,6 +177,14 @@ def find_single(values: Any, schema: Schema, where: str) -> tuple[Any, int | Non
     """The one column of a binary task and the code of the class it is for.
 
     The code is None where each class has a column.
+
+    Parameters:
+        values: One column (n,), columns (n, k), or columns (n,) by class.
+        schema: The task and the classes.
+        where: Name of the column in messages.
+
+    Raises:
+        SchemaError: `values` are one column, of a task that is not binary and has several classes.
     """
     if isinstance(values, Mapping):
         if schema.task == "binary" and len(values) == 1 and not isinstance(values, Unnamed):
@@ -210,6 +221,17 @@ def require_finite(values: Array, where: str, name_row: RowNamer) -> Array:
 
 
 def refuse_rows(bad: Array, what: str, where: str, name_row: RowNamer) -> None:
+    """Refuse a column with rows that are marked, naming the first of them.
+
+    Parameters:
+        bad: Mask (n,), or (n, k), where any of the k marks a row.
+        what: What the values of these rows are, as in "nan".
+        where: Name of the column in messages.
+        name_row: Name of a row in messages, by its position.
+
+    Raises:
+        SchemaError: A row is marked.
+    """
     rows = bad if bad.ndim == 1 else bad.any(axis=1)
     if rows.any():
         row = int(np.argmax(rows))
@@ -220,4 +242,5 @@ def refuse_rows(bad: Array, what: str, where: str, name_row: RowNamer) -> None:
 
 
 def widen_floats(table: Array) -> Array:
+    """The numbers of a `table` as float64; float32 stays as it is."""
     return table if table.dtype in (np.float32, np.float64) else table.astype(np.float64)

@@ -72,7 +72,16 @@ def make_conversions(
 ) -> Conversions:
     """What the caller asks, checked; see `Conversions`.
 
-    SchemaError for options of other types, and where `class_names` and `classes` are both given.
+    Parameters:
+        normalise: Whether the probabilities of each row are divided by their sum; default False.
+        percent: Whether probabilities are read as percentages; default False.
+        labels: Map from labels to those that are meant; default: none.
+        class_names: Names of the classes 0, 1, ... in their order; default: none.
+        ignore_label: Truth of the rows to leave out; default: none.
+        classes: The declared classes, if any; they and `class_names` exclude each other.
+
+    Raises:
+        SchemaError: An option has another type, or `class_names` and `classes` are both given.
     """
     for name, value in (("normalise", normalise), ("percent", percent)):
         if not isinstance(value, bool):
@@ -138,7 +147,10 @@ def convert_labels(
 def rename_classes(
     values: Mapping[str, Any], conversions: Conversions, where: str
 ) -> Mapping[str, Any]:
-    """Columns named by class, under the names that are meant; `where` names them in messages."""
+    """Columns `values` (n,) by class, under the names that are meant by `conversions`.
+
+    SchemaError, naming the columns by `where`, where two of them are meant by one name.
+    """
     if not conversions.renames or isinstance(values, Unnamed):
         return values
     renamed = [str(rename_label(name, conversions, where)) for name in values]

@@ -158,7 +158,7 @@ def advise_ignore(mark: Label) -> str:
 
 
 def look_like_amounts(truth: Array, predicted: Array) -> bool:
-    """Whether whole numbers of a truth and of a model (n,) look like amounts rather than classes.
+    """Whether whole numbers `truth` and `predicted` (n,) look like amounts rather than classes.
 
     They are very many, and each is rare, or predictions are often near the truth but seldom equal.
 

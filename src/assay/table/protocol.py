@@ -148,7 +148,7 @@ class Table(Protocol):
         """
 
     def count_parts(self, rows: int) -> int:
-        """Number of the parts that `parts(rows)` gives."""
+        """Number of the parts that `parts` gives for this number of `rows`."""
 
     def narrow(self, reads: Mapping[str, set[str]], columns: Sequence[str]) -> Self:
         """With no more than is needed of each model (`reads`: label, proba, ...) and of the further

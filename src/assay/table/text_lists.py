@@ -30,7 +30,7 @@ def is_text_column(column: Any) -> bool:
 
 
 def parse_number_lists(column: Any, where: str) -> Any:
-    """A column of text whose cells are lists of numbers as a column of lists; others as they come.
+    """A `column` of text whose cells are lists of numbers as lists; others as they come.
 
     SchemaError, naming the column by `where`, where a cell is cut short or empty.
     """

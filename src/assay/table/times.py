@@ -17,9 +17,10 @@ UNITS = {"Y": "D", "M": "D", "W": "D", "h": "s", "m": "s"}
 
 
 def gather_times(values: Any, where: str) -> Any:
-    """Values (n,) of which some are NumPy's dates or durations as one array of them, None a gap.
+    """The `values` (n,), NumPy's dates or durations one by one, as one array; None is a gap.
 
-    Arrow does not take them one by one.
+    Arrow does not take them one by one; values of other types stay as they are. SchemaError, naming
+    the column by `where`, where types are mixed.
     """
     if np.dtype(object) != getattr(values, "dtype", object):
         return values
