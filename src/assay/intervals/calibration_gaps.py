@@ -34,11 +34,12 @@ MOST_BINS = 1 << 19
 
 
 def bootstrap_gaps(metric: Metric, sample: Sample, confidence: float) -> Interval:
-    """The values of models of which the value of `sample` is an outer quantile, by `confidence`.
+    """Values by `metric` of models of which that of `sample` is an outer quantile.
 
-    Their bins are off in the direction of those of the sample, by a multiple of the gap and its
-    standard error together. What comes true in a bin is binomial; weighted rows count as so many as
-    they are worth (Kish), and the mass of bins is drawn with the rows.
+    The outer quantiles hold `confidence` between them. Bins of the models are off in the direction
+    of those of the sample, by a multiple of the gap and its standard error together. What comes
+    true in a bin is binomial; weighted rows count as so many as they are worth (Kish), and the mass
+    of bins is drawn with the rows.
     """
     value = metric.estimate(sample.summary)
     if np.isnan(value).any():

@@ -151,7 +151,7 @@ def _add_far_row(
 
 
 def influence_variance(influence: Array, summary: Ranking, clustered: bool) -> tuple[float, float]:
-    """Variance of a value and its degrees of freedom, from the influence of each row (n,).
+    """Variance of a value and its degrees of freedom, from the `influence` of each row (n,).
 
     Infinite where a class of the `summary` has a single row, or where rows are `clustered` and
     there is a single cluster: nothing then shows how much they vary.

@@ -191,7 +191,7 @@ def _count_independent(metric: Metric, sample: Sample) -> int:
 
 
 def effective_trials(metric: Any, sample: Sample) -> tuple[Array, Array]:
-    """Successes and trials (values,) of a metric that is a share of the rows of a sample.
+    """Successes and trials (values,) of a `metric` that is a share of the rows of a `sample`.
 
     Weighted rows carry the information of fewer: Kish's effective number of those that the value
     rests on.

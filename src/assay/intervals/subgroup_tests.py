@@ -285,7 +285,7 @@ def _pool_t(inside: Side, outside: Side, worse: Array) -> Array:
 
 
 def hypergeometric(successes: Array, drawn: Array, good: Array, total: Array) -> Array:
-    """Mid-p of a hypergeometric count X: P(X < successes) + P(X = successes) / 2.
+    """Mid-p of a hypergeometric count X: P(X < `successes`) + P(X = `successes`) / 2.
 
     X is the number of good rows among `drawn` rows, of `good` among `total`; all (subgroups,).
     Exact below 0.2; above, where nothing hangs on it, by the normal distribution.

@@ -29,8 +29,9 @@ def count_pairs(
 ) -> Array:
     """How often each pair of codes occurs: (k, k), or (strata, k, k) where `stratum` (n,) is given.
 
-    The codes `first` and `second` (n,) lie in 0..k-1, those of `stratum` in 0..strata-1. Counts are
-    int64 and exact; where `weight` (n,) is given, weights are summed instead, in float64.
+    The codes `first` and `second` (n,) are whole numbers from 0 to below `k`, those of `stratum`
+    from 0 to below `strata`. Counts are int64 and exact; where `weight` (n,) is given, weights are
+    summed instead, in float64.
     """
     if len(first) and max(first.max(), second.max()) >= k:
         raise ValueError(f"a code is not below {k}")

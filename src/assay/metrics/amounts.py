@@ -231,7 +231,7 @@ class D2Tweedie(Metric):
 
 
 def deviance(y: Array, f: Array, power: float) -> Array:
-    """Tweedie deviance of each row (n,), for y and f inside the domain of `power`."""
+    """Tweedie deviance of each row (n,): truth `y`, value `f`, both in the domain of `power`."""
     if power == 0:
         return np.asarray((y - f) ** 2)
     if power == 1:
@@ -259,7 +259,7 @@ def potential(y: Array, power: float) -> Array:
 
 
 def log_ratio(a: Array, b: Array, gap: Array) -> Array:
-    """log(a / b) of numbers above 0 whose difference `gap` = a - b is known better than they are.
+    """log(`a` / `b`) of numbers above 0 whose difference `gap` = a - b is known better than they.
 
     >>> log_ratio(np.array([2.0]), np.array([1.0]), np.array([1.0])).round(4).tolist()
     [0.6931]

@@ -462,7 +462,7 @@ def explain_no_spread(spreads: Array, reason: str) -> str:
 
 
 def tell_order(schema: Schema) -> str:
-    """The sentence that says in which order classes that are no numbers were taken.
+    """The sentence that says in which order classes of `schema` that are no numbers were taken.
 
     >>> tell_order(Schema("multiclass", ("high", "low", "mid"), {}))
     'order of the classes: high < low < mid'

@@ -113,7 +113,10 @@ def drop_rounding(summary: PairMoments) -> Array:
 
 
 def explain_undefined(summary: PairMoments) -> str:
-    """Why a correlation is undefined: the spreads are 0, too large, or lost to rounding."""
+    """Why the correlation of a `summary` is undefined.
+
+    Spreads 0, too large, or lost to rounding.
+    """
     return explain_no_spread(summary.m2[0, :2], "zero_variance")
 
 
@@ -184,7 +187,7 @@ class ConcordanceCorrelation(Metric):
 
 
 def products(pairs: Array) -> Array:
-    """The squares and the product (n, 3) of pairs (n, 2).
+    """The squares and the product (n, 3) of `pairs` (n, 2).
 
     >>> products(np.array([[2.0, 3.0]])).tolist()
     [[4.0, 9.0, 6.0]]

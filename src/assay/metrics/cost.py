@@ -168,7 +168,7 @@ def cost_matrix(costs: str | Sequence[Sequence[float]] | Array) -> Array:
 
 
 def cost_text(matrix: Array) -> str:
-    """The canonical text of a matrix of costs.
+    """The canonical text of a `matrix` (k, k) of costs.
 
     >>> cost_text([[0, 1.0], [2.5, 0]])
     '0 1;2.5 0'

@@ -149,7 +149,7 @@ class LabelRanking(Metric):
         return np.concatenate([self._block(ordered) for ordered in blocks])
 
     def convert_grades(self, grades: Array) -> Array:
-        """What each grade of relevance (b, k) gains: itself, unless a subclass says otherwise."""
+        """What each of the `grades` of relevance (b, k) gains: itself, if no subclass differs."""
         return grades
 
     def _block(self, o: LabelOrder) -> Array:

@@ -180,7 +180,7 @@ def slopes(x: Array, y: Array, weight: Array, at: Array) -> Array:
 
 
 def newton_step(sums: Array, at: Array, free: slice, whole: bool = False) -> Any:
-    """Where Newton's method goes from (intercept, slope) `at`, given sums of slopes (b, 5).
+    """Where Newton's method goes from (intercept, slope) `at`, given `sums` of slopes (b, 5).
 
     The last `free` coefficient (b,), or all of them where `whole`.
     """

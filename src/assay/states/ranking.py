@@ -196,7 +196,7 @@ def _sort_side(
 
 
 def draw_curves(curve: Curve, rng: "np.random.Generator", draws: int, blocks: int = 4096) -> Curve:
-    """Curves (draws, blocks) of samples like the one of a `curve` whose rows count alike.
+    """Curves (`draws`, blocks) of samples like the one of a `curve` whose rows count alike.
 
     The number of rows in each of the `blocks`, consecutive by score, is drawn from Poisson's law by
     `rng`; for many rows that is to draw them with replacement.

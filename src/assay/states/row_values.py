@@ -282,7 +282,7 @@ class ValueTable:
         return _join(sampled, np.zeros(0))
 
     def read(self, compute: Callable[[Array, Array | None], float]) -> Array:
-        """What `compute(values, weight)` makes of the rows (1,), or of each replicate (b,)."""
+        """What `compute`, given values and weights, makes of the rows (1,) or replicates (b,)."""
         if self.counts is None or self.stratum is None:
             return np.array([compute(self.values, self.weight)], np.float64)
         replicates = [compute(*self._draw(counts[self.stratum])) for counts in self.counts]
