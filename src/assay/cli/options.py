@@ -321,7 +321,7 @@ def split_codes(ignore: Sequence[str]) -> list[str]:
 
 
 def say(text: str) -> None:
-    """Print a line on standard error, where progress and failures are told."""
+    """Print a line of `text` on standard error, where progress and failures are told."""
     from assay.core.text import escape_line
 
     click.echo(escape_line(text), err=True)

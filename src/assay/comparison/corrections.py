@@ -47,10 +47,10 @@ def benjamini_hochberg(p: Sequence[float]) -> list[float]:
 def adjust_level(correction: str, adjusted: Sequence[float], alpha: float) -> float:
     """The alpha of one interval, for intervals that agree with verdicts on corrected p-values.
 
-    With Holm's correction that of its last step, alpha / (number of hypotheses not rejected); with
-    Benjamini and Hochberg's alpha * rejected / all, so that at most a share alpha of the intervals
-    of rejected hypotheses is expected to miss. An interval leaves out 0 where p < the level, which
-    is where the `adjusted` p-value is below `alpha`.
+    Where the `correction` is "holm", that of its last step, alpha / (number of hypotheses not
+    rejected); where it is "benjamini_hochberg", alpha * rejected / all, so that at most a share
+    alpha of the intervals of rejected hypotheses is expected to miss. An interval leaves out 0
+    where p < the level, which is where the `adjusted` p-value is below `alpha`.
 
     Source: Benjamini & Yekutieli (2005), JASA 100:71-81.
 

@@ -77,7 +77,7 @@ def estimate_rounding(
 
 
 def are_shifted(table: Predictions, a: str, b: str) -> bool:
-    """Whether what model `a` gives differs from what `b` gives by as much in every row."""
+    """Whether what models `a` and `b` of a `table` give differs by as much in every row."""
     kinds = table.outputs[a].keys() & table.outputs[b].keys()
     numbers = [(np.asarray(table.outputs[m][kind]) for m in (a, b)) for kind in kinds]
     shifts = []

@@ -214,5 +214,5 @@ class PairedPlan:
 
 
 def gap_of(values: Mapping[str, float], a: str, b: str) -> float:
-    """Value of `a` less that of `b`."""
+    """Of `values` by model, that of `a` less that of `b`."""
     return values[a] - values[b]

@@ -192,7 +192,7 @@ def signed_rank(
 
 
 def posterior_weights(n: int, samples: int = 50_000, seed: int = 0) -> Array:
-    """Weights (samples, n + 1) of the prior's pseudo-difference and of `n` differences.
+    """Weights (`samples`, n + 1) of the prior's pseudo-difference and of `n` differences.
 
     They are drawn from the posterior of `signed_rank` with `seed`.
     """

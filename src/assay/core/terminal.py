@@ -55,7 +55,7 @@ def print_result(result: Any, text: str | None = None) -> None:
 
 
 def lay_out(result: Any, width: int) -> Iterator[tuple[str, str]]:
-    """The parts of a result within `width` columns, each with the style it has on a terminal."""
+    """The parts of a `result` within `width` columns, each with the style it has on a terminal."""
     for line in result.headlines:
         yield "yellow", fit_text(escape_line(line), width)
     for line in result.verdict_lines:

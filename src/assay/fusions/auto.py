@@ -113,7 +113,7 @@ class AutoEvidence:
     kept: Array | None = None
 
     def take(self, rows: Array) -> "AutoEvidence":
-        """The rows of a mask (n,)."""
+        """The rows that the mask `rows` (n,) marks."""
         if rows.all():
             return self
         inside = rows[self.place]
@@ -142,7 +142,7 @@ class AutoEvidence:
         return found
 
     def fit(self, text: str, inside: Array, seed: int) -> Fitted:
-        """The candidate `text` fitted to those of these rows that the mask `inside` marks."""
+        """The candidate `text` fitted with `seed` to the rows that the mask `inside` (n,) marks."""
         root = self.origin or self
         mask = np.zeros(len(root.fold), bool)
         mask[np.flatnonzero(inside) if self.kept is None else self.kept[inside]] = True

@@ -26,7 +26,7 @@ class Evidence(Protocol):
     """What a fusion is fitted from: anything whose rows can be taken."""
 
     def take(self, rows: Array, /) -> Self:
-        """The rows of a mask (n,)."""
+        """The rows that the mask `rows` (n,) marks."""
 
 
 E = TypeVar("E", bound=Evidence)

@@ -129,7 +129,7 @@ def compare_losses(
 
 
 def compare_models(predictions: Predictions, losses: ModelLosses, a: str, b: str) -> LossDifference:
-    """The paired difference of the losses of models `a` and `b` on the rows of `predictions`."""
+    """The paired difference of the `losses` of models `a` and `b` on the rows of `predictions`."""
     weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
     cluster = encode_column(predictions, "cluster")
     return compare_losses(losses.rows[a], losses.rows[b], weight, cluster)

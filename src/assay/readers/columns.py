@@ -94,7 +94,7 @@ def read_columns(
 
 
 def name_columns(columns: Columns, choice: Choice, where: str) -> dict[str, Cells]:
-    """The columns that a `choice` names, as those of train_loss, val_loss and epoch or step.
+    """Those of `columns` that a `choice` names, as train_loss, val_loss and epoch or step.
 
     Other curves stay, but for other losses and axes. An error lists the columns of the log `where`.
     """

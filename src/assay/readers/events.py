@@ -88,7 +88,7 @@ class Layout:
 
 
 def read_scalars(files: Iterable[Path]) -> dict[str, Points]:
-    """The scalars of event files by tag, in the order of writing; a record that is cut off ends.
+    """The scalars of event `files` by tag, in the order of writing; a record cut off ends a file.
 
     Where a session began again at a step (`purge_step`), later steps of what was written before are
     void.

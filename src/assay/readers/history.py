@@ -255,7 +255,7 @@ class History:
         return next((s for s in self.series if s.split == split and s.metric == metric), None)
 
     def find_checkpoint(self, epoch: float) -> str | None:
-        """Name of the checkpoint of an epoch, or None where the log names none.
+        """Name of the checkpoint of an `epoch`, or None where the log names none.
 
         >>> from dataclasses import replace
         >>> history = History.from_lists(val_loss=[0.9, 0.7])
@@ -265,7 +265,7 @@ class History:
         return dict(self.checkpoints).get(epoch)
 
     def find_step(self, epoch: float) -> float | None:
-        """The optimiser step at which an epoch was measured, or None where the log does not say.
+        """The optimiser step at which an `epoch` was measured, or None where the log does not say.
 
         >>> from dataclasses import replace
         >>> replace(History.from_lists(val_loss=[0.9]), steps=((1.0, 125.0),)).find_step(1)

@@ -140,7 +140,7 @@ def _split_name(name: str) -> tuple[SplitName, str]:
 
 
 def parse_numbered_set(column: str) -> tuple[int, str] | None:
-    """Number and metric of a column of a numbered evaluation set; None where it is none.
+    """Number and metric of a `column` of a numbered evaluation set; None where it is none.
 
     >>> parse_numbered_set("validation_1-logloss"), parse_numbered_set("val_loss")
     ((1, 'logloss'), None)

@@ -27,7 +27,7 @@ def is_frame(log: Any) -> bool:
 
 
 def convert_frame(frame: Any) -> dict[str, Cells]:
-    """The columns of a data frame.
+    """The columns of a data `frame` by name.
 
     pandas writes nan for a cell that is empty: nan counts as measured at the end of a column, in a
     stretch longer than any before, and as empty elsewhere.

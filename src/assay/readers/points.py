@@ -32,7 +32,7 @@ class Points(NamedTuple):
 
     @classmethod
     def from_pairs(cls, pairs: Iterable[tuple[float, float]]) -> "Points":
-        """Points of pairs of a step and a value."""
+        """Points of `pairs` of a step and a value."""
         table = np.array(list(pairs), dtype=np.float64).reshape(-1, 2)
         return cls(table[:, 0], table[:, 1])
 

@@ -76,7 +76,7 @@ def read_history(
 
 
 def read_runs(log: Any, choice: Choice | None = None) -> Runs:
-    """The runs of a history, a path, an object of a framework, or a list of any of these.
+    """The runs of a `log`: a history, a path, an object of a framework, or a list of any.
 
     Those below a folder are named by their place in it. With a `choice` of columns the log must
     have named columns.

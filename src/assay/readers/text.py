@@ -135,6 +135,7 @@ def _begins_as_json(text: str) -> bool:
 
 
 def read_text(path: Path) -> str:
+    """The text of the file at `path`; ReadError where it is blank or cannot be read as UTF-8."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:

@@ -99,7 +99,7 @@ def _positions(fold: int, rows: Any, n: int) -> Array:
 
 
 def number_repeats(tests: Sequence[Array]) -> list[int] | None:
-    """The repeat that each fold belongs to, by the rows that the folds hold out.
+    """The repeat that each fold belongs to, by the rows `tests` that it holds out.
 
     None unless the folds, one after the other, hold out all rows once, then all once more, ...
 
@@ -123,7 +123,7 @@ def number_repeats(tests: Sequence[Array]) -> list[int] | None:
 
 
 def describe_unseen(y: Any, splits: Sequence[Split]) -> list[str]:
-    """A note on the classes of `y` (n,) that a fold tests and none of its training rows has.
+    """A note on classes of `y` (n,) that a fold of `splits` tests and has no training row of.
 
     >>> describe_unseen(["a", "b", "b"], [(np.array([1, 2]), np.array([0]))])[0].split(":")[0]
     'fold 0 tests rows of a class that none of its training rows has (a)'
