@@ -225,7 +225,7 @@ def test_a_verb_shows_itself_in_an_example(name):
 
 
 def test_public_functions_of_the_code_name_nearly_all_their_parameters():
-    """At least 95 % of the parameters of documented public functions occur in the docstring."""
+    """Docstrings name 99 % of the parameters of their functions, in backticks or in a list."""
     counted = missing = 0
     for path in MODULES:
         for function in public_functions(parse(path)):
@@ -233,8 +233,13 @@ def test_public_functions_of_the_code_name_nearly_all_their_parameters():
             if text:
                 names = argument_names(function)
                 counted += len(names)
-                missing += sum(not re.search(rf"\b{name}\b", text) for name in names)
-    assert missing <= 0.05 * counted
+                missing += sum(not is_named(name, text) for name in names)
+    assert missing <= 0.01 * counted
+
+
+def is_named(argument, text):
+    """Whether a docstring names an argument: as `argument`, or at the start of a line of a list."""
+    return re.search(rf"`{argument}`|^\s*\*{{0,2}}{argument}:", text, re.MULTILINE) is not None
 
 
 def public_functions(node):
