@@ -160,6 +160,7 @@ def describe_answers(fused: Fused, test: Predictions, diagnosis: Diagnosis, seed
     """Whether fusing helped on the rows of `test`, by two metrics, and how the network trained.
 
     `fused` is the fusion of the cross-validated models, `diagnosis` that of the network's log.
+    Comparisons are drawn with `seed`.
     """
     lines = [f"Did fusing help? On {test.n} digits that no model has seen:"]
     for metric in (METRIC, "log_loss"):
