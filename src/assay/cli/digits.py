@@ -56,8 +56,8 @@ def run_demo(out: Path, *, seed: int = 0, say: Callable[[str], None] = print) ->
     models = make_candidates(seed)
     say(f"1/5 cross-validating {', '.join(models)} on {len(y_dev)} of {len(y)} handwritten digits")
     dev = cross_validate(models, X_dev, y_dev, cv=5, id=id_dev, seed=seed)
-    say("2/5 fusing, with cross-fitted weights")
-    fused = fuse(dev, "weighted", seed=seed)
+    say("2/5 fusing: several ways, averaged by their cross-fitted loss")
+    fused = fuse(dev, seed=seed)
     say(f"3/5 scoring the {len(y_test)} digits that nothing has seen")
     fitted = {name: model.fit(X_dev, y_dev) for name, model in models.items()}
     test = collect(fitted, X_test, y_test, id=id_test)

@@ -124,7 +124,9 @@ class Comparison(Result):
     @property
     def verdict(self) -> str:
         """The answer in one sentence."""
-        value = format_number(self.values[self.best])
+        # The mean over folds is another number than that of all rows, which stands in tables.
+        over = ", mean over folds" if self.unit == "folds" else ""
+        value = f"{format_number(self.values[self.best])}{over}"
         if len(self.values) == 1:
             return f"{self.best} is the only model: {self.metric} {value}."
         if len(self.tied) == 1:
