@@ -79,7 +79,7 @@ def test_a_pipe_gets_the_result_as_it_is(file):
 
 
 def test_a_terminal_gets_it_within_its_width(file, monkeypatch):
-    monkeypatch.setattr("assay.cli.options.is_terminal", lambda: True)
+    monkeypatch.setattr("assay.core.terminal.is_terminal", lambda: True)
     monkeypatch.setenv("COLUMNS", "60")
     answer = CliRunner().invoke(cli, ["evaluate", file])
     assert answer.exit_code == 0
@@ -100,6 +100,6 @@ def test_colours_heed_no_color(file, monkeypatch, capsys, refused):
 
 
 def test_numbers_of_a_program_are_the_same_on_a_terminal(file, monkeypatch):
-    monkeypatch.setattr("assay.cli.options.is_terminal", lambda: True)
+    monkeypatch.setattr("assay.core.terminal.is_terminal", lambda: True)
     answer = CliRunner().invoke(cli, ["evaluate", file, "--json", "-"])
     assert answer.stdout == assay.evaluate(file).to_json() + "\n"

@@ -68,3 +68,15 @@ def test_95_of_100_intervals_hold_the_calibration_error(metric, sharpen):
     true = assay.evaluate(draw(9, 1_000_000, sharpen), metric, intervals=False).value
     rows = [assay.evaluate(draw(seed, 100, sharpen), metric).rows[0] for seed in range(150)]
     assert np.mean([row.low <= true <= row.high for row in rows]) > 0.9
+
+
+def test_the_interval_of_a_class_that_no_model_is_off_in_is_found_beside_others():
+    proba = [[0.5, 0.1, 0.4], [0.06, 0.93, 0.01]]
+    table = Predictions.from_arrays(
+        ["cat", "bee"],
+        {"m.proba": proba},
+        classes=["ant", "bee", "cat"],
+        weight=[1.835, 2.639],
+    )
+    rows = evaluate(table, "ace(average=none)").rows
+    assert all(row.low <= row.value <= row.high for row in rows)

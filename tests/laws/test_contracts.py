@@ -75,51 +75,61 @@ def test_the_adapter_of_scikit_learn_keeps_the_laws(name):
     check_adapter(model.fit(X, y), X, y, task="regression" if name == "regression" else None)
 
 
-class Careless(Ratio):
-    """A metric that divides by seven rows, however many there are."""
+def define_careless():
+    class Careless(Ratio):
+        """A metric that divides by seven rows, however many there are."""
 
-    name = "careless"
-    needs = METRICS.parse("accuracy").needs
+        name = "careless"
+        needs = METRICS.parse("accuracy").needs
 
-    def parts(self, c):
-        return c.tp, c.tp * 0 + 7
+        def parts(self, c):
+            return c.tp, c.tp * 0 + 7
 
-
-class Unbounded(Metric):
-    """A metric that leaves its bounds."""
-
-    name = "unbounded"
-    needs = METRICS.parse("accuracy").needs
-
-    def compute(self, summary):
-        return np.atleast_1d(summary.table.sum(axis=(-1, -2)) * 2.0 + 1)
+    return Careless()
 
 
-class Twofold(Metric):
-    """A metric that says it has one value and gives two."""
+def define_unbounded():
+    class Unbounded(Metric):
+        """A metric that leaves its bounds."""
 
-    name = "twofold"
-    needs = METRICS.parse("accuracy").needs
+        name = "unbounded"
+        needs = METRICS.parse("accuracy").needs
 
-    def compute(self, summary):
-        return np.zeros((*np.shape(summary.total), 2))
+        def compute(self, summary):
+            return np.atleast_1d(summary.table.sum(axis=(-1, -2)) * 2.0 + 1)
+
+    return Unbounded()
+
+
+def define_twofold():
+    class Twofold(Metric):
+        """A metric that says it has one value and gives two."""
+
+        name = "twofold"
+        needs = METRICS.parse("accuracy").needs
+
+        def compute(self, summary):
+            return np.zeros((*np.shape(summary.total), 2))
+
+    return Twofold()
 
 
 @pytest.mark.parametrize(
-    ("metric", "law"),
+    ("define", "law"),
     [
-        (Careless(), "careless: .*bounds"),
-        (Unbounded(), "unbounded: .*bounds"),
-        (Twofold(), "twofold: .*a value for each table, here 1; 2"),
+        (define_careless, "careless: .*bounds"),
+        (define_unbounded, "unbounded: .*bounds"),
+        (define_twofold, "twofold: .*a value for each table, here 1; 2"),
     ],
     ids=["careless", "unbounded", "twofold"],
 )
-def test_a_metric_that_breaks_a_law_is_told_which(metric, law):
-    with pytest.raises(AssertionError, match=law):
-        check_metric(metric, repeats=3)
+def test_a_metric_that_breaks_a_law_is_told_which(define, law):
+    with METRICS.isolate(), pytest.raises(AssertionError, match=law):
+        check_metric(define(), repeats=3)
 
 
 def test_an_evaluation_says_which_metric_gives_a_wrong_number_of_values():
     p = random_table("binary", 0, n=20)
-    with pytest.raises(UnsupportedError, match=r"twofold gives 2 values.*check_metric"):
-        evaluate(p, Twofold())
+    told = pytest.raises(UnsupportedError, match=r"twofold gives 2 values.*check_metric")
+    with METRICS.isolate(), told:
+        evaluate(p, define_twofold())

@@ -2,9 +2,13 @@
 
 import importlib.util
 
-import proposal_cases  # noqa: F401 - fills the list
 import pytest
-from proposals import CASES, list_templates
+
+from assay.metrics.base import METRICS
+
+with METRICS.isolate():  # metrics that cases make are theirs alone
+    import proposal_cases  # noqa: F401 - fills the list
+    from proposals import CASES, list_templates
 
 
 def is_runnable(one):
@@ -14,7 +18,8 @@ def is_runnable(one):
 @pytest.fixture(scope="module")
 def messages():
     """The message of each case that can be run here."""
-    return {i: str(one.provoke()) for i, one in enumerate(CASES) if is_runnable(one)}
+    with METRICS.isolate():
+        yield {i: str(one.provoke()) for i, one in enumerate(CASES) if is_runnable(one)}
 
 
 TEMPLATES = list_templates()

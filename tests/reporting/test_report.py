@@ -380,6 +380,7 @@ def test_thirty_models_are_named_in_the_table_and_not_in_the_verdict():
     assert all(f"m{i:02}" in text for i in range(30))
 
 
+@pytest.mark.slow
 def test_ten_models_of_ten_classes_stay_under_a_megabyte():
     assert len(report(table(1000, k=10, models=10)).to_html()) < 1_000_000
 
@@ -389,6 +390,7 @@ def test_a_usual_report_stays_under_300_kilobytes(text: str):
     assert len(report(table(1000, k=10, models=4), histories=[history()]).to_html()) < 300_000
 
 
+@pytest.mark.slow
 def test_a_hundred_classes_stay_under_300_kilobytes():
     assert len(report(table(2000, k=100, models=2)).to_html()) < 300_000
 

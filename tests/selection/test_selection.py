@@ -59,6 +59,7 @@ def problem(seed, n=200):
     return rng.normal(size=(n, 6)) + (2 * y - 1)[:, None] * EFFECTS, y
 
 
+@pytest.mark.slow
 def test_the_race_keeps_the_truly_best_model_in_nearly_every_run_and_saves_fits():
     models = {f"m{k}": Means(k) for k in (1, 2, 3, 4, 6)} | {"none": DummyClassifier()}
     best = max([f"m{k}" for k in (1, 2, 3, 4, 6)], key=lambda m: models[m].accuracy)
@@ -326,6 +327,7 @@ def test_a_learning_curve_shows_the_training_rows_beside_the_held_out_ones():
     assert {"train", "train_low", "train_high"} <= set(found.records[0])
 
 
+@pytest.mark.slow
 def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
     # The mean of n rows has the expected squared error variance * (1 + 1/n): doubling n gains
     # variance / (2n).
@@ -352,6 +354,7 @@ def test_the_learning_curve_of_a_mean_is_the_power_law_it_must_be():
     assert "DummyRegressor: more rows stopped paying at about" in repr(found)
 
 
+@pytest.mark.slow
 def test_more_rows_still_pay_where_the_curve_is_steep():
     y = np.random.default_rng(0).normal(size=4000)
     options = {

@@ -337,6 +337,7 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     assert a == b
 
 
+@pytest.mark.slow
 def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folder):
     log = folder / "fits.txt"
     (folder / "slow_model.py").write_text(SLOW.format(log=str(log)))
@@ -577,6 +578,7 @@ def test_a_truth_with_a_gap_is_refused_with_its_row(folder):
         study(folder)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_documentation_runs_as_it_stands(folder):
     text = DOCS.read_text().split("```toml")[1].split("```")[0]
     rng = np.random.default_rng(0)

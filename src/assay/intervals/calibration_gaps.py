@@ -86,7 +86,8 @@ class _Models:
         self._stated = divide(self._whole.proba, mass)
         # One row more, as often true as was stated: a bin whose rows all came true may have others.
         frequency = divide(self._whole.right + divide(mass, rows) * self._stated, mass)
-        frequency = divide(frequency * rows, rows + 1)
+        # Weights may round it to just beyond 0 or 1.
+        frequency = np.clip(divide(frequency * rows, rows + 1), 0.0, 1.0)
         gap = frequency - self._stated
         error = np.sqrt(divide(frequency * (1 - frequency), rows))
         self._direction = np.where(gap < 0, -1.0, 1.0) * (np.abs(gap) + error)
@@ -134,13 +135,13 @@ def _find_first(reached: Callable[[Array], Array], values: int) -> Array:
     above = np.full(values, FARTHEST)
     below = np.zeros(values)
     step = np.ones(values)
-    while (step < FARTHEST).any():
+    searched = np.zeros(values, bool)
+    while not searched.all():
         there = reached(step)
         above = np.where(there, np.minimum(above, step), above)
         below = np.where(there, below, step)
-        if there.all():
-            break
-        step = np.where(there, step, step * 2)
+        searched = there | (step >= FARTHEST)
+        step = np.where(searched, step, step * 2)
     for _ in range(HALVINGS):
         middle = (above + below) / 2
         there = reached(middle)
