@@ -78,5 +78,5 @@ def test_the_interval_of_a_class_that_no_model_is_off_in_is_found_beside_others(
         classes=["ant", "bee", "cat"],
         weight=[1.835, 2.639],
     )
-    rows = evaluate(table, "ace(average=none)").rows
+    rows = assay.evaluate(table, "ace(average=none)").rows
     assert all(row.low <= row.value <= row.high for row in rows)
