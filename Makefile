@@ -60,6 +60,7 @@ bench: .venv/bench.done  ## Measure speed, coverage, false winners, each against
 	ASSAY_KERNELS=numpy $(BIN)/python bench/stream.py
 	$(BIN)/python bench/coverage.py --quick
 	$(BIN)/python bench/false_winners.py --quick
+	$(BIN)/python bench/fusion_auto.py --seeds 2
 	$(BIN)/python bench/diagnosis.py --quick
 
 clean:  ## Remove the environment and everything built.

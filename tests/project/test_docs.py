@@ -19,6 +19,7 @@ from sklearn.metrics import recall_score
 
 import assay
 from assay.cli import cli, main
+from assay.fusions.base import FUSIONS
 from assay.metrics.base import METRICS
 
 ROOT = Path(__file__).parents[2]
@@ -162,3 +163,21 @@ def test_what_scikit_learn_has_is_covered_or_listed_as_missing(generate):
 def test_which_metric_names_only_metrics_that_there_are():
     text = (DOCS / "which-metric.md").read_text()
     assert set(re.findall(r"metrics/(\w+)\.md", text)) - {"README"} <= set(METRICS.names())
+
+
+def test_the_page_on_fusion_names_every_fusion_and_runs():
+    page = (DOCS / "fusion.md").read_text()
+    table = page.partition("## How much it gains")[0]
+    named = re.findall(r"`(\w+)`", "".join(re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE)))
+    assert {FUSIONS.parse(name).name for name in named} == set(FUSIONS.names())
+
+
+def test_the_python_of_the_page_on_fusion_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 60)
+    models = {f"{m}.proba": np.clip(0.3 + 0.4 * y + rng.normal(0, 0.2, 60), 0, 1) for m in "ab"}
+    p = assay.Predictions.from_arrays(y, models, positive=1)
+    for code in blocks((DOCS / "fusion.md").read_text(), "python"):
+        exec(code, {"assay": assay, "p": p})
+    assert (tmp_path / "fusion.json").exists()
