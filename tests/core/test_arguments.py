@@ -110,3 +110,14 @@ def test_a_number_that_is_none_is_refused_in_words(verb, options, told):
             assay.bayesian_fold_test(
                 Predictions.from_arrays(Y, {"a": Y, "b": 1 - Y}, fold=Y), "accuracy", **options
             )
+
+
+@pytest.mark.parametrize("verb", ["fuse", "bayesian_fold_test", "selection_bias"])
+def test_models_that_are_no_names_are_refused_in_words(verb):
+    y = [0, 1] * 30
+    p = assay.Predictions.from_arrays(y, {"a": y, "b": y[::-1]}, fold=[i // 6 for i in range(60)])
+    options = {"fuse": {}, "selection_bias": {"metric": "accuracy"}}.get(
+        verb, {"metric": "accuracy", "equivalence": 0.01}
+    )
+    with pytest.raises(UnsupportedError, match="models must be the name of a model, or several"):
+        getattr(assay, verb)(p, models=3, **options)

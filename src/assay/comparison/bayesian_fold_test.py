@@ -16,7 +16,7 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from assay.comparison.fold_values import defined_fold_values, estimate_spread, select_models
-from assay.core.arguments import check_share
+from assay.core.arguments import check_share, list_names
 from assay.core.result import Result
 from assay.engines.base import Engine
 from assay.errors import UnsupportedError
@@ -183,7 +183,7 @@ def bayesian_fold_test(
     check_share("confidence", confidence)
     table = open_table(predictions, in_memory=True, where=where, judging=True)
     text, bound = resolve(metric, table.schema)[0]
-    names = list(models or select_models(table, bound))
+    names = list(list_names("models", models) or select_models(table, bound))
     folds, values, notes = defined_fold_values(table, metric, names, engine)
     rows = []
     for a, b in combinations(values, 2):

@@ -36,7 +36,7 @@ def check_whole(name: str, value: Any, least: int) -> None:
 
 
 def list_names(option: str, names: Any) -> tuple[str, ...]:
-    """The `names` of columns that an `option` gives: a text, several of them, or None for none.
+    """The `names` of columns or models that an `option` gives: a text, several, or None for none.
 
     >>> list_names("by", "site"), list_names("by", ["site", "age"]), list_names("by", None)
     (('site',), ('site', 'age'), ())
@@ -49,5 +49,6 @@ def list_names(option: str, names: Any) -> tuple[str, ...]:
     listed = [names] if isinstance(names, str) else names
     is_list = isinstance(listed, Iterable) and not isinstance(listed, bytes)
     if not is_list or not all(isinstance(name, str) for name in listed):
-        raise UnsupportedError(f"{option} must be the name of a column, or several; got {names!r}")
+        what = "model" if option == "models" else "column"
+        raise UnsupportedError(f"{option} must be the name of a {what}, or several; got {names!r}")
     return tuple(listed)
