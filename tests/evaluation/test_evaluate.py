@@ -296,7 +296,7 @@ def test_probabilities_of_many_classes_are_read_once_for_their_answers(monkeypat
     proba = np.random.default_rng(0).dirichlet(np.ones(70), 300)
     p = Predictions.from_arrays(np.arange(300) % 70, {"m.proba": proba}, classes=range(70))
     monkeypatch.setattr(
-        "assay.table.predictions.compute_proba_totals",
+        "assay.table.rows.compute_proba_totals",
         lambda *given: pytest.fail("a pass that nothing reads"),
     )
     assert Confusion().observe(p.rows("m")).right[0] == np.sum(

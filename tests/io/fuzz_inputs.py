@@ -142,6 +142,11 @@ def make_arrow(columns):
     return pa.table({str(name): make_array(list(values)) for name, values in columns.items()})
 
 
+def make_polars(columns):
+    """A frame of polars, of columns that it need not take from pandas object by object."""
+    return pl.DataFrame({name: list(values) for name, values in columns.items()})
+
+
 def make_frame(rng):
     columns = make_columns(rng)
     if rng.random() < 0.6:
@@ -152,8 +157,8 @@ def make_frame(rng):
         pd.DataFrame,
         lambda c: pd.DataFrame(c).set_index(pick(rng, ["y", "id", "a"])),
         lambda c: pd.concat([pd.DataFrame(c)] * 2, axis=1),
-        pl.DataFrame,
-        pl.LazyFrame,
+        make_polars,
+        lambda c: make_polars(c).lazy(),
         make_arrow,
         lambda c: make_arrow(c).to_batches()[0],
         lambda c: pd.DataFrame(c).to_dict("records"),

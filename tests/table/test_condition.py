@@ -111,6 +111,11 @@ def test_any_text_is_a_condition_or_refused(text):
         Condition(text).mark_rows({"a": pa.array(["a", None]), "b": pa.array([1, 2])})
 
 
+def test_a_column_that_python_would_read_as_another_is_quoted():
+    assert quote_column("ª") == "`ª`"
+    assert Condition("`ª` == 'x'").columns == ("ª",)
+
+
 @given(st.text(max_size=8).filter(lambda text: "`" not in text and text.strip()), st.text())
 def test_a_quoted_column_and_a_value_are_read_back_as_they_are(name, value):
     condition = Condition(f"{quote_column(name)} == {value!r}")

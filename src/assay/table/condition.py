@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
+from unicodedata import normalize
 
 import numpy as np
 import pyarrow as pa
@@ -111,7 +112,9 @@ def quote_column(name: str) -> str:
     >>> quote_column("split"), quote_column("data set")
     ('split', '`data set`')
     """
-    return name if name.isidentifier() and not _is_keyword(name) else f"`{name}`"
+    plain = name.isidentifier() and not _is_keyword(name)
+    # A bare name is read in its compatibility form, as in Python.
+    return name if plain and normalize("NFKC", name) == name else f"`{name}`"
 
 
 def _is_keyword(name: str) -> bool:
