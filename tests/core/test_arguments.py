@@ -121,3 +121,8 @@ def test_models_that_are_no_names_are_refused_in_words(verb):
     )
     with pytest.raises(UnsupportedError, match="models must be the name of a model, or several"):
         getattr(assay, verb)(p, models=3, **options)
+
+
+def test_histories_that_are_no_logs_are_refused_in_words():
+    with pytest.raises(UnsupportedError, match="histories must be training logs"):
+        assay.report(TABLE, histories=3)

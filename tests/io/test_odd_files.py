@@ -145,3 +145,10 @@ def test_odd_files_are_read_or_refused(tmp_path, seed):
 @pytest.mark.parametrize("first", range(100, 200, 10))
 def test_5000_odd_files_are_read_or_refused(tmp_path, first):
     assert sum(try_files(tmp_path, seed) for seed in range(first, first + 10)) > 0
+
+
+def test_a_harness_log_whose_task_is_declared_multiclass_is_judged_by_accuracy(tmp_path):
+    path = tmp_path / "samples.jsonl"
+    rows = [{"doc_id": i, "acc": float(i), "filtered_resps": [[1]]} for i in range(2)]
+    path.write_text("\n".join(map(json.dumps, rows)))
+    assert evaluate(read(path, task="multiclass"), intervals=False).value == 0.5

@@ -24,7 +24,12 @@ DEFAULT: dict[Task, str] = {
 }
 
 # The only metric of scores of the rows themselves: numbers, or 1 for right and 0 for wrong.
-WITHOUT_TRUTH: dict[Task, str] = {"regression": "mean", "binary": "accuracy"}
+WITHOUT_TRUTH: dict[Task, str] = {
+    "regression": "mean",
+    "binary": "accuracy",
+    "multiclass": "accuracy",
+    "multilabel": "accuracy",
+}
 
 # What ranked lists of labels of graded relevance are judged by.
 OF_GRADES = "ndcg"

@@ -388,6 +388,11 @@ def _diagnose(
     if histories is None or isinstance(histories, Diagnosis):
         return histories
     alone = isinstance(histories, History | str | os.PathLike)
+    if not alone and not isinstance(histories, Iterable):
+        raise UnsupportedError(
+            f"histories must be training logs (paths, or what diagnose takes), or a Diagnosis; "
+            f"got {histories!r}"
+        )
     logs: list[Any] = [histories] if alone else list(histories)  # type: ignore[arg-type]
     if not logs:
         return None
