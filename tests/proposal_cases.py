@@ -18,6 +18,7 @@ from sklearn.naive_bayes import GaussianNB
 
 import assay
 from assay.engines.processes import _dump, _take_first
+from assay.metrics.base import METRICS
 from assay.states.sketch import Sketch
 from assay.table.validation import _sort_labels
 from proposals import (
@@ -813,8 +814,9 @@ def list_cases_of_torch() -> None:
     )
 
 
-list_cases_of_tables()
-list_cases_of_metrics()
-list_cases_of_verbs()
-list_cases_of_logs()
-list_cases_of_torch()
+with METRICS.isolate():  # what cases define is theirs alone, whoever imports them
+    list_cases_of_tables()
+    list_cases_of_metrics()
+    list_cases_of_verbs()
+    list_cases_of_logs()
+    list_cases_of_torch()

@@ -854,3 +854,11 @@ def test_reading_imports_no_framework(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_class_that_holds_line_ends_keeps_them_at_its_end_in_csv(tmp_path):
+    p = Predictions.from_arrays(
+        ["c\r0\x85", "b"], {"m.proba": [[0.2, 0.8], [0.7, 0.3]]}, classes=["b", "c\r0\x85"]
+    )
+    path = write(p, tmp_path / "p.csv")
+    assert read(path, classes=p.classes) == p

@@ -38,7 +38,7 @@ def strip_name(name: str) -> str:
     quoted = re.fullmatch(r"""\s*(["'])(.+)\1\s*""", name)
     if quoted:
         return quoted[2]
-    ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s+$", name)
+    ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
     return name.lstrip() if ends_with_class else name.strip()
 
 

@@ -292,7 +292,8 @@ def _are_row_names(cells: Sequence[str], text: str) -> bool:
 
 def _strip(name: str) -> str:
     """A name without blanks around it; a class at its end keeps its own."""
-    return name.lstrip() if re.search(r"\.\S*\s+$", name) else name.strip()
+    ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
+    return name.lstrip() if ends_with_class else name.strip()
 
 
 def _quote(names: Sequence[str]) -> str:
