@@ -80,6 +80,7 @@ class Registry(Generic[T]):
         """Register `member` (or the class of one); a later class of a name replaces the earlier."""
         cls = member if isinstance(member, type) else type(member)
         self._classes[member.name] = cls
+        self._instances.pop(member.name, None)  # the name may have been an alias of another
         for alias in cls.aliases:
             known, _, stands_for = alias.rstrip(")").partition("(")
             self._aliases[known] = member.name, stands_for

@@ -39,7 +39,7 @@ def strip_name(name: str) -> str:
     if quoted:
         return quoted[2]
     ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
-    return name.lstrip() if ends_with_class else name.strip()
+    return name.lstrip(" \t") if ends_with_class else name.strip(" \t")
 
 
 def _list_names(names: Sequence[str]) -> str:

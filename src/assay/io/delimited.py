@@ -293,7 +293,7 @@ def _are_row_names(cells: Sequence[str], text: str) -> bool:
 def _strip(name: str) -> str:
     """A name without blanks around it; a class at its end keeps its own."""
     ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
-    return name.lstrip() if ends_with_class else name.strip()
+    return name.lstrip(" \t") if ends_with_class else name.strip(" \t")
 
 
 def _quote(names: Sequence[str]) -> str:
