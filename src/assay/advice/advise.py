@@ -10,7 +10,6 @@ precision-recall curve rather than ROC.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import cast
 
 import numpy as np
@@ -113,8 +112,7 @@ def find_advice(
         )
     if not table.schema.has_truth or table.schema.graded:
         return ()  # every check sets models against the truth, of 0 and 1 where there are labels
-    context = build_context(table, counts, thorough, costs, seed)
-    context = replace(context, every=every)
+    context = build_context(table, counts, thorough, costs, seed, every)
     found: list[Advice] = []
     for code in codes:
         if code not in skip:
@@ -134,10 +132,11 @@ def build_context(
     thorough: bool = False,
     costs: str | Sequence[Sequence[float]] | None = None,
     seed: int = 0,
+    every: Table | None = None,
 ) -> CheckContext:
     """What the checks read of `table`, gathered in one pass or none.
 
-    `counts`, `thorough`, `costs` and `seed` are those of `advise`.
+    `counts`, `thorough`, `costs`, `seed` and `every` are those of `find_advice`.
     """
     schema = table.schema
     matrix = None
@@ -146,7 +145,7 @@ def build_context(
 
         matrix = cost_matrix(costs)
     if schema.task in ("regression", "multilabel"):
-        return CheckContext(table, np.zeros(0), np.zeros(0), {}, matrix, thorough, seed)
+        return CheckContext(table, np.zeros(0), np.zeros(0), {}, matrix, thorough, seed, every)
     if counts is None:
         jobs = [Job(Confusion(), (m,)) for m in schema.models if schema.offers(m, "label")]
         folded = Local().fold(table, jobs)
@@ -155,7 +154,7 @@ def build_context(
     known = next(iter(counts.values()), None) if head.weight is None else None
     rows = _count_classes(head) if known is None else known.support[0]
     weight = rows if head.weight is None else np.bincount(head.truth, head.weight, schema.k)
-    return CheckContext(table, rows, weight, counts, matrix, thorough, seed)
+    return CheckContext(table, rows, weight, counts, matrix, thorough, seed, every)
 
 
 def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predictions:

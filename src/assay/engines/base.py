@@ -129,7 +129,7 @@ class Engine(Member):
             parts = islice(table.parts(rows), done, None)
             joined = JOINED if table.is_in_memory else JOINED_OF_STREAM
             for batch in take_batches(self.map(task, parts), joined):
-                values = _join(jobs, values, batch)
+                values = _join(jobs, values if done else {}, batch)
                 done += len(batch)
                 update(done, _describe_speed(table.n * done / total, table.n, began))
                 if on_batch is not None:
@@ -194,9 +194,11 @@ def _make_empty(table: Table, jobs: Sequence[Job], groups: int) -> dict[Job, Any
 def _join(
     jobs: Sequence[Job], values: Mapping[Job, Any], batch: Sequence[Sequence[Any]]
 ) -> dict[Job, Any]:
-    """The values with those of further parts, which are in the order of the jobs."""
+    """The values, if there are any, with those of further parts, in the order of the jobs."""
+    if not values and len(batch) == 1:
+        return dict(zip(jobs, batch[0], strict=True))  # most tables in memory are one part
     return {
-        job: job.state.join([values[job], *(of_part[i] for of_part in batch)])
+        job: job.state.join([*([values[job]] if values else []), *(part[i] for part in batch)])
         for i, job in enumerate(jobs)
     }
 

@@ -156,7 +156,7 @@ class Metric(Member):
             the range is taken back.
         """
         low, high = self.bounds
-        values = np.ravel(self.compute(summary)).astype(np.float64)
+        values = np.asarray(self.compute(summary), np.float64).reshape(-1)
         # np.clip takes several times as long for few values.
         return np.minimum(np.maximum(values, low), high)
 
@@ -429,9 +429,7 @@ def value_shape(granularity: Granularity, k: int) -> tuple[int, ...]:
 
 def ratio(numerator: Array, denominator: Array) -> Array:
     """`numerator` / `denominator`, nan where the denominator is 0."""
-    undefined = np.full(np.broadcast(numerator, denominator).shape, np.nan)
-    defined = np.not_equal(denominator, 0)
-    return np.asarray(np.divide(numerator, denominator, out=undefined, where=defined))
+    return np.asarray(numerator / np.where(np.equal(denominator, 0), np.nan, denominator))
 
 
 def mean_of_defined(each: Array, share: Array) -> Array:
