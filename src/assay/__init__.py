@@ -8,12 +8,12 @@
 0.75
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 from assay.version import __version__ as __version__
 
+TYPE_CHECKING = False  # checkers of types know the name; to import `typing` takes half of a start
 if TYPE_CHECKING:
+    from typing import Any
+
     from assay.adapters.base import Adapter as Adapter
     from assay.adapters.collect import collect as collect
     from assay.adapters.keras_callback import KerasCallback as KerasCallback
@@ -172,9 +172,11 @@ ROOMS = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name not in ROOMS:
         raise AttributeError(f"module 'assay' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"assay.{ROOMS[name]}"), name)
 
 

@@ -1,6 +1,9 @@
-"""`python -m assay` is the command line; an interruption while it starts is one line, too."""
+"""`python -m assay` is the command line; an interruption while it starts is one line, too.
 
-import signal
+Nothing else is imported before an interruption is awaited: the start of Python itself is all that
+one can break into.
+"""
+
 import sys
 
 __all__ = ["main"]
@@ -16,8 +19,14 @@ def main() -> None:
         sys.stderr.write("assay: interrupted\n")
         sys.exit(130)
     finally:
-        # All is done: an interruption of the end of the process would only hide its exit status.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        _ignore_interruptions()
+
+
+def _ignore_interruptions() -> None:
+    """All is done: an interruption of the end of the process would only hide its exit status."""
+    import signal
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

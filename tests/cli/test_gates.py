@@ -127,6 +127,17 @@ def test_an_interruption_while_the_command_line_is_imported_is_one_line(tmp_path
     assert done.returncode != -signal.SIGINT
 
 
+def test_the_entry_to_the_command_line_imports_nothing_before_it_awaits_an_interruption():
+    code = (
+        "import sys\n"
+        "before = set(sys.modules)\n"
+        "import assay.__main__\n"
+        "print(*sorted(set(sys.modules) - before))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["assay", "assay.__main__", "assay.version"]
+
+
 def test_intervals_widen_as_the_confidence_nears_1():
     p = random_table("binary", 5, n=80).select(["a"])
     widths = [
