@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from assay.errors import UnsupportedError as UnsupportedError
     from assay.evaluation.evaluate import Evaluation as Evaluation
     from assay.evaluation.evaluate import evaluate as evaluate
+    from assay.evaluation.meter import Meter as Meter
     from assay.fusions.base import Fusion as Fusion
     from assay.fusions.base import load_fitted as load_fitted
     from assay.fusions.fitted import Fitted as Fitted
@@ -85,6 +86,7 @@ if TYPE_CHECKING:
     from assay.selection.race import Race as Race
     from assay.selection.race import race as race
     from assay.selection.store import Timings as Timings
+    from assay.selection.store import histories as histories
     from assay.selection.store import timings as timings
     from assay.states.base import State as State
     from assay.studies.study import Study as Study
@@ -119,6 +121,7 @@ ROOMS = {
     "LearningCurve": "selection.learning_curve",
     "LightningCallback": "adapters.lightning_callback",
     "Membership": "audit.membership",
+    "Meter": "evaluation.meter",
     "Metric": "metrics.base",
     "MissingDependencyError": "errors",
     "NameLookupError": "errors",
@@ -165,6 +168,7 @@ ROOMS = {
     "scan": "io.stream",
     "selection_bias": "comparison.selection_bias",
     "successive_halving": "selection.halving",
+    "histories": "selection.store",
     "timings": "selection.store",
     "tune_threshold": "calibration.threshold",
     "weak_slices": "audit.slices",

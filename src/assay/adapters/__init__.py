@@ -8,6 +8,8 @@ that only once a model of it is there.
 - collect: the verb
 - sklearn: estimators with scikit-learn's interface
 - torch: modules of PyTorch
+- tensors: arrays and tensors of any framework as a training loop has them
+- distributed: what every process of a distributed training holds, gathered
 - callbacks: base of the callbacks, which log a training and end it when more cannot pay
 - keras_callback: of Keras
 - lightning_callback: of Lightning

@@ -111,6 +111,20 @@ class Evaluation(Result):
         )
 
     @property
+    def scalars(self) -> dict[str, float]:
+        """Each value by the name of its metric, as loggers take them: {"f1": 0.5}.
+
+        A value of one class or group is named "f1 [cat]" or "f1 | north"; where there are several
+        models, their names come first, as in "bert: f1".
+        """
+        several = len(self.models) > 1
+        named = {}
+        for row in self.rows:
+            name = _name_estimate((row.metric, row.class_, row.group))
+            named[f"{row.model}: {name}" if several else name] = row.value
+        return named
+
+    @property
     def verdict(self) -> str:
         """What was evaluated: rows, task, and the level of the intervals."""
         about = f", {self.confidence:.0%} intervals" if any(r.method for r in self.rows) else ""

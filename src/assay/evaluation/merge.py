@@ -34,7 +34,7 @@ from assay.table.judging import leave_out_training, names_training
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
-__all__ = ["merge_states", "write_merged"]
+__all__ = ["join_states", "merge_states", "write_merged"]
 
 
 def merge_states(paths: Sequence[str | os.PathLike[str]]) -> tuple[FoldedStates, Plan]:
@@ -60,7 +60,7 @@ def merge_states(paths: Sequence[str | os.PathLike[str]]) -> tuple[FoldedStates,
     states = {path: file.states for path, file in files.items()}
     for a, b in combinations(states, 2):
         _refuse_same_rows(a, states[a], b, states[b])
-    return _merge(list(states.values()), plan), plan
+    return join_states(list(states.values()), plan), plan
 
 
 def write_merged(path: str | os.PathLike[str], folded: FoldedStates, plan: Plan) -> None:
@@ -113,8 +113,8 @@ def _refuse_same_rows(path: str, a: FoldedStates, other: str, b: FoldedStates) -
         )
 
 
-def _merge(states: Sequence[FoldedStates], plan: Plan) -> FoldedStates:
-    """The `states` of several jobs as those of one."""
+def join_states(states: Sequence[FoldedStates], plan: Plan) -> FoldedStates:
+    """The `states` that several jobs were asked for by a `plan`, as those of one."""
     if len(states) == 1:
         return states[0]
     info = reduce(_join_info, (folded.info for folded in states))

@@ -31,9 +31,11 @@ __all__ = [
     "FoldedStates",
     "Plan",
     "TableInfo",
+    "describe_table",
     "fold_states",
     "is_one_ranking",
     "list_jobs",
+    "refuse_unbounded",
 ]
 
 # Rows of a group from which on a ranking metric varies by blocks of rows as it does by single rows.
@@ -168,7 +170,7 @@ def _fold_pass(
     checkpointer: Checkpointer | None,
 ) -> Mapping[Job, Any]:
     groups = 1 if grouping is None else len(grouping.keys)
-    _refuse_unbounded(info, plan, groups)
+    refuse_unbounded(info, plan, groups)
     jobs = list_jobs(info, plan, groups)
     table = _narrow(table, plan, jobs)
     if checkpointer is None:
@@ -178,7 +180,7 @@ def _fold_pass(
     return engine.fold(table, jobs, grouping, start=checkpointer.load(name), on_batch=on_batch)
 
 
-def _refuse_unbounded(info: TableInfo, plan: Plan, groups: int) -> None:
+def refuse_unbounded(info: TableInfo, plan: Plan, groups: int) -> None:
     """Refuse metrics that would keep something of every row of a long stream."""
     for text, metric in plan.metrics:
         if info.long and not metric.state.is_bounded(groups):

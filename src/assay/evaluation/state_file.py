@@ -35,7 +35,7 @@ from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
-__all__ = ["StateFile", "describe_plan", "describe_schema", "write_states"]
+__all__ = ["StateFile", "describe_plan", "describe_schema", "save_states", "write_states"]
 
 VERSION = 2
 # The end of a file, as the comment of the archive: the version of the format and the digest.
@@ -62,18 +62,26 @@ class StateFile:
         """The file at `path`; ReadError where it is no state file, or a damaged one."""
         try:
             with open(path, "rb") as file:
-                _check_seal(path, file)
-                file.seek(0)
-                with np.load(file, allow_pickle=False) as archive:
-                    arrays = dict(archive)
+                return cls.parse(file, path)
+        except FileNotFoundError as error:
+            raise ReadError(f"{path}: no such file; check the path") from error
+        except OSError as error:
+            raise _report_damage(path) from error
+
+    @classmethod
+    def parse(cls, file: IO[bytes], path: str | os.PathLike[str]) -> "StateFile":
+        """What an open `file` holds; messages name it by its `path`."""
+        try:
+            _check_seal(path, file)
+            file.seek(0)
+            with np.load(file, allow_pickle=False) as archive:
+                arrays = dict(archive)
             header = json.loads(arrays.pop("header").tobytes())
             whole = all(parts <= set(header[name]) for name, parts in HEADER_PARTS.items())
             if not whole or not set(header) >= HEADER:
                 raise ValueError("an incomplete header")
         except ReadError:
             raise
-        except FileNotFoundError as error:
-            raise ReadError(f"{path}: no such file; check the path") from error
         except (
             OSError,
             ValueError,
@@ -184,8 +192,20 @@ class StateFile:
         }
 
 
-def write_states(  # noqa: PLR0913 - what a file holds
+def write_states(
     path: str | os.PathLike[str],
+    info: TableInfo,
+    plan: Plan,
+    passes: Mapping[str, tuple[int, Mapping[Job, Any]]],
+    **further: Any,
+) -> None:
+    """Write the states of an evaluation to `path`, whole or not at all; see `save_states`."""
+    with stage_file(path) as place, open(place, "w+b") as file:
+        save_states(file, info, plan, passes, **further)
+
+
+def save_states(  # noqa: PLR0913 - what a file holds
+    file: IO[bytes],
     info: TableInfo,
     plan: Plan,
     passes: Mapping[str, tuple[int, Mapping[Job, Any]]],
@@ -195,8 +215,9 @@ def write_states(  # noqa: PLR0913 - what a file holds
     cuts: Mapping[str, list[float]] | None = None,
     rows: Predictions | None = None,
     complete: bool = True,
+    ignored: int = 0,
 ) -> None:
-    """Write the states of an evaluation to `path`, whole or not at all.
+    """Write the states of an evaluation to an empty `file`, open to be written and read.
 
     `info` and `plan` say of which table and what was asked; `passes` has the number of parts done
     and the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts`
@@ -216,6 +237,7 @@ def write_states(  # noqa: PLR0913 - what a file holds
         "keys": keys,
         "cuts": cuts or {},
         "complete": complete,
+        "ignored": ignored,
         "done": {name: done for name, (done, _) in passes.items()},
         "jobs": {
             name: list(map(_describe_job, sorted(values, key=repr)))
@@ -230,9 +252,8 @@ def write_states(  # noqa: PLR0913 - what a file holds
                 arrays[f"{name}/{i}/{part}"] = array
     if rows is not None:
         arrays |= {f"rows/{name}": array for name, array in dump_rows(rows).items()}
-    with stage_file(path) as place, open(place, "w+b") as file:
-        np.savez(file, allow_pickle=False, **arrays)
-        _seal(file)
+    np.savez(file, allow_pickle=False, **arrays)
+    _seal(file)
 
 
 def _seal(file: IO[bytes]) -> None:

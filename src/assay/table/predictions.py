@@ -39,7 +39,7 @@ from assay.table.schema import SPECIAL, Kind, Schema, Task
 from assay.table.splits import tells_training
 from assay.table.validation import check_model, validate_table
 
-__all__ = ["Predictions", "assemble", "require_weight", "restore_labels"]
+__all__ = ["Predictions", "assemble", "require_weight", "restore_labels", "tell_ignored"]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -565,8 +565,17 @@ def _ignore_rows(
     further = {name: drop_rows(c, keep, f"column {name!r}") for name, c in columns.items()}
     if weight is not None:
         weight = drop_rows(normalise(weight, "weight"), keep, "weight")
-    note = f"{len(keep) - kept} of {len(keep)} rows are left out: their truth is {ignore_label!r}."
+    note = tell_ignored(len(keep) - kept, len(keep), ignore_label)
     return drop_rows(y, keep, "truth"), outputs, further, weight, (note,)
+
+
+def tell_ignored(ignored: int, rows: int, label: Label) -> str:
+    """The note that says how many of so many `rows` are left out, since their truth is a `label`.
+
+    >>> tell_ignored(2, 9, -100)
+    '2 of 9 rows are left out: their truth is -100.'
+    """
+    return f"{ignored} of {rows} rows are left out: their truth is {label!r}."
 
 
 def restore_labels(schema: Schema, codes: Array) -> pa.Array:

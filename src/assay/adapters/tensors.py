@@ -1,0 +1,60 @@
+"""Tensors: arrays and tensors of any framework as they come out of a training loop.
+
+>>> import numpy as np
+>>> read_tensor([1, 2]).tolist(), is_on_accelerator(np.zeros(2))
+([1, 2], False)
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+
+__all__ = ["is_on_accelerator", "read_on_host", "read_tensor"]
+
+
+def read_tensor(values: Any) -> Any:
+    """The `values` without their gradient: a torch tensor where it lies, all else as NumPy.
+
+    A tensor of the host is an array that shares its memory. bfloat16, which NumPy has not, becomes
+    float32.
+
+    Raises:
+        UnsupportedError: The values are not there yet, since a function is being compiled.
+    """
+    if isinstance(values, np.ndarray):
+        return values
+    if _is_torch(values):
+        tensor = values.detach()
+        return tensor if is_on_accelerator(tensor) else read_on_host(tensor)
+    try:
+        array = np.asarray(values)
+    except Exception as error:
+        raise UnsupportedError(
+            f"a {type(values).__name__} has no values that can be read here "
+            f"({str(error).partition('.')[0]}); call update outside of compiled functions (jit, "
+            "tf.function), or compile with run_eagerly=True"
+        ) from error
+    return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float8") else array
+
+
+def is_on_accelerator(values: Any) -> bool:
+    """Whether `values` are a torch tensor that does not lie in the memory of the host."""
+    return _is_torch(values) and values.device.type != "cpu"
+
+
+def read_on_host(values: Any) -> Array:
+    """An array or a torch tensor of any device as NumPy; this waits for the device."""
+    if isinstance(values, np.ndarray):
+        return values
+    tensor = values.float() if values.dtype == sys.modules["torch"].bfloat16 else values
+    array: Array = tensor.cpu().numpy()
+    return array
+
+
+def _is_torch(values: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(values, torch.Tensor)
