@@ -1,6 +1,7 @@
 """Intervals that rest on little are told."""
 
 import numpy as np
+import pytest
 
 from assay.evaluation.evaluate import evaluate
 from assay.table.predictions import Predictions
@@ -44,3 +45,42 @@ def test_correlations_of_few_rows_are_told_to_have_narrow_intervals():
     table = Predictions.from_arrays(y, {"m": y + rng.normal(size=100)}, task="regression")
     found = evaluate(table, ["pearson", "explained_variance", "concordance_correlation", "mae"])
     assert ["too narrow" in row.note for row in found.rows] == [True, True, True, False]
+
+
+def test_the_explained_variance_of_errors_of_mean_0_has_the_interval_of_r2():
+    rng = np.random.default_rng(1)
+    y = rng.normal(size=80)
+    error = rng.standard_t(3, size=80)
+    table = Predictions.from_arrays(y, {"m": y + error - error.mean()}, task="regression")
+    r2, explained = evaluate(table, ["r2", "explained_variance"]).rows
+    assert (explained.low, explained.high) == pytest.approx((r2.low, r2.high), rel=1e-9)
+
+
+def test_columns_of_one_mean_and_spread_have_one_interval_of_both_correlations():
+    rng = np.random.default_rng(2)
+    y, f = (x - x.mean() for x in rng.multivariate_normal([0, 0], [[1, 0.6], [0.6, 1]], 90).T)
+    table = Predictions.from_arrays(y, {"m": f * y.std() / f.std()}, task="regression")
+    pearson, concordance = evaluate(table, ["pearson", "concordance_correlation"]).rows
+    ends = (concordance.value, concordance.low, concordance.high)
+    assert (pearson.value, pearson.low, pearson.high) == pytest.approx(ends, rel=1e-9)
+
+
+def test_a_correlation_with_heavy_tails_lies_in_its_interval_nine_times_of_ten():
+    rng = np.random.default_rng(3)
+    held = []
+    for _ in range(60):
+        y = np.sqrt(0.8) * rng.normal(size=100)
+        noise = np.sqrt(0.2 / 3) * rng.standard_t(3, size=100)
+        table = Predictions.from_arrays(y + noise, {"m": y}, task="regression")
+        row = evaluate(table, "pearson").rows[0]
+        held.append(row.low <= np.sqrt(0.8) <= row.high)
+    assert np.mean(held) > 0.85  # a plain bootstrap holds 0.77 of them
+
+
+@pytest.mark.parametrize("sign", [1.0, -1.0])
+def test_the_interval_of_a_perfect_correlation_has_a_width(sign):
+    y = np.arange(30.0)
+    table = Predictions.from_arrays(y, {"m": sign * y}, task="regression")
+    row = evaluate(table, "pearson").rows[0]
+    assert row.value == pytest.approx(sign)
+    assert 0.1 < row.high - row.low < 0.3

@@ -34,6 +34,8 @@ from assay.table.schema import Schema
 __all__ = ["PROCEDURES", "Procedure", "compute_interval", "describe_method", "effective_trials"]
 
 BLOCK_DRAWS = 400
+# Rows whose weights differ by a tenth or more are worth less than this share of their number.
+UNEVEN = 0.99
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,18 @@ class RatioOfSums(Protocol):
 
 
 @runtime_checkable
+class OneLessRatio(Protocol):
+    """A metric that is 1 less the ratio of two sums over rows."""
+
+    def split_ratio(self, value: Any, summary: Any) -> tuple[Array, Array]:
+        """Both sums in each stratum of `value` (strata,), upper and lower.
+
+        Where the formula is no such ratio, it is one to first order about the `summary` of all
+        rows, and the same for all of them.
+        """
+
+
+@runtime_checkable
 class OpenEnded(Protocol):
     """A metric without a range that still knows how far a row unlike the sample's may lie."""
 
@@ -76,8 +90,8 @@ def compute_interval(
     """The interval of every value of a metric on a sample.
 
     By default: wilson for proportions of independent rows; bootstrap_t for means over few rows and
-    t over many; bootstrap_t for ratios of sums, as r2 is one; delong for areas under the ROC
-    curve; otherwise the bootstrap, of confusion counts (Dirichlet weights, exact in one draw
+    t over many; bootstrap_t for ratios of sums, as r2 and pearson are; delong for areas under the
+    ROC curve; otherwise the bootstrap, of confusion counts (Dirichlet weights, exact in one draw
     whatever the number of rows) or of buckets of rows. With a cluster column every procedure
     resamples or sums by cluster.
 
@@ -128,7 +142,7 @@ def choose_procedure(metric: Metric, sample: Sample, method: str | None) -> str:
     if sample.clustered:
         return suited if suited == "delong" else "bootstrap"
     skewed = suited == "t" and sample.n <= FEW
-    if sample.bucketed and (skewed or isinstance(metric, RatioOfSums)):
+    if sample.bucketed and (skewed or isinstance(metric, RatioOfSums | OneLessRatio)):
         return "bootstrap_t"
     return suited
 
@@ -251,6 +265,11 @@ def _equal_rows(metric: Metric, sample: Sample, n: float, confidence: float) -> 
     return Interval(value + np.minimum(most, 0), value + np.maximum(most, 0), "wilson")
 
 
+def _has_uneven_weights(summary: Sums) -> bool:
+    """Whether the rows count so unequally that they are worth clearly fewer."""
+    return bool(effective_rows(summary)[0] < UNEVEN * summary.rows[0])
+
+
 def _varies(summary: Sums) -> bool:
     """Whether the rows differ by more than rounding makes them."""
     return bool(summary.m2[0, 0] > summary.weight[0] * (1e-12 * summary.mean[0, 0]) ** 2)
@@ -279,10 +298,12 @@ def _tail_margin(metric: Metric, schema: Schema) -> float:
 def bootstrap_t(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Bootstrap of the t statistic over the buckets of `sample`: right for few and skewed losses.
 
-    For means, and for a `metric` that divides a sum by another (`RatioOfSums`). A mean in a range
-    never leaves Wilson's interval at the level `confidence`, which is that of values that vary
-    most. See `bootstrap_ratio`.
+    For means, and for a `metric` that divides a sum by another (`RatioOfSums`, `OneLessRatio`). A
+    mean in a range never leaves Wilson's interval at the level `confidence`, which is that of
+    values that vary most. See `bootstrap_ratio`.
     """
+    if isinstance(metric, OneLessRatio):
+        return _bootstrap_rest(metric, sample, confidence)
     value = sample.value
     summary = sample.summary
     filled = value.rows > 0
@@ -302,8 +323,8 @@ def bootstrap_t(metric: Metric, sample: Sample, confidence: float) -> Interval:
         sample.seed,
         bounds=(-np.inf, np.inf) if divided else metric.bounds,
         margin=_tail_margin(metric, sample.schema),
-        # A divisor that varies from row to row makes the guarded end err as well.
-        even=not np.array_equal(denominator, value.weight[filled]),
+        # A divisor that varies from row to row, as weights do, makes the guarded end err as well.
+        even=_has_uneven_weights(summary) or not np.array_equal(denominator, value.weight[filled]),
     )
     if np.isfinite(metric.bounds).all():
         widest = _scaled_wilson(metric, summary, float(effective_rows(summary)[0]), confidence)
@@ -314,6 +335,20 @@ def bootstrap_t(metric: Metric, sample: Sample, confidence: float) -> Interval:
     share = total / summary.weight[0]
     ends = np.sort([_value_at(metric, summary, end * share) for end in (low, high)], axis=0)
     return Interval(ends[0], ends[1], "bootstrap-t")
+
+
+def _bootstrap_rest(metric: OneLessRatio, sample: Sample, confidence: float) -> Interval:
+    """The bootstrap-t interval of the ratio that the value falls short of 1 by."""
+    filled = sample.value.rows > 0
+    upper, lower = (part[filled] for part in metric.split_ratio(sample.value, sample.summary))
+    if len(upper) <= 1 or not np.isfinite([upper, lower]).all() or not lower.sum() > 0:
+        return NONE
+    short = upper.sum() / lower.sum()
+    if (np.abs(upper - short * lower) <= 1e-12 * lower.sum()).all():  # rows differ by rounding
+        return Interval(np.array([1 - short]), np.array([1 - short]), "bootstrap-t")
+    # Both sums vary from row to row, so both ends use half of the error.
+    low, high = bootstrap_ratio(upper, lower, confidence, sample.seed, even=True)
+    return Interval(np.array([1 - high]), np.array([1 - low]), "bootstrap-t")
 
 
 def _value_at(metric: Metric, summary: Sums, mean: float) -> Array:

@@ -35,6 +35,7 @@ NARROW = {
 }
 # Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
+RESAMPLED = frozenset({"bootstrap", "bootstrap-t", "cluster bootstrap"})
 # Procedures that are right for any number of rows of a class, and having no interval.
 RELIABLE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
@@ -99,7 +100,7 @@ def note_few_units(name: str, n: int, effective: float, clusters: int | None, me
         return _warn(f"few clusters ({clusters})")
     if clusters is None and effective < min(FEW_EFFECTIVE, n / 2):
         return _warn(f"weights that make {n} rows count as {effective:.0f}")
-    if n <= NARROW.get(name, 0) and method in ("bootstrap", "cluster bootstrap"):
+    if n <= NARROW.get(name, 0) and method in RESAMPLED:
         return _warn(f"few rows ({n}) for {name}")
     return ""
 

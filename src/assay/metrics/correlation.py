@@ -11,7 +11,7 @@ import numpy as np
 
 from assay.kernels import Array, sum_by
 from assay.metrics.base import REGRESSION, Metric, explain_no_spread, ratio
-from assay.states.base import State
+from assay.states.base import State, leave_out_empty
 from assay.table.rows import Rows
 from assay.table.schema import Schema
 
@@ -86,6 +86,7 @@ class CoMoments(State[PairMoments]):
         return PairMoments(*(array[strata] for array in value))
 
     def resample(self, value: PairMoments, counts: Array) -> PairMoments:
+        value, counts = leave_out_empty(value, counts)
         times = counts.astype(np.float64)
         weight = times @ value.weight
         each = value.weight[:, None]
@@ -147,6 +148,21 @@ class Pearson(Metric):
     def find_reason(self, summary: PairMoments) -> str:
         return explain_undefined(summary)
 
+    def split_ratio(self, value: PairMoments, summary: PairMoments) -> tuple[Array, Array]:
+        """Squares of y - f and of both in each stratum of `value` (strata,), of unit spreads.
+
+        About the means and spreads of the `summary`: where spreads are 1 the correlation is 1 less
+        half of the mean square of y - f.
+        """
+        spreads = np.sqrt(summary.m2[:, :2])
+        yy, ff, yf = centre_on(value, summary).T
+        yy, ff, yf = (
+            ratio(yy, spreads[:, 0] ** 2),
+            ratio(ff, spreads[:, 1] ** 2),
+            ratio(ratio(yf, spreads[:, 0]), spreads[:, 1]),
+        )
+        return np.maximum(yy + ff - 2 * yf, 0.0), yy + ff
+
 
 class ConcordanceCorrelation(Metric):
     """Correlation that also counts offset and scale against the model.
@@ -184,6 +200,26 @@ class ConcordanceCorrelation(Metric):
 
     def find_reason(self, summary: PairMoments) -> str:
         return explain_undefined(summary)
+
+    def split_ratio(self, value: PairMoments, summary: PairMoments) -> tuple[Array, Array]:
+        """Squares of y - f and of both, with the gap of the means, in each stratum of `value`.
+
+        About the means of the `summary`, each (strata,).
+        """
+        scale = summary.scale.max(axis=-1, keepdims=True)
+        whole = summary._replace(scale=np.broadcast_to(scale, summary.scale.shape))
+        yy, ff, yf = centre_on(value, whole).T
+        gap = np.diff(summary.mean / scale)[0, 0]
+        # The gap of each stratum, as far as it changes the square of that of all rows.
+        drift = np.diff((value.mean - summary.mean) / scale)[:, 0]
+        apart = value.weight * gap * (2 * drift + gap)
+        return np.maximum(yy + ff - 2 * yf + apart, 0.0), yy + ff + apart
+
+
+def centre_on(value: PairMoments, summary: PairMoments) -> Array:
+    """The second moments (strata, 3) of `value` about the means of the `summary`, in its scale."""
+    apart = (value.mean - summary.mean) / summary.scale
+    return rescale(value, summary.scale) + value.weight[:, None] * products(apart)
 
 
 def products(pairs: Array) -> Array:

@@ -337,6 +337,14 @@ class ExplainedVariance(Metric):
     def find_reason(self, summary: Sums) -> str:
         return _explain_spread(summary, self.undefined)
 
+    def split_ratio(self, value: Sums, summary: Sums) -> tuple[Array, Array]:
+        """Squares of errors and of the truth in each stratum of `value` (strata,).
+
+        Both are taken about their means in the `summary`.
+        """
+        squares = value.m2 + value.weight[:, None] * (value.mean - summary.mean) ** 2
+        return squares[:, 0], squares[:, 1]
+
 
 def _explain_spread(summary: Sums, reason: str) -> str:
     """Code of why the truth, the column 1 of `summary`, leaves nothing to divide by."""

@@ -27,7 +27,7 @@ from assay.kernels import Array
 from assay.table.rows import Rows
 from assay.table.schema import Schema
 
-__all__ = ["MOST_CLASSES", "Pair", "RowWise", "State", "is_beyond"]
+__all__ = ["MOST_CLASSES", "Pair", "RowWise", "State", "is_beyond", "leave_out_empty"]
 
 V = TypeVar("V")
 
@@ -197,3 +197,15 @@ class RowWise(Protocol):
 def is_beyond(rows: int, schema: Schema) -> bool:
     """Whether a stream of so many `rows` of a `schema` is too long to keep every value."""
     return rows * max(schema.k, 1) > MAX_KEPT_VALUES
+
+
+def leave_out_empty(value: Any, counts: Array) -> tuple[Any, Array]:
+    """The strata of `value` that hold rows, and the columns of `counts` (b, strata) for them.
+
+    `value` is a named tuple of arrays, one of them `rows`. A table of 30 rows fills 30 buckets of
+    1,024, so products over all of them would mostly add zeros.
+    """
+    filled = np.flatnonzero(value.rows)
+    if len(filled) in (0, len(value.rows)):
+        return value, counts
+    return value._make(array[filled] for array in value), counts[:, filled]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from assay.kernels import Array, count_pairs, sum_by
-from assay.states.base import State
+from assay.states.base import State, leave_out_empty
 from assay.table.label_sets import Label
 from assay.table.rows import Rows
 from assay.table.schema import DENSE, Schema
@@ -90,6 +90,8 @@ class Confusion(State[ConfusionTable]):
         return ConfusionTable(*(array[strata] for array in value))
 
     def resample(self, value: ConfusionTable, counts: Array) -> ConfusionTable:
+        if isinstance(value.table, np.ndarray):
+            value, counts = leave_out_empty(value, counts)
         # Integers are slow to multiply: only the whole, which must be exact, is kept in them.
         exact = len(counts) == 1
         return ConfusionTable(*(_join_strata(counts, array, exact) for array in value))

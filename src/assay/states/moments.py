@@ -14,7 +14,7 @@ from typing import NamedTuple, cast
 import numpy as np
 
 from assay.kernels import Array, compute_moments, divide, merge_moments, sum_by
-from assay.states.base import RowWise, State
+from assay.states.base import RowWise, State, leave_out_empty
 from assay.table.rows import Rows
 from assay.table.schema import Schema
 
@@ -77,6 +77,7 @@ class Moments(State[Sums]):
         return Sums(*(array[strata] for array in value))
 
     def resample(self, value: Sums, counts: Array) -> Sums:
+        value, counts = leave_out_empty(value, counts)
         drawn = counts.astype(np.float64)  # once, not in every product
         weight = drawn @ value.weight
         infinite = ~np.isfinite(value.mean)

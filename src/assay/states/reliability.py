@@ -16,7 +16,7 @@ import numpy as np
 from assay.errors import UnsupportedError
 from assay.kernels import Array, bin_rows, sum_by
 from assay.kernels.totals import BINS, ProbaTotals
-from assay.states.base import State
+from assay.states.base import State, leave_out_empty
 from assay.table.rows import Rows
 from assay.table.schema import Schema
 
@@ -154,6 +154,7 @@ class Bins(State[Binned]):
         return Binned(*(array[strata] for array in value))
 
     def resample(self, value: Binned, counts: Array) -> Binned:
+        value, counts = leave_out_empty(value, counts)
         exact = counts.astype(np.float64)
         return Binned(*((counts if array.dtype.kind == "i" else exact) @ array for array in value))
 
@@ -280,6 +281,7 @@ class ClassBins(State[BinnedByClass]):
         return BinnedByClass(*(array[strata] for array in value))
 
     def resample(self, value: BinnedByClass, counts: Array) -> BinnedByClass:
+        value, counts = leave_out_empty(value, counts)
         exact = counts.astype(np.float64)
         return BinnedByClass(
             *(np.tensordot(counts if x.dtype.kind == "i" else exact, x, axes=1) for x in value)
