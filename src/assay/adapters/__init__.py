@@ -6,7 +6,17 @@ that only once a model of it is there.
 - arguments: models, inputs and truth as people give them, checked
 - base: what every adapter is, the registry of all, and outputs aligned to the classes of a table
 - collect: the verb
+- passes: models of one framework predict all rows, batch by batch
+- spool: columns that come batch by batch, in memory or in a file
+- rows: what the passes gave, beside truth and further columns, as checked tables
+- extents: the range of outputs, by which logits are told from probabilities
+- estimators: base of the adapters whose models have scikit-learn's interface
+- torch_modules: base of the adapters whose models are modules of PyTorch
 - sklearn: estimators with scikit-learn's interface
+- xgboost: its boosters and its estimators
+- lightgbm: its boosters and its estimators
+- catboost: its models, whose classes may be of another type than the truth
+- function: any function of a batch of rows
 - torch: modules of PyTorch
 - tensors: arrays and tensors of any framework as a training loop has them
 - distributed: what every process of a distributed training holds, gathered

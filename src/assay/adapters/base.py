@@ -12,26 +12,45 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
+from assay.adapters.extents import Extent
 from assay.core.registry import Member, Registry
 from assay.errors import MissingDependencyError, UnsupportedError
 from assay.kernels import Array
+from assay.table.columns import numpy_to_arrow
 from assay.table.labels import Label
 from assay.table.schema import Kind, Task
 
-__all__ = ["ADAPTERS", "Adapter", "align_outputs", "find_adapter", "predict_outputs"]
+__all__ = ["ADAPTERS", "Adapter", "Answers", "align_outputs", "find_adapter", "predict_outputs"]
 
 ADAPTERS: "Registry[Adapter]" = Registry("adapters")
+# What frameworks say where the memory of a device is full.
+OUT_OF_MEMORY = ("out of memory", "RESOURCE_EXHAUSTED", "ResourceExhausted")
+
+
+class Answers(NamedTuple):
+    """What a model gives for one batch.
+
+    `outputs` are arrays by kind, `truth` is that of the same rows, where the data holds one.
+    `origins` (n,) is the position in the batch of the input that each row is of; None: every input
+    is one row. `without_truth` says that the outputs are scores of the rows themselves.
+    """
+
+    outputs: Mapping[Kind, Array]
+    truth: Any | None = None
+    origins: Array | None = None
+    without_truth: bool = False
 
 
 class Adapter(Member):
     """Base of every adapter: what a framework's fitted models predict, batch by batch.
 
     A subclass writes `accepts` and `predict`; the rest has defaults for models that take arrays and
-    know nothing of classes. The module of an adapter imports its framework only inside methods:
+    know nothing of classes. Outputs that may be of several kinds are named logit by `predict`, and
+    told apart by `settle`. The module of an adapter imports its framework only inside methods:
     `assay` never imports one that is not in use.
 
     Class attributes:
@@ -81,9 +100,13 @@ class Adapter(Member):
         """Inputs and, where the data holds it, truth of consecutive rows.
 
         Parameters:
-            data: Rows in order: an array, a list, a data frame or a sparse matrix by default.
-            size: Rows a batch; None: all at once.
+            data: Rows in order: an array, a list, a data frame or a sparse matrix by default; or
+                something to iterate over, without a length, that gives batches of (inputs, truth).
+            size: Rows a batch; None: all at once. Of no effect where the data come in batches.
         """
+        if gives_batches(data):
+            yield from map(split_pair, data)
+            return
         n = count_rows(data)
         if size is None or size >= n:
             yield data, None
@@ -95,18 +118,67 @@ class Adapter(Member):
         """A context in which `model` predicts on `device`; on leaving, all is as it was."""
         return nullcontext()
 
+    def answer(
+        self, model: Any, inputs: Any, truth: Any | None, *, device: str | None = None
+    ) -> Answers:
+        """What the model gives for one batch, beside its truth.
+
+        An adapter overrides it where a row of the table is not one input, as of models of words,
+        or where the model holds the truth.
+
+        Parameters:
+            model: A fitted model, inside `prepare`.
+            inputs: Inputs of one batch, as `batches` gave them.
+            truth: Their truth, as `batches` gave it.
+            device: Device to compute on; default: where the model is.
+        """
+        return Answers(self.predict(model, inputs, device=device), truth)
+
     def settle(
-        self, model: Any, outputs: Mapping[Kind, Array], task: Task | None, kind: Kind | None
-    ) -> Mapping[Kind, Array]:
-        """The outputs under the kinds that they are, read off the whole column once.
+        self,
+        model: Any,
+        extents: Mapping[Kind, Extent],
+        task: Task | None,
+        kind: Kind | None,
+    ) -> Mapping[Kind, Kind]:
+        """The kind that each of the outputs is, told by all rows at once.
 
         Parameters:
             model: The model that gave them.
-            outputs: What `predict` gave, all batches under one another.
+            extents: The range of the outputs by the kind that `predict` named.
             task: The task, where it is known.
             kind: The kind that the caller declares for them; None where it is to be found.
         """
-        return outputs
+        if kind is not None and len(extents) == 1:
+            return {next(iter(extents)): kind}
+        return {given: given for given in extents}
+
+    def notes(self, model: Any) -> tuple[str, ...]:
+        """What a reader of the table must know of what `model` gives; default: nothing."""
+        return ()
+
+    def count_rows(self, inputs: Any) -> int:
+        """Number of inputs in a batch, as `batches` gave it in `inputs`."""
+        return count_rows(inputs)
+
+    def slice_rows(self, inputs: Any, start: int, stop: int) -> Any:
+        """The part from `start` to before `stop` of the `inputs` of a batch."""
+        return slice_rows(inputs, start, stop)
+
+    def count_data(self, data: Any) -> int | None:
+        """Number of inputs in all `data`; None where that is not known before they are read."""
+        try:
+            return count_rows(data)
+        except (TypeError, UnsupportedError):
+            return None
+
+    def is_out_of_memory(self, error: Exception) -> bool:
+        """Whether an `error` says that a batch does not fit the device's memory."""
+        text = f"{type(error).__name__}: {error}"
+        return any(phrase in text for phrase in OUT_OF_MEMORY)
+
+    def release_memory(self) -> None:
+        """Give back what the framework keeps of the device's memory after it was full."""
 
     def import_framework(self) -> Any:
         """The framework's first module; where it is absent, an error names the extra."""
@@ -148,6 +220,9 @@ def predict_outputs(
     """
     with adapter.prepare(model, None):
         outputs = adapter.predict(model, inputs)
+    extents = {kind: Extent().observe(values) for kind, values in outputs.items()}
+    kinds = adapter.settle(model, extents, None if classes else "regression", None)
+    outputs = {kinds[kind]: values for kind, values in outputs.items()}
     return align_outputs(outputs, adapter.classes(model), classes, positive)
 
 
@@ -190,6 +265,8 @@ def list_classes(y: Any, task: Task | None) -> list[Label]:
     values = np.asarray(y)
     if values.ndim == 2:
         return list(getattr(y, "columns", range(values.shape[1])))
+    if values.dtype.kind in "iuf":
+        return sorted(numpy_to_arrow(values).unique().to_pylist())
     return [to_label(v) for v in sorted(set(values.tolist()))]
 
 
@@ -197,6 +274,17 @@ def to_label(value: Any) -> Label:
     """`value` as a plain Python object."""
     label: Label = value.item() if isinstance(value, np.generic) else value
     return label
+
+
+def gives_batches(data: Any) -> bool:
+    """Whether `data` are no rows, but something that gives batches of them."""
+    has_rows = bool(getattr(data, "shape", None)) or hasattr(data, "__len__")
+    return hasattr(data, "__iter__") and not has_rows
+
+
+def split_pair(batch: Any) -> tuple[Any, Any | None]:
+    """Inputs and truth of a `batch`: a pair, or inputs alone."""
+    return batch if isinstance(batch, tuple) and len(batch) == 2 else (batch, None)
 
 
 def count_rows(data: Any) -> int:

@@ -6,65 +6,102 @@
 Predictions: 4 rows, binary (high, low; positive: low), 1 model: lr (label, proba)
 """
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
-
-import numpy as np
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, overload
 
 from assay.adapters.arguments import check_truth, name_models
-from assay.adapters.base import (
-    Adapter,
-    align_outputs,
-    find_adapter,
-    list_classes,
-    to_label,
-)
-from assay.errors import AssayError, UnsupportedError
-from assay.kernels import Array
-from assay.table.labels import Label
+from assay.adapters.base import Adapter, find_adapter
+from assay.adapters.passes import Pass
+from assay.adapters.rows import RowColumns, RowTable
+from assay.adapters.spool import Spool
+from assay.core.progress import show_progress
+from assay.errors import UnsupportedError
+from assay.io.stream import Stream, scan
+from assay.io.writer import open_writer, require_parquet
 from assay.table.predictions import Predictions
 from assay.table.schema import Kind, Task
 
 __all__ = ["collect"]
 
 
+@overload
 def collect(
     models: Mapping[str, Any] | Sequence[Any],
-    data: Any,
+    data: Any = None,
     y: Any = None,
     *,
     batch_size: int | None = None,
     device: str | None = None,
     task: Task | None = None,
     kinds: Mapping[str, Kind] | None = None,
+    out: None = None,
+    progress: bool | None = None,
     **columns: Any,
-) -> Predictions:
+) -> Predictions: ...
+@overload
+def collect(
+    models: Mapping[str, Any] | Sequence[Any],
+    data: Any = None,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    device: str | None = None,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    out: str | os.PathLike[str],
+    progress: bool | None = None,
+    **columns: Any,
+) -> Stream: ...
+def collect(  # noqa: PLR0913 - each option stands for itself
+    models: Mapping[str, Any] | Sequence[Any],
+    data: Any = None,
+    y: Any = None,
+    *,
+    batch_size: int | None = None,
+    device: str | None = None,
+    task: Task | None = None,
+    kinds: Mapping[str, Kind] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    progress: bool | None = None,
+    **columns: Any,
+) -> Predictions | Stream:
     """What each fitted model predicts for the same rows, beside their truth, as one checked table.
 
     Parameters:
-        models: Name -> fitted model, of any framework that `assay list adapters` shows; or a list
-            of models, named by their classes (`svc`, or `svc-1` and `svc-2`).
-        data: The rows in order: what the models take (arrays, data frames), or a PyTorch Dataset or
-            DataLoader of (inputs, truth) that does not shuffle.
+        models: Name -> fitted model, of any framework that `assay list adapters` shows, or a
+            function of a batch of rows; or a list of models, named by their classes (`svc`, or
+            `svc-1` and `svc-2`).
+        data: The rows in order: what the models take (arrays, data frames, texts), or a loader or
+            data set of the framework, of (inputs, truth), that does not shuffle. None where the
+            models hold their rows, as what a Trainer of Transformers predicted.
         y: Truth of the rows (n,), or 0/1 (n, labels) for multi-label; default: that of the data.
-        batch_size: Rows predicted at a time; default: all for scikit-learn, 1024 for PyTorch, the
-            DataLoader's own.
+        batch_size: Rows predicted at a time, 1 or more; default: what suits the framework, as 1024
+            for PyTorch; a loader's own.
         device: Device to predict on, as in "cuda"; the model is moved back afterwards; default:
             where each model is.
         task: Task, where it is not plain from models and truth.
         kinds: Kind of a model's output, as in {"net": "proba"}, where it cannot be told from the
             numbers: single outputs in [0, 1] may be logits or probabilities.
+        out: Parquet file to write the rows to as they come, with memory that does not grow with
+            them; it is there whole or not at all. Default: the table is held in memory.
+        progress: Whether to show a bar with the rows per second; default: on a terminal.
         **columns: Further keywords of `Predictions.from_arrays`: classes (in the order of output
             columns, where the models do not know theirs), positive, weight, id, split, groups, ...
 
     Returns:
-        One table: labels and probabilities of scikit-learn's models, logits of PyTorch's.
+        One table: labels and probabilities of models that give them, logits of networks; with
+        `out` a `Stream` of the file.
 
     Raises:
-        UnsupportedError: A model of no known framework, data in shuffled order, no truth, or
-            output columns that cannot be matched to the classes.
+        UnsupportedError: A model of no known framework or one that is not fitted, data in shuffled
+            order, no truth, or output columns that cannot be matched to the classes.
         MissingDependencyError: A framework is not installed; the message names the extra.
+        ReadError: The file cannot be written.
 
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> X, y = [[0.0], [1.0], [2.0]], [0.5, 1.5, 2.5]
@@ -75,172 +112,62 @@ def collect(
     if batch_size is not None and batch_size < 1:
         raise UnsupportedError(f"batch_size must be 1 or more; got {batch_size}")
     adapters = {name: find_adapter(model) for name, model in models.items()}
-    outputs, loaded = _predict_all(models, adapters, data, batch_size, device)
-    truth = _choose_truth(y, loaded)
-    check_truth(truth)
-    task = task or _find_task(models, adapters, truth)
-    outputs = {
-        name: adapters[name].settle(models[name], outputs[name], task, (kinds or {}).get(name))
-        for name in models
-    }
-    own = {name: adapters[name].classes(models[name]) for name in models}
-    classes = columns.pop("classes", None) or _find_classes(truth, task, own, outputs)
-    _check_widths(outputs, own, classes)
-    positive = columns.get("positive")
-    named = {
-        f"{name}.{kind}": values
-        for name in models
-        for kind, values in align_outputs(outputs[name], own[name], classes, positive).items()
-    }
-    return Predictions.from_arrays(truth, named, classes=classes or None, task=task, **columns)
-
-
-def _predict_all(
-    models: Mapping[str, Any],
-    adapters: Mapping[str, Adapter],
-    data: Any,
-    batch_size: int | None,
-    device: str | None,
-) -> tuple[dict[str, Mapping[Kind, Array]], Array | None]:
-    """Outputs of every model and the truth in the data, in one pass for each adapter."""
-    outputs: dict[str, Mapping[Kind, Array]] = {}
-    truth: Array | None = None
-    for adapter in {adapter.name: adapter for adapter in adapters.values()}.values():
-        members = {n: m for n, m in models.items() if adapters[n].name == adapter.name}
-        predicted, loaded = _predict_group(adapter, members, data, batch_size, device)
-        outputs |= predicted
-        truth = loaded if truth is None else truth
-    return outputs, truth
-
-
-def _predict_group(
-    adapter: Adapter,
-    models: Mapping[str, Any],
-    data: Any,
-    batch_size: int | None,
-    device: str | None,
-) -> tuple[dict[str, Mapping[Kind, Array]], Array | None]:
-    parts: dict[str, list[Mapping[Kind, Array]]] = {name: [] for name in models}
-    truths: list[Array] = []
+    if out is not None:
+        require_parquet(out)
+    if y is not None:
+        check_truth(y)
+    folder = None if out is None else Path(os.path.realpath(out)).parent
     with ExitStack() as stack:
-        for model in models.values():
-            stack.enter_context(adapter.prepare(model, device))
-        for inputs, truth in adapter.batches(data, batch_size or adapter.batch_size):
-            if truth is not None:
-                truths.append(_convert_to_numpy(truth))
-            for name, model in models.items():
-                parts[name].append(_predict(name, adapter, model, inputs, device))
-    outputs = {name: _concatenate(batches) for name, batches in parts.items()}
-    return outputs, np.concatenate(truths) if truths else None
+        passes = [
+            Pass(adapter, members, stack.enter_context(Spool(folder)))
+            for adapter, members in _group_models(models, adapters)
+        ]
+        _run_all(passes, data, batch_size, device, progress)
+        table = RowTable(passes, list(models), y, task, kinds or {}, RowColumns(columns))
+        table.require_order(data, batch_size)
+        notes = tuple(note for each in passes for note in each.notes) + table.notes
+        if out is None:
+            predictions = next(table.read())
+            return replace(predictions, notes=(*notes, *predictions.notes))
+        with open_writer(out) as write:
+            for chunk in table.read_chunks():
+                write(chunk)
+    stream = scan(out)
+    return replace(stream, notes=(*notes, *stream.notes))
 
 
-def _predict(
-    name: str, adapter: Adapter, model: Any, inputs: Any, device: str | None
-) -> Mapping[Kind, Array]:
-    """What one model gives for one batch; what it raises names it."""
-    try:
-        return adapter.predict(model, inputs, device=device)
-    except AssayError:
-        raise
-    except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise UnsupportedError(
-            f"model {name!r} cannot predict these inputs ({type(error).__name__}: {first})"
-        ) from error
+def _group_models(
+    models: Mapping[str, Any], adapters: Mapping[str, Adapter]
+) -> Iterator[tuple[Adapter, dict[str, Any]]]:
+    """Each adapter once, with its models."""
+    for adapter in {adapter.name: adapter for adapter in adapters.values()}.values():
+        yield adapter, {n: m for n, m in models.items() if adapters[n].name == adapter.name}
 
 
-def _concatenate(batches: Sequence[Mapping[Kind, Array]]) -> Mapping[Kind, Array]:
-    if not batches:
-        raise UnsupportedError("the data has no rows to predict")
-    if len(batches) == 1:
-        return batches[0]
-    return {kind: np.concatenate([batch[kind] for batch in batches]) for kind in batches[0]}
-
-
-def _convert_to_numpy(values: Any) -> Array:
-    """A tensor or array as NumPy, a column (n, 1) as (n,)."""
-    array = np.asarray(values.detach().cpu() if hasattr(values, "detach") else values)
-    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
-
-
-def _choose_truth(y: Any, loaded: Array | None) -> Any:
-    """The truth given, or else that of the data; where both are there, they must agree."""
-    if y is None and loaded is None:
-        raise UnsupportedError(
-            "the truth of the rows is not given and the data holds none; give y, or a DataLoader "
-            "of (inputs, truth)"
-        )
-    if y is None:
-        return loaded
-    truth = _convert_to_numpy(y) if hasattr(y, "detach") else y
-    if loaded is None:
-        return truth
-    values = np.asarray(truth)
-    if len(values) == len(loaded) and values.dtype.kind in "biuf" and loaded.dtype.kind in "biuf":
-        differs = (values.reshape(loaded.shape) != loaded).reshape(len(loaded), -1).any(axis=1)
-        if differs.any():
-            row = int(np.flatnonzero(differs)[0])
-            raise UnsupportedError(
-                f"y is {values[row]} at row {row}, where the data holds the truth {loaded[row]}: "
-                f"their orders differ. Leave y out, or give both in the same order."
-            )
-    return truth
-
-
-def _find_task(models: Mapping[str, Any], adapters: Mapping[str, Adapter], y: Any) -> Task | None:
-    tasks = (adapter.task(models[name], y) for name, adapter in adapters.items())
-    return next((task for task in tasks if task is not None), None)
-
-
-def _find_classes(
-    truth: Any,
-    task: Task | None,
-    own: Mapping[str, tuple[Label, ...] | None],
-    outputs: Mapping[str, Mapping[Kind, Array]],
-) -> list[Label]:
-    """The classes of the table: those of the truth, or of a model that knows these and more."""
-    classes = list_classes(truth, task)
-    if not classes or task == "multilabel" or np.ndim(truth) == 2:
-        return classes
-    for known in own.values():
-        if known is not None and set(classes) < set(known):
-            return list(known)
-    for name, kinds in outputs.items():
-        if own[name] is None and not kinds.keys().isdisjoint(("proba", "logit")):
-            return _number_classes(name, kinds, np.asarray(truth))
-    return classes
-
-
-def _number_classes(name: str, kinds: Mapping[Kind, Array], truth: Array) -> list[Label]:
-    """The classes 0 to k - 1 of a model with k output columns that knows no classes."""
-    columns = kinds["logit"] if "logit" in kinds else kinds["proba"]
-    k = max(2, columns.shape[1] if columns.ndim == 2 else 1)
-    numbers = np.arange(k)
-    if truth.dtype.kind in "biuf" and np.isin(truth, numbers).all():
-        return [to_label(label) for label in numbers.astype(truth.dtype)]
-    labels = [to_label(label) for label in np.unique(truth)[:5]]
-    raise UnsupportedError(
-        f"model {name!r} has {k} output columns and does not say of which classes, and the truth "
-        f"holds {', '.join(map(repr, labels))}, which are not their numbers 0 to {k - 1}. Give "
-        f"classes=[...] in the order of the columns; for numbers to predict, task='regression'."
-    )
-
-
-def _check_widths(
-    outputs: Mapping[str, Mapping[Kind, Array]],
-    own: Mapping[str, tuple[Label, ...] | None],
-    classes: Sequence[Label],
+def _run_all(
+    passes: Sequence[Pass],
+    data: Any,
+    batch_size: int | None,
+    device: str | None,
+    progress: bool | None,
 ) -> None:
-    """UnsupportedError where a model that knows no classes has not one output column for each."""
-    for name, kinds in outputs.items():
-        for kind in ("proba", "logit"):
-            columns = kinds.get(kind)
-            if own[name] is not None or columns is None or not classes:
-                continue
-            width = columns.shape[1] if columns.ndim == 2 else 1
-            if width != len(classes) and not (width == 1 and len(classes) == 2):
-                shown = ", ".join(map(repr, list(classes)[:5]))
-                raise UnsupportedError(
-                    f"model {name!r} has {width} output columns, there are {len(classes)} classes "
-                    f"({shown}, ...); give classes=[...] in the order of the columns"
-                )
+    """Run every pass under one bar, which counts rows."""
+    counts = [each.adapter.count_data(data) or 0 for each in passes]
+    with show_progress("collecting", sum(counts), progress) as move:
+        update = _make_counter(move)
+        for each in passes:
+            each.run(data, batch_size=batch_size, device=device, update=update)
+
+
+def _make_counter(move: Callable[[int, str], None]) -> Callable[[int], None]:
+    """What moves the bar by so many rows, and says how many there are per second."""
+    started = monotonic()
+    done = 0
+
+    def count(rows: int) -> None:
+        nonlocal done
+        done += rows
+        seconds = monotonic() - started
+        move(done, f"{done / seconds:,.0f} rows/s" if seconds else "")
+
+    return count

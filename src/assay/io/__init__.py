@@ -6,6 +6,7 @@ The verbs are `read`, `scan` and `write`.
 - arrays: the truth and what models predict, which verbs take in place of a table
 - frames: data frames of any package, read as files are
 - read_write: tables read into memory, and written
+- writer: a Parquet file that grows part by part
 - stream: Parquet files larger than memory, read in parts
 - row_groups: the rows of one row group of a stream
 - stream_groups: the groups of a table that is read in parts

@@ -55,7 +55,7 @@ from assay.table.outputs import RawOutputs, add_column, is_fractional
 from assay.table.predictions import Predictions, assemble, require_weight, restore_labels
 from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
 
-__all__ = ["build_predictions", "read", "resolve_options", "write"]
+__all__ = ["build_predictions", "make_table", "read", "resolve_options", "write"]
 
 # Spellings of a missing value in text files. A class may bear such a name, but then it must be
 # declared.
@@ -240,6 +240,17 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
     >>> write(p, pathlib.Path(tempfile.mkdtemp()) / "p.csv").read_text().splitlines()[0]
     '"y","m.label"'
     """
+    table = make_table(predictions, path)
+    texts = [field.name for field in table.schema if is_text(field.type) and field.name != "id"]
+    write_table(table, path, texts)
+    return Path(path)
+
+
+def make_table(predictions: Predictions, path: str | os.PathLike[str]) -> pa.Table:
+    """The columns and the metadata of a table in wide form, as they are written to `path`.
+
+    SchemaError where a column of `predictions` would not be read back as what it is.
+    """
     by_class = detect_format(path) == "csv"
     columns = dict(_list_columns(predictions, by_class))
     names = [key.column_name() for key in columns]
@@ -254,15 +265,7 @@ def write(predictions: Predictions, path: str | os.PathLike[str]) -> Path:
                 "class or group column"
             )
     table = pa.table(dict(zip(names, columns.values(), strict=True)))
-    if not by_class:
-        table = table.replace_schema_metadata({b"assay": metadata.to_json()})
-    texts = [
-        name
-        for name, column in zip(names, columns.values(), strict=True)
-        if is_text(column.type) and name != "id"
-    ]
-    write_table(table, path, texts)
-    return Path(path)
+    return table if by_class else table.replace_schema_metadata({b"assay": metadata.to_json()})
 
 
 def resolve_options(

@@ -1,0 +1,225 @@
+"""Passes: models of one framework predict all rows of the data, batch by batch, in one pass.
+
+>>> from assay.adapters.base import find_adapter
+>>> from sklearn.linear_model import LinearRegression
+>>> line = LinearRegression().fit([[0.0], [1.0]], [0.0, 2.0])
+>>> done = Pass(find_adapter(line), {"line": line}, Spool())
+>>> done.run([[2.0], [3.0]], batch_size=1)
+>>> [chunk["line.value"].round(9).tolist() for chunk in done.spool.read()]
+[[4.0, 6.0]]
+"""
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from assay.adapters.base import Adapter, Answers
+from assay.adapters.extents import Extent
+from assay.adapters.spool import Spool, convert_to_plain
+from assay.errors import AssayError, UnsupportedError
+from assay.kernels import Array
+from assay.table.schema import Kind
+
+__all__ = ["Pass", "convert_truth"]
+
+MOST_DISTINCT = 1 << 16  # values of the truth that are kept apart
+
+
+@dataclass
+class Pass:
+    """The models of one adapter and what they gave.
+
+    `spool` holds a column for each output, named <model>.<kind>, the truth of the data as `truth`
+    and, where the rows are not the inputs, the position of their input as `origins`. `distinct` has
+    each value of that truth once.
+    """
+
+    adapter: Adapter
+    models: Mapping[str, Any]
+    spool: Spool
+    extents: dict[str, dict[Kind, Extent]] = field(default_factory=dict)
+    inputs: int = 0
+    distinct: Array | None = None
+    without_truth: bool = False
+    has_origins: bool = False
+    notes: list[str] = field(default_factory=list)
+    _limits: dict[str, int] = field(default_factory=dict)
+
+    def run(
+        self,
+        data: Any,
+        *,
+        batch_size: int | None = None,
+        device: str | None = None,
+        update: Callable[[int], None] | None = None,
+    ) -> None:
+        """Predict all rows of `data`.
+
+        Parameters:
+            data: The rows, as the adapter's `batches` takes them.
+            batch_size: Rows a batch; default: the adapter's.
+            device: Device to predict on; default: where each model is.
+            update: Is told the number of rows after each batch; default: nobody is.
+        """
+        size = batch_size or self.adapter.batch_size
+        if self.adapter.count_data(data) == 0:
+            raise UnsupportedError("the data has no rows to predict")
+        with ExitStack() as stack:
+            for model in self.models.values():
+                stack.enter_context(self.adapter.prepare(model, device))
+            for inputs, truth in self.adapter.batches(data, size):
+                count = self.adapter.count_rows(inputs)
+                if count:
+                    self._predict_batch(inputs, truth, device)
+                self.inputs += count
+                if update is not None:
+                    update(count)
+        if not self.spool.n:
+            raise UnsupportedError("the data has no rows to predict")
+        for name, limit in self._limits.items():
+            self.notes.append(
+                f"Model {name!r} predicted {limit} rows at a time: more did not fit the device's "
+                f"memory."
+            )
+
+    def _predict_batch(self, inputs: Any, truth: Any | None, device: str | None) -> None:
+        columns: dict[str, Array] = {}
+        first: Answers | None = None
+        n = 0
+        for name, model in self.models.items():
+            answers = self._answer(name, model, inputs, truth, device)
+            known = self.extents.setdefault(name, {})
+            for kind, values in answers.outputs.items():
+                columns[f"{name}.{kind}"] = values
+                known[kind] = known.get(kind, Extent()).observe(values)
+            n = len(next(iter(answers.outputs.values())))
+            if first is None:
+                first = answers
+                continue
+            _refuse_other_rows(name, answers, first)
+        assert first is not None
+        expected = self.adapter.count_rows(inputs)
+        if first.origins is not None:
+            self.has_origins = True
+            columns["origins"] = first.origins + self.inputs
+        elif n != expected:
+            raise UnsupportedError(
+                f"model {next(iter(self.models))!r} gives {n} rows for {expected} rows of data; "
+                f"expected one for each, in their order"
+            )
+        self.without_truth = first.without_truth
+        if first.truth is not None:
+            columns["truth"] = convert_truth(first.truth)
+            self._note_values(columns["truth"])
+        self.spool.append(columns)
+
+    def _answer(
+        self, name: str, model: Any, inputs: Any, truth: Any | None, device: str | None
+    ) -> Answers:
+        """What one model gives for a batch, in smaller ones where the device's memory is full."""
+        adapter = self.adapter
+        count = adapter.count_rows(inputs)
+        limit = self._limits.get(name, count)
+        if limit >= count:
+            try:
+                return _answer_whole(name, adapter, model, inputs, truth, device)
+            except OutOfMemoryError as error:
+                if count == 1:
+                    raise UnsupportedError(
+                        f"model {name!r} cannot predict a single row: the memory of the device is "
+                        f"full ({error}); predict on another (device='cpu')"
+                    ) from error
+                adapter.release_memory()
+                limit = self._limits[name] = -(-count // 2)
+        parts = []
+        for start in range(0, count, limit):
+            stop = min(start + limit, count)
+            part = None if truth is None else truth[start:stop]
+            piece = adapter.slice_rows(inputs, start, stop)
+            answers = self._answer(name, model, piece, part, device)
+            if answers.origins is not None:
+                answers = answers._replace(origins=answers.origins + start)
+            parts.append(answers)
+        return _join_answers(parts)
+
+    def _note_values(self, truth: Array) -> None:
+        if truth.ndim != 1:
+            self.distinct = truth if self.distinct is None else self.distinct
+            return
+        if self.distinct is not None and len(self.distinct) >= MOST_DISTINCT:
+            return
+        values = np.unique(truth)
+        known = self.distinct
+        self.distinct = values if known is None else np.union1d(known, values)
+
+
+class OutOfMemoryError(UnsupportedError):
+    """The memory of a device is full."""
+
+
+def convert_truth(values: Any) -> Array:
+    """A tensor or array as NumPy, a column (n, 1) as (n,)."""
+    array = convert_to_plain(values.detach().cpu() if hasattr(values, "detach") else values)
+    return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+
+
+def _answer_whole(
+    name: str, adapter: Adapter, model: Any, inputs: Any, truth: Any | None, device: str | None
+) -> Answers:
+    """What one model gives for one batch; what it raises names it."""
+    try:
+        return adapter.answer(model, inputs, truth, device=device)
+    except AssayError:
+        raise
+    except Exception as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        if adapter.is_out_of_memory(error):
+            raise OutOfMemoryError(first) from error
+        if _is_not_fitted(error):
+            raise UnsupportedError(
+                f"model {name!r} is not fitted: fit it before its predictions are collected "
+                f"({type(error).__name__}: {first})"
+            ) from error
+        raise UnsupportedError(
+            f"model {name!r} cannot predict these inputs ({type(error).__name__}: {first})"
+        ) from error
+
+
+def _is_not_fitted(error: Exception) -> bool:
+    """Whether an `error` of any framework says that the model was never trained."""
+    names = {cls.__name__ for cls in type(error).__mro__}
+    said = ("no trained model", "need to call fit", "not fitted", "has not been fit")
+    return "NotFittedError" in names or any(text in str(error).lower() for text in said)
+
+
+def _refuse_other_rows(name: str, answers: Answers, first: Answers) -> None:
+    """UnsupportedError where a further model has other rows than the first of its framework."""
+    n = len(next(iter(answers.outputs.values())))
+    expected = len(next(iter(first.outputs.values())))
+    if n != expected:
+        raise UnsupportedError(
+            f"model {name!r} gives {n} rows where the models before it give {expected}: models "
+            f"stand in one table only if they predict the same rows"
+        )
+    if answers.truth is first.truth or answers.truth is None or first.truth is None:
+        return
+    if not np.array_equal(convert_truth(answers.truth), convert_truth(first.truth)):
+        raise UnsupportedError(
+            f"model {name!r} has another truth than the models before it: they predicted other "
+            f"rows, or in another order"
+        )
+
+
+def _join_answers(parts: list[Answers]) -> Answers:
+    first = parts[0]
+    outputs = {k: np.concatenate([p.outputs[k] for p in parts]) for k in first.outputs}
+    truth = None
+    if first.truth is not None:
+        truth = np.concatenate([convert_truth(part.truth) for part in parts])
+    origins = None
+    if first.origins is not None:
+        origins = np.concatenate([part.origins for part in parts if part.origins is not None])
+    return first._replace(outputs=outputs, truth=truth, origins=origins)

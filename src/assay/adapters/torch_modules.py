@@ -1,0 +1,262 @@
+"""Base of the adapters whose models are modules of PyTorch: data, modes, devices, gradients.
+
+>>> import torch
+>>> net = torch.nn.Linear(2, 3)
+>>> with evaluate_modules([net], None):
+...     net.training
+False
+>>> net.training
+True
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import numpy as np
+
+from assay.adapters.base import Adapter, count_rows, slice_rows
+from assay.errors import UnsupportedError
+from assay.kernels import Array
+from assay.table.schema import Kind, Task
+
+__all__ = ["TorchModules", "evaluate_modules", "find_place", "read_output", "split_truth"]
+
+TRUTH_KEYS = ("labels", "label", "targets", "target", "y")
+
+
+class TorchModules(Adapter):
+    """Base of adapters of modules: how data are cut into batches, and modules run and restored.
+
+    A batch of a DataLoader is inputs alone (a tensor), inputs and then truth (a tuple or list), or
+    a dictionary of named inputs and truth (labels, label, targets, target or y).
+    """
+
+    extra = "torch"
+    modules = ("torch",)
+    batch_size = 1024
+
+    def find_module(self, model: Any) -> Any:
+        """The nn.Module that `model` is, or holds."""
+        return model
+
+    def task(self, model: Any, y: Any) -> Task | None:
+        """Multi-label where the truth `y` has several columns, regression where it is of numbers.
+
+        Floating-point numbers count as numbers unless all of them are 0 or 1. `model` is not asked.
+        """
+        truth = np.asarray(y)
+        if truth.ndim == 2 and truth.shape[1] > 1:
+            return "multilabel"
+        if truth.dtype.kind == "f" and not np.isin(truth, (0, 1)).all():
+            return "regression"
+        return None
+
+    def batches(self, data: Any, size: int | None) -> Iterator[tuple[Any, Any | None]]:
+        """Inputs and truth of each batch of a DataLoader or Dataset; slices of arrays and tensors.
+
+        Parameters:
+            data: A DataLoader that does not shuffle, a Dataset, an array or tensor, a tuple of
+                them, or a dictionary of them.
+            size: Rows a batch, but for a DataLoader, which has its own.
+        """
+        loading = self.import_torch().utils.data
+        if isinstance(data, loading.Dataset):
+            data = loading.DataLoader(data, batch_size=size)
+        if isinstance(data, loading.DataLoader):
+            self._refuse_shuffling(data)
+            yield from map(split_truth, data)
+            return
+        parts = data if isinstance(data, tuple | Mapping) else (data,)
+        arrays = parts if isinstance(parts, Mapping) else dict(enumerate(parts))
+        arrays = {key: _convert_to_array(values) for key, values in arrays.items()}
+        inputs = arrays if isinstance(parts, Mapping) else tuple(arrays.values())
+        n = self.count_rows(inputs)
+        for start in range(0, n, size or max(n, 1)):
+            yield self.slice_rows(inputs, start, start + (size or n)), None
+
+    def count_data(self, data: Any) -> int | None:
+        """Number of rows in all `data`; None where a stream does not say."""
+        loading = self.import_torch().utils.data
+        source = data.dataset if isinstance(data, loading.DataLoader) else data
+        try:
+            return self.count_rows(source)
+        except (TypeError, NotImplementedError, UnsupportedError):
+            return None
+
+    def count_rows(self, inputs: Any) -> int:
+        """Number of rows of the `inputs` of a batch: a tensor, several, or named ones."""
+        if isinstance(inputs, Mapping):
+            return count_rows(next(iter(inputs.values())))
+        parts = isinstance(inputs, tuple | list) and inputs and hasattr(inputs[0], "shape")
+        return count_rows(inputs[0]) if parts else count_rows(inputs)
+
+    def slice_rows(self, inputs: Any, start: int, stop: int) -> Any:
+        """Rows from `start` to before `stop` of the `inputs` of a batch."""
+        if isinstance(inputs, Mapping):
+            return {name: slice_rows(v, start, stop) for name, v in inputs.items()}
+        if isinstance(inputs, tuple | list) and inputs and hasattr(inputs[0], "shape"):
+            return tuple(slice_rows(values, start, stop) for values in inputs)
+        return slice_rows(inputs, start, stop)
+
+    def prepare(self, model: Any, device: str | None) -> AbstractContextManager[Any]:
+        """Evaluation mode of `model` on the `device`; on leaving, modes and device are restored."""
+        return evaluate_modules([self.find_module(model)], device)
+
+    def predict(
+        self, model: Any, inputs: Any, *, device: str | None = None
+    ) -> Mapping[Kind, Array]:
+        """The output of `model` for `inputs` on `device`, as `logit`.
+
+        `settle` finds what kind it is when all rows are there.
+        """
+        return {"logit": read_output(self.run_module(model, inputs, device))}
+
+    def run_module(self, model: Any, inputs: Any, device: str | None) -> Any:
+        """What the module of `model` gives for the `inputs` of a batch, without gradients."""
+        torch = self.import_torch()
+        module = self.find_module(model)
+        place, dtype = find_place(module, device)
+
+        def move(values: Any) -> Any:
+            tensor = torch.as_tensor(values, device=place)
+            return tensor.to(dtype) if dtype and tensor.dtype.is_floating_point else tensor
+
+        with torch.no_grad():
+            if isinstance(inputs, Mapping):
+                return module(**{name: move(values) for name, values in inputs.items()})
+            if isinstance(inputs, tuple | list):
+                return module(*map(move, inputs))
+            return module(move(inputs))
+
+    def import_torch(self) -> Any:
+        """PyTorch, which is there where a module is."""
+        import torch
+
+        return torch
+
+    def release_memory(self) -> None:
+        """Give back what PyTorch keeps of the memory of a CUDA device."""
+        torch = self.import_torch()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _refuse_shuffling(self, loader: Any) -> None:
+        loading = self.import_torch().utils.data
+        is_stream = isinstance(loader.dataset, loading.IterableDataset)
+        sampler = loader.sampler
+        if loader.batch_sampler is not None and not is_stream:
+            own = type(loader.batch_sampler) is loading.BatchSampler
+            sampler = loader.batch_sampler.sampler if own else loader.batch_sampler
+        if not is_stream and not isinstance(sampler, loading.SequentialSampler):
+            raise UnsupportedError(
+                f"the DataLoader draws its rows by a {type(sampler).__name__}, so that their order "
+                f"is not the data's; use DataLoader(dataset, batch_size=..., shuffle=False)"
+            )
+        if loader.drop_last and (is_stream or len(loader.dataset) % loader.batch_size):
+            raise UnsupportedError(
+                "the DataLoader leaves out the rows of the last, shorter batch (drop_last=True); "
+                "use drop_last=False"
+            )
+
+
+@contextmanager
+def evaluate_modules(modules: Sequence[Any], device: str | None) -> Iterator[None]:
+    """Evaluation mode of nn.Modules on a device; on leaving, modes and devices are as they were.
+
+    Parameters:
+        modules: The modules.
+        device: The device, as PyTorch names it; None: where they are.
+
+    Raises:
+        UnsupportedError: A module lies on several devices, or the device is not there.
+    """
+    modes = [(part, part.training) for module in modules for part in module.modules()]
+    moved = []
+    try:
+        for module in modules:
+            home = _move(module, device)
+            if home is not None:
+                moved.append((module, home))
+            module.eval()
+        yield
+    finally:
+        for part, training in modes:
+            part.training = training
+        for module, home in moved:
+            module.to(home)
+
+
+def _move(module: Any, device: str | None) -> Any:
+    """Move a module to a device; where it was, or None where it stays."""
+    import torch
+
+    if device is None:
+        return None
+    homes = {tensor.device for tensor in _list_tensors(module)}
+    try:
+        goal = torch.device(device)
+    except RuntimeError as error:
+        first = str(error).splitlines()[0]
+        raise UnsupportedError(f"device {device!r} is none that PyTorch knows ({first})") from error
+    if not homes or homes == {goal}:
+        return None
+    if len(homes) > 1:
+        raise UnsupportedError(
+            f"the model lies on several devices ({', '.join(map(str, homes))}) and cannot be "
+            f"moved to {device}; leave device out"
+        )
+    try:
+        module.to(device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        module.to(*homes)
+        raise UnsupportedError(
+            f"the model cannot be moved to device {device!r} ({str(error).splitlines()[0]})"
+        ) from error
+    return homes.pop()
+
+
+def find_place(module: Any, device: str | None) -> tuple[Any, Any]:
+    """Device that the inputs of a `module` belong on, and type of floating-point inputs, if any."""
+    tensors = list(_list_tensors(module))
+    place = device or (tensors[0].device if tensors else None)
+    return place, next((t.dtype for t in tensors if t.dtype.is_floating_point), None)
+
+
+def split_truth(batch: Any) -> tuple[Any, Any | None]:
+    """Inputs and truth of the `batch` that a DataLoader gives."""
+    if isinstance(batch, Mapping):
+        key = next((key for key in TRUTH_KEYS if key in batch), None)
+        inputs = {name: values for name, values in batch.items() if name != key}
+        return inputs, None if key is None else batch[key]
+    if not isinstance(batch, tuple | list):
+        return batch, None
+    if len(batch) == 1:
+        return batch[0], None
+    *first, truth = batch
+    return tuple(first), truth
+
+
+def read_output(output: Any) -> Array:
+    """The tensor that counts of a module's `output`, as NumPy (half precision as float32)."""
+    if hasattr(output, "logits"):
+        output = output.logits
+    elif isinstance(output, Mapping):
+        output = output["logits"]
+    elif isinstance(output, tuple | list):
+        output = output[0]
+    tensor = output.detach().cpu()
+    array: Array = (tensor.float() if tensor.dtype.itemsize < 4 else tensor).numpy()
+    return array
+
+
+def _convert_to_array(values: Any) -> Any:
+    """What can be sliced and made a tensor: data frames and lists as arrays."""
+    if hasattr(values, "detach"):
+        return values
+    return values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
+
+
+def _list_tensors(module: Any) -> Iterator[Any]:
+    yield from module.parameters()
+    yield from module.buffers()
