@@ -92,6 +92,11 @@ if TYPE_CHECKING:
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
     from assay.table.predictions import Predictions as Predictions
+    from assay.training.compute_metrics import compute_metrics as compute_metrics
+    from assay.training.ignite_metric import IgniteMetric as IgniteMetric
+    from assay.training.keras_meter_callback import KerasMeterCallback as KerasMeterCallback
+    from assay.training.keras_metric import KerasMetric as KerasMetric
+    from assay.training.scorer import scorer as scorer
 
 # Each public name and its module, imported when first used: `assay --help` waits for no charts.
 ROOMS = {
@@ -117,7 +122,10 @@ ROOMS = {
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
     "History": "readers.history",
+    "IgniteMetric": "training.ignite_metric",
     "KerasCallback": "adapters.keras_callback",
+    "KerasMeterCallback": "training.keras_meter_callback",
+    "KerasMetric": "training.keras_metric",
     "LearningCurve": "selection.learning_curve",
     "LightningCallback": "adapters.lightning_callback",
     "Membership": "audit.membership",
@@ -149,6 +157,7 @@ ROOMS = {
     "collect": "adapters.collect",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.datasets",
+    "compute_metrics": "training.compute_metrics",
     "cross_validate": "selection.cross_validate",
     "diagnose": "diagnosis.diagnose",
     "evaluate": "evaluation.evaluate",
@@ -166,6 +175,7 @@ ROOMS = {
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",
+    "scorer": "training.scorer",
     "selection_bias": "comparison.selection_bias",
     "successive_halving": "selection.halving",
     "histories": "selection.store",

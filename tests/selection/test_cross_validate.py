@@ -242,7 +242,7 @@ def test_a_model_that_fails_is_named_with_its_fold_and_the_reason():
     [
         ({"y": [0, 1]}, "X has 150 rows and y has 2"),
         ({"models": {}}, "no model is given"),
-        ({"models": {"a": object()}}, "no adapter knows a builtins.object"),
+        ({"models": {"a": object()}}, "of the type object, which cannot be fitted anew"),
         ({"cv": 200}, "the rows cannot be split"),
         ({"cv": [(np.arange(75), np.arange(75, 150))]}, "needs at least 2 folds"),
     ],
@@ -549,7 +549,7 @@ def test_an_inner_search_keeps_groups_together():
             "expected \\(estimator, grid\\)",
         ),
         ({"on_error": "ignore"}, "on_error must be 'raise' or 'skip'"),
-        ({"models": {"a": FunctionTransformer}, "store": "x"}, "no adapter knows"),
+        ({"models": {"a": FunctionTransformer}, "store": "x"}, "cannot be fitted anew"),
     ],
 )
 def test_options_that_cannot_be_used_are_one_clear_error(options, message):

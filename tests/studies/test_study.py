@@ -520,6 +520,24 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
         ),
         ('drop = ["note"]', "frame = false", r"data.frame: column 'note' does not hold numbers"),
         ('drop = ["note"]', 'features = ["a", "d"]', r"data.features: .* has no column 'd'"),
+        ("seed = 3", "seeds = 0", r"seeds: must be 1 or more"),
+        ("seed = 3", "seeds = 2\nrace = {}", r"seeds: a race drops models"),
+        ("seed = 3", "validation_fraction = 1", r"validation_fraction: must be from 0 to below 1"),
+        (
+            'class = "sklearn.tree.DecisionTreeClassifier"',
+            'fit = "sklearn.tree.DecisionTreeClassifier"',
+            r"models.tree.fit: sklearn.tree.DecisionTreeClassifier is no function",
+        ),
+        (
+            'class = "sklearn.tree.DecisionTreeClassifier"',
+            'fit = "sklearn.datasets.make_moons"',
+            r"models.tree.params: sklearn.datasets.make_moons takes no 'max_depth'",
+        ),
+        (
+            'class = "sklearn.tree.DecisionTreeClassifier"',
+            'class = "x"\nfit = "sklearn.datasets.make_moons"',
+            r"models.tree.class: a model that is trained by a function",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_used_is_one_error_naming_file_and_key(folder, old, new, message):
@@ -595,8 +613,24 @@ def test_the_example_of_the_documentation_runs_as_it_stands(folder):
     assert len(found.fused) == 2
 
 
-def test_missing_scikit_learn_is_named(monkeypatch):
+def test_a_network_of_a_module_beside_the_study_is_trained_on_its_folds_and_diagnosed(folder):
+    pytest.importorskip("torch")
+    (folder / "nets.py").write_text(DOCS.read_text().split("```python")[1].split("```")[0])
+    text = STUDY.replace(
+        'class = "sklearn.tree.DecisionTreeClassifier"\nparams = { max_depth = 3 }',
+        'fit = "nets:fit_net"\nparams = { epochs = 3 }',
+    )
+    found = study(folder, text)
+    assert found.predictions.models[:2] == ["lr", "tree"]
+    assert list(found.predictions.outputs["tree"]) == ["logit"]
+    diagnosis = found.report.diagnosis
+    assert [run.name for run in diagnosis.runs] == [f"tree, fold {fold}" for fold in range(4)]
+    page = (folder / "study" / "report.html").read_text()
+    assert "tree, fold 0" in page
+    assert study(folder, text).report.to_dict() == found.report.to_dict()
 
+
+def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'assay\[sklearn\]'"):
         Experiment.plan({}, TrainingData([], []))

@@ -172,27 +172,32 @@ def _compute_losses(rows: Rows) -> Array:
 
 
 def _find_shared(context: CheckContext, unit: str, part: str) -> SharedUnits | None:
-    """The units that are in more than one of the parts; None where there are none."""
-    table = context.table if context.every is None else context.every
-    columns = table.columns  # of a stream, those of its first rows
+    """The units that are in more than one of the parts; None where there are none.
+
+    Folds are those that hold rows out, of one repeat of the cross-validation each.
+    """
+    every = context.table if context.every is None or part == "fold" else context.every
+    columns = every.columns  # of a stream, those of its first rows
     if unit not in columns or part not in columns:
         return None
     import pyarrow as pa
     import pyarrow.compute as pc
 
     units = columns[unit]
-    parts = columns[part]
     if unit == "id" and len(units.unique()) == len(units):
         return None
-    pairs = (
-        pa.table({"unit": units, "part": parts})
-        .group_by(["unit", "part"], use_threads=False)
-        .aggregate([])
-    )
-    counted = pairs["unit"].value_counts()
-    several = counted.filter(pc.greater(counted.field("counts"), 1))
+    keys = {"unit": units, "part": columns[part]}
+    if part == "fold" and "repeat" in columns:
+        keys["repeat"] = columns["repeat"]
+    once = pa.table(keys).group_by(list(keys), use_threads=False).aggregate([])
+    places = [name for name in keys if name != "part"]
+    counted = once.group_by(places, use_threads=False).aggregate([("part", "count")])
+    several = counted.filter(pc.greater(counted["part_count"], 1))
     if not len(several):
         return None
-    example = several[0]["values"]
-    places = pairs["part"].filter(pc.equal(pairs["unit"], example)).to_pylist()
-    return SharedUnits(len(several), example.as_py(), sorted(places, key=str))
+    example = several.slice(0, 1).to_pylist()[0]
+    own = pc.equal(once["unit"], example["unit"])
+    if "repeat" in example:
+        own = pc.and_(own, pc.equal(once["repeat"], example["repeat"]))
+    parts = once["part"].filter(own).to_pylist()
+    return SharedUnits(len(several["unit"].unique()), example["unit"], sorted(parts, key=str))

@@ -9,6 +9,7 @@ The verb is `compare`; every difference is paired, on the same rows or the same 
 - equal_differences: what differences show that are equal up to rounding: a sign test
 - fold_values: the value of each model in each fold
 - fold_tests: two algorithms on the same folds: corrected resampled t, 5x2cv F
+- seeds: whether two models differ by more than the seeds they were trained with
 - bayesian_fold_test: how likely each of two algorithms is better, by their folds
 - datasets: several models over several data sets
 - rank_tests: the tests behind it: Wilcoxon, Friedman, Nemenyi, Bayesian signed-rank

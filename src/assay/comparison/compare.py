@@ -20,6 +20,7 @@ from assay.comparison.corrections import CORRECTIONS, NAMES, adjust_level
 from assay.comparison.fold_tests import FoldValues
 from assay.comparison.fold_values import FoldsError, select_models
 from assay.comparison.paired_tests import PairedValues, RawDifference
+from assay.comparison.seeds import describe_seeds
 from assay.comparison.selection_bias import SelectionBias, selection_bias
 from assay.core.arguments import check_share
 from assay.core.result import Result, to_plain
@@ -286,6 +287,8 @@ def compare(  # noqa: PLR0913
         undecided = [m for m in tied if rivals.get(m) == OPEN]
         rows_to_decide = _rows_to_decide(answer.differences, best, undecided, table.n, alpha)
     left_out, notes = _explain_missing(table, text, bound, values)
+    others = sorted((m for m in values if m != best), key=lambda m: -bound.sign * values[m])
+    notes += describe_seeds(table, bound, best, others)
     worth = None
     if selected:
         worth, unknown = comparer.estimate_worth(text, list(values), confidence)

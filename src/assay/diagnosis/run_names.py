@@ -1,7 +1,8 @@
-"""run_names: which runs are one configuration with other seeds, by their names; names in short.
+"""run_names: which runs are one configuration with other seeds or folds, by their names; names in
+short.
 
 >>> from assay.diagnosis.run_names import find_group
->>> [find_group(name) for name in ("lr=0.1_seed=3", "seed2/big", "big-s1", "resnet50")]
+>>> [find_group(name) for name in ("lr=0.1_seed=3", "seed2/big", "big, fold 1", "resnet50")]
 ['lr=0.1', 'big', 'big', 'resnet50']
 """
 
@@ -12,8 +13,10 @@ from assay.errors import SchemaError
 
 __all__ = ["find_group", "group_runs", "shorten_names"]
 
-# A word for a seed and its number, at the start or behind a mark: seed=3, _s1, -rng_0, seed42/.
-SEED = r"(?:^|(?<=[/_.\-,; (]))(?:random[_-]?)?(?:seed|state|rng|rs|s)[=_\-:]?\d+(?=$|[/_.\-,; )])"
+# A word for a seed or a fold and its number, at the start or behind a mark: seed=3, _s1, -rng_0,
+# seed42/, fold 2.
+WORD = r"(?:(?:random[_-]?)?(?:seed|state|rng|rs|s)[=_\-:]?|fold[=_\-: ]?)"
+SEED = rf"(?:^|(?<=[/_.\-,; (])){WORD}\d+(?=$|[/_.\-,; )])"
 
 
 def find_group(name: str, seed_pattern: str | None = None) -> str:
@@ -35,7 +38,7 @@ def group_runs(names: Sequence[str], seed_pattern: str | None = None) -> list[st
     Parameters:
         names: Names of the runs.
         seed_pattern: Regular expression of the part of a name that tells the seed; default: words
-            such as seed=3, seed3, s3.
+            such as seed=3, seed3, s3, fold 3.
 
     Raises:
         SchemaError: The pattern is no regular expression, or matches no name.

@@ -16,7 +16,7 @@ import numpy as np
 from assay.readers.cells import Cells, Numbers
 from assay.readers.large import convert_table
 
-__all__ = ["convert_frame", "find_value", "is_frame"]
+__all__ = ["convert_frame", "find_curves", "find_value", "is_frame"]
 
 DEEPEST = 20  # containers within each other
 
@@ -68,15 +68,23 @@ def _restore_nan(numbers: Numbers) -> Numbers:
 
 def find_value(log: Any) -> Any:
     """The curves of `log` as plain containers and numbers; the object itself without any."""
+    value = find_curves(log)
+    return _convert_plain(log, DEEPEST) if value is None else value
+
+
+def find_curves(log: Any) -> Any:
+    """The curves that an object of a framework holds, as plain containers; None without any."""
     for find in FINDERS:
         value = find(log)
         if value is not None:
             return _convert_plain(value, DEEPEST)
-    return _convert_plain(log, DEEPEST)
+    return None
 
 
 def _find_keras(log: Any) -> Any:
-    """Of Keras: what `fit` returns."""
+    """Of Keras: what `fit` returns, or the model that keeps it."""
+    kept = getattr(log, "history", None)
+    log = kept if hasattr(kept, "history") else log
     curves = getattr(log, "history", None)
     epochs = getattr(log, "epoch", None)
     if not isinstance(curves, Mapping):

@@ -2,12 +2,15 @@
 
 The verb is `cross_validate`; its table is compared, fused and reported like any other.
 
-- cross_validate: out-of-fold predictions of scikit-learn estimators as one table
+- cross_validate: out-of-fold predictions of models of any framework as one table
 - race: models are dropped fold by fold, as soon as they cannot be the best
 - halving: many models on few rows, the better ones on more
 - learning_curve: what more training rows would bring
 - one_standard_error: the cheapest model that is as good as the best
 - experiment: the models and splits behind all of these
+- fitting: a fresh estimator for each fold, or what a function trains
+- parallel: several fits at a time
+- fold_table: what is predicted for held-out rows, as one table
 - training_data: the rows, with groups, weights and names
 - splits: which rows are trained on and which are held out
 - kept_state: estimators that keep what they learned when cloned are refused

@@ -46,8 +46,10 @@ def cross_validate(  # noqa: PLR0913
     progress: bool | None = None,
     train_scores: bool = False,
     seed: int = 0,
+    seeds: int = 1,
+    validation_fraction: float = 0.1,
 ) -> Predictions:
-    """Out-of-fold predictions of scikit-learn estimators: no model predicts a row it was fitted on.
+    """Out-of-fold predictions of models of any framework: none predicts a row it was trained on.
 
     All models see the same splits. (model, fold) pairs run by joblib in threads of one BLAS thread
     each; another joblib backend is used where `joblib.parallel_config` sets one.
@@ -56,7 +58,12 @@ def cross_validate(  # noqa: PLR0913
         models: Name to estimator, or a list of estimators, named by their classes (`svc`, or
             `svc-1` and `svc-2`). A model given as (estimator, grid) is searched over the `inner`
             folds of its training rows (nested cross-validation), and `notes` says what was chosen.
-            An estimator that is a search itself works as it is.
+            An estimator that is a search itself works as it is. A function trains a model of any
+            framework: `fit(train, val)` makes a new one, trains it on `train.X` and `train.y`
+            (`train.codes` numbers the classes from 0, `train.weight`, `train.groups` and
+            `train.id` are there where they were given), watches it by the like of `val`, never by
+            the rows held out, and returns it, or it and its history. Columns of its outputs are
+            the classes in sorted order. One that takes `seed` gets it.
         X: Inputs, one a row; anything scikit-learn can index: NumPy, pandas, sparse.
         y: Truth (n,).
         cv: A number of folds (stratified for classes, shuffled by `seed`; whole groups where
@@ -76,12 +83,20 @@ def cross_validate(  # noqa: PLR0913
             `timings(store)` tells how long each part took.
         on_error: "raise", the default, or "skip": a model that fails is left out of the table, with
             a sentence in `notes`.
-        n_jobs: (model, fold) pairs at a time; -1, the default: one a core.
+        n_jobs: (model, fold) pairs at a time; -1, the default: one a core. Functions run one at a
+            time, with the random numbers of Python, NumPy, PyTorch, TensorFlow and Keras seeded.
         progress: Whether to show a bar on standard error; default: on a terminal.
         train_scores: Whether each model also predicts the rows that it was fitted on: they follow
             as rows of split "train", which judge no model, and advice A017 tells from them
             over- and underfitting; names of rows are then left out. Default False.
-        seed: Of the splits; default 0.
+        seed: Of the splits, and of what functions train; default 0.
+        seeds: How many times every model is trained in each fold, with seeds that count up from
+            `seed` (every `random_state` of an estimator is set to it): the table then has each row
+            once a seed, with a column `seed`, and comparisons tell a difference between models
+            from one between seeds. Default 1: estimators keep the seeds they have.
+        validation_fraction: Share of the training rows of a fold that functions get as `val`:
+            classes in proportion, groups as a whole, the last rows where folds follow in time; in
+            [0, 1), 0 for none; default 0.1.
 
     Returns:
         A table with a `fold` column, and `cluster` where groups are given. Splitters that hold a
@@ -104,7 +119,15 @@ def cross_validate(  # noqa: PLR0913
     data = TrainingData(X, y, groups, weight, id, task, positive)
     experiment = replace(
         Experiment.plan(
-            models, data, cv=cv, inner=inner, inner_metric=inner_metric, store=store, seed=seed
+            models,
+            data,
+            cv=cv,
+            inner=inner,
+            inner_metric=inner_metric,
+            store=store,
+            seed=seed,
+            seeds=seeds,
+            validation_fraction=validation_fraction,
         ),
         train_scores=train_scores,
     )
@@ -131,7 +154,7 @@ def _build_table(experiment: Experiment, results: Sequence[FoldOutput | Failure]
     if not fitted:
         raise FitError(f"every model failed: {' '.join(notes)}")
     if experiment.store is not None:
-        experiment.store.finish(times)
+        experiment.store.finish(times, [outputs[pair] for pair in pairs if pair in outputs])
     choices = describe_choices(outputs[pair] for pair in pairs if pair[0] in fitted)
     if experiment.classes and experiment.data.task != "multilabel":
         notes += describe_unseen(experiment.data.y, experiment.splits)

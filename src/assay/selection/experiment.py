@@ -9,38 +9,52 @@
 """
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, starmap
 from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
 
 from assay.adapters.arguments import name_models
-from assay.adapters.base import Adapter, count_rows, find_adapter, list_classes, predict_outputs
+from assay.adapters.base import find_adapter, list_classes, predict_outputs
 from assay.core.arguments import check_whole
 from assay.core.progress import show_progress
-from assay.errors import AssayError, MissingDependencyError
+from assay.errors import AssayError, MissingDependencyError, UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.selection.fingerprint import fingerprint
-from assay.selection.inner_search import (
-    find_parameters,
-    is_search,
-    number_scorer,
-    wrap_searches,
+from assay.selection.fitting import (
+    Fit,
+    check_trainable,
+    find_history,
+    fit_estimator,
+    is_factory,
+    name_classes,
+    train_model,
 )
+from assay.selection.fold_table import build_fold_table
+from assay.selection.inner_search import find_parameters, wrap_searches
 from assay.selection.kept_state import refuse_kept
-from assay.selection.label_numbers import NumberedLabels, wants_numbers
-from assay.selection.splits import Split, make_splits, make_splitter, number_repeats
+from assay.selection.parallel import Pair, run_pairs
+from assay.selection.splits import (
+    Split,
+    follow_in_time,
+    hold_out,
+    make_splits,
+    make_splitter,
+)
 from assay.selection.store import Failure, FoldOutput, Store
 from assay.selection.training_data import TrainingData, take_rows, take_values
 from assay.table.labels import Label
 from assay.table.predictions import Predictions
+from assay.table.schema import Task
 
-__all__ = ["Experiment", "FitError", "Pair"]
+__all__ = ["Experiment", "FitError", "Pair", "infer_task"]
 
-Pair = tuple[str, int]
+VALIDATION = 0.1  # of the training rows, set apart for a function that trains a model
 
 
 class FitError(AssayError):
@@ -51,21 +65,25 @@ class FitError(AssayError):
 class Experiment:
     """Models and splits of one data set; their outputs, fold by fold, make one table.
 
-    `data.task` is settled. With `train_scores` outputs of the training rows are kept as well.
-    `digests` holds the fingerprints of models and folds found so far.
+    `data.task` is settled. With several `seeds` the splits are there once for each of them. With
+    `train_scores` outputs of the training rows are kept as well. Functions that train a model get
+    `validation_fraction` of the training rows to watch it by. `digests` holds the fingerprints of
+    models and folds found so far.
     """
 
     models: Mapping[str, Any]
-    adapters: Mapping[str, Adapter]
     data: TrainingData
     splits: Sequence[Split]
     classes: Sequence[Label]
     store: Store | None = None
     digests: dict[Any, str] = field(default_factory=dict)
     train_scores: bool = False
+    seed: int = 0
+    seeds: int = 1
+    validation_fraction: float = VALIDATION
 
     @classmethod
-    def plan(
+    def plan(  # noqa: PLR0913 - each option stands for itself
         cls,
         models: Mapping[str, Any] | Sequence[Any],
         data: TrainingData,
@@ -75,26 +93,37 @@ class Experiment:
         inner_metric: str | Metric | None = None,
         store: str | os.PathLike[str] | None = None,
         seed: int = 0,
+        seeds: int = 1,
+        validation_fraction: float = VALIDATION,
     ) -> "Experiment":
         """The experiment of checked arguments, with the splits drawn.
 
         Parameters:
-            models: Name to scikit-learn estimator, or to (estimator, grid); or a list of them.
+            models: Name to scikit-learn estimator, to (estimator, grid), or to a function that
+                trains a model; or a list of them.
             data: The rows.
             cv: Number of folds, splitter or pairs of positions, as in `cross_validate`.
             inner: The folds that a grid is searched on.
             inner_metric: What the search aims at; default: the estimator's own score.
             store: Folder to keep outputs in; default: none.
-            seed: Of the splits.
+            seed: Of the splits, and of what is random in training; 0 or more.
+            seeds: How many times each fold is trained anew, with seeds that count up from `seed`;
+                1 or more.
+            validation_fraction: Share of the training rows that functions get as `val`, in [0, 1);
+                0 for none.
         """
         _require_sklearn()
         check_whole("seed", seed, 0)
+        check_whole("seeds", seeds, 1)
+        if not 0 <= validation_fraction < 1:
+            raise UnsupportedError(
+                f"validation_fraction must be from 0 to below 1; got {validation_fraction!r}"
+            )
         models = name_models(models)
         data.check()
-        estimators = {name: _strip_grid(model) for name, model in models.items()}
-        adapters = {name: find_adapter(model) for name, model in estimators.items()}
-        tasks = (adapter.task(estimators[name], data.y) for name, adapter in adapters.items())
-        task = data.task or next(filter(None, tasks), None)
+        for name, model in models.items():
+            check_trainable(name, _strip_grid(model))
+        task = data.task or infer_task(models, data.y)
         data = replace(data, task=task)
         classes = list_classes(data.y, task)
         grouped = data.groups is not None
@@ -107,10 +136,19 @@ class Experiment:
             positive=data.positive,
         )
         for name, model in searches.items():
-            refuse_kept(name, model)
+            if not is_factory(model):
+                refuse_kept(name, model)
         splits = make_splits(make_splitter(cv, task, grouped, seed), data.X, data.y, data.groups)
-        folder = None if store is None else Store(store)
-        return cls(searches, adapters, data, splits, classes, folder)
+        return cls(
+            searches,
+            data,
+            splits * seeds,
+            classes,
+            store=None if store is None else Store(store),
+            seed=seed,
+            seeds=seeds,
+            validation_fraction=validation_fraction,
+        )
 
     @property
     def folds(self) -> range:
@@ -134,7 +172,9 @@ class Experiment:
 
         Parameters:
             pairs: Which (model, fold) to run.
-            n_jobs: How many at a time; -1: as many as there are cores.
+            n_jobs: How many estimators at a time; -1: as many as there are cores. Functions that
+                train a model run after them, one at a time: random numbers of frameworks are one
+                stream for all threads, and each takes all cores.
             progress: Whether to show a bar; None: on a terminal.
             on_error: "skip" gives a `Failure` in place of the output of a model that fails.
         """
@@ -142,8 +182,12 @@ class Experiment:
         yield from stored.values()
         todo = [pair for pair in pairs if pair not in stored]
         done = len(stored)
+        attempt = partial(self._attempt, on_error=on_error)
+        alone = [pair for pair in todo if is_factory(self.models[pair[0]])]
+        together = [pair for pair in todo if not is_factory(self.models[pair[0]])]
+        results = chain(run_pairs(attempt, together, n_jobs), starmap(attempt, alone))
         with show_progress("cross-validating", len(pairs), progress, done=done) as update:
-            for result in _run_parallel(self._attempt, todo, on_error, n_jobs):
+            for result in results:
                 if self.store is not None and isinstance(result, FoldOutput):
                     self.store.put(self.key(result.model, result.fold), result)
                 done += 1
@@ -156,20 +200,12 @@ class Experiment:
         step = "fit"
         started = perf_counter()
         try:
-            model = self._fit(name, train)
+            model, history = self._fit(name, fold)
             step = "predict"
             fitted = perf_counter()
-            inputs = take_rows(self.data.X, test)
-            outputs = predict_outputs(
-                self.adapters[name], model, inputs, self.classes, self.data.positive
-            )
+            outputs = self._predict(model, test)
             ended = perf_counter()
-            training = {}
-            if self.train_scores:
-                inputs = take_rows(self.data.X, train)
-                training = predict_outputs(
-                    self.adapters[name], model, inputs, self.classes, self.data.positive
-                )
+            training = self._predict(model, train) if self.train_scores else {}
             return FoldOutput(
                 model=name,
                 fold=fold,
@@ -178,6 +214,7 @@ class Experiment:
                 predict_seconds=ended - fitted,
                 parameters=find_parameters(model),
                 training={str(kind): values for kind, values in training.items()},
+                history=history,
             )
         except Exception as error:
             first = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -193,28 +230,53 @@ class Experiment:
                 return Failure(name, fold, str(error))
             raise
 
-    def _fit(self, name: str, train: Array) -> Any:
-        from sklearn.base import clone
-        from sklearn.utils.validation import has_fit_parameter
+    def _fit(self, name: str, fold: int) -> Fit:
+        """The model `name`, trained anew on the training side of `fold`."""
+        model = self.models[name]
+        train = self.splits[fold][0]
+        seed = self.seed + fold // self._folds_of_one_seed
+        if not is_factory(model):
+            fitted = fit_estimator(
+                model, self.data.take(train), self.classes, seed if self.seeds > 1 else None
+            )
+            return Fit(fitted, find_history(fitted))
+        val = None
+        if self.validation_fraction:
+            train, val = self._set_apart(fold)
+        rows = name_classes(self.data, self.classes)
+        watched = None if val is None else rows.take(val)
+        trained = train_model(model, rows.take(train), watched, seed)
+        if trained.history is None:
+            return trained
+        about = replace(
+            trained.history,
+            n_val=None if val is None else len(val),
+            n_classes=len(self.classes) or None,
+        )
+        return trained._replace(history=about)
 
-        fresh = clone(self.models[name])
-        searches = is_search(fresh)
-        estimator = fresh.estimator if searches else fresh
-        extra = {}
-        if self.data.weight is not None and has_fit_parameter(estimator, "sample_weight"):
-            extra["sample_weight"] = take_values(self.data.weight, train)
-        if self.data.groups is not None and searches:
-            extra["groups"] = take_values(self.data.groups, train)
-        inputs = take_rows(self.data.X, train)
-        truth = take_rows(self.data.y, train)
-        if not self.classes or np.ndim(truth) != 1 or not wants_numbers(estimator):
-            return fresh.fit(inputs, truth, **extra)
-        numbers = NumberedLabels(truth)
-        if numbers.are_numbers:
-            return fresh.fit(inputs, truth, **extra)
-        if searches:
-            fresh = number_scorer(fresh, numbers.classes)
-        return numbers.restore(fresh.fit(inputs, numbers.codes, **extra))
+    def _set_apart(self, fold: int) -> Split:
+        """The training rows of a `fold` without those to watch the training by, and these."""
+        train = self.splits[fold][0]
+        side = self.data.take(train)
+        kept, apart = hold_out(
+            side.y,
+            side.groups,
+            self.data.task,
+            self.validation_fraction,
+            ordered=follow_in_time(self.splits),
+            seed=self.seed,
+        )
+        return train[kept], train[apart]
+
+    def _predict(self, model: Any, rows: Array) -> dict[Any, Array]:
+        """What a fitted `model` gives for the rows at positions `rows`."""
+        inputs = take_rows(self.data.X, rows)
+        return predict_outputs(find_adapter(model), model, inputs, self.classes, self.data.positive)
+
+    @property
+    def _folds_of_one_seed(self) -> int:
+        return len(self.splits) // self.seeds
 
     def _load(self, pair: Pair) -> FoldOutput | None:
         """The output of (model, fold) in the store; None where there is none."""
@@ -229,24 +291,28 @@ class Experiment:
     def key(self, name: str, fold: int) -> str:
         """Fingerprint of all that the output of model `name` in `fold` depends on.
 
-        That is the model, what it is fitted on, and what it predicts.
+        That is the model, what it is fitted on, what it predicts, and the seed where that counts.
         """
         data = self.data
+        lap, place = divmod(fold, self._folds_of_one_seed)
+        how: list[Any] = [] if self.seeds == 1 else [self.seed + lap]
+        if is_factory(self.models[name]):
+            how = ["trained by a function", self.seed + lap, self.validation_fraction]
         if name not in self.digests:
             # Scores are of the positive class.
             positive = () if data.positive is None else (data.positive,)
             self.digests[name] = fingerprint(
                 self.models[name], list(self.classes), data.task, *positive
             )
-        if fold not in self.digests:
-            train, test = self.splits[fold]
-            self.digests[fold] = fingerprint(
+        if place not in self.digests:
+            train, test = self.splits[place]
+            self.digests[place] = fingerprint(
                 take_rows(data.X, train),
                 take_rows(data.y, train),
                 [take_values(data.weight, train), take_values(data.groups, train)],
                 take_rows(data.X, test),
             )
-        return fingerprint(self.digests[name], self.digests[fold])
+        return fingerprint(self.digests[name], self.digests[place], *how)
 
     def table(
         self,
@@ -257,7 +323,8 @@ class Experiment:
         """The held-out rows of the folds as one table, in the order of the data.
 
         Where a row was held out more than once it is there each time, fold by fold, with the number
-        of the row as its cluster.
+        of the row as its cluster. With `train_scores` the training rows follow, told apart by
+        `split`.
 
         Parameters:
             outputs: The output of every (model, fold) that is asked for.
@@ -265,80 +332,15 @@ class Experiment:
             folds: Numbers of the folds; default: all.
         """
         folds = self.folds if folds is None else folds
-        if self.train_scores:
-            return self._table_both_sides(outputs, models, folds)
-        tests = [self.splits[f][1] for f in folds]
-        held_out = np.concatenate(tests)
-        fold = np.repeat(folds, [len(test) for test in tests])
-        once = len(np.unique(held_out)) == len(held_out)
-        order = np.argsort(held_out, kind="stable") if once else np.arange(len(held_out))
-        columns = {
-            f"{name}.{kind}": np.concatenate([outputs[name, f].outputs[kind] for f in folds])[order]
-            for name in models
-            for kind in outputs[name, folds[0]].outputs
-        }
-        rows = held_out[order]
-        cluster = self.data.groups
-        if cluster is None and not once:
-            cluster = np.arange(count_rows(self.data.y))
-        ids = self.data.id if once else None
-        return Predictions.from_arrays(
-            take_rows(self.data.y, rows),
-            columns,
-            classes=self.classes or None,
-            task=self.data.task,
-            positive=self.data.positive,
-            weight=take_values(self.data.weight, rows),
-            id=None if ids is None else take_rows(ids, rows),
-            fold=fold[order],
-            cluster=take_values(cluster, rows),
-            groups=None if once else {"row": rows, **self._list_repeats(folds, fold[order])},
-        )
-
-    def _list_repeats(self, folds: Sequence[int], fold: Array) -> dict[str, Array]:
-        """The repeat of each row, whose `fold` (n,) is one of the `folds`; none where none are."""
-        repeats = number_repeats([self.splits[f][1] for f in folds])
-        if repeats is None:
-            return {}
-        return {"repeat": np.array(repeats)[np.searchsorted(folds, fold)]}
-
-    def _table_both_sides(
-        self, outputs: Mapping[Pair, FoldOutput], models: Sequence[str], folds: Sequence[int]
-    ) -> Predictions:
-        """The held-out rows of the folds, then their training rows, told apart by `split`."""
-        sides = {"test": [self.splits[f][1] for f in folds]}
-        sides["train"] = [self.splits[f][0] for f in folds]
-        rows = np.concatenate([*sides["test"], *sides["train"]])
-        places = np.arange(len(rows))
-        lengths = [len(part) for parts in sides.values() for part in parts]
-        held_out = sum(lengths[: len(folds)])
-        once = len(np.unique(rows[:held_out])) == held_out
-        if once:
-            places[:held_out] = np.argsort(rows[:held_out], kind="stable")
-            rows = rows[places]
-        columns = {
-            f"{name}.{kind}": np.concatenate(
-                [outputs[name, f].outputs[kind] for f in folds]
-                + [outputs[name, f].training[kind] for f in folds]
-            )[places]
-            for name in models
-            for kind in outputs[name, folds[0]].outputs
-        }
-        cluster = self.data.groups
-        if cluster is None and not once:
-            cluster = np.arange(count_rows(self.data.y))
-        fold = np.repeat([*folds, *folds], lengths)[places]
-        return Predictions.from_arrays(
-            take_rows(self.data.y, rows),
-            columns,
-            classes=self.classes or None,
-            task=self.data.task,
-            positive=self.data.positive,
-            weight=take_values(self.data.weight, rows),
-            fold=fold,
-            split=np.repeat(["test", "train"], [held_out, len(rows) - held_out]),
-            cluster=take_values(cluster, rows),
-            groups={"row": rows, **self._list_repeats(folds, fold)},
+        laps = {fold: self.seed + fold // self._folds_of_one_seed for fold in folds}
+        return build_fold_table(
+            self.data,
+            self.classes,
+            {fold: self.splits[fold] for fold in folds},
+            outputs,
+            models,
+            train_scores=self.train_scores,
+            seeds=laps if self.seeds > 1 else None,
         )
 
 
@@ -347,32 +349,21 @@ def _strip_grid(model: Any) -> Any:
     return model[0] if isinstance(model, tuple) and model else model
 
 
-def _run_parallel(
-    one: Any, todo: Sequence[Pair], on_error: str, n_jobs: int | None
-) -> Iterable[FoldOutput | Failure]:
-    """The results as they finish.
+def infer_task(models: Mapping[str, Any], y: Any) -> Task | None:
+    """The task that a model shows, else the truth `y`; None where classes are to be counted.
 
-    Small fits are slowed several times over by nested BLAS threads, so each gets one.
+    >>> infer_task({}, [0.5, 1.25]), infer_task({}, ["no", "yes"])
+    ('regression', None)
     """
-    from joblib import Parallel, delayed
-    from joblib.parallel import get_active_backend
-    from threadpoolctl import threadpool_limits
-
-    backend, wanted = get_active_backend(prefer="threads")
-    if backend.supports_return_generator:
-        batches = [todo]
-        how = "generator_unordered"
-    else:
-        # Such a backend (joblib's multiprocessing, Ray's) returns nothing before all is done: it
-        # gets no more at a time than may be lost.
-        size = backend.effective_n_jobs(wanted if n_jobs is None else n_jobs)
-        batches = [todo[start : start + size] for start in range(0, len(todo), size)]
-        how = "list"
-    with threadpool_limits(limits=1):
-        for batch in batches:
-            yield from Parallel(n_jobs=n_jobs, prefer="threads", return_as=how)(
-                delayed(one)(name, fold, on_error) for name, fold in batch
-            )
+    for model in map(_strip_grid, models.values()):
+        task = None if is_factory(model) else find_adapter(model).task(model, y)
+        if task is not None:
+            return task
+    values = np.asarray(y)
+    if values.ndim == 2:
+        return "multilabel"
+    fractions = values.dtype.kind == "f" and bool((values % 1 != 0).any())
+    return "regression" if fractions else None
 
 
 def _require_sklearn() -> None:

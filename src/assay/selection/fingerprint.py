@@ -13,6 +13,7 @@ True
 import inspect
 import sys
 from collections.abc import Iterator
+from functools import partial
 from hashlib import blake2b
 from types import BuiltinFunctionType, CodeType, FunctionType, MethodType
 from typing import Any
@@ -25,6 +26,7 @@ __all__ = ["fingerprint"]
 
 # Parameters that scikit-learn's glossary defines as without influence on what is learned.
 IDLE = frozenset({"n_jobs", "verbose"})
+CONSTANTS = (bool, int, float, complex, str, bytes, tuple, frozenset)
 
 
 def fingerprint(*values: Any) -> str:
@@ -32,8 +34,9 @@ def fingerprint(*values: Any) -> str:
 
     Arrays count by type, shape and bytes; frames by their columns; estimators by class, version of
     the library (the source, for classes of no versioned library) and parameters but `n_jobs` and
-    `verbose`; functions by their compiled code and what they close over, not by what they call.
-    Anything else counts by its pickled state.
+    `verbose`; functions by their compiled code, what they close over, and what they name of their
+    own module: its functions, classes and constants, with what these name in turn. Anything else
+    counts by its pickled state.
 
     Raises:
         UnsupportedError: A value cannot be pickled either.
@@ -74,9 +77,13 @@ def _object(value: Any) -> Iterator[Any]:
     if isinstance(value, type):
         yield from _pieces(_class_identity(value))
     elif isinstance(value, FunctionType):
-        yield from _pieces(_function(value))
+        yield from _pieces([_function(value), *_list_named(value)])
     elif isinstance(value, MethodType):
-        yield from _pieces(["method", value.__self__, _function(value.__func__)])
+        yield from _pieces(
+            ["method", value.__self__, _function(value.__func__), *_list_named(value.__func__)]
+        )
+    elif isinstance(value, partial):
+        yield from _pieces(["partial", value.func, value.args, value.keywords])
     elif isinstance(value, BuiltinFunctionType | np.ufunc):
         yield from _pieces(["function", getattr(value, "__module__", ""), value.__name__])
     elif hasattr(value, "columns") or hasattr(value, "iloc") or hasattr(value, "to_frame"):
@@ -140,6 +147,40 @@ def _function(function: Any) -> list[Any]:
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
     kept = [function.__defaults__, function.__kwdefaults__, cells]
     return ["function", function.__module__, function.__qualname__, *_code(function.__code__), kept]
+
+
+def _list_named(function: FunctionType) -> list[Any]:
+    """What a `function` of no versioned library names of its own module, and what that names."""
+    root = sys.modules.get(function.__module__.partition(".")[0])
+    if getattr(root, "__version__", None) is not None:
+        return []
+    known = function.__globals__
+    named: dict[str, Any] = {}
+    todo = _list_names(function.__code__)
+    while todo:
+        name = todo.pop()
+        value = known.get(name)
+        if name in named or name.startswith("__") or name not in known:
+            continue
+        if isinstance(value, CONSTANTS):
+            named[name] = value
+        elif getattr(value, "__module__", None) != function.__module__:
+            continue
+        elif isinstance(value, FunctionType):
+            named[name] = _function(value)
+            todo += _list_names(value.__code__)
+        elif isinstance(value, type):
+            named[name] = _source(value)
+            for part in vars(value).values():
+                code = getattr(getattr(part, "__func__", part), "__code__", None)
+                todo += [] if code is None else _list_names(code)
+    return [[name, named[name]] for name in sorted(named)]
+
+
+def _list_names(code: CodeType) -> list[str]:
+    """The global names that `code`, and the code within it, uses."""
+    inner = [name for c in code.co_consts if isinstance(c, CodeType) for name in _list_names(c)]
+    return [*code.co_names, *inner]
 
 
 def _code(code: CodeType) -> list[Any]:

@@ -288,8 +288,8 @@ class _RaceState:
             for name, fold in self.experiment.pairs
         )
         if self.experiment.store is not None:
-            times = Timings.from_outputs([self.outputs[pair] for pair in fits], self.failures)
-            self.experiment.store.finish(times)
+            done = [self.outputs[pair] for pair in fits]
+            self.experiment.store.finish(Timings.from_outputs(done, self.failures), done)
         finished = list(range(self.done))
         return Race(
             metric=self.metric,

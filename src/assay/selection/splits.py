@@ -14,7 +14,15 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import Task
 
-__all__ = ["Split", "describe_unseen", "make_splits", "make_splitter", "stratified_order"]
+__all__ = [
+    "Split",
+    "describe_unseen",
+    "follow_in_time",
+    "hold_out",
+    "make_splits",
+    "make_splitter",
+    "stratified_order",
+]
 
 Split = tuple[Array, Array]
 
@@ -177,3 +185,47 @@ def stratified_order(y: Any, groups: Any, task: Task | None, seed: int) -> Array
     # The first row of every class comes first: few estimators can be fitted on one class.
     place = np.where(rank == 0, -1.0, (rank + 0.5) / np.bincount(code)[code])
     return np.lexsort((rng.random(n), place))
+
+
+def hold_out(
+    y: Any, groups: Any, task: Task | None, share: float, *, ordered: bool, seed: int
+) -> Split:
+    """Positions of the rows to train on, and of the `share` set apart from them.
+
+    Parameters:
+        y: Truth (n,); the rows set apart have its classes in proportion.
+        groups: Group of each row (n,), or None; groups are set apart as a whole.
+        task: In regression and multilabel tasks the rows are drawn at random.
+        share: Share of the rows to set apart, in (0, 1); one row at least.
+        ordered: Whether the rows follow each other in time: the last ones are set apart.
+        seed: Of the draw.
+
+    Raises:
+        UnsupportedError: Nothing would be left to train on.
+
+    >>> train, val = hold_out([0, 0, 0, 0, 1, 1], None, "binary", 0.3, ordered=False, seed=0)
+    >>> len(train), len(val)
+    (4, 2)
+    """
+    n = count_rows(y)
+    order = np.arange(n) if ordered else stratified_order(y, groups, task, seed)
+    start = n - max(1, round(share * n))
+    if groups is not None:
+        unit = np.asarray(groups)[order]
+        while start > 0 and unit[start] == unit[start - 1]:
+            start -= 1
+    if start < 1:
+        raise UnsupportedError(
+            f"of {n} rows none is left to train on with validation_fraction={share}; give a "
+            f"smaller one, or 0"
+        )
+    return np.sort(order[:start]), np.sort(order[start:])
+
+
+def follow_in_time(splits: Sequence[Split]) -> bool:
+    """Whether in each of the `splits` all rows to train on come before those that are held out.
+
+    >>> follow_in_time([(np.array([0, 1]), np.array([2])), (np.array([0, 1, 2]), np.array([3]))])
+    True
+    """
+    return all(train.max() < test.min() for train, test in splits)

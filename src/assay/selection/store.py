@@ -11,9 +11,9 @@ import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +23,10 @@ from assay.core.result import Result
 from assay.core.text import TextTable, format_number
 from assay.errors import ReadError
 from assay.kernels import Array
+from assay.readers.history import History
+from assay.readers.series import Series
 
-__all__ = ["Failure", "FoldOutput", "Store", "Timing", "Timings", "timings"]
+__all__ = ["Failure", "FoldOutput", "Store", "Timing", "Timings", "histories", "timings"]
 
 VERSION = 2
 
@@ -35,7 +37,7 @@ class FoldOutput:
 
     `outputs` holds arrays by kind, `training` those of the rows that it was fitted on, where they
     were asked for; `parameters` those that an inner search settled on, as JSON, ""
-    where there was no search.
+    where there was no search; `history` that of its training, None where the model kept none.
     """
 
     model: str
@@ -45,6 +47,7 @@ class FoldOutput:
     predict_seconds: float
     parameters: str = ""
     training: Mapping[str, Array] = field(default_factory=dict)
+    history: History | None = None
 
     @property
     def rows(self) -> int:
@@ -86,29 +89,64 @@ class Store:
             return None
         if about.pop("version") != VERSION or about.pop("key") != key:
             return None
+        history = _load_history(about.pop("history", None))
         outputs = {
             name: _decode(table.column(name).combine_chunks()) for name in table.column_names
         }
-        return FoldOutput(outputs=outputs, **about)
+        return FoldOutput(outputs=outputs, history=history, **about)
 
     def put(self, key: str, output: FoldOutput) -> None:
         """Keep `output` under the fingerprint `key`."""
         import pyarrow.parquet as pq
 
         if output.training:
-            inner = replace(output, outputs=output.training, training={})
+            inner = replace(output, outputs=output.training, training={}, history=None)
             self.put(f"{key}-training", inner)
-        arrays = ("outputs", "training")
-        about = {name: value for name, value in output.__dict__.items() if name not in arrays}
+        apart = ("outputs", "training", "history")
+        about = {name: value for name, value in output.__dict__.items() if name not in apart}
+        about["history"] = _dump_history(output.history)
         header = json.dumps({"version": VERSION, "key": key, **about})
         table = pa.table({name: _encode(values) for name, values in output.outputs.items()})
         file = pa.BufferOutputStream()
         pq.write_table(table.replace_schema_metadata({b"assay.part": header.encode()}), file)
         write_whole(self.path(key), file.getvalue().to_pybytes())
 
-    def finish(self, times: "Timings") -> None:
-        """Keep the `times` of a whole run, and what failed, for `timings`."""
+    def finish(self, times: "Timings", outputs: Iterable[FoldOutput] = ()) -> None:
+        """Keep the `times` of a whole run and what failed, and the histories of its `outputs`, for
+        `timings` and `histories`.
+        """
+        runs = [
+            {"model": output.model, "fold": output.fold, "history": _dump_history(output.history)}
+            for output in outputs
+            if output.history is not None
+        ]
+        write_whole(Path(self.folder) / "histories.json", json.dumps({"rows": runs}).encode())
         times.to_json(Path(self.folder) / "timings.json")
+
+
+def _dump_history(history: History | None) -> dict[str, Any] | None:
+    """The fields of a `history`, for JSON."""
+    return None if history is None else asdict(history)
+
+
+def _load_history(fields: Mapping[str, Any] | None) -> History | None:
+    """The history of what `_dump_history` gave, read from JSON, where tuples are lists."""
+    if fields is None:
+        return None
+    values = {name: _freeze(value) for name, value in fields.items()}
+    values["series"] = tuple(_load_series(series) for series in fields["series"])
+    schedule = fields["schedule"]
+    values["schedule"] = None if schedule is None else _load_series(schedule)
+    return History(**values)
+
+
+def _load_series(fields: Mapping[str, Any]) -> Series:
+    return Series(**{name: _freeze(value) for name, value in fields.items()})
+
+
+def _freeze(value: Any) -> Any:
+    """Lists, and those in them, as tuples."""
+    return tuple(map(_freeze, value)) if isinstance(value, list) else value
 
 
 def _encode(values: Array) -> pa.Array:
@@ -263,3 +301,36 @@ def timings(store: str | os.PathLike[str]) -> Timings:
             f"{path}: no times of a finished run are here ({error}); run "
             f"cross_validate(..., store={str(store)!r})"
         ) from error
+
+
+def histories(store: str | os.PathLike[str]) -> dict[str, History]:
+    """The training histories of the last finished run of `cross_validate(..., store=...)`.
+
+    Parameters:
+        store: The folder that was given to `cross_validate`.
+
+    Returns:
+        The history of each model in each fold, under its name, as in "net, fold 0"; of models that
+        keep one, or whose training function gave one. `assay.diagnose(list(found.values()))` judges
+        them.
+
+    Raises:
+        ReadError: No run was finished in that folder.
+
+    >>> import tempfile
+    >>> histories(tempfile.mkdtemp())
+    Traceback (most recent call last):
+    assay.errors.ReadError: ...: no histories of a finished run are here ...
+    """
+    path = Path(store) / "histories.json"
+    found: dict[str, History] = {}
+    try:
+        for row in json.loads(path.read_text(encoding="utf-8"))["rows"]:
+            name = f"{row['model']}, fold {row['fold']}"
+            found[name] = replace(cast("History", _load_history(row["history"])), name=name)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise ReadError(
+            f"{path}: no histories of a finished run are here ({error}); run "
+            f"cross_validate(..., store={str(store)!r})"
+        ) from error
+    return found

@@ -12,6 +12,7 @@ import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn
 
@@ -30,7 +31,7 @@ TOP: Spec = {
     "metrics": (list,), "compare_by": (str,), "equivalence": (float, int), "correction": (str,),
     "ignore": (list,), "fusions": (list,), "on_error": (str,), "n_jobs": (int,),
     "data": (dict,), "split": (dict,), "inner": (dict,), "race": (dict,), "preprocess": (list,),
-    "models": (dict,),
+    "models": (dict,), "seeds": (int,), "validation_fraction": (float, int),
 }  # fmt: skip
 DATA: Spec = {
     "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,),
@@ -39,7 +40,9 @@ DATA: Spec = {
 SPLIT: Spec = {"folds": (int,), "class": (str,), "params": (dict,)}
 INNER: Spec = {**SPLIT, "metric": (str,)}
 RACE: Spec = {"minimum": (int,), "confidence": (float,)}
-MODEL: Spec = {"class": (str,), "params": (dict,), "preprocess": (list,), "grid": (dict,)}
+MODEL: Spec = {
+    "class": (str,), "fit": (str,), "params": (dict,), "preprocess": (list,), "grid": (dict,),
+}  # fmt: skip
 OBJECT: Spec = {"class": (str,), "params": (dict,)}
 CHOICES: Mapping[str, Sequence[str]] = {
     "task": ("binary", "multiclass", "multilabel", "regression"),
@@ -95,6 +98,8 @@ class Recipe:
     fusions: tuple[str, ...] = ()
     on_error: Any = "skip"
     n_jobs: int = -1
+    seeds: int = 1
+    validation_fraction: float = 0.1
 
     @property
     def location(self) -> Location:
@@ -102,9 +107,13 @@ class Recipe:
         return Location(str(self.path), "")
 
     def estimators(self) -> dict[str, Any]:
-        """The models, unfitted: an estimator or a pipeline each, with its grid where it has one."""
+        """The models, unfitted: an estimator or a pipeline each, with its grid where it has one, or
+        a function that trains one.
+        """
         return {
-            name: self._estimator(self.location.child(f"models.{name}"), table)
+            name: (_import_factory if "fit" in table else self._estimator)(
+                self.location.child(f"models.{name}"), table
+            )
             for name, table in self.models.items()
         }
 
@@ -159,6 +168,26 @@ class Recipe:
         if not hasattr(splitter, "split"):
             location.child("class").refuse(f"{name} is no splitter: it has no split")
         return splitter
+
+
+def _import_factory(location: Location, table: Mapping[str, Any]) -> Any:
+    """The function that the `fit` of a model names, with its params."""
+    text = table["fit"]
+    function = import_object(location.child("fit"), text)
+    if not inspect.isfunction(function):
+        location.child("fit").refuse(
+            f"{text} is no function; expected one such as def fit(train, val), which trains a "
+            f"model and returns it"
+        )
+    params = {
+        key: build(location.child(f"params.{key}"), value)
+        for key, value in table.get("params", {}).items()
+    }
+    accepted = _parameters(function)
+    for key in params:
+        if accepted and key not in accepted:
+            location.child("params").refuse(f"{text} takes no {key!r}{_suggest(key, accepted)}")
+    return partial(function, **params) if params else function
 
 
 def _is_random_state(parameter: str) -> bool:
@@ -247,6 +276,16 @@ def _check_values(location: Location, study: Mapping[str, Any]) -> None:
         location.child("seed").refuse(
             f"must be a whole number from 0 to 4294967295; got {study['seed']}"
         )
+    if not 1 <= study.get("seeds", 1) < 1 << 16:
+        location.child("seeds").refuse(f"must be 1 or more; got {study['seeds']}")
+    if study.get("seeds", 1) > 1 and "race" in study:
+        location.child("seeds").refuse(
+            "a race drops models fold by fold with one seed; leave out race, or seeds"
+        )
+    if not 0 <= study.get("validation_fraction", 0.1) < 1:
+        location.child("validation_fraction").refuse(
+            f"must be from 0 to below 1; got {study['validation_fraction']}"
+        )
     if not 0 < abs(study.get("n_jobs", -1)) < 1 << 16:
         location.child("n_jobs").refuse(
             f"must be a number of fits at a time, or -1 for all cores; got {study['n_jobs']}"
@@ -265,7 +304,15 @@ def _check_values(location: Location, study: Mapping[str, Any]) -> None:
 
 def _check_models(location: Location, study: Mapping[str, Any]) -> None:
     for name, model in study["models"].items():
-        _check_keys(location.child(f"models.{name}"), model, MODEL, ("class",))
+        place = location.child(f"models.{name}")
+        needed = () if isinstance(model, dict) and "fit" in model else ("class",)
+        _check_keys(place, model, MODEL, needed)
+        if "fit" in model:
+            for key in ("class", "preprocess", "grid"):
+                if key in model:
+                    place.child(key).refuse(
+                        "a model that is trained by a function (fit) has none; leave it out"
+                    )
         if "grid" in model and "inner" not in study:
             location.child(f"models.{name}.grid").refuse(
                 "a grid needs folds to choose on; add [inner] with folds = 3"

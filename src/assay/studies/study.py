@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from assay.adapters.base import count_rows, find_adapter, list_classes
+from assay.adapters.base import count_rows, list_classes
 from assay.advice.advise import list_checks
 from assay.core.result import Result
 from assay.core.text import TextTable, escape_line, find_free_name
@@ -25,9 +25,10 @@ from assay.io.read_write import write
 from assay.metrics.base import METRICS
 from assay.reporting.report import Report, report
 from assay.selection.cross_validate import cross_validate
+from assay.selection.experiment import infer_task
 from assay.selection.one_standard_error import Frugal, one_standard_error
 from assay.selection.race import Race, race
-from assay.selection.store import Timings, timings
+from assay.selection.store import Timings, histories, timings
 from assay.studies.data import load_data
 from assay.studies.recipe import Recipe, read_recipe
 from assay.table.predictions import Predictions
@@ -143,7 +144,7 @@ def run_study(
         race_result = _run_race(recipe, models, options)
         table = race_result.predictions
     else:
-        table = cross_validate(models, on_error=recipe.on_error, **options)
+        table = cross_validate(models, on_error=recipe.on_error, seeds=recipe.seeds, **options)
     for note in table.notes:
         say(note)
     fused, table = _fuse_models(recipe, table, say)
@@ -151,8 +152,10 @@ def run_study(
     write(table, recipe.output / "predictions.parquet")
     times = timings(recipe.output / "parts")
     dropped = {} if race_result is None else race_result.dropped_models
+    logs = histories(recipe.output / "parts")
     study_report = report(
         table,
+        histories=list(logs.values()) or None,
         metrics=recipe.metrics,
         metric=recipe.compare_by,
         title=recipe.title,
@@ -192,6 +195,7 @@ def _validation_options(recipe: Recipe) -> dict[str, Any]:
         "store": recipe.output / "parts",
         "n_jobs": recipe.n_jobs,
         "seed": recipe.seed,
+        "validation_fraction": recipe.validation_fraction,
     }
 
 
@@ -275,7 +279,8 @@ def _check_positive(recipe: Recipe, y: Any) -> None:
 
 def _check_metrics(recipe: Recipe, models: Mapping[str, Any], y: Any) -> None:
     """Refuse metrics of another task before any model is fitted."""
-    task = recipe.task or _find_task(models, y)
+    task = recipe.task or infer_task(models, y)
+    task = task or ("binary" if len(list_classes(y, None)) < 3 else "multiclass")
     names = [("metrics", text) for text in recipe.metrics or ()]
     ranking = {"compare_by": recipe.compare_by, "inner.metric": recipe.inner.get("metric")}
     names += [(key, text) for key, text in ranking.items() if text is not None]
@@ -290,13 +295,3 @@ def _check_metrics(recipe: Recipe, models: Mapping[str, Any], y: Any) -> None:
             recipe.location.child(key).refuse(
                 f"{text} is better neither higher nor lower, so that it ranks no models"
             )
-
-
-def _find_task(models: Mapping[str, Any], y: Any) -> str:
-    """The task that a model shows, else the one that the truth shows."""
-    for model in models.values():
-        estimator = model[0] if isinstance(model, tuple) else model
-        task = find_adapter(estimator).task(estimator, y)
-        if task:
-            return task
-    return "binary" if len(list_classes(y, None)) < 3 else "multiclass"
