@@ -20,6 +20,8 @@ test-all: .venv/dev.done test-frameworks  ## Run every test, the slow ones too.
 
 test-frameworks: build/frameworks/done  ## Train with Keras, Lightning and Transformers, in an environment of their own.
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters/test_callbacks.py
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training
+	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training/test_training.py -k keras
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/examples
 
 test-wheel: .venv/dev.done  ## Build the wheel, install it alone into an empty environment, run the main job.
@@ -83,7 +85,7 @@ clean:  ## Remove the environment and everything built.
 
 build/frameworks/done: .venv/bin/python $(BUILT)
 	$(PYTHON) -m venv build/frameworks
-	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers]' jax pytest hypothesis
+	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers,ignite,torchmetrics]' jax pytest hypothesis
 	touch $@
 
 .venv/bench.done: .venv/dev.done

@@ -56,10 +56,14 @@ class BatchReader:
         kind = self.kind or self._find_kind(outputs)
         of_tokens = outputs.ndim == target.ndim + 1
         task = self.task or self._find_task(kind, target, of_tokens)
+        if task not in (None, "binary", "multiclass"):
+            return replace(self, kind=kind, task=task)
         classes = self.classes
-        if classes is None and self.class_names is None and task in ("binary", "multiclass"):
+        if classes is None and self.class_names is None:
             classes = _number_classes(kind, outputs)
-        return replace(self, kind=kind, task=task, classes=classes)
+        names = classes or self.class_names or ()
+        found: Task = "binary" if len(names) == 2 else "multiclass"
+        return replace(self, kind=kind, task=task or found, classes=classes)
 
     def read(self, outputs: Any, target: Any, weight: Any = None) -> tuple[dict[str, Any], int]:
         """The columns of a batch, outputs, target and weight, and how many rows are left out.
@@ -73,6 +77,11 @@ class BatchReader:
         columns = self._align(columns)
         size = len(columns["target"])
         if self.ignore_label is not None:
+            if columns["target"].ndim > 1:
+                raise UnsupportedError(
+                    f"ignore_label={self.ignore_label!r} goes with one label a row; the target has "
+                    f"shape {tuple(columns['target'].shape)}. Leave ignore_label out"
+                )
             keep = columns["target"] != self.ignore_label
             columns = {name: values[keep] for name, values in columns.items()}
         rows = len(columns["target"])
@@ -105,7 +114,8 @@ class BatchReader:
             f"numbers; say which: Meter(..., kind='logit'), {KINDS_OF_NUMBERS}"
         )
 
-    def _find_task(self, kind: Kind, target: Any, of_tokens: bool) -> Task:
+    def _find_task(self, kind: Kind, target: Any, of_tokens: bool) -> Task | None:
+        """The task; None where there is one class a row, of two or of several."""
         if kind in ("value", "interval"):
             return "regression"
         if target.ndim == 2 and target.shape[1] > 1 and not of_tokens:
@@ -114,10 +124,7 @@ class BatchReader:
                 "is a label that stands alone, task='multiclass' if each row holds a single 1, and "
                 "give labels of tokens as (n,)"
             )
-        names = self.classes or self.class_names
-        if names is None:
-            return "binary" if kind == "score" else "multiclass"
-        return "binary" if len(names) == 2 else "multiclass"
+        return None
 
     def _align(self, columns: dict[str, Any]) -> dict[str, Any]:
         """Columns with one row each: of a class a token, or a column of its own, flattened."""
