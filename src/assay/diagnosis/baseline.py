@@ -8,11 +8,12 @@
 """
 
 import math
+from statistics import median
 from typing import Literal
 
 from assay.diagnosis.curves import pair_points
 from assay.readers.history import History, Series
-from assay.readers.naming import SplitName, is_regression
+from assay.readers.naming import SplitName, is_perplexity, is_regression, rank_loss
 
 __all__ = ["BaselineFrom", "find_baseline", "find_standard_error"]
 
@@ -53,7 +54,7 @@ def find_baseline(
         return history.baseline, "given"
     if not _is_regression(history):
         if history.n_classes:
-            return math.log(history.n_classes), "n_classes"
+            return math.log(history.n_classes) * _find_units(history, val), "n_classes"
         if k := _find_chance_level(history, val.metric):
             return math.log(k), "chance"
     first = _find_settled(val)
@@ -61,6 +62,24 @@ def find_baseline(
     if train is not None and first < train.values[0] < 3 * first:
         first = train.values[0]
     return first, "first epoch"
+
+
+def _find_units(history: History, val: Series) -> float:
+    """How many units of the loss are one nat: 1.44 where the perplexity says that it is in bits."""
+    logarithms = {
+        epoch: math.log(value)
+        for series in history.series
+        if series.split == val.split and is_perplexity(series.metric)
+        for epoch, value in pair_points(series)
+        if value > 1
+    }
+    for series in history.series:
+        if series.split != val.split or rank_loss(series.metric) is None:
+            continue
+        ratios = [v / logarithms[e] for e, v in pair_points(series) if e in logarithms]
+        if ratios and abs(median(ratios) * math.log(2) - 1) < 0.01:
+            return 1 / math.log(2)
+    return 1.0
 
 
 def _find_settled(val: Series) -> float:

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import Reader, list_folder
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
+from assay.readers.naming import parse_curve_name
 from assay.readers.text import load_json, peek_json
 
 __all__ = ["AllenNLP"]
@@ -19,7 +21,10 @@ SPLITS = ("training_", "validation_")
 
 @dataclass(frozen=True)
 class AllenNLP(Reader):
-    """AllenNLP: the serialization folder, with `metrics_epoch_<k>.json` for each epoch."""
+    """AllenNLP: the serialization folder, with `metrics_epoch_<k>.json` for each epoch.
+
+    The epoch to keep is chosen by `validation_metric`, as `best.th` is.
+    """
 
     name = "allennlp"
 
@@ -35,18 +40,37 @@ class AllenNLP(Reader):
             values = value if isinstance(value, Mapping) else {}
             numbers = {k: v for k, v in values.items() if isinstance(v, int | float)}
             rows.append({"epoch": epoch} | {k: numbers[k] for k in numbers if k.startswith(SPLITS)})
-        names = dict.fromkeys(name for row in rows for name in row)
         histories = read_columns(
-            {name: [row.get(name) for row in rows] for name in names},
+            gather_columns(rows),
             name=place.name,
             format=self.name,
             source=str(place),
             train="running_mean",
         )
-        saved = tuple((float(row["epoch"]), f"model_state_epoch_{row['epoch']}.th") for row in rows)
         on_disk = {path.name for path in list_folder(place).files}
-        kept = tuple(pair for pair in saved if pair[1] in on_disk)
-        return [replace(history, checkpoints=kept) for history in histories]
+        kept = tuple(
+            (float(row["epoch"]), name)
+            for row in rows
+            for name in _list_weights(row["epoch"])
+            if name in on_disk
+        )
+        monitor = _find_monitor(place)
+        return [replace(history, checkpoints=kept, monitor=monitor) for history in histories]
+
+
+def _list_weights(epoch: int) -> tuple[str, ...]:
+    """What the weights after an `epoch` are called: since version 2 by that which comes next."""
+    return f"model_state_e{epoch + 1}_b0.th", f"model_state_epoch_{epoch}.th"
+
+
+def _find_monitor(place: Path) -> str | None:
+    """The metric by which `best.th` is chosen; None where that is the loss."""
+    value = peek_json(place / "config.json")
+    trainer = value.get("trainer") if isinstance(value, Mapping) else None
+    metric = trainer.get("validation_metric") if isinstance(trainer, Mapping) else None
+    if not isinstance(metric, str) or metric.strip("+-") == "loss":
+        return None
+    return parse_curve_name(f"validation_{metric.strip('+-')}")[1]
 
 
 def _list_epochs(place: Path) -> dict[int, Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import Reader
-from assay.readers.cells import Cells, Numbers, parse_number
+from assay.readers.cells import Cells, Numbers, gather_columns, parse_number
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.text import find_file, load_json, load_table, peek_header, peek_json
@@ -78,7 +78,7 @@ def _join_tables(files: list[Path]) -> dict[str, Cells]:
             number = parse_number(iteration, header[0], i + 1, str(file))
             row = rows.setdefault(f"{number}", {"iteration": iteration})
             row |= {f"{split}_{column}": listed[column][i] for column in plain}
-    return _list_columns(list(rows.values()))
+    return gather_columns(list(rows.values()))
 
 
 def _list_cells(cells: Cells) -> list[Any]:
@@ -96,9 +96,4 @@ def _name_iterations(value: Mapping[str, Any]) -> dict[str, Cells]:
         row |= {f"train_{n}": v for n, v in zip(learn, entry.get("learn", ()), strict=False)}
         row |= {f"val_{n}": v for n, v in zip(test, entry.get(val_set, ()), strict=False)}
         rows.append(row)
-    return _list_columns(rows)
-
-
-def _list_columns(rows: list[dict[str, Any]]) -> dict[str, Cells]:
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    return gather_columns(rows)

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ __all__ = [
     "Numbers",
     "Unit",
     "drop_replaced",
+    "gather_columns",
     "holds_text",
     "is_word",
     "list_names",
@@ -174,6 +175,16 @@ def note_restarts(restarts: Iterable[float], unit: Unit) -> tuple[str, ...]:
         f"{unit} goes back to {epoch:g}: the run was restarted and its newest values stand"
         for epoch in restarts
     )
+
+
+def gather_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The values of all `rows` by name, in the order of the names; None where a row has none.
+
+    >>> gather_columns([{"epoch": 1, "loss": 0.9}, {"epoch": 2, "val_loss": 0.8}])
+    {'epoch': [1, 2], 'loss': [0.9, None], 'val_loss': [None, 0.8]}
+    """
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {name: [row.get(name) for row in rows] for name in names}
 
 
 def list_names(names: Iterable[str], what: str = "columns") -> str:

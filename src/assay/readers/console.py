@@ -12,7 +12,7 @@ from pathlib import Path
 
 from assay.errors import SchemaError
 from assay.readers.base import GENERAL, Reader
-from assay.readers.cells import Cells
+from assay.readers.cells import Cells, gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import EXPECTED, History
 from assay.readers.naming import is_axis, is_curve, is_learning_rate, parse_numbered_set
@@ -57,10 +57,10 @@ class Console(Reader):
 def load_lines(place: Path) -> dict[str, Cells]:
     """The named numbers in the lines of `place` as columns."""
     rows = parse_lines(read_text(place).splitlines())
-    names = dict.fromkeys(name for row in rows for name in row)
-    if not any(map(_is_measured, names)):
+    columns = gather_columns(rows)
+    if not any(map(_is_measured, columns)):
         raise SchemaError(f"{place}: expected {EXPECTED}, as in 'val_loss: 0.5' in each line")
-    return {name: [row.get(name) for row in rows] for name in names}
+    return columns
 
 
 def parse_lines(lines: Iterable[str]) -> list[dict[str, float]]:

@@ -6,25 +6,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from assay.readers.base import Reader
-from assay.readers.cells import Cells
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
+from assay.readers.naming import parse_curve_name
 from assay.readers.text import peek_text, read_text
 
 __all__ = ["Fairseq"]
 
-LINE = re.compile(r"\| INFO \| (train|valid) \| (.+)$")
-EPOCH = re.compile(r"epoch (\d+)|\"epoch\": (\d+)")
+# The name of a set of rows, then the epoch in the simple format or in the JSON format.
+LINE = re.compile(
+    r"\| INFO \| (?P<set>\w+) \| (?:epoch (?P<simple>\d+) \||\{\"epoch\": (?P<json>\d+),)"
+)
 NUMBER = r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)"
 # As `| loss 9.5 |` of the simple format, and as `"valid_loss": "9.5"` of the JSON format.
 PAIR = re.compile(
-    rf"(?:\| |\"(?:train_|valid_)?)([a-z_]*(?:loss|ppl|bleu|accuracy))\"?:? \"?({NUMBER})\b"
+    rf"(?:\| |\")([a-z_0-9]*(?:loss|ppl|bleu|accuracy|num_updates))\"?:? \"?({NUMBER})\b"
 )
+UPDATES = "num_updates"
 
 
 @dataclass(frozen=True)
 class Fairseq(Reader):
-    """fairseq: its console output, with `--log-format simple` or `json`."""
+    """fairseq: its console output, with `--log-format simple` or `json`.
+
+    Its losses are in bits. The first of several validation sets, or that which is called `valid`,
+    is judged. Updates number the rows where an epoch holds several validations.
+    """
 
     name = "fairseq"
     suffixes = (".log", ".txt", ".out")
@@ -34,24 +42,42 @@ class Fairseq(Reader):
 
     def read(self, place: Path) -> list[History]:
         rows = list(_parse_lines(read_text(place)))
-        names = dict.fromkeys(name for row in rows for name in row)
-        columns: dict[str, Cells] = {name: [row.get(name) for row in rows] for name in names}
+        sets = list(dict.fromkeys(name for name, _ in rows if name != "train"))
+        judged = "valid" if "valid" in sets else next(iter(sets), "valid")
+        named = [
+            {_name_curve(name, key, judged): value for key, value in row.items()}
+            for name, row in rows
+        ]
         return read_columns(
-            columns, name=place.stem, format=self.name, source=str(place), train="running_mean"
+            gather_columns(named),
+            name=place.stem,
+            format=self.name,
+            source=str(place),
+            train="running_mean",
         )
 
 
-def _parse_lines(text: str) -> Iterator[dict[str, float]]:
-    """The epoch and the curves of each line that has them."""
+def _name_curve(set_name: str, key: str, judged: str) -> str:
+    """The name of a column: split and metric, and the name of a set that is not judged."""
+    if key in ("epoch", "step"):
+        return key
+    if set_name in ("train", judged):
+        return f"{'train' if set_name == 'train' else 'valid'}_{key}"
+    column = f"{set_name}_{key}"
+    is_split = parse_curve_name(column)[0] == "test"
+    return column if is_split else f"valid_{key}_{set_name}"
+
+
+def _parse_lines(text: str) -> Iterator[tuple[str, dict[str, float]]]:
+    """The set, and epoch, updates and curves, of each line that has them."""
     for line in text.splitlines():
         match = LINE.search(line)
-        epoch = EPOCH.search(match[2]) if match else None
-        if match is None or epoch is None:
+        if match is None:
             continue
-        curves = {
-            f"{match[1]}_{name}": float(value)
-            for name, value in PAIR.findall(match[2])
-            if not name.startswith("best_")
-        }
-        if curves:
-            yield {"epoch": float(epoch[1] or epoch[2])} | curves
+        name = match["set"]
+        numbers = {key.removeprefix(f"{name}_"): float(value) for key, value in PAIR.findall(line)}
+        updates = numbers.pop(UPDATES, None)
+        curves = {key: v for key, v in numbers.items() if not key.startswith("best_")}
+        if curves and name != "train_inner":
+            place = {"epoch": float(match["simple"] or match["json"])}
+            yield name, place | ({} if updates is None else {"step": updates}) | curves

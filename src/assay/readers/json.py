@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import GENERAL
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import SPLITS, is_curve
@@ -170,11 +171,9 @@ def _flatten(row: Record) -> dict[str, Any]:
 
 def _list_columns(rows: Sequence[Record]) -> dict[str, Any]:
     """The values of all rows by key, but for keys that hold lists or objects."""
-    names = dict.fromkeys(key for row in rows for key in row)
-    columns = {key: [row.get(key) for row in rows] for key in names}
     return {
         key: cells
-        for key, cells in columns.items()
+        for key, cells in gather_columns(rows).items()
         if not any(isinstance(cell, list | Mapping) for cell in cells)
     }
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import ReadError
-from assay.readers.cells import Cells, Numbers
+from assay.readers.cells import Cells, Numbers, gather_columns
 
 __all__ = ["convert_table", "load_large_lines", "load_large_table"]
 
@@ -151,8 +151,7 @@ def _parse_lines(block: bytes, path: Path, rows_before: int) -> Columns | None:
         ) from None
     if not all(isinstance(row, dict) for row in rows):
         return None
-    names = dict.fromkeys(name for row in rows for name in row)
-    return {name: [row.get(name) for row in rows] for name in names}
+    return gather_columns(rows)
 
 
 def _join_parts(parts: list[Columns]) -> Columns:

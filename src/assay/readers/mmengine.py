@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import is_ignored
@@ -51,10 +52,9 @@ class MMEngine(ValueReader):
             | {key: row[key] for key in row if key not in ("epoch", "iter", "step")}
             for row in value
         ]
-        names = dict.fromkeys(key for row in rows for key in row)
         columns = {
-            key: [row.get(key) for row in rows]
-            for key in names
+            key: cells
+            for key, cells in gather_columns(rows).items()
             if key == "split" or not is_ignored(key)
         }
         return read_columns(

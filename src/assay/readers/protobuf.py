@@ -8,7 +8,7 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["MessageError", "find_all", "find_first", "walk_fields"]
+__all__ = ["MessageError", "find_all", "find_first", "read_float", "read_varint", "walk_fields"]
 
 VARINT = 0
 FIXED64 = 1
@@ -29,16 +29,16 @@ def walk_fields(message: bytes) -> Iterator[tuple[int, Any, int]]:
     """
     position = 0
     while position < len(message):
-        key, position = _read_varint(message, position)
+        key, position = read_varint(message, position)
         number = key >> 3
         kind = key & 7
         start = position
         if kind == VARINT:
-            value, position = _read_varint(message, position)
+            value, position = read_varint(message, position)
             yield number, value, start
             continue
         if kind == BYTES:
-            length, start = _read_varint(message, position)
+            length, start = read_varint(message, position)
         elif kind in (FIXED64, FIXED32):
             length = 8 if kind == FIXED64 else 4
         else:
@@ -64,7 +64,8 @@ def read_float(value: bytes) -> float:
     return float(struct.unpack("<f" if len(value) == 4 else "<d", value)[0])
 
 
-def _read_varint(message: bytes, position: int) -> tuple[int, int]:
+def read_varint(message: bytes, position: int) -> tuple[int, int]:
+    """The whole number at a `position` of a `message`, and the position after it."""
     value = 0
     for i in range(LONGEST_VARINT):
         if position + i >= len(message):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from assay.readers.base import Reader
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import is_curve
@@ -67,8 +68,7 @@ def _is_result(row: Any) -> bool:
 def _list_columns(rows: Any) -> dict[str, Any]:
     """The numbers of all results by name, inner names joined by a slash; settings are left out."""
     flat = [_flatten(row, "") for row in rows if isinstance(row, dict)]
-    names = dict.fromkeys(name for row in flat for name in row)
-    return {name: [row.get(name) for row in flat] for name in names}
+    return gather_columns(flat)
 
 
 def _flatten(row: dict[str, Any], prefix: str) -> dict[str, Any]:

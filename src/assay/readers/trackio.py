@@ -7,6 +7,7 @@ from typing import Any
 
 from assay.errors import ReadError, SchemaError
 from assay.readers.base import Reader
+from assay.readers.cells import gather_columns
 from assay.readers.columns import read_columns
 from assay.readers.history import History
 from assay.readers.naming import is_curve
@@ -58,10 +59,8 @@ def _load_values(metrics: Any, place: Path) -> dict[str, Any]:
 
 
 def _list_columns(records: list[dict[str, Any]]) -> dict[str, list[Any]]:
-    names = dict.fromkeys(name for record in records for name in record)
-    columns = {name: [record.get(name) for record in records] for name in names}
     return {
         name: cells
-        for name, cells in columns.items()
+        for name, cells in gather_columns(records).items()
         if not any(isinstance(cell, dict | list) for cell in cells)
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 from assay.errors import ReadError
 from assay.readers.base import Reader
+from assay.readers.cells import gather_columns
 from assay.readers.history import History
 from assay.readers.naming import parse_curve_name
 from assay.readers.text import read_text
@@ -39,10 +40,11 @@ class LoggedRun:
 
     def build_history(self, name: str, source: str | None = None) -> History:
         """The curves, under `name` and from the file `source`; SchemaError where there are none."""
-        names = dict.fromkeys(key for row in self.rows for key in row)
+        columns = gather_columns(self.rows)
+        epochs = columns.pop(self.unit, [None] * len(self.rows))
         history = History.from_columns(
-            {key: [row.get(key) for row in self.rows] for key in names if key != self.unit},
-            epochs=[row.get(self.unit) for row in self.rows],
+            columns,
+            epochs=epochs,
             name=name,
             format=TrainingLogs.name,
             source=source,

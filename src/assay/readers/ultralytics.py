@@ -1,7 +1,10 @@
 """Ultralytics: `results.csv` of YOLO trainings, with the fitness by which `best.pt` is chosen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+
+import numpy as np
 
 from assay.readers.base import Reader
 from assay.readers.cells import Numbers, parse_numbers
@@ -12,19 +15,25 @@ from assay.readers.text import find_file, load_table, peek_header
 __all__ = ["Ultralytics"]
 
 TABLE = "results.csv"
-# Columns of mAP50 and mAP50-95 in the versions that were seen, and of boxes before masks.
-PAIRS = (
-    ("metrics/mAP50(B)", "metrics/mAP50-95(B)"),
-    ("metrics/mAP_0.5", "metrics/mAP_0.5:0.95"),
+# Columns whose weighted sum is the fitness, the first set that the table has. Ultralytics 8.3.200
+# and newer choose `best.pt` by mAP50-95 alone, as 8.3.193 did not; YOLOv5 keeps the old weights.
+FITNESS: tuple[dict[str, float], ...] = (
+    {"metrics/mAP50-95(B)": 1.0, "metrics/mAP50-95(M)": 1.0},
+    {"metrics/mAP50-95(B)": 1.0, "metrics/mAP50-95(P)": 1.0},
+    {"metrics/mAP50-95(B)": 1.0},
+    {"metrics/mAP_0.5": 0.1, "metrics/mAP_0.5:0.95": 0.9},
+    {"metrics/accuracy_top1": 0.5, "metrics/accuracy_top5": 0.5},
 )
+OLD = "; before 8.3.200 it was 0.1 mAP50 + 0.9 mAP50-95"
 
 
 @dataclass(frozen=True)
 class Ultralytics(Reader):
     """`results.csv` of Ultralytics and YOLOv5, or its folder: losses, precision, recall, mAP.
 
-    The loss is the sum of the losses. Fitness, 0.1 mAP50 + 0.9 mAP50-95, is added: the epoch to
-    keep is chosen by it, as for `best.pt`.
+    The loss is the sum of the losses. Fitness is added, by which `best.pt` is chosen: mAP50-95,
+    of boxes and of masks or poses together; of YOLOv5 0.1 mAP50 + 0.9 mAP50-95; of a
+    classification the mean of top-1 and top-5 accuracy.
     """
 
     name = "ultralytics"
@@ -33,16 +42,17 @@ class Ultralytics(Reader):
 
     def matches(self, place: Path) -> bool:
         file = find_file(place, TABLE)
-        header = peek_header(file) if file else ()
-        return any(set(pair) <= set(header) for pair in PAIRS)
+        return file is not None and _find_weights(peek_header(file)) is not None
 
     def read(self, place: Path) -> list[History]:
         file = find_file(place, TABLE) or place
         header, columns = load_table(file)
-        low, high = next(pair for pair in PAIRS if set(pair) <= set(header))
-        map50 = parse_numbers(columns[low], low, str(place))
-        map95 = parse_numbers(columns[high], high, str(place))
-        fitness = Numbers(0.1 * map50.values + 0.9 * map95.values, map50.measured & map95.measured)
+        weights = _find_weights(header) or {}
+        parts = [parse_numbers(columns[name], name, str(place)) for name in weights]
+        fitness = Numbers(
+            sum((w * part.values for w, part in zip(weights.values(), parts, strict=True)), 0.0),
+            np.logical_and.reduce([part.measured for part in parts]),
+        )
         histories = read_columns(
             {**columns, "val/fitness": fitness},
             name=place.name if place.is_dir() else place.stem,
@@ -50,8 +60,15 @@ class Ultralytics(Reader):
             source=str(file),
             train="running_mean",
         )
-        note = f"fitness is 0.1 {low} + 0.9 {high}, as for best.pt"
+        said = " + ".join(name if w == 1 else f"{w:g} {name}" for name, w in weights.items())
+        old = OLD if "metrics/mAP50-95(B)" in weights else ""
+        note = f"fitness is {said}, as for best.pt{old}"
         return [
             replace(history, monitor="fitness", notes=(*history.notes, note))
             for history in histories
         ]
+
+
+def _find_weights(header: Sequence[str]) -> dict[str, float] | None:
+    """The columns of the fitness with their weights; None where the table has none."""
+    return next((weights for weights in FITNESS if set(weights) <= set(header)), None)

@@ -2,27 +2,23 @@
 
 import json
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assay.errors import ReadError, SchemaError
 from assay.readers.base import Reader
-from assay.readers.cells import list_names
+from assay.readers.cells import gather_columns, list_names
 from assay.readers.columns import read_columns
 from assay.readers.history import EXPECTED, History
 from assay.readers.naming import is_curve
 from assay.readers.protobuf import MessageError, find_all, find_first, read_float, walk_fields
+from assay.readers.rocksdb import split_records
 
 __all__ = ["WandB"]
 
 MAGIC = b":W&B"
-BLOCK = 32768  # of the LevelDB log, in which no record crosses a block
-HEAD = 7  # bytes before each fragment: checksum, length, kind
-FULL = 1
-FIRST = 2
-LAST = 4
+HEADER = 7  # bytes before the LevelDB log
 
 # Fields by number, as in wandb/proto/wandb_internal.proto: record, history, item and run.
 HISTORY = 2
@@ -58,7 +54,7 @@ class WandB(Reader):
         rows: list[dict[str, Any]] = []
         name = place.stem
         try:
-            for record in _split_records(file.read_bytes()):
+            for record in split_records(file.read_bytes(), HEADER):
                 for number, value, _ in walk_fields(record):
                     if number == HISTORY:
                         rows.append(_parse_row(value))
@@ -68,10 +64,9 @@ class WandB(Reader):
             raise ReadError(
                 f"{file} cannot be read as a run of Weights & Biases ({error}); it is damaged"
             ) from None
-        names = dict.fromkeys(key for row in rows for key in row)
-        if not any(map(is_curve, names)):
-            raise SchemaError(f"{file}: expected {EXPECTED}; found {list_names(names)}")
-        columns = {key: [row.get(key) for row in rows] for key in names}
+        columns = gather_columns(rows)
+        if not any(map(is_curve, columns)):
+            raise SchemaError(f"{file}: expected {EXPECTED}; found {list_names(columns)}")
         return read_columns(columns, name=name, format=self.name, source=str(file))
 
 
@@ -87,26 +82,6 @@ def _find_file(place: Path) -> Path | None:
         except OSError:
             continue
     return None
-
-
-def _split_records(content: bytes) -> Iterator[bytes]:
-    """The records of a LevelDB log; what is cut off at its end is left out."""
-    position = HEAD  # the file begins with a header of its own
-    record = b""
-    while position + HEAD <= len(content):
-        left = BLOCK - position % BLOCK
-        if left < HEAD:
-            position += left
-            continue
-        length = int.from_bytes(content[position + 4 : position + 6], "little")
-        kind = content[position + 6]
-        fragment = content[position + HEAD : position + HEAD + length]
-        if len(fragment) < length:
-            return
-        record = fragment if kind in (FULL, FIRST) else record + fragment
-        if kind in (FULL, LAST):
-            yield record
-        position += HEAD + length
 
 
 def _parse_row(history: bytes) -> dict[str, Any]:
