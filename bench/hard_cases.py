@@ -1,10 +1,10 @@
 """Hard cases of intervals: how often one holds the true figure where theory helps least.
 
 Figures of calibration, the largest gap of two curves, correlations with heavy tails, rows of very
-unequal weight, few clusters, and states of jobs that are joined. Of each: the share of samples
-whose interval holds the true value, the same where each class has ten effective rows (Kish's), the
-share of samples that a note flags, and the share without an interval. True figures come from a
-large sample, whose rows all count alike: weights are drawn without regard to the rows.
+unequal weight, few clusters, streams, and states of jobs that are joined. Of each: the share of
+samples whose interval holds the true value, the same where each class has ten effective rows
+(Kish's), the share of samples that a note flags, and the share without an interval. True figures
+come from a large sample, whose rows all count alike: weights are drawn without regard to the rows.
 """
 
 import json
@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from processes import Draw, clustered, heavy_classes, noisy_numbers, normal_classes
@@ -22,9 +22,12 @@ from processes import Draw, clustered, heavy_classes, noisy_numbers, normal_clas
 from assay.evaluation import kept_rows
 from assay.evaluation.evaluate import build_evaluation, evaluate
 from assay.evaluation.merge import merge_states
+from assay.io.read_write import write
+from assay.io.stream import scan
 from assay.table.predictions import Predictions
 
-RUNS = 400
+# Samples of a case, and of one of calibration, many rows or several jobs, which takes longer.
+RUNS, FEWER = 200, 100
 LARGE = 1_000_000
 JOBS = 3
 CLUSTER = 20  # rows of a cluster
@@ -40,8 +43,8 @@ ALL = ("ece", *RANKING, *PROPER)
 class Case(NamedTuple):
     """A process, the metrics asked of it, and how its rows come.
 
-    `sigma` is that of lognormal weights; `joined` says that the states of three jobs are joined
-    without their rows, as those of many rows are.
+    `sigma` is that of lognormal weights. `way` says how the rows are read: as a table, as a stream
+    of files, or by jobs whose states are joined without their rows, as those of many rows are.
     """
 
     name: str
@@ -51,7 +54,8 @@ class Case(NamedTuple):
     task: str = "binary"
     sigma: float = 0.0
     clustered: bool = False
-    joined: bool = False
+    way: Literal["table", "stream", "joined"] = "table"
+    runs: int = RUNS
 
 
 def weighted(sigma: float) -> list[Case]:
@@ -66,12 +70,13 @@ def weighted(sigma: float) -> list[Case]:
 
 
 CASES = [
-    Case("good model", normal_classes(0.5, GOOD), (*CALIBRATION, "ks"), (40, 100, 300, 1000)),
+    Case("good model", normal_classes(0.5, GOOD), CALIBRATION, (40, 100, 1000), runs=FEWER),
     Case(
         "over-confident model",
         normal_classes(0.5, MEDIOCRE, 2.0),
-        (*CALIBRATION, "ks"),
-        (40, 100, 300, 1000),
+        CALIBRATION,
+        (40, 100, 1000),
+        runs=FEWER,
     ),
     Case("heavy tails, 10 % positive", heavy_classes(0.1, 3.5), RANKING, (100, 300, 1000)),
     *[
@@ -89,14 +94,23 @@ CASES = [
         (5 * CLUSTER, 12 * CLUSTER),
         clustered=True,
     ),
-    Case("joined states", normal_classes(0.5, MEDIOCRE), ALL, (300,), joined=True),
+    Case("stream", normal_classes(0.5, MEDIOCRE), ALL, (100,), way="stream"),
+    Case(
+        "stream",
+        normal_classes(0.5, MEDIOCRE),
+        (*RANKING, *PROPER),
+        (70_000,),
+        way="stream",
+        runs=FEWER,
+    ),
+    Case("joined states", normal_classes(0.5, MEDIOCRE), ALL, (300,), way="joined", runs=FEWER),
     Case(
         "joined states, regression",
         noisy_numbers(0.8, None),
         CORRELATION,
         (300,),
         "regression",
-        joined=True,
+        way="joined",
     ),
 ]
 
@@ -120,13 +134,18 @@ def find_truth(case: Case) -> dict[str, float]:
 
 
 def judge(case: Case, table: Predictions, folder: Path) -> Any:
-    """The evaluation of a table, or of the states of its parts."""
-    if not case.joined:
+    """The evaluation of a table, of the files of its parts, or of the states of these."""
+    if case.way == "table":
         return evaluate(table, case.metrics)
+    parts = [table.take(part) for part in np.array_split(np.arange(table.n), JOBS)]
+    if case.way == "stream":
+        for i, part in enumerate(parts):
+            write(part, folder / f"{i}.parquet")
+        return evaluate(scan(folder), case.metrics)
     states = [folder / f"{i}.state" for i in range(JOBS)]
-    for part, state in zip(np.array_split(np.arange(table.n), JOBS), states, strict=True):
+    for part, state in zip(parts, states, strict=True):
         state.unlink(missing_ok=True)
-        evaluate(table.take(part), case.metrics, checkpoint=state)
+        evaluate(part, case.metrics, checkpoint=state)
     return build_evaluation(*merge_states(states))
 
 
@@ -137,7 +156,7 @@ def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
     held: dict[str, list[tuple[bool, bool, bool]]] = defaultdict(list)
     missing: dict[str, int] = defaultdict(int)
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(round(RUNS * share)):
+        for _ in range(round(case.runs * share)):
             y, said = case.draw(rng, n)
             weight = rng.lognormal(sigma=case.sigma, size=n) if case.sigma else None
             ten = has_ten(case, y, weight)
@@ -162,12 +181,13 @@ def has_ten(case: Case, y: Any, weight: Any) -> bool:
 def summarise(case: Case, n: int, metric: str, held: Any, missing: int) -> dict[str, Any]:
     """One record: shares of samples, and the standard error of the coverage."""
     runs = len(held) + missing
-    inside, ten, flagged = (np.array(column, bool) for column in zip(*held, strict=True))
+    inside, ten, flagged = np.array(held, bool).reshape(-1, 3).T
     often = ten.sum() > runs / 5
     about = f"{n // CLUSTER} clusters" if case.clustered else f"{n} rows"
     return {
         "case": f"{case.name}, {about}",
         "metric": metric,
+        "samples": runs,
         "covers": round(float(inside.mean()), 3),
         "ten": round(float(inside[ten].mean()), 3) if often else None,
         "unflagged": round(float(inside[~flagged].mean()), 3) if (~flagged).sum() > 50 else None,
@@ -192,20 +212,21 @@ def measure_all(share: float) -> None:
     lines = []
     for case in CASES:
         # Jobs that are joined without their rows, as those of many rows are.
-        kept_rows.MOST_ROWS = 0 if case.joined else 1 << 16
+        kept_rows.MOST_ROWS = 0 if case.way == "joined" else 1 << 16
         for n in case.sizes:
             for line in measure(case, n, share):
                 print(json.dumps(line), flush=True)
                 lines.append(line)
-    header = "| case | metric | covers | of ten rows a class | flagged | without |"
-    print(f"\n{header}\n|--|--|--|--|--|--|")
+    header = "| case | metric | samples | covers | of ten rows a class | flagged | without |"
+    print(f"\n{header}\n|--|--|--|--|--|--|--|")
     for line in lines:
         ten = "" if line["ten"] is None else f"{line['ten']:.3f}"
         flagged = f"{line['flagged']:.0%}" if line["flagged"] else ""
         without = f"{line['without']:.0%}" if line["without"] else ""
         print(
-            f"| {line['case']} | {line['metric']} | {line['covers']:.3f} | {ten} | {flagged} "
-            f"| {without} |"
+            f"| {line['case']} | {line['metric']} | {line['samples']} | {line['covers']:.3f} "
+            f"| {ten} | {flagged} | {without} |"
         )
-    print(f"\nStandard error of the simulation: {lines[0]['error']:.1%}.")
+    errors = sorted({line["error"] for line in lines})
+    print(f"\nStandard error of the simulation: {' or '.join(f'{error:.1%}' for error in errors)}.")
     print("\nOutside the aim:\n" + "\n".join(f"- {out}" for out in list_outside(lines)))

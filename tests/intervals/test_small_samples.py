@@ -34,6 +34,14 @@ def test_few_clusters_are_told_and_many_are_not():
         assert "clusters" not in row.note
 
 
+def test_a_few_of_many_rows_that_carry_the_weight_are_told():
+    weight = np.random.default_rng(7).lognormal(sigma=2, size=2000)
+    effective = weight.sum() ** 2 / (weight**2).sum()
+    assert 50 < effective < 200
+    for row in evaluate(make(2000, weight=weight), ["log_loss", "roc_auc"]).rows:
+        assert f"weights that make 2000 rows count as {effective:.0f}" in row.note
+
+
 def test_the_intervals_of_ks_and_of_average_precision_are_told_to_be_narrow():
     for row in evaluate(make(), ["ks", "average_precision"]).rows:
         assert f"few rows (200) for {row.metric}: the interval may be too narrow" in row.note

@@ -21,17 +21,22 @@ __all__ = ["SHARES", "MeasuresGaps", "note_few_units", "note_small_samples"]
 
 # A class with fewer rows has few: from here on bench/coverage.py finds every interval right.
 FEW = 10
-# Of clusters, and of weighted rows by Kish's number, so many and more are not few.
+# Of clusters so many and more are not few.
 FEW_CLUSTERS = 10
-FEW_EFFECTIVE = 50
+# Weighted rows are few where Kish's number is below one of these, and below this share of the rows:
+# where few of very many rows count, the next one may outweigh them all.
+FEW_EFFECTIVE = ((50, 1 / 2), (200, 1 / 8))
 # Rows up to which bootstrap intervals of a metric were found too narrow: of the largest gap of two
-# curves, of precisions at the few first rows, and of moments of heavy tails.
+# curves, of precisions at the few first rows, of moments of heavy tails, and of lines through rows of
+# which hardly any came out against the odds.
 NARROW = {
     "ks": 5000,
     "average_precision": 1000,
     "pearson": 300,
     "explained_variance": 300,
     "concordance_correlation": 300,
+    "calibration_slope": 100,
+    "calibration_intercept": 100,
 }
 # Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
@@ -98,7 +103,7 @@ def note_few_units(name: str, n: int, effective: float, clusters: int | None, me
         return ""
     if clusters is not None and clusters < FEW_CLUSTERS:
         return _warn(f"few clusters ({clusters})")
-    if clusters is None and effective < min(FEW_EFFECTIVE, n / 2):
+    if clusters is None and any(effective < min(most, share * n) for most, share in FEW_EFFECTIVE):
         return _warn(f"weights that make {n} rows count as {effective:.0f}")
     if n <= NARROW.get(name, 0) and method in RESAMPLED:
         return _warn(f"few rows ({n}) for {name}")
