@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from assay.engines.local import Local
 from assay.errors import NameLookupError, UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.kernels import compute_proba_stats
@@ -325,3 +326,16 @@ def test_a_slice_of_a_table_is_evaluated_by_its_own_groups():
     p = Predictions.from_arrays([0, 1] * 8, {"m": [0] * 16}, groups={"g": ["a"] * 8 + ["b"] * 8})
     rows = evaluate(p.slice(6, 16), "accuracy", by="g", intervals=False).rows
     assert [(row.group, row.n) for row in rows] == [(None, 10), ("a", 2), ("b", 8)]
+
+
+def test_a_bar_counts_the_values_of_every_metric_and_model(capsys):
+    p = table([0, 1] * 20, a=[0, 1] * 20, b=[1, 1] * 20)
+    evaluate(p, ["accuracy", "f1"], engine=Local(progress=True))
+    shown = capsys.readouterr().err
+    assert "reading values" in shown
+    assert "4/4" in shown
+
+
+def test_no_bar_is_shown_where_none_is_wanted(capsys):
+    evaluate(table([0, 1], m=[0, 1]), "accuracy", engine=Local(progress=False))
+    assert capsys.readouterr().err == ""

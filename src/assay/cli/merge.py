@@ -29,4 +29,4 @@ def merge(states: tuple[str, ...], out: str | None, json_to: str | None) -> None
     folded, plan = merge_states(states)
     if out is not None:
         write_merged(out, folded, plan)
-    show(build_evaluation(folded, plan), json_to)
+    show(build_evaluation(folded, plan, progress=None), json_to)

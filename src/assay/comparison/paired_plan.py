@@ -7,7 +7,8 @@
 'mcnemar'
 """
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from statistics import NormalDist
@@ -125,12 +126,20 @@ class PairedPlan:
             return Job(PairedConfusion(), (a, b))
         return Job(Moments(PerRow(self.metric)), (a, b))
 
-    def jobs(self, models: Sequence[str]) -> list[Job]:
-        """All that is read of the `models`."""
-        singles = [self.single_job(m) for m in models]
-        if self.procedure not in ("joint", "t", "mcnemar"):
-            return singles
-        return singles + [self.pair_job(a, b) for a, b in combinations(models, 2)]
+    @property
+    def reads_pairs(self) -> bool:
+        """Whether models are read two by two as well."""
+        return self.procedure in ("joint", "t", "mcnemar")
+
+    def jobs(self, models: Sequence[str]) -> Iterator[Job]:
+        """All that is read of the `models`, in turn: there may be millions of pairs."""
+        yield from map(self.single_job, models)
+        if self.reads_pairs:
+            yield from (self.pair_job(a, b) for a, b in combinations(models, 2))
+
+    def count_jobs(self, models: Sequence[str]) -> int:
+        """How many jobs there are."""
+        return len(models) + (math.comb(len(models), 2) if self.reads_pairs else 0)
 
     def is_long(self, samples: Mapping[str, Sample]) -> bool:
         """Whether the `samples` keep so many rows that drawing them thousands of times is slow."""

@@ -13,7 +13,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, islice
 from statistics import NormalDist
 from typing import Any, NamedTuple
 
@@ -23,7 +23,7 @@ from assay.comparison.equal_differences import sign_test
 from assay.comparison.paired_bootstrap import bucket_bootstrap, joint_bootstrap, resampled_t
 from assay.comparison.paired_plan import Outcome, PairedPlan
 from assay.core.progress import show_progress
-from assay.engines.base import Engine, Job
+from assay.engines.base import Engine
 from assay.intervals.delong import influence_variance
 from assay.intervals.proportions import t_quantile
 from assay.intervals.replicates import Sample
@@ -37,7 +37,7 @@ from assay.table.predictions import Predictions
 __all__ = ["METHODS", "PairedValues", "RawDifference"]
 
 # States that are read at a time, of very many pairs.
-BLOCK_JOBS = 2000
+BLOCK_JOBS = 500
 
 # What a report says of each procedure, by the name that it gives itself.
 METHODS: Mapping[str, str] = {
@@ -95,7 +95,7 @@ class PairedValues:
             UnsupportedError: The metric is undefined for every model.
         """
         plan = PairedPlan(table, metric, 0.95, seed)
-        states = _fold_blocks(table, plan.jobs(models), engine)
+        states = _fold_blocks(table, plan, models, engine)
         samples = {m: plan.sample(states[plan.single_job(m)], plan.single_job(m)) for m in models}
         values = plan.estimate(samples)
         draws = {m: plan.resample(samples[m]) for m in values} if plan.is_long(samples) else None
@@ -128,15 +128,19 @@ class PairedValues:
         return RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
 
 
-def _fold_blocks(table: Predictions, jobs: Sequence[Job], engine: Engine) -> dict[Any, Any]:
-    """The states of all `jobs`, of very many block by block, so that progress shows."""
-    if len(jobs) <= BLOCK_JOBS:
-        return dict(engine.fold(table, jobs))
+def _fold_blocks(
+    table: Predictions, plan: PairedPlan, models: Sequence[str], engine: Engine
+) -> dict[Any, Any]:
+    """The states of all jobs of a `plan`, of very many block by block, so that progress shows."""
+    total = plan.count_jobs(models)
+    jobs = plan.jobs(models)
+    if total <= BLOCK_JOBS:
+        return dict(engine.fold(table, list(jobs)))
     silent = replace(engine, progress=False)
     states: dict[Any, Any] = {}
-    with show_progress("reading pairs", len(jobs), engine.progress) as update:
-        for start in range(0, len(jobs), BLOCK_JOBS):
-            states |= silent.fold(table, jobs[start : start + BLOCK_JOBS])
+    with show_progress("reading pairs", total, engine.progress) as update:
+        while block := list(islice(jobs, BLOCK_JOBS)):
+            states |= silent.fold(table, block)
             update(len(states), "")
     return states
 

@@ -226,7 +226,8 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
     names = list_names("by", by)
     chosen = tuple(resolve(metrics, every.schema))
     plan = Plan(chosen, names, intervals, confidence, seed)
-    folded, table, every, plan = _fold(every, plan, metrics, resolve_engine(engine), checkpoint)
+    engine = resolve_engine(engine)
+    folded, table, every, plan = _fold(every, plan, metrics, engine, checkpoint)
     weight = table.head.weight
     if (
         weight is not None and not weight.any()
@@ -234,7 +235,7 @@ def evaluate(  # noqa: PLR0913 - each option stands for itself
         return build_evaluation(folded, plan)
     counts = read_counts(folded, plan)
     advice = find_advice(table, every, counts, ignore, costs=find_costs(plan.metrics))
-    return build_evaluation(folded, plan, advice)
+    return build_evaluation(folded, plan, advice, engine.progress)
 
 
 def _refuse_unknown(procedure: str) -> None:
@@ -316,10 +317,15 @@ def _open_checkpoint(
 
 
 def build_evaluation(
-    folded: FoldedStates, plan: Plan, advice: tuple[Advice, ...] = ()
+    folded: FoldedStates,
+    plan: Plan,
+    advice: tuple[Advice, ...] = (),
+    progress: bool | None = False,
 ) -> Evaluation:
     """The evaluation that the `folded` states of a `plan` give, wherever they were folded, with its
     `advice`.
+
+    `progress` says whether a bar shows how it is read, as for `show_progress`.
     """
     info = folded.info
     schema = info.schema
@@ -327,7 +333,7 @@ def build_evaluation(
         task=schema.task,
         classes=schema.classes,
         n=info.n,
-        rows=tuple(read_rows(folded, plan)),
+        rows=tuple(read_rows(folded, plan, progress)),
         advice=advice,
         confidence=plan.confidence,
         by=plan.by,

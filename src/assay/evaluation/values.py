@@ -10,12 +10,14 @@
 0.75
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from math import isnan, nan
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.core.progress import show_progress
 from assay.engines.base import Job
 from assay.errors import UnsupportedError
 from assay.evaluation.plan import FoldedStates, Plan, TableInfo, is_one_ranking
@@ -95,14 +97,23 @@ def read_counts(folded: FoldedStates, plan: Plan) -> dict[str, Counts]:
     }
 
 
-def read_rows(folded: FoldedStates, plan: Plan) -> list[Row]:
+def read_rows(folded: FoldedStates, plan: Plan, progress: bool | None = False) -> list[Row]:
     """Every value that the `folded` states of a `plan` give: over all rows, then of each group that
     has rows.
+
+    `progress` says whether a bar shows it, as for `show_progress`.
     """
-    rows = _GroupReader(folded.whole, None, folded.info, plan).read()
+    readers = [_GroupReader(folded.whole, None, folded.info, plan)]
     for key, values in zip(folded.keys, folded.grouped or (), strict=True):
         group = key[0] if len(key) == 1 else key
-        rows += _GroupReader(values, group, folded.info, plan).read()
+        readers.append(_GroupReader(values, group, folded.info, plan))
+    total = len(readers) * len(plan.metrics) * len(folded.info.schema.models)
+    rows: list[Row] = []
+    with show_progress("reading values", total, progress) as update:
+        parts = chain.from_iterable(reader.read() for reader in readers)
+        for done, part in enumerate(parts, start=1):
+            rows += part
+            update(done, "")
     return rows
 
 
@@ -127,8 +138,8 @@ class _GroupReader(NamedTuple):
     info: TableInfo
     plan: Plan
 
-    def read(self) -> list[Row]:
-        """The rows of every metric of every model."""
+    def read(self) -> Iterator[list[Row]]:
+        """The rows of every metric of every model, one after the other."""
         samples = {
             (job.state, job.models): _make_sample(job, value, self.info, self.plan)
             for job, value in self.values.items()
@@ -137,16 +148,14 @@ class _GroupReader(NamedTuple):
             s.summary[0] for (state, _), s in samples.items() if isinstance(state, ClassRows)
         )
         class_rows = next(counted, None)
-        rows: list[Row] = []
         for text, metric in self.plan.metrics:
             for model in self.info.schema.models:
                 sample = samples.get((metric.state, (model,)))
                 if sample is None:
                     why = f"gives_no_{metric.reads}"
-                    rows.append(Row(model, text, None, self.group, nan, nan, nan, 0, "", why))
+                    yield [Row(model, text, None, self.group, nan, nan, nan, 0, "", why)]
                 elif sample.n or self.group is None:
-                    rows += self._read_metric(model, text, metric, sample, class_rows)
-        return rows
+                    yield self._read_metric(model, text, metric, sample, class_rows)
 
     def _read_metric(
         self, model: str, text: str, metric: Metric, sample: Sample, class_rows: Array | None
