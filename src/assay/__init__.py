@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from assay.advice.base import Check as Check
     from assay.audit.fairness import Fairness as Fairness
     from assay.audit.fairness import fairness as fairness
+    from assay.audit.hardest_rows import HardestRows as HardestRows
+    from assay.audit.hardest_rows import hardest_rows as hardest_rows
+    from assay.audit.importance import Importance as Importance
+    from assay.audit.importance import permutation_importance as permutation_importance
     from assay.audit.membership import Membership as Membership
     from assay.audit.membership import membership_inference as membership_inference
     from assay.audit.requirements import Requirement as Requirement
@@ -121,8 +125,10 @@ ROOMS = {
     "Fused": "fusions.fuse",
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
+    "HardestRows": "audit.hardest_rows",
     "History": "readers.history",
     "IgniteMetric": "training.ignite_metric",
+    "Importance": "audit.importance",
     "KerasCallback": "adapters.keras_callback",
     "KerasMeterCallback": "training.keras_meter_callback",
     "KerasMetric": "training.keras_metric",
@@ -164,11 +170,14 @@ ROOMS = {
     "fairness": "audit.fairness",
     "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",
+    "hardest_rows": "audit.hardest_rows",
+    "histories": "selection.store",
     "learning_curve": "selection.learning_curve",
     "load_fitted": "fusions.base",
     "make_metric": "metrics.custom",
     "membership_inference": "audit.membership",
     "one_standard_error": "selection.one_standard_error",
+    "permutation_importance": "audit.importance",
     "race": "selection.race",
     "read": "io.read_write",
     "read_history": "readers.read_history",
@@ -178,7 +187,6 @@ ROOMS = {
     "scorer": "training.scorer",
     "selection_bias": "comparison.selection_bias",
     "successive_halving": "selection.halving",
-    "histories": "selection.store",
     "timings": "selection.store",
     "tune_threshold": "calibration.threshold",
     "weak_slices": "audit.slices",

@@ -17,6 +17,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from assay.audit.losses import compute_losses
 from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import SchemaError
@@ -26,15 +27,10 @@ from assay.intervals.proportions import wilson
 from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
-from assay.metrics.base import METRICS
 from assay.table.buckets import assign_buckets
 from assay.table.predictions import Predictions
-from assay.table.rows import Rows
 
 __all__ = ["Membership", "MembershipRow", "membership_inference"]
-
-# What stands for the loss of a row, the sharpest first: the sharper the loss, the attack too.
-LOSSES = (("proba", "log_loss"), ("value", "mse"), ("label", "hamming_loss"))
 
 
 @dataclass(frozen=True)
@@ -175,7 +171,7 @@ def membership_inference(
 
 def _attack(table: Predictions, model: str, trained: Array, confidence: float) -> MembershipRow:
     """How well the loss of one model tells the rows that were `trained` on (n,) from the others."""
-    name, loss = _compute_losses(table.rows(model))
+    name, loss = compute_losses(table.rows(model))  # the sharper the loss, the attack too
     columns = {"cluster": table.columns["cluster"]} if "cluster" in table.columns else {}
     attack = Predictions.from_arrays(
         np.where(trained, "member", "other"), {"loss.score": -loss}, positive="member", **columns
@@ -198,19 +194,6 @@ def _attack(table: Predictions, model: str, trained: Array, confidence: float) -
         loss_of_members=float(loss[trained].mean()),
         loss_of_others=float(loss[~trained].mean()),
         reading=_interpret(area.value, area.low, area.high),
-    )
-
-
-def _compute_losses(rows: Rows) -> tuple[str, Array]:
-    """Name and value (n,) of each row's loss; infinite ones become the largest finite number."""
-    for kind, name in LOSSES:
-        if rows.schema.offers(rows.model, kind):
-            metric: Any = METRICS.parse(name)
-            values = np.asarray(metric.bind(rows.schema).compute_rows(rows), np.float64)
-            return name, np.nan_to_num(values[:, 0] if values.ndim == 2 else values)
-    raise SchemaError(
-        f"model {rows.model!r} gives scores only, which have no loss; give its probabilities or "
-        f"labels as well"
     )
 
 

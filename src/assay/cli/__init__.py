@@ -11,6 +11,7 @@ Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line o
 - evaluate: `assay evaluate`: every metric of every model
 - fairness: `assay fairness`: how metrics differ between groups
 - fuse: `assay fuse`: one more model made of all
+- hardest: `assay hardest`: the rows that models get most wrong
 - list: `assay list`: the members of a family
 - membership: `assay membership`: what losses give away of the training rows
 - merge: `assay merge`: the evaluation of rows from separate jobs
@@ -35,6 +36,7 @@ from assay.cli.diagnose import diagnose
 from assay.cli.evaluate import evaluate
 from assay.cli.fairness import fairness
 from assay.cli.fuse import fuse
+from assay.cli.hardest import hardest
 from assay.cli.list import list_family
 from assay.cli.membership import membership
 from assay.cli.merge import merge
@@ -133,6 +135,7 @@ for command in (
     merge,
     slices,
     fairness,
+    hardest,
     membership,
     compare,
     fuse,

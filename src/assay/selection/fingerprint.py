@@ -149,7 +149,7 @@ def _function(function: Any) -> list[Any]:
     return ["function", function.__module__, function.__qualname__, *_code(function.__code__), kept]
 
 
-def _list_named(function: FunctionType) -> list[Any]:
+def _list_named(function: Any) -> list[Any]:
     """What a `function` of no versioned library names of its own module, and what that names."""
     root = sys.modules.get(function.__module__.partition(".")[0])
     if getattr(root, "__version__", None) is not None:

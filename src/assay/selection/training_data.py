@@ -7,7 +7,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -70,7 +70,7 @@ class TrainingData:
                     f"{type(values).__name__} of shape {np.shape(values)}"
                 )
 
-    def take(self, rows: Array) -> "TrainingData":
+    def take(self, rows: Array) -> Self:
         """The rows at positions `rows` (m,), in that order."""
         return replace(
             self,

@@ -1,0 +1,41 @@
+"""losses: the loss of each row, by the sharpest that a model's outputs allow.
+
+>>> from assay.table.predictions import Predictions
+>>> rows = Predictions.from_arrays(["a", "b"], {"m": ["a", "a"]}).rows("m")
+>>> compute_losses(rows)
+('hamming_loss', array([0., 1.]))
+"""
+
+from typing import Any
+
+import numpy as np
+
+from assay.errors import SchemaError
+from assay.kernels import Array
+from assay.metrics.base import METRICS
+from assay.table.rows import Rows
+
+__all__ = ["compute_losses"]
+
+# What stands for the loss of a row, the sharpest first.
+LOSSES = (("proba", "log_loss"), ("value", "mse"), ("label", "hamming_loss"))
+
+
+def compute_losses(rows: Rows) -> tuple[str, Array]:
+    """Name and value (n,) of each row's loss; infinite ones become the largest finite number.
+
+    That is the log loss where a model gives probabilities, the squared error in regression, else
+    whether the label is wrong.
+
+    Raises:
+        SchemaError: The model gives scores only.
+    """
+    for kind, name in LOSSES:
+        if rows.schema.offers(rows.model, kind):
+            metric: Any = METRICS.parse(name)
+            values = np.asarray(metric.bind(rows.schema).compute_rows(rows), np.float64)
+            return name, np.nan_to_num(values[:, 0] if values.ndim == 2 else values)
+    raise SchemaError(
+        f"model {rows.model!r} gives scores only, which have no loss; give its probabilities or "
+        f"labels as well"
+    )
