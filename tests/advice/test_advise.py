@@ -16,6 +16,7 @@ from assay.calibration.temperature import fit_temperature
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.io.read_write import write
+from assay.io.stream import scan
 from assay.reporting.report import report
 from assay.table.predictions import Predictions
 
@@ -225,6 +226,17 @@ def test_rows_of_few_clusters_are_counted_as_clusters():
         y, {"m": np.where(np.arange(2000) % 5 == 0, 1 - y, y)}, cluster=np.arange(2000) % 30
     )
     assert "30 clusters" in only("A008", p)[0].evidence
+
+
+def test_clusters_of_a_stream_are_counted_as_those_of_a_table(tmp_path):
+    y = np.arange(900) % 2
+    said = np.where(np.arange(900) % 7 == 0, 1 - y, y)
+    p = Predictions.from_arrays(y, {"m": said}, cluster=np.arange(900) // 45)
+    write(p.take(np.arange(500)), tmp_path / "0.parquet")
+    write(p.take(np.arange(500, 900)), tmp_path / "1.parquet")
+    (found,) = only("A008", scan(tmp_path))
+    assert "on 900 rows in 20 clusters" in found.evidence
+    assert [found] == only("A008", p)
 
 
 def test_a_mean_squared_error_that_rests_on_few_rows_is_uncertain():

@@ -3,6 +3,7 @@
 import pytest
 
 from assay.errors import ReadError
+from assay.evaluation.evaluate import evaluate
 from assay.io.formats import have_keys
 from assay.io.read_write import read, write
 from assay.io.source import open_table
@@ -63,3 +64,15 @@ def test_a_stream_of_folders_with_keys_is_refused_and_read_instead(tmp_path):
     write_parts(tmp_path, ["site=a", "site=b"])
     with pytest.raises(ReadError, match=r"assay\.read"):
         scan(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_the_folder_of_rows_without_a_key_gives_missing_ones(tmp_path, suffix):
+    write_parts(tmp_path, ["site=__HIVE_DEFAULT_PARTITION__", "site=b"], suffix)
+    table = read(tmp_path)
+    assert table.columns["site"].null_count == 3
+    assert [row.group for row in evaluate(table, "accuracy", by="site").rows] == [
+        None,
+        "b",
+        "(missing)",
+    ]

@@ -41,6 +41,8 @@ Z = 1.959963984540054  # standard errors to either side that hold 95 % of a norm
 SAMPLE_VALUES = 1 << 17
 FEWEST_ROWS = 1 << 12
 MOST_ROWS = 1 << 16
+# So many clusters leave no estimate uncertain: they need not be counted further.
+MANY_CLUSTERS = 100_000
 
 
 class Advice(NamedTuple):
@@ -106,8 +108,8 @@ class CheckContext:
     def effective_rows(self) -> float:
         """Number of independent rows: clusters where declared, else Kish's effective number."""
         table = self.table.head
-        if self.table.is_in_memory and "cluster" in table.columns:
-            return float(len(table.columns["cluster"].unique()))
+        if "cluster" in self.table.columns:
+            return float(self._count_clusters())
         if not self.table.is_in_memory or table.weight is None:
             return float(self.table.n)
         return float(table.weight.sum() ** 2 / max((table.weight**2).sum(), 1e-300))
@@ -120,6 +122,15 @@ class CheckContext:
         if not self.table.is_in_memory or table.n < 2 * enough:
             return table
         return table.every(table.n // enough)
+
+    def _count_clusters(self) -> int:
+        """How many clusters the rows come in; of very many at least MANY_CLUSTERS."""
+        clusters: set[Any] = set()
+        for chunk in self.table.column_chunks("cluster"):
+            clusters.update(chunk.unique().to_pylist())
+            if len(clusters) > MANY_CLUSTERS:
+                break
+        return len(clusters)
 
     def read_models(self, reads: str) -> Iterator[tuple[str, Rows]]:
         """Name and rows of the sample of each model that gives what `reads` says, derived once."""

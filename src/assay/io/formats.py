@@ -60,6 +60,8 @@ SUFFIXES = {
 PACKED = (".gz", ".bz2", ".zst")
 KNOWN = f"expected {', '.join(SUFFIXES)} (text also as .csv.gz)"
 WRITTEN = ("parquet", "arrow", "csv")
+# What Hive, Spark and Arrow write in the name of a folder whose rows have no key.
+MISSING_KEY = "__HIVE_DEFAULT_PARTITION__"
 # How to make a table of a file that is read by another program alone.
 CONVERSIONS = {
     ".xls": "save it as .xlsx or .csv",
@@ -182,8 +184,10 @@ def _list_tables(folder: Path) -> list[Path]:
     return known or [f for f in files if detect_format(f)]
 
 
-def find_keys(path: Path) -> dict[str, str]:
+def find_keys(path: Path) -> dict[str, str | None]:
     """The keys in the names of the folders of a `path`, as text, as in split=test/part.parquet.
+
+    None where the key of the rows is missing, for which Hive and Spark write a name of their own.
 
     >>> find_keys(Path("split=test/year=2024/part-0.parquet"))
     {'split': 'test', 'year': '2024'}
@@ -191,7 +195,11 @@ def find_keys(path: Path) -> dict[str, str]:
     from urllib.parse import unquote
 
     pairs = (part.partition("=") for part in path.parts)
-    return {unquote(key): unquote(value) for key, found, value in pairs if found and key}
+    return {
+        unquote(key): None if value == MISSING_KEY else unquote(value)
+        for key, found, value in pairs
+        if found and key
+    }
 
 
 def have_keys(paths: Sequence[str | os.PathLike[str]]) -> bool:
@@ -209,7 +217,8 @@ def add_keys(file: File, folder: str | os.PathLike[str]) -> File:
     for key, value in find_keys(path.parent.relative_to(folder)).items():
         if key not in table.column_names:
             zeros = pa.array(memoryview(bytes(4 * table.num_rows)).cast("i"), pa.int32())
-            values = pa.DictionaryArray.from_arrays(zeros, pa.array([value]))
+            codes = pa.nulls(table.num_rows, pa.int32()) if value is None else zeros
+            values = pa.DictionaryArray.from_arrays(codes, pa.array([value], pa.string()))
             table = table.append_column(key, values)
     return file._replace(table=table)
 
