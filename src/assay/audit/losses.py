@@ -22,7 +22,8 @@ LOSSES = (("proba", "log_loss"), ("value", "mse"), ("label", "hamming_loss"))
 
 
 def compute_losses(rows: Rows) -> tuple[str, Array]:
-    """Name and value (n,) of each row's loss; infinite ones become the largest finite number.
+    """Name and value (n,) of the loss of each of the `rows`; infinite ones become the largest
+    finite number.
 
     That is the log loss where a model gives probabilities, the squared error in regression, else
     whether the label is wrong.

@@ -73,7 +73,7 @@ def find_value(log: Any) -> Any:
 
 
 def find_curves(log: Any) -> Any:
-    """The curves that an object of a framework holds, as plain containers; None without any."""
+    """The curves that an object of a framework, `log`, holds, in plain containers; None without."""
     for find in FINDERS:
         value = find(log)
         if value is not None:

@@ -350,7 +350,8 @@ def _strip_grid(model: Any) -> Any:
 
 
 def infer_task(models: Mapping[str, Any], y: Any) -> Task | None:
-    """The task that a model shows, else the truth `y`; None where classes are to be counted.
+    """The task that one of the `models` shows, else the truth `y`; None where classes are to be
+    counted.
 
     >>> infer_task({}, [0.5, 1.25]), infer_task({}, ["no", "yes"])
     ('regression', None)

@@ -148,7 +148,7 @@ def train_model(factory: Any, train: TrainingRows, val: TrainingRows | None, see
         UnsupportedError: The function gives no model.
     """
     takes_seed = "seed" in inspect.signature(factory).parameters
-    with _seeded(seed):
+    with _start_random_numbers(seed):
         found = factory(train, val, seed=seed) if takes_seed else factory(train, val)
     model, *logs = found if isinstance(found, tuple) and len(found) == 2 else (found,)
     if model is None:
@@ -202,7 +202,7 @@ def _set_random_states(estimator: Any, seed: int) -> None:
 
 
 @contextmanager
-def _seeded(seed: int) -> Iterator[None]:
+def _start_random_numbers(seed: int) -> Iterator[None]:
     """The random numbers of what is imported start from `seed`."""
     python = random.getstate()
     numpy = np.random.get_state()  # noqa: NPY002 - the state that frameworks draw from
