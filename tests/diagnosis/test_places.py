@@ -51,6 +51,11 @@ def test_more_evaluations_are_asked_for_in_the_unit_of_the_log(unit, words):
     assert words in suggest_evaluations(history)
 
 
+def test_long_runs_by_iteration_are_evaluated_ten_times():
+    history = History.from_columns({"val_loss": [1.0, 0.9]}, epochs=[29, 240], unit="iteration")
+    assert "every 24 iterations" in suggest_evaluations(history)
+
+
 def test_steps_are_written_whole():
     epochs = [12_345 * i for i in range(1, 8)]
     history = History.from_columns(

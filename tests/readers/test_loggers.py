@@ -1,17 +1,16 @@
-"""Each logger by a log that it wrote itself; those of the README of tests/histories as it says.
-
-Where a library cannot be installed beside the others, its format is written here as it documents
-it: AllenNLP, Detectron2, fairseq, nnU-Net, Ultralytics.
-"""
+"""Each logger by a log that it wrote itself; those of the README of tests/histories as it says."""
 
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from assay.errors import SchemaError
+from assay.diagnosis.baseline import find_baseline
+from assay.diagnosis.diagnose import diagnose
+from assay.errors import ReadError, SchemaError
 from assay.readers.base import READERS
 from assay.readers.history import History
 from assay.readers.read_history import read_history
@@ -40,6 +39,11 @@ def write(folder, name, text):
     return path
 
 
+DETECTION = {"loss", "box_loss", "cls_loss", "dfl_loss", "fitness"} | {
+    f"{name}_b" for name in ("precision", "recall", "map50", "map50_95")
+}
+KINDS = ("detect", "classify")
+CLASSIFICATION = {"loss", "accuracy_top1", "accuracy_top5", "fitness"}
 # Each log with its reader, what its axis counts, and its curves: split, metric, number of values.
 WRITTEN = [
     ("trainHistoryDict", "keras_json", "epoch", 15, {"loss", "accuracy"}),
@@ -62,6 +66,14 @@ WRITTEN = [
     ("offline.wandb", "wandb", "epoch", 7, {"loss"}),
     ("lightning_logs/version_0", "lightning", "epoch", 10, {"loss"}),
     ("hf_best_evaluated", "huggingface", "epoch", 5, {"loss"}),
+    ("allennlp", "allennlp", "epoch", 20, {"loss", "accuracy"}),
+    ("fairseq_simple.log", "fairseq", "epoch", 24, {"loss", "ppl"}),
+    ("fairseq_json.log", "fairseq", "epoch", 24, {"loss", "ppl"}),
+    ("fairseq_updates.log", "fairseq", "step", 24, {"loss", "ppl"}),
+    ("fairseq_test_set.log", "fairseq", "epoch", 6, {"loss", "ppl"}),
+    ("nnunet/fold_0", "nnunet", "epoch", 8, {"loss", "dice", "ema_dice"}),
+    ("ultralytics_detect.csv", "ultralytics", "epoch", 40, DETECTION),
+    ("ultralytics_classify.csv", "ultralytics", "epoch", 12, CLASSIFICATION),
 ]
 
 
@@ -251,47 +263,157 @@ def test_metrics_of_allennlp_lie_in_a_file_an_epoch(tmp_path):
     check_reader("allennlp", tmp_path / "run")
 
 
-def test_metrics_of_detectron2_are_of_validation_by_iteration(tmp_path):
-    rows = [
-        {"iteration": 19, "total_loss": 2.0, "lr": 0.01, "data_time": 0.1, "time": 0.1},
-        {"iteration": 39, "total_loss": 1.0, "bbox/AP": 20.0, "bbox/AP50": 40.0},
-        {"iteration": 59, "total_loss": 0.5, "bbox/AP": 15.0, "bbox/AP50": 35.0},
-    ]
-    history = only(write(tmp_path, "metrics.json", "\n".join(map(json.dumps, rows))))
-    assert history.unit == "iteration"
-    assert history.find("val", "bbox_ap").epochs == (39, 59)
-    assert history.find("train", "total_loss").values == (2.0, 1.0, 0.5)
+def test_weights_of_allennlp_are_numbered_by_the_epoch_that_comes_next():
+    history = only(LOGS / "allennlp")
+    assert history.checkpoints == (
+        (17.0, "model_state_e18_b0.th"),
+        (18.0, "model_state_e19_b0.th"),
+        (19.0, "model_state_e20_b0.th"),
+    )
 
 
-FAIRSEQ = [
-    "2026-11-30 10:00:00 | INFO | train_inner | epoch 001:     10 / 90 loss=9.9, ppl=2, lr=0.1",
-    "2026-11-30 10:00:00 | INFO | valid | epoch 001 | valid on 'valid' subset | loss 8.5 | ppl 9",
-    "2026-11-30 10:00:01 | INFO | train | epoch 001 | loss 9.25 | nll_loss 9 | ppl 8 | wps 10",
-    '2026-11-30 10:00:02 | INFO | valid | {"epoch": 2, "valid_loss": "7.5", "valid_ppl": "5"}',
-    '2026-11-30 10:00:03 | INFO | train | {"epoch": 2, "train_loss": "7.25", "train_ppl": "4"}',
-]
+def test_validation_sets_of_fairseq_that_are_not_judged_keep_their_names():
+    history = only(LOGS / "fairseq_two_sets.log")
+    assert history.find("val", "loss").values[0] == 3.839
+    assert history.find("test", "loss").values[0] == 3.851
 
 
-def test_what_fairseq_prints_in_either_format_is_read(tmp_path):
-    path = write(tmp_path, "train.log", "\n".join(FAIRSEQ))
-    history = only(path)
-    assert history.find("train", "loss").values == (9.25, 7.25)
-    assert history.find("val", "loss").values == (8.5, 7.5)
-    check_reader("fairseq", path)
+def test_only_validation_set_of_fairseq_is_judged_whatever_its_name():
+    named_test, judged = only(LOGS / "fairseq_two_sets.log"), only(LOGS / "fairseq_test_set.log")
+    assert judged.find("val", "loss").values == named_test.find("test", "loss").values
 
 
-def test_dice_of_nnunet_is_the_mean_of_the_classes_on_validation(tmp_path):
-    lines = []
-    for epoch, (train, val) in enumerate(zip(TRAIN, VAL, strict=True)):
-        dice = "[np.float32(0.5), np.float32(0.75)]" if epoch else "[0.25, 0.75]"
-        said = [f"Epoch {epoch} ", "Current learning rate: 0.01 ", f"train_loss {-train} "]
-        said += [f"val_loss {-val} ", f"Pseudo dice {dice} ", "Epoch time: 60.1 s "]
-        lines += [f"2026-11-30 10:00:00.123456: {words}" for words in said]
-    path = write(tmp_path, "training_log_2026_11_30.txt", "\n".join(lines))
-    history = only(path)
-    assert history.find("val", "loss").values == tuple(-value for value in VAL)
-    assert history.find("val", "dice").values[:2] == (0.5, 0.625)
-    check_reader("nnunet", path)
+def test_further_validation_set_of_fairseq_with_a_name_of_its_own_is_a_metric(tmp_path):
+    text = (LOGS / "fairseq_two_sets.log").read_text().replace("| test |", "| far |")
+    history = only(write(tmp_path, "run.log", text))
+    assert history.metrics == ("ppl", "loss_far", "ppl_far")
+    assert history.loss == "loss"
+
+
+def find_chance(history, n_classes):
+    known = replace(history, n_classes=n_classes)
+    return find_baseline(known, known.find("val", "loss"), None)[0]
+
+
+def test_number_of_classes_is_a_baseline_in_bits_where_the_loss_is():
+    assert find_chance(only(LOGS / "fairseq_simple.log"), 24) == pytest.approx(math.log2(24))
+
+
+def test_loss_in_nats_with_its_perplexity_keeps_a_baseline_in_nats():
+    perplexities = [math.exp(loss) for loss in VAL]
+    history = History.from_lists(val_loss=VAL, val_perplexity=perplexities)
+    assert find_chance(history, 3) == pytest.approx(math.log(3))
+
+
+def test_dice_of_nnunet_is_the_mean_of_the_classes_that_are_there(tmp_path):
+    log = (LOGS / "nnunet" / "fold_0" / "training_log_2026_11_30_20_11_30.txt").read_text()
+    lost = log.replace("[np.float32(0.1829), np.float32(0.5506)]", "[nan, np.float32(0.5506)]")
+    history = only(write(tmp_path, "training_log_2026_1_2_3_04_05.txt", lost))
+    assert history.find("val", "dice").values[:2] == (0.5506, pytest.approx(0.4567))
+    check_reader("nnunet", tmp_path)
+
+
+def test_fold_of_nnunet_that_was_started_again_is_one_run_with_the_average_that_it_printed():
+    history = only(LOGS / "nnunet" / "fold_0")
+    assert history.restarts == (4.0,)
+    printed = (0.182, 0.1853, 0.1938, 0.2101, 0.2258, 0.2489, 0.2786, 0.2979)
+    assert history.find("val", "ema_dice").values == pytest.approx(printed, abs=1e-4)
+    assert history.monitor == "ema_dice"
+
+
+def test_logs_of_nnunet_go_by_time_though_months_and_days_have_one_digit_or_two(tmp_path):
+    fold = LOGS / "nnunet" / "fold_0"
+    first, second = sorted(fold.iterdir())
+    shutil.copy(first, tmp_path / "training_log_2026_9_30_20_09_14.txt")
+    shutil.copy(second, tmp_path / "training_log_2026_11_1_20_11_30.txt")
+    assert only(tmp_path).series == only(fold).series
+
+
+def test_fitness_of_ultralytics_is_that_by_which_it_chooses_the_best_weights():
+    detected, classified = (only(LOGS / f"ultralytics_{kind}.csv") for kind in KINDS)
+    assert (detected.monitor, classified.monitor) == ("fitness", "fitness")
+    fitness = detected.find("val", "fitness").values
+    assert fitness == detected.find("val", "map50_95_b").values
+    top1 = classified.find("val", "accuracy_top1").values
+    means = [(value + 1) / 2 for value in top1]
+    assert classified.find("val", "fitness").values == pytest.approx(means)
+
+
+def test_fitness_of_boxes_and_masks_is_the_sum_of_both_and_of_yolov5_weighted(tmp_path):
+    masks = (
+        "epoch,val/box_loss,metrics/mAP50-95(B),metrics/mAP50-95(M)\n1,3,0.25,0.5\n2,2,0.5,0.5\n"
+    )
+    history = only(write(tmp_path, "a/results.csv", masks))
+    assert history.find("val", "fitness").values == (0.75, 1.0)
+    old = "epoch,val/box_loss,metrics/mAP_0.5,metrics/mAP_0.5:0.95\n0,3,0.5,0.25\n1,2,1.0,0.5\n"
+    history = only(write(tmp_path, "b/results.csv", old))
+    assert history.find("val", "fitness").values == pytest.approx((0.275, 0.55))
+
+
+def test_evaluations_that_detectron2_writes_late_are_no_restart():
+    history = only(LOGS / "detectron2_metrics.json")
+    assert history.find("val", "bbox_ap").epochs == (29, 59, 89, 119, 149, 179, 209, 240)
+    assert history.find("train", "total_loss").epochs == tuple(range(19, 240, 20))
+    assert history.restarts == ()
+    check_reader("detectron2", LOGS / "detectron2_metrics.json")
+
+
+def test_training_of_detectron2_that_was_resumed_is_a_restart(tmp_path):
+    lines = (LOGS / "detectron2_metrics.json").read_text().splitlines()
+    text = "\n".join(lines + lines[-3:])
+    folder = write(tmp_path, "run/metrics.json", text).parent
+    history = only(folder)
+    assert (history.name, len(history.restarts)) == ("run", 1)
+
+
+def test_runs_of_aim_are_read_closed_continued_or_killed():
+    runs = {history.name: history for history in read_history(LOGS / "aim")}
+    assert runs.keys() == {"aim/closed", "aim/continued", "aim/killed"}
+    closed = runs["aim/closed"]
+    assert closed.find("val", "loss").values[:6] == VAL
+    assert math.isnan(closed.find("val", "loss").values[6])
+    assert (closed.unit, closed.steps[:2]) == ("epoch", ((1, 10), (2, 20)))
+    assert runs["aim/continued"].find("train", "loss").values == TRAIN
+    killed = runs["aim/killed"].find("val", "loss")
+    assert killed.values == tuple(1 / (step + 1) for step in range(30))
+
+
+def test_hidden_repository_of_aim_is_found_below_a_folder_beside_other_logs(tmp_path):
+    shutil.copytree(LOGS / "aim", tmp_path / "project" / ".aim")
+    shutil.copy(LOGS / "fastai.csv", tmp_path / "project" / "history.csv")
+    names = {history.name for history in read_history(tmp_path)}
+    assert names >= {"project/.aim/closed", "project/history"}
+    check_reader("aim", tmp_path / "project" / ".aim")
+
+
+def test_damaged_repository_of_aim_is_refused_in_one_line_and_a_cut_log_is_read(tmp_path):
+    place = shutil.copytree(LOGS / "aim", tmp_path / "aim")
+    table = max(place.glob("seqs/chunks/*/*.sst"), key=lambda path: path.stat().st_size)
+    table.write_bytes(table.read_bytes()[:-60])
+    with pytest.raises(ReadError, match=r"\.sst cannot be read as a table of RocksDB"):
+        read_history(place)
+    place = shutil.copytree(LOGS / "aim", tmp_path / "cut")
+    log = max(place.glob("seqs/chunks/*/*.log"), key=lambda path: path.stat().st_size)
+    log.write_bytes(log.read_bytes()[:-20000])
+    killed = next(h for h in read_history(place) if h.name == "cut/killed")
+    assert 10 < len(killed.find("val", "loss").values) < 30
+
+
+# The verdict that follows from how each run was made: few rows learned by heart, or stopped early.
+VERDICTS = {
+    "allennlp": ("overfit", 0),
+    "fairseq_simple.log": ("overfit", 5),
+    "fairseq_json.log": ("overfit", 5),
+    "nnunet/fold_0": ("still_improving", 7),
+    "detectron2_metrics.json": ("inconclusive", 240),
+    "ultralytics_detect.csv": ("still_improving", 38),
+}
+
+
+@pytest.mark.parametrize("log", VERDICTS)
+def test_run_gets_the_verdict_that_it_was_made_for(log):
+    run = diagnose(only(LOGS / log)).runs[0]
+    assert (run.status, run.best_epoch) == VERDICTS[log]
 
 
 # What the README of the folder says of each log: reader, axis, then length of the loss by split.
@@ -311,7 +433,7 @@ EXPECTED = {
     "hf_accum4_8ep_trainer_state.json": ("huggingface", "epoch", {"train": 8, "val": 8}),
     "hf_early_stopped_trainer_state.json": ("huggingface", "epoch", {"val": 2}),
     "hf_resumed_trainer_state.json": ("huggingface", "epoch", {"train": 4, "val": 4}),
-    "keras_app.csv": ("keras_csv", "epoch", {"train": 2, "val": 2}),
+    "keras_app.csv": ("keras_csv", "epoch", {"train": 4, "val": 4}),
     "keras_bk.csv": ("keras_csv", "epoch", {"train": 2, "val": 2}),
     "keras_late.csv": ("keras_csv", "epoch", {"train": 3}),
     "keras_lr.csv": ("keras_csv", "epoch", {"train": 2, "val": 2}),
@@ -320,7 +442,7 @@ EXPECTED = {
     "keras_noval.csv": ("keras_csv", "epoch", {"train": 3}),
     "keras_tnan.csv": ("keras_csv", "epoch", {"train": 1, "val": 1}),
     "keras_vf2.csv": ("keras_csv", "epoch", {"train": 5, "val": 2}),
-    "lgb_cv.json": ("keras_json", "epoch", {"train": 100, "val": 100}),
+    "lgb_cv.json": ("keras_json", "round", {"train": 100, "val": 100}),
     "lgb_skl.json": ("boosting", "round", {"train": 150, "val": 150}),
     "lgb_skl_copy.json": ("boosting", "round", {"train": 150, "val": 150}),
     "lightning_a.csv": ("lightning", "epoch", {"train": 2, "val": 2}),
@@ -345,10 +467,10 @@ EXPECTED = {
     "tb_b": ("tensorboard", "step", {"train": 8}),
     "tb_c": ("tensorboard", "step", {"train": 8}),
     "trl_sft_trainer_state.json": ("huggingface", "epoch", {"train": 1, "val": 1}),
-    "xgb_cv.csv": ("csv", "epoch", {"train": 100, "test": 100}),
-    "xgb_cv_index.csv": ("csv", "epoch", {"train": 100, "test": 100}),
-    "xgb_cv.json": ("json", "epoch", {"train": 100, "test": 100}),
-    "xgb_cv_list.json": ("keras_json", "epoch", {"train": 100, "test": 100}),
+    "xgb_cv.csv": ("csv", "round", {"train": 100, "test": 100}),
+    "xgb_cv_index.csv": ("csv", "round", {"train": 100, "test": 100}),
+    "xgb_cv.json": ("json", "round", {"train": 100, "test": 100}),
+    "xgb_cv_list.json": ("keras_json", "round", {"train": 100, "test": 100}),
     "xgb_val_then_train.json": ("boosting", "round", {"train": 150, "val": 150}),
 }
 
@@ -418,9 +540,16 @@ def test_purged_steps_of_tensorboard_are_void():
     assert restarted.find("train", "loss").epochs == tuple(range(8))
 
 
-def test_scores_of_scikit_learn_have_no_direction():
+def test_scores_of_scikit_learn_are_the_better_the_higher():
     history = only(NOVEMBER / "sklearn_hgb_scores.json")
     assert (history.loss, history.metrics) == (None, ("score",))
+    assert history.find("val", "score").better == "higher"
+
+
+def test_curves_of_cross_validation_are_said_to_be_means_over_folds():
+    for log in ("xgb_cv.csv", "lgb_cv.json", "cb_cv.csv"):
+        notes = only(NOVEMBER / log).notes
+        assert [note for note in notes if note.startswith("the curves are means over folds")]
 
 
 @pytest.mark.parametrize("log", ["sb3_progress_restart.csv"])
@@ -454,7 +583,7 @@ def test_store_without_curves_says_so(tmp_path):
 
 def test_every_reader_has_a_log_in_the_tests():
     tested = {reader for _, reader, *_ in WRITTEN} | {reader for reader, *_ in EXPECTED.values()}
-    elsewhere = {"mlflow", "trackio", "optuna", "allennlp", "fairseq", "nnunet", "ultralytics"}
+    elsewhere = {"mlflow", "trackio", "optuna", "aim", "detectron2"}
     elsewhere |= {"long_table", "tensorboard_csv"}
     assert set(READERS.names()) <= tested | elsewhere | {"training_log"}
 

@@ -166,12 +166,26 @@ def test_steps_number_the_axis_where_there_are_no_epochs(tmp_path):
     assert (history.unit, history.epochs) == ("step", (100, 200))
 
 
-def test_appended_run_that_starts_again_replaces_the_older_one(tmp_path):
-    history = only(
-        written(tmp_path, "epoch,loss,val_loss\n0,9,9\n1,8,8\nepoch,loss,val_loss\n0,3,3\n1,2,2\n")
-    )
-    assert history.find("val", "loss").values == (3, 2)
+def test_appended_run_that_starts_again_replaces_one_that_learned_nothing(tmp_path):
+    text = "epoch,loss,val_loss\n0,9,9\n1,10,9\nepoch,loss,val_loss\n0,9,8\n1,2,2\n"
+    history = only(written(tmp_path, text))
+    assert history.find("val", "loss").values == (8, 2)
     assert history.restarts == (0,)
+
+
+def test_second_fit_of_the_same_model_is_numbered_on_with_a_note(tmp_path):
+    header = "epoch,loss,val_loss"
+    text = f"{header}\n0,9,9\n1,8,8\n{header}\n0,7,6\n1,6,5\n{header}\n0,9,9\n1,5,4\n"
+    first, second = read_history(written(tmp_path, text))
+    assert (first.epochs, first.find("val", "loss").values) == ((0, 1, 2, 3), (9, 8, 6, 5))
+    assert "a further fit of the same model" in first.notes[-1]
+    assert (second.epochs, second.find("val", "loss").values) == ((0, 1), (9, 4))
+    assert second.notes == ()
+
+
+def test_second_fit_that_keras_appended_is_numbered_on():
+    history = only(LOGS / "2026-11" / "keras_app.csv")
+    assert history.epochs == (0, 1, 2, 3)
 
 
 def test_test_split_stands_in_where_there_is_no_validation(tmp_path):

@@ -15,6 +15,7 @@ import pytest
 import assay
 from assay.comparison.compare import compare
 from assay.diagnosis.diagnose import diagnose
+from assay.diagnosis.training_log import TrainingLog
 from assay.errors import UnsupportedError
 from assay.evaluation.evaluate import evaluate
 from assay.fusions.fuse import fuse
@@ -436,6 +437,24 @@ def test_tidy_rows_are_those_of_the_evaluation(full: Report):
     assert full.rows == full.evaluation.rows
     assert full.to_arrow().num_rows == len(full.rows)
     assert math.isclose(full.rows[0].value, full.evaluation.rows[0].value)
+
+
+def test_validation_rows_of_the_table_are_those_of_a_history_that_does_not_know_its_own(tmp_path):
+    p = table(60, models=1, split=["Validation"] * 40 + ["test"] * 20)
+    path = tmp_path / "log.csv"
+    rows = zip(TRAIN, VAL, strict=True)
+    path.write_text("train_loss,val_loss\n" + "\n".join(f"{a},{b}" for a, b in rows))
+    for given, n_val in ((path, 40), (replace(history(), n_val=700), 700)):
+        assert report(p, histories=given).diagnosis.runs[0].history.n_val == n_val
+    assert report(table(60, models=1), histories=path).diagnosis.runs[0].history.n_val is None
+
+
+def test_number_of_classes_that_a_log_knows_goes_before_that_of_the_table(tmp_path):
+    log = TrainingLog(tmp_path / "run.jsonl", n_classes=10, progress=False)
+    for train, val in zip(TRAIN, VAL, strict=True):
+        log.add(train_loss=train, val_loss=val)
+    run = report(table(60, k=3, models=1), histories=tmp_path / "run.jsonl").diagnosis.runs[0]
+    assert run.history.n_classes == 10
 
 
 def test_number_of_classes_of_the_table_is_the_baseline_of_the_histories():

@@ -47,10 +47,10 @@ def suggest_evaluations(history: History) -> str:
     A trend shows then. Ten evaluations in a run as long as this one.
     """
     last = max(history.epochs, default=0.0)
-    steps = last if history.unit == "step" else max((s for _, s in history.steps), default=0.0)
-    every = (
-        f"every {max(1, round(steps / 10)):g} steps" if steps >= 20 else "several times an epoch"
-    )
-    if history.unit in ("round", "iteration"):
+    is_counted = history.unit in ("step", "iteration")
+    steps = last if is_counted else max((s for _, s in history.steps), default=0.0)
+    name = history.unit if is_counted else "step"
+    every = f"every {round(steps / 10):g} {name}s" if steps >= 20 else "several times an epoch"
+    if history.unit == "round" or (history.unit == "iteration" and steps < 20):
         every = f"every {history.unit}"
     return f"evaluate more often, {every}, so that 5 evaluations or more show a trend"

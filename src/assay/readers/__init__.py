@@ -7,6 +7,7 @@
 - keras_curves: curves as Keras keeps them, those of validation perhaps shorter
 - cells: what stands in the rows of a log, as numbers; rows that a restart replaced
 - columns: the runs that a table of named columns holds: folds, splits, sets, appended runs
+- appended: tables to which a further run, or a further fit of the same model, was appended
 - numbered_sets: evaluation sets without a name, told apart by where their losses end
 - objects: histories in memory, as frameworks return them, and data frames
 - naming: which split and metric a column name means, and whether more is better
@@ -16,6 +17,7 @@
 - values: logs that are one object or list, as JSON, a pickle or NumPy holds it
 - sqlite: stores of trackers, opened to be read alone
 - protobuf: messages as their fields, without a schema
+- rocksdb: the entries of a database on disk, without the library
 - points: curves that were logged each at steps of its own, joined to one history
 - events: the scalars of TensorBoard's event files
 - pickled: pickles of plain values, followed without executing them
@@ -33,15 +35,17 @@
 - mlflow: runs of an MLflow store, of SQLite or of files
 - wandb: the file of an offline run of Weights & Biases
 - trackio: the store of a Trackio project
+- aim: the repository of Aim, every run in it
 - optuna: what the trials of Optuna's studies reported
 - clearml: the metrics of an offline session of ClearML
 - dvclive: the folder of a DVCLive run
 - mmengine: `scalars.json` of MMDetection and others of its family
+- detectron2: `metrics.json`, evaluations in their places
 - ray: the folder of a trial of Ray Tune
 - stable_baselines3: rewards of an agent
 - fastai: the file of its `CSVLogger`
 - fairseq: what fairseq prints
-- nnunet: the text log of nnU-Net
+- nnunet: the text logs of nnU-Net
 - allennlp: the folder of an AllenNLP run
 - catboost_console: what CatBoost prints
 - tensorboard: event files of PyTorch, Keras and all that log to TensorBoard

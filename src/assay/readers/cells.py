@@ -31,6 +31,7 @@ __all__ = [
     "parse_numbers",
     "require_equal_length",
     "take_cells",
+    "take_rows",
 ]
 
 Unit = Literal["epoch", "round", "iteration", "step"]
@@ -62,6 +63,11 @@ def take_cells(cells: Cells, positions: "NDArray[np.intp]") -> Cells:
     if isinstance(cells, Numbers):
         return cells.take(positions)
     return [cells[i] for i in positions.tolist()]
+
+
+def take_rows(columns: Mapping[str, Cells], positions: "NDArray[np.intp]") -> dict[str, Cells]:
+    """The rows of all `columns` at the given `positions` (m,), counted from 0."""
+    return {column: take_cells(cells, positions) for column, cells in columns.items()}
 
 
 def parse_numbers(cells: Cells, column: str, where: str) -> Numbers:

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from assay.errors import SchemaError
+from assay.readers.appended import number_on, split_appended
 from assay.readers.cells import (
     Cells,
     Numbers,
@@ -28,7 +29,7 @@ from assay.readers.cells import (
     list_names,
     parse_axis,
     parse_numbers,
-    take_cells,
+    take_rows,
 )
 from assay.readers.history import Aggregation, History, Pairs
 from assay.readers.naming import (
@@ -85,11 +86,13 @@ def read_columns(
     `name` and what tells them apart.
     """
     about: dict[str, Any] = {"format": format, "source": source, "train": train}
-    runs = _split_runs({column: cells for column, cells in columns.items() if column.strip()})
+    named = {column: cells for column, cells in columns.items() if column.strip()}
     histories = []
-    for part, table in runs:
+    for part, table in _split_runs(named):
         full_name = f"{name}/{part}" if part else name
-        histories.append(_read_run(table, full_name, unit, about))
+        rows, notes = number_on(table)
+        history = _read_run(rows, full_name, unit, about)
+        histories.append(replace(history, notes=history.notes + notes))
     return histories
 
 
@@ -145,10 +148,10 @@ def _split_runs(columns: Columns) -> list[tuple[str, Columns]]:
             if 1 < len(groups) <= MOST_RUNS:
                 others = {other: cells for other, cells in columns.items() if other != column}
                 return [
-                    (f"{column} {value}", _drop_unmeasured(_take_rows(others, rows)))
+                    (f"{column} {value}", _drop_unmeasured(take_rows(others, rows)))
                     for value, rows in groups.items()
                 ]
-    return _split_appended(columns)
+    return split_appended(columns)
 
 
 def _spread_splits(columns: Columns) -> Columns:
@@ -206,10 +209,6 @@ def _group_rows(cells: Cells) -> dict[str, Positions]:
     return {value: np.array(rows, dtype=np.intp) for value, rows in groups.items() if value}
 
 
-def _take_rows(columns: Columns, rows: Positions) -> dict[str, Cells]:
-    return {column: take_cells(cells, rows) for column, cells in columns.items()}
-
-
 def _drop_unmeasured(columns: Columns) -> dict[str, Cells]:
     """The columns that hold anything, which those of another run may not."""
     return {
@@ -217,29 +216,6 @@ def _drop_unmeasured(columns: Columns) -> dict[str, Cells]:
         for column, cells in columns.items()
         if (cells.measured.any() if isinstance(cells, Numbers) else any(c != "" for c in cells))
     }
-
-
-def _split_appended(columns: Columns) -> list[tuple[str, Columns]]:
-    """Runs that were written one after the other: numbers begin anew, and so does the loss."""
-    axis_name = find_axis(columns)
-    loss = next((c for c in columns if parse_curve_name(c) == ("train", "loss")), None)
-    if axis_name is None or loss is None or holds_text(columns[axis_name], None):
-        return [("", columns)]
-    axis = parse_axis(columns[axis_name], len(columns[axis_name]), axis_name)
-    numbers = parse_numbers(columns[loss], loss, loss).values
-    starts = [0]
-    for row in (np.flatnonzero(np.diff(axis) < 0) + 1).tolist():
-        begins = axis[row] == axis[0]
-        first, last = numbers[starts[-1]], numbers[row - 1]
-        if begins and first > last and numbers[row] > (first + last) / 2:
-            starts.append(row)
-    if len(starts) == 1:
-        return [("", columns)]
-    bounds = [*starts, len(axis)]
-    return [
-        (f"run {i + 1}", _take_rows(columns, np.arange(bounds[i], bounds[i + 1])))
-        for i in range(len(starts))
-    ]
 
 
 def _read_run(columns: Columns, name: str, unit: Unit | None, about: dict[str, Any]) -> History:

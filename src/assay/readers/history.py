@@ -28,6 +28,7 @@ from assay.readers.cells import (
 from assay.readers.keras_curves import split_keras, spread_values
 from assay.readers.naming import (
     SplitName,
+    find_spreads,
     infer_direction,
     is_curve,
     is_learning_rate,
@@ -212,6 +213,8 @@ class History:
         keep, restarts = drop_replaced(axis)
         series = []
         schedule = None
+        spreads = find_spreads(columns)
+        unit = "round" if spreads and epochs is None and unit == "epoch" else unit
         for column, cells in columns.items():
             split, metric = parse_curve_name(column)
             better = infer_direction(metric)
@@ -235,6 +238,8 @@ class History:
             )
         summed, parts = _add_total(series)
         notes = note_restarts(restarts, unit) + parts + note_windows(series, unit)
+        if spreads:
+            notes += (f"the curves are means over folds; {list_names(spreads)} were not read",)
         history = cls(name, tuple(summed), format, source, unit, epochs is None, restarts, notes)
         return replace(history, schedule=schedule)
 

@@ -17,7 +17,9 @@ class KerasCsv(Reader):
 
     Training values are means over the epoch while the weights changed. NA was not measured.
 
-    Where the epoch goes back, a run was appended to the file; the newest values stand.
+    Where the epoch goes back, a run was appended to the file: another one where the loss begins
+    high again, a further fit of the same model where it goes on, whose epochs are numbered on.
+    Where it goes back to a later epoch than the first, the newest values stand.
     """
 
     name = "keras_csv"

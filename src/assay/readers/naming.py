@@ -6,7 +6,7 @@
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import lru_cache
 from typing import Literal
 
@@ -16,6 +16,7 @@ __all__ = [
     "SPLITS",
     "SplitName",
     "find_axis",
+    "find_spreads",
     "infer_direction",
     "is_axis",
     "is_curve",
@@ -61,6 +62,7 @@ AXES = (
 )
 EVALUATED = _split_words("metrics bbox segm coco keypoints lvis cityscapes voc")
 NUMBERED_SET = re.compile(r"^(?:validation|valid|val|eval|test)_(\d+)_(.+)$")
+SPREAD = re.compile(r"(.+)-(?:std|stdv)$")
 LOADER = re.compile(r"_?dataloader_idx_(\d+)$")
 ALIASES = {"acc": "accuracy", "accs": "accuracy", "accuracies": "accuracy", "losses": "loss"}
 LOWER_WORDS = _split_words(
@@ -219,6 +221,16 @@ def is_regression(metric: str) -> bool:
 def is_ignored(metric: str) -> bool:
     """Whether `metric` is what logs hold besides curves of quality: a time, a rate or a count."""
     return metric in IGNORED_WORDS or bool(_find_words(metric) & IGNORED_WORDS)
+
+
+def find_spreads(columns: Collection[str]) -> list[str]:
+    """Those of the `columns` that hold the spread over folds of another, which holds the mean.
+
+    >>> find_spreads(["test-error-mean", "test-error-std", "val_loss"])
+    ['test-error-std']
+    """
+    found = ((column, SPREAD.match(column)) for column in columns)
+    return [column for column, match in found if match and f"{match[1]}-mean" in columns]
 
 
 def is_axis(column: str) -> bool:

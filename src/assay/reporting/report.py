@@ -42,15 +42,20 @@ from assay.io.source import Source, open_table
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.resolve import choose_default, resolve
 from assay.readers.history import History
+from assay.readers.read_history import read_runs
 from assay.reporting.content import Content, HeldOut
 from assay.reporting.html import render_page
 from assay.reporting.prose import draw_conclusions, list_steps, rank_advice
 from assay.table.judging import leave_out_training, take_training
 from assay.table.predictions import Predictions
+from assay.table.splits import simplify
 
 __all__ = ["HeldOut", "Report", "report"]
 
 Log: TypeAlias = History | str | os.PathLike[str]
+
+# What a column `split` says of rows that training was validated on.
+VALIDATION = frozenset({"val", "valid", "validation", "dev", "development"})
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -384,7 +389,7 @@ def _choose_metrics(
 def _diagnose(
     histories: Diagnosis | Log | Iterable[Log] | None, table: Predictions
 ) -> Diagnosis | None:
-    """The diagnosis of the histories, with the number of classes that the table knows."""
+    """The diagnosis of the histories, with what the table knows and none of them says."""
     if histories is None or isinstance(histories, Diagnosis):
         return histories
     alone = isinstance(histories, History | str | os.PathLike)
@@ -396,9 +401,20 @@ def _diagnose(
     logs: list[Any] = [histories] if alone else list(histories)  # type: ignore[arg-type]
     if not logs:
         return None
-    is_told = any(isinstance(log, History) and log.n_classes for log in logs)
-    is_classes = table.schema.task in ("binary", "multiclass") and not is_told
-    return diagnose(logs, n_classes=len(table.schema.classes) if is_classes else None)
+    known = read_runs(logs).histories
+    is_classes = table.schema.task in ("binary", "multiclass")
+    classes = len(table.schema.classes) if is_classes else None
+    return diagnose(
+        logs,
+        n_classes=None if any(history.n_classes for history in known) else classes,
+        n_val=None if any(history.n_val for history in known) else _count_validation_rows(table),
+    )
+
+
+def _count_validation_rows(table: Predictions) -> int | None:
+    """How many rows a column `split` says to be of validation; None where it says so of none."""
+    said = table.columns["split"].to_pylist() if "split" in table.columns else []
+    return sum(simplify(value) in VALIDATION for value in said) or None
 
 
 def _undefined_row(model: str, metric: str, note: str) -> Row:
