@@ -5,55 +5,51 @@
 ...     places = (("collections", "UserList"),)
 ...     extra = "none"
 >>> from collections import UserList
->>> isinstance(Collected(), UserList), isinstance(Collected(), Collected)
-(True, True)
+>>> made = Collected("run.jsonl", stop_when="overfit")
+>>> isinstance(made, UserList), isinstance(made, Collected), made.training_log.stop_when
+(True, True, ('overfit',))
 """
 
-import importlib
-import sys
-from collections.abc import Mapping
-from functools import cache
-from typing import Any, ClassVar, Self
+from collections.abc import Collection, Mapping
+from os import PathLike
+from typing import Any, ClassVar
 
-from assay.errors import MissingDependencyError
+from assay.adapters.framework_object import FrameworkObject
+from assay.diagnosis.training_log import TrainingLog
+from assay.readers.history import Aggregation
 
 __all__ = ["FrameworkCallback"]
 
 
-class FrameworkCallback:
-    """A callback that is an instance of its framework's own class, too.
+class FrameworkCallback(FrameworkObject):
+    """A callback that writes a `TrainingLog`, and is an instance of its framework's own class, too.
 
-    `places` are the modules and names of that class, the first of those that are imported already
-    or else the first; `extra` is what to install. It can be copied and pickled.
+    `places` and `extra` are as of `FrameworkObject`; `train` says how the framework takes training
+    values, and `facts` are what else the log says of it.
+
+    Parameters:
+        path: File to write to, as in "run.jsonl".
+        stop_when: "overfit", "diverged", or both in a list: when the training is ended; default:
+            never.
+        options: What else `TrainingLog` takes.
+
+    Attributes:
+        training_log: The `TrainingLog`.
+
+    Raises:
+        MissingDependencyError: The framework is not installed.
     """
 
-    places: ClassVar[tuple[tuple[str, str], ...]] = ()
-    extra: ClassVar[str] = ""
+    train: ClassVar[Aggregation] = "running_mean"
+    facts: ClassVar[Mapping[str, str]] = {}
 
-    def __new__(cls, *_: Any, **__: Any) -> Self:
-        made: Self = object.__new__(_derive(cls))  # type: ignore[arg-type]
-        return made
-
-    def __reduce__(self) -> tuple[Any, tuple[type], Mapping[str, Any]]:
-        # What is derived below has no place that pickle could find it at.
-        return _make, (type(self).__bases__[0],), vars(self)
-
-
-def _make(cls: type[FrameworkCallback]) -> FrameworkCallback:
-    return cls.__new__(cls)
-
-
-@cache
-def _derive(cls: type[Any]) -> type[Any]:
-    """The class with that of its framework as a further base."""
-    places = sorted(cls.places, key=lambda place: place[0] not in sys.modules)
-    module, name = places[0]
-    try:
-        base = getattr(importlib.import_module(module), name)
-    except ImportError as error:
-        raise MissingDependencyError(
-            f"{module.partition('.')[0]} is not installed; run pip install 'assay[{cls.extra}]'"
-        ) from error
-    if issubclass(cls, base):
-        return cls
-    return type(cls.__name__, (cls, base), {"__module__": cls.__module__, "__doc__": cls.__doc__})
+    def __init__(
+        self,
+        path: str | PathLike[str],
+        *,
+        stop_when: str | Collection[str] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__()
+        self.training_log = TrainingLog(path, stop_when=stop_when, train=self.train, **options)
+        self.training_log.header |= self.facts

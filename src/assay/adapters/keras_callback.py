@@ -1,11 +1,9 @@
 """KerasCallback: a log of `model.fit`, its verdict, and an end when more cannot pay."""
 
-from collections.abc import Collection, Mapping
-from os import PathLike
+from collections.abc import Mapping
 from typing import Any
 
 from assay.adapters.callbacks import FrameworkCallback
-from assay.diagnosis.training_log import TrainingLog
 
 __all__ = ["KerasCallback"]
 
@@ -33,18 +31,8 @@ class KerasCallback(FrameworkCallback):
 
     places = (("keras.callbacks", "Callback"), ("tensorflow.keras.callbacks", "Callback"))
     extra = "keras"
-
-    def __init__(
-        self,
-        path: str | PathLike[str],
-        *,
-        stop_when: str | Collection[str] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self.training_log = TrainingLog(path, stop_when=stop_when, train="running_mean", **options)
-        self._fits = 0
-        self._is_first = True
+    _fits = 0
+    _is_first = True
 
     def on_train_begin(self, logs: Mapping[str, Any] | None = None) -> None:
         """Remember that `fit` was called; `logs` are not read."""

@@ -1,11 +1,9 @@
 """LightningCallback: a log of `trainer.fit`, its verdict, and an end when more cannot pay."""
 
-from collections.abc import Collection, Mapping
-from os import PathLike
+from collections.abc import Mapping
 from typing import Any
 
 from assay.adapters.callbacks import FrameworkCallback
-from assay.diagnosis.training_log import TrainingLog
 
 __all__ = ["LightningCallback"]
 
@@ -36,19 +34,9 @@ class LightningCallback(FrameworkCallback):
 
     places = (("lightning.pytorch", "Callback"), ("pytorch_lightning", "Callback"))
     extra = "lightning"
-
-    def __init__(
-        self,
-        path: str | PathLike[str],
-        *,
-        stop_when: str | Collection[str] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self.training_log = TrainingLog(path, stop_when=stop_when, train="running_mean", **options)
-        self._validated: dict[str, Any] = {}
-        self._before_validation: Mapping[str, Any] = {}
-        self._before_epoch: Mapping[str, Any] = {}
+    _validated: Mapping[str, Any] = {}
+    _before_validation: Mapping[str, Any] = {}
+    _before_epoch: Mapping[str, Any] = {}
 
     def on_train_start(self, trainer: Any, pl_module: Any) -> None:
         """Number by steps where epochs of the `trainer` hold several validations.

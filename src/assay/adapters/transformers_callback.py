@@ -1,12 +1,10 @@
 """TransformersCallback: a log of the Hugging Face Trainer, its verdict, and when to end."""
 
 import math
-from collections.abc import Collection, Mapping
-from os import PathLike
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from assay.adapters.callbacks import FrameworkCallback
-from assay.diagnosis.training_log import TrainingLog
 
 __all__ = ["TransformersCallback"]
 
@@ -36,18 +34,9 @@ class TransformersCallback(FrameworkCallback):
 
     places = (("transformers", "TrainerCallback"),)
     extra = "transformers"
-
-    def __init__(
-        self,
-        path: str | PathLike[str],
-        *,
-        stop_when: str | Collection[str] | None = None,
-        **options: Any,
-    ) -> None:
-        super().__init__()
-        self.training_log = TrainingLog(path, stop_when=stop_when, train="window_mean", **options)
-        self.training_log.header["checkpoint"] = "checkpoint-{step}"
-        self._is_training = False
+    train = "window_mean"
+    facts: ClassVar[Mapping[str, str]] = {"checkpoint": "checkpoint-{step}"}
+    _is_training = False
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
         """Take the metric that the Trainer chooses by, where its arguments name one.
