@@ -1,6 +1,7 @@
 """Writes the reference pages from the registry: docs/metrics/<name>.md, index, docs/gaps.md.
 
-Also src/assay/core/members.py, which says which module defines each member.
+Also src/assay/core/members.py, which says which module defines each member, and the notebooks of
+the examples that are written in cells.
 
     python docs/generate.py     # or: make docs
 
@@ -11,6 +12,7 @@ import ast
 import doctest
 import importlib
 import inspect
+import json
 import re
 import sys
 import tomllib
@@ -399,6 +401,32 @@ def members() -> str:
     return "\n".join([*lines, "}", ""])
 
 
+def notebooks() -> dict[str, str]:
+    """Text of the notebook of every example in cells ("# %%"), by its path under examples/."""
+    scripts = {path: path.read_text() for path in sorted((ROOT / "examples").glob("*.py"))}
+    return {
+        path.with_suffix(".ipynb").name: notebook(text)
+        for path, text in scripts.items()
+        if text.startswith("# %%")
+    }
+
+
+def notebook(script: str) -> str:
+    """The cells of a script as a notebook without outputs."""
+    cells = []
+    for number, part in enumerate(re.split(r"^# %%", script, flags=re.MULTILINE)[1:]):
+        head, _, body = part.partition("\n")
+        prose = "[markdown]" in head
+        text = re.sub(r"^# ?", "", body, flags=re.MULTILINE) if prose else body
+        lines = text.strip("\n").splitlines(keepends=True)
+        cell = {"cell_type": "markdown" if prose else "code", "id": f"cell-{number}"}
+        cell |= {"metadata": {}, "source": lines}
+        cells.append(cell if prose else cell | {"execution_count": None, "outputs": []})
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    about = {"metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+    return json.dumps({"cells": cells, **about}, indent=1) + "\n"
+
+
 def write(to: Path = DOCS) -> None:
     """Write every page; pages of metrics that are no more are removed."""
     found = pages()
@@ -414,3 +442,5 @@ def write(to: Path = DOCS) -> None:
 if __name__ == "__main__":
     write()
     MEMBERS.write_text(members())
+    for name, text in notebooks().items():
+        (ROOT / "examples" / name).write_text(text)

@@ -81,6 +81,7 @@ if TYPE_CHECKING:
     from assay.reporting.report import report as report
     from assay.selection.cross_validate import cross_validate as cross_validate
     from assay.selection.experiment import FitError as FitError
+    from assay.selection.fitting import TrainingRows as TrainingRows
     from assay.selection.halving import Halving as Halving
     from assay.selection.halving import successive_halving as successive_halving
     from assay.selection.learning_curve import LearningCurve as LearningCurve
@@ -154,6 +155,7 @@ ROOMS = {
     "Threshold": "calibration.threshold",
     "Timings": "selection.store",
     "TrainingLog": "diagnosis.training_log",
+    "TrainingRows": "selection.fitting",
     "TransformersCallback": "adapters.transformers_callback",
     "UnseenLabelError": "errors",
     "UnsupportedError": "errors",

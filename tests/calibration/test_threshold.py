@@ -152,6 +152,8 @@ def test_the_result_reads_as_an_answer_and_its_json_is_strict():
         ({"metric": "f1(average=none)"}, "choose it by a metric of labels"),
         ({"costs": (1, -1)}, "two numbers of at least 0"),
         ({"costs": (0, 0)}, "not both 0"),
+        ({"costs": "1 0;0 1"}, "a wrong decision cheaper than the right one"),
+        ({"costs": [[0, 1, 2], [1, 0, 2], [1, 2, 0]]}, "a matrix of 2 x 2"),
         ({"folds": 1}, "folds must be a whole number of 2 or more"),
     ],
 )
@@ -172,6 +174,14 @@ def test_without_a_positive_row_there_is_nothing_to_choose():
     )
     with pytest.raises(UnsupportedError, match="mcc is undefined"):
         tune_threshold(p, "m", "mcc")
+
+
+@pytest.mark.parametrize("costs", ["0 1;4 0", [[0, 1], [4, 0]], np.array([[2, 3], [6, 2]])])
+def test_costs_may_be_those_of_every_decision_as_in_the_metric_of_costs(costs):
+    p = rare(500)
+    assert tune_threshold(p, "m", costs=costs).to_json() == (
+        tune_threshold(p, "m", costs=(1.0, 4.0)).to_json()
+    )
 
 
 def test_costs_that_only_misses_have_mean_always_say_yes():

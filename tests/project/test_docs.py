@@ -122,6 +122,14 @@ def test_the_committed_pages_are_what_the_generator_writes(generate):
     }
 
 
+def test_the_committed_notebooks_are_the_cells_of_their_scripts(generate):
+    found = generate.notebooks()
+    committed = {path.name for path in (DOCS.parent / "examples").glob("*.ipynb")}
+    assert committed == set(found)
+    for name, text in found.items():
+        assert (DOCS.parent / "examples" / name).read_text() == text, "run make docs"
+
+
 def test_every_metric_has_a_page_with_an_example_and_is_in_the_index(generate):
     index = (DOCS / "metrics" / "README.md").read_text()
     for name in generate.list_own_metrics():

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 
@@ -29,7 +29,7 @@ from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.metrics.base import METRICS, Metric
 from assay.metrics.calibration import ECE
-from assay.metrics.cost import ExpectedCost, cost_text
+from assay.metrics.cost import ExpectedCost, cost_matrix, cost_text
 from assay.states.confusion import Confusion, ConfusionTable, Counts
 from assay.states.null_band import null_band
 from assay.states.reliability import Bins
@@ -241,7 +241,7 @@ def tune_threshold(
     model: str | None = None,
     metric: str | Metric = "f1",
     *,
-    costs: Sequence[float] | None = None,
+    costs: str | Sequence[float] | Sequence[Sequence[float]] | None = None,
     folds: int = 5,
     seed: int = 0,
     where: str | None = None,
@@ -256,8 +256,10 @@ def tune_threshold(
             several, or the truth followed by what models predict, as for `evaluate`.
         model: The model to tune; default: the only one of the table.
         metric: A metric of labels with one value; default f1.
-        costs: What a false positive and what a false negative cost, as in (1, 5): `metric` is then
-            the expected cost. If the probabilities are calibrated (their ECE lies in its null band)
+        costs: What a false positive and what a false negative cost, as in (1, 5), or the cost of
+            each kind of decision as for `expected_cost`, as in "0 1;5 0" (rows truth, columns
+            prediction, in the order of the classes; what right decisions cost is taken off):
+            `metric` is then the expected cost. If the probabilities are calibrated (their ECE lies in its null band)
             the closed form c_fp / (c_fp + c_fn) is used, else the empirical threshold.
         folds: Folds drawn at random, whole clusters together, where the table has no fold column;
             default 5.
@@ -281,7 +283,8 @@ def tune_threshold(
         raise UnsupportedError(
             f"a threshold is for binary tasks; this table's task is {table.task}"
         )
-    bound = _resolve_metric(metric, costs, table.schema)
+    pair = None if costs is None else _pair_costs(costs, table.schema)
+    bound = _resolve_metric(metric, pair, table.schema)
     all_folds, notes = assign_folds(table, folds, seed)
     table = table.take(all_folds >= 0)
     fold = all_folds[all_folds >= 0]
@@ -300,7 +303,7 @@ def tune_threshold(
     before, (gain, gain_low, gain_high) = judge.gain(score >= cut)
     result = Threshold(
         model=model,
-        metric=str(METRICS.parse(metric) if costs is None else bound),
+        metric=str(METRICS.parse(metric) if pair is None else bound),
         positive=table.schema.positive,
         threshold=chosen,
         value=value,
@@ -318,7 +321,7 @@ def tune_threshold(
         points=sweep.points(),
         notes=(*notes[1:], *table.notes),
     )
-    return result if costs is None else _apply_costs(result, judge, score, costs)
+    return result if pair is None else _apply_costs(result, judge, score, pair)
 
 
 def _find_only_model(table: Predictions) -> str:
@@ -328,6 +331,31 @@ def _find_only_model(table: Predictions) -> str:
             f"one to tune, as in model={table.models[0]!r}"
         )
     return table.models[0]
+
+
+def _pair_costs(costs: Any, schema: Schema) -> Sequence[float]:
+    """What a false positive and a false negative cost, of these two or of a cost of each decision.
+
+    A matrix has rows of truth and columns of predictions, in the order of the classes.
+    """
+    is_matrix = isinstance(costs, str) or np.ndim(costs) == 2
+    if not is_matrix:
+        return cast("Sequence[float]", costs)
+    matrix = cost_matrix(costs)
+    if matrix.shape != (2, 2):
+        raise UnsupportedError(
+            f"costs of a binary task are two numbers, of a false positive and a false negative, or "
+            f"a matrix of 2 x 2; got {costs!r}"
+        )
+    yes = schema.positive_code
+    no = 1 - yes
+    pair = (float(matrix[no, yes] - matrix[no, no]), float(matrix[yes, no] - matrix[yes, yes]))
+    if min(pair) < 0:
+        raise UnsupportedError(
+            f"costs {costs!r} make a wrong decision cheaper than the right one; rows are the "
+            f"truth, columns the prediction, in the order of the classes {schema.classes}"
+        )
+    return pair
 
 
 def closed_form(costs: Sequence[float]) -> float:
