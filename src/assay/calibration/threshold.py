@@ -259,8 +259,9 @@ def tune_threshold(
         costs: What a false positive and what a false negative cost, as in (1, 5), or the cost of
             each kind of decision as for `expected_cost`, as in "0 1;5 0" (rows truth, columns
             prediction, in the order of the classes; what right decisions cost is taken off):
-            `metric` is then the expected cost. If the probabilities are calibrated (their ECE lies in its null band)
-            the closed form c_fp / (c_fp + c_fn) is used, else the empirical threshold.
+            `metric` is then the expected cost. If the probabilities are calibrated (their ECE lies
+            in its null band) the closed form c_fp / (c_fp + c_fn) is used, else the empirical
+            threshold.
         folds: Folds drawn at random, whole clusters together, where the table has no fold column;
             default 5.
         seed: Of the folds and of the bootstrap; default 0.
