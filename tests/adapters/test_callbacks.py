@@ -4,6 +4,9 @@ import copy
 import importlib.util
 import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -284,3 +287,28 @@ def test_transformers_keeps_the_epoch_by_the_metric_that_the_trainer_chooses_by(
     run = callback.training_log.diagnosis
     assert run.history.monitor == "accuracy"
     assert run.best_epoch == trainer.state.best_global_step / 4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("framework", ["lightning", "transformers"])
+def test_of_two_processes_the_first_alone_writes_and_both_end_at_its_word(framework, tmp_path):
+    pytest.importorskip("torch.distributed")
+    pytest.importorskip(framework)
+    script = Path(__file__).with_name("distributed_training.py")
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    run = subprocess.run(
+        [sys.executable, *launch, script, framework, tmp_path],
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    lines = (tmp_path / "run.jsonl").read_text().splitlines()
+    assert [line for line in lines if '"assay"' in line] == lines[:1]
+    (history,) = read_history(tmp_path / "run.jsonl")
+    epochs = len(history.find("val", "loss").values)
+    assert epochs < 40
+    assert [(tmp_path / f"{rank}.txt").read_text() for rank in (0, 1)] == [str(epochs)] * 2
+    assert run.stderr.count("stop, more cannot pay") == 1

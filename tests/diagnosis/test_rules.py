@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from assay.diagnosis.diagnose import diagnose
+from assay.diagnosis.rules import SWINGING
+from assay.diagnosis.trend import measure_swing
 from assay.readers.history import History
 
 SEEDS = range(8)
@@ -49,6 +51,18 @@ def test_losses_that_swing_together_are_unstable_whatever_is_known(seed):
     train = decay(20, 0.25, 0.4) * swing
     for about in ({}, {"baseline": 1.2}):
         assert judge(train, add_noise(train, 0.08, seed), **about).status == "unstable"
+
+
+def test_losses_of_which_one_step_in_five_falls_swing():
+    together = [0.5, 0.4, 0.3, 0.45, 0.7, 0.2, 0.4, 0.9]
+    assert measure_swing(np.log(together), np.log(together)) > SWINGING
+
+
+def test_training_that_is_averaged_between_evaluations_swings_with_them():
+    swing = np.exp(np.random.default_rng(3).normal(0, 0.5, 12))
+    val = decay(12, 0.25, 0.4) * swing
+    averaged = np.append(val[:1], (val[1:] + val[:-1]) / 2)
+    assert judge(averaged, val, baseline=1.2).status == "unstable"
 
 
 def test_finding_of_losses_that_swing_says_by_how_much():

@@ -325,7 +325,9 @@ class Measurements:
         """
         if self.train is None or min(self.train.min(), self.lowest) <= 0:
             return 0.0
-        return measure_swing(np.log(self.train), np.log(self.val))
+        train, val = np.log(self.train), np.log(self.val)
+        # A mean over the steps since the last evaluation goes with the mean of both evaluations.
+        return max(measure_swing(train, val), measure_swing(train[1:], (val[1:] + val[:-1]) / 2))
 
     @cached_property
     def jitter(self) -> float:

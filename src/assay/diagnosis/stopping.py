@@ -30,6 +30,7 @@ FEWEST = 6  # evaluations before a run may be stopped
 SHARE = 0.15  # of the evaluations so far that a rise must last
 LEAST = 3  # evaluations that it must last anyway
 SCATTERS = 4.0  # by how many times the scatter it must be higher
+WANDERING = 1.15  # by how much noise over three steps falls short of that over many
 TOLERANCE = 0.02  # by what share of the lowest level it must be higher anyway
 
 
@@ -83,22 +84,16 @@ def is_past_best(values: Sequence[float] | Array, tolerance: float | None = None
 def _measure_scatter(values: Array, lowest: int) -> float:
     """The standard deviation of `values` around a curve that falls to `lowest` and then rises.
 
-    The first quarter, where a curve bends most, is left out. The value is larger where neighbours
-    deviate alike, so that wandering is no rise.
+    The first quarter, where a curve bends most, is left out. Noise that hangs together from one
+    value to the next follows such a curve too well: there its scatter over three steps counts.
     """
     fit = np.concatenate([_fit_falling(values[: lowest + 1]), -_fit_falling(-values[lowest + 1 :])])
     deviations = (values - fit)[min(len(values) // 4, lowest) :]
     if len(deviations) < LEAST:
         return 0.0
     # Deviations from a fit are smaller than those from the truth.
-    scatter = max(1.25 * 1.4826 * float(np.median(np.abs(deviations))), noise(values))
-    if len(deviations) < 8 or scatter == 0:
-        return scatter
-    clipped = np.clip(deviations, -3 * scatter, 3 * scatter)
-    total = float((clipped**2).sum())
-    product = float((clipped[1:] * clipped[:-1]).sum())
-    correlation = min(max(product / total, 0.0), 0.9) if total > 0 else 0.0
-    return scatter * math.sqrt((1 + correlation) / (1 - correlation))
+    around = 1.25 * 1.4826 * float(np.median(np.abs(deviations)))
+    return max(around, noise(values), WANDERING * noise(values, spacing=3))
 
 
 def _fit_falling(values: Array) -> Array:

@@ -105,14 +105,14 @@ def measure_swing(first: Values, second: Values) -> float:
     rising = (steps > 0).mean(axis=1)
     # Ranks: one jump of both, as where the learning rate drops, is no swing.
     together = np.asarray(np.corrcoef(steps.argsort(axis=1).argsort(axis=1)))[0, 1]
-    if np.minimum(rising, 1 - rising).min() < 0.2 or together < 0.3:
+    if np.minimum(rising, 1 - rising).min() < 0.19 or together < 0.3:
         return 0.0
     middle: NDArray[np.float64] = np.median(steps, axis=1, keepdims=True)
     sizes: NDArray[np.float64] = np.sort(np.abs(steps - middle), axis=1)
     return float(sizes[:, :-1].mean(axis=1).min())
 
 
-def noise(values: Values) -> float:
+def noise(values: Values, spacing: int = 1) -> float:
     """Standard deviation of the epoch-to-epoch noise, in the unit of `values`.
 
     The median absolute second difference, as a standard deviation, over sqrt(6): second differences
@@ -121,14 +121,22 @@ def noise(values: Values) -> float:
     the noise is 0. Below twelve values a bend reaches further: the second half has a say, too, and
     the smaller counts.
 
+    Of values `spacing` epochs apart, of which two more than twice that must be left: noise that
+    hangs together from one epoch to the next is larger in them, independent noise as large.
+
     >>> round(noise([1.0, 0.8, 0.6, 0.4, 0.2, 0.0]), 6)
     0.0
+    >>> wandering = [0.0, 1.0, 2.0, 3.0, 2.0, 1.0] * 8
+    >>> round(noise(wandering), 2), round(noise(wandering, spacing=3), 2)
+    (0.0, 1.21)
     """
     x = np.asarray(values, dtype=float)
-    if len(x) - len(x) // 4 < 4:
+    if len(x) - len(x) // 4 < 2 * spacing + 2:
         return 0.0
     starts = (len(x) // 4, (len(x) - 1) // 2) if len(x) < 12 else (len(x) // 4,)
-    scatter = min(float(np.median(np.abs(np.diff(x[start:], n=2)))) for start in starts)
+    parts = [x[start:] for start in starts if len(x) - start > 2 * spacing]
+    bends = [y[2 * spacing :] - 2 * y[spacing:-spacing] + y[: -2 * spacing] for y in parts]
+    scatter = min(float(np.median(np.abs(bend))) for bend in bends)
     return 1.4826 * scatter / math.sqrt(6)
 
 
