@@ -97,6 +97,9 @@ if TYPE_CHECKING:
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
     from assay.table.predictions import Predictions as Predictions
+    from assay.tracking.base import TrackedRun as TrackedRun
+    from assay.tracking.base import Tracker as Tracker
+    from assay.tracking.track import track as track
     from assay.training.compute_metrics import compute_metrics as compute_metrics
     from assay.training.ignite_metric import IgniteMetric as IgniteMetric
     from assay.training.keras_meter_callback import KerasMeterCallback as KerasMeterCallback
@@ -154,6 +157,8 @@ ROOMS = {
     "Study": "studies.study",
     "Threshold": "calibration.threshold",
     "Timings": "selection.store",
+    "TrackedRun": "tracking.base",
+    "Tracker": "tracking.base",
     "TrainingLog": "diagnosis.training_log",
     "TrainingRows": "selection.fitting",
     "TransformersCallback": "adapters.transformers_callback",
@@ -190,6 +195,7 @@ ROOMS = {
     "selection_bias": "comparison.selection_bias",
     "successive_halving": "selection.halving",
     "timings": "selection.store",
+    "track": "tracking.track",
     "tune_threshold": "calibration.threshold",
     "weak_slices": "audit.slices",
     "write": "io.read_write",

@@ -15,13 +15,15 @@ FAMILIES = {
     "readers": "readers",
     "checks": "advice",
     "charts": "charts",
+    "trackers": "tracking",
 }
 
 
 @click.command(name="list")
 @click.argument("family", type=click.Choice(list(FAMILIES)))
 def list_family(family: str) -> None:
-    """Names of all metrics, fusions, adapters, engines, readers, checks or charts, a line each.
+    """Names of all metrics, fusions, adapters, engines, readers, checks, charts or trackers, a
+    line each.
 
     \f
 

@@ -149,6 +149,14 @@ class Result:
             f"<div class='assay'><style>{STYLE}</style>{verdict}{details}{tables}{footnotes}</div>"
         )
 
+    def to_html(self) -> str:
+        """The answer as one page of its own, without script or network."""
+        title = escape_html(type(self).__name__)
+        return (
+            f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>{title}</title>"
+            f"</head><body>{self._repr_html_()}</body></html>"
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract as a plain dictionary."""
         keys = self.json_keys or [f.name for f in fields(self)]  # type: ignore[arg-type]

@@ -28,6 +28,7 @@ from assay.readers.cells import (
 from assay.readers.keras_curves import split_keras, spread_values
 from assay.readers.naming import (
     SplitName,
+    find_interval_ends,
     find_spreads,
     infer_direction,
     is_curve,
@@ -214,12 +215,14 @@ class History:
         series = []
         schedule = None
         spreads = find_spreads(columns)
+        ends = find_interval_ends(columns)
         unit = "round" if spreads and epochs is None and unit == "epoch" else unit
         for column, cells in columns.items():
             split, metric = parse_curve_name(column)
             better = infer_direction(metric)
             is_rate = schedule is None and is_learning_rate(column)
-            if not (is_rate or is_curve(column)) or holds_text(cells, better):
+            is_drawn = is_rate or (is_curve(column) and column not in ends)
+            if not is_drawn or holds_text(cells, better):
                 continue
             numbers = parse_numbers(cells, column, where)
             aggregation: Aggregation = "point" if split != "train" or is_rate else train
@@ -240,6 +243,8 @@ class History:
         notes = note_restarts(restarts, unit) + parts + note_windows(series, unit)
         if spreads:
             notes += (f"the curves are means over folds; {list_names(spreads)} were not read",)
+        if ends:
+            notes += (f"{list_names(ends)} are the ends of intervals, and were not read",)
         history = cls(name, tuple(summed), format, source, unit, epochs is None, restarts, notes)
         return replace(history, schedule=schedule)
 

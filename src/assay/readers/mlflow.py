@@ -15,7 +15,7 @@ from assay.readers.points import Points, join_curves
 from assay.readers.sqlite import SUFFIXES, list_columns, query
 from assay.readers.text import peek_text, read_text
 
-__all__ = ["MLflow"]
+__all__ = ["MLflow", "restore_inf"]
 
 COLUMNS = {"key", "value", "step", "is_nan", "run_uuid", "timestamp"}
 LINE = re.compile(r"\d{9,}\.?\d* \S+( -?\d+)?$")  # time, value, step
@@ -108,7 +108,7 @@ def _load_runs(place: Path) -> dict[str, Curves]:
     for run, key, step, value, is_nan in query(place, statement):
         if run in names and isinstance(step, int | float):
             points = pairs.setdefault(names[run], {}).setdefault(str(key), [])
-            points.append((step, math.nan if is_nan else _restore_inf(value)))
+            points.append((step, math.nan if is_nan else restore_inf(value)))
     return {
         name: {key: Points.from_pairs(points) for key, points in curves.items()}
         for name, curves in pairs.items()
@@ -123,6 +123,7 @@ def _name_runs(place: Path) -> dict[str, str]:
     return {run: name if names.count(name) == 1 else f"{name} {run[:8]}" for run, name in runs}
 
 
-def _restore_inf(value: object) -> float:
+def restore_inf(value: object) -> float:
+    """The number that a `value` of the SQLite store stands for, inf where it is the largest."""
     number = float(value) if isinstance(value, int | float) else math.nan
     return math.copysign(math.inf, number) if abs(number) >= LARGEST else number

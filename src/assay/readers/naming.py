@@ -16,6 +16,7 @@ __all__ = [
     "SPLITS",
     "SplitName",
     "find_axis",
+    "find_interval_ends",
     "find_spreads",
     "infer_direction",
     "is_axis",
@@ -63,6 +64,7 @@ AXES = (
 EVALUATED = _split_words("metrics bbox segm coco keypoints lvis cityscapes voc")
 NUMBERED_SET = re.compile(r"^(?:validation|valid|val|eval|test)_(\d+)_(.+)$")
 SPREAD = re.compile(r"(.+)-(?:std|stdv)$")
+TRACKED = "assay/"
 LOADER = re.compile(r"_?dataloader_idx_(\d+)$")
 ALIASES = {"acc": "accuracy", "accs": "accuracy", "accuracies": "accuracy", "losses": "loss"}
 LOWER_WORDS = _split_words(
@@ -233,6 +235,17 @@ def find_spreads(columns: Collection[str]) -> list[str]:
     return [column for column, match in found if match and f"{match[1]}-mean" in columns]
 
 
+def find_interval_ends(columns: Collection[str]) -> list[str]:
+    """Those of the `columns` that are the ends of the interval of another, as `track` logs them.
+
+    >>> find_interval_ends(["val/f1", "val/f1_low", "val/f1_high", "val/price_low"])
+    ['val/f1_low', 'val/f1_high']
+    """
+    known = set(columns)
+    pairs = ((f"{column}_low", f"{column}_high") for column in columns)
+    return [end for pair in pairs if known.issuperset(pair) for end in pair]
+
+
 def is_axis(column: str) -> bool:
     """Whether `column` numbers the rows of a log, as epoch or step do."""
     return _rank_axis(column) is not None
@@ -241,11 +254,15 @@ def is_axis(column: str) -> bool:
 def is_curve(column: str) -> bool:
     """Whether `column` is a curve by its name: a known metric, or any value of the validation set.
 
+    What `track` logs of a finished model, below `assay/`, is none.
+
     >>> [is_curve(column) for column in ("loss", "val_foo", "foo", "epoch", "learning_rate")]
     [True, True, False, False, False]
     """
     split, metric = parse_curve_name(column)
     if is_axis(column) or is_ignored(metric) or column.endswith(("__MIN", "__MAX")):
+        return False
+    if column.startswith(TRACKED):
         return False
     return split == "val" or infer_direction(metric) is not None
 
