@@ -18,8 +18,9 @@ test: .venv/dev.done  ## Set up, then run the tests and doctests, but for the sl
 test-all: .venv/dev.done test-frameworks  ## Run every test, the slow ones too.
 	$(BIN)/python -m pytest -n 2 -q -m "slow or not slow"
 
-test-frameworks: build/frameworks/done  ## Train with Keras, Lightning and Transformers, in an environment of their own.
-	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters/test_callbacks.py
+test-frameworks: build/frameworks/done  ## Train with Keras, Transformers, Lightning, skorch and others, in an environment of their own.
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters
+	OMP_NUM_THREADS=1 KERAS_BACKEND=tensorflow build/frameworks/bin/python -m pytest -q tests/adapters/test_keras.py
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training/test_training.py -k keras
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/examples
@@ -85,7 +86,7 @@ clean:  ## Remove the environment and everything built.
 
 build/frameworks/done: .venv/bin/python $(BUILT)
 	$(PYTHON) -m venv build/frameworks
-	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[sklearn,torch,keras,lightning,transformers,ignite,torchmetrics]' jax pytest hypothesis
+	build/frameworks/bin/python $(INSTALL) -c constraints.txt -e '.[frameworks]'
 	touch $@
 
 .venv/bench.done: .venv/dev.done

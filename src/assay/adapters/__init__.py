@@ -16,10 +16,17 @@ that only once a model of it is there.
 - xgboost: its boosters and its estimators
 - lightgbm: its boosters and its estimators
 - catboost: its models, whose classes may be of another type than the truth
+- keras: models of Keras 3 on any backend, and tf.data
+- transformers: models with tokenizers, pipelines, Trainers, language models
+- lightning: modules of Lightning, and what trainer.predict returned
+- skorch: the modules of its nets
+- onnx: sessions of ONNX Runtime
+- sentence_transformers: cross-encoders
 - function: any function of a batch of rows
 - torch: modules of PyTorch
 - tensors: arrays and tensors of any framework as a training loop has them
 - distributed: what every process of a distributed training holds, gathered
+- framework_object: base of what a framework calls: callbacks and metrics of its own classes
 - callbacks: base of the callbacks, which log a training and end it when more cannot pay
 - keras_callback: of Keras
 - lightning_callback: of Lightning

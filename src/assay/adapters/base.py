@@ -15,6 +15,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+from scipy.special import softmax
 
 from assay.adapters.extents import Extent
 from assay.core.registry import Member, Registry
@@ -36,13 +37,17 @@ class Answers(NamedTuple):
 
     `outputs` are arrays by kind, `truth` is that of the same rows, where the data holds one.
     `origins` (n,) is the position in the batch of the input that each row is of; None: every input
-    is one row. `without_truth` says that the outputs are scores of the rows themselves.
+    is one row. `without_truth` says that the outputs are scores of the rows themselves. `classes`
+    are those of the output columns, where the outputs alone name them; `notes` say what was done to
+    the inputs.
     """
 
     outputs: Mapping[Kind, Array]
     truth: Any | None = None
     origins: Array | None = None
     without_truth: bool = False
+    classes: tuple[Label, ...] | None = None
+    notes: tuple[str, ...] = ()
 
 
 class Adapter(Member):
@@ -96,6 +101,10 @@ class Adapter(Member):
         """The classes of the output columns of `model`; None where it does not know them."""
         return None
 
+    def class_names(self, model: Any) -> tuple[str, ...] | None:
+        """Names that `model` has for the classes 0 to k - 1 that it was trained on, if it has."""
+        return None
+
     def batches(self, data: Any, size: int | None) -> Iterator[tuple[Any, Any | None]]:
         """Inputs and, where the data holds it, truth of consecutive rows.
 
@@ -141,7 +150,7 @@ class Adapter(Member):
         task: Task | None,
         kind: Kind | None,
     ) -> Mapping[Kind, Kind]:
-        """The kind that each of the outputs is, told by all rows at once.
+        """The kind that each of the outputs is, told by all rows at once; others are left out.
 
         Parameters:
             model: The model that gave them.
@@ -180,6 +189,10 @@ class Adapter(Member):
     def release_memory(self) -> None:
         """Give back what the framework keeps of the device's memory after it was full."""
 
+    def is_in_use(self) -> bool:
+        """Whether the framework is imported: otherwise no model can be of it."""
+        return not self.modules or any(module in sys.modules for module in self.modules)
+
     def import_framework(self) -> Any:
         """The framework's first module; where it is absent, an error names the extra."""
         module = self.modules[0]
@@ -195,9 +208,7 @@ def find_adapter(model: Any) -> Adapter:
     """The adapter that accepts `model`, the more specific asked first; an error where none does."""
     adapters: list[Adapter] = [ADAPTERS[name]() for name in ADAPTERS.names()]
     for adapter in sorted(adapters, key=lambda adapter: -adapter.rank):
-        modules = adapter.modules
-        in_use = not modules or any(module in sys.modules for module in modules)
-        if in_use and adapter.accepts(model):
+        if adapter.is_in_use() and adapter.accepts(model):
             return adapter
     raise UnsupportedError(
         f"no adapter knows a {type(model).__module__}.{type(model).__name__}; known: "
@@ -219,10 +230,20 @@ def predict_outputs(
         positive: Positive class of a binary task; None: the last of the two in sorted order.
     """
     with adapter.prepare(model, None):
-        outputs = adapter.predict(model, inputs)
+        batches = [
+            adapter.answer(model, batch, truth).outputs
+            for batch, truth in adapter.batches(inputs, adapter.batch_size)
+        ]
+    outputs = {kind: np.concatenate([batch[kind] for batch in batches]) for kind in batches[0]}
+    if len(next(iter(outputs.values()))) != count_rows(inputs):
+        raise UnsupportedError(
+            f"the model gives {len(next(iter(outputs.values())))} rows for the "
+            f"{count_rows(inputs)} inputs held out; models that predict several rows an input are "
+            f"collected, with assay.collect, not cross-validated"
+        )
     extents = {kind: Extent().observe(values) for kind, values in outputs.items()}
     kinds = adapter.settle(model, extents, None if classes else "regression", None)
-    outputs = {kinds[kind]: values for kind, values in outputs.items()}
+    outputs = {kind: outputs[given] for given, kind in kinds.items()}
     return align_outputs(outputs, adapter.classes(model), classes, positive)
 
 
@@ -239,14 +260,23 @@ def align_outputs(
         own: The model's classes, in the order of its columns; None: those of the table.
         classes: The table's classes; none in a regression, where labels are values.
         positive: Positive class of a binary task; None: the last of the two in sorted order.
+
+    Logits of a model that never saw one of the classes become probabilities, of which it has 0.
     """
     if not classes:
         values = outputs["value"] if "value" in outputs else outputs["label"]
         return {"value": _flatten_values(values)}
     aligned = dict(outputs)
-    for kind in ("proba", "logit"):
-        if kind in outputs:
-            aligned[kind] = _align_columns(outputs[kind], kind, own, classes)
+    if "proba" in outputs:
+        aligned["proba"] = _align_columns(outputs["proba"], True, own, classes)
+    if "logit" in outputs:
+        logits = _align_columns(outputs["logit"], False, own, classes)
+        if logits.shape[1] > (outputs["logit"].shape[1:] or (2,))[0] > 1:
+            # A class that the model never saw has no finite logit, but the probability 0.
+            del aligned["logit"]
+            aligned.setdefault("proba", softmax(np.asarray(logits, np.float64), axis=1))
+        else:
+            aligned["logit"] = logits
     if "score" in outputs:
         last = (own or classes)[-1]
         aligned["score"] = outputs["score"]
@@ -304,14 +334,14 @@ def slice_rows(data: Any, start: int, stop: int) -> Any:
 
 
 def _align_columns(
-    columns: Array, kind: str, own: Sequence[Label] | None, classes: Sequence[Label]
+    columns: Array, are_proba: bool, own: Sequence[Label] | None, classes: Sequence[Label]
 ) -> Array:
     if columns.ndim == 1 or (columns.shape[1] == 1 and len(classes) == 2):
         last = columns.reshape(-1)
-        columns = np.stack([1 - last if kind == "proba" else np.zeros_like(last), last], axis=1)
+        columns = np.stack([1 - last if are_proba else np.zeros_like(last), last], axis=1)
     if own is None or len(own) != columns.shape[1]:
         return columns
-    return _place_columns(columns, own, classes, 0.0 if kind == "proba" else -np.inf)
+    return _place_columns(columns, own, classes, 0.0 if are_proba else -np.inf)
 
 
 def _place_columns(

@@ -70,7 +70,9 @@ class Function(Adapter):
         task: Task | None,
         kind: Kind | None,
     ) -> Mapping[Kind, Kind]:
-        """The kinds of the outputs: as the function says, as declared, or as their range tells."""
+        """The kinds of the outputs: as the function `model` says, as the declared `kind`, or as
+        their `extents` tell for the `task`.
+        """
         if len(extents) > 1 or (kind is None and UNKNOWN not in extents):
             return super().settle(model, extents, task, None)
         given = next(iter(extents))

@@ -80,7 +80,10 @@ class LightGBM(Estimators):
     def settle(
         self, model: Any, extents: Mapping[Kind, Any], task: Task | None, kind: Kind | None
     ) -> Mapping[Kind, Kind]:
-        """The kinds of the outputs; a booster of one's own objective says none, so `task` does."""
+        """The kinds of the outputs in `extents`, or the declared `kind`.
+
+        A booster `model` of an objective of one's own says none, so `task` does.
+        """
         if kind is not None or "logit" not in extents or task != "regression":
             return super().settle(model, extents, task, kind)
         return {"logit": "value"}

@@ -9,8 +9,8 @@
 [[4.0, 6.0]]
 """
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +21,7 @@ from assay.adapters.extents import Extent
 from assay.adapters.spool import Spool, convert_to_plain
 from assay.errors import AssayError, UnsupportedError
 from assay.kernels import Array
+from assay.table.labels import Label
 from assay.table.schema import Kind
 
 __all__ = ["Pass", "convert_truth"]
@@ -34,7 +35,7 @@ class Pass:
 
     `spool` holds a column for each output, named <model>.<kind>, the truth of the data as `truth`
     and, where the rows are not the inputs, the position of their input as `origins`. `distinct` has
-    each value of that truth once.
+    each value of that truth once. `classes` are those that the outputs of a model name.
     """
 
     adapter: Adapter
@@ -46,6 +47,7 @@ class Pass:
     without_truth: bool = False
     has_origins: bool = False
     notes: list[str] = field(default_factory=list)
+    classes: dict[str, tuple[Label, ...]] = field(default_factory=dict)
     _limits: dict[str, int] = field(default_factory=dict)
 
     def run(
@@ -68,8 +70,9 @@ class Pass:
         if self.adapter.count_data(data) == 0:
             raise UnsupportedError("the data has no rows to predict")
         with ExitStack() as stack:
-            for model in self.models.values():
-                stack.enter_context(self.adapter.prepare(model, device))
+            for name, model in self.models.items():
+                with _name_errors(name, self.adapter):
+                    stack.enter_context(self.adapter.prepare(model, device))
             for inputs, truth in self.adapter.batches(data, size):
                 count = self.adapter.count_rows(inputs)
                 if count:
@@ -96,12 +99,13 @@ class Pass:
                 columns[f"{name}.{kind}"] = values
                 known[kind] = known.get(kind, Extent()).observe(values)
             n = len(next(iter(answers.outputs.values())))
+            self._note_classes(name, answers)
             if first is None:
                 first = answers
                 continue
             _refuse_other_rows(name, answers, first)
         assert first is not None
-        expected = self.adapter.count_rows(inputs)
+        expected = n if inputs is None else self.adapter.count_rows(inputs)
         if first.origins is not None:
             self.has_origins = True
             columns["origins"] = first.origins + self.inputs
@@ -115,6 +119,17 @@ class Pass:
             columns["truth"] = convert_truth(first.truth)
             self._note_values(columns["truth"])
         self.spool.append(columns)
+
+    def _note_classes(self, name: str, answers: Answers) -> None:
+        """Keep the classes that the outputs name, which are the same in all batches, and notes."""
+        if answers.classes is not None:
+            known = self.classes.setdefault(name, answers.classes)
+            if known != answers.classes:
+                raise UnsupportedError(
+                    f"model {name!r} names other classes in a later batch: {answers.classes[:10]} "
+                    f"after {known[:10]}"
+                )
+        self.notes += [n for n in answers.notes if n not in self.notes]
 
     def _answer(
         self, name: str, model: Any, inputs: Any, truth: Any | None, device: str | None
@@ -130,7 +145,7 @@ class Pass:
                 if count == 1:
                     raise UnsupportedError(
                         f"model {name!r} cannot predict a single row: the memory of the device is "
-                        f"full ({error}); predict on another (device='cpu')"
+                        f"full ({error}); predict on another device"
                     ) from error
                 adapter.release_memory()
                 limit = self._limits[name] = -(-count // 2)
@@ -161,7 +176,7 @@ class OutOfMemoryError(UnsupportedError):
 
 
 def convert_truth(values: Any) -> Array:
-    """A tensor or array as NumPy, a column (n, 1) as (n,)."""
+    """A tensor or array of `values` as NumPy, a column (n, 1) as (n,)."""
     array = convert_to_plain(values.detach().cpu() if hasattr(values, "detach") else values)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
 
@@ -170,8 +185,15 @@ def _answer_whole(
     name: str, adapter: Adapter, model: Any, inputs: Any, truth: Any | None, device: str | None
 ) -> Answers:
     """What one model gives for one batch; what it raises names it."""
-    try:
+    with _name_errors(name, adapter):
         return adapter.answer(model, inputs, truth, device=device)
+
+
+@contextmanager
+def _name_errors(name: str, adapter: Adapter) -> Iterator[None]:
+    """What the framework of an adapter raises inside as one sentence that names the model."""
+    try:
+        yield
     except AssayError:
         raise
     except Exception as error:
@@ -222,4 +244,5 @@ def _join_answers(parts: list[Answers]) -> Answers:
     origins = None
     if first.origins is not None:
         origins = np.concatenate([part.origins for part in parts if part.origins is not None])
-    return first._replace(outputs=outputs, truth=truth, origins=origins)
+    notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
+    return first._replace(outputs=outputs, truth=truth, origins=origins, notes=notes)

@@ -116,7 +116,9 @@ class RowTable:
         self.has_origins = any(each.has_origins for each in passes)
         self._refuse_other_sizes()
         sample = self._find_sample()
-        own = {n: p.adapter.classes(m) for p in passes for n, m in p.models.items()}
+        own = {
+            n: p.classes.get(n) or p.adapter.classes(m) for p in passes for n, m in p.models.items()
+        }
         self.own = {name: own[name] for name in names}
         self.task = task or self._find_task(sample)
         self.kinds = {
@@ -126,10 +128,14 @@ class RowTable:
         }
         extents = {n: e for p in passes for n, e in p.extents.items()}
         self.extents = {
-            name: {self.kinds[name][kind]: e for kind, e in extents[name].items()} for name in names
+            name: {kind: extents[name][given] for given, kind in self.kinds[name].items()}
+            for name in names
         }
-        known = columns.classes
+        self.class_names = self._find_class_names(sample)
+        known = columns.classes or self.class_names
         self.classes = list(known) if known is not None else self._find_classes(sample)
+        if self.class_names is not None:
+            self.own = {name: _name_classes(c, self.class_names) for name, c in self.own.items()}
         _check_widths(self.extents, self.own, self.classes)
 
     @property
@@ -147,9 +153,9 @@ class RowTable:
         table = Predictions.from_arrays(
             truth,
             self._align(chunk),
-            classes=self.classes or None,
+            classes=self._declared_classes,
             task=self.task,
-            **keywords,
+            **{**keywords, "class_names": self.class_names},
         )
         yield self._mark(table)
 
@@ -178,7 +184,8 @@ class RowTable:
             yield self._mark(table)
 
     def require_order(self, data: Any, batch_size: int | None) -> None:
-        """UnsupportedError where `data` that hold the truth give other rows the second time.
+        """UnsupportedError where `data` that hold the truth give other rows the second time, in
+        batches of `batch_size`.
 
         Only where columns of the caller stand beside the truth of the data does that matter.
         """
@@ -234,11 +241,34 @@ class RowTable:
                     return task
         return None
 
+    @property
+    def _declared_classes(self) -> list[Label] | None:
+        """The classes to declare: none where they are the names of numbers."""
+        return None if self.class_names is not None else self.classes or None
+
+    def _find_class_names(self, sample: Any) -> tuple[str, ...] | None:
+        """Names of the classes 0 to k - 1: as given, or of a model, where the truth is numbers."""
+        given = self.columns.options.get("class_names")
+        if given is not None:
+            return tuple(given)
+        if self.columns.classes is not None or self.task in ("regression", "multilabel"):
+            return None
+        values = np.asarray(sample)
+        if values.ndim != 1 or values.dtype.kind not in "iu" or not len(values):
+            return None
+        for each in self.passes:
+            for model in each.models.values():
+                names = each.adapter.class_names(model)
+                if names is not None and values.min() >= 0 and values.max() < len(names):
+                    return names
+        return None
+
     def _find_classes(self, sample: Any) -> list[Label]:
         """The classes of the table: those of the truth, or of a model that knows more."""
         classes = list_classes(sample, self.task)
         if not classes or self.task == "multilabel" or np.ndim(sample) == 2:
-            return classes
+            named = [c for c in self.own.values() if c is not None and len(c) == len(classes)]
+            return list(named[0]) if named and classes == [*range(len(classes))] else classes
         for known in self.own.values():
             if known is not None and set(classes) < set(known):
                 return list(known)
@@ -304,12 +334,14 @@ class RowTable:
             truth,
             group_by_model(self._align(chunk)),
             columns,
-            classes=self.classes or None,
+            classes=self._declared_classes,
             task=task,
             positive=positive,
             weight=weight,
             like=like,
-            conversions=make_conversions(**keywords, classes=self.classes or None),
+            conversions=make_conversions(
+                **{**keywords, "class_names": self.class_names}, classes=self._declared_classes
+            ),
         )
 
     def _mark(self, table: Predictions) -> Predictions:
@@ -391,6 +423,13 @@ def _number_classes(name: str, extents: Mapping[Kind, Extent], truth: Array) -> 
         f"holds {', '.join(map(repr, labels))}, which are not their numbers 0 to {k - 1}. Give "
         f"classes=[...] in the order of the columns; for numbers to predict, task='regression'."
     )
+
+
+def _name_classes(own: tuple[Label, ...] | None, names: Sequence[str]) -> tuple[Label, ...] | None:
+    """A model's own classes, numbers by their names."""
+    if own is None or not all(isinstance(c, int) and 0 <= c < len(names) for c in own):
+        return own
+    return tuple(names[int(c)] for c in own)
 
 
 def _check_widths(

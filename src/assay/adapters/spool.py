@@ -91,7 +91,7 @@ class Spool:
 
 
 def convert_to_plain(values: Any) -> Array:
-    """An array of objects as one of text or numbers; bytes are read as text in UTF-8."""
+    """The array `values`, of objects as one of text or numbers; bytes are read as text in UTF-8."""
     array = np.asarray(values)
     if array.dtype.kind == "O":
         cells = [v.decode() if isinstance(v, bytes) else v for v in array.ravel().tolist()]

@@ -7,17 +7,12 @@
 ((4, 3), True)
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from assay.adapters.extents import Extent, choose_kind
 from assay.adapters.torch_modules import TorchModules
-from assay.table.schema import Kind, Task
 
 __all__ = ["Torch"]
-
-ENDS: Mapping[str, Kind] = {"Sigmoid": "proba", "Linear": "logit"}  # what a last layer gives
 
 
 @dataclass(frozen=True)
@@ -34,20 +29,3 @@ class Torch(TorchModules):
     def accepts(self, model: Any) -> bool:
         """Whether `model` is an nn.Module."""
         return isinstance(model, self.import_torch().nn.Module)
-
-    def settle(
-        self,
-        model: Any,
-        extents: Mapping[Kind, Extent],
-        task: Task | None,
-        kind: Kind | None,
-    ) -> Mapping[Kind, Kind]:
-        """The outputs of a `task` as values, logits or probabilities, or as the declared `kind`.
-
-        Rows that sum to 1 are probabilities. Single outputs and those of several labels are logits
-        where any lies outside [0, 1]; otherwise the last layer of the `model` tells, or `kind`.
-        """
-        last = type([*model.modules()][-1]).__name__
-        name = type(model).__name__
-        shown = choose_kind(extents["logit"], task, model_name=name, ends_in=kind or ENDS.get(last))
-        return {"logit": kind or shown}

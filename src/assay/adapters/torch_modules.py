@@ -11,17 +11,27 @@ True
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
 from assay.adapters.base import Adapter, count_rows, slice_rows
+from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import Kind, Task
 
-__all__ = ["TorchModules", "evaluate_modules", "find_place", "read_output", "split_truth"]
+__all__ = [
+    "TorchModules",
+    "evaluate_modules",
+    "find_place",
+    "name_output",
+    "read_output",
+    "settle_output",
+    "split_truth",
+]
 
+ENDS: Mapping[str, Kind] = {"Sigmoid": "proba", "Linear": "logit"}  # what a last layer gives
 TRUTH_KEYS = ("labels", "label", "targets", "target", "y")
 
 
@@ -33,7 +43,7 @@ class TorchModules(Adapter):
     """
 
     extra = "torch"
-    modules = ("torch",)
+    modules: ClassVar[tuple[str, ...]] = ("torch",)
     batch_size = 1024
 
     def find_module(self, model: Any) -> Any:
@@ -106,14 +116,14 @@ class TorchModules(Adapter):
     def predict(
         self, model: Any, inputs: Any, *, device: str | None = None
     ) -> Mapping[Kind, Array]:
-        """The output of `model` for `inputs` on `device`, as `logit`.
+        """The output of `model` for `inputs` on `device`, as `logit`, or as labels if it is whole.
 
         `settle` finds what kind it is when all rows are there.
         """
-        return {"logit": read_output(self.run_module(model, inputs, device))}
+        return name_output(read_output(self.run_module(model, inputs, device)))
 
     def run_module(self, model: Any, inputs: Any, device: str | None) -> Any:
-        """What the module of `model` gives for the `inputs` of a batch, without gradients."""
+        """What the module of `model` gives for `inputs` on `device`, without gradients."""
         torch = self.import_torch()
         module = self.find_module(model)
         place, dtype = find_place(module, device)
@@ -128,6 +138,19 @@ class TorchModules(Adapter):
             if isinstance(inputs, tuple | list):
                 return module(*map(move, inputs))
             return module(move(inputs))
+
+    def settle(
+        self,
+        model: Any,
+        extents: Mapping[Kind, Extent],
+        task: Task | None,
+        kind: Kind | None,
+    ) -> Mapping[Kind, Kind]:
+        """The outputs of a `task` as values, logits or probabilities, or as the declared `kind`.
+
+        What their `extents` leave open the last layer of the `model` tells.
+        """
+        return settle_output(self.find_module(model), extents, task, kind)
 
     def import_torch(self) -> Any:
         """PyTorch, which is there where a module is."""
@@ -158,6 +181,28 @@ class TorchModules(Adapter):
                 "the DataLoader leaves out the rows of the last, shorter batch (drop_last=True); "
                 "use drop_last=False"
             )
+
+
+def settle_output(
+    module: Any, extents: Mapping[Kind, Extent], task: Task | None, kind: Kind | None
+) -> Mapping[Kind, Kind]:
+    """The output of a module as what it is.
+
+    Rows that sum to 1 are probabilities. Single outputs and those of several labels are logits
+    where any lies outside [0, 1]; otherwise the last layer tells, or the declared kind.
+
+    Parameters:
+        module: The nn.Module.
+        extents: The range of its output.
+        task: The task, where it is known.
+        kind: The kind that is declared; None: none is.
+    """
+    if "logit" not in extents:
+        return {given: kind or given for given in extents}
+    last = type([*module.modules()][-1]).__name__
+    name = type(module).__name__
+    shown = choose_kind(extents["logit"], task, model_name=name, ends_in=kind or ENDS.get(last))
+    return {"logit": kind or shown}
 
 
 @contextmanager
@@ -217,7 +262,7 @@ def _move(module: Any, device: str | None) -> Any:
 
 
 def find_place(module: Any, device: str | None) -> tuple[Any, Any]:
-    """Device that the inputs of a `module` belong on, and type of floating-point inputs, if any."""
+    """Where inputs of a `module` belong (`device`, if given), and their type if they are floats."""
     tensors = list(_list_tensors(module))
     place = device or (tensors[0].device if tensors else None)
     return place, next((t.dtype for t in tensors if t.dtype.is_floating_point), None)
@@ -248,6 +293,11 @@ def read_output(output: Any) -> Array:
     tensor = output.detach().cpu()
     array: Array = (tensor.float() if tensor.dtype.itemsize < 4 else tensor).numpy()
     return array
+
+
+def name_output(output: Array) -> dict[Kind, Array]:
+    """The `output` by its kind: whole numbers (n,) are labels, others are told apart later."""
+    return {"label" if output.dtype.kind in "iub" and output.ndim == 1 else "logit": output}
 
 
 def _convert_to_array(values: Any) -> Any:

@@ -71,7 +71,10 @@ class XGBoost(Estimators):
             return
         for start in range(0, n, size):
             rows = range(start, min(start + size, n))
-            yield data.slice(rows), None if truth is None else truth[rows.start : rows.stop]
+            yield (
+                data.slice(np.asarray(rows)),
+                None if truth is None else truth[rows.start : rows.stop],
+            )
 
     def count_rows(self, inputs: Any) -> int:
         """Number of rows of the `inputs` of a batch, perhaps a DMatrix."""
@@ -112,7 +115,7 @@ class XGBoost(Estimators):
         return super().predict(model, inputs)
 
     def notes(self, model: Any) -> tuple[str, ...]:
-        """That a booster with early stopping predicts by its best iteration."""
+        """That a `model` with early stopping predicts by its best iteration, if it is a booster."""
         best = getattr(model, "best_iteration", None) if _is_booster(model) else None
         if best is None:
             return ()
