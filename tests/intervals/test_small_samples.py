@@ -42,9 +42,47 @@ def test_a_few_of_many_rows_that_carry_the_weight_are_told():
         assert f"weights that make 2000 rows count as {effective:.0f}" in row.note
 
 
-def test_the_intervals_of_ks_and_of_average_precision_are_told_to_be_narrow():
-    for row in evaluate(make(), ["ks", "average_precision"]).rows:
-        assert f"few rows (200) for {row.metric}: the interval may be too narrow" in row.note
+@pytest.mark.parametrize("metric", ["average_precision", "ks(average=macro)"])
+def test_bootstrap_intervals_of_leads_and_first_rows_are_told_to_be_narrow(metric):
+    p = make()
+    if "macro" in metric:
+        proba = np.column_stack([p.outputs["m"]["proba"] * 0.8, np.full(p.n, 0.2)])
+        p = Predictions.from_arrays(np.arange(200) % 3, {"m.proba": proba})
+    (row,) = evaluate(p, metric).rows
+    assert f"few rows (200) for {metric.partition('(')[0]}" in row.note
+
+
+def test_the_interval_of_ks_allows_for_a_threshold_that_is_chosen_on_the_same_rows():
+    rng = np.random.default_rng(4)
+    held = []
+    for _ in range(60):
+        y = np.arange(120) >= 100
+        score = rng.standard_t(3, size=120) + 3.5 * y
+        row = evaluate(Predictions.from_arrays(y, {"m.score": score}), "ks").rows[0]
+        held.append(row.low <= 0.8216 <= row.high)
+    assert row.note == ""
+    assert np.mean(held) > 0.85  # percentiles less twice their bias hold 0.65 of them
+
+
+def test_each_class_has_its_own_interval_of_ks():
+    rng = np.random.default_rng(5)
+    y = rng.integers(0, 3, 150)
+    proba = np.exp(rng.normal(size=(150, 3)) + 2 * np.eye(3)[y])
+    proba /= proba.sum(axis=1, keepdims=True)
+    rows = evaluate(Predictions.from_arrays(y, {"m.proba": proba}), "ks(average=none)").rows
+    for code, row in enumerate(rows):
+        alone = Predictions.from_arrays((y == code) * 1, {"m.proba": proba[:, code]}, positive=1)
+        (one,) = evaluate(alone, "ks").rows
+        assert (row.value, row.low, row.high) == pytest.approx((one.value, one.low, one.high))
+
+
+def test_uneven_weights_widen_the_interval_of_ks_as_if_there_were_fewer_rows():
+    rng = np.random.default_rng(6)
+    p = make(400, weight=np.full(400, 2.0))
+    uneven = make(400, weight=rng.lognormal(sigma=1.5, size=400))
+    width = [row.high - row.low for t in (make(400), p, uneven) for row in evaluate(t, "ks").rows]
+    assert width[0] == pytest.approx(width[1])
+    assert width[2] > 1.5 * width[0]
 
 
 def test_correlations_of_few_rows_are_told_to_have_narrow_intervals():

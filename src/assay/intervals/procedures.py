@@ -19,6 +19,7 @@ from assay.errors import UnsupportedError
 from assay.intervals.bootstrap_t import bootstrap_ratio
 from assay.intervals.calibration_gaps import bootstrap_gaps
 from assay.intervals.delong import delong_interval
+from assay.intervals.largest_lead import LargestLead, bootstrap_lead
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.intervals.replicates import FEW, NONE, Interval, Sample
 from assay.intervals.resampling import REPLICATES, average_replicates, effective_rows
@@ -372,6 +373,8 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         return _bootstrap_blocks(metric, sample, confidence)
     if isinstance(metric, MeasuresGaps):
         return bootstrap_gaps(metric, sample, confidence)
+    if isinstance(metric, LargestLead) and metric.average in ("binary", "none"):
+        return bootstrap_lead(metric, sample, confidence)
     draws = _replicate(metric, sample)
     if not draws.size:
         return NONE
@@ -495,6 +498,8 @@ PROCEDURES: Mapping[str, Procedure] = {
         {
             "bootstrap": "bootstrap of the rows, by their counts or in buckets",
             "cluster bootstrap": "bootstrap of whole clusters of rows",
+            "normal less bias": "normal interval of the rates at the threshold, less the bias of "
+            "resampled leads",
             "parametric bootstrap": "models whose bins are off by more or less than those of the "
             "rows, drawn until they score as these do",
         },

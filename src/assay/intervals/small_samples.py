@@ -27,14 +27,15 @@ FEW_CLUSTERS = 10
 # where few of very many rows count, the next one may outweigh them all.
 FEW_EFFECTIVE = ((50, 1 / 2), (200, 1 / 8))
 # Rows up to which bootstrap intervals of a metric were found too narrow: of the largest gap of two
-# curves, of precisions at the few first rows, of moments of heavy tails, and of lines through rows of
-# which hardly any came out against the odds.
+# curves, of precisions at the few first rows, of moments of heavy tails, and of lines through rows
+# of which hardly any came out against the odds.
 NARROW = {
     "ks": 5000,
     "average_precision": 1000,
     "pearson": 300,
     "explained_variance": 300,
     "concordance_correlation": 300,
+    "spearman": 300,
     "calibration_slope": 100,
     "calibration_intercept": 100,
 }

@@ -219,7 +219,7 @@ class ConcordanceCorrelation(Metric):
 def centre_on(value: PairMoments, summary: PairMoments) -> Array:
     """The second moments (strata, 3) of `value` about the means of the `summary`, in its scale."""
     apart = (value.mean - summary.mean) / summary.scale
-    return rescale(value, summary.scale) + value.weight[:, None] * products(apart)
+    return np.asarray(rescale(value, summary.scale) + value.weight[:, None] * products(apart))
 
 
 def products(pairs: Array) -> Array:

@@ -199,6 +199,12 @@ class KS(CurveMetric):
         both = (np.asarray(curve.positives) > 0) & (np.asarray(curve.negatives) > 0)
         return np.where(both, scan_curve("lead", *curve[1:]), np.nan)
 
+    def find_rates(self, curve: Curve) -> tuple[float, float]:
+        """The true and the false positive rate where the lead of a `curve` is largest."""
+        false, true = curve.roc
+        best = int(np.argmax(np.nan_to_num(true - false)))
+        return float(true[best]), float(false[best])
+
 
 @dataclass(frozen=True)
 class Gain(CurveMetric):
