@@ -1,9 +1,11 @@
 """Meter: batches in, the evaluation of all rows out, however they were cut."""
 
 import os
+import re
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -396,3 +398,15 @@ def test_two_processes_with_uneven_batches_both_get_the_evaluation_of_all_rows(t
 
 def test_rows_that_are_kept_are_as_many_as_those_of_a_checkpoint():
     assert meter.MOST_BYTES == kept_rows.MOST_BYTES
+
+
+def test_the_python_of_the_page_on_meters_that_needs_no_framework_runs():
+    page = (Path(__file__).parents[2] / "docs" / "meter.md").read_text()
+    names = {}
+    ran = 0
+    for code in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        if code.startswith(("import torch", "other = ", "from sklearn")):
+            exec(code, names)
+            ran += 1
+    assert ran == 3
+    assert names["scores"]["test_f1"].mean() > 0.9

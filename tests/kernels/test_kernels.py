@@ -788,3 +788,67 @@ def test_a_code_beyond_the_classes_is_refused_in_a_short_table_too(k):
     ):
         with pytest.raises(ValueError, match=f"not below {k}"):
             kernel(first, second, k)
+
+
+@given(SEEDS, st.integers(1, 300), st.integers(2, 130), st.sampled_from(FLOATS), st.booleans())
+def test_what_logits_say_is_as_in_numpy(seed, n, k, dtype, odds):
+    rng = np.random.default_rng(seed)
+    logit = (rng.normal(size=(n, k)) * 10.0 ** rng.integers(-3, 4)).astype(dtype)
+    logit[rng.random((n, k)) < 0.2] = logit[0, 0]  # ties
+    found = COMPILED["compute_logit_stats"](logit, odds)
+    wanted = reference("compute_logit_stats", logit, odds)
+    for a, b in zip(found, wanted, strict=True):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-13)
+    np.testing.assert_array_equal(found[1], logit.argmax(axis=1))
+
+
+@pytest.mark.parametrize("k", [3, 80])
+def test_log_odds_are_exact_where_probabilities_round_to_0_and_1(k):
+    logit = np.zeros((4, k))
+    logit[:, 1] = [40.0, 700.0, 1e4, 1e300]
+    odds = kernels.compute_logit_stats(logit, True)[2]
+    np.testing.assert_allclose(odds[:, 1], logit[:, 1] - np.log(k - 1), rtol=1e-15)
+    np.testing.assert_allclose(odds[:3, 0], -logit[:3, 1], rtol=1e-15)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_logits_that_are_not_finite_are_left_to_numpy(wrong):
+    with np.errstate(invalid="ignore"):
+        left_to_numpy("compute_logit_stats", np.array([[0.0, wrong, 1.0]]), True)
+
+
+@given(SEEDS, st.integers(1, 2000), st.integers(0, 4), st.sampled_from(FLOATS), st.booleans())
+def test_cells_of_scores_are_those_of_numpy_and_rise_with_them(seed, n, coarse, dtype, unit):
+    rng = np.random.default_rng(seed)
+    score = rng.random(n) if unit else rng.standard_cauchy(n) * 10.0 ** rng.integers(-30, 30)
+    score = np.sort(score.astype(dtype))
+    agree("find_cells", score, unit, coarse)
+    assert (np.diff(kernels.find_cells(score, unit, coarse)) >= 0).all()
+
+
+@pytest.mark.parametrize("unit", [False, True])
+def test_the_ends_of_what_a_score_may_be_have_cells(unit):
+    ends = np.array([-np.inf, -3e38, -0.0, 0.0, 1e-45, 1.0, 3e38, np.inf])
+    agree("find_cells", ends[3:6] if unit else ends, unit, 0)
+
+
+@given(SEEDS, st.integers(1, 700), st.integers(1, 12), st.sampled_from(FLOATS), st.booleans())
+def test_rows_of_each_cell_are_counted_as_in_numpy(seed, n, k, dtype, unit):
+    rng = np.random.default_rng(seed)
+    score = rng.random((n, k)).astype(dtype)
+    positive = rng.random((n, k)) < 0.3
+    cells = int(kernels.find_cells(np.array([np.inf], np.float32), unit, 6)[0]) + 1
+    agree("count_cells", score, positive, unit, 6, cells)
+    agree("list_filled", kernels.count_cells(score, positive, unit, 6, cells))
+
+
+def test_rows_of_many_chunks_are_counted_as_in_numpy():
+    rng = np.random.default_rng(0)
+    score = rng.normal(size=(90_000, 11))
+    agree("count_cells", score, rng.random(score.shape) < 0.3, False, 6, 24_545)
+
+
+def test_a_score_that_is_no_number_has_no_cell():
+    score = np.array([[np.nan]])
+    assert COMPILED["count_cells"](score, np.array([[True]]), False, 6, 24_545) is None

@@ -30,7 +30,7 @@ FEW_CLASSES = 64
 # The sums over a curve, in the order in which kernels.c numbers them.
 SCANS = ("area", "precision", "lead", "f_beta")
 # How the docstring of compiled kernels begins that fit the functions below.
-ABI = "Compiled kernels 6;"
+ABI = "Compiled kernels 7;"
 SAMPLE_SIZE = 4096  # scores by which a long list is cut into parts
 
 extension: Any = None
@@ -231,6 +231,42 @@ def compute_proba_stats(
     return (of_truth, top, others, before, answer) if done else None
 
 
+def compute_logit_stats(logit: Array, odds: bool = False) -> tuple[Array, Array, Array] | None:
+    n, k = logit.shape
+    if not n or k < 2:
+        return None
+    top = np.empty(n)
+    answer = np.empty(n, np.int32)
+    log_odds = np.empty((n, k) if odds else (0, k))
+    arrays = _make_contiguous(logit)
+    done = extension.logit_facts(*arrays, top, answer, log_odds if odds else None)
+    return (top, answer, log_odds) if done else None
+
+
+def find_cells(score: Array, unit: bool, coarse: int) -> Array | None:
+    if score.ndim != 1:
+        return None
+    cells = np.empty(len(score), np.int64)
+    done = extension.find_cells(*_make_contiguous(score), cells, 2 * coarse + unit)
+    return cells if done else None
+
+
+def count_cells(score: Array, positive: Array, unit: bool, coarse: int, cells: int) -> Array | None:
+    if score.shape != positive.shape or positive.dtype != bool:
+        return None
+    counts = np.zeros((score.shape[1], cells, 2), np.int32)
+    arrays = _make_contiguous(score, positive)
+    done = extension.count_cells(*arrays, counts, 2 * coarse + unit)
+    return counts if done else None
+
+
+def list_filled(counts: Array) -> tuple[Array, Array] | None:
+    places = np.empty(np.count_nonzero(counts), np.int64)
+    filled = np.empty_like(places)
+    done = extension.list_filled(*_make_contiguous(counts), places, filled)
+    return (places, filled) if done else None
+
+
 def count_labels(truth: Array, predicted: Array) -> tuple[Array, Array] | None:
     n, k = truth.shape
     if not n or truth.shape != predicted.shape:
@@ -268,11 +304,15 @@ def _make_contiguous(*arrays: Array | None) -> list[Array | None]:
 
 KERNELS: tuple[Callable[..., Any], ...] = (
     bin_rows,
+    compute_logit_stats,
     compute_proba_stats,
+    count_cells,
     count_labels,
     count_pairs,
     count_sets,
+    find_cells,
     keep_between,
+    list_filled,
     map_codes,
     pair_values,
     rank_labels,

@@ -985,14 +985,234 @@ static PyObject *label_ranks(PyObject *self, PyObject *const *args, Py_ssize_t n
     return done(x, 5, type != 0);
 }
 
+/* ---- logits ---------------------------------------------------------------------------------------------------- */
+
+#define ROOM 4096 /* numbers of a block of rows, which are read a few times */
+#define LEAST -708.0
+
+/* Exponentials of numbers of at most 0, right to the last place but one (fdlibm, e_exp.c); below LEAST that of LEAST. */
+FAST static void exps(const double *x, int64_t n, double *y) {
+    for (int64_t i = 0; i < n; i++) {
+        double v = x[i] < LEAST ? LEAST : x[i], magic = 6755399441055744.0;
+        double two = (v * 1.44269504088896338700 + magic) - magic;
+        double high = v - two * 6.93147180369123816490e-01, low = two * 1.90821492927058770002e-10;
+        double r = high - low, t = r * r;
+        double c = r - t * (1.66666666666666019037e-01 + t * (-2.77777777770155933842e-03 + t * (6.61375632143793436117e-05 +
+                   t * (-1.65339022054652515390e-06 + t * 4.13813679705723846039e-08))));
+        double m = 1 - ((low - (r * c) / (2 - c)) - high), shift = two + 1023 + 4503599627370496.0, scale;
+        int64_t bits;
+        memcpy(&bits, &shift, 8);
+        bits = (int64_t)((uint64_t)bits << 52);
+        memcpy(&scale, &bits, 8);
+        y[i] = m * scale;
+    }
+}
+
+/* Log odds where the others are too small for their sum: they are taken about the highest of them. */
+static double log_odds_of(const double *gap, int64_t k, int64_t step, int64_t most) {
+    double second = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < k; j++)
+        if (j != most && gap[j * step] > second) second = gap[j * step];
+    for (int64_t j = 0; j < k; j++)
+        if (j != most) sum += exp(gap[j * step] - second);
+    return -second - log(sum);
+}
+
+#define LOGITS(T)                                                                                                      \
+    /* Few classes: a tile of rows at a time, class by class, so that rows are what is vectorised. */                  \
+    FAST static int narrow_logits_##T(const T *z, int64_t n, int64_t k, double *top, int32_t *answer, double *odds) {  \
+        double gap[FEW_CLASSES * TILE], e[FEW_CLASSES * TILE], rest[FEW_CLASSES * TILE], most[TILE], at[TILE];         \
+        double others[TILE];                                                                                           \
+        int known = 1;                                                                                                 \
+        memset(gap, 0, sizeof(gap));                                                                                   \
+        for (int64_t start = 0; start < n; start += TILE, z += TILE * k) {                                             \
+            int64_t size = n - start < TILE ? n - start : TILE;                                                        \
+            for (int64_t i = 0; i < size; i++)                                                                         \
+                for (int64_t j = 0; j < k; j++) gap[j * TILE + i] = (double)z[i * k + j];                              \
+            for (int64_t i = 0; i < TILE; i++) most[i] = gap[i], at[i] = 0, others[i] = 0;                             \
+            for (int64_t j = 1; j < k; j++)                                                                            \
+                for (int64_t i = 0; i < TILE; i++) {                                                                   \
+                    double v = gap[j * TILE + i], high = most[i], place = at[i];                                       \
+                    at[i] = v > high ? (double)j : place, most[i] = v > high ? v : high;                               \
+                }                                                                                                      \
+            for (int64_t j = 0; j < k; j++)                                                                            \
+                for (int64_t i = 0; i < TILE; i++) gap[j * TILE + i] -= most[i];                                       \
+            exps(gap, k * TILE, e);                                                                                    \
+            for (int64_t j = 0; j < k; j++)                                                                            \
+                for (int64_t i = 0; i < TILE; i++) {                                                                   \
+                    double v = at[i] == (double)j ? 0 : e[j * TILE + i];                                               \
+                    e[j * TILE + i] = v, others[i] += v;                                                               \
+                }                                                                                                      \
+            for (int64_t i = 0; i < size; i++)                                                                         \
+                top[start + i] = 1 / (1 + others[i]), answer[start + i] = (int32_t)at[i],                              \
+                known &= isfinite(others[i] + most[i]) != 0;                                                           \
+            if (!odds) continue;                                                                                       \
+            for (int64_t j = 0; j < k; j++)                                                                            \
+                for (int64_t i = 0; i < TILE; i++)                                                                     \
+                    rest[j * TILE + i] = at[i] == (double)j ? others[i] : (1 + others[i]) - e[j * TILE + i];           \
+            logs(rest, k * TILE, e);                                                                                   \
+            for (int64_t i = 0; i < size; i++) {                                                                       \
+                double *row = odds + (start + i) * k;                                                                  \
+                for (int64_t j = 0; j < k; j++) row[j] = gap[j * TILE + i] - e[j * TILE + i];                          \
+                if (others[i] < 1e-290) row[answer[start + i]] = log_odds_of(gap + i, k, TILE, answer[start + i]);     \
+            }                                                                                                          \
+        }                                                                                                              \
+        return known;                                                                                                  \
+    }                                                                                                                  \
+    FAST static int wide_logits_##T(const T *z, int64_t n, int64_t k, double *top, int32_t *answer, double *odds,      \
+                                    double *gap, double *e) {                                                          \
+        int known = 1;                                                                                                 \
+        for (int64_t i = 0; i < n; i++, z += k) {                                                                      \
+            T most = z[0];                                                                                             \
+            double others = 0;                                                                                         \
+            int64_t at = 0;                                                                                            \
+            for (int64_t j = 1; j < k; j++) most = z[j] > most ? z[j] : most;                                          \
+            while (at < k - 1 && z[at] != most) at++;                                                                  \
+            for (int64_t j = 0; j < k; j++) gap[j] = (double)z[j] - (double)most;                                      \
+            exps(gap, k, e);                                                                                           \
+            e[at] = 0;                                                                                                 \
+            for (int64_t j = 0; j < k; j++) others += e[j];                                                            \
+            top[i] = 1 / (1 + others), answer[i] = (int32_t)at, known &= isfinite(others + most) != 0;                  \
+            if (!odds) continue;                                                                                       \
+            for (int64_t j = 0; j < k; j++) e[j] = (1 + others) - e[j];                                                \
+            e[at] = others;                                                                                            \
+            logs(e, k, odds + i * k);                                                                                  \
+            for (int64_t j = 0; j < k; j++) odds[i * k + j] = gap[j] - odds[i * k + j];                                \
+            if (others < 1e-290) odds[i * k + at] = log_odds_of(gap, k, 1, at);                                        \
+        }                                                                                                              \
+        return known;                                                                                                  \
+    }                                                                                                                  \
+    static int logits_##T(const Arg *x, int64_t n, int64_t k, double *room) {                                          \
+        if (k <= FEW_CLASSES) return narrow_logits_##T(x[0].data, n, k, x[1].data, x[2].data, x[3].data);              \
+        return wide_logits_##T(x[0].data, n, k, x[1].data, x[2].data, x[3].data, room, room + k);                      \
+    }
+LOGITS(float) LOGITS(double)
+
+/* logit_facts(logit, top, answer, odds or None): probability and class of the highest, log odds of each class */
+static PyObject *logit_facts(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[4];
+    if (take_all(args, nargs, x, 4, 1, NULL)) return NULL;
+    int64_t n = x[2].n, k = n ? x[0].n / n : 0;
+    int known = k > 1 && k <= INT32_MAX && x[0].n == n * k && x[1].n == n && fits(&x[3], n * k);
+    known = known && x[0].type && strchr("fd", x[0].type) && x[1].type == 'd' && x[2].type == 'i';
+    double *room = known && k > FEW_CLASSES ? malloc(2 * k * sizeof(double)) : NULL;
+    known = known && (room || k <= FEW_CLASSES);
+    Py_BEGIN_ALLOW_THREADS
+    known = known && (x[0].type == 'f' ? logits_float(x, n, k, room) : logits_double(x, n, k, room));
+    Py_END_ALLOW_THREADS
+    free(room);
+    return done(x, 4, known);
+}
+
+/* ---- cells of scores ------------------------------------------------------------------------------------------- */
+
+#define EVEN (1 << 20)
+#define FINE 13
+
+#define CELLS(T)                                                                                                       \
+    FAST static void cells_##T(const T *x, int64_t n, int unit, int coarse, int32_t *cell) {                           \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            float s = (float)x[i] + 0.0f;                                                                              \
+            int32_t bits, rising;                                                                                      \
+            memcpy(&bits, &s, 4);                                                                                      \
+            float part = s * EVEN;                                                                                     \
+            part = part < 0 ? 0 : part > EVEN ? EVEN : part;                                                           \
+            double wide = s, size = fabs(wide), share = size > 3.5e38 ? (wide > 0 ? 1 : -1) : wide / (1 + size);       \
+            rising = bits < 0 ? -(bits & 0x7fffffff) : bits;                                                           \
+            int32_t plain = (int32_t)part + (bits >> FINE);                                                            \
+            int32_t squashed = (int32_t)((share + 1) * (EVEN / 2)) + (rising >> FINE) + (0x7f800000 >> FINE) + 1;      \
+            cell[i] = (unit ? plain : squashed) >> coarse;                                                             \
+        }                                                                                                              \
+    }
+CELLS(float) CELLS(double)
+
+/* find_cells(score, cell, code), count_cells(score, positive, counts (k, cells, 2), code): code is 2 coarse + unit */
+static int cells_of(const Arg *x, int64_t start, int64_t n, int64_t code, int32_t *cell) {
+    if (x->type == 'f') cells_float((float *)x->data + start, n, code & 1, (int)(code >> 1), cell);
+    else cells_double((double *)x->data + start, n, code & 1, (int)(code >> 1), cell);
+    return 1;
+}
+
+static PyObject *find_cells(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[2];
+    int64_t code;
+    if (take_all(args, nargs, x, 2, 1, &code)) return NULL;
+    int64_t n = x[0].n;
+    int32_t cell[ROOM];
+    int known = x[0].type && strchr("fd", x[0].type) && x[1].type == 'q' && x[1].n == n;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t start = 0, size; size = PART(n, start, ROOM), known && start < n; start += ROOM) {
+        cells_of(x, start, size, code, cell);
+        for (int64_t i = 0; i < size; i++) ((int64_t *)x[1].data)[start + i] = cell[i];
+    }
+    Py_END_ALLOW_THREADS
+    return done(x, 2, known);
+}
+
+/* Cells are found of a chunk of rows before any is counted, problem by problem, so that its counts stay in cache. */
+#define CHUNK 327680 /* numbers of a chunk, about */
+static PyObject *count_cells(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    int64_t code;
+    if (take_all(args, nargs, x, 3, 2, &code)) return NULL;
+    int64_t k = x[2].view.ndim == 3 ? x[2].view.shape[0] : 0, cells = k ? x[2].n / (2 * k) : 0, n = k ? x[0].n / k : 0;
+    int known = k > 0 && k <= ROOM && x[0].n == n * k && n < INT32_MAX && x[1].n == n * k && x[1].type == 'B';
+    known = known && x[2].type == 'i' && cells < 1 << 29 && x[0].type && strchr("fd", x[0].type);
+    int64_t chunk = known ? 1 + (CHUNK - 1) / k : 1, block = known ? ROOM / k : 1;
+    chunk = chunk < n ? chunk : n;
+    int32_t cell[ROOM], *place = known && n ? malloc(chunk * k * sizeof(int32_t)) : NULL;
+    known = known && (place || !n);
+    const uint8_t *positive = x[1].data;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t from = 0, rows; rows = PART(n, from, chunk), known && from < n; from += chunk) {
+        for (int64_t start = 0, size; size = PART(rows, start, block), start < rows; start += block) {
+            int64_t first = (from + start) * k;
+            cells_of(x, first, size * k, code, cell);
+            for (int64_t i = 0; i < size; i++)
+                for (int64_t j = 0; j < k; j++) {
+                    int32_t at = cell[i * k + j];
+                    known &= at >= 0 && at < cells; /* a nan has no cell */
+                    place[j * chunk + start + i] = 2 * at + (positive[first + i * k + j] != 0);
+                }
+        }
+        for (int64_t j = 0; known && j < k; j++) {
+            int32_t *counts = (int32_t *)x[2].data + 2 * j * cells;
+            for (int64_t i = 0; i < rows; i++) counts[place[j * chunk + i]]++;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    free(place);
+    return done(x, 3, known);
+}
+
+/* list_filled(counts, place, count): where counts are not 0, and these; both have room for all of them */
+#define FILLED(T)                                                                                                      \
+    for (int64_t i = 0; i < n && at <= room; i++)                                                                      \
+        if (((const T *)x[0].data)[i]) {                                                                               \
+            if (at < room) place[at] = i, count[at] = ((const T *)x[0].data)[i];                                       \
+            at++;                                                                                                      \
+        }
+static PyObject *list_filled(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    if (take_all(args, nargs, x, 3, 1, NULL)) return NULL;
+    int64_t n = x[0].n, room = x[1].n, at = 0, *place = x[1].data, *count = x[2].data;
+    int known = x[1].type == 'q' && x[2].type == 'q' && x[2].n == room && x[0].type && strchr("iq", x[0].type);
+    Py_BEGIN_ALLOW_THREADS
+    if (known && x[0].type == 'i') { FILLED(int32_t) }
+    else if (known) { FILLED(int64_t) }
+    Py_END_ALLOW_THREADS
+    return done(x, 3, known && at == room);
+}
+
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     METHOD(count_pairs), METHOD(look_up),    METHOD(pair_values),  METHOD(rank_scores), METHOD(scan_curve),
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
-    METHOD(row_facts),   METHOD(keep_between), {NULL, NULL, 0, NULL}};
+    METHOD(row_facts),   METHOD(keep_between), METHOD(logit_facts), METHOD(find_cells),   METHOD(count_cells),
+    METHOD(list_filled),     {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 6; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 7; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

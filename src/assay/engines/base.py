@@ -173,14 +173,15 @@ class ObserveTask:
         groups = 1 if self.grouping is None else len(self.grouping.keys)
         bucket = assign_buckets(batch) if any(job.bucketed for job in self.jobs) else None
         views = {models: _view(batch, models) for models in {job.models for job in self.jobs}}
-        values = []
+        values: dict[Job, Any] = {}
+        # States that keep every row come first: others read a part of what is computed for them.
         # Numbers near the largest there is overflow to infinity, which the results say; each thread
         # has a NumPy error state of its own.
         with np.errstate(over="ignore", invalid="ignore"):
-            for job in self.jobs:
+            for job in sorted(self.jobs, key=lambda job: not job.state.keeps):
                 cell, cells = _cross(group, groups, bucket if job.bucketed else None)
-                values.append(job.state.observe(views[job.models], cell, cells))
-        return values
+                values[job] = job.state.observe(views[job.models], cell, cells)
+        return [values[job] for job in self.jobs]
 
 
 def _make_empty(table: Table, jobs: Sequence[Job], groups: int) -> dict[Job, Any]:

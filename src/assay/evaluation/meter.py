@@ -37,6 +37,7 @@ from assay.metrics.base import METRICS, Metric
 from assay.metrics.custom import make_metric
 from assay.metrics.resolve import SETS, resolve
 from assay.states.base import is_beyond
+from assay.states.ranking import count_threads
 from assay.table.labels import Label
 from assay.table.predictions import Predictions, tell_ignored
 from assay.table.schema import Kind, Schema, Task
@@ -97,7 +98,11 @@ class Meter:
         check_share("confidence", confidence)
         check_whole("seed", seed, 0)
         self.metrics = None if metrics is None else _parse(metrics)
-        self._options = {"intervals": intervals, "confidence": confidence, "seed": seed}
+        self._options: dict[str, Any] = {
+            "intervals": intervals,
+            "confidence": confidence,
+            "seed": seed,
+        }
         self._declared = BatchReader(
             name=name,
             kind=kind,
@@ -197,7 +202,7 @@ class Meter:
             rows = _require(rows)
             plan = self._make_plan(rows.schema)
             states = fold_states(rows, plan, Local(progress=False))
-            further = {"rows": rows, "source": [["", digest_rows(rows), ""]]}
+            further: dict[str, Any] = {"rows": rows, "source": [["", digest_rows(rows), ""]]}
         else:
             plan = self._make_plan(self._folded.info.schema)
             states = self._join_all(plan)
@@ -285,7 +290,9 @@ class Meter:
         info = describe_table(rows)._replace(n=n, long=is_beyond(n, rows.schema))
         refuse_unbounded(info, plan, 1)
         part = replace(rows, offset=before, streamed=n)
-        values = Local(progress=False).fold(part, list_jobs(info, plan, 1))
+        # Sketches are large, so that each thread makes one alone.
+        engine = Local(batch=-(-rows.n // count_threads(rows.n)), progress=False)
+        values = engine.fold(part, list_jobs(info, plan, 1))
         return FoldedStates(info._replace(n=rows.n), values)
 
     def _join_all(self, plan: Plan) -> FoldedStates:
@@ -297,10 +304,11 @@ class Meter:
 
     def _add_remark(self, notes: tuple[str, ...], rows: int | None = None) -> tuple[str, ...]:
         """The `notes` with one on the rows that are ignored beside so many `rows`, or all."""
-        if not self._ignored:
+        label = self._declared.ignore_label
+        if not self._ignored or label is None:
             return notes
         total = self._ignored + (self.n if rows is None else rows)
-        return (tell_ignored(self._ignored, total, self._declared.ignore_label), *notes)
+        return (tell_ignored(self._ignored, total, label), *notes)
 
     def _make_plan(self, schema: Schema) -> Plan:
         return Plan(tuple(resolve(self.metrics, schema)), (), **self._options)

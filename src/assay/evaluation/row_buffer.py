@@ -20,6 +20,7 @@ from assay.kernels import Array
 __all__ = ["RowBuffer"]
 
 FIRST_ROWS = 1024  # rows that there is room for at first
+GROWTH = 8  # room that is not filled takes no memory
 
 
 class RowBuffer:
@@ -70,18 +71,17 @@ def _fit(array: Any, values: Any, n: int, name: str) -> Any:
     need = n + len(values)
     if need <= len(array) and kind == array.dtype:
         return array
-    larger = _make_room(values, max(2 * len(array), need, FIRST_ROWS))
-    larger = larger.astype(kind) if of_numpy else larger.to(kind)
+    larger = _make_room(values, max(GROWTH * len(array), need, FIRST_ROWS), kind)
     larger[:n] = array[:n]
     return larger
 
 
-def _make_room(values: Any, rows: int) -> Any:
-    """Room for so many `rows` like those of `values`."""
+def _make_room(values: Any, rows: int, kind: Any = None) -> Any:
+    """Room for so many `rows` like those of `values`, or of another `kind` of numbers."""
     shape = (rows, *values.shape[1:])
-    return (
-        np.empty(shape, values.dtype) if isinstance(values, np.ndarray) else values.new_empty(shape)
-    )
+    if isinstance(values, np.ndarray):
+        return np.empty(shape, kind or values.dtype)
+    return values.new_empty(shape, dtype=kind)
 
 
 def _count_columns(values: Any) -> str:

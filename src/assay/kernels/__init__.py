@@ -4,6 +4,7 @@ The verb of this wing is to count and to sum; it knows arrays alone, no tables. 
 marked `compiled_or_numpy` runs in compiled form where the package was built with a compiler, and
 `get_backend` says which of the two runs.
 
+- cells: narrow classes of scores, ordered as these are, and the rows in each
 - counts: how often codes, pairs of codes and sets of labels occur
 - dispatch: how a kernel is replaced by its compiled form
 - order: ranks and places of numbers
@@ -17,6 +18,7 @@ marked `compiled_or_numpy` runs in compiled form where the package was built wit
 """
 
 from assay._native import FEW_CLASSES, Array
+from assay.kernels.cells import EVEN_CELLS, count_cells, find_cells, list_filled
 from assay.kernels.counts import count_labels, count_pairs, count_sets, map_codes, pair_values
 from assay.kernels.dispatch import get_backend
 from assay.kernels.order import (
@@ -28,23 +30,33 @@ from assay.kernels.order import (
     scan_curve,
     select_places,
 )
-from assay.kernels.probability import bin_rows, compute_proba_stats, sum_proba_stats
+from assay.kernels.probability import (
+    bin_rows,
+    compute_logit_stats,
+    compute_proba_stats,
+    sum_proba_stats,
+)
 from assay.kernels.sums import compute_moments, divide, merge_moments, sum_by, sum_errors
 
 __all__ = [
+    "EVEN_CELLS",
     "FEW_CLASSES",
     "Array",
     "bin_rows",
+    "compute_logit_stats",
     "compute_moments",
     "compute_proba_stats",
     "count_below",
+    "count_cells",
     "count_labels",
     "count_pairs",
     "count_sets",
     "count_ties",
     "divide",
+    "find_cells",
     "get_backend",
     "keep_between",
+    "list_filled",
     "map_codes",
     "merge_moments",
     "pair_values",

@@ -17,7 +17,13 @@ from assay.kernels.counts import count_pairs
 from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 from assay.kernels.sums import merge_moments
 
-__all__ = ["FEW_CLASSES", "bin_rows", "compute_proba_stats", "sum_proba_stats"]
+__all__ = [
+    "FEW_CLASSES",
+    "bin_rows",
+    "compute_logit_stats",
+    "compute_proba_stats",
+    "sum_proba_stats",
+]
 
 Stats: TypeAlias = tuple[Array, Array, Array, Array]
 
@@ -70,6 +76,32 @@ def compute_proba_stats(proba: Array, truth: Array) -> tuple[Array, Array, Array
         if wrong.any():
             answer[block][wrong] = p[wrong].argmax(axis=1)
     return of_truth, top, others, before, answer
+
+
+@compiled_or_numpy
+def compute_logit_stats(logit: Array, odds: bool = False) -> tuple[Array, Array, Array]:
+    """What rows of logits (n, k) say, in one pass.
+
+    The probability of the highest (n,); its class (n,), the first of those that tie; and the log
+    odds of each class against the others (n, k), or (0, k) unless `odds` are asked for. These are
+    exact where the probability would round to 0 or 1. Logits are defined up to a constant of the
+    row, so they rank rows only after it is subtracted.
+    """
+    logit = np.asarray(logit, np.float64)
+    at = (np.arange(len(logit)), logit.argmax(axis=1))
+    shifted = logit - logit[at][:, None]
+    others = np.exp(shifted)
+    others[at] = 0
+    total = others.sum(axis=1)
+    top = 1 / (1 + total)
+    if not odds:
+        return top, at[1].astype(np.int32), logit[:0]
+    rest = (1 + total)[:, None] - others
+    log_odds = shifted - np.log(rest)
+    shifted[at] = -np.inf
+    second = shifted.max(axis=1)
+    log_odds[at] = -second - np.log(np.exp(shifted - second[:, None]).sum(axis=1))
+    return top, at[1].astype(np.int32), log_odds
 
 
 def _iter_blocks(proba: Array, truth: Array) -> Iterator[tuple[int, int]]:

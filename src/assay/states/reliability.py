@@ -207,11 +207,13 @@ def select_judged(rows: Rows, of: Judged = "auto") -> tuple[Array, Array]:
     It is that `of` the positive class, or of the answer; "auto": of the positive class if binary.
     """
     schema = rows.schema
+    of_class = of == "positive" or (of == "auto" and schema.task == "binary")
+    if not of_class and "label" not in rows.outputs:
+        probability, answer = rows.top
+        return probability, answer == rows.truth
     proba = _read_proba(rows)
-    if of == "positive" or (of == "auto" and schema.task == "binary"):
+    if of_class:
         return proba[:, schema.positive_code], rows.truth == schema.positive_code
-    if "label" not in rows.outputs:
-        return rows.proba_stats.top, rows.proba_stats.before == 0
     label = rows.label.astype(np.intp)
     return np.take_along_axis(proba, label[:, None], axis=1)[:, 0], rows.truth == label
 

@@ -11,20 +11,20 @@ True
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
-from assay.kernels import Array
+from assay.kernels import Array, count_cells, find_cells, list_filled
 from assay.states.ranking import POOLED, Curve, Ranking, RankingProblem
 from assay.table.schema import Schema
 
 __all__ = ["Grid", "Sketch", "SketchedRanking", "compute_error_bound"]
 
-EVEN = 1 << 20  # cells of even width
-FINE = 13  # bits dropped of a float32, so that scores near 0 keep cells of their own
+SPARSE = 16  # cells a row of a batch from which on its rows are sorted rather than counted
 MAX_PLACES = 1 << 22  # cells of all problems together, of positive and of negative rows
 
 
@@ -39,26 +39,14 @@ class Grid:
     unit: bool
     coarse: int = 0
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Number of cells."""
         return int(self.cells(np.array([np.inf], np.float32))[0]) + 1
 
     def cells(self, score: Array) -> Array:
         """The cell (n,) of each `score` (n,), int64, never falling where the score rises."""
-        with np.errstate(over="ignore"):
-            s = np.asarray(score, np.float32) + np.float32(0)  # -0 and 0 are one score
-        bits = s.view(np.int32)
-        if self.unit:
-            even = (s * np.float32(EVEN)).clip(0, EVEN).astype(np.int64)
-            return (even + (bits >> FINE)) >> self.coarse
-        # Negative floats sort by falling bits.
-        rising = np.where(bits < 0, -(bits & 0x7FFFFFFF), bits).astype(np.int64)
-        wide = s.astype(np.float64)
-        with np.errstate(invalid="ignore"):
-            squashed = np.where(np.isinf(wide), np.sign(wide), wide / (1 + np.abs(wide)))
-        even = ((squashed + 1) * (EVEN // 2)).astype(np.int64)
-        return (even + (rising >> FINE) + (0x7F800000 >> FINE) + 1) >> self.coarse
+        return find_cells(np.asarray(score), self.unit, self.coarse)
 
     def scores(self, cells: Array) -> Array:
         """The least float32 (n,) of each of the `cells`, or of the next one that holds any."""
@@ -125,6 +113,9 @@ class Sketch(NamedTuple):
         coarse = max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MAX_PLACES))))
         grid = Grid(unit, coarse)
         rows = np.array([n]) if group is None else np.bincount(group, minlength=groups)
+        if weight is None and group is None and n * SPARSE > grid.size:
+            counts = count_cells(score, positive, unit, coarse, grid.size)
+            return Sketch(grid, k, rows, *list_filled(counts))
         problem = np.arange(k) if group is None else group[:, None] * k + np.arange(k)
         # Where 32 bits hold every place, they sort several times as fast as 64.
         kind: Any = np.int32 if groups * k * grid.size * 2 < 1 << 31 else np.int64
@@ -141,6 +132,8 @@ class Sketch(NamedTuple):
     def join(sketches: "list[Sketch]") -> "Sketch":
         """One sketch of all `sketches`, which have the same groups and problems."""
         first = sketches[0]
+        if len(sketches) == 1:
+            return first
         rows = np.sum([s.rows_each for s in sketches], axis=0)
         kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
         size = first.groups * first.problems_each * first.grid.size * 2
@@ -148,8 +141,8 @@ class Sketch(NamedTuple):
             total = np.zeros(size, kind)
             for sketch in sketches:
                 total[sketch.place] += sketch.mass
-            place = np.flatnonzero(total)
-            return first._replace(rows_each=rows, place=place, mass=total[place])
+            place, mass = list_filled(total)
+            return first._replace(rows_each=rows, place=place, mass=mass)
         place, at = np.unique(np.concatenate([s.place for s in sketches]), return_inverse=True)
         mass = np.bincount(at, np.concatenate([s.mass for s in sketches]), len(place)).astype(kind)
         return first._replace(rows_each=rows, place=place, mass=mass)
@@ -205,15 +198,26 @@ class Sketch(NamedTuple):
         nothing = np.zeros(0)
         return SketchedRanking(nothing, nothing, None, schema, sketch=self)
 
-    def problem(self, number: int) -> RankingProblem:
-        """The ranking problem of this `number`, as scores with weights."""
+    def list_problems(self, count: int) -> list[RankingProblem]:
+        """The first so many ranking problems, as scores with weights."""
         width = 2 * self.grid.size
-        low, high = np.searchsorted(self.place, [number * width, (number + 1) * width])
-        place = self.place[low:high] - number * width
-        mass = self.mass[low:high].astype(np.float64)
-        positive = place % 2 == 1
-        score = self.grid.scores(place // 2)
-        return RankingProblem(score[positive], score[~positive], (mass[positive], mass[~positive]))
+        ends = np.searchsorted(self.place, width * np.arange(count + 1))
+        own = self.place[: ends[-1]] % width
+        filled = np.zeros(self.grid.size, bool)
+        filled[own // 2] = True
+        score_of_cell = np.empty(self.grid.size, np.float32)
+        score_of_cell[filled] = self.grid.scores(np.flatnonzero(filled))
+        score = score_of_cell[own // 2]
+        positive = own % 2 == 1
+        mass = self.mass[: ends[-1]].astype(np.float64)
+        parts = [slice(*ends[i : i + 2]) for i in range(count)]
+        return [_make_problem(score[part], positive[part], mass[part]) for part in parts]
+
+
+def _make_problem(score: Array, positive: Array, mass: Array) -> RankingProblem:
+    """The problem of filled cells: the least `score` of each, its kind and its weight."""
+    weights = (mass[positive], mass[~positive])
+    return RankingProblem(score[positive], score[~positive], weights)
 
 
 @dataclass(frozen=True, eq=False)
@@ -236,7 +240,7 @@ class SketchedRanking(Ranking):
     @lazy_property
     def ranking_problems(self) -> list[RankingProblem]:
         """The problems, in the order of the classes."""
-        return [self.sketch.problem(i) for i in range(self.count)]
+        return cast("Sketch", self.sketch).list_problems(self.count)
 
     @property
     def count(self) -> int:

@@ -16,6 +16,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import (
     FEW_CLASSES,
     Array,
+    compute_logit_stats,
     compute_proba_stats,
     count_labels,
     count_sets,
@@ -77,7 +78,7 @@ class Rows:
 
     @property
     def truth(self) -> Array:
-        """True class codes (n,); 0/1 (n, labels) for multi-label; numbers (n,) for regression."""
+        """True class codes (n,); 0/1 (n, labels) for multi-label; numbers or texts (n,)."""
         return self.predictions.truth
 
     @lazy_property
@@ -105,8 +106,8 @@ class Rows:
         scores = self._find("label", "proba", "logit")
         if self.schema.task == "multilabel":
             return (scores > (0.5 if "proba" in self.outputs else 0.0)).astype(np.uint8)
-        if "proba" in self.outputs and get_backend() == "compiled":
-            return self.proba_stats.answer
+        if get_backend() == "compiled":
+            return self.top[1]
         codes: Array = np.argmax(scores, axis=1)
         return codes
 
@@ -118,6 +119,17 @@ class Rows:
         """
         proba = self.outputs.get("proba")
         return ProbaStats(*compute_proba_stats(self.proba if proba is None else proba, self.truth))
+
+    @lazy_property
+    def top(self) -> tuple[Array, Array]:
+        """Probability and code of the most probable class of each row (n,), as declared if tied.
+
+        For binary and multi-class tasks.
+        """
+        if "proba" in self.outputs or "logit" not in self.outputs:
+            return self.proba_stats.top, self.proba_stats.answer
+        top, answer, _ = compute_logit_stats(self.outputs["logit"])
+        return top, answer.astype(np.intp)
 
     @lazy_property
     def proba_totals(self) -> ProbaTotals | None:
@@ -195,30 +207,16 @@ class Rows:
             return self.outputs["score"]
         scores = self._find("score", "logit", "proba")
         if self.schema.task == "multiclass" and "logit" in self.outputs:
-            return self._log_odds()
+            top, answer, odds = compute_logit_stats(self.outputs["logit"], odds=True)
+            if "proba" not in self.outputs:
+                self.__dict__["top"] = top, answer.astype(np.intp)
+            return odds
         if self.schema.task != "binary":
             return scores
         positive = self.schema.positive_code
         if "logit" in self.outputs:
             return np.asarray(scores[:, positive], np.float64) - scores[:, 1 - positive]
         return scores[:, positive]
-
-    def _log_odds(self) -> Array:
-        """Log odds of each class against the others (n, k).
-
-        They are exact where the probability would round to 0 or 1. Logits are defined up to a
-        constant of the row, so they rank rows only after it is subtracted.
-        """
-        log_p = self.log_proba
-        with np.errstate(divide="ignore"):
-            odds: Array = log_p - np.log(-np.expm1(log_p))
-        logit = np.asarray(self.outputs["logit"], np.float64)
-        at = (np.arange(len(logit)), logit.argmax(axis=1))
-        others = logit.copy()
-        others[at] = -np.inf
-        second = others.max(axis=1)
-        odds[at] = logit[at] - second - np.log(np.exp(others - second[:, None]).sum(axis=1))
-        return odds
 
     @property
     def value(self) -> Array:
@@ -229,6 +227,11 @@ class Rows:
     def interval(self) -> Array:
         """Low and high end of the interval predicted for each row (n, 2) of a regression."""
         return self._find("interval", "interval")
+
+    @property
+    def text(self) -> Array:
+        """Predicted texts (n,), objects."""
+        return self._find("text", "text")
 
     def _find(self, wanted: str, *kinds: Kind) -> Array:
         for kind in kinds:

@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from typing import Any
 
-from assay.adapters.callbacks import FrameworkCallback
+from assay.adapters.framework_object import FrameworkObject
 from assay.evaluation.meter import Meter
 from assay.metrics.base import Metric
 
 __all__ = ["IgniteMetric"]
 
 
-class IgniteMetric(FrameworkCallback):
+class IgniteMetric(FrameworkObject):
     """An Ignite metric that gives for the batches of an epoch what `evaluate` gives for all rows.
 
     Attached under a name it puts the values by name into `engine.state.metrics`, and the

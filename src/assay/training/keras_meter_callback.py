@@ -3,7 +3,7 @@
 from collections.abc import Mapping, MutableMapping, Sequence
 from typing import Any
 
-from assay.adapters.callbacks import FrameworkCallback
+from assay.adapters.framework_object import FrameworkObject
 from assay.evaluation.evaluate import Evaluation
 from assay.evaluation.meter import Meter
 from assay.metrics.base import Metric
@@ -11,7 +11,7 @@ from assay.metrics.base import Metric
 __all__ = ["KerasMeterCallback"]
 
 
-class KerasMeterCallback(FrameworkCallback):
+class KerasMeterCallback(FrameworkObject):
     """A Keras callback that evaluates validation rows after each epoch, on any backend.
 
     It predicts them once more, compiled as Keras likes, and adds the values to the logs of the

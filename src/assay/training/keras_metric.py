@@ -4,14 +4,14 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from assay.adapters.callbacks import FrameworkCallback
+from assay.adapters.framework_object import FrameworkObject
 from assay.evaluation.meter import Meter
 from assay.metrics.base import Metric
 
 __all__ = ["KerasMetric"]
 
 
-class KerasMetric(FrameworkCallback):
+class KerasMetric(FrameworkObject):
     """A Keras metric that gives for the batches of an epoch what `evaluate` gives for all rows.
 
     Keras asks for the value after every step, and each time it is computed of all rows so far:

@@ -68,7 +68,8 @@ def scorer(metrics: str | Metric | Sequence[str | Metric], **declared: Any) -> S
     ['f1', 'log_loss']
     """
     several = not isinstance(metrics, str | Metric)
-    parsed = tuple(METRICS.parse(metric) for metric in (metrics if several else [metrics]))
+    listed = [metrics] if isinstance(metrics, str | Metric) else list(metrics)
+    parsed = tuple(map(METRICS.parse, listed))
     for metric in parsed:
         assert metric.sign
         if metric.granularity != "table":
