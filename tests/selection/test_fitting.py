@@ -16,7 +16,8 @@ import assay
 from assay.errors import UnsupportedError
 from assay.selection.experiment import FitError
 from assay.selection.fingerprint import fingerprint
-from assay.selection.fitting import check_trainable
+from assay.selection.fitting import check_trainable, name_classes, train_model
+from assay.selection.training_data import TrainingData
 
 IRIS = load_iris(return_X_y=True)
 EPOCHS = 3
@@ -143,6 +144,18 @@ def test_a_network_trained_anew_with_the_same_seed_is_the_same():
     X = IRIS[0].astype(np.float32)
     one, other = (cross_validate({"m": fit_net}, X).outputs["m"]["logit"] for _ in range(2))
     assert np.array_equal(one, other)
+
+
+def test_a_model_with_its_tokenizer_is_no_model_with_its_history():
+    def tokenize(text):
+        return text
+
+    rows = name_classes(TrainingData([[0.0]], [1.0]), ())
+    pair = ("model", tokenize)
+    assert train_model(lambda train, val: pair, rows, None, 0) == (pair, None)
+    model, history = train_model(lambda train, val: (pair, {"loss": [1.0, 0.5]}), rows, None, 0)
+    assert model is pair
+    assert history.find("train", "loss").values == (1.0, 0.5)
 
 
 def test_training_leaves_the_random_numbers_of_the_caller_alone():

@@ -150,7 +150,9 @@ def train_model(factory: Any, train: TrainingRows, val: TrainingRows | None, see
     takes_seed = "seed" in inspect.signature(factory).parameters
     with _start_random_numbers(seed):
         found = factory(train, val, seed=seed) if takes_seed else factory(train, val)
-    model, *logs = found if isinstance(found, tuple) and len(found) == 2 else (found,)
+    # A model with its tokenizer is a pair, too; a tokenizer is called, as no history is.
+    has_log = isinstance(found, tuple) and len(found) == 2 and not callable(found[1])
+    model, *logs = found if has_log else (found,)
     if model is None:
         raise UnsupportedError(
             "the function gave None; it must return the model that it trained, or (model, history)"
