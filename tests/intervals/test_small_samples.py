@@ -76,6 +76,15 @@ def test_each_class_has_its_own_interval_of_ks():
         assert (row.value, row.low, row.high) == pytest.approx((one.value, one.low, one.high))
 
 
+def test_a_class_without_rows_has_no_interval_of_ks():
+    y = np.array([0, 1] * 20)
+    proba = np.random.default_rng(7).dirichlet(np.ones(3), 40)
+    p = Predictions.from_arrays(y, {"m.proba": proba}, classes=[0, 1, 2])
+    rows = evaluate(p, "ks(average=none)").rows
+    assert [np.isnan(row.low) for row in rows] == [False, False, True]
+    assert rows[2].note == "single_class"
+
+
 def test_uneven_weights_widen_the_interval_of_ks_as_if_there_were_fewer_rows():
     rng = np.random.default_rng(6)
     p = make(400, weight=np.full(400, 2.0))

@@ -4,6 +4,7 @@
 0.75
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -200,9 +201,14 @@ class KS(CurveMetric):
         return np.where(both, scan_curve("lead", *curve[1:]), np.nan)
 
     def find_rates(self, curve: Curve) -> tuple[float, float]:
-        """The true and the false positive rate where the lead of a `curve` is largest."""
+        """The true and the false positive rate where the lead of a `curve` is largest.
+
+        Nan where there are no rows of one kind.
+        """
+        if not curve.positives > 0 or not curve.negatives > 0:
+            return math.nan, math.nan
         false, true = curve.roc
-        best = int(np.argmax(np.nan_to_num(true - false)))
+        best = int(np.argmax(true - false))
         return float(true[best]), float(false[best])
 
 
