@@ -91,15 +91,9 @@ def check_adapter(
 def _check_rank(adapter: Adapter, model: Any) -> None:
     """A model that two adapters accept is that of the higher rank."""
     others = [ADAPTERS[other]() for other in ADAPTERS.names() if other != adapter.name]
-    equal = [o.name for o in others if o.rank == adapter.rank and _accepts(o, model)]
+    asked = [other for other in others if other.rank == adapter.rank and other.is_in_use()]
+    equal = [other.name for other in asked if other.accepts(model)]
     require(equal == [], adapter.name, f"no adapter of its rank accepts its model; {equal}")
-
-
-def _accepts(adapter: Adapter, model: Any) -> bool:
-    try:
-        return adapter.accepts(model)
-    except ImportError:
-        return False
 
 
 def _check_order(
