@@ -228,6 +228,11 @@ def measure_all(share: float, named: Sequence[str] = ()) -> None:
             for line in measure(case, n, share):
                 print(json.dumps(line), flush=True)
                 lines.append(line)
+    show(lines)
+
+
+def show(lines: Sequence[dict[str, Any]]) -> None:
+    """A table in Markdown: a row a case and metric; then what is outside the aim."""
     header = "| case | metric | samples | covers | of ten rows a class | flagged | without |"
     print(f"\n{header}\n|--|--|--|--|--|--|--|")
     for line in lines:
