@@ -1,12 +1,15 @@
 """Results logged to a real MLflow store, and read back with the same numbers."""
 
 import json
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 import assay
 from assay.errors import ReadError
+from assay.testing import check_tracker
 from assay.tracking.mlflow import MLflow
 
 mlflow = pytest.importorskip("mlflow")
@@ -168,3 +171,19 @@ def test_mlflow_asks_every_evaluator_and_what_assay_cannot_evaluate_is_a_warning
         )
     assert result.metrics["accuracy_score"] == 0.75
     assert not any(name.startswith("assay/") for name in result.metrics)
+
+
+def test_mlflow_keeps_the_laws_of_a_tracker(folder):
+    with mlflow.start_run():
+        check_tracker("mlflow")
+
+
+def test_the_quickstart_of_mlflow_runs(folder, monkeypatch):
+    monkeypatch.chdir(folder)  # where its store is the one that is there
+    page = (Path(__file__).parents[2] / "docs" / "trackers.md").read_text()
+    section = page.partition("## MLflow\n")[2].partition("\n## ")[0]
+    names = {}
+    for text in (page.partition("## MLflow")[0], section):
+        for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+            exec(code, names)
+    assert names["result"].metrics["assay/f1"] == names["evaluation"].get("bert", "f1").value

@@ -1,6 +1,8 @@
 """Results logged to TensorBoard's event files, and read back with the same numbers."""
 
+import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,11 +10,24 @@ import pytest
 import assay
 from assay.errors import MissingDependencyError, NameLookupError, ReadError, UnsupportedError
 from assay.readers.events import read_scalars
-from assay.tracking.figures import Figure, name_numbers
+from assay.testing import check_tracker
+from assay.tracking.base import TRACKERS
+from assay.tracking.figures import Figure, list_figures, name_numbers
 from assay.tracking.record import make_record
 
 Y = ["cat", "dog", "dog", "cat", "cat", "dog"] * 5
 MODELS = {"bert": ["cat", "dog", "cat", "cat", "cat", "dog"] * 5, "org/gbm": ["cat"] * 30}
+
+
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page, section=None):
+    """The Python of a page, or of one section of it."""
+    text = (ROOT / page).read_text()
+    if section is not None:
+        text = text.partition(f"# {section}\n")[2].partition("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
 
 
 def table(**options):
@@ -80,6 +95,7 @@ def test_figures_of_a_finished_model_are_no_curves_of_its_training(tmp_path):
     assert {"assay/accuracy", "assay/comparison/accuracy/bert"} <= set(load(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_summary_writer_of_the_loop_is_logged_through(tmp_path):
     pytest.importorskip("tensorboard")
     writer = pytest.importorskip("torch.utils.tensorboard").SummaryWriter(tmp_path)
@@ -110,14 +126,12 @@ def test_a_diagnosis_has_the_best_epoch_and_the_losses_of_each_run():
     assert "assay/diagnosis/b/best_epoch" in make_record(assay.diagnose(runs)).figures
 
 
-def test_a_report_has_the_figures_of_its_parts_and_its_page():
+def test_a_report_has_the_figures_of_its_parts():
     report = assay.report(table(), metric="accuracy", test=table())
-    record = make_record(report)
-    assert record.figures["assay/bert/accuracy"] == report.evaluation.get("bert", "accuracy").value
-    assert record.figures["assay/test/bert/accuracy"] == record.figures["assay/bert/accuracy"]
-    assert "assay/comparison/accuracy/bert" in record.figures
-    assert record.files["report.html"] == report.to_html()
-    assert record.verdict == report.verdict
+    numbers = name_numbers(list_figures(report))
+    assert numbers["bert/accuracy"] == report.evaluation.get("bert", "accuracy").value
+    assert numbers["test/bert/accuracy"] == numbers["bert/accuracy"]
+    assert "comparison/accuracy/bert" in numbers
 
 
 def test_values_of_classes_and_groups_have_names_of_their_own():
@@ -158,6 +172,8 @@ def test_what_cannot_be_tracked_is_refused_in_words(tmp_path):
     with pytest.raises(NameLookupError, match=r"no tracker is named 'mlfow'\. Did you mean"):
         assay.track(evaluation, "mlfow")
     with pytest.raises(UnsupportedError, match="keeps no files"):
+        assay.track(table(), "tensorboard", run=tmp_path)
+    with pytest.raises(UnsupportedError, match="keeps no files"):
         assay.TrackedRun("tensorboard", str(tmp_path)).read_predictions()
     with pytest.raises(ReadError, match="is no folder"):
         assay.TrackedRun("tensorboard", str(tmp_path / "none")).read_history()
@@ -179,3 +195,46 @@ def test_steps_of_numpy_are_whole_numbers_too(tmp_path):
     evaluation = assay.evaluate(Y, MODELS["bert"], "accuracy")
     assay.track(evaluation, "tensorboard", run=tmp_path, step=np.int64(4))
     assert load(tmp_path)["assay/accuracy"] == {4: evaluation.value}
+
+
+def test_the_tracker_that_contributing_shows_is_a_tracker(tmp_path):
+    lead = (
+        "import json\nfrom dataclasses import dataclass\nfrom pathlib import Path\n"
+        "from typing import Any\nfrom assay import History, Tracker, read_history\n"
+        "from assay.tracking.record import Record\n"
+    )
+    (code,) = [block for block in blocks("CONTRIBUTING.md") if "(Tracker)" in block]
+    with TRACKERS.isolate():
+        exec(lead + code, {"__name__": "shown"})
+        check_tracker("lines", tmp_path)
+
+
+def test_the_quickstart_of_tensorboard_runs(tmp_path, monkeypatch):
+    pytest.importorskip("tensorboard")
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for code in (blocks("docs/trackers.md")[0], *blocks("docs/trackers.md", "TensorBoard")):
+        exec(code, names)
+    value = names["evaluation"].get("bert", "accuracy").value
+    assert names["run"].read_history().find("val", "bert_accuracy").values == (value,) * 3
+
+
+def test_tensorboard_keeps_the_laws_of_a_tracker(tmp_path):
+    pytest.importorskip("tensorboard")
+    check_tracker("tensorboard", tmp_path)
+
+
+def test_a_tracker_that_drops_a_step_does_not_keep_the_laws(tmp_path):
+    pytest.importorskip("tensorboard")
+    from assay.tracking.tensorboard import TensorBoard
+
+    with TRACKERS.isolate():
+
+        class Forgetful(TensorBoard):
+            name = "forgetful"
+
+            def write(self, record, run, step):
+                return super().write(record, run, 3 if step == 4 else step)
+
+        with pytest.raises(AssertionError, match="forgetful: values of each step"):
+            check_tracker("forgetful", tmp_path)

@@ -1,6 +1,7 @@
 """Results logged to real offline runs of Weights & Biases, and read back with the same numbers."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from assay.errors import ReadError, UnsupportedError
 from assay.readers.protobuf import find_all, find_first, walk_fields
 from assay.readers.rocksdb import split_records
 from assay.readers.wandb import HEADER
+from assay.testing import check_tracker
 from assay.tracking.wandb import WandB
 
 wandb = pytest.importorskip("wandb")
@@ -82,3 +84,21 @@ def test_predictions_are_a_file_of_the_run(tmp_path):
         run.read_predictions("other.parquet")
     with pytest.raises(UnsupportedError, match="is finished"):
         assay.track(p, run=run)
+
+
+def test_wandb_keeps_the_laws_of_a_tracker(tmp_path):
+    settings = wandb.Settings(silent=True)
+    with wandb.init(mode="offline", dir=tmp_path, settings=settings) as run:
+        check_tracker("wandb", run, finish=run.finish)
+
+
+def test_the_quickstart_of_wandb_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "trackers.md").read_text()
+    section = page.partition("## Weights & Biases\n")[2].partition("\n## ")[0]
+    names = {}
+    for text in (page.partition("## MLflow")[0], section):
+        for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
+            exec(code, names)
+    value = names["evaluation"].get("bert", "accuracy").value
+    assert names["run"].read_history().find("val", "bert_accuracy").values == (value,) * 3

@@ -34,12 +34,14 @@ PREDICTIONS = f"{FOLDER}/predictions.parquet"
 class Tracker(Member):
     """Base of every tracker: a new one writes `write` and `read_history`.
 
-    `module` is the package that it logs with, and `extra` what to install.
+    `module` is the package that it logs with, and `extra` what to install; one that `keeps_files`
+    takes predictions, and has `read_predictions`.
     """
 
     registry: ClassVar[Registry[Any]] = TRACKERS
     module: ClassVar[str] = ""
     extra: ClassVar[str] = ""
+    keeps_files: ClassVar[bool] = False
 
     @abstractmethod
     def write(self, record: Record, run: Any, step: int | None) -> str:
@@ -84,7 +86,11 @@ class Tracker(Member):
             ReadError: There is no such run or file.
             UnsupportedError: The tracker keeps no files.
         """
-        raise UnsupportedError(
+        raise self.refuse_predictions()
+
+    def refuse_predictions(self) -> UnsupportedError:
+        """The error of a tracker that keeps no files."""
+        return UnsupportedError(
             f"{self.name} keeps no files; track predictions to mlflow or wandb, or assay.write them"
         )
 

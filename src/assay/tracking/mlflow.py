@@ -36,6 +36,7 @@ class MLflow(Tracker):
     name = "mlflow"
     module = "mlflow"
     extra = "mlflow"
+    keeps_files = True
 
     uri: str | None = None
     experiment: str | None = None

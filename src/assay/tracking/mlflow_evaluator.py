@@ -92,7 +92,8 @@ def _make_table(
         return Predictions.from_arrays(y, {MODEL: dataset.predictions_data}, **columns)
     raw = _unwrap(model)
     if raw is not None:
-        return collect({MODEL: raw}, dataset.features_data, y, **columns)
+        table: Predictions = collect({MODEL: raw}, dataset.features_data, y, **columns)
+        return table
     said = model.predict(dataset.features_data)
     return Predictions.from_arrays(y, {MODEL: said}, **columns)
 

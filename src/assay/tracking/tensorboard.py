@@ -45,7 +45,7 @@ class TensorBoard(Tracker):
                 run.add_scalar(name, value, number)
             run.add_text(*text, number)
             run.flush()
-            return os.fspath(run.log_dir)
+            return str(run.log_dir)
         self.load_package()
         folder = Path(run or self.folder)
         _append(folder, [*_encode_scalars(record, number), _encode_text(*text, number)])

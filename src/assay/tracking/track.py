@@ -10,8 +10,9 @@
 (0.5, 0.75, 1.0)
 """
 
-from numbers import Integral
 from typing import Any
+
+import numpy as np
 
 from assay.core.result import Result
 from assay.errors import UnsupportedError
@@ -54,7 +55,8 @@ def track(
         The run, which reads histories and predictions back, and takes further results.
 
     Raises:
-        UnsupportedError: It is no result, or `step` is no whole number of 0 or more.
+        UnsupportedError: It is no result, `step` is no whole number of 0 or more, or the tracker
+            keeps no predictions.
         MissingDependencyError: The tracker is not installed; the message names the extra.
 
     >>> import assay, tempfile
@@ -63,7 +65,7 @@ def track(
     >>> str(run.tracker)
     'tensorboard'
     """
-    if step is not None and (not isinstance(step, Integral) or step < 0):
+    if step is not None and (not isinstance(step, int | np.integer) or step < 0):
         raise UnsupportedError(f"step must be a whole number of 0 or more; got {step!r}")
     if isinstance(run, TrackedRun):
         to = run.tracker if to is None else to
@@ -71,5 +73,7 @@ def track(
     if to is None:
         raise UnsupportedError("name the tracker: to='mlflow', 'wandb' or 'tensorboard'")
     tracker = resolve_tracker(to)
+    if isinstance(result, Predictions) and not tracker.keeps_files:
+        raise tracker.refuse_predictions()
     record = make_record(result, prefix)
     return TrackedRun(tracker, tracker.write(record, run, None if step is None else int(step)))

@@ -33,6 +33,7 @@ class WandB(Tracker):
     name = "wandb"
     module = "wandb"
     extra = "wandb"
+    keeps_files = True
     aliases = ("weights_and_biases",)
 
     project: str | None = None
@@ -89,7 +90,7 @@ def _log(wandb: Any, run: Any, record: Record, step: int | None) -> str:
     )
     for file, content in record.files.items():
         _save(run, file, content)
-    return os.path.dirname(run.dir)
+    return str(os.path.dirname(run.dir))
 
 
 def _save(run: Any, file: str, content: str | bytes) -> None:
