@@ -47,7 +47,7 @@ def is_on_accelerator(values: Any) -> bool:
 
 
 def read_on_host(values: Any) -> Array:
-    """An array or a torch tensor of any device as NumPy; this waits for the device."""
+    """The `values` of an array, or of a torch tensor of any device, as NumPy; it waits for that."""
     if isinstance(values, np.ndarray):
         return values
     tensor = values.float() if values.dtype == sys.modules["torch"].bfloat16 else values

@@ -51,7 +51,10 @@ class BatchReader:
         make_conversions(class_names=self.class_names, classes=self.classes)
 
     def settle(self, outputs: Any, target: Any) -> "BatchReader":
-        """The reader with kind, task and classes, read off type and shape of the first batch."""
+        """The reader with kind, task and classes.
+
+        They are read off type and shape of the `outputs` and the `target` of the first batch.
+        """
         outputs, target = read_tensor(outputs), read_tensor(target)
         kind = self.kind or self._find_kind(outputs)
         of_tokens = outputs.ndim == target.ndim + 1
@@ -66,7 +69,7 @@ class BatchReader:
         return replace(self, kind=kind, task=task or found, classes=classes)
 
     def read(self, outputs: Any, target: Any, weight: Any = None) -> tuple[dict[str, Any], int]:
-        """The columns of a batch, outputs, target and weight, and how many rows are left out.
+        """The columns `outputs`, `target` and `weight` of a batch, and how many rows are left out.
 
         They are checked here on the host; those on an accelerator stay there, and are checked when
         they are read.

@@ -20,6 +20,7 @@ import pyarrow as pa
 from assay.errors import ReadError
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
+from assay.table.texts import restore_texts
 
 __all__ = ["digest_rows", "identify_table"]
 
@@ -62,7 +63,11 @@ def digest_rows(rows: Predictions) -> str:
         arrays["weight"] = rows.weight
     parts: list[Any] = [repr(rows.schema)]
     for name, array in sorted(arrays.items()):
-        parts += [f"{name} {array.dtype} {array.shape}", np.ascontiguousarray(array).data]
+        content = _write_column(restore_texts(array)) if array.dtype == object else None
+        parts += [
+            f"{name} {array.dtype} {array.shape}",
+            np.ascontiguousarray(array).data if content is None else content,
+        ]
     for name, column in sorted(rows.columns.items()):
         parts += [f"{name} {len(column)}", _write_column(column)]
     return _digest(parts)

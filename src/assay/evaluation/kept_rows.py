@@ -22,6 +22,7 @@ from assay.kernels import Array
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
 from assay.table.schema import Schema
+from assay.table.texts import convert_to_texts, restore_texts
 
 __all__ = ["MOST_ROWS", "dump_rows", "join_rows", "keep_rows", "load_rows"]
 
@@ -77,39 +78,60 @@ def join_rows(tables: Sequence[Predictions]) -> Predictions:
 
 def dump_rows(rows: Predictions) -> dict[str, Array]:
     """The `rows` as named arrays, for a file."""
-    arrays = {"truth": rows.truth, "chosen": np.array(rows.rows_chosen)}
+    arrays = {"truth": _pack(rows.truth), "chosen": np.array(rows.rows_chosen)}
     if rows.weight is not None:
         arrays["weight"] = rows.weight
     for i, kinds in enumerate(rows.outputs.values()):
-        arrays |= {f"{i}/{kind}": array for kind, array in kinds.items()}
+        arrays |= {f"{i}/{kind}": _pack(array) for kind, array in kinds.items()}
     if rows.columns:
-        sink = pa.BufferOutputStream()
-        columns = pa.table(dict(rows.columns))
-        with pa.ipc.new_stream(sink, columns.schema) as writer:
-            writer.write_table(columns)
-        arrays["columns"] = np.frombuffer(sink.getvalue(), np.uint8)
+        arrays["columns"] = _write_table(pa.table(dict(rows.columns)))
     return arrays
 
 
 def load_rows(arrays: Mapping[str, Array], schema: Schema) -> Predictions:
     """The rows of a table of this `schema` that `dump_rows` wrote as `arrays`."""
     outputs: dict[str, Any] = {
-        model: {kind: arrays[f"{i}/{kind}"] for kind in kinds}
+        model: {kind: _unpack(arrays[f"{i}/{kind}"], schema) for kind in kinds}
         for i, (model, kinds) in enumerate(schema.models.items())
     }
     columns = {}
     if "columns" in arrays:
-        with pa.ipc.open_stream(pa.py_buffer(arrays["columns"].tobytes())) as reader:
-            table = reader.read_all()
+        table = _read_table(arrays["columns"])
         columns = {name: _combine_chunks(table.column(name)) for name in table.column_names}
     return Predictions(
         schema=schema,
-        truth=arrays["truth"],
+        truth=_unpack(arrays["truth"], schema),
         outputs=outputs,
         weight=arrays.get("weight"),
         columns=columns,
         rows_chosen=bool(arrays["chosen"]),
     )
+
+
+def _pack(array: Array) -> Array:
+    """The `array` as numbers: texts as the bytes of an Arrow table."""
+    if array.dtype != object:
+        return array
+    return _write_table(pa.table({"text": restore_texts(array)}))
+
+
+def _unpack(array: Array, schema: Schema) -> Array:
+    """What `_pack` made an `array` of, in a table of this `schema`."""
+    if schema.task != "text":
+        return array
+    return convert_to_texts(_read_table(array).column("text"), "text")
+
+
+def _write_table(table: pa.Table) -> Array:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return np.frombuffer(sink.getvalue(), np.uint8)
+
+
+def _read_table(content: Array) -> pa.Table:
+    with pa.ipc.open_stream(pa.py_buffer(content.tobytes())) as reader:
+        return reader.read_all()
 
 
 def _join_columns(name: str, tables: Sequence[Predictions]) -> pa.Array:

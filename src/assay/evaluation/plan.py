@@ -181,7 +181,10 @@ def _fold_pass(
 
 
 def refuse_unbounded(info: TableInfo, plan: Plan, groups: int) -> None:
-    """Refuse metrics that would keep something of every row of a long stream."""
+    """Refuse metrics of a `plan` that would keep something of every row of a long stream.
+
+    `info` is of the stream, which has so many `groups`.
+    """
     for text, metric in plan.metrics:
         if info.long and not metric.state.is_bounded(groups):
             by = " by group" if metric.state.is_bounded() else ""

@@ -199,7 +199,10 @@ def write_states(
     passes: Mapping[str, tuple[int, Mapping[Job, Any]]],
     **further: Any,
 ) -> None:
-    """Write the states of an evaluation to `path`, whole or not at all; see `save_states`."""
+    """Write the states of an evaluation to `path`, whole or not at all.
+
+    `info`, `plan`, `passes` and what is `further` given are as of `save_states`.
+    """
     with stage_file(path) as place, open(place, "w+b") as file:
         save_states(file, info, plan, passes, **further)
 
@@ -222,7 +225,7 @@ def save_states(  # noqa: PLR0913 - what a file holds
     `info` and `plan` say of which table and what was asked; `passes` has the number of parts done
     and the values, by the name of the pass; `source` tells the table from others; `keys` and `cuts`
     are those of its groups, and `rows` the rows themselves, where they are few; `complete` says
-    whether all rows have been read.
+    whether all rows have been read, and `ignored` how many of them were left out.
     """
     header = {
         "format": "assay.state",

@@ -42,7 +42,8 @@ def find_cells(score: Array, unit: bool, coarse: int) -> Array:
 def count_cells(score: Array, positive: Array, unit: bool, coarse: int, cells: int) -> Array:
     """Rows in each of so many `cells` of each problem (k, cells, 2), those of `positive` last.
 
-    `score` and `positive` are (n, k), a column a problem; cells are as of `find_cells`.
+    `score` and `positive` are (n, k), a column a problem; cells are those of `find_cells` with
+    `unit` and `coarse`.
     """
     n, k = score.shape
     place = find_cells(score.ravel(), unit, coarse).reshape(n, k)

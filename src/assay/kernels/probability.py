@@ -80,7 +80,7 @@ def compute_proba_stats(proba: Array, truth: Array) -> tuple[Array, Array, Array
 
 @compiled_or_numpy
 def compute_logit_stats(logit: Array, odds: bool = False) -> tuple[Array, Array, Array]:
-    """What rows of logits (n, k) say, in one pass.
+    """What rows of `logit` (n, k) say, in one pass.
 
     The probability of the highest (n,); its class (n,), the first of those that tie; and the log
     odds of each class against the others (n, k), or (0, k) unless `odds` are asked for. These are

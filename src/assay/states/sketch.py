@@ -199,7 +199,7 @@ class Sketch(NamedTuple):
         return SketchedRanking(nothing, nothing, None, schema, sketch=self)
 
     def list_problems(self, count: int) -> list[RankingProblem]:
-        """The first so many ranking problems, as scores with weights."""
+        """The ranking problems, the first `count` of them, as scores with weights."""
         width = 2 * self.grid.size
         ends = np.searchsorted(self.place, width * np.arange(count + 1))
         own = self.place[: ends[-1]] % width

@@ -37,6 +37,7 @@ from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.rows import Rows
 from assay.table.schema import SPECIAL, Kind, Schema, Task
 from assay.table.splits import tells_training
+from assay.table.texts import measure_row, refuse_token_lists, restore_texts
 from assay.table.validation import check_model, validate_table
 
 __all__ = ["Predictions", "assemble", "require_weight", "restore_labels", "tell_ignored"]
@@ -46,11 +47,11 @@ __all__ = ["Predictions", "assemble", "require_weight", "restore_labels", "tell_
 class Predictions:
     """Truth and the outputs of each model on the same rows, validated; nothing is changed in place.
 
-    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, or numbers (n,) for regression.
-    `outputs` maps model -> kind -> array: label codes (n,), proba and logit (n, k), score and value
-    (n,), interval (n, 2); 0/1 labels (n, labels) for multi-label. `columns` keeps id, fold, split,
-    cluster and every group column as Arrow arrays. A batch of a table is itself a (short) table, so
-    whatever works on the whole works on a batch.
+    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, numbers (n,) for regression, or
+    texts (n,). `outputs` maps model -> kind -> array: label codes (n,), proba and logit (n, k),
+    score and value (n,), interval (n, 2), text (n,); 0/1 labels (n, labels) for multi-label.
+    `columns` keeps id, fold, split, cluster and every group column as Arrow arrays. A batch of a
+    table is itself a (short) table, so whatever works on the whole works on a batch.
 
     >>> p = Predictions.from_arrays(["cat", "dog"], {"a": ["cat", "cat"]})
     >>> p.n, p.models, p.classes
@@ -92,13 +93,15 @@ class Predictions:
         """A validated table from arrays, lists, Arrow, pandas or polars columns.
 
         Parameters:
-            y: Truth: labels (n,), numbers (n,) for regression, or 0/1 (n, labels) for multi-label.
+            y: Truth: labels (n,), numbers (n,) for regression, 0/1 (n, labels) for multi-label, or
+                texts (n,).
             models: Name of each model -> labels (n,), or probabilities (n, k) in the order of
                 `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,),
-                "c.value": (n,), "c.interval": (n, 2)}. In a binary task "a.proba" may be the
-                probabilities of the positive class (n,).
+                "c.value": (n,), "c.interval": (n, 2), "d.text": (n,)}. In a binary task "a.proba"
+                may be the probabilities of the positive class (n,).
             classes: Class labels in their order; default: those of the data, sorted.
-            task: binary, multiclass, multilabel or regression; default: what the columns show.
+            task: binary, multiclass, multilabel, regression or text; default: what the columns
+                show, which is never text.
             positive: Positive class of a binary task; default: the last of the two classes.
             weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
             id: Unique name of each row (n,), by which files are joined and messages name rows.
@@ -133,13 +136,17 @@ class Predictions:
                 f"a group column cannot be named {reserved[0]!r}; "
                 f"give it as {reserved[0]}=... or rename it"
             )
+        if task == "text":
+            refuse_token_lists(y, "truth")
+            for name, texts in models.items():
+                refuse_token_lists(texts, f"text of {name!r}")
         special = {"id": id, "fold": fold, "split": split, "cluster": cluster, **groups}
         columns = {name: values for name, values in special.items() if values is not None}
         y, models, columns, weight, moved = _match_indexes(y, models, columns, weight)
         table = require_weight(
             assemble(
                 y,
-                group_by_model(models),
+                group_by_model(models, task),
                 columns,
                 classes=classes,
                 task=task,
@@ -181,7 +188,7 @@ class Predictions:
 
     @property
     def task(self) -> Task:
-        """binary, multiclass, multilabel or regression."""
+        """binary, multiclass, multilabel, regression or text."""
         return self.schema.task
 
     @property
@@ -379,7 +386,7 @@ class Predictions:
             models: Names of the models whose outputs count.
         """
         outputs = [array for name in models for array in self.outputs[name].values()]
-        return sum(array[:1].nbytes for array in [self.truth, *outputs])
+        return sum(measure_row(array) for array in [self.truth, *outputs])
 
     def group(self, name: str) -> tuple[Array, list[Any]]:
         """Codes (n,) and sorted values of a further column.
@@ -409,7 +416,7 @@ class Predictions:
         Parameters:
             name: Name of the model.
             **kinds: Its outputs: label (n,), proba or logit (n, k) with columns in the order of
-                `classes`, score or value (n,), interval (n, 2).
+                `classes`, score or value (n,), interval (n, 2), text (n,).
 
         Raises:
             SchemaError: The name is taken, or the outputs cannot be used.
@@ -425,7 +432,7 @@ class Predictions:
         if not kinds:
             raise SchemaError(
                 f"nothing is given for model {name!r}; "
-                "expected label, proba, logit, score, value or interval"
+                "expected label, proba, logit, score, value, interval or text"
             )
         outputs, notes = check_model(name, kinds, self.schema, self.n, self.columns.get("id"))
         schema = replace(self.schema, models={**self.schema.models, name: tuple(outputs)})
@@ -570,7 +577,7 @@ def _ignore_rows(
 
 
 def tell_ignored(ignored: int, rows: int, label: Label) -> str:
-    """The note that says how many of so many `rows` are left out, since their truth is a `label`.
+    """The note that `ignored` of so many `rows` are left out, since their truth is a `label`.
 
     >>> tell_ignored(2, 9, -100)
     '2 of 9 rows are left out: their truth is -100.'
@@ -579,9 +586,11 @@ def tell_ignored(ignored: int, rows: int, label: Label) -> str:
 
 
 def restore_labels(schema: Schema, codes: Array) -> pa.Array:
-    """Class `codes` (n,) as the labels of `schema`; the numbers of a regression as they are."""
+    """Class `codes` (n,) as the labels of `schema`; numbers and texts as they are."""
     if schema.task == "regression":
         return numpy_to_arrow(codes)
+    if schema.task == "text":
+        return restore_texts(codes)
     if isinstance(schema.classes[0], str):
         encoded = [str(label).encode() for label in schema.classes]
         ends = np.cumsum([0, *map(len, encoded)], dtype=np.int32)

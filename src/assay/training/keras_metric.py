@@ -44,7 +44,8 @@ class KerasMetric(FrameworkObject):
         **declared: Any,
     ) -> None:
         meter = Meter(metrics, **{"intervals": False, **declared})
-        super().__init__(name=name or str((meter.metrics or ["metrics"])[0]))  # type: ignore[call-arg]
+        first = str((meter.metrics or ["metrics"])[0])
+        super().__init__(name=name or first)  # type: ignore[call-arg]
         self.meter = meter
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
