@@ -46,6 +46,7 @@ TITLES = {
     "multiclass": "Several classes, one of them true",
     "multilabel": "Several labels, any of them true",
     "regression": "Numbers",
+    "text": "Texts",
 }
 
 INTERVALS = {
@@ -167,10 +168,9 @@ def accepts(cls: type[Metric], name: str, choice: str) -> bool:
 
 def schema(task: str) -> Schema:
     """A schema of the task, to ask a metric how it applies."""
-    classes = {"binary": ("no", "yes"), "regression": ()}.get(task, ("a", "b", "c"))
-    return Schema(
-        task, classes, {"m": ("value", "interval") if task == "regression" else ("proba",)}
-    )  # type: ignore[arg-type]
+    classes = {"binary": ("no", "yes"), "regression": (), "text": ()}.get(task, ("a", "b", "c"))
+    kinds = {"regression": ("value", "interval"), "text": ("text",)}.get(task, ("proba",))
+    return Schema(task, classes, {"m": kinds})  # type: ignore[arg-type]
 
 
 def intervals(cls: type[Metric]) -> str:

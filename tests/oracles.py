@@ -341,7 +341,7 @@ def adjusted_r2(metric, p, rows):
 
 def relevant(metric, p, rows):
     """The rows with a true label, as scikit-learn's label ranking metrics take them."""
-    if p.task == "regression":
+    if p.task in ("regression", "text"):
         return None
     truth = one_hot(p)
     some = truth.any(axis=1)
@@ -487,11 +487,20 @@ def logistic(metric, p, rows):
     return fit
 
 
+def text_oracles(metric, p, rows):
+    """The values of texts in other libraries."""
+    if p.task != "text":
+        return None
+    from text_oracles import TextOracles
+
+    return TextOracles(p, rows)
+
+
 KNOWN = (
     *(adjusted_r2, average_precision_at, averaged_counts, best_f_beta, best_threshold, binned_ece),
     *(binned_mce, brier_of, classwise_ece, concordance, counted, crossing, gain_of, kappa),
     *(largest_lead, log_loss_of, logistic, macro_error, murphy, one_against_one, one_error),
     *(over_rows, pearson, precision_at, ranked, recall_at, relevant, tpr_at, weighted_kendall),
-    *(weighted_spearman,),
+    *(text_oracles, weighted_spearman),
 )
 HELPERS = {f.__name__: f for f in KNOWN}

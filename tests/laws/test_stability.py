@@ -179,7 +179,7 @@ def in_precision(p, dtype):
     return found
 
 
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("task", [task for task in TASKS if task != "text"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_every_figure_of_single_and_half_precision_is_judged_in_double(task, dtype, weighted):

@@ -106,7 +106,8 @@ def hardest_rows(
     """The rows that models get most wrong: by all models together, and by each.
 
     The loss of a row is the log loss where a model gives probabilities, the squared error in
-    regression, else whether the label is wrong. Each model counts by how many times its own mean
+    regression, the share of words that are not shared in text (1 - token_f1), else whether the
+    label is wrong. Each model counts by how many times its own mean
     loss a row has, so that a model of large losses does not decide alone. Rows that all models get
     wrong with confidence are where a label may be wrong: look at them first.
 
@@ -190,6 +191,8 @@ def _find_wrong(table: Predictions, model: str) -> Array:
     rows = table.rows(model)
     if table.task == "regression":
         return np.zeros(table.n, bool)
+    if table.task == "text":
+        return np.asarray(rows.truth != rows.text, bool)
     wrong = np.asarray(rows.truth != rows.label)
     return np.asarray(wrong.any(axis=1)) if wrong.ndim == 2 else wrong
 
@@ -199,8 +202,10 @@ def _read_truth(table: Predictions, place: int) -> Any:
 
 
 def _read_answer(table: Predictions, model: str, place: int) -> Any:
-    """The label of the model, or the number that it predicts."""
+    """The label of the model, the number that it predicts, or the text that it wrote."""
     rows = table.rows(model)
+    if table.task == "text":
+        return str(rows.text[place])
     return _name(table, (rows.value if table.task == "regression" else rows.label)[place])
 
 
@@ -208,6 +213,8 @@ def _name(table: Predictions, value: Any) -> Any:
     """A class code, a row of 0 and 1 for each label, or a number, as people read it."""
     if table.task == "regression":
         return float(value)
+    if table.task == "text":
+        return str(value)
     if table.task == "multilabel":
         return [name for name, given in zip(table.classes, value.tolist(), strict=True) if given]
     return table.classes[int(value)]

@@ -25,8 +25,8 @@ def compute_losses(rows: Rows) -> tuple[str, Array]:
     """Name and value (n,) of the loss of each of the `rows`; infinite ones become the largest
     finite number.
 
-    That is the log loss where a model gives probabilities, the squared error in regression, else
-    whether the label is wrong.
+    That is the log loss where a model gives probabilities, the squared error in regression, the
+    share of words that are not shared where it gives texts, else whether the label is wrong.
 
     Raises:
         SchemaError: The model gives scores only.
@@ -36,6 +36,9 @@ def compute_losses(rows: Rows) -> tuple[str, Array]:
             metric: Any = METRICS.parse(name)
             values = np.asarray(metric.bind(rows.schema).compute_rows(rows), np.float64)
             return name, np.nan_to_num(values[:, 0] if values.ndim == 2 else values)
+    if rows.schema.task == "text":
+        shared: Any = METRICS.parse("token_f1")
+        return "1 - token_f1", 1.0 - np.asarray(shared.compute_rows(rows), np.float64)
     raise SchemaError(
         f"model {rows.model!r} gives scores only, which have no loss; give its probabilities or "
         f"labels as well"

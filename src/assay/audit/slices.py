@@ -34,6 +34,8 @@ __all__ = ["Slice", "WeakSlices", "weak_slices"]
 
 MOST_LEVELS = 1000  # a column of more values is a name or a text, not a kind of row
 MOST_SHOWN = 12
+# What rows are judged by where no metric is named and the task has no right or wrong label.
+ROW_METRICS = {"regression": "mse", "text": "token_f1"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -184,7 +186,7 @@ def weak_slices(
     check_whole("depth", depth, 1)
     check_whole("min_rows", min_rows, 2)
     check_share("confidence", confidence)
-    default = "mse" if table.task == "regression" else "accuracy"
+    default = ROW_METRICS.get(table.task, "accuracy")
     text, bound = resolve(metric if metric is not None else default, table.schema)[0]
     score = find_row_score(text, bound)
     able = [name for name in table.models if table.schema.offers(name, bound.reads)]

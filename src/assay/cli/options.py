@@ -59,7 +59,8 @@ READING = (
     click.option(
         "--task",
         metavar="T",
-        help="binary, multiclass, multilabel or regression; read off the data if not said.",
+        help="binary, multiclass, multilabel, regression or text (texts that models wrote); read "
+        "off the data if not said, which is never text.",
     ),
     click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
     click.option(

@@ -66,6 +66,8 @@ def estimate_rounding(
         size: The larger of the values of the two, without sign.
         losses: What gives the differences of the rows, if the metric has a value a row.
     """
+    if table.task == "text":
+        return COMPUTED * max(size, 1.0)
     if table.task != "regression":
         # A label or a probability is of the size of 1.
         epsilon = max(_find_epsilon(table.outputs[model]) for model in (a, b))

@@ -10,6 +10,7 @@ The verbs are `read`, `scan` and `write`.
 - stream: Parquet files larger than memory, read in parts
 - row_groups: the rows of one row group of a stream
 - stream_groups: the groups of a table that is read in parts
+- text_columns: columns of texts in files that keep no types
 - leading_zeros: codes such as 007 in text files, which are text
 - layout: what each column of a file is; several tables as one
 - column_names: names of columns without the blanks and quotes around them

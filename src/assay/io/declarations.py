@@ -15,7 +15,7 @@ from assay.errors import SchemaError, suggest
 from assay.io.formats import File
 from assay.table.schema import BY_PART, KINDS
 
-__all__ = ["Models", "declare_models"]
+__all__ = ["Models", "declare_models", "declares_texts"]
 
 # What `models=` takes: names, declarations as texts, or these by the name of the model.
 Models: TypeAlias = Sequence[str] | Mapping[str, str | Sequence[str] | None]
@@ -45,9 +45,9 @@ def declare_models(
     Parameters:
         files: Tables, of which at least one must hold each column that is declared.
         models: Names of models or columns; or texts NAME=KIND:COLUMN, which say that a column holds
-            the label, proba, logit, score or value of a model, and NAME=KIND, where the column
-            bears its name; or a mapping of names to KIND:COLUMN or KIND. A kind may bear a class,
-            as in proba.yes. None reads what the names of the columns show.
+            the label, proba, logit, score, value or text of a model, and NAME=KIND, where the
+            column bears its name; or a mapping of names to KIND:COLUMN or KIND. A kind may bear a
+            class, as in proba.yes. None reads what the names of the columns show.
 
     Raises:
         SchemaError: A declaration cannot be understood, or no file has its column.
@@ -63,6 +63,18 @@ def declare_models(
         declared += [declaration] if declaration else []
     _refuse_unknown(declared, known)
     return [_declare(file, declared) for file in files], tuple(names)
+
+
+def declares_texts(models: Models | None) -> bool:
+    """Whether `models` say of a column that it holds the texts of a model.
+
+    >>> declares_texts(["asr=text:hypothesis"]), declares_texts(["asr"])
+    (True, False)
+    """
+    if models is None:
+        return False
+    matches = map(DECLARATION.fullmatch, _list_texts(models))
+    return any(match is not None and match["kind"] == "text" for match in matches)
 
 
 def _list_texts(models: Models) -> Iterable[str]:

@@ -120,6 +120,10 @@ class File(NamedTuple):
         named = {origin: name for name, origin in self.origins.items()}
         return table.rename_columns([named.get(name, name) for name in table.column_names])
 
+    def declare_task(self, task: Any) -> "File":
+        """The file with `task` as what its metadata says."""
+        return self._replace(metadata=self.metadata._replace(task=task))
+
     def rename(self, names: Mapping[str, str], note: str = "") -> "File":
         """The file with other names for the columns that are keys of `names`, and why, a `note`."""
         columns = [names.get(name, name) for name in self.table.column_names]

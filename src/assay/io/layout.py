@@ -17,7 +17,7 @@ from assay.io.formats import File, Metadata, is_text
 from assay.kernels import Array
 from assay.table.columns import arrow_to_numpy, convert_to_numbers, normalise, numpy_to_arrow
 from assay.table.labels import Label, encode, list_spellings
-from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, parse_column
+from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, Task, parse_column
 from assay.table.validation import require_unique
 
 __all__ = [
@@ -89,20 +89,22 @@ class ColumnSet(NamedTuple):
         )
 
 
-def detect_layout(names: Sequence[str], truth: str) -> Literal["wide", "long", "single", "bare"]:
-    """The layout of a table with columns `names`, one of them the `truth`.
+def detect_layout(
+    names: Sequence[str], truth: str, task: Task | None = None
+) -> Literal["wide", "long", "single", "bare"]:
+    """The layout of a table with columns `names`, one of them the `truth`, of a declared `task`.
 
     wide: <model>.<kind> columns; long: kinds beside a `model` column; single: kinds alone; bare:
     none of these.
     """
     others = [name for name in names if name != truth and name not in SPECIAL]
     if any(
-        _declares_kind(name)
+        _declares_kind(name, task)
         for name in others
         if truth in names or not name.startswith(f"{truth}.")
     ):
         return "wide"
-    if any(_is_kind(name) for name in others):
+    if any(_is_kind(name, task) for name in others):
         return "long" if "model" in others else "single"
     return "bare"
 
@@ -116,7 +118,8 @@ def classify_columns(
     to.
     """
     metadata = metadata or Metadata()
-    alone = detect_layout(names, truth) in ("long", "single")
+    task = metadata.task
+    alone = detect_layout(names, truth, task) in ("long", "single")
     labels = (
         None
         if metadata.classes is None
@@ -137,29 +140,31 @@ def classify_columns(
             keys[name] = (
                 Key("model", owner, kind)  # type: ignore[arg-type]
                 if known
-                else _make_key(name, alone, model)
+                else _make_key(name, alone, model, task)
             )
         else:
-            keys[name] = _make_key(name, alone, model)
+            keys[name] = _make_key(name, alone, model, task)
     return keys
 
 
-def _make_key(name: str, alone: bool, model: str) -> Key:
-    if alone and _is_kind(name):
+def _make_key(name: str, alone: bool, model: str, task: Task | None) -> Key:
+    if alone and _is_kind(name, task):
         kind, _, label = name.partition(".")
         return Key("model", model, kind, label or None)  # type: ignore[arg-type]
-    if not alone and _declares_kind(name):
-        return Key("model", *parse_column(name))
+    if not alone and _declares_kind(name, task):
+        return Key("model", *parse_column(name, task))
     return Key("column", name)
 
 
-def _declares_kind(name: str) -> bool:
-    model, kind, _ = parse_column(name)
+def _declares_kind(name: str, task: Task | None) -> bool:
+    model, kind, _ = parse_column(name, task)
     return kind is not None and model not in ("", *BY_PART)
 
 
-def _is_kind(name: str) -> bool:
+def _is_kind(name: str, task: Task | None) -> bool:
     head, dot, label = name.partition(".")
+    if name == "text":
+        return task == "text"
     return name in KINDS or (head in BY_PART and bool(dot and label))
 
 
@@ -194,9 +199,8 @@ def split_file(
             for pair in _split_by_class(key, column, file.metadata.classes)
         )
     part = ColumnSet(file.path, columns, tuple(notes))
-    return (
-        _split_by_model(part) if detect_layout(file.table.column_names, truth) == "long" else [part]
-    )
+    layout = detect_layout(file.table.column_names, truth, file.metadata.task)
+    return _split_by_model(part) if layout == "long" else [part]
 
 
 def explain_omission(path: str | os.PathLike[str], field: pa.Field, key: Key) -> str:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from assay.errors import AssayError, SchemaError
 from assay.io.column_names import strip_names
 from assay.io.conventions import adopt_conventions
-from assay.io.declarations import Models, declare_models
+from assay.io.declarations import Models, declare_models, declares_texts
 from assay.io.delimited import TextOptions
 from assay.io.fold_files import number_folds, strip_suffix
 from assay.io.formats import (
@@ -42,6 +42,7 @@ from assay.io.roles import (
     has_repeated_ids,
     select_roles,
 )
+from assay.io.text_columns import read_texts
 from assay.io.undeclared import (
     ReadOptions,
     find_undeclared_models,
@@ -104,12 +105,13 @@ def read(  # noqa: PLR0913 - each option stands for itself
         paths: Files (.parquet, .arrow, .csv, .csv.gz, .jsonl, .xlsx, ...), folders, glob patterns,
             or data frames and columns by name; one or more.
         truth: Name of the column that holds the truth; default "y".
-        task: binary, multiclass, multilabel or regression; default: what the files or values say.
+        task: binary, multiclass, multilabel, regression or text; default: what the files or values
+            say.
         classes: All classes, in their order; default: what the files or values say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
         models: Models to read, also of columns that declare no kind: names of models or columns,
             or what a column holds, as "lgbm=proba:oof_lgbm" or {"lgbm": "proba:oof_lgbm"}, of the
-            kinds label, proba, logit, score and value; default: all.
+            kinds label, proba, logit, score, value and text; default: all.
         normalise: Whether to divide the probabilities of each row by their sum; default False.
         percent: Whether probabilities are percentages, in 0..100; default False.
         labels: Label that is meant for each label of the truth, of models and of class columns,
@@ -153,7 +155,8 @@ def read(  # noqa: PLR0913 - each option stands for itself
     try:
         roles = {"weight": weight, "id": id, "fold": fold, "cluster": cluster}
         files = assign_roles(files, select_roles(roles))
-        files, names = _name_columns(files, truth, models)
+        task = "text" if task is None and declares_texts(models) else task
+        files, names = _name_columns(files, truth, models, task)
         options = resolve_options(files, truth, task, classes, positive, names, conversions)
         files, options = _unify_labels(files, options)
         sets = [
@@ -194,10 +197,12 @@ def _make_text_options(header: bool, decimal: str | None) -> TextOptions:
 
 
 def _name_columns(
-    files: Sequence[File], truth: str, models: Models | None
+    files: Sequence[File], truth: str, models: Models | None, task: Task | None
 ) -> tuple[list[File], tuple[str, ...] | None]:
     """The files with columns named as in this house, and the names of the models to read."""
     declared, names = declare_models(files, models)
+    if task == "text":
+        return [file.declare_task(task) for file in declared], names
     adopted = [adopt_conventions(file, truth, names or ()) for file in declared]
     return number_folds(adopted, truth), names
 
@@ -257,7 +262,7 @@ def make_table(predictions: Predictions, path: str | os.PathLike[str]) -> pa.Tab
     schema = predictions.schema
     positive = schema.positive if schema.positive_declared else None
     metadata = Metadata(schema.task, schema.classes, positive, tuple(predictions.models))
-    read_as = classify_columns(names, "y", None if by_class else metadata)
+    read_as = classify_columns(names, "y", Metadata(schema.task) if by_class else metadata)
     for name, key in zip(names, columns, strict=True):
         if names.count(name) > 1 or read_as[name] != key:
             raise SchemaError(
@@ -285,9 +290,9 @@ def resolve_options(
     metadata = next((f.metadata for f in files if f.metadata.task is not None), Metadata())
     labels = check_classes(classes) if classes is not None else metadata.classes or None
     # Other classes than the file's may make a binary table one of more classes.
-    keeps_task = classes is None or metadata.task in ("multilabel", "regression")
+    keeps_task = classes is None or metadata.task in ("multilabel", "regression", "text")
     task_of_file = metadata.task if keeps_task else None
-    if task == "regression":
+    if task in ("regression", "text"):
         labels = None
     if (
         positive is None
@@ -335,6 +340,8 @@ def _unify_labels(files: Sequence[File], options: ReadOptions) -> tuple[list[Fil
     Text files have no types: where any label is text, all are, also in a column that looks like
     numbers. Whole numbers with leading zeros are text.
     """
+    if options.task == "text":
+        return [read_texts(file, _list_text_columns(file, options)) for file in files], options
     if options.task in ("regression", "multilabel"):
         return list(files), options
     names = [_list_label_columns(file, options) for file in files]
@@ -384,6 +391,17 @@ def _list_label_columns(file: File, options: ReadOptions) -> list[str]:
         if bare or (key.role == "model" and key.kind == "label" and key.label is None):
             columns.append(name)
     return columns
+
+
+def _list_text_columns(file: File, options: ReadOptions) -> list[str]:
+    """The columns that hold texts: the truth, and what models wrote."""
+    keys = classify_columns(file.table.column_names, options.truth, file.metadata)
+    bare = set(options.models or ()) - set(SPECIAL)
+    return [
+        name
+        for name, key in keys.items()
+        if key.role == "truth" or key.kind == "text" or (key.role == "column" and name in bare)
+    ]
 
 
 def _reread_as_text(file: File, labels: list[str], options: ReadOptions) -> File:
@@ -492,7 +510,7 @@ def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
                     (
                         key,
                         restore_labels(p.schema, values)
-                        if kind == "label"
+                        if kind in ("label", "text")
                         else numpy_to_arrow(values),
                     )
                 )

@@ -89,7 +89,7 @@ class Stream:
 
     @property
     def task(self) -> Task:
-        """binary, multiclass, multilabel or regression."""
+        """binary, multiclass, multilabel, regression or text."""
         return self.schema.task
 
     @property
@@ -257,8 +257,8 @@ def scan(
     Parameters:
         paths: Files, folders or glob patterns; one or more.
         truth: Name of the column that holds the truth; default "y".
-        task: binary, multiclass, multilabel or regression; default: what the files or the first
-            rows say.
+        task: binary, multiclass, multilabel, regression or text; default: what the files or the
+            first rows say.
         classes: All classes, in their order; default: what the files or the rows say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
 
@@ -326,6 +326,8 @@ def scan_files(
     metadata = parse_metadata(first, (schema.metadata or {}).get(b"assay"))
     file = File(os.fspath(first), pa.Table.from_batches([], schema), metadata)
     options = resolve_options([file], truth, task, classes, positive, None)
+    if options.task == "text":
+        metadata = metadata._replace(task="text")
     roles = select_roles(roles)
     keys, notes = _classify(first, schema, options, metadata, roles)
     row_groups = _list_row_groups(footers)
@@ -381,7 +383,7 @@ def _classify(
     keys = classify_columns(names, options.truth, metadata)
     refuse_unknown(names, roles)
     keys |= {name: Key("column", role) for name, role in rename_roles(names, roles).items()}
-    wide = detect_layout(names, options.truth) == "wide"
+    wide = detect_layout(names, options.truth, options.task) == "wide"
     if not wide or not any(key.role == "truth" for key in keys.values()):
         raise SchemaError(
             f"{path}: only tables with a truth column {options.truth!r} and columns <model>.<kind> "

@@ -67,7 +67,7 @@ def find_undeclared_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
         return table._replace(notes=(*table.notes, *_note_passed_over(table, names, options)))
     keys: dict[str, Key] = {}
     notes: list[str] = []
-    if None in table.truth:
+    if None in table.truth and options.task != "text":
         keys, notes = _detect_models(table, names, options)
     if not keys:
         raise SchemaError(
@@ -128,6 +128,11 @@ def _list_columns(table: ColumnSet, options: ReadOptions) -> str:
 
 def _propose_models(table: ColumnSet, names: Sequence[str], options: ReadOptions) -> str:
     """How to say what the columns `names` hold, of a table that declares no model."""
+    if options.task == "text":
+        return (
+            "Name what each model wrote <model>.text, or say which column holds it: "
+            "--model NAME=text:COLUMN (models={'NAME': 'text:COLUMN'})."
+        )
     likely = _find_likely_models(table, names, options)
     if not likely:
         return (
@@ -156,7 +161,7 @@ def _describe_likely(likely: Mapping[str, str]) -> str:
 def _note_passed_over(table: ColumnSet, names: Sequence[str], options: ReadOptions) -> list[str]:
     """A note on columns that may be models but are read as groups, beside models that are sure."""
     likely = _find_likely_models(table, names, options)
-    if not likely:
+    if not likely or options.task == "text":
         return []
     name, kind = next(iter(likely.items()))
     described = _describe_likely(likely)

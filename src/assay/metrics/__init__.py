@@ -29,6 +29,12 @@
 - ordered: typical and extreme errors
 - ranks: how truth and prediction order the rows
 - correlation: how truth and prediction move together
+- texts: bases of metrics of texts that models wrote
+- transcripts: words or characters that are wrong: wer, cer
+- answers: exact match, and the words that two texts share
+- translation: BLEU and chrF
+- summaries: ROUGE
+- entities: tagged entities that are right
 
 >>> from assay.metrics.base import METRICS
 >>> METRICS.parse("f1(average=micro)")(["a", "b", "b"], ["a", "a", "b"])

@@ -63,7 +63,7 @@ class Metric(Member):
     """Base of every metric: facts of the class, the state it needs, and a formula over it.
 
     Parameters:
-        reads: Output of a model that it looks at: label, proba, score, value or interval.
+        reads: Output of a model that it looks at: label, proba, score, value, interval or text.
         tasks: Tasks that it is for; default: all of classification.
         better: Whether "higher", "lower" or "neither" is better; default "higher".
         rank_by: What to rank models by, where neither is better.
@@ -216,7 +216,7 @@ class Metric(Member):
         Parameters:
             y: The truth (n,), or (n, labels) of 0/1 for several labels a row.
             prediction: What the metric reads: labels (n,), probabilities or scores (n, k),
-                values (n,) or interval ends (n, 2).
+                values (n,), interval ends (n, 2) or texts (n,).
             weight: Of each row (n,), at least 0; default: all alike.
             declared: Further keywords of `Predictions.from_arrays`: classes, positive, task.
 
@@ -229,6 +229,8 @@ class Metric(Member):
         """
         if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
+        elif self.reads == "text":
+            declared.setdefault("task", "text")
         of_classes = self.reads == "score" and np.ndim(prediction) == 2 and np.ndim(y) != 2
         kind = "proba" if of_classes else self.reads
         rows = Predictions.from_arrays(

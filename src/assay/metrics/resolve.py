@@ -21,6 +21,7 @@ DEFAULT: dict[Task, str] = {
     "multiclass": "f1",
     "multilabel": "f1",
     "regression": "mse",
+    "text": "token_f1",
 }
 
 # The only metric of scores of the rows themselves: numbers, or 1 for right and 0 for wrong.
@@ -29,6 +30,7 @@ WITHOUT_TRUTH: dict[Task, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
     "multilabel": "accuracy",
+    "text": "",
 }
 
 # What ranked lists of labels of graded relevance are judged by.
@@ -48,6 +50,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
         "f1(average=samples)", "roc_auc", "log_loss",
     ),
     "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
+    "text": ("exact_match", "token_f1", "wer", "cer", "chrf"),
 }  # fmt: skip
 
 

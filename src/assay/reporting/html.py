@@ -49,6 +49,7 @@ BASELINES = {
     "graded": "the mean grade of each label",
     "regression": "the mean of the truth",
     "multilabel": "the majority of each label",
+    "text": "the most frequent text",
 }
 
 

@@ -22,6 +22,7 @@ The verb of this wing is to validate: every check of a table happens here, once,
 - schema: task, classes, and the kinds of output of each model
 - splits: names and values by which a column tells training rows
 - text_lists: cells of text that hold a list
+- texts: truth and predictions that are written out
 - times: dates and durations of NumPy, as Arrow takes them
 - validation: a checked schema and typed arrays of a whole table
 

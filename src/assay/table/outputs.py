@@ -35,8 +35,9 @@ from assay.table.columns import (
 from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import encode_declared
 from assay.table.probabilities import check_probabilities
-from assay.table.schema import ENDS, KINDS, Kind, Schema, parse_column
+from assay.table.schema import ENDS, KINDS, Kind, Schema, Task, parse_column
 from assay.table.text_lists import parse_number_lists
+from assay.table.texts import convert_to_texts
 
 __all__ = [
     "RawOutputs",
@@ -52,14 +53,14 @@ __all__ = [
 RawOutputs: TypeAlias = dict[Kind | None, Any]
 
 
-def group_by_model(models: Mapping[str, Any]) -> dict[str, RawOutputs]:
-    """The columns in `models`, by model and kind.
+def group_by_model(models: Mapping[str, Any], task: Task | None = None) -> dict[str, RawOutputs]:
+    """The columns in `models`, by model and kind, for a `task` if it is declared.
 
     Their names are <model>, <model>.<kind> or <model>.<kind>.<class>.
     """
     outputs: dict[str, RawOutputs] = {}
     for name, values in models.items():
-        model, kind, label = parse_column(str(name))
+        model, kind, label = parse_column(str(name), task)
         if not model:
             raise SchemaError(f"column {name!r} names no model; expected <model>.{kind}")
         add_column(outputs, model, kind, label, values)
@@ -131,6 +132,7 @@ def check_outputs(
             raise SchemaError(
                 f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two"
             )
+        _refuse_other_task(kind, schema, where)
         column = normalise(values, where)
         if kind == "proba":
             array, note = check_probabilities(column, schema, where, name_row, conversions)
@@ -151,8 +153,8 @@ def _infer_kind(model: str, values: Any, schema: Schema) -> Kind:
 
     Numbers in regression, probabilities where there are several columns, else labels.
     """
-    if schema.task == "regression":
-        return "value"
+    if schema.task in ("regression", "text"):
+        return "text" if schema.task == "text" else "value"
     many = count_columns(values) is not None
     if schema.task == "multilabel":
         if isinstance(values, Mapping):
@@ -164,6 +166,21 @@ def _infer_kind(model: str, values: Any, schema: Schema) -> Kind:
         return "proba"
     refuse_scores(values, model)
     return "label"
+
+
+def _refuse_other_task(kind: Kind, schema: Schema, where: str) -> None:
+    """Refuse texts where the task is another, and anything else where it is text."""
+    if (kind == "text") == (schema.task == "text"):
+        return
+    if kind == "text":
+        raise SchemaError(
+            f"{where}: a text that a model wrote needs task='text' (--task text); this task is "
+            f"{schema.task}"
+        )
+    raise SchemaError(
+        f"{where}: the task is text, in which models give texts; name the column <model>.text, or "
+        f"leave out task='text'"
+    )
 
 
 def refuse_scores(values: Any, model: str) -> None:
@@ -273,6 +290,10 @@ def _check_intervals(values: Any, schema: Schema, where: str, name_row: RowNamer
     return table
 
 
+def _check_texts(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+    return convert_to_texts(values, where, name_row)
+
+
 def _stack_columns(values: Any) -> Any:
     """The columns of a frame without names, side by side."""
     if not isinstance(values, Mapping):
@@ -286,4 +307,5 @@ _CHECKS = {
     "score": _check_scores,
     "value": _check_values,
     "interval": _check_intervals,
+    "text": _check_texts,
 }

@@ -23,8 +23,8 @@ __all__ = [
     "parse_column",
 ]
 
-Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression"]
-Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval"]
+Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression", "text"]
+Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPECIAL = ("id", "weight", "fold", "split", "cluster")
 
@@ -41,6 +41,7 @@ SOURCES: Mapping[str, tuple[Kind, ...]] = {
     "score": ("score", "logit", "proba"),
     "value": ("value",),
     "interval": ("interval",),
+    "text": ("text",),
 }
 SUFFICIENT = {reads: frozenset(kinds) for reads, kinds in SOURCES.items()}
 
@@ -49,12 +50,12 @@ SUFFICIENT = {reads: frozenset(kinds) for reads, kinds in SOURCES.items()}
 class Schema:
     """What the table holds: task, classes in their declared order, and the kinds each model gives.
 
-    `classes` are the labels of a multi-label task too, and empty for regression. `positive` is the
-    positive class of a binary task: the declared one, or else the last of the two in sorted order
-    (`positive_declared` tells which). Without a truth (`has_truth`) the models have scores of the
-    rows themselves, values or labels 1 for right and 0 for wrong, and the truth of the table is 0
-    or 1 throughout. Graded, the truth of a multi-label table holds how relevant each label is, 0
-    or more, which only metrics of ranked lists read.
+    `classes` are the labels of a multi-label task too, and empty for regression and text.
+    `positive` is the positive class of a binary task: the declared one, or else the last of the two
+    in sorted order (`positive_declared` tells which). Without a truth (`has_truth`) the models have
+    scores of the rows themselves, values or labels 1 for right and 0 for wrong, and the truth of
+    the table is 0 or 1 throughout. Graded, the truth of a multi-label table holds how relevant each
+    label is, 0 or more, which only metrics of ranked lists read.
     """
 
     task: Task
@@ -76,7 +77,10 @@ class Schema:
         return self.classes.index(self.positive)
 
     def offers(self, model: str, reads: str) -> bool:
-        """Whether `model` gives what a metric `reads`: label, proba, score, value or interval."""
+        """Whether `model` gives what a metric `reads`.
+
+        Label, proba, score, value, interval or text.
+        """
         kinds = self.models[model]
         if reads == "score" and self.task == "multiclass":
             return "proba" in kinds or "logit" in kinds
@@ -87,10 +91,11 @@ class Schema:
             object.__setattr__(self, "positive", max(self.classes))
 
 
-def parse_column(name: str) -> tuple[str, Kind | None, str | None]:
+def parse_column(name: str, task: Task | None = None) -> tuple[str, Kind | None, str | None]:
     """Model, kind and class (or end of an interval) that the `name` of a column declares.
 
-    Where that could be two kinds, the first counts.
+    Where that could be two kinds, the first counts. A name that ends in .text declares a kind where
+    the `task` is text alone: elsewhere such columns hold texts that models have read.
 
     >>> parse_column("bert.large.proba.cat"), parse_column("svm.score"), parse_column("svm")
     (('bert.large', 'proba', 'cat'), ('svm', 'score', None), ('svm', None, None))
@@ -100,6 +105,6 @@ def parse_column(name: str) -> tuple[str, Kind | None, str | None]:
         at, by_part = min(matches)
         return name[:at], by_part, name[at + len(by_part) + 2 :]
     model, dot, kind_text = name.rpartition(".")
-    if dot and kind_text in KINDS:
+    if dot and kind_text in KINDS and (kind_text != "text" or task == "text"):
         return model, kind_text, None
     return name, None, None

@@ -67,6 +67,7 @@ from assay.table.outputs import (
 )
 from assay.table.schema import TASKS, Kind, Schema, Task
 from assay.table.text_lists import refuse_lists_as_labels
+from assay.table.texts import convert_to_texts
 
 __all__ = [
     "ValidatedTable",
@@ -114,7 +115,8 @@ def validate_table(  # noqa: PLR0913 - the columns that a table may have
         y: The truth; see `Predictions.from_arrays` for what it may be.
         models: The columns of each model by kind; None stands for a kind that is not declared.
         classes: Class labels in their order; default: those of the data, sorted.
-        task: binary, multiclass, multilabel or regression; default: what truth and models show.
+        task: binary, multiclass, multilabel, regression or text; default: what truth and models
+            show, which is never text.
         positive: Positive class of a binary task; default: the last of the two.
         weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
         columns: Further columns (n,), whose sizes and ids are checked.
@@ -205,7 +207,7 @@ def _settle_schema(
         schema = Schema(settled, labels, {})
         graded = _gives_scores_alone(models) and _holds_grades(y, schema, name_row)
         schema = replace(schema, graded=graded)
-    elif settled == "regression":
+    elif settled in ("regression", "text"):
         schema = Schema(settled, (), {})
     elif classes is not None:
         schema = _classify(task, check_classes(classes), positive, models)
@@ -232,6 +234,8 @@ def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
     if schema.task == "multilabel":
         return convert_to_indicators(y, schema, "truth", name_row, GRADES)
     target = _require_target(y, schema.task)
+    if schema.task == "text":
+        return convert_to_texts(target, "truth", name_row)
     if schema.task == "regression":
         return require_finite(convert_to_numbers(target, "truth", name_row), "truth", name_row)
     return encode_declared(target, schema.classes, "truth", name_row)
@@ -431,7 +435,7 @@ def _require_target(y: Any, task: str) -> Any:
     if width == 1:
         return y
     rows = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
-    if task == "regression":
+    if task in ("regression", "text"):
         remedy = "evaluate one target at a time."
     else:
         remedy = (

@@ -25,6 +25,8 @@ LABELS: dict[str, Any] = {
 
 # How far the first and the second model are from the truth.
 NOISE = {"a": 1.0, "b": 2.0}
+# What texts are made of: tags of words, so that they are read as entities as well.
+WORDS = ("O", "O", "B-PER", "I-PER", "B-LOC", "I-LOC", "S-LOC", "E-PER")
 SKILL = {"a": 2.0, "b": 0.7}
 
 
@@ -40,7 +42,7 @@ def random_table(
     """A table of two models, `a` better than `b`, that is a function of its arguments alone.
 
     Parameters:
-        task: binary, multiclass, multilabel or regression.
+        task: binary, multiclass, multilabel, regression or text.
         seed: What the content is drawn from, 0 or more.
         n: Number of rows, 1 or more; default: 2 to 59, drawn.
         labels: Type of the class labels; default "str".
@@ -48,7 +50,7 @@ def random_table(
         ties: Whether values are rounded, so that many of them tie; default False.
 
     Returns:
-        The table: probabilities, or values and intervals in a regression.
+        The table: probabilities, values and intervals in a regression, or texts.
 
     >>> random_table("regression", 1, n=3).n
     3
@@ -61,6 +63,8 @@ def random_table(
         return _regression(rng, n, weight, ties)
     if task == "multilabel":
         return _multilabel(rng, n, weight, ties)
+    if task == "text":
+        return _text(rng, n, weight, ties)
     k = 2 if task == "binary" or labels == "bool" else int(rng.integers(3, 7))
     classes = sorted(LABELS[labels][:k])
     truth = rng.choice(_present_classes(rng, k), size=n)
@@ -73,7 +77,7 @@ def tables(tasks: Sequence[Task] = TASKS) -> Any:
     """A hypothesis strategy of tables of any of the tasks; one of regression may be of amounts.
 
     Parameters:
-        tasks: The tasks to draw from; default: all four.
+        tasks: The tasks to draw from; default: all.
 
     Returns:
         A strategy of `Predictions` of 1 to 40 rows. Needs hypothesis: pip install 'assay[testing]'.
@@ -130,6 +134,20 @@ def _multilabel(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictio
         proba = rng.beta(1 + s * y, 1 + s * (1 - y))
         models[f"{model}.proba"] = np.round(proba, 1) if ties else proba
     return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
+
+
+def _text(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
+    """Sentences of which models get some words wrong; all of two words where they shall tie."""
+    lengths = np.full(n, 2) if ties else rng.integers(1, 9, n)
+    truth = [rng.choice(WORDS, size) for size in lengths]
+    models = {
+        f"{model}.text": [
+            " ".join(np.where(rng.random(len(words)) < wrong, rng.choice(WORDS, len(words)), words))
+            for words in truth
+        ]
+        for model, wrong in {"a": 0.2, "b": 0.5}.items()
+    }
+    return Predictions.from_arrays(list(map(" ".join, truth)), models, task="text", weight=weight)
 
 
 def _present_classes(rng: Any, k: int) -> Array:
