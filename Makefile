@@ -22,6 +22,7 @@ test-frameworks: build/frameworks/done  ## Train with Keras, Transformers, Light
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters
 	OMP_NUM_THREADS=1 KERAS_BACKEND=tensorflow build/frameworks/bin/python -m pytest -q tests/adapters/test_keras.py
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training
+	build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/tracking
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training/test_training.py -k keras
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/examples
 

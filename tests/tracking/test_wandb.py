@@ -10,9 +10,9 @@ import assay
 from assay.errors import ReadError, UnsupportedError
 from assay.readers.protobuf import find_all, find_first, walk_fields
 from assay.readers.rocksdb import split_records
-from assay.readers.wandb import HEADER
+from assay.readers.wandb import HEADER, has_ended
 from assay.testing import check_tracker
-from assay.tracking.wandb import WandB
+from assay.tracking.wandb import WandB, await_end
 
 wandb = pytest.importorskip("wandb")
 pytestmark = [pytest.mark.filterwarnings("default"), pytest.mark.slow]
@@ -102,3 +102,13 @@ def test_the_quickstart_of_wandb_runs(tmp_path, monkeypatch):
             exec(code, names)
     value = names["evaluation"].get("bert", "accuracy").value
     assert names["run"].read_history().find("val", "bert_accuracy").values == (value,) * 3
+
+
+def test_a_run_is_complete_once_its_file_says_how_it_ended(tmp_path):
+    settings = wandb.Settings(silent=True)
+    with wandb.init(mode="offline", dir=tmp_path, settings=settings) as run:
+        assay.track(assay.evaluate(Y, MODELS["a"], "accuracy"), "wandb", run=run, step=1)
+        folder = Path(run.dir).parent
+        assert not has_ended(folder)
+    await_end(folder)
+    assert has_ended(folder)

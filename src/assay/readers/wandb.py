@@ -15,7 +15,7 @@ from assay.readers.naming import is_curve
 from assay.readers.protobuf import MessageError, find_all, find_first, read_float, walk_fields
 from assay.readers.rocksdb import split_records
 
-__all__ = ["WandB"]
+__all__ = ["WandB", "has_ended"]
 
 MAGIC = b":W&B"
 HEADER = 7  # bytes before the LevelDB log
@@ -23,6 +23,7 @@ HEADER = 7  # bytes before the LevelDB log
 # Fields by number, as in wandb/proto/wandb_internal.proto: record, history, item and run.
 HISTORY = 2
 RUN = 17
+EXIT = 18
 ITEM = 1
 STEP = 2
 KEY = 1
@@ -68,6 +69,13 @@ class WandB(Reader):
         if not any(map(is_curve, columns)):
             raise SchemaError(f"{file}: expected {EXPECTED}; found {list_names(columns)}")
         return read_columns(columns, name=name, format=self.name, source=str(file))
+
+
+def has_ended(place: Path) -> bool:
+    """Whether the file of the run at `place` is complete: it ends with how the run ended."""
+    file = _find_file(place)
+    records = [] if file is None else split_records(file.read_bytes(), HEADER)
+    return any(number == EXIT for record in records for number, _, _ in walk_fields(record))
 
 
 def _find_file(place: Path) -> Path | None:

@@ -1,6 +1,7 @@
 """WandB: runs of Weights & Biases, offline unless told otherwise."""
 
 import os
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -9,11 +10,14 @@ from assay.errors import ReadError, UnsupportedError
 from assay.io.read_write import read
 from assay.readers.history import History
 from assay.readers.read_history import read_history
+from assay.readers.wandb import has_ended
 from assay.table.predictions import Predictions
 from assay.tracking.base import FOLDER, PREDICTIONS, Tracker
 from assay.tracking.record import Record
 
-__all__ = ["WandB"]
+__all__ = ["WandB", "await_end"]
+
+PATIENCE = 5.0  # seconds that a file which was just written to is waited for
 
 
 @dataclass(frozen=True)
@@ -54,9 +58,12 @@ class WandB(Tracker):
         with wandb.init(
             project=self.project, dir=self.folder, mode=self.mode, settings=settings
         ) as made:
-            return _log(wandb, made, record, step)
+            folder = _log(wandb, made, record, step)
+        await_end(Path(folder))
+        return folder
 
     def read_history(self, run: str) -> History:
+        await_end(Path(run))
         return read_history(run)[-1]
 
     def read_predictions(self, run: str, file: str = PREDICTIONS, **reading: Any) -> Predictions:
@@ -98,3 +105,13 @@ def _save(run: Any, file: str, content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     run.save(os.fspath(path), base_path=run.dir, policy="now")
+
+
+def await_end(folder: Path) -> None:
+    """Wait until the file of a run that has just finished, in a `folder`, is complete.
+
+    `finish` of wandb 0.31.0 may return before the service beside it has written the last records.
+    """
+    for file in folder.glob("run-*.wandb"):
+        while time.time() - file.stat().st_mtime < PATIENCE and not has_ended(file):
+            time.sleep(0.05)
