@@ -60,6 +60,7 @@ bench: .venv/bench.done  ## Measure speed, coverage, false winners, each against
 	$(BIN)/python bench/peers.py
 	ASSAY_KERNELS=numpy $(BIN)/python bench/peers.py
 	$(BIN)/python bench/stream.py
+	$(BIN)/python bench/collect.py
 	$(BIN)/python bench/stream.py --text
 	ASSAY_KERNELS=numpy $(BIN)/python bench/stream.py
 	$(BIN)/python bench/coverage.py --quick

@@ -272,3 +272,52 @@ def test_the_library_and_its_adapters_import_no_framework():
         "sys.exit(any(name in sys.modules for name in ('torch', 'sklearn', 'keras')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_device_that_is_not_there_is_one_sentence_and_the_net_stays():
+    net = make_net()
+    for device in ("cuda:7", "no such device"):
+        if device.startswith("cuda") and torch.cuda.is_available():
+            continue
+        with pytest.raises(UnsupportedError, match="device '"):
+            collect({"net": net}, X, Y, device=device)
+    assert all(parameter.device.type == "cpu" for parameter in net.parameters())
+
+
+def test_a_batch_that_does_not_fit_the_device_is_halved_and_the_net_put_back():
+    class Narrow(nn.Linear):
+        def forward(self, x):
+            if len(x) > 20:
+                raise torch.OutOfMemoryError("CUDA out of memory.")
+            return super().forward(x)
+
+    net = Narrow(4, 3).train()
+    p = collect({"net": net}, X, Y)
+    assert p.outputs["net"]["logit"] == pytest.approx(
+        net.bias.detach().numpy() + X @ net.weight.detach().numpy().T, abs=1e-5
+    )
+    assert "13 rows at a time" in p.notes[0]
+    assert net.training
+    loader = DataLoader(TensorDataset(torch.as_tensor(X), torch.as_tensor(Y)), batch_size=50)
+    assert collect({"net": net}, loader) == p
+
+
+def test_whole_numbers_of_a_net_are_labels():
+    class Label(nn.Module):
+        def forward(self, x):
+            return x.argmax(dim=1)
+
+    p = collect({"net": Label()}, X[:, :3], Y)
+    assert p.schema.models == {"net": ("label",)}
+
+
+def test_a_data_set_larger_than_memory_goes_to_a_file_batch_by_batch(tmp_path):
+    class Rows(torch.utils.data.IterableDataset):
+        def __iter__(self):
+            return iter(zip(torch.as_tensor(X), torch.as_tensor(Y), strict=True))
+
+    net = make_net()
+    stream = collect({"net": net}, Rows(), batch_size=8, out=tmp_path / "rows.parquet")
+    whole = collect({"net": net}, X, Y)
+    assert stream.n == 50
+    assert evaluate(stream, "accuracy").value == evaluate(whole, "accuracy").value

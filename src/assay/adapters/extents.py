@@ -49,7 +49,7 @@ class Extent:
                 f"the outputs of a batch have shape {values.shape}, those before it had rows of "
                 f"shape {self.shape}; expected one row a row of data, all alike"
             )
-        extent = replace(self, n=self.n + len(values), shape=shape)
+        extent = Extent(self.n + len(values), shape, self.is_bounded, self.sums_to_1)
         if not self.is_bounded or not values.size or values.dtype.kind not in "fiub":
             return extent
         # Once a number lies outside [0, 1], no further one can change the answer.

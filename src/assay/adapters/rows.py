@@ -274,7 +274,8 @@ class RowTable:
                 return list(known)
         for name, extents in self.extents.items():
             if self.own[name] is None and not extents.keys().isdisjoint(("proba", "logit")):
-                return _number_classes(name, extents, np.asarray(sample))
+                dtype = np.asarray(sample).dtype
+                return _number_classes(name, extents, np.asarray(classes, dtype))
         return classes
 
     def _count_rows(self) -> int:

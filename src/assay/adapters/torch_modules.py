@@ -263,9 +263,12 @@ def _move(module: Any, device: str | None) -> Any:
 
 def find_place(module: Any, device: str | None) -> tuple[Any, Any]:
     """Where inputs of a `module` belong (`device`, if given), and their type if they are floats."""
-    tensors = list(_list_tensors(module))
-    place = device or (tensors[0].device if tensors else None)
-    return place, next((t.dtype for t in tensors if t.dtype.is_floating_point), None)
+    place = device
+    for tensor in _list_tensors(module):
+        place = place or tensor.device
+        if tensor.dtype.is_floating_point:
+            return place, tensor.dtype
+    return place, None
 
 
 def split_truth(batch: Any) -> tuple[Any, Any | None]:
