@@ -109,8 +109,9 @@ class RankMean(Fusion[RankScores]):
     def evidence(self, table: Predictions, fold: Array | None = None) -> RankScores:
         """The scores of the models of `table`; `fold` is not used."""
         if table.task != "binary":
+            remedy = "take the best model" if table.task == "text" else "use how='mean'"
             raise UnsupportedError(
-                f"ranks are averaged in binary tasks, this is {table.task}; use how='mean'"
+                f"ranks are averaged in binary tasks, this is {table.task}; {remedy}"
             )
         for model in table.models:
             if not table.schema.offers(model, "score"):
