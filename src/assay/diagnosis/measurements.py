@@ -326,8 +326,12 @@ class Measurements:
         if self.train is None or min(self.train.min(), self.lowest) <= 0:
             return 0.0
         train, val = np.log(self.train), np.log(self.val)
-        # A mean over the steps since the last evaluation goes with the mean of both evaluations.
-        return max(measure_swing(train, val), measure_swing(train[1:], (val[1:] + val[:-1]) / 2))
+        swing = measure_swing(train, val)
+        if not self.is_lagged:
+            return swing
+        # A mean over the steps since the last evaluation goes with the mean of both evaluations,
+        # and one jump of the loss with two steps of that.
+        return max(swing, measure_swing(train[1:], (val[1:] + val[:-1]) / 2, jumps=2))
 
     @cached_property
     def jitter(self) -> float:

@@ -30,7 +30,7 @@ FEWEST = 6  # evaluations before a run may be stopped
 SHARE = 0.15  # of the evaluations so far that a rise must last
 LEAST = 3  # evaluations that it must last anyway
 SCATTERS = 4.0  # by how many times the scatter it must be higher
-WANDERING = 1.15  # by how much noise over three steps falls short of that over many
+WANDERING = 1.4  # by how much noise over three steps falls short of that over many
 TOLERANCE = 0.02  # by what share of the lowest level it must be higher anyway
 
 

@@ -88,11 +88,11 @@ def measure_fall(values: Values) -> float:
     return float(np.median(x[start : start + width]) - np.median(x[-width:]))
 
 
-def measure_swing(first: Values, second: Values) -> float:
+def measure_swing(first: Values, second: Values, jumps: int = 1) -> float:
     """How far curves `first` and `second` (n,) go up and down together, in their unit.
 
-    The smaller of both mean steps from point to point, after the first quarter and without the
-    largest step; 0 where they do not go together, by the ranks of their steps, or below six points.
+    The smaller of both mean steps from point to point, after the first quarter and without as many
+    of the largest as `jumps`; 0 where they do not go together, by the ranks of their steps, or below six points.
 
     >>> wave = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     >>> measure_swing(wave, wave), measure_swing(wave, [0.0] * 8)
@@ -109,7 +109,7 @@ def measure_swing(first: Values, second: Values) -> float:
         return 0.0
     middle: NDArray[np.float64] = np.median(steps, axis=1, keepdims=True)
     sizes: NDArray[np.float64] = np.sort(np.abs(steps - middle), axis=1)
-    return float(sizes[:, :-1].mean(axis=1).min())
+    return float(sizes[:, :-jumps].mean(axis=1).min())
 
 
 def noise(values: Values, spacing: int = 1) -> float:
