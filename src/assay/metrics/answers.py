@@ -39,7 +39,8 @@ class ExactMatch(TextRowMetric):
 
     def count_row(self, truth: str, text: str) -> float:
         if self.normalise == "squad":
-            truth, text = _normalise(truth), _normalise(text)
+            truth = _normalise(truth)
+            text = _normalise(text)
         return float(truth == text)
 
 
@@ -65,8 +66,10 @@ class TokenF1(TextRowMetric):
 
     def count_row(self, truth: str, text: str) -> float:
         if self.normalise == "squad":
-            truth, text = _normalise(truth), _normalise(text)
-        wanted, written = truth.split(), text.split()
+            truth = _normalise(truth)
+            text = _normalise(text)
+        wanted = truth.split()
+        written = text.split()
         if not wanted and not written:
             return 1.0
         return 2 * count_shared(wanted, written) / (len(wanted) + len(written))

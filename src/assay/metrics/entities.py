@@ -31,13 +31,15 @@ class EntityCounts(PairCounts):
     width = 3
 
     def count(self, truth: str, text: str) -> tuple[int, int, int]:
-        tags, predicted_tags = truth.split(), text.split()
+        tags = truth.split()
+        predicted_tags = text.split()
         if len(tags) != len(predicted_tags):
             raise SchemaError(
                 f"a row has {len(tags)} true tags and {len(predicted_tags)} predicted ones "
                 f"({truth[:40]!r} and {text[:40]!r}); give one tag a word in both, between blanks"
             )
-        true, predicted = set(find_entities(tags)), set(find_entities(predicted_tags))
+        true = set(find_entities(tags))
+        predicted = set(find_entities(predicted_tags))
         return len(true & predicted), len(true), len(predicted)
 
 
@@ -139,4 +141,5 @@ def find_entities(tags: list[str]) -> Iterator[tuple[str, int, int]]:
             start = None
         if head != "O" and start is None:
             start = place
-        before, kind_before = head, kind
+        before = head
+        kind_before = kind

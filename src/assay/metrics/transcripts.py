@@ -90,7 +90,8 @@ def count_edits(a: Sequence[Hashable], b: Sequence[Hashable]) -> int:
         places[item] = places.get(item, 0) | 1 << place
     every = (1 << len(a)) - 1
     last = 1 << (len(a) - 1)
-    rises, falls = every, 0  # where the distance rises or falls by 1 down the column
+    rises = every  # where the distance rises by 1 down the column, and where it falls
+    falls = 0
     distance = len(a)
     for item in b:
         same = places.get(item, 0)

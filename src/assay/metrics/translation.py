@@ -45,8 +45,11 @@ class CharacterNgrams(PairCounts):
     width = 3 * CHARACTER_ORDER
 
     def count(self, truth: str, text: str) -> list[int]:
-        a, b = "".join(truth.split()), "".join(text.split())
-        shared, written, true = [], [], []
+        a = "".join(truth.split())
+        b = "".join(text.split())
+        shared: list[int] = []
+        written: list[int] = []
+        true: list[int] = []
         for n in range(1, CHARACTER_ORDER + 1):
             wanted = Counter([a[i : i + n] for i in range(len(a) - n + 1)])
             ngrams = Counter([b[i : i + n] for i in range(len(b) - n + 1)])
@@ -148,7 +151,7 @@ class ChrF(Metric):
 @cache
 def _make_scorer(tokenize: Tokenizer) -> Any:
     try:
-        from sacrebleu import metrics
+        from sacrebleu.metrics.bleu import BLEU as SacreBLEU
     except ImportError as error:
         raise UnsupportedError("metric bleu needs sacrebleu: pip install 'assay[text]'") from error
-    return metrics.BLEU(tokenize=tokenize, effective_order=True)
+    return SacreBLEU(tokenize=tokenize, effective_order=True)
