@@ -151,7 +151,7 @@ class ChrF(Metric):
 @cache
 def _make_scorer(tokenize: Tokenizer) -> Any:
     try:
-        from sacrebleu.metrics.bleu import BLEU as SacreBLEU
+        from sacrebleu.metrics import bleu
     except ImportError as error:
         raise UnsupportedError("metric bleu needs sacrebleu: pip install 'assay[text]'") from error
-    return SacreBLEU(tokenize=tokenize, effective_order=True)
+    return bleu.BLEU(tokenize=tokenize, effective_order=True)
