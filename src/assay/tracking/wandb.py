@@ -18,6 +18,7 @@ from assay.tracking.record import Record
 __all__ = ["WandB", "await_end"]
 
 PATIENCE = 5.0  # seconds that a file which was just written to is waited for
+SETTLED = 0.5  # seconds without a further record, after which one that has ended is complete
 
 
 @dataclass(frozen=True)
@@ -110,8 +111,11 @@ def _save(run: Any, file: str, content: str | bytes) -> None:
 def await_end(folder: Path) -> None:
     """Wait until the file of a run that has just finished, in a `folder`, is complete.
 
-    `finish` of wandb 0.31.0 may return before the service beside it has written the last records.
+    `finish` of wandb 0.31.0 may return before the service beside it has written the last records,
+    some of them below that which says how the run ended.
     """
     for file in folder.glob("run-*.wandb"):
-        while time.time() - file.stat().st_mtime < PATIENCE and not has_ended(file):
+        while (age := time.time() - file.stat().st_mtime) < PATIENCE:
+            if age > SETTLED and has_ended(file):
+                break
             time.sleep(0.05)
