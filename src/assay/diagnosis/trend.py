@@ -92,7 +92,8 @@ def measure_swing(first: Values, second: Values, jumps: int = 1) -> float:
     """How far curves `first` and `second` (n,) go up and down together, in their unit.
 
     The smaller of both mean steps from point to point, after the first quarter and without as many
-    of the largest as `jumps`; 0 where they do not go together, by the ranks of their steps, or below six points.
+    of the largest as `jumps`; 0 where they do not go together, by the ranks of their steps, or
+    below six points.
 
     >>> wave = [0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0]
     >>> measure_swing(wave, wave), measure_swing(wave, [0.0] * 8)
