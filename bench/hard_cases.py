@@ -90,14 +90,6 @@ CASES = [
         clustered=True,
     ),
     Case("stream", normal_classes(0.5, MEDIOCRE), ALL, (100,), way="stream", runs=FEWER),
-    Case(
-        "stream",
-        normal_classes(0.5, MEDIOCRE),
-        (*RANKING, *PROPER),
-        (70_000,),
-        way="stream",
-        runs=FEWEST,
-    ),
     Case("joined states", normal_classes(0.5, MEDIOCRE), ALL, (300,), way="joined", runs=FEWEST),
     Case(
         "joined states, regression",
