@@ -78,7 +78,7 @@ def _join_tables(files: list[Path]) -> dict[str, Cells]:
             number = parse_number(iteration, header[0], i + 1, str(file))
             row = rows.setdefault(f"{number}", {"iteration": iteration})
             row |= {f"{split}_{column}": listed[column][i] for column in plain}
-    return gather_columns(list(rows.values()))
+    return {**gather_columns(list(rows.values()))}
 
 
 def _list_cells(cells: Cells) -> list[Any]:
@@ -96,4 +96,4 @@ def _name_iterations(value: Mapping[str, Any]) -> dict[str, Cells]:
         row |= {f"train_{n}": v for n, v in zip(learn, entry.get("learn", ()), strict=False)}
         row |= {f"val_{n}": v for n, v in zip(test, entry.get(val_set, ()), strict=False)}
         rows.append(row)
-    return gather_columns(rows)
+    return {**gather_columns(rows)}
