@@ -17,7 +17,8 @@ from assay.tracking.record import Record
 
 __all__ = ["WandB", "await_end"]
 
-PATIENCE = 5.0  # seconds that a file which was just written to is waited for
+PATIENCE = 10.0  # seconds that the file of a run is waited for
+RECENT = 600.0  # seconds after which nothing more is expected of a file
 SETTLED = 0.5  # seconds without a further record, after which one that has ended is complete
 
 
@@ -114,8 +115,9 @@ def await_end(folder: Path) -> None:
     `finish` of wandb 0.31.0 may return before the service beside it has written the last records,
     some of them below that which says how the run ended.
     """
+    deadline = time.monotonic() + PATIENCE
     for file in folder.glob("run-*.wandb"):
-        while (age := time.time() - file.stat().st_mtime) < PATIENCE:
+        while (age := time.time() - file.stat().st_mtime) < RECENT and time.monotonic() < deadline:
             if age > SETTLED and has_ended(file):
                 break
             time.sleep(0.05)
