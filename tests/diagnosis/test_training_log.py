@@ -205,7 +205,7 @@ def replay(path, log):
     [
         ("keras_csvlogger_fashion_mlp_30ep_overfit.csv", 14, 17),
         ("lightgbm_record_evaluation.json", 25, 33),
-        ("torch_loop_label_noise.json", 12, 25),
+        ("torch_loop_label_noise.json", 12, 35),  # its losses wander as they rise
     ],
 )
 def test_a_real_run_that_overfits_is_ended_soon_after(path, file, earliest, latest):
