@@ -36,12 +36,13 @@ NARROW = {
     "explained_variance": 300,
     "concordance_correlation": 300,
     "spearman": 300,
+    "classwise_ece": 50,
     "calibration_slope": 100,
     "calibration_intercept": 100,
 }
 # Procedures of shares of rows: they rest on those rows alone, whatever their classes.
 SHARES = frozenset({"wilson", "jeffreys"})
-RESAMPLED = frozenset({"bootstrap", "bootstrap-t", "cluster bootstrap"})
+RESAMPLED = frozenset({"bootstrap", "bootstrap-t", "cluster bootstrap", "parametric bootstrap"})
 # Procedures that are right for any number of rows of a class, and having no interval.
 RELIABLE = frozenset({"", "clopper-pearson", "cluster bootstrap", *SHARES})
 
