@@ -1,4 +1,4 @@
-"""Charts of parts of the rows: weak slices, groups of people, rows trained on.
+"""Charts of parts of rows and inputs: weak slices, groups of people, rows trained on, importance.
 
 >>> from assay.audit.slices import WeakSlices
 >>> from assay.charts.style import get_spec
@@ -12,12 +12,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from assay.audit.fairness import Fairness
+from assay.audit.importance import Importance
 from assay.audit.membership import Membership
 from assay.audit.slices import WeakSlices
 from assay.charts.base import AltairChart, register
 from assay.charts.style import MUTED, SERIES, draw_blank, embed_rows, finish
 
-__all__ = ["fairness", "membership", "weak_slices"]
+__all__ = ["fairness", "importance", "membership", "weak_slices"]
 
 MOST = 20  # lines that can be read at once
 
@@ -79,6 +80,31 @@ def fairness(result: Fairness) -> AltairChart:
     chart = alt.vconcat(*panels) if panels else draw_blank("no metric applies")
     return finish(
         chart, f"Values by {', '.join(result.by)}", f"{result.confidence:.0%} intervals; {against}"
+    )
+
+
+@register(draws="assay.importance/1")
+def importance(result: Importance) -> AltairChart:
+    """What each model of `result` loses without each part of the inputs, the most important first.
+
+    A panel for each model, a tick at 0.
+    """
+    import altair as alt
+
+    panels = []
+    for model in result.values:
+        own = sorted(
+            (row for row in result.rows if row.model == model), key=lambda row: -row.importance
+        )
+        marks = [
+            {"name": r.part, "value": r.importance, "low": r.low, "high": r.high, "other": 0.0}
+            for r in own[:MOST]
+        ]
+        panels.append(_draw_strips(marks, f"loss of {result.metric} of {model}"))
+    return finish(
+        alt.vconcat(*panels),
+        f"Permutation importance by {result.metric}",
+        f"{result.confidence:.0%} intervals; at the tick nothing is lost",
     )
 
 

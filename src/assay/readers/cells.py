@@ -183,7 +183,7 @@ def note_restarts(restarts: Iterable[float], unit: Unit) -> tuple[str, ...]:
     )
 
 
-def gather_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def gather_columns(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The values of all `rows` by name, in the order of the names; None where a row has none.
 
     >>> gather_columns([{"epoch": 1, "loss": 0.9}, {"epoch": 2, "val_loss": 0.8}])

@@ -50,7 +50,9 @@ class Ultralytics(Reader):
         weights = _find_weights(header) or {}
         parts = [parse_numbers(columns[name], name, str(place)) for name in weights]
         fitness = Numbers(
-            sum((w * part.values for w, part in zip(weights.values(), parts, strict=True)), 0.0),
+            np.sum(
+                [w * part.values for w, part in zip(weights.values(), parts, strict=True)], axis=0
+            ),
             np.logical_and.reduce([part.measured for part in parts]),
         )
         histories = read_columns(

@@ -58,6 +58,9 @@ def compute_metrics(*metrics: str | Metric, **declared: Any) -> ComputeMetrics:
         A function of an EvalPrediction.
 
     Used as in `Trainer(model, args, compute_metrics=assay.compute_metrics("f1", "accuracy"))`.
+
+    >>> compute_metrics("f1", positive=1).meter.metrics
+    [F1(average='auto')]
     """
     task = declared.get("task")
     usual: dict[str, Any] = {"intervals": False}
