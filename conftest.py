@@ -9,6 +9,9 @@ import pytest
 
 from assay.core.registry import Registry
 
+# Scripts that wrote logs with packages that are no test's.
+collect_ignore_glob = ["tests/histories/make/*.py"]
+
 BASE = re.compile(r"assay\.\w+\.base")
 
 

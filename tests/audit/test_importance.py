@@ -36,10 +36,6 @@ def measure_cover(runs):
     return np.mean(held)
 
 
-def test_intervals_hold_the_importance_that_is_known():
-    assert measure_cover(40) >= 0.88
-
-
 @pytest.mark.slow
 def test_intervals_hold_the_importance_that_is_known_in_95_of_100_samples():
     assert 0.93 <= measure_cover(400) <= 0.98
@@ -47,6 +43,8 @@ def test_intervals_hold_the_importance_that_is_known_in_95_of_100_samples():
 
 def test_values_are_those_of_scikit_learn_up_to_the_draws():
     X, y = load_breast_cancer(return_X_y=True)
+    X = X[:200, [0, 7, 21]]
+    y = y[:200]
     model = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
     ours = find({"m": model}, X, y, "log_loss", repeats=20).rows
     theirs = sklearn_importance(model, X, y, scoring="neg_log_loss", n_repeats=20, random_state=0)
@@ -92,12 +90,13 @@ def test_ranking_metrics_have_intervals_too():
 
 def test_pixels_at_the_rim_of_digits_matter_less_than_those_in_the_middle():
     X, y = load_digits(return_X_y=True)
-    flat = RandomForestClassifier(20, random_state=0).fit(X[::2], y[::2])
+    flat = LogisticRegression().fit(X[::2] / 16, y[::2])
 
     def predict(images):
-        return flat.predict_proba(images.reshape(len(images), -1))
+        return flat.predict_proba(images.reshape(len(images), -1) / 16)
 
-    found = find({"m": predict}, X[1::2].reshape(-1, 8, 8), y[1::2], "accuracy", patch=(4, 2))
+    images = X[1::4].reshape(-1, 8, 8)
+    found = find({"m": predict}, images, y[1::4], "accuracy", patch=(4, 2), repeats=1)
     value = {row.part: row.importance for row in found.rows}
     assert len(value) == 8
     assert value["rows 0-3, columns 2-3"] > value["rows 0-3, columns 0-1"]

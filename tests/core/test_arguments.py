@@ -33,6 +33,9 @@ CALLS = {
     ),
     "learning_curve": lambda level: assay.learning_curve({}, Y[:, None], Y, confidence=level),
     "membership_inference": lambda level: assay.membership_inference(TABLE, confidence=level),
+    "permutation_importance": lambda level: assay.permutation_importance(
+        {}, Y[:, None], Y, confidence=level
+    ),
     "race": lambda level: assay.race({}, Y[:, None], Y, confidence=level),
     "report": lambda level: assay.report(TABLE, confidence=level),
     "selection_bias": lambda level: assay.selection_bias(TABLE, "accuracy", confidence=level),

@@ -74,6 +74,7 @@ VERBS = {
     "fairness": lambda p: assay.fairness(p, by="site").to_json(),
     "five_by_two_f_test": lambda p: assay.five_by_two_f_test(p, "accuracy", "a", "b").to_json(),
     "fuse": lambda p: assay.fuse(p, "mean").to_json(),
+    "hardest_rows": lambda p: assay.hardest_rows(p).to_json(),
     "membership_inference": lambda p: assay.membership_inference(p).to_json(),
     "one_standard_error": lambda p: assay.one_standard_error(
         p, "accuracy", costs={"a": 2.0, "b": 1.0}

@@ -138,7 +138,7 @@ USES = {
 CHECKS = {
     "metrics": "check_metric('plugged')",
     "fusions": "check_fusion('plugged')",
-    "adapters": "check_adapter(plugin.Ruler(), [[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])",
+    "adapters": "check_adapter(plugin.Ruler(), numpy.arange(4.0)[:, None], [0, 0, 1, 1])",
     "readers": "check_reader('plugged', 'log.bin')",
     "engines": "check_engine('plugged', repeats=1)",
 }
@@ -182,7 +182,7 @@ def test_a_member_from_a_file_does_its_work_on_the_command_line(folder, family):
 @pytest.mark.parametrize("family", CHECKS)
 def test_a_member_from_a_file_keeps_the_laws_of_its_family(folder, family):
     (folder / "plugin.py").write_text(PLUGINS[family])
-    code = f"import plugin; from assay.testing import *; {CHECKS[family]}"
+    code = f"import numpy, plugin; from assay.testing import *; {CHECKS[family]}"
     run(folder, sys.executable, "-c", code)
 
 

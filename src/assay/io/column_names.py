@@ -7,6 +7,7 @@
 import re
 from collections.abc import Sequence
 
+from assay.io.delimited import strip_blanks
 from assay.io.formats import File
 
 __all__ = ["strip_name", "strip_names"]
@@ -33,13 +34,12 @@ def strip_names(file: File) -> File:
 def strip_name(name: str) -> str:
     """A `name` without blanks or a pair of quotes around it.
 
-    Where a class is at its end, as in m.proba.yes, the blanks behind it are kept.
+    Where a class is at its end, as in m.proba.yes or y.yes, the blanks behind it are kept.
     """
     quoted = re.fullmatch(r"""\s*(["'])(.+)\1\s*""", name)
     if quoted:
         return quoted[2]
-    ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
-    return name.lstrip(" \t") if ends_with_class else name.strip(" \t")
+    return strip_blanks(name)
 
 
 def _list_names(names: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from assay.errors import SchemaError, suggest
 from assay.io.formats import File
 from assay.table.schema import BY_PART, KINDS
 
-__all__ = ["Models", "declare_models", "declares_texts"]
+__all__ = ["Models", "declare_models", "find_task"]
 
 # What `models=` takes: names, declarations as texts, or these by the name of the model.
 Models: TypeAlias = Sequence[str] | Mapping[str, str | Sequence[str] | None]
@@ -65,16 +65,18 @@ def declare_models(
     return [_declare(file, declared) for file in files], tuple(names)
 
 
-def declares_texts(models: Models | None) -> bool:
-    """Whether `models` say of a column that it holds the texts of a model.
+def find_task(models: Models | None, task: Task | None) -> Task | None:
+    """The `task`; text where it is None and `models` say of a column that a model wrote its texts.
 
-    >>> declares_texts(["asr=text:hypothesis"]), declares_texts(["asr"])
-    (True, False)
+    >>> find_task(["asr=text:hypothesis"], None), find_task(["asr"], None)
+    ('text', None)
     """
-    if models is None:
-        return False
-    matches = map(DECLARATION.fullmatch, _list_texts(models))
-    return any(match is not None and match["kind"] == "text" for match in matches)
+    for text in _list_texts(models or ()):
+        match = DECLARATION.fullmatch(text)
+        if match is not None and match["kind"] == "text":
+            refuse_other_task("text", task or "text", f"model {match['model']!r}")
+            return "text"
+    return task
 
 
 def _list_texts(models: Models) -> Iterable[str]:

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from assay.errors import ReadError
 
-__all__ = ["AS_WRITTEN", "TextOptions", "read_delimited"]
+__all__ = ["AS_WRITTEN", "TextOptions", "read_delimited", "strip_blanks"]
 
 PEEK = 1 << 16
 DELIMITERS = ("\t", ";", ",")
@@ -247,7 +247,7 @@ def _name_columns(
         numbers = [str(i + 1) for i in range(len(names))]
         note = f"{path} has no header: its columns are named {', '.join(numbers[:3])}, ..."
         return dialect._replace(names=numbers, notes=(*dialect.notes, note))
-    stripped = [_strip(name) for name in names]
+    stripped = [strip_blanks(name) for name in names]
     notes = []
     omitted: frozenset[str] = frozenset()
     if stripped != names and len(set(stripped)) == len(names):
@@ -290,9 +290,14 @@ def _are_row_names(cells: Sequence[str], text: str) -> bool:
     return numbered or not all(map(_is_number, cells)) or f'"{cells[0]}"' in text
 
 
-def _strip(name: str) -> str:
-    """A name without blanks around it; a class at its end keeps its own."""
-    ends_with_class = re.search(r"\.(proba|logit|score|label)\..*\s$", name, flags=re.DOTALL)
+def strip_blanks(name: str) -> str:
+    """A `name` without blanks around it; a class at its end keeps its own.
+
+    >>> strip_blanks(" y "), strip_blanks(" m.proba.yes "), strip_blanks("y.yes ")
+    ('y', 'm.proba.yes ', 'y.yes ')
+    """
+    of_class = r"(\.(proba|logit|score|label)|^\s*y)\..*\s$"
+    ends_with_class = re.search(of_class, name, flags=re.DOTALL)
     return name.lstrip(" \t") if ends_with_class else name.strip(" \t")
 
 

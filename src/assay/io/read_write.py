@@ -19,7 +19,7 @@ import pyarrow as pa
 from assay.errors import AssayError, SchemaError
 from assay.io.column_names import strip_names
 from assay.io.conventions import adopt_conventions
-from assay.io.declarations import Models, declare_models, declares_texts
+from assay.io.declarations import Models, declare_models, find_task
 from assay.io.delimited import TextOptions
 from assay.io.fold_files import number_folds, strip_suffix
 from assay.io.formats import (
@@ -155,7 +155,7 @@ def read(  # noqa: PLR0913 - each option stands for itself
     try:
         roles = {"weight": weight, "id": id, "fold": fold, "cluster": cluster}
         files = assign_roles(files, select_roles(roles))
-        task = "text" if task is None and declares_texts(models) else task
+        task = find_task(models, task)
         files, names = _name_columns(files, truth, models, task)
         options = resolve_options(files, truth, task, classes, positive, names, conversions)
         files, options = _unify_labels(files, options)

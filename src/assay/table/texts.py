@@ -17,6 +17,7 @@ from assay.table.columns import (
     count_columns,
     find_first_null,
     name_by_position,
+    normalise,
 )
 
 __all__ = ["convert_to_texts", "measure_row", "refuse_token_lists", "restore_texts"]
@@ -32,6 +33,7 @@ def convert_to_texts(values: Any, where: str, name_row: RowNamer = name_by_posit
     Messages name the column by `where` and the row by `name_row`. An empty text is a text; a
     missing one is not.
     """
+    values = normalise(values, where)
     if (count_columns(values) or 1) > 1:
         raise SchemaError(f"{where} has several columns, and texts are one; {JOIN}")
     column = convert_to_arrow(values, where)
