@@ -1,4 +1,4 @@
-"""The cases of `proposals`: tables and files, metrics, verbs, training logs, models of PyTorch."""
+"""The cases of `proposals`: tables and files, metrics, verbs, training loops and logs, PyTorch."""
 
 import json
 import math
@@ -54,10 +54,12 @@ LONG = "y,m.label\n" + "no,no\nyes,yes\nno,yes\nyes,yes\n" * 10
 BARE = "y,s\n" + "no,0.2\nyes,0.9\nno,0.6\nyes,0.5\n" * 10
 AUC = 0.75
 WEIGHT = "y,m.label,weight\n" + "no,no,3\nyes,yes,1\nno,yes,1\nyes,yes,1\n" * 10
+BOTH = P(Y, {"a.proba": GOOD, "b.proba": GOOD / 2})
+PAIR = "y,a.proba,b.proba\n" + "no,0.1,0.2\nyes,0.8,0.7\n" * 20
+PLAIN = {"progress": False, "n_jobs": 1}
 
 
-def list_cases_of_tables() -> None:
-    # Roles and names of columns.
+def list_cases_of_columns() -> None:
     case(
         error(assay.read, saved("a,m.label\nno,no\nyes,yes\n"), truth=3),
         lambda: figure(assay.read(saved("a,m.label\nno,no\nyes,no\n"), truth="a"), "accuracy"),
@@ -112,7 +114,9 @@ def list_cases_of_tables() -> None:
         lambda: figure(P(Y, {"m": M}, cluster=SITE), "accuracy"),
         0.75,
     )
-    # Streams.
+
+
+def list_cases_of_streams() -> None:
     folder = make_folder()
     files = [
         assay.write(P(Y, {"m": M}, id=np.arange(80) + i), folder / f"{i}.parquet") for i in (0, 79)
@@ -125,7 +129,9 @@ def list_cases_of_tables() -> None:
         lambda: figure(assay.scan(folder / "w.parquet", weight=None), "accuracy"),
         0.75,
     )
-    # Models that declare no kind.
+
+
+def list_cases_of_undeclared_models() -> None:
     case(
         refused("evaluate t.csv --truth y", t=BARE),
         value("evaluate t.csv --model s=proba -m roc_auc", t=BARE),
@@ -192,7 +198,9 @@ def list_cases_of_tables() -> None:
             value(f"evaluate t.csv --task regression --decimal {mark} -m mae", t=grouped),
             right,
         )
-    # Tasks and classes.
+
+
+def list_cases_of_tasks() -> None:
     hot = np.eye(2)[N]
     case(
         error(P, hot, {"m": PROBA}),
@@ -266,6 +274,9 @@ def list_cases_of_tables() -> None:
         ),
         2 / 3,
     )
+
+
+def list_cases_of_labels() -> None:
     # Labels that never meet, and labels to ignore.
     case(
         error(P, Y, {"m": np.where(M == "yes", "LABEL_1", "LABEL_0")}),
@@ -312,7 +323,9 @@ def list_cases_of_tables() -> None:
         ),
         1.0,
     )
-    # What models give.
+
+
+def list_cases_of_outputs() -> None:
     case(
         error(P, Y, {"m.label": GOOD}),
         lambda: figure(P(VALUES, {"m": VALUES + 1}, task="regression"), "mae"),
@@ -355,7 +368,9 @@ def list_cases_of_tables() -> None:
         lambda: figure(P(lists, {"m": lists}, classes=sorted(set(lists))), "accuracy"),
         1.0,
     )
-    # Training rows.
+
+
+def list_cases_of_training_rows() -> None:
     split = np.where(WRONG, "test", "train")
     case(
         notes(assay.evaluate, P(Y, {"m": M}, split=split), "accuracy"),
@@ -453,7 +468,7 @@ def list_cases_of_metrics() -> None:
     case(error(assay.evaluate, few, "classwise_ece(bins=60)"), lambda: figure(few, "ece"), 0.0)
 
 
-def list_cases_of_verbs() -> None:
+def list_cases_of_judgements() -> None:
     # Training rows, the positive class, and remedies.
     case(
         notes(assay.evaluate, FEW, "recall"),
@@ -506,7 +521,9 @@ def list_cases_of_verbs() -> None:
         exit_code("evaluate t.csv --require accuracy>=0.7 --no-intervals --point", t=LONG),
         0,
     )
-    # Slices and thresholds.
+
+
+def list_cases_of_slices_and_thresholds() -> None:
     sites = P(VALUES, {"m": VALUES**2}, task="regression", groups={"site": SITE})
     case(
         error(assay.weak_slices, sites, "pearson"),
@@ -524,24 +541,24 @@ def list_cases_of_verbs() -> None:
         ).overall["m"],
         0.75,
     )
-    both = P(Y, {"a.proba": GOOD, "b.proba": GOOD / 2})
     case(
-        error(assay.tune_threshold, both), lambda: assay.tune_threshold(both, model="a").value, 1.0
+        error(assay.tune_threshold, BOTH), lambda: assay.tune_threshold(BOTH, model="a").value, 1.0
     )
-    pair = "y,a.proba,b.proba\n" + "no,0.1,0.2\nyes,0.8,0.7\n" * 20
     case(
-        refused("threshold t.csv", t=pair),
-        lambda: json.loads(run("threshold t.csv --tune a --json -", t=pair)().stdout)["value"],
+        refused("threshold t.csv", t=PAIR),
+        lambda: json.loads(run("threshold t.csv --tune a --json -", t=PAIR)().stdout)["value"],
         1.0,
     )
     case(
-        refused("threshold t.csv --tune a --metric f1 --costs 1 5", t=pair),
-        lambda: json.loads(run("threshold t.csv --tune a --costs 1 5 --json -", t=pair)().stdout)[
+        refused("threshold t.csv --tune a --metric f1 --costs 1 5", t=PAIR),
+        lambda: json.loads(run("threshold t.csv --tune a --costs 1 5 --json -", t=PAIR)().stdout)[
             "closed_form"
         ],
         1 / 6,
     )
-    # Comparisons.
+
+
+def list_cases_of_comparisons() -> None:
     sets = dict.fromkeys("tuvwxz", "y,a.label,b.label\n" + "no,no,yes\nyes,yes,yes\n" * 9)
     several = " ".join(f"{name}.csv" for name in "tuvwxz")
     case(
@@ -563,11 +580,10 @@ def list_cases_of_verbs() -> None:
         0.1,
     )
     models = {"a": GaussianNB(), "b": DummyClassifier(strategy="constant", constant="yes")}
-    plain = {"progress": False, "n_jobs": 1}
     case(
         error(
             assay.five_by_two_f_test,
-            assay.cross_validate(models, X, Y, cv=4, **plain),
+            assay.cross_validate(models, X, Y, cv=4, **PLAIN),
             "accuracy",
             "a",
             "b",
@@ -579,7 +595,7 @@ def list_cases_of_verbs() -> None:
                     X,
                     Y,
                     cv=RepeatedKFold(n_splits=2, n_repeats=5, random_state=0),
-                    **plain,
+                    **PLAIN,
                 ),
                 "accuracy",
                 "a",
@@ -603,7 +619,9 @@ def list_cases_of_verbs() -> None:
         ],
         2,
     )
-    # Fusions.
+
+
+def list_cases_of_fusions() -> None:
     alike = P(Y, {"a.proba": GOOD, "b.proba": GOOD})
     case(
         error(assay.fuse, TWO, "weighted"),
@@ -620,7 +638,7 @@ def list_cases_of_verbs() -> None:
         LOSS,
     )
     case(
-        error(assay.fuse, both, "mean", name="a"),
+        error(assay.fuse, BOTH, "mean", name="a"),
         lambda: assay.fuse(alike, "mean", name="ab").loss,
         LOSS,
     )
@@ -635,8 +653,8 @@ def list_cases_of_verbs() -> None:
     weighed = "fuse t.csv --how mean --weights"
     out = str(make_folder() / "fused.csv")
     case(
-        refused(f"{weighed} a,b -o {out}", t=pair),
-        lambda: json.loads(run(f"{weighed} a=0.7,b=0.3 -o {out} --json -", t=pair)().stdout)[
+        refused(f"{weighed} a,b -o {out}", t=PAIR),
+        lambda: json.loads(run(f"{weighed} a=0.7,b=0.3 -o {out} --json -", t=PAIR)().stdout)[
             "rows"
         ][0]["weight"],
         0.7,
@@ -680,7 +698,9 @@ def list_cases_of_verbs() -> None:
         lambda: assay.fuse(alike, "performance(metric=accuracy)").loss,
         LOSS,
     )
-    # Reports.
+
+
+def list_cases_of_reports() -> None:
     case(
         lambda: "\n".join(assay.report(TWO).next),
         lambda: (
@@ -690,28 +710,50 @@ def list_cases_of_verbs() -> None:
         ),
         0.75,
     )
-    # Cross-validation.
+
+
+def list_cases_of_cross_validation() -> None:
     grid = {"knn": (GaussianNB(), {"var_smoothing": [1e-9, 1e-3]})}
     case(
-        error(assay.cross_validate, grid, X, Y, **plain),
-        lambda: assay.cross_validate(grid, X, Y, inner=3, **plain).n,
+        error(assay.cross_validate, grid, X, Y, **PLAIN),
+        lambda: assay.cross_validate(grid, X, Y, inner=3, **PLAIN).n,
         80,
     )
     late = [(np.arange(0, 80, 2), np.arange(1, 80, 2)), (np.arange(1, 80, 2), np.arange(0, 80, 2))]
     constant = {"yes": DummyClassifier(strategy="most_frequent")}
     case(
-        notes(assay.cross_validate, constant, X, Y, cv=late, **plain),
-        lambda: figure(assay.cross_validate(constant, X, Y, cv=5, **plain), "accuracy"),
+        notes(assay.cross_validate, constant, X, Y, cv=late, **PLAIN),
+        lambda: figure(assay.cross_validate(constant, X, Y, cv=5, **PLAIN), "accuracy"),
         0.5,
     )
     store = make_folder()
 
     def time_stored() -> int:
-        assay.cross_validate(constant, X, Y, store=store, **plain)
+        assay.cross_validate(constant, X, Y, store=store, **PLAIN)
         return len(assay.timings(store).rows)
 
     case(error(assay.timings, make_folder()), time_stored, 5)
-    # Engines.
+
+    def fit(train: Any, val: Any) -> Any:
+        return constant["yes"].fit(train.X, train.y), {"val_loss": [1.0, 0.5]}
+
+    def read_histories() -> float:
+        assay.cross_validate({"m": fit}, X, Y, store=store, **PLAIN)
+        return assay.histories(store)["m, fold 0"].find("val", "loss").values[-1]
+
+    case(error(assay.histories, make_folder()), read_histories, 0.5)
+    halves = {"groups": np.repeat([0, 1], 40), "cv": 2}  # a fold trains on a single group
+    case(
+        error(assay.cross_validate, {"m": fit}, X, Y, **halves, **PLAIN),
+        lambda: figure(
+            assay.cross_validate({"m": fit}, X, Y, validation_fraction=0, **halves, **PLAIN),
+            "accuracy",
+        ),
+        0.5,
+    )
+
+
+def list_cases_of_engines() -> None:
     mine = assay.make_metric(lambda y, p: float((y == p).mean()), "own_share")
     case(error(_dump, mine.function), lambda: figure(FEW, mine, engine="local"), 0.75)
     broken: Future[Any] = Future()
@@ -722,6 +764,126 @@ def list_cases_of_verbs() -> None:
         lambda: figure(FEW, "accuracy", engine="local"),
         0.75,
     )
+
+
+def list_cases_of_texts() -> None:
+    spoken = "y,heard\nthe cat sat,the cat sit\na dog ran off,a dog ran off\n"
+    case(
+        refused("evaluate t.csv --task text --truth y", t=spoken),
+        value("evaluate t.csv --task text --truth y --model m=text:heard -m wer", t=spoken),
+        1 / 7,
+    )
+    truth, heard = ["the cat sat", "a dog ran off"], ["the cat sit", "a dog ran off"]
+    case(
+        refused("evaluate t.csv --task multiclass --truth y --model m=text:heard", t=spoken),
+        value("evaluate t.csv --task text --truth y --model m=text:heard -m wer", t=spoken),
+        1 / 7,
+    )
+    case(
+        error(P, truth, {"m.label": heard}, task="text"),
+        lambda: figure(P(truth, {"m.text": heard}, task="text"), "wer"),
+        1 / 7,
+    )
+    case(
+        error(P, Y, {"m.label": M}, task="text"),
+        lambda: figure(P(Y, {"m.label": M}), "accuracy"),
+        0.75,
+    )
+    case(
+        error(P, N, {"m": N}, task="text"),
+        lambda: figure(P(N, {"m": np.where(WRONG, 1, N)}), "accuracy"),
+        0.75,
+    )
+    case(
+        error(P, [31, 42], {"m": ["31", "43"]}, task="text"),
+        lambda: figure(P([str(31), str(42)], {"m": ["31", "43"]}, task="text"), "wer"),
+        0.5,
+    )
+
+
+class Uncomputed:
+    """Stands for a tensor of a function that is being compiled, which JAX and TensorFlow hand on.
+
+    Its values are not there yet, and an array of it is refused as theirs is.
+    """
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        raise NotImplementedError("Cannot convert a symbolic tensor to a NumPy array.")
+
+
+def list_cases_of_meters() -> None:
+    def measure(outputs: Any, target: Any, metric: str = "accuracy", **options: Any) -> float:
+        meter = assay.Meter(metric, intervals=False, **options)
+        meter.update(outputs, target)
+        return meter.compute().value
+
+    case(
+        error(measure, Uncomputed(), N, kind="proba"),
+        lambda: measure(PROBA, N, "log_loss", kind="proba"),
+        LOSS,
+    )
+    case(
+        error(measure, PROBA, N),
+        lambda: measure(PROBA, N, "log_loss", kind="proba"),
+        LOSS,
+    )
+    case(
+        error(measure, PROBA, N),
+        lambda: measure(np.log(PROBA), N, "log_loss", kind="logit"),
+        LOSS,
+    )
+    case(
+        error(measure, GOOD, N),
+        lambda: measure(-GOOD, N, "roc_auc", kind="score"),
+        0.0,
+    )
+    case(
+        error(measure, VALUES, VALUES + 1),
+        lambda: measure(VALUES, VALUES + 1, "mae", kind="value"),
+        1.0,
+    )
+    case(
+        error(measure, M, Y),
+        lambda: measure(M, Y, classes=["no", "yes"]),
+        0.75,
+    )
+    case(
+        error(measure, N, N),
+        lambda: measure(np.where(WRONG, 1, N), N, classes=range(2)),
+        0.75,
+    )
+    truth, heard = ["the cat sat"], ["the cat sit"]
+    case(
+        error(measure, heard, truth, "wer", kind="text", task="multiclass", classes=truth),
+        lambda: measure(heard, truth, "wer", task="text"),
+        1 / 3,
+    )
+    hot = np.eye(2, dtype=int)[N]
+    case(
+        error(measure, PROBA, hot, kind="proba"),
+        lambda: measure(PROBA, hot, "log_loss", kind="proba", task="multiclass"),
+        LOSS,
+    )
+    case(
+        error(measure, PROBA, hot, kind="proba"),
+        lambda: measure(1 - PROBA, hot, "hamming_loss", kind="proba", task="multilabel"),
+        1.0,
+    )
+    case(
+        error(measure, PROBA, hot, kind="proba", task="multilabel", ignore_label=-100),
+        lambda: measure(PROBA, hot, "hamming_loss", kind="proba", task="multilabel"),
+        0.0,
+    )
+
+
+def list_cases_of_tracks() -> None:
+    evaluation = assay.evaluate(FEW, "accuracy", intervals=False)
+
+    def read_back() -> float:
+        run = assay.track(evaluation, to="tensorboard", run=make_folder(), step=1, prefix="val")
+        return run.read_history().find("val", "accuracy").values[0]
+
+    case(error(assay.track, evaluation), read_back, 0.75)
 
 
 def list_cases_of_logs() -> None:
@@ -815,8 +977,23 @@ def list_cases_of_torch() -> None:
 
 
 with METRICS.isolate():  # what cases define is theirs alone, whoever imports them
-    list_cases_of_tables()
+    list_cases_of_columns()
+    list_cases_of_streams()
+    list_cases_of_undeclared_models()
+    list_cases_of_tasks()
+    list_cases_of_labels()
+    list_cases_of_outputs()
+    list_cases_of_training_rows()
     list_cases_of_metrics()
-    list_cases_of_verbs()
+    list_cases_of_judgements()
+    list_cases_of_slices_and_thresholds()
+    list_cases_of_comparisons()
+    list_cases_of_fusions()
+    list_cases_of_reports()
+    list_cases_of_cross_validation()
+    list_cases_of_engines()
+    list_cases_of_texts()
+    list_cases_of_meters()
+    list_cases_of_tracks()
     list_cases_of_logs()
     list_cases_of_torch()

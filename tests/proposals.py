@@ -23,8 +23,7 @@ OPTION = re.compile(
     r"(?<![\w-])--[a-z][a-z-]+|\b[a-z_]+=(?=['\"\[{(\u0000]|\.\.\.|None|True|False|-?\d)"
 )
 FEWEST_WORDS = 4
-# Texts with an equals sign that propose nothing.
-OTHER = ("aria-labelledby", "placeholder=' ...'")
+OTHER = "placeholder=' ...'"  # a text with an equals sign that proposes nothing
 
 
 class Template(NamedTuple):
@@ -81,7 +80,8 @@ def _list_pieces(node: Any) -> list[str]:
 def _proposes(pieces: list[str]) -> bool:
     text = "\u0000".join(pieces)
     words = len(text.split())
-    return words >= FEWEST_WORDS and bool(OPTION.search(text)) and not any(t in text for t in OTHER)
+    markup = text.startswith("<")  # an equals sign of HTML is an attribute's
+    return words >= FEWEST_WORDS and bool(OPTION.search(text)) and not markup and OTHER not in text
 
 
 class Case(NamedTuple):

@@ -410,3 +410,11 @@ def test_the_python_of_the_page_on_meters_that_needs_no_framework_runs():
             ran += 1
     assert ran == 3
     assert names["scores"]["test_f1"].mean() > 0.9
+
+
+@pytest.mark.parametrize("declared", [{"task": "text"}, {"kind": "text"}])
+def test_a_meter_takes_texts_where_task_or_kind_says_so(declared):
+    found = assay.Meter("wer", **declared)
+    found.update(["the cat sit"], ["the cat sat"])
+    found.update(["a dog"], ["a dog ran off"])
+    assert found.compute().value == 3 / 7

@@ -127,3 +127,11 @@ def test_states_of_texts_are_known_again_by_their_content(tmp_path):
 
     assert digest_rows(build()) == digest_rows(build())
     assert digest_rows(build()) != digest_rows(build().take(list(range(29))))
+
+
+def test_texts_that_are_declared_beside_another_task_are_refused_with_the_task_they_need(tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("y,heard\nthe cat sat,the cat sit\n")
+    with pytest.raises(SchemaError, match=r"'m': a text .* needs task='text'.* is multiclass"):
+        assay.read(path, models=["m=text:heard"], task="multiclass")
+    assert assay.read(path, models=["m=text:heard"]).task == "text"

@@ -20,7 +20,7 @@ from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
 from assay.table.conversions import make_conversions
 from assay.table.labels import Label
-from assay.table.outputs import group_by_model
+from assay.table.outputs import RawOutputs, add_column
 from assay.table.predictions import Predictions, assemble
 from assay.table.schema import KINDS, TASKS, Kind, Task
 
@@ -96,9 +96,11 @@ class BatchReader:
     def make_table(self, columns: dict[str, Any]) -> Predictions:
         """The `columns` as a table, fully checked; SchemaError names the first offending row."""
         host = {name: read_on_host(values) for name, values in columns.items()}
+        outputs: dict[str, RawOutputs] = {}
+        add_column(outputs, self.name, self.kind, None, host["outputs"])
         return assemble(
             host["target"],
-            group_by_model({f"{self.name}.{self.kind}": host["outputs"]}),
+            outputs,
             {},
             classes=self.classes,
             task=self.task,
@@ -108,8 +110,8 @@ class BatchReader:
         )
 
     def _find_kind(self, outputs: Any) -> Kind:
-        if self.task == "regression":
-            return "value"
+        if self.task in ("regression", "text"):
+            return "value" if self.task == "regression" else "text"
         if not _is_fractional(outputs):
             return "label"
         raise UnsupportedError(
@@ -121,6 +123,8 @@ class BatchReader:
         """The task; None where there is one class a row, of two or of several."""
         if kind in ("value", "interval"):
             return "regression"
+        if kind == "text":
+            return "text"
         if target.ndim == 2 and target.shape[1] > 1 and not of_tokens:
             raise UnsupportedError(
                 f"the target has shape {tuple(target.shape)}; say task='multilabel' if each column "

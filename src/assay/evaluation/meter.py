@@ -60,10 +60,10 @@ class Meter:
         classes: Class labels in the order of the columns; default: 0, 1, ... for outputs with a
             column for each class.
         class_names: Names of the classes 0, 1, ..., where targets are these numbers.
-        kind: What outputs are: label, proba, logit, score, value or interval; default: label for
-            whole numbers and text, value for regression. Others must be named: they are not
-            guessed.
-        task: binary, multiclass, multilabel or regression; default: by the classes.
+        kind: What outputs are: label, proba, logit, score, value, interval or text; default: label
+            for whole numbers and text, value for regression, text for texts. Others must be named:
+            they are not guessed.
+        task: binary, multiclass, multilabel, regression or text; default: by kind and classes.
         positive: Positive class of a binary task; default: the last of the two.
         ignore_label: Rows whose target this is are left out, as -100; default: none.
         name: Name of the model in the results; default "model".

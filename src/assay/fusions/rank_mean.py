@@ -109,7 +109,8 @@ class RankMean(Fusion[RankScores]):
     def evidence(self, table: Predictions, fold: Array | None = None) -> RankScores:
         """The scores of the models of `table`; `fold` is not used."""
         if table.task != "binary":
-            remedy = "take the best model" if table.task == "text" else "use how='mean'"
+            other = "use how='mean' in its place"
+            remedy = "take the best model" if table.task == "text" else other
             raise UnsupportedError(
                 f"ranks are averaged in binary tasks, this is {table.task}; {remedy}"
             )

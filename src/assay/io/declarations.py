@@ -13,7 +13,8 @@ from typing import NamedTuple, TypeAlias
 
 from assay.errors import SchemaError, suggest
 from assay.io.formats import File
-from assay.table.schema import BY_PART, KINDS
+from assay.table.outputs import refuse_other_task
+from assay.table.schema import BY_PART, KINDS, Task
 
 __all__ = ["Models", "declare_models", "find_task"]
 

@@ -45,6 +45,7 @@ __all__ = [
     "check_outputs",
     "group_by_model",
     "is_fractional",
+    "refuse_other_task",
     "refuse_scores",
 ]
 
@@ -132,7 +133,7 @@ def check_outputs(
             raise SchemaError(
                 f"{where} is given twice: as {model!r} and as '{model}.{kind}'; keep one of the two"
             )
-        _refuse_other_task(kind, schema, where)
+        refuse_other_task(kind, schema.task, where)
         column = normalise(values, where)
         if kind == "proba":
             array, note = check_probabilities(column, schema, where, name_row, conversions)
@@ -168,14 +169,17 @@ def _infer_kind(model: str, values: Any, schema: Schema) -> Kind:
     return "label"
 
 
-def _refuse_other_task(kind: Kind, schema: Schema, where: str) -> None:
-    """Refuse texts where the task is another, and anything else where it is text."""
-    if (kind == "text") == (schema.task == "text"):
+def refuse_other_task(kind: Kind, task: Task, where: str) -> None:
+    """Refuse texts where the `task` is another, and any other `kind` where it is text.
+
+    The message names the column by `where`.
+    """
+    if (kind == "text") == (task == "text"):
         return
     if kind == "text":
         raise SchemaError(
             f"{where}: a text that a model wrote needs task='text' (--task text); this task is "
-            f"{schema.task}"
+            f"{task}"
         )
     raise SchemaError(
         f"{where}: the task is text, in which models give texts; name the column <model>.text, or "
