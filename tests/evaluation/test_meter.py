@@ -418,3 +418,11 @@ def test_a_meter_takes_texts_where_task_or_kind_says_so(declared):
     found.update(["the cat sit"], ["the cat sat"])
     found.update(["a dog"], ["a dog ran off"])
     assert found.compute().value == 3 / 7
+
+
+def test_rows_of_several_lengths_are_refused_with_the_shape_that_is_taken():
+    with pytest.raises(SchemaError, match=r"a list is no array .*give rows of one length"):
+        assay.Meter("accuracy", classes=range(3)).update([[0, 1], [2]], [[0, 1], [1]])
+    found = assay.Meter("accuracy", classes=range(3), intervals=False)
+    found.update([0, 1, 2], [0, 1, 1])
+    assert found.compute().value == 2 / 3

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import UnsupportedError
+from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
 
 __all__ = ["is_on_accelerator", "read_on_host", "read_tensor"]
@@ -23,6 +23,7 @@ def read_tensor(values: Any) -> Any:
     float32.
 
     Raises:
+        SchemaError: The values are rows of several lengths.
         UnsupportedError: The values are not there yet, since a function is being compiled.
     """
     if isinstance(values, np.ndarray):
@@ -32,10 +33,15 @@ def read_tensor(values: Any) -> Any:
         return tensor if is_on_accelerator(tensor) else read_on_host(tensor)
     try:
         array = np.asarray(values)
+    except ValueError as error:
+        raise SchemaError(
+            f"a {type(values).__name__} is no array ({_quote_first_sentence(error)}); give rows of "
+            "one length, or of tokens only those that count: (n, k) and (n,)"
+        ) from error
     except Exception as error:
         raise UnsupportedError(
             f"a {type(values).__name__} has no values that can be read here "
-            f"({str(error).partition('.')[0]}); call update outside of compiled functions (jit, "
+            f"({_quote_first_sentence(error)}); call update outside of compiled functions (jit, "
             "tf.function), or compile with run_eagerly=True"
         ) from error
     return array.astype(np.float32) if array.dtype.name in ("bfloat16", "float8") else array
@@ -53,6 +59,10 @@ def read_on_host(values: Any) -> Array:
     tensor = values.float() if values.dtype == sys.modules["torch"].bfloat16 else values
     array: Array = tensor.cpu().numpy()
     return array
+
+
+def _quote_first_sentence(error: Exception) -> str:
+    return str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
 def _is_torch(values: Any) -> bool:
