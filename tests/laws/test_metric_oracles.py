@@ -1,6 +1,7 @@
-"""Every metric against its oracle on 60 random tables a task, each further case on 30.
+"""Every metric against its oracle on 24 random tables a task, each further case on 12.
 
-The slow tests go over 200 tables and 100.
+12 tables hold every type of labels, with weights and without, with ties and without, and both
+models. The slow tests go over 200 tables and 100.
 """
 
 import warnings
@@ -109,7 +110,7 @@ def keywords(p, average):
 
 @pytest.mark.parametrize(("metric", "task"), list(pair_with_tasks()), ids=str)
 def test_equals_its_oracle_on_random_tables(metric, task):
-    assert compare_with_oracle(metric, task, 60) > 15
+    assert compare_with_oracle(metric, task, 24) > 6
 
 
 @pytest.mark.slow
@@ -121,8 +122,10 @@ def test_equals_its_oracle_on_many_random_tables(metric, task):
 def compare_with_oracle(metric, task, count):
     """How many values were compared, on `count` tables or half of them."""
     compared = 0
-    step = 1 if metric == type(metric)() else 2
-    for p, rows in views(task, metric.name in POSITIVE, count)[::step]:
+    tables = views(task, metric.name in POSITIVE, count)
+    if metric != type(metric)():
+        tables = tables[: count // 2]
+    for p, rows in tables:
         # Differences of weighted sums (tn) are 0 up to the rounding of the sums.
         atol = 1e-15 * (1 if p.weight is None else max(1.0, float(p.weight.sum())))
         theirs = expected(metric, p, rows)

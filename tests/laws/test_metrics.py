@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assay.engines.local import Local
@@ -28,8 +28,11 @@ from shelf import (
 ALL = instances()
 # How good they can be depends on the shares of the classes.
 OF_THE_DATA = {"tp", "tn", "gain", "brier_resolution", "brier_uncertainty"}
+# Every metric on a table takes its time: half as many tables as elsewhere.
+fewer = settings(max_examples=settings().max_examples // 2)
 
 
+@fewer
 @given(tables(), st.integers(1, 50))
 def test_any_split_into_batches_gives_the_same_figures(p, size):
     assert_same(read_values(p), read_values(p, engine=Local(batch=size)))
@@ -47,6 +50,7 @@ def test_any_split_into_batches_gives_counts_that_are_exactly_the_same(p, size):
         assert read_values(p, counts) == read_values(p, counts, engine=Local(batch=size))
 
 
+@fewer
 @given(tables(), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(p, random):
     order = list(range(p.n))
@@ -54,6 +58,7 @@ def test_the_order_of_rows_does_not_matter(p, random):
     assert_same(read_values(p), read_values(p.take(np.array(order))), rel=1e-10)
 
 
+@fewer
 @given(tables(), st.integers(0, 2**32 - 1))
 def test_an_integer_weight_equals_repeating_the_row(p, seed):
     times = np.random.default_rng(seed).integers(0, 4, p.n)
@@ -69,6 +74,7 @@ def test_an_integer_weight_equals_repeating_the_row(p, seed):
     )
 
 
+@fewer
 @given(tables())
 def test_weights_that_are_all_one_equal_no_weights(p):
     assert_same(
@@ -78,6 +84,7 @@ def test_weights_that_are_all_one_equal_no_weights(p):
     )
 
 
+@fewer
 @given(tables(tasks=("binary", "multiclass")), st.randoms(use_true_random=False))
 def test_renaming_the_classes_renames_the_results(p, random):
     """Classes in another order, under other names: every class keeps its figure."""
@@ -171,6 +178,7 @@ def test_the_macro_average_is_the_mean_of_the_figures_shown_for_each_class(p):
         )
 
 
+@fewer
 @given(tables(), st.booleans(), st.integers(0, 4))
 def test_an_interval_holds_its_point_and_stays_in_the_range_of_the_metric(p, clustered, part):
     import pyarrow as pa
