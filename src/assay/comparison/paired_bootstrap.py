@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,12 +17,30 @@ from assay.states.base import MOST_CLASSES
 from assay.states.paired_confusion import PairedTable, compute_counts
 from assay.table.schema import Schema
 
-__all__ = ["bucket_bootstrap", "joint_bootstrap", "resampled_t"]
+__all__ = [
+    "Resample",
+    "judge_resample",
+    "resample_buckets",
+    "resample_table",
+    "resampled_t",
+]
 
 REPLICATES = 2000
 
 
-def joint_bootstrap(plan: PairedPlan, a: Sample, b: Sample, pair: PairedTable) -> Outcome:
+class Resample(NamedTuple):
+    """Differences of two models on what was resampled, from which any level is judged.
+
+    `drawn` (b,) are those of the bootstrap, `swapped` (b,) those with predictions exchanged, of so
+    many `units`.
+    """
+
+    drawn: Array
+    swapped: Array
+    units: float
+
+
+def resample_table(plan: PairedPlan, a: Sample, b: Sample, pair: PairedTable) -> Resample:
     """Test by exchange of the two models' predictions, interval by the bootstrap of their table.
 
     Under the null hypothesis the two predictions of a row may change places: as many of each cell's
@@ -49,7 +67,7 @@ def joint_bootstrap(plan: PairedPlan, a: Sample, b: Sample, pair: PairedTable) -
         swapped.append(cells.gap(plan.metric, cells.swap(rng, size), cells.exchanged, whole))
         drawn.append(cells.gap(plan.metric, cells.draw(rng, size), cells.smoothed, whole))
     units = float(cells.count.sum())
-    return _judge(plan, a, b, np.concatenate(drawn), np.concatenate(swapped), units)
+    return Resample(np.concatenate(drawn), np.concatenate(swapped), units)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,7 +132,7 @@ class _Cells:
         return np.asarray(value - other)
 
 
-def bucket_bootstrap(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
+def resample_buckets(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Resample:
     """Test by exchange, interval by bootstrap, of buckets of rows (of clusters, where given).
 
     The draws are the same for both models `a` and `b`; `pair` is not read; `plan` says the metric,
@@ -139,7 +157,7 @@ def bucket_bootstrap(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outco
     first = state.merge(state.resample(a.value, keep), state.resample(b.value, swap))
     second = state.merge(state.resample(b.value, keep), state.resample(a.value, swap))
     swapped = compute(first) - compute(second)
-    return _judge(plan, a, b, drawn_a - drawn_b, swapped, float(len(filled)))
+    return Resample(drawn_a - drawn_b, swapped, float(len(filled)))
 
 
 def resampled_t(plan: PairedPlan, a: Sample, b: Sample, draws: Array) -> Outcome:
@@ -159,15 +177,15 @@ def resampled_t(plan: PairedPlan, a: Sample, b: Sample, draws: Array) -> Outcome
     return Outcome(gap - half, gap + half, p, plan.bootstrap_name, error, spread, units)
 
 
-def _judge(
-    plan: PairedPlan, a: Sample, b: Sample, drawn: Array, swapped: Array, units: float
-) -> Outcome:
-    """p-value from the exchanged gaps, interval from the resampled ones.
+def judge_resample(plan: PairedPlan, a: Sample, b: Sample, resample: Resample) -> Outcome:
+    """p-value from the exchanged gaps, interval from the resampled ones, of the models `a` and `b`.
 
-    The interval is widened to hold 0 where the test does not find a difference.
+    The interval is widened to hold 0 where the test does not find a difference. `plan` says the
+    metric and the level.
     """
-    drawn = drawn[~np.isnan(drawn)]
-    swapped = swapped[~np.isnan(swapped)]
+    drawn = resample.drawn[~np.isnan(resample.drawn)]
+    swapped = resample.swapped[~np.isnan(resample.swapped)]
+    units = resample.units
     gap = plan.value_of(a) - plan.value_of(b)
     error = float(drawn.std()) if len(drawn) else 0.0
     slack = 1e-12 * max(abs(plan.value_of(a)), abs(plan.value_of(b)))

@@ -12,7 +12,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import combinations, islice
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -20,7 +20,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from assay.comparison.equal_differences import sign_test
-from assay.comparison.paired_bootstrap import bucket_bootstrap, joint_bootstrap, resampled_t
+from assay.comparison.paired_bootstrap import (
+    Resample,
+    judge_resample,
+    resample_buckets,
+    resample_table,
+    resampled_t,
+)
 from assay.comparison.paired_plan import Outcome, PairedPlan
 from assay.core.progress import show_progress
 from assay.engines.base import Engine
@@ -38,6 +44,9 @@ __all__ = ["METHODS", "PairedValues", "RawDifference"]
 
 # States that are read at a time, of very many pairs.
 BLOCK_JOBS = 500
+
+# Pairs whose resampled differences are kept, 32 kB each.
+KEPT_PAIRS = 2000
 
 # What a report says of each procedure, by the name that it gives itself.
 METHODS: Mapping[str, str] = {
@@ -77,6 +86,7 @@ class PairedValues:
     samples: Mapping[str, Sample]
     states: Mapping[Any, Any]
     draws: Mapping[str, Array] | None
+    resamples: dict[tuple[str, str], Resample] = field(default_factory=dict, compare=False)
 
     @classmethod
     def read(
@@ -118,6 +128,8 @@ class PairedValues:
         other = self.samples[b]
         if self.draws is not None:
             outcome = resampled_t(plan, one, other, self.draws[a] - self.draws[b])
+        elif plan.procedure in RESAMPLED:
+            outcome = judge_resample(plan, one, other, self._resample(plan, a, b))
         else:
             pair = self.states.get(plan.pair_job(a, b))
             outcome = PROCEDURES[plan.procedure](plan, one, other, pair)
@@ -126,6 +138,16 @@ class PairedValues:
         low = min(outcome.low, gap)
         high = max(outcome.high, gap)
         return RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
+
+    def _resample(self, plan: PairedPlan, a: str, b: str) -> Resample:
+        """What was resampled of the models `a` and `b`; kept for other levels, if pairs are few."""
+        found = self.resamples.get((a, b))
+        if found is None:
+            pair = self.states.get(plan.pair_job(a, b))
+            found = RESAMPLED[plan.procedure](plan, self.samples[a], self.samples[b], pair)
+            if len(self.resamples) < KEPT_PAIRS:
+                self.resamples[a, b] = found
+        return found
 
 
 def _fold_blocks(
@@ -229,6 +251,8 @@ PROCEDURES: Mapping[str, Callable[..., Outcome]] = {
     "mcnemar": mcnemar,
     "t": paired_t,
     "delong": paired_delong,
-    "joint": joint_bootstrap,
-    "buckets": bucket_bootstrap,
+}
+RESAMPLED: Mapping[str, Callable[..., Resample]] = {
+    "joint": resample_table,
+    "buckets": resample_buckets,
 }
