@@ -34,7 +34,7 @@ from assay.testing import random_table
 SCORED = ("binary", "multiclass", "multilabel")
 
 
-def table(task: str, n: int = 300) -> Predictions:
+def table(task: str, n: int = 100) -> Predictions:
     """Two models of a task in which every class occurs."""
     return next(
         p

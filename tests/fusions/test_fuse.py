@@ -361,7 +361,7 @@ def test_a_fusion_that_is_significantly_worse_is_said_to_hurt():
 
 
 def test_models_wrong_on_different_rows_pay():
-    fused = fuse(proba_table(2000, fall=0.1))
+    fused = fuse(proba_table(800, fall=0.1))
     assert fused.pays is True
     assert fused.note.startswith("Fusing pays: log loss")
     assert fused.loss < min(fused.losses.values())
@@ -386,8 +386,8 @@ def test_auto_undoes_a_constant_that_no_convex_weights_do():
 
 def test_auto_sharpens_models_that_each_saw_other_evidence():
     rng = np.random.default_rng(3)
-    y = rng.integers(0, 2, 1500)
-    evidence = (2 * y[:, None] - 1) + rng.normal(size=(1500, 4)) * 1.5
+    y = rng.integers(0, 2, 800)
+    evidence = (2 * y[:, None] - 1) + rng.normal(size=(800, 4)) * 1.5
     proba = 1 / (1 + np.exp(-2 * evidence / 1.5**2))
     p = Predictions.from_arrays(y, {f"m{j}.proba": proba[:, j] for j in range(4)}, positive=1)
     ideal = 1 / (1 + np.exp(-2 * evidence.sum(axis=1) / 1.5**2))

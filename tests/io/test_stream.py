@@ -297,7 +297,7 @@ def test_every_metric_says_the_same_of_a_table_of_a_stream_and_of_the_states_of_
     asked = [metric for metric in instances() if fits(metric, p)]
     table = parquet.read_table(assay.write(p, tmp_path / "all.parquet"))
     (tmp_path / "pieces").mkdir()
-    path = written(tmp_path / "pieces", table, rows=17)
+    path = written(tmp_path / "pieces", table, rows=29)
     expected = read_values(assay.evaluate(p, asked, by=by, intervals=False))
     streamed = read_values(assay.evaluate(assay.scan(path), asked, by=by, intervals=False))
     states = [tmp_path / f"{i}.state" for i in range(3)]

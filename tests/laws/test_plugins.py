@@ -136,8 +136,8 @@ USES = {
 }
 
 CHECKS = {
-    "metrics": "check_metric('plugged')",
-    "fusions": "check_fusion('plugged')",
+    "metrics": "check_metric('plugged', repeats=2)",
+    "fusions": "check_fusion('plugged', repeats=1)",
     "adapters": "check_adapter(plugin.Ruler(), numpy.arange(4.0)[:, None], [0, 0, 1, 1])",
     "readers": "check_reader('plugged', 'log.bin')",
     "engines": "check_engine('plugged', repeats=1)",
