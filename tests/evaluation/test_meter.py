@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import assay
 from assay.errors import SchemaError, UnsupportedError
 from assay.evaluation import kept_rows, meter
+
+torch = pytest.importorskip("torch")
 
 METRICS = ["accuracy", "f1", "roc_auc", "ece", "log_loss"]
 
