@@ -193,7 +193,7 @@ def _find_likely_models(
                 likely[name] = "value"
         elif numeric and _is_share(values):
             likely[name] = "proba"
-        elif _are_labels(values, known):
+        elif _are_labels(values, known) or _is_one_class(values, known):
             likely[name] = "label"
     return likely
 
@@ -206,6 +206,11 @@ def _is_share(values: Sequence[float]) -> bool:
 def _are_labels(values: Sequence[Any], known: set[Any]) -> bool:
     kinds = {type(value) for value in known} == {type(value) for value in values}
     return kinds and len(set(values)) > 1 and set(values) <= known
+
+
+def _is_one_class(values: Sequence[Any], known: set[Any]) -> bool:
+    """Whether `values` are one text that is a class: a model that never predicts another one."""
+    return len(set(values)) == 1 and isinstance(values[0], str) and values[0] in known
 
 
 def _select_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
