@@ -111,6 +111,12 @@ def test_any_text_is_a_condition_or_refused(text):
         Condition(text).mark_rows({"a": pa.array(["a", None]), "b": pa.array([1, 2])})
 
 
+@pytest.mark.parametrize("text", ["b", "b == True", "b != False", "not b"])
+def test_a_column_of_numbers_is_neither_true_nor_false(text):
+    with pytest.raises(SchemaError, match="'b' holds numbers and is compared with"):
+        Condition(text).mark_rows({"b": pa.array([1, 2])})
+
+
 def test_a_column_that_python_would_read_as_another_is_quoted():
     assert quote_column("ª") == "`ª`"
     assert Condition("`ª` == 'x'").columns == ("ª",)

@@ -314,7 +314,11 @@ def _convert(text: str, kind: pa.DataType, name: str, value: Any) -> pa.Scalar:
     try:
         if pa.types.is_boolean(kind) and value in (0, 1):
             return pa.scalar(bool(value))
-        if is_text == isinstance(value, str) and (is_text or is_number):
+        if (
+            is_text == isinstance(value, str)
+            and (is_text or is_number)
+            and not isinstance(value, bool)
+        ):
             return pa.scalar(value)
         if isinstance(value, str) and pa.types.is_temporal(kind):
             return pa.scalar(value).cast(kind)
