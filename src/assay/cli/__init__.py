@@ -20,35 +20,40 @@ Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line o
 - threshold: `assay threshold`: from which score to say yes
 - validate: `assay validate`: a whole study from one file
 
->>> sorted(cli.commands)[:4]
+>>> sorted(load_commands())[:4]
 ['compare', 'demo', 'diagnose', 'evaluate']
 """
 
 import gc
 import sys
 from collections.abc import Sequence
+from importlib import import_module
 
 import click
 
-from assay.cli.compare import compare
-from assay.cli.demo import demo
-from assay.cli.diagnose import diagnose
-from assay.cli.evaluate import evaluate
-from assay.cli.fairness import fairness
-from assay.cli.fuse import fuse
-from assay.cli.hardest import hardest
-from assay.cli.list import list_family
-from assay.cli.membership import membership
-from assay.cli.merge import merge
 from assay.cli.plugins import load_plugins
-from assay.cli.report import report
-from assay.cli.slices import slices
-from assay.cli.threshold import threshold
-from assay.cli.validate import validate
 from assay.errors import AssayError
 from assay.version import __version__
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "load_commands", "main"]
+
+# In the order of the help. Each is a room of its name, imported when it is asked for.
+COMMANDS = (
+    "demo",
+    "evaluate",
+    "merge",
+    "slices",
+    "fairness",
+    "hardest",
+    "membership",
+    "compare",
+    "fuse",
+    "threshold",
+    "validate",
+    "diagnose",
+    "report",
+    "list",
+)
 
 OLDER_SPELLINGS = {"by-metric": "metric"}  # options that scripts may still name
 
@@ -102,12 +107,25 @@ def _load(context: click.Context, option: click.Parameter, modules: Sequence[str
     load_plugins(modules)
 
 
+class LazyGroup(click.Group):
+    """A group that imports a command when it is asked for: 10 ms less than all of them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name; None where there is none."""
+        return _load_command(cmd_name) if cmd_name in COMMANDS else None
+
+
 @click.group(
+    cls=LazyGroup,
     context_settings={
         "help_option_names": ["-h", "--help"],
         "max_content_width": 100,
         "token_normalize_func": lambda token: OLDER_SPELLINGS.get(token, token),
-    }
+    },
 )
 @click.option(
     "--plugin",
@@ -129,20 +147,13 @@ def cli() -> None:
     """Which model is best, how sure are we, does it overfit, and would fusing them be better?"""
 
 
-for command in (
-    demo,
-    evaluate,
-    merge,
-    slices,
-    fairness,
-    hardest,
-    membership,
-    compare,
-    fuse,
-    threshold,
-    validate,
-    diagnose,
-    report,
-    list_family,
-):
-    cli.add_command(command)
+def load_commands() -> dict[str, click.Command]:
+    """Every command by its name, imported."""
+    return {name: _load_command(name) for name in COMMANDS}
+
+
+def _load_command(name: str) -> click.Command:
+    room = import_module(f"assay.cli.{name}")
+    (function,) = room.__all__
+    command: click.Command = getattr(room, function)
+    return command

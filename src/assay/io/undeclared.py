@@ -30,7 +30,7 @@ from assay.table.validation import refuse_amounts
 
 __all__ = ["ReadOptions", "find_undeclared_models", "refuse_no_truth"]
 
-NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf(inity)?)", re.IGNORECASE)
+NUMBER = r"(?i:[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf(inity)?))"
 
 
 class ReadOptions(NamedTuple):
@@ -325,4 +325,4 @@ def _refuse_stray_text(name: str, column: pa.Array) -> None:
 
 
 def _is_number_text(text: str | None) -> bool:
-    return NUMBER.fullmatch((text or "").strip()) is not None
+    return re.fullmatch(NUMBER, (text or "").strip()) is not None

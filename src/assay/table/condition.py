@@ -29,7 +29,7 @@ Columns = Mapping[str, Any]
 Test = Callable[[Columns], Array]
 
 # Texts, which are left alone, and names in backquotes.
-QUOTED = re.compile(r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`([^`]*)`""")
+QUOTED = r""""(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`([^`]*)`"""
 COMPARISONS: Mapping[type, str] = {
     ast.Eq: "equal",
     ast.NotEq: "not_equal",
@@ -144,7 +144,7 @@ def _parse(text: str) -> _Parsed:
         names[word] = match.group(1)
         return word
 
-    plain = QUOTED.sub(replace_quoted, text)
+    plain = re.sub(QUOTED, replace_quoted, text)
     try:
         tree = ast.parse(plain.replace("\n", " "), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
