@@ -100,8 +100,11 @@ def find_training(table: Table) -> Training:
 
 def take_training(table: Predictions) -> Predictions:
     """The rows of `table` that a column says models were trained on, as rows that were chosen."""
+    columns = find_training(table).columns
+    if not columns:
+        return replace(table.slice(0, 0), rows_chosen=True)
     keep = np.zeros(table.n, bool)
-    for name, training in find_training(table).columns.items():
+    for name, training in columns.items():
         codes, values = table.group(name)
         keep |= np.isin(codes, [i for i, value in enumerate(values) if value in training])
     return replace(table.take(keep), rows_chosen=True)

@@ -24,10 +24,11 @@ def gather_times(values: Any, where: str) -> Any:
     """
     if np.dtype(object) != getattr(values, "dtype", object):
         return values
+    first = next((value for value in values if value is not None), None)
+    if not isinstance(first, np.datetime64 | np.timedelta64):
+        return values
     kinds = set(map(type, values))
     times = kinds & {np.datetime64, np.timedelta64}
-    if not times:
-        return values
     if len(times) == 2 or kinds - times - {type(None)}:
         names = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise SchemaError(f"{where} mixes types ({names}); give one type")
