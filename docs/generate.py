@@ -150,7 +150,8 @@ def parameters(cls: type[Metric]) -> str:
             if isinstance(c, str) and accepts(cls, field.name, c)
         ]
         among = f" of {', '.join(f'`{c}`' for c in choices)}" if choices else ""
-        default = f"`{field.default}`" if field.default != "" else "all"
+        unset = "none" if field.name == "per" else "all"
+        default = f"`{field.default}`" if field.default != "" else unset
         descriptions.append(f"`{field.name}` = {default}{among}")
     return "; ".join(descriptions)
 

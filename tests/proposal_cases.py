@@ -439,6 +439,12 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.read(saved("t,a.value\n1,2\n2,3\n"), truth="t"), "rmse"),
         1.0,
     )
+    tokens = {"lm.value": [-math.log(4.0)] * 8, "size": [2] * 8}
+    case(
+        error(assay.evaluate, assay.read(tokens), "bits_per_byte"),
+        lambda: figure(assay.read({**tokens, "bytes": [2] * 8}), "bits_per_byte"),
+        1.0,
+    )
     case(
         error(assay.fuse, assay.read(scored), "mean"),
         lambda: (

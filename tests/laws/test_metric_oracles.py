@@ -17,9 +17,9 @@ import sklearn.metrics
 from assay.metrics.base import METRICS
 from assay.table.schema import TASKS
 from assay.testing import random_table
-from assay.testing.tables import make_positive
+from assay.testing.tables import make_log_proba, make_positive
 from oracles import HELPERS
-from shelf import POSITIVE, instances
+from shelf import LOG_PROBA, POSITIVE, instances
 
 # Found by iteration, in both: equal as far as it converges.
 FITTED = {"calibration_slope", "calibration_intercept"}
@@ -38,7 +38,7 @@ def pair_with_tasks():
 
 
 @cache
-def views(task, amounts, count):
+def views(task, change, count):
     """(table, rows) of `count` tables of a task: all label types, weighted or not, tied or not."""
     found = []
     for seed in range(count):
@@ -46,7 +46,7 @@ def views(task, amounts, count):
         p = random_table(
             task, seed, labels=labels, weighted=bool(seed // 3 % 2), ties=bool(seed // 6 % 2)
         )
-        p = make_positive(p) if amounts else p
+        p = p if change is None else change(p)
         if p.task == task:
             found.append((p, p.rows(p.models[seed % 2])))
     return found
@@ -89,7 +89,12 @@ def columns(p, rows):
     if p.task == "text":
         return {}
     if p.task == "regression":
-        return {"y": p.truth, "value": rows.value, "interval": rows.interval}
+        return {
+            "y": p.truth,
+            "value": rows.value,
+            "interval": rows.interval,
+            "units": lambda per: p.columns[per].to_numpy() if per else np.ones(p.n),
+        }
     given = {"proba": rows.proba, "score": rows.proba}
     if p.task == "multilabel":
         return given | {"y": p.truth, "label": rows.label}
@@ -119,10 +124,17 @@ def test_equals_its_oracle_on_many_random_tables(metric, task):
     assert compare_with_oracle(metric, task, 200) > 50
 
 
+def find_change(metric):
+    """What makes the values of a table such as the metric is for; None where any will do."""
+    if metric.name in LOG_PROBA:
+        return make_log_proba
+    return make_positive if metric.name in POSITIVE else None
+
+
 def compare_with_oracle(metric, task, count):
     """How many values were compared, on `count` tables or half of them."""
     compared = 0
-    tables = views(task, metric.name in POSITIVE, count)
+    tables = views(task, find_change(metric), count)
     if metric != type(metric)():
         tables = tables[: count // 2]
     for p, rows in tables:

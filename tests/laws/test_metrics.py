@@ -15,8 +15,9 @@ from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
 from assay.table.schema import TASKS
 from assay.testing import random_table, tables
-from assay.testing.tables import make_positive
+from assay.testing.tables import make_log_proba, make_positive
 from shelf import (
+    LOG_PROBA,
     ORDERED,
     POSITIVE,
     assert_same,
@@ -218,6 +219,7 @@ def test_a_table_without_rows_is_undefined_never_zero(metric):
         if task in metric.tasks:
             p = random_table(task, 1, n=5)
             p = make_positive(p) if metric.name in POSITIVE else p
+            p = make_log_proba(p) if metric.name in LOG_PROBA else p
             empty = p.take(np.zeros(5, bool)).select(["a"])
             try:
                 row = evaluate(empty, metric).rows[0]

@@ -12,6 +12,7 @@ import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -39,7 +40,7 @@ class Answers(NamedTuple):
     `origins` (n,) is the position in the batch of the input that each row is of; None: every input
     is one row. `without_truth` says that the outputs are scores of the rows themselves. `classes`
     are those of the output columns, where the outputs alone name them; `notes` say what was done to
-    the inputs.
+    the inputs. `columns` are further columns of the rows, the same for every model.
     """
 
     outputs: Mapping[Kind, Array]
@@ -48,6 +49,7 @@ class Answers(NamedTuple):
     without_truth: bool = False
     classes: tuple[Label, ...] | None = None
     notes: tuple[str, ...] = ()
+    columns: Mapping[str, Array] = MappingProxyType({})
 
 
 class Adapter(Member):

@@ -24,8 +24,9 @@ from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.schema import Kind
 
-__all__ = ["Pass", "convert_truth"]
+__all__ = ["FURTHER", "Pass", "convert_truth"]
 
+FURTHER = "column."  # how the names of further columns begin in the spool
 MOST_DISTINCT = 1 << 16  # values of the truth that are kept apart
 
 
@@ -34,7 +35,8 @@ class Pass:
     """The models of one adapter and what they gave.
 
     `spool` holds a column for each output, named <model>.<kind>, the truth of the data as `truth`
-    and, where the rows are not the inputs, the position of their input as `origins`. `distinct` has
+    and, where the rows are not the inputs, the position of their input as `origins`; further
+    columns of the rows are named column.<name>. `distinct` has
     each value of that truth once. `classes` are those that the outputs of a model name.
     """
 
@@ -115,6 +117,7 @@ class Pass:
                 f"expected one for each, in their order"
             )
         self.without_truth = first.without_truth
+        columns |= {f"{FURTHER}{name}": values for name, values in first.columns.items()}
         if first.truth is not None:
             columns["truth"] = convert_truth(first.truth)
             self._note_values(columns["truth"])
@@ -221,6 +224,15 @@ def _refuse_other_rows(name: str, answers: Answers, first: Answers) -> None:
     """UnsupportedError where a further model has other rows than the first of its framework."""
     n = len(next(iter(answers.outputs.values())))
     expected = len(next(iter(first.outputs.values())))
+    shared = first.columns.keys() & answers.columns.keys()
+    differ = any(not np.array_equal(first.columns[c], answers.columns[c]) for c in shared)
+    if differ:
+        raise UnsupportedError(
+            f"model {name!r} divides the texts into other tokens than the models before it, and "
+            "models stand in one table only if they predict the same rows. Make one row of each "
+            "text, with the sum of its log-probabilities as <model>.value and its length as bytes, "
+            "and compare the models by bits_per_byte"
+        )
     if n != expected:
         raise UnsupportedError(
             f"model {name!r} gives {n} rows where the models before it give {expected}: models "
@@ -245,4 +257,7 @@ def _join_answers(parts: list[Answers]) -> Answers:
     if first.origins is not None:
         origins = np.concatenate([part.origins for part in parts if part.origins is not None])
     notes = tuple(dict.fromkeys(note for part in parts for note in part.notes))
-    return first._replace(outputs=outputs, truth=truth, origins=origins, notes=notes)
+    columns = {c: np.concatenate([part.columns[c] for part in parts]) for c in first.columns}
+    return first._replace(
+        outputs=outputs, truth=truth, origins=origins, notes=notes, columns=columns
+    )

@@ -22,7 +22,7 @@ import pyarrow as pa
 from assay.adapters.arguments import check_truth
 from assay.adapters.base import align_outputs, list_classes, to_label
 from assay.adapters.extents import Extent
-from assay.adapters.passes import Pass, convert_truth
+from assay.adapters.passes import FURTHER, Pass, convert_truth
 from assay.adapters.spool import Spool
 from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
@@ -73,11 +73,15 @@ class RowColumns:
             if name == "id":
                 require_unique(numpy_to_arrow(column) if isinstance(column, np.ndarray) else column)
 
-    def take(self, rows: Any, origins: Array | None) -> dict[str, Any]:
-        """The keywords for some `rows`, a slice, whose inputs stand at `origins`, if not there."""
+    def take(self, rows: Any, chunk: Mapping[str, Array]) -> dict[str, Any]:
+        """The keywords for some `rows`, a slice, of which a `chunk` of the passes is."""
+        origins = chunk.get("origins")
         places = rows if origins is None else origins
         keywords = {name: _take(values, places, name) for name, values in self.per_row.items()}
         groups = {name: _take(values, places, name) for name, values in self.groups.items()}
+        for name, values in chunk.items():
+            if name.startswith(FURTHER):
+                _add_further(groups, name.removeprefix(FURTHER), values)
         if origins is not None:
             keywords |= _name_parts(keywords, origins)
         return keywords | self.options | ({"groups": groups} if groups else {})
@@ -147,9 +151,8 @@ class RowTable:
     def read(self) -> Iterator[Predictions]:
         """The table of all rows."""
         chunk = self._merge([next(each.spool.read()) for each in self.passes])
-        origins = chunk.get("origins")
         truth = self._choose_truth(self.y, chunk, 0)
-        keywords: dict[str, Any] = self.columns.take(slice(None), origins)
+        keywords: dict[str, Any] = self.columns.take(slice(None), chunk)
         table = Predictions.from_arrays(
             truth,
             self._align(chunk),
@@ -326,7 +329,7 @@ class RowTable:
         like: Schema | None,
     ) -> Predictions:
         """The checked table of some rows, of the schema `like`, if there is one."""
-        keywords = self.columns.take(rows, chunk.get("origins"))
+        keywords = self.columns.take(rows, chunk)
         columns = {name: keywords.pop(name) for name in PER_ROW[1:] if name in keywords}
         columns |= keywords.pop("groups", {})
         weight = keywords.pop("weight", None)
@@ -350,6 +353,16 @@ class RowTable:
         if not self.without_truth:
             return table
         return replace(table, schema=replace(table.schema, has_truth=False))
+
+
+def _add_further(groups: dict[str, Any], name: str, values: Array) -> None:
+    """Put the column `values` that an adapter gives into `groups`; refused if one is there."""
+    if name in groups:
+        raise SchemaError(
+            f"column {name!r} is given, and each row has one of that name from its model; give "
+            "yours another name"
+        )
+    groups[name] = values
 
 
 def _name_parts(keywords: Mapping[str, Any], origins: Array) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Transformers: models with their tokenizer, pipelines, Trainers and what a Trainer predicted.
 
 Logits stay logits. Of models that label tokens, each token that has a label is a row; of language
-models, each token, with its log-probability: perplexity is exp(-mean).
+models, each token, with its log-probability and, where the tokenizer tells, its bytes.
 
 >>> Transformers().name, Transformers().rank
 ('transformers', 30)
@@ -168,6 +168,10 @@ class Transformers(TorchModules):
         if head in ("language", "seq2seq"):
             mask = tensors.get("attention_mask", torch.ones_like(tensors["input_ids"]))
             answers = _score_tokens(output.logits, tensors["input_ids"], mask, truth, head)
+            if head == "language" and truth is None and _have_offsets(parts, inputs):
+                lengths = _count_bytes(parts, inputs, tensors["input_ids"].shape[1])
+                counts = (mask[:, 1:] > 0).cpu().numpy()
+                answers = answers._replace(columns={"bytes": lengths[:, 1:][counts]})
         else:
             answers = _mask_tokens(read_output(output), truth)
         return answers._replace(notes=notes)
@@ -395,6 +399,29 @@ def _score_tokens(logits: Any, ids: Any, mask: Any, truth: Any | None, head: str
         origins=np.nonzero(keep)[0],
         without_truth=True,
     )
+
+
+def _have_offsets(parts: Parts, inputs: Any) -> bool:
+    """Whether the tokenizer tells which characters of the texts each token is of."""
+    texts = not isinstance(inputs, Mapping) and isinstance(inputs[0], str)
+    return texts and bool(getattr(parts.tokenizer, "is_fast", False))
+
+
+def _count_bytes(parts: Parts, texts: Sequence[str], width: int) -> Array:
+    """Bytes in UTF-8 of each token (texts, width), with what stands between it and the last one."""
+    limit = _find_limit(parts)
+    encoded = parts.tokenizer(
+        list(texts), truncation=limit is not None, max_length=limit, return_offsets_mapping=True
+    )
+    lengths = np.zeros((len(texts), width), np.int64)
+    for row, text, offsets in zip(lengths, texts, encoded["offset_mapping"], strict=True):
+        codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
+        sizes = 1 + np.sum([codes > most for most in (0x7F, 0x7FF, 0xFFFF)], axis=0)
+        starts = np.concatenate([[0], np.cumsum(sizes)])
+        # Tokens that the text does not hold, such as those of its begin and end, are at (0, 0).
+        ends = np.maximum.accumulate(np.array(offsets)[:, 1])
+        row[: len(ends)] = np.diff(starts[ends], prepend=0)
+    return lengths
 
 
 def _read_prediction(model: Any) -> Answers:

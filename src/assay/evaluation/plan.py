@@ -215,7 +215,8 @@ def _narrow(table: Table, plan: Plan, jobs: Sequence[Job]) -> Table:
         for model in _list_serving(metric, table.schema):
             reads.setdefault(model, set()).add(metric.reads)
     hashed = ("id",) if any(job.bucketed for job in jobs) else ()
-    return table.narrow(reads, (*plan.by, "cluster", *hashed))
+    read = {name for _, metric in plan.metrics for name in metric.columns}
+    return table.narrow(reads, (*plan.by, "cluster", *hashed, *sorted(read)))
 
 
 def _list_serving(metric: Metric, schema: Schema) -> list[str]:

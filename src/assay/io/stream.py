@@ -384,7 +384,10 @@ def _classify(
     refuse_unknown(names, roles)
     keys |= {name: Key("column", role) for name, role in rename_roles(names, roles).items()}
     wide = detect_layout(names, options.truth, options.task) == "wide"
-    if not wide or not any(key.role == "truth" for key in keys.values()):
+    has_truth = any(key.role == "truth" for key in keys.values())
+    # Scores of the rows themselves, as this house wrote them, have no truth.
+    scores = metadata.models is not None and metadata.task == "regression"
+    if not wide or not (has_truth or scores):
         raise SchemaError(
             f"{path}: only tables with a truth column {options.truth!r} and columns <model>.<kind> "
             f"can be streamed; columns are {', '.join(names[:10])}"

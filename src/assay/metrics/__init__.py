@@ -35,6 +35,7 @@
 - translation: BLEU and chrF
 - summaries: ROUGE
 - entities: tagged entities that are right
+- language: perplexity and bits per byte of language models
 
 >>> from assay.metrics.base import METRICS
 >>> METRICS.parse("f1(average=micro)")(["a", "b", "b"], ["a", "a", "b"])

@@ -285,10 +285,8 @@ def refuse_rows(bad: Array, values: Array, rows: Rows, expected: str) -> None:
         return
     first = int(np.argmax(bad))
     count = int(np.count_nonzero(bad))
-    table = rows.predictions
-    named = f" (id {table.columns['id'][first].as_py()!r})" if "id" in table.columns else ""
     raise UnsupportedError(
-        f"{expected}; got {values[first]:.6g} at row {table.offset + first}{named}, {count} such "
+        f"{expected}; got {values[first]:.6g} at {rows.name_row(first)}, {count} such "
         f"row{'s'[: count != 1]} in the batch. Leave {'them' if count > 1 else 'it'} out, "
         "or use mae or rmse."
     )

@@ -72,6 +72,7 @@ class Metric(Member):
         cases: Parameters away from the defaults, that the laws are run on as well.
         oracle: One expression in another library that has the same value.
         reads_grades: Whether the truth may be grades of relevance; default False.
+        needs_truth: Whether the truth is read; default True.
         needs: State that the formula reads.
 
     >>> METRICS.parse("recall").better, METRICS.parse("brier").bounds
@@ -88,12 +89,18 @@ class Metric(Member):
     cases: ClassVar[tuple[dict[str, Any], ...]] = ()
     oracle: ClassVar[str] = ""
     reads_grades: ClassVar[bool] = False
+    needs_truth: ClassVar[bool] = True
     needs: ClassVar[State[Any]]
 
     @property
     def state(self) -> State[Any]:
         """The state the formula reads; equal states are shared between metrics."""
         return self.needs
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the further columns of the table that it reads; default: none."""
+        return ()
 
     @property
     def sign(self) -> int:

@@ -180,6 +180,7 @@ class Mean(RowMetric):
     aliases = ("mean_score", "average_score")
     reads = "value"
     tasks = REGRESSION
+    needs_truth = False
     bounds = (float("-inf"), float("inf"))
     oracle = "np.average(value, weights=w)"
 

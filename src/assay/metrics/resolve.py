@@ -24,7 +24,8 @@ DEFAULT: dict[Task, str] = {
     "text": "token_f1",
 }
 
-# The only metric of scores of the rows themselves: numbers, or 1 for right and 0 for wrong.
+# The metric of scores of the rows themselves where none is named: of numbers, or of 1 for right and
+# 0 for wrong.
 WITHOUT_TRUTH: dict[Task, str] = {
     "regression": "mean",
     "binary": "accuracy",
@@ -132,7 +133,8 @@ def _expand(item: str | Metric) -> Sequence[str | Metric]:
 
 def _check_outputs(metric: Metric, schema: Schema, offered: Collection[str]) -> None:
     """UnsupportedError unless what the metric reads is `offered`, and there is a truth."""
-    if not schema.has_truth and str(metric) != WITHOUT_TRUTH[schema.task]:
+    own = str(metric) == WITHOUT_TRUTH[schema.task]
+    if not schema.has_truth and metric.needs_truth and not own:
         raise UnsupportedError(
             f"metric {metric} needs a truth, and the table holds scores of the rows alone: use "
             f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., "

@@ -76,6 +76,12 @@ class Rows:
         """Number of rows."""
         return self.predictions.n
 
+    def name_row(self, place: int) -> str:
+        """How messages name the row at a `place` among these: by position, and by id, if any."""
+        table = self.predictions
+        named = f" (id {table.columns['id'][place].as_py()!r})" if "id" in table.columns else ""
+        return f"row {table.offset + place}{named}"
+
     @property
     def truth(self) -> Array:
         """True class codes (n,); 0/1 (n, labels) for multi-label; numbers or texts (n,)."""

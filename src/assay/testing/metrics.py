@@ -15,7 +15,7 @@ from assay.evaluation.evaluate import evaluate
 from assay.metrics.base import METRICS, Metric, value_shape
 from assay.table.predictions import Predictions
 from assay.testing.laws import require, require_same
-from assay.testing.tables import make_positive, random_table
+from assay.testing.tables import make_log_proba, make_positive, random_table
 
 __all__ = ["check_metric"]
 
@@ -67,6 +67,7 @@ def _tables_for(metric: Metric, repeats: int, seed: int) -> Iterable[Predictions
             yield table
             if task == "regression":
                 yield make_positive(table)
+                yield make_log_proba(table)
 
 
 def _check_on(metric: Metric, table: Predictions, seed: int) -> bool:

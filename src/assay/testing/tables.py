@@ -10,12 +10,13 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
 
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 from assay.table.schema import TASKS, Task
 
-__all__ = ["LABELS", "make_positive", "random_table", "tables"]
+__all__ = ["LABELS", "make_log_proba", "make_positive", "random_table", "tables"]
 
 LABELS: dict[str, Any] = {
     "str": ["ant", "bee", "cat", "dog", "elk", "fox"],
@@ -74,7 +75,9 @@ def random_table(
 
 
 def tables(tasks: Sequence[Task] = TASKS) -> Any:
-    """A hypothesis strategy of tables of any of the tasks; one of regression may be of amounts.
+    """A hypothesis strategy of tables of any of the tasks.
+
+    One of regression may be of amounts, or of log-probabilities.
 
     Parameters:
         tasks: The tasks to draw from; default: all.
@@ -97,9 +100,9 @@ def tables(tasks: Sequence[Task] = TASKS) -> Any:
         ties=st.booleans(),
     )
     return st.builds(
-        lambda p, amounts: make_positive(p) if amounts and p.task == "regression" else p,
+        lambda p, change: change(p) if change and p.task == "regression" else p,
         every,
-        st.booleans(),
+        st.sampled_from([None, make_positive, make_log_proba]),
     )
 
 
@@ -113,6 +116,20 @@ def make_positive(predictions: Predictions) -> Predictions:
         for model, kinds in predictions.outputs.items()
     }
     return replace(predictions, truth=np.abs(predictions.truth) + 0.1, outputs=outputs)
+
+
+def make_log_proba(predictions: Predictions) -> Predictions:
+    """The regression table `predictions` with values of 0 or less, and how long each row's text is.
+
+    Its columns `bytes` and `words` are whole numbers of 1 or more.
+    """
+    outputs = {
+        model: {kind: -np.abs(a) if kind == "value" else a for kind, a in kinds.items()}
+        for model, kinds in predictions.outputs.items()
+    }
+    words = 1 + np.arange(predictions.n) % 5
+    lengths = {"bytes": pa.array(4 * words + 1), "words": pa.array(words)}
+    return replace(predictions, outputs=outputs, columns={**predictions.columns, **lengths})
 
 
 def _regression(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
