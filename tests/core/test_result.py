@@ -33,7 +33,8 @@ KEYS = {
     "membership": "rows split member n confidence notes",
     "threshold": "model metric positive threshold value low high before gain gain_low gain_high"
     " of_folds closed_form closed_form_value method n points notes",
-    "fusion": "name how best pays difference low high note fitted rows",
+    "fusion": "name how best pays answer probability single_loss difference low high note fitted "
+    "rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"
     " against_baseline diagnosis fusion training test notes",

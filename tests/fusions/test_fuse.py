@@ -367,6 +367,49 @@ def test_models_wrong_on_different_rows_pay():
     assert fused.loss < min(fused.losses.values())
 
 
+def test_the_best_single_model_is_chosen_without_each_fold_as_the_fusion_is():
+    p = proba_table(90, m=3, fall=0.0, fold=np.arange(90) % 3)
+    fused = fuse(p, "mean")
+    rows = {m: -np.log(p.rows(m).proba[np.arange(90), p.truth]) for m in p.models}
+    chosen = np.empty(90)
+    for left_out in range(3):
+        inside = np.arange(90) % 3 == left_out
+        best = min(rows, key=lambda m: rows[m][~inside].mean())
+        chosen[inside] = rows[best][inside]
+    assert fused.single_loss == pytest.approx(chosen.mean())
+    assert fused.difference == pytest.approx(fused.loss - chosen.mean())
+
+
+def test_the_error_of_the_verdict_is_the_larger_of_rows_and_of_folds():
+    y = np.zeros(60)
+    errors = np.repeat([0.1, 0.5, 1.0], 20)  # the fused model is worse by another amount in each
+    models = {"a": y, "b": y + 2 * np.sqrt(errors)}
+    fold = np.arange(60) // 20
+    fused = fuse(Predictions.from_arrays(y, models, task="regression", fold=fold), "mean")
+    spread = np.std([0.1, 0.5, 1.0], ddof=1) * np.sqrt(1 / 3 + 1 / 2)
+    assert (fused.high - fused.difference) / spread == pytest.approx(2.001, abs=1e-3)
+
+
+def test_fusing_that_gains_less_than_the_noise_is_probably_better_so_many_in_100():
+    for seed in range(20):
+        fused = fuse(proba_table(100, m=2, fall=0.1, seed=seed), "mean")
+        if fused.answer == "probably better":
+            break
+    assert fused.difference < 0 < fused.high
+    assert fused.pays is False
+    assert 0.5 < fused.probability < 0.975
+    assert f"probably better ({100 * fused.probability:.0f} in 100): log loss" in fused.verdict
+    assert "keep" not in fused.verdict
+    assert fused.to_dict()["answer"] == "probably better"
+
+
+def test_a_fusion_that_is_the_best_model_alone_changes_nothing():
+    fused = fuse(proba_table(100, fall=1.0), "best")
+    assert fused.difference == 0
+    assert fused.answer == "worse"
+    assert fused.verdict.startswith("Fusing changes nothing, keep 'm0': log loss")
+
+
 def test_auto_gives_equal_models_nearly_equal_weights():
     rng = np.random.default_rng(0)
     y = rng.normal(size=300)

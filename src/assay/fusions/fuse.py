@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Literal, cast
 
 import numpy as np
 
@@ -22,7 +22,12 @@ from assay.core.text import Headline, TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
 from assay.fusions.fitted import Fitted
-from assay.fusions.judging import LOSS_NAMES, compare_models, measure_losses
+from assay.fusions.judging import (
+    LOSS_NAMES,
+    choose_best_single,
+    compare_with_best_single,
+    measure_losses,
+)
 from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
@@ -30,7 +35,9 @@ from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 from assay.table.schema import Kind
 
-__all__ = ["Fused", "fuse"]
+__all__ = ["Answer", "Fused", "fuse"]
+
+Answer = Literal["pays", "probably better", "worse"]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -48,9 +55,14 @@ class Fused(Result):
         how: Text of the fusion, as in "weighted(shrink=1)".
         loss: Cross-fitted loss of the fused model.
         losses: Loss of each single model on the same rows.
-        difference: Loss of the fused model less that of the best single one, paired row by row.
-        low: Lower end of the 95 % interval of the difference; nan where there are too few rows.
+        single_loss: Loss of the best single model, chosen without each fold as the fusion is fitted
+            without it; so its choice has seen no more than the fusion.
+        difference: Loss of the fused model less `single_loss`, paired row by row.
+        low: Lower end of the 95 % interval of the difference, by the larger of the error of rows
+            and that of folds; nan where there are too few rows.
         high: Upper end of that interval.
+        probability: How sure it is that the fused model is better on rows never seen, 0 to 1; nan
+            where there are too few rows.
         notes: What a reader must know beside the numbers.
 
     >>> y = [1.0, 2.0, 4.0, 3.0] * 5
@@ -62,7 +74,8 @@ class Fused(Result):
 
     schema_name: ClassVar[str] = "assay.fusion/1"
     json_keys: ClassVar[tuple[str, ...]] = (
-        "name", "how", "best", "pays", "difference", "low", "high", "note", "fitted", "rows",
+        "name", "how", "best", "pays", "answer", "probability", "single_loss", "difference",
+        "low", "high", "note", "fitted", "rows",
     )  # fmt: skip
 
     predictions: Predictions
@@ -71,9 +84,11 @@ class Fused(Result):
     how: str
     loss: float
     losses: Mapping[str, float]
+    single_loss: float
     difference: float
     low: float
     high: float
+    probability: float
     notes: tuple[str, ...]
 
     @property
@@ -97,6 +112,19 @@ class Fused(Result):
         return None if np.isnan(self.high) else self.high < 0
 
     @property
+    def answer(self) -> Answer | None:
+        """Whether to fuse: it pays, is probably better, or is worse; None for too few rows.
+
+        It is "worse", so keep the best single model, where the difference is 0 or more, beyond the
+        noise or not: `hurts` tells.
+        """
+        if self.pays is None:
+            return None
+        if self.pays:
+            return "pays"
+        return "probably better" if self.difference < 0 else "worse"
+
+    @property
     def hurts(self) -> bool:
         """Whether the fused model is worse than the best single one beyond the rows' noise."""
         return bool(self.low > 0)
@@ -108,23 +136,34 @@ class Fused(Result):
 
     @property
     def verdict(self) -> str:
-        """Whether fusing pays, does not, or hurts, in one sentence."""
+        """Whether fusing pays, is probably better, or is worse, in one sentence."""
         best = self.best
         losses = (
             f"{self.loss_name} {format_number(self.loss)} against "
-            f"{format_number(self.losses[best])} of {best!r}"
+            f"{format_number(self.single_loss)} of the best single model"
         )
-        if self.pays is None:
+        if self.answer is None:
             return f"Too few rows to say whether fusing pays: {losses}."
         evidence = (
             f"{losses} (difference {self.difference:+.4g}, "
             f"95% interval {self.low:+.4g} to {self.high:+.4g})"
         )
+        keep = "" if self.difference < 0 else f", keep {best!r}"
+        return f"Fusing {self.effect}{keep}: {evidence}."
+
+    @property
+    def effect(self) -> str:
+        """The answer as the predicate of a sentence on fusing, as in "pays"."""
         if self.pays:
-            return f"Fusing pays: {evidence}."
+            return "pays"
         if self.hurts:
-            return f"Fusing hurts, keep {best!r}: {evidence}."
-        return f"Fusing does not pay beyond noise, keep {best!r}: {evidence}."
+            return "hurts"
+        if not self.difference:
+            return "changes nothing"
+        kind, chance = (
+            ("better", self.probability) if self.difference < 0 else ("worse", 1 - self.probability)
+        )
+        return f"is probably {kind} ({100 * chance:.0f} in 100)"
 
     @property
     def rows(self) -> tuple[dict[str, Any], ...]:
@@ -270,7 +309,7 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         notes=tuple(
             filter(None, [*above, *fitted.notes, *notes, *fold_notes[not fusion.learns :]])
         ),
-        **_judge(appended if (fold >= 0).all() else appended.take(fold >= 0), name, fitted.kind),
+        **_judge(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0]),
     )
 
 
@@ -346,17 +385,20 @@ def _fuse_by_fold(table: Predictions, fold: Array, by_fold: Sequence[Fitted]) ->
     return column
 
 
-def _judge(table: Predictions, name: str, kind: Kind) -> dict[str, Any]:
+def _judge(table: Predictions, name: str, kind: Kind, fold: Array) -> dict[str, Any]:
     """Cross-fitted loss, each single model's, and the paired difference to the best of them."""
     losses = measure_losses(table, kind)
     singles = {model: loss for model, loss in losses.mean.items() if model != name}
-    best = min(singles, key=lambda model: (singles[model], model))
-    gain = compare_models(table, losses, name, best)
+    weight = np.ones(table.n) if table.weight is None else table.weight
+    single = choose_best_single(losses, list(singles), weight, fold)
+    gain = compare_with_best_single(table, losses, name, single, fold)
     low, high = gain.interval
     return {
         "loss": losses.mean[name],
         "losses": singles,
+        "single_loss": single.mean,
         "difference": gain.difference,
         "low": low,
         "high": high,
+        "probability": gain.probability,
     }

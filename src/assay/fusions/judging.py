@@ -4,7 +4,7 @@
 0.882
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,10 @@ from assay.table.predictions import Predictions
 from assay.table.rows import Rows
 from assay.table.schema import Kind
 
-__all__ = ["LOSS_NAMES", "LossDifference", "ModelLosses", "compare_losses", "measure_losses"]
+__all__ = [
+    "LOSS_NAMES", "BestSingle", "LossDifference", "ModelLosses", "choose_best_single",
+    "compare_losses", "compare_with_best_single", "measure_losses",
+]  # fmt: skip
 
 # The metric that judges each kind of fused output, and what people call it.
 LOSSES: Mapping[Kind, str] = {
@@ -57,6 +60,22 @@ class LossDifference(NamedTuple):
 
         half = float(stdtrit(max(self.units - 1, 1), 0.975)) * self.error
         return self.difference - half, self.difference + half
+
+    @property
+    def probability(self) -> float:
+        """How sure it is that the first model is better, 0 to 1, by Student's t."""
+        from scipy.special import stdtr
+
+        if not self.error > 0:
+            return float(np.nan if np.isnan(self.error) else (1 - np.sign(self.difference)) / 2)
+        return float(stdtr(max(self.units - 1, 1), -self.difference / self.error))
+
+
+class BestSingle(NamedTuple):
+    """The best single model chosen without each fold: its loss, and that of each row (n,)."""
+
+    mean: float
+    rows: Array
 
 
 def measure_losses(predictions: Predictions, kind: Kind) -> ModelLosses:
@@ -128,8 +147,46 @@ def compare_losses(
     return LossDifference(mean, error, units)
 
 
-def compare_models(predictions: Predictions, losses: ModelLosses, a: str, b: str) -> LossDifference:
-    """The paired difference of the `losses` of models `a` and `b` on the rows of `predictions`."""
+def choose_best_single(
+    losses: ModelLosses, models: Sequence[str], weight: Array, fold: Array
+) -> BestSingle:
+    """The loss of choosing the best of `models` on the other folds, as a fusion is fitted on them.
+
+    Parameters:
+        losses: Loss of every model and row.
+        models: Models to choose from; the first by name where tied.
+        weight: Weight of each row (n,), >= 0.
+        fold: Fold of each row (n,), from 0; of one fold the best model is chosen on it.
+    """
+    rows = np.empty(len(fold))
+    for left_out in np.unique(fold):
+        judged = fold == left_out
+        others = np.where(judged, 0.0, weight)
+        seen = others if others.any() else weight
+        of_model = {name: float(seen @ losses.rows[name]) for name in models}
+        best = min(models, key=lambda name: (of_model[name], name))
+        rows[judged] = losses.rows[best][judged]
+    return BestSingle(float(weight @ rows / max(float(weight.sum()), 1e-300)), rows)
+
+
+def compare_with_best_single(
+    predictions: Predictions, losses: ModelLosses, name: str, single: BestSingle, fold: Array
+) -> LossDifference:
+    """The paired difference of model `name` and the best single one, with the larger error of two.
+
+    One is the spread of rows (or clusters), which takes fits as given. The other is the spread of
+    the folds, whose fits differ: that of fold means times sqrt(1 / J + 1 / (J - 1)), J folds.
+
+    Source: Nadeau & Bengio (2003), Machine Learning 52:239-281.
+    """
     weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
     cluster = encode_column(predictions, "cluster")
-    return compare_losses(losses.rows[a], losses.rows[b], weight, cluster)
+    by_rows = compare_losses(losses.rows[name], single.rows, weight, cluster)
+    size = np.bincount(fold, weight)
+    total = np.bincount(fold, weight * (losses.rows[name] - single.rows))
+    means = total[size > 0] / size[size > 0]
+    count = len(means)
+    if count < 2:
+        return by_rows
+    by_folds = float(means.std(ddof=1)) * np.sqrt(1 / count + 1 / (count - 1))
+    return by_rows._replace(error=max(by_rows.error, float(by_folds)))

@@ -134,11 +134,11 @@ def _describe_fusion(fused: Fused | None) -> str:
     if fused is None:
         return ""
     loss = f"cross-fitted {fused.loss_name} {format_number(fused.loss)}"
-    losses = f"{loss} against {format_number(fused.losses[fused.best])} of {fused.best}"
-    if fused.pays is None:
+    losses = f"{loss} against {format_number(fused.single_loss)} of the best single model"
+    if fused.answer is None:
         return f"There are too few rows to say whether fusing pays ({losses})."
-    effect = "hurts" if fused.hurts else "does not clearly pay"
-    return f"Fusing {'pays' if fused.pays else effect} ({losses})."
+    keep = f", keep {fused.best}" if fused.answer == "worse" else ""
+    return f"Fusing {fused.effect}{keep} ({losses})."
 
 
 def _leave_out_training_rows(content: Content) -> Iterator[str]:
@@ -192,7 +192,11 @@ def _choose_among_tied(content: Content) -> Iterator[str]:
 
 def _use_fusion(content: Content) -> Iterator[str]:
     fused = content.fused
-    if fused is None or not fused.pays or not _keep_possible(content, [fused.name]):
+    if (
+        fused is None
+        or fused.answer in (None, "worse")
+        or not _keep_possible(content, [fused.name])
+    ):
         return
     if content.comparison is None or fused.name in content.comparison.tied:
         yield f"Where probabilities count, use {fused.name}: it is fitted in .fused.fitted."
