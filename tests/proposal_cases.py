@@ -445,6 +445,13 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.read({**tokens, "bytes": [2] * 8}), "bits_per_byte"),
         1.0,
     )
+    mask = np.array([[0, 1], [1, 1]])
+    logits = np.stack([1 - mask, mask])
+    case(
+        error(assay.count_pixels, [mask], {"m": [logits]}),
+        lambda: figure(assay.count_pixels([mask], {"m": [logits.argmax(axis=0)]}), "accuracy"),
+        1.0,
+    )
     case(
         error(assay.fuse, assay.read(scored), "mean"),
         lambda: (

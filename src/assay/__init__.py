@@ -96,6 +96,7 @@ if TYPE_CHECKING:
     from assay.states.base import State as State
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
+    from assay.table.label_maps import count_pixels as count_pixels
     from assay.table.predictions import Predictions as Predictions
     from assay.tracking.base import TrackedRun as TrackedRun
     from assay.tracking.base import Tracker as Tracker
@@ -168,6 +169,7 @@ ROOMS = {
     "advise": "advice.advise",
     "bayesian_fold_test": "comparison.bayesian_fold_test",
     "collect": "adapters.collect",
+    "count_pixels": "table.label_maps",
     "compare": "comparison.compare",
     "compare_datasets": "comparison.datasets",
     "compute_metrics": "training.compute_metrics",

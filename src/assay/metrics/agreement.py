@@ -196,9 +196,9 @@ class Jaccard(Ratio):
     In [0, 1], higher is better.
     tp / (tp + fp + fn) = F1 / (2 - F1). Undefined (no_positive) only for a class neither true nor
     predicted anywhere.
-    Mean IoU of segmentations is the macro average, the pixels being rows; of label sets,
-    average=samples.
-    Also called IoU, intersection over union or mIoU.
+    Mean IoU of segmentations (miou) is the macro average, the pixels being rows, as
+    `assay.count_pixels` counts them; of label sets, average=samples.
+    Also called intersection over union.
     Same value as scikit-learn's jaccard_score over the classes that occur.
     Source: Jaccard (1912), New Phytologist 11:37-50.
 
@@ -207,6 +207,7 @@ class Jaccard(Ratio):
     """
 
     name = "jaccard"
+    aliases = ("iou", "miou(average=macro)", "mean_iou(average=macro)")
     undefined = "no_positive"
     cases = ({"average": "macro"}, {"average": "micro"}, {"average": "none"})
     oracle = "averaged_counts(lambda tp, fn, fp, tn: tp / (tp + fn + fp))"

@@ -55,6 +55,7 @@ class Accuracy(Metric):
     """
 
     name = "accuracy"
+    aliases = ("pixel_accuracy",)
     instead: ClassVar[Mapping[str, str]] = {
         "normalize": "of one class a row, tp(average=micro) counts the rows that are right and "
         "fn(average=micro) those that are wrong"
@@ -105,6 +106,7 @@ class ZeroOneLoss(Accuracy):
     """
 
     name = "zero_one_loss"
+    aliases = ()
     better = "lower"
     oracle = "sklearn.metrics.zero_one_loss(y, label, sample_weight=w)"
 
@@ -285,7 +287,8 @@ class F1(Ratio):
     2 tp / (2 tp + fp + fn). Undefined (no_positive) only for a class neither true nor predicted
     anywhere.
     The macro average weighs every class alike, however rare.
-    Also called F-score, F-measure or Dice (coefficient): of segmentations, the pixels being rows.
+    Also called F-score, F-measure or Dice (coefficient): of segmentations, the pixels being rows,
+    as `assay.count_pixels` counts them.
     Same value as scikit-learn's f1_score with zero_division=nan; average=samples that with
     zero_division=1: a row with neither true nor predicted labels counts 1, as nothing was missed,
     and the note says how large their share is.
@@ -295,6 +298,7 @@ class F1(Ratio):
     """
 
     name = "f1"
+    aliases = ("dice", "mean_dice(average=macro)")
     undefined = "no_positive"
     cases = (
         {"average": "micro"},

@@ -11,6 +11,7 @@ The verb of this wing is to validate: every check of a table happens here, once,
 - groups: which slice each row belongs to
 - indexes: data frames and series matched by their indexes
 - judging: which rows judge models, and which trained them
+- label_maps: the class of every pixel of images, counted
 - label_sets: labels that never meet, and labels that mark rows to ignore
 - labels: labels as codes
 - outputs: what one model predicted, typed and checked

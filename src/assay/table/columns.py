@@ -224,7 +224,10 @@ def _normalise_numpy(values: Array, where: str) -> Any:
     if values.ndim == 2 and values.shape[1] == 1:
         values = values[:, 0]
     if values.ndim not in (1, 2):
-        remedy = "; flatten it: .reshape(-1), and .reshape(-1, k) of class columns"
+        remedy = (
+            "; flatten it: .reshape(-1), and .reshape(-1, k) of class columns. Label maps of "
+            "images go into assay.count_pixels(y, models), which keeps pixels of an image together"
+        )
         raise SchemaError(
             f"{where} has shape {values.shape}; expected (n,) or (n, k)"
             f"{remedy if values.ndim > 2 else ''}"
