@@ -167,6 +167,27 @@ def test_arrays_of_images_are_refused_with_the_function_that_counts_them():
         assay.evaluate(y, {"m": y})
 
 
+def test_networks_that_segment_images_are_told_where_their_label_maps_go():
+    torch = pytest.importorskip("torch")
+    network = torch.nn.Conv2d(1, 3, 1)
+    images, y = torch.rand(4, 1, 5, 5), torch.randint(0, 3, (4, 5, 5))
+    loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(images, y))
+    meter = assay.Meter("miou", kind="logit")
+    with torch.no_grad():
+        scores = network(images)
+    for refuse in (
+        lambda: assay.collect({"model": network}, images, y),
+        lambda: assay.collect({"model": network}, loader),
+        lambda: meter.update(scores, y),
+    ):
+        with pytest.raises(assay.AssayError, match=r"assay\.count_pixels\(y, "):
+            refuse()
+    table = assay.count_pixels(y, {"model": scores.argmax(1)})
+    assert assay.evaluate(table, "accuracy", intervals=False).value == pytest.approx(
+        float((scores.argmax(1) == y).double().mean())
+    )
+
+
 def test_pixels_of_which_every_one_is_ignored_are_refused():
     with pytest.raises(SchemaError, match="every pixel has the label 7"):
         assay.count_pixels([[[7, 7]]], {"m": [[[0, 1]]]}, ignore_label=7)

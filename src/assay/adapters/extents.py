@@ -81,7 +81,8 @@ def choose_kind(
     if len(extent.shape) > 1:
         raise UnsupportedError(
             f"the outputs of a {model_name} have shape {(extent.n, *extent.shape)}; expected one "
-            f"row a row of data: (n,), or (n, k)"
+            f"row a row of data: (n,), or (n, k). Where these are scores of the pixels of images, "
+            f"count their classes: assay.count_pixels(y, {{'model': outputs.argmax(1)}})"
         )
     if task == "regression":
         return "value"

@@ -151,7 +151,8 @@ class BatchReader:
             shapes = ", ".join(f"{name} {tuple(v.shape)}" for name, v in columns.items())
             raise SchemaError(
                 f"a batch has {shapes}; give one row of outputs, of k columns at the end, for each "
-                "target: (n, k) and (n,), or (n, length, k) and (n, length)"
+                "target: (n, k) and (n,), or (n, length, k) and (n, length). Label maps of images "
+                "go into assay.count_pixels(y, models), which keeps pixels of an image together"
             )
         return columns
 

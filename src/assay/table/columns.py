@@ -289,11 +289,12 @@ def _collect_named(
 
 def _normalise_tensor(values: Any, where: str) -> Any:
     try:
-        return _normalise_numpy(_tensor_to_numpy(values), where)
+        array = _tensor_to_numpy(values)
     except (TypeError, RuntimeError, ValueError) as error:
         raise SchemaError(
             f"{where} cannot be read as an array ({_first_line(error)}); convert it to NumPy first"
         ) from error
+    return _normalise_numpy(array, where)
 
 
 def _normalise_sparse(values: Any, where: str) -> Any:
