@@ -786,6 +786,12 @@ def list_cases_of_texts() -> None:
         value("evaluate t.csv --task text --truth y --model m=text:heard -m wer", t=spoken),
         1 / 7,
     )
+    named = spoken.replace("heard", "large.text")
+    case(
+        refused("evaluate t.csv", t=named),
+        value("evaluate t.csv --task text -m wer", t=named),
+        1 / 7,
+    )
     truth, heard = ["the cat sat", "a dog ran off"], ["the cat sit", "a dog ran off"]
     case(
         refused("evaluate t.csv --task multiclass --truth y --model m=text:heard", t=spoken),

@@ -136,3 +136,16 @@ def test_texts_that_are_declared_beside_another_task_are_refused_with_the_task_t
     with pytest.raises(SchemaError, match=r"'m': a text .* needs task='text'.* is multiclass"):
         assay.read(path, models=["m=text:heard"], task="multiclass")
     assert assay.read(path, models=["m=text:heard"]).task == "text"
+
+
+def test_columns_of_texts_without_the_task_are_refused_with_the_option_that_reads_them():
+    table = {"y": ["the cat sat", "on the mat"], "a.text": ["the cat sat", "on mat"]}
+    with pytest.raises(assay.SchemaError, match=r"--task text \(task='text'\)"):
+        assay.read(table)
+    assert assay.evaluate(assay.read(table, task="text"), "wer").value == pytest.approx(1 / 6)
+
+
+def test_texts_that_pass_for_labels_are_read_with_a_note_on_the_task():
+    table = assay.read({"y": ["yes", "no", "no"], "a.text": ["yes", "no", "yes"]})
+    assert table.task == "binary"
+    assert any("--task text" in note for note in table.notes)

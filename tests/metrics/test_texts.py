@@ -1,6 +1,7 @@
 """Metrics of texts against the libraries that the field uses, and at their edges."""
 
 import math
+import sys
 
 import jiwer
 import numpy as np
@@ -10,7 +11,9 @@ import seqeval.metrics
 from rouge_score.rouge_scorer import RougeScorer
 
 import assay
-from assay.errors import SchemaError
+import assay.metrics.summaries
+import assay.metrics.translation
+from assay.errors import MissingDependencyError, SchemaError
 from assay.metrics.base import METRICS
 
 TRUTH = [
@@ -143,3 +146,13 @@ def test_an_interval_of_a_corpus_holds_most_values_of_fresh_corpora(metric):
         row = assay.evaluate(truth, {"m": texts}, metric, task="text").rows[0]
         held += row.low <= true <= row.high
     assert held >= 9  # 11.4 are expected; fewer than 9 come once in 400 times
+
+
+@pytest.mark.parametrize(("metric", "package"), [("bleu", "sacrebleu"), ("rouge1", "rouge_score")])
+def test_a_metric_of_texts_whose_package_is_missing_names_the_extra(monkeypatch, metric, package):
+    for maker in (assay.metrics.translation._make_scorer, assay.metrics.summaries._make_scorer):
+        maker.cache_clear()
+    for module in [package, *(name for name in sys.modules if name.startswith(f"{package}."))]:
+        monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(MissingDependencyError, match=r"pip install 'assay\[text\]'"):
+        value(metric)

@@ -10,7 +10,7 @@
 
 import re
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -30,6 +30,10 @@ from assay.table.validation import refuse_amounts
 
 __all__ = ["ReadOptions", "find_undeclared_models", "refuse_no_truth"]
 
+PROPOSE_TEXT = (
+    "Columns named <model>.text hold what models wrote where the task is said to be text: "
+    "--task text (task='text')."
+)
 NUMBER = r"(?i:[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?|[+-]?(nan|inf(inity)?))"
 
 
@@ -81,6 +85,8 @@ def find_undeclared_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
     read_as = (
         f"Read as models for their values: {', '.join(keys)}. Name them <model>.<kind> to be sure."
     )
+    if _list_written(keys):
+        read_as += f" {PROPOSE_TEXT}"
     rest = [name for name in names if name not in keys and not any(repr(name) in n for n in notes)]
     notes += _note_passed_over(table, rest, options)
     return table._replace(columns=columns, notes=(*table.notes, read_as, *notes))
@@ -133,6 +139,8 @@ def _propose_models(table: ColumnSet, names: Sequence[str], options: ReadOptions
             "Name what each model wrote <model>.text, or say which column holds it: "
             "--model NAME=text:COLUMN (models={'NAME': 'text:COLUMN'})."
         )
+    if _list_written(names):
+        return PROPOSE_TEXT
     likely = _find_likely_models(table, names, options)
     if not likely:
         return (
@@ -144,6 +152,11 @@ def _propose_models(table: ColumnSet, names: Sequence[str], options: ReadOptions
         f"{_describe_likely(likely)}; if models gave them, say so: {options_text} "
         f"(models={dict(likely)}); the other kinds are {', '.join(KINDS)}."
     )
+
+
+def _list_written(names: Iterable[str]) -> list[str]:
+    """Those of the `names` that declare what a model wrote, where the task is text."""
+    return [name for name in names if name.endswith(".text") and name != ".text"]
 
 
 def _describe_likely(likely: Mapping[str, str]) -> str:

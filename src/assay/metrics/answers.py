@@ -38,10 +38,8 @@ class ExactMatch(TextRowMetric):
     normalise: Normalisation = "none"
 
     def count_row(self, truth: str, text: str) -> float:
-        if self.normalise == "squad":
-            truth = _normalise(truth)
-            text = _normalise(text)
-        return float(truth == text)
+        wanted, written = (_normalise(each, self.normalise) for each in (truth, text))
+        return float(wanted == written)
 
 
 @dataclass(frozen=True)
@@ -65,16 +63,14 @@ class TokenF1(TextRowMetric):
     normalise: Normalisation = "squad"
 
     def count_row(self, truth: str, text: str) -> float:
-        if self.normalise == "squad":
-            truth = _normalise(truth)
-            text = _normalise(text)
-        wanted = truth.split()
-        written = text.split()
+        wanted, written = (_normalise(each, self.normalise).split() for each in (truth, text))
         if not wanted and not written:
             return 1.0
         return 2 * count_shared(wanted, written) / (len(wanted) + len(written))
 
 
-def _normalise(text: str) -> str:
-    """The `text` without case, punctuation, articles and blanks beyond one."""
+def _normalise(text: str, rule: Normalisation) -> str:
+    """The `text` by the `rule`: of squad without case, punctuation, articles, blanks beyond one."""
+    if rule == "none":
+        return text
     return " ".join(ARTICLES.sub(" ", text.lower().translate(NO_PUNCTUATION)).split())

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, ClassVar
 
-from assay.errors import UnsupportedError
+from assay.errors import MissingDependencyError
 from assay.metrics.texts import TextRowMetric
 
 __all__ = ["Rouge1", "Rouge2", "RougeL", "RougeLsum"]
@@ -112,7 +112,8 @@ def _make_scorer(variant: str, stem: bool) -> Any:
     try:
         from rouge_score.rouge_scorer import RougeScorer
     except ImportError as error:
-        raise UnsupportedError(
-            f"metric {variant} needs rouge-score: pip install 'assay[text]'"
+        raise MissingDependencyError(
+            f"metric {variant} needs rouge-score, which is not installed; run pip install "
+            "'assay[text]'"
         ) from error
     return RougeScorer([variant], use_stemmer=stem)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from assay.errors import UnsupportedError
+from assay.errors import MissingDependencyError
 from assay.kernels import Array
 from assay.metrics.base import Metric, ratio
 from assay.metrics.texts import TEXT, PairCounts
@@ -153,5 +153,7 @@ def _make_scorer(tokenize: Tokenizer) -> Any:
     try:
         from sacrebleu.metrics import bleu
     except ImportError as error:
-        raise UnsupportedError("metric bleu needs sacrebleu: pip install 'assay[text]'") from error
+        raise MissingDependencyError(
+            "metric bleu needs sacrebleu, which is not installed; run pip install 'assay[text]'"
+        ) from error
     return bleu.BLEU(tokenize=tokenize, effective_order=True)
