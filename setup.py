@@ -8,7 +8,11 @@ import sys
 
 from setuptools import Extension, setup
 
-FLAGS = [] if sys.platform == "win32" else ["-O3", "-fopenmp-simd", "-fno-math-errno"]
+FLAGS = (
+    []
+    if sys.platform == "win32"
+    else ["-O3", "-fopenmp-simd", "-fno-math-errno", "-fno-trapping-math"]
+)
 
 setup(
     ext_modules=[

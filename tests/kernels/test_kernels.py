@@ -849,6 +849,36 @@ def test_rows_of_many_chunks_are_counted_as_in_numpy():
     agree("count_cells", score, rng.random(score.shape) < 0.3, False, 6, 24_545)
 
 
+@given(SEEDS, st.integers(1, 300), st.integers(2, 70), st.sampled_from(FLOATS))
+def test_cells_of_log_odds_are_counted_as_those_of_the_log_odds_themselves(seed, n, k, dtype):
+    rng = np.random.default_rng(seed)
+    logit = (rng.normal(size=(n, k)) * 10.0 ** rng.integers(-3, 4)).astype(dtype)
+    truth = rng.integers(0, k, n).astype(np.uint8)
+    top, answer, odds = kernels.compute_logit_stats(logit, True)
+    positive = truth[:, None] == np.arange(k)
+    found = kernels.count_odds(logit, truth, 6, 24_545)
+    wanted = top, answer, kernels.count_cells(odds, positive, False, 6, 24_545)
+    for a, b in zip(found, wanted, strict=True):
+        assert a.dtype == b.dtype
+        np.testing.assert_array_equal(a, b)
+
+
+def test_cells_of_log_odds_of_many_chunks_are_counted_as_those_of_the_log_odds_themselves():
+    rng = np.random.default_rng(0)
+    logit = rng.normal(size=(90_000, 30)).astype(np.float32)
+    truth = rng.integers(0, 30, 90_000).astype(np.uint8)
+    odds = kernels.compute_logit_stats(logit, True)[2]
+    counts = kernels.count_cells(odds, truth[:, None] == np.arange(30), False, 6, 24_545)
+    np.testing.assert_array_equal(kernels.count_odds(logit, truth, 6, 24_545)[2], counts)
+
+
+@given(SEEDS, st.integers(1, 60), st.sampled_from(["int32", "int64"]))
+def test_cells_are_scanned_from_the_highest_down_as_in_numpy(seed, cells, dtype):
+    rng = np.random.default_rng(seed)
+    counts = rng.integers(0, 3, (cells, 2)) * rng.integers(0, 2, (cells, 2))
+    agree("scan_cells", counts.astype(dtype))
+
+
 def test_a_score_that_is_no_number_has_no_cell():
     score = np.array([[np.nan]])
     assert COMPILED["count_cells"](score, np.array([[True]]), False, 6, 24_545) is None

@@ -30,7 +30,7 @@ FEW_CLASSES = 64
 # The sums over a curve, in the order in which kernels.c numbers them.
 SCANS = ("area", "precision", "lead", "f_beta")
 # How the docstring of compiled kernels begins that fit the functions below.
-ABI = "Compiled kernels 7;"
+ABI = "Compiled kernels 8;"
 SAMPLE_SIZE = 4096  # scores by which a long list is cut into parts
 
 extension: Any = None
@@ -260,11 +260,34 @@ def count_cells(score: Array, positive: Array, unit: bool, coarse: int, cells: i
     return counts if done else None
 
 
+def count_odds(
+    logit: Array, truth: Array, coarse: int, cells: int
+) -> tuple[Array, Array, Array] | None:
+    n, k = logit.shape
+    if not n or truth.shape != (n,):
+        return None
+    top = np.empty(n)
+    answer = np.empty(n, np.int32)
+    counts = np.zeros((k, cells, 2), np.int32)
+    arrays = _make_contiguous(logit, truth)
+    done = extension.count_odds(*arrays, top, answer, counts, 2 * coarse)
+    return (top, answer, counts) if done else None
+
+
 def list_filled(counts: Array) -> tuple[Array, Array] | None:
     places = np.empty(np.count_nonzero(counts), np.int64)
     filled = np.empty_like(places)
     done = extension.list_filled(*_make_contiguous(counts), places, filled)
     return (places, filled) if done else None
+
+
+def scan_cells(counts: Array) -> tuple[Array, int] | None:
+    if counts.ndim != 2 or counts.shape[1] != 2:
+        return None
+    found = np.empty((4, len(counts)), np.int64)
+    totals = np.empty(2, np.int64)
+    done = extension.scan_cells(*_make_contiguous(counts), found, totals)
+    return (found[:, : totals[0]], int(totals[1])) if done else None
 
 
 def count_labels(truth: Array, predicted: Array) -> tuple[Array, Array] | None:
@@ -308,6 +331,7 @@ KERNELS: tuple[Callable[..., Any], ...] = (
     compute_proba_stats,
     count_cells,
     count_labels,
+    count_odds,
     count_pairs,
     count_sets,
     find_cells,
@@ -317,6 +341,7 @@ KERNELS: tuple[Callable[..., Any], ...] = (
     pair_values,
     rank_labels,
     rank_scores,
+    scan_cells,
     scan_curve,
     sum_errors,
     sum_proba_stats,

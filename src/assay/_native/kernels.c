@@ -800,13 +800,15 @@ static PyObject *row_facts(PyObject *self, PyObject *const *args, Py_ssize_t nar
  * would be called number by number. */
 FAST static void logs(const double *x, int64_t n, double *y) {
     for (int64_t i = 0; i < n; i++) {
-        int64_t bits, two;
-        double m;
+        uint64_t bits, two, held;
+        double m, whole;
         memcpy(&bits, &x[i], 8);
-        two = (bits - 0x3fe6a09e667f3bcd) >> 52; /* x = 2^two m, m from sqrt(1/2) on */
-        bits -= (int64_t)((uint64_t)two << 52);
-        memcpy(&m, &bits, 8);
-        double f = m - 1, s = f / (2 + f), z = s * s, half = 0.5 * f * f, whole = (double)two;
+        two = (bits - 0x3fe6a09e667f3bcd + ((uint64_t)1024 << 52)) >> 52; /* x = 2^(two - 1024) m, m from sqrt(1/2) on */
+        bits -= (two - 1024) << 52;
+        held = two | 0x4330000000000000; /* as the last digits of 2^52 */
+        memcpy(&m, &bits, 8), memcpy(&whole, &held, 8);
+        whole -= 4503599627370496.0 + 1024;
+        double f = m - 1, s = f / (2 + f), z = s * s, half = 0.5 * f * f;
         double rest = z * (6.666666666666735130e-01 + z * (3.999999999940941908e-01 + z * (2.857142874366239149e-01 +
                       z * (2.222219843214978396e-01 + z * (1.818357216161805012e-01 + z * (1.531383769920937332e-01 +
                       z * 1.479819860511658591e-01))))));
@@ -1019,43 +1021,47 @@ static double log_odds_of(const double *gap, int64_t k, int64_t step, int64_t mo
 }
 
 #define LOGITS(T)                                                                                                      \
-    /* Few classes: a tile of rows at a time, class by class, so that rows are what is vectorised. */                  \
-    FAST static int narrow_logits_##T(const T *z, int64_t n, int64_t k, double *top, int32_t *answer, double *odds) {  \
-        double gap[FEW_CLASSES * TILE], e[FEW_CLASSES * TILE], rest[FEW_CLASSES * TILE], most[TILE], at[TILE];         \
-        double others[TILE];                                                                                           \
+    /* A tile of rows of few classes, class by class, so that rows are what is vectorised: log odds, if asked for. */  \
+    FAST static int tile_logits_##T(const T *z, int64_t size, int64_t k, double *top, int32_t *answer, double *odds) { \
+        double gap[FEW_CLASSES * TILE], e[FEW_CLASSES * TILE], most[TILE], others[TILE] = {0};                         \
+        double at[TILE] = {0};                                                                                         \
         int known = 1;                                                                                                 \
-        memset(gap, 0, sizeof(gap));                                                                                   \
-        for (int64_t start = 0; start < n; start += TILE, z += TILE * k) {                                             \
-            int64_t size = n - start < TILE ? n - start : TILE;                                                        \
-            for (int64_t i = 0; i < size; i++)                                                                         \
-                for (int64_t j = 0; j < k; j++) gap[j * TILE + i] = (double)z[i * k + j];                              \
-            for (int64_t i = 0; i < TILE; i++) most[i] = gap[i], at[i] = 0, others[i] = 0;                             \
-            for (int64_t j = 1; j < k; j++)                                                                            \
-                for (int64_t i = 0; i < TILE; i++) {                                                                   \
-                    double v = gap[j * TILE + i], high = most[i], place = at[i];                                       \
-                    at[i] = v > high ? (double)j : place, most[i] = v > high ? v : high;                               \
-                }                                                                                                      \
-            for (int64_t j = 0; j < k; j++)                                                                            \
-                for (int64_t i = 0; i < TILE; i++) gap[j * TILE + i] -= most[i];                                       \
-            exps(gap, k * TILE, e);                                                                                    \
-            for (int64_t j = 0; j < k; j++)                                                                            \
-                for (int64_t i = 0; i < TILE; i++) {                                                                   \
-                    double v = at[i] == (double)j ? 0 : e[j * TILE + i];                                               \
-                    e[j * TILE + i] = v, others[i] += v;                                                               \
-                }                                                                                                      \
-            for (int64_t i = 0; i < size; i++)                                                                         \
-                top[start + i] = 1 / (1 + others[i]), answer[start + i] = (int32_t)at[i],                              \
-                known &= isfinite(others[i] + most[i]) != 0;                                                           \
-            if (!odds) continue;                                                                                       \
-            for (int64_t j = 0; j < k; j++)                                                                            \
-                for (int64_t i = 0; i < TILE; i++)                                                                     \
-                    rest[j * TILE + i] = at[i] == (double)j ? others[i] : (1 + others[i]) - e[j * TILE + i];           \
-            logs(rest, k * TILE, e);                                                                                   \
-            for (int64_t i = 0; i < size; i++) {                                                                       \
-                double *row = odds + (start + i) * k;                                                                  \
-                for (int64_t j = 0; j < k; j++) row[j] = gap[j * TILE + i] - e[j * TILE + i];                          \
-                if (others[i] < 1e-290) row[answer[start + i]] = log_odds_of(gap + i, k, TILE, answer[start + i]);     \
+        if (size < TILE) memset(gap, 0, sizeof(gap));                                                                  \
+        for (int64_t i = 0; i < size; i++)                                                                             \
+            for (int64_t j = 0; j < k; j++) gap[j * TILE + i] = (double)z[i * k + j];                                  \
+        for (int64_t i = 0; i < TILE; i++) most[i] = gap[i];                                                           \
+        for (int64_t j = 1; j < k; j++)                                                                                \
+            _Pragma("omp simd") for (int64_t i = 0; i < TILE; i++) {                                                   \
+                double v = gap[j * TILE + i], high = most[i], place = at[i];                                           \
+                at[i] = v > high ? (double)j : place, most[i] = v > high ? v : high;                                   \
             }                                                                                                          \
+        for (int64_t j = 0; j < k; j++)                                                                                \
+            for (int64_t i = 0; i < TILE; i++) gap[j * TILE + i] -= most[i];                                           \
+        exps(gap, k * TILE, e);                                                                                        \
+        for (int64_t j = 0; j < k; j++)                                                                                \
+            _Pragma("omp simd") for (int64_t i = 0; i < TILE; i++) {                                                   \
+                double v = at[i] == (double)j ? 0 : e[j * TILE + i];                                                   \
+                e[j * TILE + i] = v, others[i] += v;                                                                   \
+            }                                                                                                          \
+        for (int64_t i = 0; i < size; i++)                                                                             \
+            top[i] = 1 / (1 + others[i]), answer[i] = (int32_t)at[i], known &= isfinite(others[i] + most[i]) != 0;     \
+        if (!odds) return known;                                                                                       \
+        for (int64_t j = 0; j < k; j++)                                                                                \
+            _Pragma("omp simd") for (int64_t i = 0; i < TILE; i++)                                                     \
+                e[j * TILE + i] = at[i] == (double)j ? others[i] : (1 + others[i]) - e[j * TILE + i];                  \
+        logs(e, k * TILE, odds);                                                                                       \
+        for (int64_t i = 0; i < k * TILE; i++) odds[i] = gap[i] - odds[i];                                             \
+        for (int64_t i = 0; i < size; i++)                                                                             \
+            if (others[i] < 1e-290) odds[answer[i] * TILE + i] = log_odds_of(gap + i, k, TILE, answer[i]);             \
+        return known;                                                                                                  \
+    }                                                                                                                  \
+    static int narrow_logits_##T(const T *z, int64_t n, int64_t k, double *top, int32_t *answer, double *odds) {       \
+        double tile[FEW_CLASSES * TILE];                                                                               \
+        int known = 1;                                                                                                 \
+        for (int64_t start = 0, size; size = PART(n, start, TILE), start < n; start += TILE) {                         \
+            known &= tile_logits_##T(z + start * k, size, k, top + start, answer + start, odds ? tile : NULL);         \
+            for (int64_t i = 0; odds && i < size; i++)                                                                 \
+                for (int64_t j = 0; j < k; j++) odds[(start + i) * k + j] = tile[j * TILE + i];                        \
         }                                                                                                              \
         return known;                                                                                                  \
     }                                                                                                                  \
@@ -1150,7 +1156,7 @@ static PyObject *find_cells(PyObject *self, PyObject *const *args, Py_ssize_t na
 }
 
 /* Cells are found of a chunk of rows before any is counted, problem by problem, so that its counts stay in cache. */
-#define CHUNK 327680 /* numbers of a chunk, about */
+#define CHUNK 1310720 /* numbers of a chunk, about */
 static PyObject *count_cells(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
     Arg x[3];
     int64_t code;
@@ -1185,6 +1191,47 @@ static PyObject *count_cells(PyObject *self, PyObject *const *args, Py_ssize_t n
     return done(x, 3, known);
 }
 
+/* count_odds(logit, truth, top, answer, counts (k, cells, 2), code): as logit_facts, then count_cells of the log odds */
+#define PLACES_OF(T)                                                                                                   \
+    known &= tile_logits_##T((T *)x[0].data + first * k, size, k, top + first, answer + first, odds);
+static PyObject *count_odds(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[5];
+    int64_t code;
+    if (take_all(args, nargs, x, 5, 2, &code)) return NULL;
+    int64_t n = x[1].n, k = x[4].view.ndim == 3 ? x[4].view.shape[0] : 0, cells = k ? x[4].n / (2 * k) : 0;
+    int known = k > 1 && k <= FEW_CLASSES && n < INT32_MAX && x[0].n == n * k && x[2].n == n && x[3].n == n;
+    known = known && x[0].type && strchr("fd", x[0].type) && x[1].type == 'B' && x[2].type == 'd' && x[3].type == 'i';
+    known = known && x[4].type == 'i' && cells < 1 << 29;
+    int64_t chunk = known ? PART(n, 0, 1 + (CHUNK - 1) / k) : 1;
+    int32_t cell[FEW_CLASSES * TILE], *place = known && n ? malloc(chunk * k * sizeof(int32_t)) : NULL;
+    known = known && (place || !n);
+    double odds[FEW_CLASSES * TILE], *top = x[2].data;
+    const uint8_t *truth = x[1].data;
+    int32_t *answer = x[3].data;
+    Py_BEGIN_ALLOW_THREADS
+    for (int64_t from = 0, rows; rows = PART(n, from, chunk), known && from < n; from += chunk) {
+        for (int64_t start = 0, size; size = PART(rows, start, TILE), start < rows; start += TILE) {
+            int64_t first = from + start;
+            if (x[0].type == 'f') { PLACES_OF(float) }
+            else { PLACES_OF(double) }
+            cells_double(odds, k * TILE, code & 1, (int)(code >> 1), cell);
+            for (int64_t j = 0; j < k; j++)
+                for (int64_t i = 0; i < size; i++) {
+                    int32_t at = cell[j * TILE + i];
+                    known &= at >= 0 && at < cells;
+                    place[j * chunk + start + i] = 2 * at + (truth[first + i] == j);
+                }
+        }
+        for (int64_t j = 0; known && j < k; j++) {
+            int32_t *counts = (int32_t *)x[4].data + 2 * j * cells;
+            for (int64_t i = 0; i < rows; i++) counts[place[j * chunk + i]]++;
+        }
+    }
+    Py_END_ALLOW_THREADS
+    free(place);
+    return done(x, 5, known);
+}
+
 /* list_filled(counts, place, count): where counts are not 0, and these; both have room for all of them */
 #define FILLED(T)                                                                                                      \
     for (int64_t i = 0; i < n && at <= room; i++)                                                                      \
@@ -1204,15 +1251,38 @@ static PyObject *list_filled(PyObject *self, PyObject *const *args, Py_ssize_t n
     return done(x, 3, known && at == room);
 }
 
+/* scan_cells(counts (cells, 2), found (4, cells), totals (2,)): from the highest cell down, of those with positive rows
+ * the cell, tp, fp and fp above it; how many these are, and all negative rows */
+#define PASSED(T)                                                                                                      \
+    for (int64_t c = cells - 1; c >= 0; c--) {                                                                         \
+        int64_t other = ((const T *)x[0].data)[2 * c], own = ((const T *)x[0].data)[2 * c + 1];                        \
+        fp += other, tp += own;                                                                                        \
+        if (!own) continue;                                                                                            \
+        found[at] = c, found[cells + at] = tp, found[2 * cells + at] = fp, found[3 * cells + at] = fp - other, at++;   \
+    }
+static PyObject *scan_cells(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    Arg x[3];
+    if (take_all(args, nargs, x, 3, 1, NULL)) return NULL;
+    int64_t cells = x[0].n / 2, at = 0, tp = 0, fp = 0, *found = x[1].data;
+    int known = x[1].type == 'q' && x[1].n == 4 * cells && x[2].type == 'q' && x[2].n == 2 && x[0].n == 2 * cells;
+    known = known && x[0].type && strchr("iq", x[0].type);
+    Py_BEGIN_ALLOW_THREADS
+    if (known && x[0].type == 'i') { PASSED(int32_t) }
+    else if (known) { PASSED(int64_t) }
+    if (known) ((int64_t *)x[2].data)[0] = at, ((int64_t *)x[2].data)[1] = fp;
+    Py_END_ALLOW_THREADS
+    return done(x, 3, known);
+}
+
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     METHOD(count_pairs), METHOD(look_up),    METHOD(pair_values),  METHOD(rank_scores), METHOD(scan_curve),
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
     METHOD(row_facts),   METHOD(keep_between), METHOD(logit_facts), METHOD(find_cells),   METHOD(count_cells),
-    METHOD(list_filled),     {NULL, NULL, 0, NULL}};
+    METHOD(list_filled), METHOD(count_odds),   METHOD(scan_cells), {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 7; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 8; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

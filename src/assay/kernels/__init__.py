@@ -18,7 +18,7 @@ marked `compiled_or_numpy` runs in compiled form where the package was built wit
 """
 
 from assay._native import FEW_CLASSES, Array
-from assay.kernels.cells import EVEN_CELLS, count_cells, find_cells, list_filled
+from assay.kernels.cells import EVEN_CELLS, count_cells, find_cells, list_filled, scan_cells
 from assay.kernels.counts import count_labels, count_pairs, count_sets, map_codes, pair_values
 from assay.kernels.dispatch import get_backend
 from assay.kernels.order import (
@@ -34,6 +34,7 @@ from assay.kernels.probability import (
     bin_rows,
     compute_logit_stats,
     compute_proba_stats,
+    count_odds,
     sum_proba_stats,
 )
 from assay.kernels.sums import compute_moments, divide, merge_moments, sum_by, sum_errors
@@ -49,6 +50,7 @@ __all__ = [
     "count_below",
     "count_cells",
     "count_labels",
+    "count_odds",
     "count_pairs",
     "count_sets",
     "count_ties",
@@ -62,6 +64,7 @@ __all__ = [
     "pair_values",
     "rank_labels",
     "rank_scores",
+    "scan_cells",
     "scan_curve",
     "select_places",
     "sum_by",

@@ -10,7 +10,7 @@ import numpy as np
 from assay._native import Array
 from assay.kernels.dispatch import compiled_or_numpy
 
-__all__ = ["EVEN_CELLS", "count_cells", "find_cells", "list_filled"]
+__all__ = ["EVEN_CELLS", "count_cells", "find_cells", "list_filled", "scan_cells"]
 
 EVEN_CELLS = 1 << 20  # cells of even width
 FINE = 13  # bits dropped of a float32, so that scores near 0 keep cells of their own
@@ -59,3 +59,18 @@ def list_filled(counts: Array) -> tuple[Array, Array]:
     places = np.flatnonzero(flat)
     filled = flat[places]
     return places, filled.astype(np.int64) if filled.dtype.kind == "i" else filled
+
+
+@compiled_or_numpy
+def scan_cells(counts: Array) -> tuple[Array, int]:
+    """The cells that hold positive rows, highest first, and what lies at and above each: (4, m).
+
+    `counts` (cells, 2) are the negative and the positive rows of each cell. The rows of the result
+    are the cells; the positive rows there and above; the negative ones; and the negative ones above
+    alone. Beside it the number of all negative rows.
+    """
+    down = counts[::-1]
+    upto = np.cumsum(down, axis=0, dtype=np.int64)
+    at = np.flatnonzero(down[:, 1])
+    above = upto[at, 0] - down[at, 0]
+    return np.stack([len(counts) - 1 - at, upto[at, 1], upto[at, 0], above]), int(upto[-1, 0])

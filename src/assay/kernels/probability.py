@@ -13,6 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from assay._native import FEW_CLASSES, Array
+from assay.kernels.cells import count_cells
 from assay.kernels.counts import count_pairs
 from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 from assay.kernels.sums import merge_moments
@@ -22,6 +23,7 @@ __all__ = [
     "bin_rows",
     "compute_logit_stats",
     "compute_proba_stats",
+    "count_odds",
     "sum_proba_stats",
 ]
 
@@ -102,6 +104,19 @@ def compute_logit_stats(logit: Array, odds: bool = False) -> tuple[Array, Array,
     second = shifted.max(axis=1)
     log_odds[at] = -second - np.log(np.exp(shifted - second[:, None]).sum(axis=1))
     return top, at[1].astype(np.int32), log_odds
+
+
+@compiled_or_numpy
+def count_odds(logit: Array, truth: Array, coarse: int, cells: int) -> tuple[Array, Array, Array]:
+    """What rows of `logit` (n, k) say, as `compute_logit_stats`, and where their log odds lie.
+
+    The probability of the highest (n,), its class (n,), and how many rows have log odds in each of
+    so many `cells` of each class (k, cells, 2), those whose `truth` (n,) it is last; cells are
+    those of `find_cells` with `coarse`.
+    """
+    top, answer, odds = compute_logit_stats(logit, True)
+    positive = truth[:, None] == np.arange(logit.shape[1])
+    return top, answer, count_cells(odds, positive, False, coarse, cells)
 
 
 def _iter_blocks(proba: Array, truth: Array) -> Iterator[tuple[int, int]]:

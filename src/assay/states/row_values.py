@@ -21,7 +21,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.states.base import RowWise, State, is_beyond
 from assay.states.ranking import Ranking
-from assay.states.sketch import Grid, Sketch
+from assay.states.sketch import SPARSE, Grid, Sketch, choose_grid
 from assay.table.predictions import Predictions
 from assay.table.rows import Rows
 from assay.table.schema import Schema
@@ -301,6 +301,10 @@ def is_long(rows: Rows) -> bool:
 
 
 def _sketch(rows: Rows, stratum: Array | None, strata: int) -> Sketch:
+    if rows.weight is None and stratum is None and rows.ranks_odds:
+        grid = choose_grid(False, rows.schema.k)
+        if rows.n * SPARSE > grid.size:
+            return Sketch.from_counts(grid, rows.count_odds(grid.coarse, grid.size), rows.n)
     unit = "score" not in rows.outputs and "logit" not in rows.outputs
     problems = _split_problems(rows.score, rows.truth, rows.schema)
     return Sketch.from_scores(*problems, rows.weight, stratum, strata, unit)

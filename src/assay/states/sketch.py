@@ -11,20 +11,22 @@ True
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from assay.core.lazy import lazy_property
 from assay.errors import UnsupportedError
-from assay.kernels import Array, count_cells, find_cells, list_filled
+from assay.kernels import Array, count_cells, find_cells, list_filled, scan_cells
 from assay.states.ranking import POOLED, Curve, Ranking, RankingProblem
 from assay.table.schema import Schema
 
-__all__ = ["Grid", "Sketch", "SketchedRanking", "compute_error_bound"]
+__all__ = ["SPARSE", "Grid", "Sketch", "SketchedRanking", "choose_grid", "compute_error_bound"]
 
 SPARSE = 16  # cells a row of a batch from which on its rows are sorted rather than counted
+# Places a row and problem from which on filled ones alone, 16 bytes each, are fewer bytes than all.
+DENSE = 4
 MAX_PLACES = 1 << 22  # cells of all problems together, of positive and of negative rows
 
 
@@ -66,8 +68,22 @@ def _float_at(rising: Array) -> Array:
     return bits.view(np.float32)
 
 
+@lru_cache(maxsize=4)
+def _list_scores(grid: Grid) -> Array:
+    """The score that stands for each cell of a `grid`."""
+    return grid.scores(np.arange(grid.size))
+
+
+def choose_grid(unit: bool, problems: int) -> Grid:
+    """The grid for so many `problems`, of scores in [0, 1] where `unit`.
+
+    It does not depend on the groups, of which another job may have others.
+    """
+    return Grid(unit, max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * problems / MAX_PLACES)))))
+
+
 class Sketch(NamedTuple):
-    """Weight of the rows in each filled place.
+    """Weight of the rows in each place.
 
     A place is problem, cell and kind of row (1: positive) in one number. Problems are the classes
     of a group, group by group.
@@ -76,8 +92,8 @@ class Sketch(NamedTuple):
     grid: Grid
     problems_each: int
     rows_each: Array  # (groups,) rows of each group
-    place: Array  # (m,) whole numbers, ascending
-    mass: Array  # (m,) int64, or float64 where rows have weights
+    place: Array | None  # (m,) whole numbers, ascending; None where there is a mass for every place
+    mass: Array  # (m,) int32 or int64, or float64 where rows have weights
 
     @property
     def rows(self) -> int:
@@ -94,6 +110,19 @@ class Sketch(NamedTuple):
         """Number of groups."""
         return len(self.rows_each)
 
+    @property
+    def filled_places(self) -> tuple[Array, Array]:
+        """The places that hold rows, ascending, and the mass of each."""
+        return list_filled(self.mass) if self.place is None else (self.place, self.mass)
+
+    @staticmethod
+    def from_counts(grid: Grid, counts: Array, rows: int) -> "Sketch":
+        """The sketch of so many `rows` that count alike, by the `counts` (k, cells, 2) of each cell
+        of a `grid`.
+        """
+        sketch = Sketch(grid, len(counts), np.array([rows]), None, counts.ravel())
+        return sketch if DENSE * rows * len(counts) > counts.size else sketch._leave_out_empty()
+
     @staticmethod
     def from_scores(
         score: Array,
@@ -109,13 +138,11 @@ class Sketch(NamedTuple):
         lie in [0, 1].
         """
         n, k = score.shape
-        # The grid does not depend on the groups, of which another job may have others.
-        coarse = max(0, int(np.ceil(np.log2(Grid(unit).size * 2 * k / MAX_PLACES))))
-        grid = Grid(unit, coarse)
+        grid = choose_grid(unit, k)
         rows = np.array([n]) if group is None else np.bincount(group, minlength=groups)
         if weight is None and group is None and n * SPARSE > grid.size:
-            counts = count_cells(score, positive, unit, coarse, grid.size)
-            return Sketch(grid, k, rows, *list_filled(counts))
+            counts = count_cells(score, positive, unit, grid.coarse, grid.size)
+            return Sketch.from_counts(grid, counts, n)
         problem = np.arange(k) if group is None else group[:, None] * k + np.arange(k)
         # Where 32 bits hold every place, they sort several times as fast as 64.
         kind: Any = np.int32 if groups * k * grid.size * 2 < 1 << 31 else np.int64
@@ -135,22 +162,30 @@ class Sketch(NamedTuple):
         if len(sketches) == 1:
             return first
         rows = np.sum([s.rows_each for s in sketches], axis=0)
-        kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else np.int64
+        kind: Any = np.int32 if rows.sum() < 1 << 31 else np.int64
+        kind = np.float64 if any(s.mass.dtype.kind == "f" for s in sketches) else kind
         size = first.groups * first.problems_each * first.grid.size * 2
         if size <= 4 * MAX_PLACES:
             total = np.zeros(size, kind)
             for sketch in sketches:
-                total[sketch.place] += sketch.mass
-            place, mass = list_filled(total)
-            return first._replace(rows_each=rows, place=place, mass=mass)
-        place, at = np.unique(np.concatenate([s.place for s in sketches]), return_inverse=True)
-        mass = np.bincount(at, np.concatenate([s.mass for s in sketches]), len(place)).astype(kind)
+                total[slice(None) if sketch.place is None else sketch.place] += sketch.mass
+            joined = first._replace(rows_each=rows, place=None, mass=total)
+            dense = any(sketch.place is None for sketch in sketches)
+            return joined if dense else joined._leave_out_empty()
+        places, masses = zip(*(sketch.filled_places for sketch in sketches), strict=True)
+        place, at = np.unique(np.concatenate(places), return_inverse=True)
+        mass = np.bincount(at, np.concatenate(masses), len(place)).astype(kind)
         return first._replace(rows_each=rows, place=place, mass=mass)
+
+    def _leave_out_empty(self) -> "Sketch":
+        place, mass = self.filled_places
+        return self._replace(place=place, mass=mass)
 
     def dump(self) -> dict[str, Array]:
         """The sketch as named arrays, for a file."""
         about = np.array([self.grid.unit, self.grid.coarse, self.problems_each], np.int64)
-        return {"about": about, "rows": self.rows_each, "place": self.place, "mass": self.mass}
+        place, mass = self.filled_places
+        return {"about": about, "rows": self.rows_each, "place": place, "mass": mass}
 
     @staticmethod
     def load(arrays: Mapping[str, Array]) -> "Sketch":
@@ -162,12 +197,15 @@ class Sketch(NamedTuple):
 
     def select(self, start: int, stop: int) -> "Sketch":
         """Only the groups from `start` to `stop`."""
+        if (start, stop) == (0, self.groups):
+            return self
         width = self.problems_each * 2 * self.grid.size
-        low, high = np.searchsorted(self.place, [start * width, stop * width])
+        place, mass = self.filled_places
+        low, high = np.searchsorted(place, [start * width, stop * width])
         return self._replace(
             rows_each=self.rows_each[start:stop],
-            place=self.place[low:high] - start * width,
-            mass=self.mass[low:high],
+            place=place[low:high] - start * width,
+            mass=mass[low:high],
         )
 
     def resample(self, counts: Array) -> "Sketch":
@@ -179,19 +217,15 @@ class Sketch(NamedTuple):
         if self.groups == 1:
             return self
         width = self.problems_each * 2 * self.grid.size
-        total = np.bincount(self.place % width, self.mass, width)
-        place = np.flatnonzero(total)
         rows = np.array([self.rows])
-        return self._replace(rows_each=rows, place=place, mass=total[place].astype(self.mass.dtype))
+        return _fold_places(*self.filled_places, width, self._replace(rows_each=rows))
 
     def pool(self) -> "Sketch":
         """All problems of the first group as one."""
         width = 2 * self.grid.size
-        own = slice(0, int(np.searchsorted(self.place, self.problems_each * width)))
-        total = np.bincount(self.place[own] % width, self.mass[own], width)
-        place = np.flatnonzero(total)
-        mass = total[place].astype(self.mass.dtype)
-        return Sketch(self.grid, 1, self.rows_each[:1], place, mass)
+        place, mass = self.select(0, 1).filled_places
+        pooled = self._replace(problems_each=1, rows_each=self.rows_each[:1])
+        return _fold_places(place, mass, width, pooled)
 
     def ranking(self, schema: Schema) -> "SketchedRanking":
         """The ranking problems of the first group, of a table of this `schema`."""
@@ -199,23 +233,49 @@ class Sketch(NamedTuple):
         return SketchedRanking(nothing, nothing, None, schema, sketch=self)
 
     def list_problems(self, count: int) -> list[RankingProblem]:
-        """The ranking problems, the first `count` of them, as scores with weights."""
+        """The ranking problems, the first `count` of them."""
+        scores = _list_scores(self.grid)
+        if self.mass.dtype.kind == "f":
+            return self._list_weighted(scores, count)
         width = 2 * self.grid.size
-        ends = np.searchsorted(self.place, width * np.arange(count + 1))
-        own = self.place[: ends[-1]] % width
-        filled = np.zeros(self.grid.size, bool)
-        filled[own // 2] = True
-        score_of_cell = np.empty(self.grid.size, np.float32)
-        score_of_cell[filled] = self.grid.scores(np.flatnonzero(filled))
-        score = score_of_cell[own // 2]
-        positive = own % 2 == 1
-        mass = self.mass[: ends[-1]].astype(np.float64)
+        counts = self.mass[: count * width]
+        if self.place is not None:
+            own = slice(0, int(np.searchsorted(self.place, count * width)))
+            counts = np.zeros(count * width, np.int64)
+            counts[self.place[own]] = self.mass[own]
+        return [_make_problem(scores, each) for each in counts.reshape(count, -1, 2)]
+
+    def _list_weighted(self, scores: Array, count: int) -> list[RankingProblem]:
+        """As `list_problems`, of rows with weights."""
+        width = 2 * self.grid.size
+        place, mass = self.filled_places
+        ends = np.searchsorted(place, width * np.arange(count + 1))
+        own = place % width
         parts = [slice(*ends[i : i + 2]) for i in range(count)]
-        return [_make_problem(score[part], positive[part], mass[part]) for part in parts]
+        return [_make_weighted(scores, own[part], mass[part]) for part in parts]
 
 
-def _make_problem(score: Array, positive: Array, mass: Array) -> RankingProblem:
-    """The problem of filled cells: the least `score` of each, its kind and its weight."""
+def _fold_places(place: Array, mass: Array, width: int, sketch: Sketch) -> Sketch:
+    """The `sketch` with the `mass` of each `place`, of which those `width` apart are one."""
+    total = np.bincount(place % width, mass, width)
+    filled = np.flatnonzero(total)
+    kind = np.float64 if mass.dtype.kind == "f" else np.int64
+    return sketch._replace(place=filled, mass=total[filled].astype(kind))
+
+
+def _make_problem(scores: Array, counts: Array) -> RankingProblem:
+    """The problem of rows that count alike, by their `counts` (cells, 2) and the least `scores` of
+    cells.
+    """
+    (cell, tp, *fp), negatives = scan_cells(counts)
+    curve = Curve(scores[cell], tp, *fp, int(tp[-1]) if len(tp) else 0, negatives)
+    return RankingProblem(scores[:0], scores[:0], known_curve=curve)
+
+
+def _make_weighted(scores: Array, place: Array, mass: Array) -> RankingProblem:
+    """The problem of the `mass` of each filled `place`, by the least `scores` of cells."""
+    positive = place % 2 == 1
+    score = scores[place // 2]
     weights = (mass[positive], mass[~positive])
     return RankingProblem(score[positive], score[~positive], weights)
 

@@ -19,6 +19,7 @@ from assay.kernels import (
     compute_logit_stats,
     compute_proba_stats,
     count_labels,
+    count_odds,
     count_sets,
     get_backend,
     rank_labels,
@@ -212,7 +213,7 @@ class Rows:
         if "score" in self.outputs:
             return self.outputs["score"]
         scores = self._find("score", "logit", "proba")
-        if self.schema.task == "multiclass" and "logit" in self.outputs:
+        if self.ranks_odds:
             top, answer, odds = compute_logit_stats(self.outputs["logit"], odds=True)
             if "proba" not in self.outputs:
                 self.__dict__["top"] = top, answer.astype(np.intp)
@@ -223,6 +224,22 @@ class Rows:
         if "logit" in self.outputs:
             return np.asarray(scores[:, positive], np.float64) - scores[:, 1 - positive]
         return scores[:, positive]
+
+    @property
+    def ranks_odds(self) -> bool:
+        """Whether scores are the log odds of each of several classes, by their logits."""
+        ranked = "logit" in self.outputs and "score" not in self.outputs
+        return ranked and self.schema.task == "multiclass"
+
+    def count_odds(self, coarse: int, cells: int) -> Array:
+        """How many rows have log odds in each cell, of each class (k, cells, 2).
+
+        For several classes by their logits; see `assay.kernels.count_odds`.
+        """
+        top, answer, counts = count_odds(self.outputs["logit"], self.truth, coarse, cells)
+        if "proba" not in self.outputs:
+            self.__dict__["top"] = top, answer.astype(np.intp)
+        return counts
 
     @property
     def value(self) -> Array:
