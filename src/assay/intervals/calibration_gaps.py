@@ -37,21 +37,24 @@ def bootstrap_gaps(metric: Metric, sample: Sample, confidence: float) -> Interva
     """Values by `metric` of models of which that of `sample` is an outer quantile.
 
     The outer quantiles hold `confidence` between them. Bins of the models are off in the direction
-    of those of the sample, by a multiple of the gap and its standard error together. What comes
-    true in a bin is binomial; weighted rows count as so many as they are worth (Kish), and the mass
-    of bins is drawn with the rows.
+    of those of the sample: for the upper end by a multiple of the gap and its standard error
+    together; for the lower end by one of what the gap has beyond chance, so that few bins are off
+    and chance makes the others as large as it can. What comes true in a bin is binomial; weighted
+    rows count as so many as they are worth (Kish). What the mass of the bins, drawn with the rows,
+    makes of the model's own value is added.
     """
     value = metric.estimate(sample.summary)
     if np.isnan(value).any():
         return Interval(np.full(len(value), np.nan), np.full(len(value), np.nan), "")
     models = _Models(metric, sample)
     tail = (1 - confidence) / 2
-    low = _find_first(lambda size: models.quantile(size, 1 - tail) >= value, len(value))
-    high = _find_first(lambda size: models.quantile(size, tail) > value, len(value))
+    sparse, spread = models.beyond_chance, models.with_chance
+    low = _find_first(lambda size: models.quantile(sparse, size, 1 - tail) >= value, len(value))
+    high = _find_first(lambda size: models.quantile(spread, size, tail) > value, len(value))
     ends = _admit_other_rows(metric, sample, value, confidence)
     return Interval(
-        np.fmin(models.value(low), ends[0]),
-        np.fmax(models.value(high), ends[1]),
+        np.fmin(models.value(sparse, low), ends[0]),
+        np.fmax(models.value(spread, high), ends[1]),
         "parametric bootstrap",
     )
 
@@ -73,7 +76,11 @@ def _admit_other_rows(
 
 
 class _Models:
-    """Models whose bins are off by a multiple of what those of the sample are, and their scores."""
+    """Models whose bins are off by a multiple of what those of the sample are, and their scores.
+
+    `with_chance` is how far bins are off, and one standard error farther; `beyond_chance` is what
+    is left of it once the variance that a calibrated bin has is taken off its square.
+    """
 
     def __init__(self, metric: Metric, sample: Sample) -> None:
         self._metric = metric
@@ -83,36 +90,59 @@ class _Models:
         self._mirrored = self._whole.mass.ndim == 3 and sample.schema.task == "binary"
         mass = self._whole.mass
         rows = divide(mass, _find_squares(self._whole) / np.maximum(mass, 1e-300))
+        self._rows = np.rint(rows).astype(np.int64)
         self._stated = divide(self._whole.proba, mass)
+        gap = divide(self._whole.right, mass) - self._stated
+        excess = gap**2 - divide(self._stated * (1 - self._stated), rows)
+        self.beyond_chance = np.sign(gap) * np.sqrt(np.maximum(excess, 0.0))
         # One row more, as often true as was stated: a bin whose rows all came true may have others.
         frequency = divide(self._whole.right + divide(mass, rows) * self._stated, mass)
         # Weights may round it to just beyond 0 or 1.
         frequency = np.clip(divide(frequency * rows, rows + 1), 0.0, 1.0)
         gap = frequency - self._stated
         error = np.sqrt(divide(frequency * (1 - frequency), rows))
-        self._direction = np.where(gap < 0, -1.0, 1.0) * (np.abs(gap) + error)
-        self._rows = np.rint(self._drawn.mass * divide(rows, mass)).astype(np.int64)
+        self.with_chance = np.where(gap < 0, -1.0, 1.0) * (np.abs(gap) + error)
+        if not self.beyond_chance.any():
+            self.beyond_chance = self.with_chance
 
-    def value(self, size: Array) -> Array:
-        """The values of the models themselves, whose bins are off by multiples `size` (values,)."""
-        moved = self._find_frequency(size) - self._stated
-        right = self._whole.proba + self._whole.mass * moved
-        return np.ravel(self._metric.compute(self._whole._replace(right=right)))
+    def value(self, direction: Array, size: Array) -> Array:
+        """The values of the models themselves, off by multiples `size` (values,) of `direction`."""
+        moved = self._find_frequency(direction, size) - self._stated
+        return self._score(self._whole, self._whole.proba + self._whole.mass * moved)[0]
 
-    def quantile(self, size: Array, tail: float) -> Array:
-        """The quantiles (values,) of what samples of such models score."""
+    def quantile(self, direction: Array, size: Array, tail: float) -> Array:
+        """The quantiles (values,) of what samples of such models score.
+
+        What comes true is drawn for bins of the sample's rows, for bins of other rows would lack
+        those that hold a single one. The mass of bins then moves the scores as far as it moves the
+        value of the model.
+        """
         rng = np.random.default_rng(self._seed)  # the same numbers for models that are alike
-        true = rng.binomial(self._rows, self._find_frequency(size))
-        right = self._drawn.mass * divide(true, self._rows)
+        frequency = self._find_frequency(direction, size)
+        whole = self._whole._make(
+            np.broadcast_to(array, (len(self._drawn.mass), *np.shape(array)[1:]))
+            for array in self._whole
+        )
+        true = rng.binomial(self._rows, frequency, size=whole.mass.shape)
+        right = whole.mass * divide(true, self._rows)
         if self._mirrored:  # what is told of one class is told of the other
-            right[:, 0] = self._drawn.mass[:, 0] - right[:, 1, ::-1]
-        scores = self._metric.compute(self._drawn._replace(right=right))
-        return np.asarray(np.quantile(scores.reshape(len(scores), -1), tail, axis=0))
+            right[:, 0] = whole.mass[:, 0] - right[:, 1, ::-1]
+        scores = self._score(whole, right)
+        if np.any(size):
+            moved = self._drawn.mass * (frequency - self._stated)
+            values = self._score(self._drawn, self._drawn.proba + moved)
+            scores = scores + np.nan_to_num(values - self.value(direction, size))
+        return np.asarray(np.quantile(scores, tail, axis=0))
 
-    def _find_frequency(self, size: Array) -> Any:
+    def _score(self, summary: Any, right: Array) -> Array:
+        """The values (strata, values) where bins of a `summary` have so much of the `right`."""
+        scores = self._metric.compute(summary._replace(right=right))
+        return np.asarray(scores).reshape(len(right), -1)
+
+    def _find_frequency(self, direction: Array, size: Array) -> Any:
         """How often what is stated comes true, in each bin."""
         each = size[:, None] if len(size) > 1 else size
-        return np.clip(self._stated + each * self._direction, 0.0, 1.0)
+        return np.clip(self._stated + each * direction, 0.0, 1.0)
 
 
 def _select_draws(replicates: Any) -> Any:

@@ -36,7 +36,9 @@ NARROW = {
     "explained_variance": 300,
     "concordance_correlation": 300,
     "spearman": 300,
+    "r2": 300,
     "classwise_ece": 50,
+    "brier_calibration": 50,
     "calibration_slope": 100,
     "calibration_intercept": 100,
 }
