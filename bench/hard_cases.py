@@ -29,7 +29,7 @@ from assay.table.predictions import Predictions
 # Samples of a case; of one with weights or a stream; of one of calibration, of many rows or of
 # several jobs, which take longest.
 RUNS, FEWER, FEWEST = 200, 100, 60
-LARGE = 1_000_000
+LARGE = 4_000_000
 JOBS = 3
 CLUSTER = 20  # rows of a cluster
 GOOD, MEDIOCRE = 3.29, 1.05
@@ -90,6 +90,7 @@ CASES = [
         clustered=True,
     ),
     Case("stream", normal_classes(0.5, MEDIOCRE), ALL, (100,), way="stream", runs=FEWER),
+    Case("long stream", normal_classes(0.5, MEDIOCRE), ALL, (100_000,), way="stream", runs=FEWEST),
     Case("joined states", normal_classes(0.5, MEDIOCRE), ALL, (300,), way="joined", runs=FEWEST),
     Case(
         "joined states, regression",

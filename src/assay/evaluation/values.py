@@ -44,7 +44,7 @@ NO_INTERVAL = "no interval can be had from these rows"
 FEW_ROWS = 10
 # The note on an interval of a calibration error where rows come in clusters.
 CHANCE_IN_CLUSTERS = (
-    "chance makes a calibration error larger, which is not taken off where rows come in clusters: "
+    "chance makes a calibration error larger, and is taken off in part where rows are clustered: "
     "the interval may be too narrow"
 )
 # The note on an interval whose ends lie beyond all but the last of the replicates, and procedures

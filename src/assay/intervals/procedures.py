@@ -452,7 +452,8 @@ def _spread(metric: CurveMetric, curve: Curve, seed: int) -> float:
 def _bootstrap_clusters(metric: Metric, sample: Sample, confidence: float) -> Interval:
     """Student's t on the spread over replicates, with clusters less one as degrees of freedom.
 
-    Percentiles are too narrow for few clusters.
+    Percentiles are too narrow for few clusters. The ends are moved back by the bias of the
+    replicates, as those of rows are.
     """
     clusters = int(np.count_nonzero(sample.value.rows))
     values = metric.estimate(sample.summary)
@@ -460,11 +461,13 @@ def _bootstrap_clusters(metric: Metric, sample: Sample, confidence: float) -> In
         unknown = np.full(len(values), np.nan)
         return Interval(unknown, unknown, "")
     # Draws without a value say nothing of its spread; where none has one, nothing is known of it.
-    columns = [column[~np.isnan(column)] for column in _replicate(metric, sample).T]
+    draws = _replicate(metric, sample)
+    columns = [column[~np.isnan(column)] for column in draws.T]
     variance = np.array([column.var() if len(column) else np.nan for column in columns])
     error = np.sqrt(variance * clusters / (clusters - 1))
     half = t_quantile((1 + confidence) / 2, clusters - 1) * error
-    return Interval(values - half, values + half, "cluster bootstrap")
+    centre = values - _bias(metric, sample, draws)
+    return Interval(centre - half, centre + half, "cluster bootstrap")
 
 
 PROCEDURES: Mapping[str, Procedure] = {
