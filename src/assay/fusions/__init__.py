@@ -7,6 +7,7 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 - convex: weights on the models, and the pool of numbers that they are fitted from
 - fuse: the verb, its cross-fitting and its result
 - judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
+- apply_fusion: a saved fusion on rows that came later, whose truth may be unknown
 - auto: the mean of several fusions, each weighed by its loss on rows left out of its fit
 - best: the single model of least loss, chosen as weights are
 - geometric: the mean of log probabilities

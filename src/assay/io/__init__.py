@@ -3,6 +3,7 @@
 The verbs are `read`, `scan` and `write`.
 
 - source: whatever holds predictions, opened by one function for all verbs
+- new_rows: rows whose truth nobody knows yet
 - arrays: the truth and what models predict, which verbs take in place of a table
 - frames: data frames of any package, read as files are
 - read_write: tables read into memory, and written
