@@ -13,6 +13,7 @@ from assay.comparison.bayesian_fold_test import bayesian_fold_test
 from assay.comparison.compare import compare
 from assay.comparison.corrections import benjamini_hochberg, holm
 from assay.errors import UnsupportedError
+from assay.intervals.delong import influence_variance
 from assay.table.predictions import Predictions
 from assay.testing import tables
 
@@ -87,6 +88,22 @@ def test_paired_delong_equals_the_formula_of_the_paper():
     gap, error = delong_test(y, a, b)
     assert pair.difference == pytest.approx(gap, rel=1e-12)
     assert pair.p == pytest.approx(2 * norm.sf(abs(gap) / error), rel=1e-9)
+
+
+def test_the_areas_of_two_models_are_compared_once_for_all_levels(monkeypatch):
+    counted = []
+
+    def count(influence, *others):
+        counted.append(len(influence))
+        return influence_variance(influence, *others)
+
+    monkeypatch.setattr("assay.comparison.paired_tests.influence_variance", count)
+    rng = np.random.default_rng(4)
+    y = rng.integers(0, 2, 80)
+    scores = {f"{name}.score": y + rng.normal(size=80) for name in "abcd"}
+    found = compare(Predictions.from_arrays(y, scores), "roc_auc")
+    assert any(pair.low != pair.low_adjusted for pair in found.pairs)
+    assert counted == [80] * 6
 
 
 def test_the_paired_bootstrap_of_f1_agrees_with_resampling_the_rows():

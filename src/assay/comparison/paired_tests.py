@@ -21,7 +21,6 @@ import numpy as np
 
 from assay.comparison.equal_differences import sign_test
 from assay.comparison.paired_bootstrap import (
-    Resample,
     judge_resample,
     resample_buckets,
     resample_table,
@@ -45,7 +44,7 @@ __all__ = ["METHODS", "PairedValues", "RawDifference"]
 # States that are read at a time, of very many pairs.
 BLOCK_JOBS = 500
 
-# Pairs whose resampled differences are kept, 32 kB each.
+# Pairs of which what was found for one level is kept for others, 32 kB each at most.
 KEPT_PAIRS = 2000
 
 # What a report says of each procedure, by the name that it gives itself.
@@ -86,7 +85,7 @@ class PairedValues:
     samples: Mapping[str, Sample]
     states: Mapping[Any, Any]
     draws: Mapping[str, Array] | None
-    resamples: dict[tuple[str, str], Resample] = field(default_factory=dict, compare=False)
+    kept: dict[tuple[str, str], Any] = field(default_factory=dict, compare=False)
 
     @classmethod
     def read(
@@ -128,25 +127,27 @@ class PairedValues:
         other = self.samples[b]
         if self.draws is not None:
             outcome = resampled_t(plan, one, other, self.draws[a] - self.draws[b])
-        elif plan.procedure in RESAMPLED:
-            outcome = judge_resample(plan, one, other, self._resample(plan, a, b))
         else:
-            pair = self.states.get(plan.pair_job(a, b))
-            outcome = PROCEDURES[plan.procedure](plan, one, other, pair)
+            outcome = PROCEDURES[plan.procedure](plan, one, other, self._read_pair(plan, a, b))
         outcome = plan.mind_rounding(outcome, a, b, self.values)
         gap = self.values[a] - self.values[b]
         low = min(outcome.low, gap)
         high = max(outcome.high, gap)
         return RawDifference(a, b, gap, low, high, outcome.p, outcome.method, outcome.error)
 
-    def _resample(self, plan: PairedPlan, a: str, b: str) -> Resample:
-        """What was resampled of the models `a` and `b`; kept for other levels, if pairs are few."""
-        found = self.resamples.get((a, b))
+    def _read_pair(self, plan: PairedPlan, a: str, b: str) -> Any:
+        """What the procedure judges the models `a` and `b` by, at any level.
+
+        What takes long to find is kept, if pairs are few.
+        """
+        pair = self.states.get(plan.pair_job(a, b))
+        if plan.procedure not in SPREADS:
+            return pair
+        found = self.kept.get((a, b))
         if found is None:
-            pair = self.states.get(plan.pair_job(a, b))
-            found = RESAMPLED[plan.procedure](plan, self.samples[a], self.samples[b], pair)
-            if len(self.resamples) < KEPT_PAIRS:
-                self.resamples[a, b] = found
+            found = SPREADS[plan.procedure](plan, self.samples[a], self.samples[b], pair)
+            if len(self.kept) < KEPT_PAIRS:
+                self.kept[a, b] = found
         return found
 
 
@@ -216,20 +217,31 @@ def paired_t(plan: PairedPlan, a: Sample, b: Sample, pair: Sums) -> Outcome:
     return Outcome(mean - half, mean + half, p, "paired t", error, spread, n)
 
 
-def paired_delong(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> Outcome:
-    """DeLong's test: variance of the difference from the influence of each row under both models.
+def compare_influences(plan: PairedPlan, a: Sample, b: Sample, pair: Any) -> tuple[float, float]:
+    """Variance of the difference of two areas, and its degrees of freedom.
 
-    Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal
-    distribution otherwise. `a` and `b` are the models' rankings; `pair` is not read; `plan` says
-    the metric and the level.
-
-    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845; degrees of freedom:
-    Brunner & Munzel (2000).
+    From the influence of each row under both models. `a` and `b` are their rankings; `plan` says
+    the metric; `pair` is not read.
     """
     assert isinstance(plan.metric, OrderMetric)
     influence_a = next(iter(plan.metric.influence(a.summary)))
     influence_b = next(iter(plan.metric.influence(b.summary)))
-    variance, freedom = influence_variance(influence_a - influence_b, a.summary, plan.has_clusters)
+    return influence_variance(influence_a - influence_b, a.summary, plan.has_clusters)
+
+
+def paired_delong(
+    plan: PairedPlan, a: Sample, b: Sample, spread_of_pair: tuple[float, float]
+) -> Outcome:
+    """DeLong's test: variance of the difference from the influence of each row under both models.
+
+    Student's t where a class has fewer than 10 rows, or rows come in clusters; the normal
+    distribution otherwise. `a` and `b` are the models' rankings; `spread_of_pair` is what
+    `compare_influences` gives of them; `plan` says the level.
+
+    Source: DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44:837-845; degrees of freedom:
+    Brunner & Munzel (2000).
+    """
+    variance, freedom = spread_of_pair
     error = float(np.sqrt(variance))
     gap = plan.value_of(a) - plan.value_of(b)
     fewest = min(min(size) for size in a.summary.sizes)
@@ -251,8 +263,12 @@ PROCEDURES: Mapping[str, Callable[..., Outcome]] = {
     "mcnemar": mcnemar,
     "t": paired_t,
     "delong": paired_delong,
+    "joint": judge_resample,
+    "buckets": judge_resample,
 }
-RESAMPLED: Mapping[str, Callable[..., Resample]] = {
+# What some of them judge two models by, at any level.
+SPREADS: Mapping[str, Callable[..., Any]] = {
+    "delong": compare_influences,
     "joint": resample_table,
     "buckets": resample_buckets,
 }
