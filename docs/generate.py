@@ -24,6 +24,7 @@ from assay.engines.base import ENGINES
 from assay.errors import UnsupportedError
 from assay.fusions.base import FUSIONS
 from assay.metrics.base import METRICS, Metric
+from assay.soups.base import SOUPS
 from assay.table.schema import TASKS, Schema
 
 DOCS = Path(__file__).parent
@@ -46,6 +47,7 @@ TITLES = {
     "multiclass": "Several classes, one of them true",
     "multilabel": "Several labels, any of them true",
     "regression": "Numbers",
+    "multioutput": "Several numbers a row",
     "text": "Texts",
 }
 
@@ -395,7 +397,7 @@ def members() -> str:
         "",
         "MEMBERS: dict[str, dict[str, str]] = {",
     ]
-    for registry in (ENGINES, FUSIONS, METRICS):
+    for registry in (ENGINES, FUSIONS, METRICS, SOUPS):
         lines.append(f'    "{registry.family}": {{')
         lines += [f'        "{name}": "{module}",' for name, module in registry.index().items()]
         lines.append("    },")

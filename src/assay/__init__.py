@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluate import Evaluation as Evaluation
     from assay.evaluation.evaluate import evaluate as evaluate
     from assay.evaluation.meter import Meter as Meter
+    from assay.fusions.apply_fusion import apply_fusion as apply_fusion
     from assay.fusions.base import Fusion as Fusion
     from assay.fusions.base import load_fitted as load_fitted
     from assay.fusions.fitted import Fitted as Fitted
@@ -93,6 +94,10 @@ if TYPE_CHECKING:
     from assay.selection.store import Timings as Timings
     from assay.selection.store import histories as histories
     from assay.selection.store import timings as timings
+    from assay.soups.base import Recipe as Recipe
+    from assay.soups.batch_norm import refresh_batch_norm as refresh_batch_norm
+    from assay.soups.soup import Soup as Soup
+    from assay.soups.soup import soup as soup
     from assay.states.base import State as State
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
@@ -148,11 +153,13 @@ ROOMS = {
     "Race": "selection.race",
     "ReadError": "errors",
     "Reader": "readers.base",
+    "Recipe": "soups.base",
     "Report": "reporting.report",
     "Requirement": "audit.requirements",
     "Result": "core.result",
     "SchemaError": "errors",
     "SelectionBias": "comparison.selection_bias",
+    "Soup": "soups.soup",
     "State": "states.base",
     "Stream": "io.stream",
     "Study": "studies.study",
@@ -167,6 +174,7 @@ ROOMS = {
     "UnsupportedError": "errors",
     "WeakSlices": "audit.slices",
     "advise": "advice.advise",
+    "apply_fusion": "fusions.apply_fusion",
     "bayesian_fold_test": "comparison.bayesian_fold_test",
     "collect": "adapters.collect",
     "count_pixels": "table.label_maps",
@@ -190,11 +198,13 @@ ROOMS = {
     "race": "selection.race",
     "read": "io.read_write",
     "read_history": "readers.read_history",
+    "refresh_batch_norm": "soups.batch_norm",
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",
     "scorer": "training.scorer",
     "selection_bias": "comparison.selection_bias",
+    "soup": "soups.soup",
     "successive_halving": "selection.halving",
     "timings": "selection.store",
     "track": "tracking.track",

@@ -4,6 +4,7 @@ Exit status: 0 done; 1 a check failed; 2 the input was unusable, with one line o
 
 - options: what commands share: options, the table read as they say, output, exit status
 - plugins: `--plugin`: modules that define further members of a family
+- checkpoints: what `assay fuse` does with weights instead of tables
 - compare: `assay compare`: paired differences, and which models are tied for best
 - demo: `assay demo`: the main job on real data
 - diagnose: `assay diagnose`: what training logs say

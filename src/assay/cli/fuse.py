@@ -1,9 +1,15 @@
-"""fuse: `assay fuse`, one more model made of all, with an honest score."""
+"""fuse: `assay fuse`, one more model made of all, with an honest score; or one of checkpoints."""
 
 from typing import Any
 
 import click
 
+from assay.cli.checkpoints import (
+    add_soup_options,
+    fuse_checkpoints,
+    has_weights,
+    refuse_soup_options,
+)
 from assay.cli.options import JSON, SEED, add_metric, add_reading, read_table, say, show
 
 __all__ = ["fuse"]
@@ -16,7 +22,8 @@ __all__ = ["fuse"]
     default="auto",
     show_default=True,
     metavar="HOW",
-    help="auto, or a fusion: see 'assay list fusions'.",
+    help="auto, or a fusion: see 'assay list fusions'; of checkpoints soup, or one of 'assay list "
+    "soups'.",
 )
 @add_metric("Metric the fusion aims at, where it can choose.")
 @click.option(
@@ -28,7 +35,8 @@ __all__ = ["fuse"]
 @click.option(
     "--weights",
     metavar="A=W,B=W,...",
-    help="Weight of each model that is fused, for mean and votes.",
+    help="Weight of each model that is fused, for mean and votes; of each checkpoint, for "
+    "weighted.",
 )
 @click.option("--name", metavar="NAME", help="Name of the fused model in the table.")
 @click.option(
@@ -36,7 +44,7 @@ __all__ = ["fuse"]
     "-o",
     required=True,
     metavar="OUT",
-    help="File for the table with the fused model in it.",
+    help="File for the table with the fused model in it; file or folder for fused weights.",
 )
 @click.option(
     "--folds",
@@ -44,6 +52,7 @@ __all__ = ["fuse"]
     show_default=True,
     help="Folds of the cross-fitting, where the table has none.",
 )
+@add_soup_options
 @SEED
 @JSON
 def fuse(
@@ -55,23 +64,35 @@ def fuse(
     name: str | None,
     out: str,
     folds: int,
+    base: str | None,
+    score: str | None,
+    better: Any,
+    barrier: bool,
     seed: int,
     json_to: str | None,
     **reading: Any,
 ) -> None:
     """Fuse the models in FILE... into one more; cross-fitted, so that its score is honest.
 
+    Checkpoints (.safetensors, .pt, .pth, .ckpt, .bin, folders of them) are fused by their weights.
+
     \f
 
     Parameters:
-        files: Tables, or folders of them, that hold one table.
-        how: auto, or a fusion: see 'assay list fusions'; default auto.
+        files: Tables, or folders of them, that hold one table; or checkpoints.
+        how: auto, or a fusion: see 'assay list fusions'; default auto. Of checkpoints soup, or one
+            of 'assay list soups'.
         metric: Metric the fusion aims at, where it can choose.
         chosen: Models to fuse, with commas between; default: all.
-        weights: Weight of each model that is fused, for mean and votes.
+        weights: Weight of each model that is fused, for mean and votes; of each checkpoint, for
+            weighted.
         name: Name of the fused model in the table.
-        out: File for the table with the fused model in it.
+        out: File for the table with the fused model in it; file or folder for fused weights.
         folds: Folds of the cross-fitting, where the table has none; default 5.
+        base: Checkpoint from which the others were fine-tuned.
+        score: Function that scores the weights of checkpoints, as FILE.py:function.
+        better: Whether a higher or a lower score is better; default higher.
+        barrier: Score the midpoint between each two checkpoints, too.
         seed: Seed of all that is drawn at random.
         json_to: Write the result as JSON; - prints JSON alone.
         reading: How the files are read (see `add_reading`).
@@ -80,6 +101,21 @@ def fuse(
 
     names = None if chosen is None else [name.strip() for name in chosen.split(",")]
     given = None if weights is None else _parse_weights(weights)
+    if has_weights(files, how):
+        fuse_checkpoints(
+            files,
+            json_to=json_to,
+            out=out,
+            how=how,
+            weights=given,
+            base=base,
+            score=score,
+            better=better,
+            barrier=barrier,
+            seed=seed,
+        )
+        return
+    refuse_soup_options()
     table = read_table(files, **reading)
     fused = assay.fuse(
         table,

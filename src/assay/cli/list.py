@@ -10,6 +10,7 @@ __all__ = ["list_family"]
 FAMILIES = {
     "metrics": "metrics",
     "fusions": "fusions",
+    "soups": "soups",
     "adapters": "adapters",
     "engines": "engines",
     "readers": "readers",
@@ -22,8 +23,8 @@ FAMILIES = {
 @click.command(name="list")
 @click.argument("family", type=click.Choice(list(FAMILIES)))
 def list_family(family: str) -> None:
-    """Names of all metrics, fusions, adapters, engines, readers, checks, charts or trackers, a
-    line each.
+    """Names of all metrics, fusions, soups, adapters, engines, readers, checks, charts or
+    trackers, a line each.
 
     \f
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from assay.errors import ReadError
 
-__all__ = ["remove_leftovers", "stage_file", "write_whole"]
+__all__ = ["remove_leftovers", "stage_file", "stage_folder", "write_whole"]
 
 
 def write_whole(path: str | os.PathLike[str], content: str | bytes) -> None:
@@ -65,6 +65,38 @@ def stage_file(path: str | os.PathLike[str]) -> Iterator[str]:
     finally:
         if locked:
             os.close(handle)
+
+
+@contextmanager
+def stage_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A folder beside `path` to write files to; it becomes `path` when all went well.
+
+    The files are flushed before. ReadError where there is something at `path` already, but for an
+    empty folder, or where nothing can be written.
+    """
+    import shutil
+    import tempfile
+
+    target = Path(os.path.realpath(path))
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise ReadError(f"{path}: there is something already; name a folder that is new or empty")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        place = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
+    except OSError as error:
+        raise ReadError(f"{path}: cannot be written ({error.strerror or error})") from error
+    try:
+        yield place
+        for file in place.iterdir():
+            with open(file, "rb+") as opened:
+                os.fsync(opened.fileno())
+        os.chmod(place, _choose_mode(target) | 0o111)  # noqa: S103 - folders are entered
+        os.replace(place, target)
+    except BaseException as error:
+        shutil.rmtree(place, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise ReadError(f"{path}: cannot be written ({error.strerror or error})") from error
+        raise
 
 
 def remove_leftovers(path: str | os.PathLike[str]) -> None:

@@ -72,6 +72,10 @@ CONVERSIONS = {
     ".npz": "give the arrays to assay.evaluate(y, {'model': array}), or write a CSV file",
     ".rds": "write it in R with write.csv(..., row.names = FALSE) or arrow::write_parquet",
     ".rdata": "write it in R with write.csv(..., row.names = FALSE) or arrow::write_parquet",
+    **dict.fromkeys(
+        (".safetensors", ".pt", ".pth", ".ckpt"),
+        "it holds the weights of a model: assay.soup fuses those of several",
+    ),
     ".txt": "rename it to .csv if it is delimited text, .jsonl if each line is an object",
 }
 
