@@ -78,7 +78,7 @@ class Pass:
             for inputs, truth in self.adapter.batches(data, size):
                 count = self.adapter.count_rows(inputs)
                 if count:
-                    self._predict_batch(inputs, truth, device)
+                    self._predict_batch(inputs, truth, device, count)
                 self.inputs += count
                 if update is not None:
                     update(count)
@@ -90,12 +90,14 @@ class Pass:
                 f"memory."
             )
 
-    def _predict_batch(self, inputs: Any, truth: Any | None, device: str | None) -> None:
+    def _predict_batch(
+        self, inputs: Any, truth: Any | None, device: str | None, count: int
+    ) -> None:
         columns: dict[str, Array] = {}
         first: Answers | None = None
         n = 0
         for name, model in self.models.items():
-            answers = self._answer(name, model, inputs, truth, device)
+            answers = self._answer(name, model, inputs, truth, device, count)
             known = self.extents.setdefault(name, {})
             for kind, values in answers.outputs.items():
                 columns[f"{name}.{kind}"] = values
@@ -107,7 +109,7 @@ class Pass:
                 continue
             _refuse_other_rows(name, answers, first)
         assert first is not None
-        expected = n if inputs is None else self.adapter.count_rows(inputs)
+        expected = n if inputs is None else count
         if first.origins is not None:
             self.has_origins = True
             columns["origins"] = first.origins + self.inputs
@@ -135,11 +137,12 @@ class Pass:
         self.notes += [n for n in answers.notes if n not in self.notes]
 
     def _answer(
-        self, name: str, model: Any, inputs: Any, truth: Any | None, device: str | None
+        self, name: str, model: Any, inputs: Any, truth: Any | None, device: str | None, count: int
     ) -> Answers:
-        """What one model gives for a batch, in smaller ones where the device's memory is full."""
+        """What one model gives for a batch of so many inputs, in smaller ones where the device's
+        memory is full.
+        """
         adapter = self.adapter
-        count = adapter.count_rows(inputs)
         limit = self._limits.get(name, count)
         if limit >= count:
             try:
@@ -157,7 +160,7 @@ class Pass:
             stop = min(start + limit, count)
             part = None if truth is None else truth[start:stop]
             piece = adapter.slice_rows(inputs, start, stop)
-            answers = self._answer(name, model, piece, part, device)
+            answers = self._answer(name, model, piece, part, device, stop - start)
             if answers.origins is not None:
                 answers = answers._replace(origins=answers.origins + start)
             parts.append(answers)
@@ -188,8 +191,12 @@ def _answer_whole(
     name: str, adapter: Adapter, model: Any, inputs: Any, truth: Any | None, device: str | None
 ) -> Answers:
     """What one model gives for one batch; what it raises names it."""
-    with _name_errors(name, adapter):
+    try:
         return adapter.answer(model, inputs, truth, device=device)
+    except AssayError:
+        raise
+    except Exception as error:
+        raise _name_error(error, name, adapter) from error
 
 
 @contextmanager
@@ -200,17 +207,22 @@ def _name_errors(name: str, adapter: Adapter) -> Iterator[None]:
     except AssayError:
         raise
     except Exception as error:
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        if adapter.is_out_of_memory(error):
-            raise OutOfMemoryError(first) from error
-        if _is_not_fitted(error):
-            raise UnsupportedError(
-                f"model {name!r} is not fitted: fit it before its predictions are collected "
-                f"({type(error).__name__}: {first})"
-            ) from error
-        raise UnsupportedError(
-            f"model {name!r} cannot predict these inputs ({type(error).__name__}: {first})"
-        ) from error
+        raise _name_error(error, name, adapter) from error
+
+
+def _name_error(error: Exception, name: str, adapter: Adapter) -> AssayError:
+    """What an `error` of a framework says as one sentence that names the model."""
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if adapter.is_out_of_memory(error):
+        return OutOfMemoryError(first)
+    if _is_not_fitted(error):
+        return UnsupportedError(
+            f"model {name!r} is not fitted: fit it before its predictions are collected "
+            f"({type(error).__name__}: {first})"
+        )
+    return UnsupportedError(
+        f"model {name!r} cannot predict these inputs ({type(error).__name__}: {first})"
+    )
 
 
 def _is_not_fitted(error: Exception) -> bool:

@@ -12,6 +12,7 @@ True
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 ENDS: Mapping[str, Kind] = {"Sigmoid": "proba", "Linear": "logit"}  # what a last layer gives
+# Where the tensors of modules lie, of those that are being evaluated.
+_PLACES: WeakKeyDictionary[Any, tuple[Any, Any]] = WeakKeyDictionary()
 TRUTH_KEYS = ("labels", "label", "targets", "target", "y")
 
 
@@ -51,13 +54,14 @@ class TorchModules(Adapter):
         return model
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Multi-label where the truth `y` has several columns, regression where it is of numbers.
+        """Of several where the truth `y` has several columns, regression where it is of numbers.
 
         Floating-point numbers count as numbers unless all of them are 0 or 1. `model` is not asked.
         """
         truth = np.asarray(y)
         if truth.ndim == 2 and truth.shape[1] > 1:
-            return "multilabel"
+            whole = truth.dtype.kind != "f" or bool((truth == np.floor(truth)).all())
+            return "multilabel" if whole else "multioutput"
         if truth.dtype.kind == "f" and not np.isin(truth, (0, 1)).all():
             return "regression"
         return None
@@ -130,7 +134,8 @@ class TorchModules(Adapter):
 
         def move(values: Any) -> Any:
             tensor = torch.as_tensor(values, device=place)
-            return tensor.to(dtype) if dtype and tensor.dtype.is_floating_point else tensor
+            other = tensor.dtype is not dtype and dtype and tensor.is_floating_point()
+            return tensor.to(dtype) if other else tensor
 
         with torch.no_grad():
             if isinstance(inputs, Mapping):
@@ -224,8 +229,11 @@ def evaluate_modules(modules: Sequence[Any], device: str | None) -> Iterator[Non
             if home is not None:
                 moved.append((module, home))
             module.eval()
+            _PLACES[module] = _look_for_place(module)
         yield
     finally:
+        for module in modules:
+            _PLACES.pop(module, None)
         for part, training in modes:
             part.training = training
         for module, home in moved:
@@ -263,7 +271,13 @@ def _move(module: Any, device: str | None) -> Any:
 
 def find_place(module: Any, device: str | None) -> tuple[Any, Any]:
     """Where inputs of a `module` belong (`device`, if given), and their type if they are floats."""
-    place = device
+    place, dtype = _PLACES.get(module) or _look_for_place(module)
+    return device or place, dtype
+
+
+def _look_for_place(module: Any) -> tuple[Any, Any]:
+    """Where the tensors of a `module` lie, and the type of those that are floats; None: none is."""
+    place = None
     for tensor in _list_tensors(module):
         place = place or tensor.device
         if tensor.dtype.is_floating_point:
@@ -293,8 +307,7 @@ def read_output(output: Any) -> Array:
         output = output["logits"]
     elif isinstance(output, tuple | list):
         output = output[0]
-    tensor = output.detach().cpu()
-    array: Array = (tensor.float() if tensor.dtype.itemsize < 4 else tensor).numpy()
+    array: Array = (output.float() if output.itemsize < 4 else output).numpy(force=True)
     return array
 
 
