@@ -20,7 +20,9 @@ def weights(p):
 
 def one_hot(p):
     """The truth as 0/1 (n, k)."""
-    return p.truth if p.task == "multilabel" else np.eye(p.schema.k, dtype=int)[p.truth]
+    if p.task in ("multilabel", "multioutput"):
+        return p.truth
+    return np.eye(p.schema.k, dtype=int)[p.truth]
 
 
 def select(metric, p, each):
@@ -341,7 +343,7 @@ def adjusted_r2(metric, p, rows):
 
 def relevant(metric, p, rows):
     """The rows with a true label, as scikit-learn's label ranking metrics take them."""
-    if p.task in ("regression", "text"):
+    if p.task in ("regression", "multioutput", "text"):
         return None
     truth = one_hot(p)
     some = truth.any(axis=1)

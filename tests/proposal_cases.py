@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import sklearn.metrics
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import RepeatedKFold
 from sklearn.naive_bayes import GaussianNB
 
@@ -450,6 +451,24 @@ def list_cases_of_metrics() -> None:
     case(
         error(assay.count_pixels, [mask], {"m": [logits]}),
         lambda: figure(assay.count_pixels([mask], {"m": [logits.argmax(axis=0)]}), "accuracy"),
+        1.0,
+    )
+    outputs = np.array([[1, 4], [3, 8], [5, 6]])
+    for refuse in (
+        error(assay.evaluate, outputs, {"m": outputs}, "mae", task="regression"),
+        error(assay.evaluate, outputs, {"m": outputs}, "mae"),
+    ):
+        case(
+            refuse,
+            lambda: assay.evaluate(outputs, {"m": outputs + 1}, "mae", task="multioutput").value,
+            1.0,
+        )
+    line = LinearRegression().fit(outputs, outputs)
+    case(
+        error(assay.collect, {"m": line}, outputs, outputs[:, 0], task="regression"),
+        lambda: round(
+            figure(assay.collect({"m": line}, outputs, outputs, task="multioutput"), "r2"), 9
+        ),
         1.0,
     )
     case(

@@ -75,7 +75,7 @@ def expected(metric, p, rows):
         "labels": None if p.task == "multilabel" else list(p.classes),
     }
     names |= {"average": None if average == "none" else average, "binary": keywords(p, average)}
-    names |= columns(p, rows)
+    names |= columns(p, rows, settled)
     names |= {name: helper(settled, p, rows) for name, helper in HELPERS.items()}
     # What the table has checked already is not checked again: it takes most of the time.
     trusting = sklearn.config_context(assume_finite=True, skip_parameter_validation=True)
@@ -84,13 +84,17 @@ def expected(metric, p, rows):
         return np.ravel(np.asarray(eval(metric.oracle, names), dtype=float))
 
 
-def columns(p, rows):
+def columns(p, rows, settled):
     """What the table holds, under the names that the oracles use."""
     if p.task == "text":
         return {}
+    if p.task == "multioutput":
+        average = {"uniform": "uniform_average", "none": "raw_values"}[settled.of.average]
+        return {"y": p.truth, "value": rows.value, "outputs": {"multioutput": average}}
     if p.task == "regression":
         return {
             "y": p.truth,
+            "outputs": {},
             "value": rows.value,
             "interval": rows.interval,
             "units": lambda per: p.columns[per].to_numpy() if per else np.ones(p.n),

@@ -171,7 +171,8 @@ def in_precision(p, dtype):
             for m, kinds in p.outputs.items()
             for name, array in kinds.items()
         }
-        truth = p.truth if p.task in ("regression", "multilabel") else np.array(p.classes)[p.truth]
+        as_it_is = p.task in ("regression", "multilabel", "multioutput")
+        truth = p.truth if as_it_is else np.array(p.classes)[p.truth]
         classes = None if p.task == "regression" else p.classes
         found.append(
             Predictions.from_arrays(truth, models, task=p.task, classes=classes, weight=p.weight)

@@ -26,6 +26,8 @@ from assay.testing import tables
 def states(p):
     if p.task == "regression":
         return [Moments(MSE()), Moments(ErrorAndTruth(), 2)]
+    if p.task == "multioutput":
+        return [METRICS.parse(name).bind(p.schema).state for name in ("mse", "r2")]
     if p.task == "text":
         return [METRICS.parse(name).state for name in ("wer", "chrf", "token_f1")]
     return [Confusion(), Ranked(), METRICS.parse("log_loss").state, METRICS.parse("brier").state]

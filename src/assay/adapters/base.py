@@ -367,7 +367,8 @@ def _place_columns(
 def _flatten_values(values: Array) -> Array:
     if values.ndim > 1 and values.size != len(values):
         raise UnsupportedError(
-            f"the model predicts {values.shape[1]} numbers a row, where a regression has one; take "
-            f"the column that is meant and use Predictions.from_arrays(y, {{name: column}})"
+            f"the model predicts {values.shape[1]} numbers a row, where a regression has one. If "
+            f"the truth has as many, say task='multioutput'; else take the column that is meant "
+            f"and use Predictions.from_arrays(y, {{name: column}})"
         )
     return values.astype(np.float64).reshape(len(values))

@@ -29,10 +29,11 @@ class Estimators(Adapter):
     extra = "sklearn"
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Regression where `model` is a regressor, multi-label where `y` has several columns."""
+        """Regression where `model` is a regressor; of several where `y` has several columns."""
+        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
         if is_regressor(model):
-            return "regression"
-        return "multilabel" if np.ndim(y) == 2 and np.shape(y)[1] > 1 else None
+            return "multioutput" if several else "regression"
+        return "multilabel" if several else None
 
     def classes(self, model: Any) -> tuple[Label, ...] | None:
         """The `classes_` of `model`; None for several outputs, which have a list each."""

@@ -84,7 +84,7 @@ def choose_kind(
             f"row a row of data: (n,), or (n, k). Where these are scores of the pixels of images, "
             f"count their classes: assay.count_pixels(y, {{'model': outputs.argmax(1)}})"
         )
-    if task == "regression":
+    if task in ("regression", "multioutput"):
         return "value"
     if not extent.n or not extent.is_bounded:
         return "logit"

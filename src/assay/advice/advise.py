@@ -144,7 +144,7 @@ def build_context(
         from assay.metrics.cost import cost_matrix
 
         matrix = cost_matrix(costs)
-    if schema.task in ("regression", "multilabel", "text"):
+    if schema.task in ("regression", "multilabel", "multioutput", "text"):
         return CheckContext(table, np.zeros(0), np.zeros(0), {}, matrix, thorough, seed, every)
     if counts is None:
         jobs = [Job(Confusion(), (m,)) for m in schema.models if schema.offers(m, "label")]
@@ -161,9 +161,9 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
     """The table with one more model that ignores the rows.
 
     It gives the majority class with the class shares as probabilities; in regression the mean of
-    the truth, in text the most frequent text, in multi-label the share (or the mean grade) of each
-    label. It is fitted on the rows it is scored on, which flatters it: a model that does not
-    clearly beat it has learned nothing.
+    the truth (of each output), in text the most frequent text, in multi-label the share (or the
+    mean grade) of each label. It is fitted on the rows it is scored on, which flatters it: a model
+    that does not clearly beat it has learned nothing.
 
     Parameters:
         predictions: The table.
@@ -173,6 +173,9 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
     if predictions.task == "regression":
         mean = np.average(predictions.truth, weights=predictions.weight) if n else 0.0
         return predictions.append(name, value=np.full(n, mean))
+    if predictions.task == "multioutput":
+        mean = np.average(predictions.truth, axis=0, weights=predictions.weight)
+        return predictions.append(name, value=np.tile(mean, (n, 1)))
     if predictions.task == "text":
         return predictions.append(name, text=np.full(n, _find_mode(predictions), object))
     if predictions.task == "multilabel":

@@ -189,7 +189,7 @@ def _find_largest(values: Array, most: int, counting: Array) -> Array:
 def _find_wrong(table: Predictions, model: str) -> Array:
     """Whether the model's label is not the truth (n,); in a regression no row counts as wrong."""
     rows = table.rows(model)
-    if table.task == "regression":
+    if table.task in ("regression", "multioutput"):
         return np.zeros(table.n, bool)
     if table.task == "text":
         return np.asarray(rows.truth != rows.text, bool)
@@ -206,7 +206,8 @@ def _read_answer(table: Predictions, model: str, place: int) -> Any:
     rows = table.rows(model)
     if table.task == "text":
         return str(rows.text[place])
-    return _name(table, (rows.value if table.task == "regression" else rows.label)[place])
+    numbers = table.task in ("regression", "multioutput")
+    return _name(table, (rows.value if numbers else rows.label)[place])
 
 
 def _name(table: Predictions, value: Any) -> Any:
@@ -215,6 +216,8 @@ def _name(table: Predictions, value: Any) -> Any:
         return float(value)
     if table.task == "text":
         return str(value)
+    if table.task == "multioutput":
+        return value.tolist()
     if table.task == "multilabel":
         return [name for name, given in zip(table.classes, value.tolist(), strict=True) if given]
     return table.classes[int(value)]
@@ -222,5 +225,5 @@ def _name(table: Predictions, value: Any) -> Any:
 
 def _format_label(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return ", ".join(map(_format_label, value)) or "none"
     return format_number(value) if isinstance(value, float) else str(value)

@@ -42,6 +42,7 @@ from assay.charts.style import (
     embed_rows,
     finish,
 )
+from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -212,6 +213,11 @@ def residuals(predictions: Predictions) -> AltairChart:
     """
     models = [m for m in predictions.models if predictions.schema.offers(m, "value")][:MOST_MODELS]
     refuse_lacking(predictions, models, "value", "residuals")
+    if predictions.task == "multioutput":
+        raise UnsupportedError(
+            "residuals are drawn of one output; make a table of it alone, its truth (n,) beside "
+            "the column of each model"
+        )
     rows = [{"model": m, **b._asdict()} for m in models for b in residual_bins(predictions, m)]
     if not rows:
         return finish(draw_blank("no rows"), "Residuals")

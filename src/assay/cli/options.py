@@ -59,8 +59,8 @@ READING = (
     click.option(
         "--task",
         metavar="T",
-        help="binary, multiclass, multilabel, regression or text (texts that models wrote); read "
-        "off the data if not said, which is never text.",
+        help="binary, multiclass, multilabel, regression, multioutput (several numbers a row) or "
+        "text (texts that models wrote); read off the data if not said, which is never text.",
     ),
     click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
     click.option(

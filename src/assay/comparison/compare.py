@@ -267,6 +267,8 @@ def compare(  # noqa: PLR0913
     if bound.granularity != "table":
         raise UnsupportedError(
             f"{text} has one value a class; compare by one value, as in f1(average=macro)"
+            if table.schema.task != "multioutput"
+            else f"{text} has one value an output; compare by the mean over outputs: {bound.name}"
         )
     models = select_models(table, bound)
     comparer = _Comparer(table, bound, models, resolve_engine(engine), seed)

@@ -68,7 +68,7 @@ def estimate_rounding(
     """
     if table.task == "text":
         return COMPUTED * max(size, 1.0)
-    if table.task != "regression":
+    if table.task not in ("regression", "multioutput"):
         # A label or a probability is of the size of 1.
         epsilon = max(_find_epsilon(table.outputs[model]) for model in (a, b))
         return max(COMPUTED, ULPS * epsilon) * max(size, 1.0)
@@ -105,7 +105,7 @@ def _move_rows(table: Predictions, losses: Any, a: str, b: str, moved: str) -> f
     epsilon = max(_find_epsilon(outputs), float(np.finfo(np.float64).eps))
     truth = np.abs(np.asarray(table.truth, np.float64))
     near = {
-        kind: values + ULPS * epsilon * np.maximum((np.abs(values.T) + truth).T, 0)
+        kind: values + ULPS * epsilon * np.maximum((np.abs(values.T) + truth.T).T, 0)
         for kind, values in ((kind, np.asarray(v, np.float64)) for kind, v in outputs.items())
     }
     other = replace(table, outputs={**table.outputs, moved: near})

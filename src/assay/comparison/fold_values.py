@@ -146,6 +146,8 @@ def fold_values(
     if bound.granularity != "table":
         raise UnsupportedError(
             f"{text} has one value a class; compare by one value, as in f1(average=macro)"
+            if predictions.schema.task != "multioutput"
+            else f"{text} has one value an output; compare by the mean over outputs: {bound.name}"
         )
     state = bound.state
     grouping = group_rows(predictions, ["fold"])

@@ -110,8 +110,8 @@ class BatchReader:
         )
 
     def _find_kind(self, outputs: Any) -> Kind:
-        if self.task in ("regression", "text"):
-            return "value" if self.task == "regression" else "text"
+        if self.task in ("regression", "multioutput", "text"):
+            return "text" if self.task == "text" else "value"
         if not _is_fractional(outputs):
             return "label"
         raise UnsupportedError(

@@ -172,6 +172,11 @@ def common_kind(predictions: Predictions) -> Kind:
     schema = predictions.schema
     if schema.task == "regression":
         return "value"
+    if schema.task == "multioutput":
+        raise UnsupportedError(
+            "several outputs are not fused together; fuse the table of each output alone, its "
+            "truth (n,) beside the column of each model"
+        )
     if schema.task == "text":
         raise UnsupportedError("texts have no mean, so they are not fused; take the best model")
     lacking = [model for model in schema.models if not schema.offers(model, "proba")]

@@ -110,7 +110,7 @@ class RankMean(Fusion[RankScores]):
         """The scores of the models of `table`; `fold` is not used."""
         if table.task != "binary":
             other = "use how='mean' in its place"
-            remedy = "take the best model" if table.task == "text" else other
+            remedy = "take the best model" if table.task in ("text", "multioutput") else other
             raise UnsupportedError(
                 f"ranks are averaged in binary tasks, this is {table.task}; {remedy}"
             )

@@ -290,7 +290,12 @@ def resolve_options(
     metadata = next((f.metadata for f in files if f.metadata.task is not None), Metadata())
     labels = check_classes(classes) if classes is not None else metadata.classes or None
     # Other classes than the file's may make a binary table one of more classes.
-    keeps_task = classes is None or metadata.task in ("multilabel", "regression", "text")
+    keeps_task = classes is None or metadata.task in (
+        "multilabel",
+        "regression",
+        "multioutput",
+        "text",
+    )
     task_of_file = metadata.task if keeps_task else None
     if task in ("regression", "text"):
         labels = None
@@ -342,7 +347,7 @@ def _unify_labels(files: Sequence[File], options: ReadOptions) -> tuple[list[Fil
     """
     if options.task == "text":
         return [read_texts(file, _list_text_columns(file, options)) for file in files], options
-    if options.task in ("regression", "multilabel"):
+    if options.task in ("regression", "multilabel", "multioutput"):
         return list(files), options
     names = [_list_label_columns(file, options) for file in files]
     kinds = [
@@ -491,7 +496,7 @@ def build_predictions(table: ColumnSet, options: ReadOptions) -> Predictions:
 def _list_columns(p: Predictions, by_class: bool) -> list[tuple[Key, pa.Array]]:
     """Every column of the table to write, with what it is."""
     columns = [(Key("column", name), column) for name, column in p.columns.items() if name == "id"]
-    if p.task == "multilabel":
+    if p.task in ("multilabel", "multioutput"):
         columns += _split_columns(Key("truth"), p.truth, p.classes)
     elif p.schema.has_truth or p.task == "binary":
         columns.append((Key("truth"), restore_labels(p.schema, p.truth)))

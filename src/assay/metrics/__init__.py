@@ -21,6 +21,7 @@
 - ranking: how well scores put positive rows above negative ones
 - operating: the best threshold that scores allow
 - multilabel: how the labels of a row are ranked
+- outputs: base of metrics of several numbers a row
 - regression: of predicted numbers: mse, mae, r2
 - relative: errors as a share of what was predicted
 - amounts: of numbers that cannot be negative

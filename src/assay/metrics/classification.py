@@ -55,7 +55,7 @@ class Accuracy(Metric):
     """
 
     name = "accuracy"
-    aliases = ("pixel_accuracy",)
+    aliases: ClassVar[tuple[str, ...]] = ("pixel_accuracy",)
     instead: ClassVar[Mapping[str, str]] = {
         "normalize": "of one class a row, tp(average=micro) counts the rows that are right and "
         "fn(average=micro) those that are wrong"

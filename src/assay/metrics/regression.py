@@ -12,6 +12,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.kernels.totals import SIZE, SQUARE, TRUTH
 from assay.metrics.base import REGRESSION, Metric, RowMetric, explain_no_spread, ratio
+from assay.metrics.outputs import OfOutputs
 from assay.states.moments import Moments, Sums
 from assay.table.rows import Rows
 
@@ -32,11 +33,13 @@ __all__ = [
 LEAST_SQUARED = 1e-150
 
 
-class MSE(RowMetric):
+@dataclass(frozen=True)
+class MSE(OfOutputs, RowMetric):
     """Mean squared error, in squared units of the truth.
 
     In [0, inf), lower is better; large errors weigh most. mean (y - f)^2. Undefined (no_samples)
-    without rows. Same value as scikit-learn's mean_squared_error.
+    without rows. Of several outputs a row (task multioutput) the mean, or with average=none each.
+    Same value as scikit-learn's mean_squared_error.
 
     >>> MSE()([1.0, 2.0], [1.5, 2.0])
     0.125
@@ -45,10 +48,10 @@ class MSE(RowMetric):
     name = "mse"
     aliases = ("mean_squared_error", "neg_mean_squared_error")
     reads = "value"
-    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
-    oracle = "sklearn.metrics.mean_squared_error(y, value, sample_weight=w)"
+    cases = ({"average": "none"},)
+    oracle = "sklearn.metrics.mean_squared_error(y, value, sample_weight=w, **outputs)"
 
     def compute_rows(self, rows: Rows) -> Array:
         return rows.residual**2
@@ -57,10 +60,12 @@ class MSE(RowMetric):
         return None if rows.error_totals is None else rows.error_totals.select_columns(SQUARE)
 
 
-class RMSE(Metric):
+@dataclass(frozen=True)
+class RMSE(OfOutputs, Metric):
     """Root of the mean squared error, in the units of the truth: in [0, inf), lower is better.
 
-    sqrt mean (y - f)^2. Undefined (no_samples) without rows. Same value as scikit-learn's
+    sqrt mean (y - f)^2. Undefined (no_samples) without rows. Of several outputs a row (task
+    multioutput) the mean of their roots, or with average=none each. Same value as scikit-learn's
     root_mean_squared_error.
 
     >>> RMSE()([1.0, 2.0], [1.5, 2.0])
@@ -70,11 +75,12 @@ class RMSE(Metric):
     name = "rmse"
     aliases = ("root_mean_squared_error", "neg_root_mean_squared_error")
     reads = "value"
-    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
     needs = Moments(MSE())
-    oracle = "sklearn.metrics.root_mean_squared_error(y, value, sample_weight=w)"
+    cases = ({"average": "none"},)
+    formula = "root"
+    oracle = "sklearn.metrics.root_mean_squared_error(y, value, sample_weight=w, **outputs)"
 
     def compute(self, summary: Sums) -> Array:
         return np.sqrt(summary.mean[..., 0])
@@ -84,11 +90,13 @@ class RMSE(Metric):
         return value.weight
 
 
-class MAE(RowMetric):
+@dataclass(frozen=True)
+class MAE(OfOutputs, RowMetric):
     """Mean absolute error, in the units of the truth.
 
     In [0, inf), lower is better; less moved by outliers than MSE. mean |y - f|. Undefined
-    (no_samples) without rows. Same value as scikit-learn's mean_absolute_error.
+    (no_samples) without rows. Of several outputs a row (task multioutput) the mean, or with
+    average=none each. Same value as scikit-learn's mean_absolute_error.
 
     >>> MAE()([1.0, 2.0], [1.5, 2.0])
     0.25
@@ -97,10 +105,11 @@ class MAE(RowMetric):
     name = "mae"
     aliases = ("mean_absolute_error", "neg_mean_absolute_error")
     reads = "value"
-    tasks = REGRESSION
     better = "lower"
     bounds = (0.0, float("inf"))
-    oracle = "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w)"
+    cases = ({"average": "none"},)
+    absolute = True
+    oracle = "sklearn.metrics.mean_absolute_error(y, value, sample_weight=w, **outputs)"
 
     def compute_rows(self, rows: Rows) -> Array:
         return np.abs(rows.residual)
@@ -233,25 +242,12 @@ class ErrorAndTruth:
         return None if totals is None else totals.select_columns(SQUARE, TRUTH)
 
 
-class R2(Metric):
-    """Share of the truth's variance that the predictions explain.
+class VarianceShare(Metric):
+    """Base of 1 less the squared errors over the squares of the truth about its mean."""
 
-    In (-inf, 1], 1 is perfect, 0 is predicting the mean. 1 - sum (y - f)^2 / sum (y - mean y)^2;
-    higher is better. Also called coefficient of determination.
-    Undefined (zero_variance) where the truth is constant, one row included. Same value as
-    scikit-learn's r2_score.
-
-    >>> R2()([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
-    1
-    """
-
-    name = "r2"
     reads = "value"
-    tasks = REGRESSION
     bounds = (float("-inf"), 1.0)
     needs = Moments(ErrorAndTruth(), width=2)
-    undefined = "zero_variance"
-    oracle = "sklearn.metrics.r2_score(y, value, sample_weight=w)"
 
     def compute(self, summary: Sums) -> Array:
         return 1 - ratio(summary.mean[..., 0] * summary.weight, centred_squares(summary, 1))
@@ -267,7 +263,28 @@ class R2(Metric):
 
 
 @dataclass(frozen=True)
-class AdjustedR2(R2):
+class R2(OfOutputs, VarianceShare):
+    """Share of the truth's variance that the predictions explain.
+
+    In (-inf, 1], 1 is perfect, 0 is predicting the mean. 1 - sum (y - f)^2 / sum (y - mean y)^2;
+    higher is better. Also called coefficient of determination.
+    Undefined (zero_variance) where the truth is constant, one row included. Of several outputs a
+    row (task multioutput) the mean of their shares where they are defined, or with average=none
+    each. Same value as scikit-learn's r2_score.
+
+    >>> R2()([1.0, 2.0, 3.0], [1.0, 2.0, 3.0])
+    1
+    """
+
+    name = "r2"
+    undefined = "zero_variance"
+    cases = ({"average": "none"},)
+    formula = "r2"
+    oracle = "sklearn.metrics.r2_score(y, value, sample_weight=w, **outputs)"
+
+
+@dataclass(frozen=True)
+class AdjustedR2(VarianceShare):
     """R2 less what so many features explain by chance.
 
     In (-inf, 1], 1 is perfect, higher is better.
@@ -284,6 +301,7 @@ class AdjustedR2(R2):
     """
 
     name = "adjusted_r2"
+    tasks = REGRESSION
     features: int = 1
     undefined = "zero_variance_or_too_few_rows"
     cases = ({"features": 3},)

@@ -21,6 +21,7 @@ DEFAULT: dict[Task, str] = {
     "multiclass": "f1",
     "multilabel": "f1",
     "regression": "mse",
+    "multioutput": "mse",
     "text": "token_f1",
 }
 
@@ -31,6 +32,7 @@ WITHOUT_TRUTH: dict[Task, str] = {
     "binary": "accuracy",
     "multiclass": "accuracy",
     "multilabel": "accuracy",
+    "multioutput": "",
     "text": "",
 }
 
@@ -51,6 +53,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
         "f1(average=samples)", "roc_auc", "log_loss",
     ),
     "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
+    "multioutput": ("rmse", "mse", "mae", "r2"),
     "text": ("exact_match", "token_f1", "wer", "cer", "chrf"),
 }  # fmt: skip
 

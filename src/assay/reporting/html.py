@@ -49,6 +49,7 @@ BASELINES = {
     "graded": "the mean grade of each label",
     "regression": "the mean of the truth",
     "multilabel": "the majority of each label",
+    "multioutput": "the mean of each output",
     "text": "the most frequent text",
 }
 
@@ -108,7 +109,8 @@ def _list_facts(content: Content) -> list[tuple[str, str]]:
     p = content.predictions
     facts = [("rows", f"{p.n:,}"), ("task", p.task), ("models", str(len(p.models)))]
     if p.classes:
-        facts.append(("labels" if p.task == "multilabel" else "classes", str(len(p.classes))))
+        kind = {"multilabel": "labels", "multioutput": "outputs"}.get(p.task, "classes")
+        facts.append((kind, str(len(p.classes))))
     if p.task == "binary":
         facts.append(("positive class", str(p.schema.positive)))
     return [*facts, ("ranked by", content.metric)]

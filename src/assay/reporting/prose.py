@@ -29,6 +29,7 @@ BASELINES = {
     "graded": "ranks by the mean grade of each label",
     "regression": "always says the mean",
     "multilabel": "always says the majority of each label",
+    "multioutput": "always says the mean of each output",
     "text": "always writes the most frequent text",
 }
 

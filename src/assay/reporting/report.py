@@ -158,7 +158,7 @@ class Report(Content, Result):
     def details(self) -> list[str]:
         """Title, rows, task and classes."""
         table = self.predictions
-        kind = "labels" if table.task == "multilabel" else "classes"
+        kind = {"multilabel": "labels", "multioutput": "outputs"}.get(table.task, "classes")
         classes = f", {len(table.classes)} {kind}" if table.classes else ""
         return [f"{self.title}: {table.n:,} rows, {table.task}{classes}"]
 

@@ -361,9 +361,9 @@ def infer_task(models: Mapping[str, Any], y: Any) -> Task | None:
         if task is not None:
             return task
     values = np.asarray(y)
-    if values.ndim == 2:
-        return "multilabel"
     fractions = values.dtype.kind == "f" and bool((values % 1 != 0).any())
+    if values.ndim == 2:
+        return "multioutput" if fractions else "multilabel"
     return "regression" if fractions else None
 
 

@@ -22,7 +22,8 @@ __all__ = ["ClassRows"]
 class ClassRows(State[Array]):
     """Number of rows of each class (strata, k), whatever their weight.
 
-    In a multi-label task it is the number of rows of each label's rarer value.
+    In a multi-label task it is the number of rows of each label's rarer value; every row has all
+    outputs of a multi-output one.
     """
 
     def empty(self, schema: Schema, strata: int = 1) -> Array:
@@ -35,6 +36,8 @@ class ClassRows(State[Array]):
         if rows.schema.task == "multilabel":
             columns = [np.bincount(code, column, strata) for column in rows.truth.T]
             positive = np.stack(columns, axis=1)
+        elif rows.schema.task == "multioutput":
+            positive = np.repeat(np.bincount(code, minlength=strata)[:, None], k, axis=1)
         elif k:
             positive = np.bincount(code * k + rows.truth, minlength=strata * k).reshape(strata, k)
         else:

@@ -76,6 +76,17 @@ def convert_to_grades(values: Any, schema: Schema, where: str, name_row: RowName
     return table
 
 
+def align_numbers(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+    """The columns in `values` as numbers (n, outputs) of the outputs of the `schema`, all finite.
+
+    Messages name the column by `where` and a row by `name_row`.
+    """
+    table = align_classes(values, schema, where, name_row)
+    if table.dtype.kind not in "biuf":
+        raise SchemaError(f"{where} holds {table.dtype} values; give numbers for each output")
+    return require_finite(table.astype(np.float64), where, name_row)
+
+
 def align_classes(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
     """The class columns in `values` as (n, k), by name in the order of the classes of `schema`.
 

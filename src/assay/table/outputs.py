@@ -16,6 +16,7 @@ from assay.errors import SchemaError
 from assay.kernels import Array
 from assay.table.class_columns import (
     align_classes,
+    align_numbers,
     convert_to_indicators,
     convert_to_matrix,
     find_single,
@@ -154,7 +155,7 @@ def _infer_kind(model: str, values: Any, schema: Schema) -> Kind:
 
     Numbers in regression, probabilities where there are several columns, else labels.
     """
-    if schema.task in ("regression", "text"):
+    if schema.task in ("regression", "multioutput", "text"):
         return "text" if schema.task == "text" else "value"
     many = count_columns(values) is not None
     if schema.task == "multilabel":
@@ -214,6 +215,10 @@ def is_fractional(column: Any) -> bool:
 def _check_labels(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
     if schema.task == "multilabel":
         return convert_to_indicators(values, schema, where, name_row)
+    if schema.task == "multioutput":
+        raise SchemaError(
+            f"{where}: numbers have no labels; name the columns <model>.value.<output>"
+        )
     if schema.task == "regression":
         raise SchemaError(f"{where}: a regression has no labels; name the column <model>.value")
     if (count_columns(values) or 1) > 1:
@@ -226,7 +231,7 @@ def _check_labels(values: Any, schema: Schema, where: str, name_row: RowNamer) -
 
 
 def _check_logits(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
-    if schema.task == "regression":
+    if schema.task in ("regression", "multioutput"):
         raise SchemaError(
             f"{where}: a regression has no class logits; name the column <model>.value"
         )
@@ -254,9 +259,16 @@ def _check_scores(values: Any, schema: Schema, where: str, name_row: RowNamer) -
 
 
 def _check_values(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+    if schema.task == "multioutput":
+        return align_numbers(values, schema, where, name_row)
     if schema.task != "regression":
         raise SchemaError(
             f"{where}: a predicted number needs task='regression'; this task is {schema.task}"
+        )
+    if isinstance(values, Mapping) and not isinstance(values, Unnamed):
+        raise SchemaError(
+            f"{where} has a column for each of {', '.join(values)}, and the truth is one number; "
+            "give one column, <model>.value, or a truth of several outputs, y.<output>"
         )
     return require_finite(convert_to_numbers(values, where, name_row), where, name_row)
 

@@ -47,9 +47,10 @@ __all__ = ["Predictions", "assemble", "require_weight", "restore_labels", "tell_
 class Predictions:
     """Truth and the outputs of each model on the same rows, validated; nothing is changed in place.
 
-    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, numbers (n,) for regression, or
-    texts (n,). `outputs` maps model -> kind -> array: label codes (n,), proba and logit (n, k),
-    score and value (n,), interval (n, 2), text (n,); 0/1 labels (n, labels) for multi-label.
+    `truth` holds class codes (n,), 0/1 (n, labels) for multi-label, numbers (n,) for regression,
+    (n, outputs) for multi-output, or texts (n,). `outputs` maps model -> kind -> array: label codes
+    (n,), proba and logit (n, k), score and value (n,), interval (n, 2), text (n,); 0/1 labels (n,
+    labels) for multi-label, values (n, outputs) for multi-output.
     `columns` keeps id, fold, split, cluster and every group column as Arrow arrays. A batch of a
     table is itself a (short) table, so whatever works on the whole works on a batch.
 
@@ -93,15 +94,15 @@ class Predictions:
         """A validated table from arrays, lists, Arrow, pandas or polars columns.
 
         Parameters:
-            y: Truth: labels (n,), numbers (n,) for regression, 0/1 (n, labels) for multi-label, or
-                texts (n,).
+            y: Truth: labels (n,), numbers (n,) for regression, (n, outputs) for several outputs,
+                0/1 (n, labels) for multi-label, or texts (n,).
             models: Name of each model -> labels (n,), or probabilities (n, k) in the order of
                 `classes`; any other kind is named, as in {"a.logit": (n, k), "b.score": (n,),
                 "c.value": (n,), "c.interval": (n, 2), "d.text": (n,)}. In a binary task "a.proba"
                 may be the probabilities of the positive class (n,).
             classes: Class labels in their order; default: those of the data, sorted.
-            task: binary, multiclass, multilabel, regression or text; default: what the columns
-                show, which is never text.
+            task: binary, multiclass, multilabel, regression, multioutput or text; default: what the
+                columns show, which is never text.
             positive: Positive class of a binary task; default: the last of the two classes.
             weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
             id: Unique name of each row (n,), by which files are joined and messages name rows.
@@ -188,7 +189,7 @@ class Predictions:
 
     @property
     def task(self) -> Task:
-        """binary, multiclass, multilabel, regression or text."""
+        """binary, multiclass, multilabel, regression, multioutput or text."""
         return self.schema.task
 
     @property

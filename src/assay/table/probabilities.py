@@ -56,7 +56,7 @@ def check_probabilities(
     `values` are normalised columns to fit the `schema`; `conversions` says what to do to them. A
     message names the column by `where` and a row by `name_row`.
     """
-    if schema.task == "regression":
+    if schema.task in ("regression", "multioutput"):
         raise SchemaError(
             f"{where}: a regression has no class probabilities; name the column <model>.value"
         )

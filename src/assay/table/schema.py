@@ -23,7 +23,7 @@ __all__ = [
     "parse_column",
 ]
 
-Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression", "text"]
+Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression", "multioutput", "text"]
 Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPECIAL = ("id", "weight", "fold", "split", "cluster")
@@ -31,7 +31,7 @@ SPECIAL = ("id", "weight", "fold", "split", "cluster")
 TASKS: tuple[Task, ...] = get_args(Task)
 DENSE = 1024  # classes up to which tables of pairs of them are kept whole
 # Kinds that may have a column for each class, and for each end of an interval.
-BY_PART: tuple[Kind, ...] = ("proba", "logit", "score", "label", "interval")
+BY_PART: tuple[Kind, ...] = ("proba", "logit", "score", "label", "interval", "value")
 ENDS = ("low", "high")
 
 # What each reading of a model can be made from, best source first.
@@ -50,7 +50,8 @@ SUFFICIENT = {reads: frozenset(kinds) for reads, kinds in SOURCES.items()}
 class Schema:
     """What the table holds: task, classes in their declared order, and the kinds each model gives.
 
-    `classes` are the labels of a multi-label task too, and empty for regression and text.
+    `classes` are the labels of a multi-label task too, the outputs of a multi-output one, and empty
+    for regression and text.
     `positive` is the positive class of a binary task: the declared one, or else the last of the two
     in sorted order (`positive_declared` tells which). Without a truth (`has_truth`) the models have
     scores of the rows themselves, values or labels 1 for right and 0 for wrong, and the truth of
@@ -68,7 +69,7 @@ class Schema:
 
     @property
     def k(self) -> int:
-        """Number of classes (or of labels, in a multi-label task)."""
+        """Number of classes, of labels in a multi-label task, of outputs in a multi-output one."""
         return len(self.classes)
 
     @property

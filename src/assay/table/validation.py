@@ -21,6 +21,7 @@ from assay.errors import SchemaError
 from assay.kernels import Array
 from assay.table.class_columns import (
     align_classes,
+    align_numbers,
     convert_to_grades,
     convert_to_indicators,
     convert_to_matrix,
@@ -83,7 +84,7 @@ __all__ = [
 # What to do about a truth of several labels that is neither 0 nor 1.
 GRADES = (
     "If these are grades of relevance, name what each model gives <model>.score: ndcg and dcg "
-    "then take them."
+    "then take them. If they are numbers to predict, use task='multioutput' (--task multioutput)."
 )
 
 
@@ -115,8 +116,8 @@ def validate_table(  # noqa: PLR0913 - the columns that a table may have
         y: The truth; see `Predictions.from_arrays` for what it may be.
         models: The columns of each model by kind; None stands for a kind that is not declared.
         classes: Class labels in their order; default: those of the data, sorted.
-        task: binary, multiclass, multilabel, regression or text; default: what truth and models
-            show, which is never text.
+        task: binary, multiclass, multilabel, regression, multioutput or text; default: what truth
+            and models show, which is never text.
         positive: Positive class of a binary task; default: the last of the two.
         weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
         columns: Further columns (n,), whose sizes and ids are checked.
@@ -207,6 +208,9 @@ def _settle_schema(
         schema = Schema(settled, labels, {})
         graded = _gives_scores_alone(models) and _holds_grades(y, schema, name_row)
         schema = replace(schema, graded=graded)
+    elif settled == "multioutput":
+        names = _name_labels(y, models) if classes is None else check_classes(classes)
+        schema = Schema(settled, names, {})
     elif settled in ("regression", "text"):
         schema = Schema(settled, (), {})
     elif classes is not None:
@@ -233,6 +237,8 @@ def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
         return convert_to_grades(y, schema, "truth", name_row)
     if schema.task == "multilabel":
         return convert_to_indicators(y, schema, "truth", name_row, GRADES)
+    if schema.task == "multioutput":
+        return align_numbers(y, schema, "truth", name_row)
     target = _require_target(y, schema.task)
     if schema.task == "text":
         return convert_to_texts(target, "truth", name_row)
@@ -313,10 +319,13 @@ def _infer_task(
     y: Any, models: Mapping[str, RawOutputs], name_row: RowNamer, declares_classes: bool
 ) -> Task:
     """The task that truth and declared kinds show; "multiclass" also stands for binary tasks."""
+    kinds = {kind for outputs in models.values() for kind in outputs}
     if (count_columns(y) or 1) > 1:
+        columns = list(y.values()) if isinstance(y, Mapping) else [np.ravel(y)]
+        if "value" in kinds or (kinds == {None} and any(map(is_fractional, columns))):
+            return "multioutput"
         _require_multilabel(y, models)
         return "multilabel"
-    kinds = {kind for outputs in models.values() for kind in outputs}
     column = require_one(y, "truth")
     if "value" in kinds or "interval" in kinds or is_fractional(column):
         return "regression"
@@ -435,8 +444,10 @@ def _require_target(y: Any, task: str) -> Any:
     if width == 1:
         return y
     rows = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
-    if task in ("regression", "text"):
+    if task == "text":
         remedy = "evaluate one target at a time."
+    elif task == "regression":
+        remedy = "say that they are several: task='multioutput' (--task multioutput)."
     else:
         remedy = (
             "its rows do not hold a single 1 each, so it is not one-hot; if each column is a "

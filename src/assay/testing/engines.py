@@ -28,6 +28,7 @@ ASKED: dict[Task, tuple[str, ...]] = {
     "multiclass": ("accuracy", "f1(average=macro)", "log_loss", "roc_auc", "brier"),
     "multilabel": ("subset_accuracy", "f1(average=micro)", "log_loss"),
     "regression": ("rmse", "mae", "median_ae", "r2", "interval_coverage"),
+    "multioutput": ("rmse", "mae", "r2", "r2(average=none)"),
     "text": ("exact_match", "token_f1", "wer", "cer", "chrf"),
 }
 

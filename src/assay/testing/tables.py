@@ -43,7 +43,7 @@ def random_table(
     """A table of two models, `a` better than `b`, that is a function of its arguments alone.
 
     Parameters:
-        task: binary, multiclass, multilabel, regression or text.
+        task: binary, multiclass, multilabel, regression, multioutput or text.
         seed: What the content is drawn from, 0 or more.
         n: Number of rows, 1 or more; default: 2 to 59, drawn.
         labels: Type of the class labels; default "str".
@@ -64,6 +64,8 @@ def random_table(
         return _regression(rng, n, weight, ties)
     if task == "multilabel":
         return _multilabel(rng, n, weight, ties)
+    if task == "multioutput":
+        return _multioutput(rng, n, weight, ties)
     if task == "text":
         return _text(rng, n, weight, ties)
     k = 2 if task == "binary" or labels == "bool" else int(rng.integers(3, 7))
@@ -141,6 +143,14 @@ def _regression(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictio
         half = np.round(rng.gamma(2.0, s, size=(n, 2)), 0 if ties else 6)
         models[f"{model}.interval"] = models[f"{model}.value"][:, None] + half * [-1, 1]
     return Predictions.from_arrays(y, models, task="regression", weight=weight)
+
+
+def _multioutput(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
+    """Two to four outputs."""
+    y = rng.normal(size=(n, int(rng.integers(2, 5)))) * 3
+    y = np.round(y) if ties else y
+    models = {f"{model}.value": y + rng.normal(size=y.shape) * s for model, s in NOISE.items()}
+    return Predictions.from_arrays(y, models, task="multioutput", weight=weight)
 
 
 def _multilabel(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
