@@ -152,15 +152,19 @@ def measure_keras(folder):
         model.fit(logits, target, callbacks=[callback], **options)
 
     hooks = [name for name in dir(callback) if name.startswith("on_")]
-    (share,) = shares_of_training(fit, (callback, hooks))
-    print(f"of a training of Keras its callback takes {share}")
+    at_steps = [name for name in hooks if "batch" in name]
+    at_ends = [name for name in hooks if name not in at_steps]
+    shares = shares_of_training(fit, (callback, at_steps), (callback, at_ends))
+    print(
+        f"of a training of Keras its callback takes {shares[0]} at steps and {shares[1]} at the "
+        "ends of epochs"
+    )
 
     meters = assay.KerasMeterCallback(validation, METRICS, kind="logit")
 
     def fit_meters():
         model.fit(logits, target, epochs=3, batch_size=64, verbose=0, callbacks=[meters])
 
-    at_steps = [name for name in hooks if "batch" in name]
     shares = shares_of_training(fit_meters, (meters, at_steps), (meters, ["on_epoch_end"]))
     print(f"and its meter {shares[0]} at steps, {shares[1]} at the ends of epochs, with predicting")
 
@@ -197,13 +201,19 @@ def measure_transformers(folder):
         compute_metrics=compute, callbacks=[callback],
     )  # fmt: skip
     hooks = [name for name in dir(callback) if name.startswith("on_")]
+    at_steps = [name for name in hooks if "step" in name]
+    at_ends = [name for name in hooks if name not in at_steps]
     meter = compute.meter
     shares = shares_of_training(
-        trainer.train, (callback, hooks), (meter, ["update"]), (meter, ["compute"])
+        trainer.train,
+        (callback, at_steps),
+        (callback, at_ends),
+        (meter, ["update"]),
+        (meter, ["compute"]),
     )
     print(
-        f"of a training of Transformers its callback takes {shares[0]}, compute_metrics "
-        f"{shares[1]} at steps and {shares[2]} at the ends of epochs"
+        f"of a training of Transformers its callback takes {shares[0]} at steps and {shares[1]} at "
+        f"the ends of epochs, compute_metrics {shares[2]} and {shares[3]}"
     )
 
 

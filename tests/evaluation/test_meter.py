@@ -427,3 +427,21 @@ def test_rows_of_several_lengths_are_refused_with_the_shape_that_is_taken():
     found = assay.Meter("accuracy", classes=range(3), intervals=False)
     found.update([0, 1, 2], [0, 1, 1])
     assert found.compute().value == 2 / 3
+
+
+@pytest.mark.parametrize("transform", ["vmap", "grad"])
+def test_batches_inside_a_transformed_function_of_pytorch_are_refused_with_what_to_do(transform):
+    meter = assay.Meter("accuracy", kind="logit")
+    target = torch.zeros(8, dtype=torch.long)
+
+    def measure(logits):
+        meter.update(logits, target)
+        return logits.sum()
+
+    logits = torch.randn(8, 3) if transform == "grad" else torch.randn(4, 8, 3)
+    with pytest.raises(UnsupportedError, match=r"call update outside of functions.*with what they"):
+        getattr(torch.func, transform)(measure)(logits)
+    assert meter.n == 0
+    for batch in logits.reshape(-1, 8, 3):
+        meter.update(batch, target)
+    assert meter.n == len(logits.reshape(-1, 3))

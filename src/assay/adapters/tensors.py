@@ -53,11 +53,21 @@ def is_on_accelerator(values: Any) -> bool:
 
 
 def read_on_host(values: Any) -> Array:
-    """The `values` of an array, or of a torch tensor of any device, as NumPy; it waits for that."""
+    """The `values` of an array, or of a torch tensor of any device, as NumPy; it waits for that.
+
+    UnsupportedError where they are not there yet, as inside `torch.func.vmap`.
+    """
     if isinstance(values, np.ndarray):
         return values
     tensor = values.float() if values.dtype == sys.modules["torch"].bfloat16 else values
-    array: Array = tensor.cpu().numpy()
+    try:
+        array: Array = tensor.cpu().numpy()
+    except RuntimeError as error:
+        raise UnsupportedError(
+            f"a tensor has no values that can be read here ({_quote_first_sentence(error)}); call "
+            "update outside of functions that torch.func transforms (vmap, grad), with what they "
+            "return"
+        ) from error
     return array
 
 
