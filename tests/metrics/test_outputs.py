@@ -85,6 +85,17 @@ def test_several_fractional_numbers_a_row_are_seen_to_be_outputs():
     )
 
 
+def test_shares_of_several_labels_are_not_taken_for_outputs():
+    shares = np.full((4, 2), 0.5)
+    with pytest.raises(SchemaError, match=r"expected 0 or 1.*task='multioutput'"):
+        assay.Predictions.from_arrays(shares, {"m": shares})
+    torch = pytest.importorskip("torch")
+    with pytest.raises(SchemaError, match=r"expected 0 or 1.*task='multioutput'"):
+        assay.collect({"m": torch.nn.Linear(2, 2)}, shares.astype(np.float32), shares)
+    p = assay.Predictions.from_arrays(shares, {"m": shares}, task="multioutput")
+    assert assay.evaluate(p, "mae").value == 0
+
+
 def test_several_labels_a_row_are_no_outputs():
     labels = (Y > 0).astype(int)
     assert (

@@ -20,6 +20,7 @@ from assay.adapters.base import Adapter, count_rows, slice_rows
 from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
+from assay.table.outputs import holds_numbers
 from assay.table.schema import Kind, Task
 
 __all__ = [
@@ -60,8 +61,7 @@ class TorchModules(Adapter):
         """
         truth = np.asarray(y)
         if truth.ndim == 2 and truth.shape[1] > 1:
-            whole = truth.dtype.kind != "f" or bool((truth == np.floor(truth)).all())
-            return "multilabel" if whole else "multioutput"
+            return "multioutput" if holds_numbers(truth) else "multilabel"
         if truth.dtype.kind == "f" and not np.isin(truth, (0, 1)).all():
             return "regression"
         return None

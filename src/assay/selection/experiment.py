@@ -49,6 +49,7 @@ from assay.selection.splits import (
 from assay.selection.store import Failure, FoldOutput, Store
 from assay.selection.training_data import TrainingData, take_rows, take_values
 from assay.table.labels import Label
+from assay.table.outputs import holds_numbers
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
 
@@ -361,9 +362,9 @@ def infer_task(models: Mapping[str, Any], y: Any) -> Task | None:
         if task is not None:
             return task
     values = np.asarray(y)
-    fractions = values.dtype.kind == "f" and bool((values % 1 != 0).any())
     if values.ndim == 2:
-        return "multioutput" if fractions else "multilabel"
+        return "multioutput" if holds_numbers(values) else "multilabel"
+    fractions = values.dtype.kind == "f" and bool((values % 1 != 0).any())
     return "regression" if fractions else None
 
 

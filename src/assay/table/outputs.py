@@ -45,6 +45,7 @@ __all__ = [
     "add_column",
     "check_outputs",
     "group_by_model",
+    "holds_numbers",
     "is_fractional",
     "refuse_other_task",
     "refuse_scores",
@@ -199,6 +200,21 @@ def refuse_scores(values: Any, model: str) -> None:
             f"are in the name: {model}.proba (probability of the positive class), {model}.logit, "
             f"{model}.score (a rank score), or use task='regression'."
         )
+
+
+def holds_numbers(values: Any) -> bool:
+    """Whether several columns in `values` are numbers to predict, and cannot be labels.
+
+    Some are fractional and some lie outside [0, 1], as no label, no share and no probability does.
+
+    >>> holds_numbers(np.array([[0.5, 7.0]])), holds_numbers(np.array([[0.5, 1.0]]))
+    (True, False)
+    """
+    columns = list(values.values()) if isinstance(values, Mapping) else [np.ravel(values)]
+    if not any(map(is_fractional, columns)):
+        return False
+    numbers = [arrow_to_numpy(c.drop_null()) if isinstance(c, pa.Array) else c for c in columns]
+    return any(bool(((n < 0) | (n > 1)).any()) for n in numbers if n.dtype.kind in "biuf")
 
 
 def is_fractional(column: Any) -> bool:

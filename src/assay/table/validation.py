@@ -63,6 +63,7 @@ from assay.table.outputs import (
     RawOutputs,
     check_outputs,
     group_by_model,
+    holds_numbers,
     is_fractional,
     refuse_scores,
 )
@@ -321,8 +322,7 @@ def _infer_task(
     """The task that truth and declared kinds show; "multiclass" also stands for binary tasks."""
     kinds = {kind for outputs in models.values() for kind in outputs}
     if (count_columns(y) or 1) > 1:
-        columns = list(y.values()) if isinstance(y, Mapping) else [np.ravel(y)]
-        if "value" in kinds or (kinds == {None} and any(map(is_fractional, columns))):
+        if "value" in kinds or (kinds == {None} and holds_numbers(y)):
             return "multioutput"
         _require_multilabel(y, models)
         return "multilabel"
