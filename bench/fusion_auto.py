@@ -154,10 +154,7 @@ def measure(oof: Predictions, test: Predictions, data: str) -> Iterator[Run]:
 
 def summarise(runs: list[Run]) -> dict[str, Any]:
     """The line of one fusion and number of models."""
-    of_set = [
-        np.mean([run.relative for run in runs if run.data == data])
-        for data in dict.fromkeys(run.data for run in runs)
-    ]
+    of_set = list(_average_by_set(runs).values())
     line: dict[str, Any] = {
         "models": runs[0].models,
         "how": runs[0].how,
@@ -178,6 +175,21 @@ def summarise(runs: list[Run]) -> dict[str, Any]:
             share = round(sum(run.difference < 0 for run in given) / len(given), 2)
             line[answer] = {"runs": len(given), "better": share}
     return line
+
+
+def _average_by_set(runs: list[Run]) -> dict[str, float]:
+    """Mean relative loss of the runs of each data set."""
+    return {
+        data: float(np.mean([run.relative for run in runs if run.data == data]))
+        for data in dict.fromkeys(run.data for run in runs)
+    }
+
+
+def _count_sets_ahead(autos: list[Run], others: list[Run]) -> str:
+    """On how many data sets `auto` has the lower mean loss, of those that both have."""
+    ours, theirs = _average_by_set(autos), _average_by_set(others)
+    both = [data for data in theirs if data in ours]
+    return f"{sum(ours[data] < theirs[data] for data in both)} of {len(both)}"
 
 
 def _is_covered(run: Run) -> bool:
@@ -211,7 +223,10 @@ def main() -> None:
         for how in (*HOWS, BEFORE):
             of_how = [run for run in runs if run.models == count and run.how == how]
             if of_how:
-                print(json.dumps(summarise(of_how)), flush=True)
+                line = summarise(of_how)
+                autos = [run for run in runs if run.models == count and run.how == "auto"]
+                line["auto_ahead_on_sets"] = _count_sets_ahead(autos, of_how)
+                print(json.dumps(line), flush=True)
 
 
 def _measure_before(python: str, lines: list[str], now: list[Run]) -> list[Run]:

@@ -83,6 +83,8 @@ if TYPE_CHECKING:
     from assay.selection.cross_validate import cross_validate as cross_validate
     from assay.selection.experiment import FitError as FitError
     from assay.selection.fitting import TrainingRows as TrainingRows
+    from assay.selection.fused_estimators import FusedClassifier as FusedClassifier
+    from assay.selection.fused_estimators import FusedRegressor as FusedRegressor
     from assay.selection.halving import Halving as Halving
     from assay.selection.halving import successive_halving as successive_halving
     from assay.selection.learning_curve import LearningCurve as LearningCurve
@@ -133,6 +135,8 @@ ROOMS = {
     "FoldsError": "comparison.fold_values",
     "Frugal": "selection.one_standard_error",
     "Fused": "fusions.fuse",
+    "FusedClassifier": "selection.fused_estimators",
+    "FusedRegressor": "selection.fused_estimators",
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
     "HardestRows": "audit.hardest_rows",

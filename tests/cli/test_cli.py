@@ -438,3 +438,29 @@ def test_options_of_a_gate_without_the_gate_are_refused(capsys, table):
         status, out, err = run(capsys, *arguments)
         assert (status, out) == (2, "")
         assert "give both, or neither" in err
+
+
+def test_a_fusion_is_saved_and_applied_to_rows_without_a_truth(capsys, tmp_path):
+    y = [0, 1, 1, 0] * 10
+    good = [0.1 + 0.8 * v for v in y]
+    models = {"a.proba": good, "b.proba": [0.5 * p + 0.2 for p in good]}
+    assay.write(assay.Predictions.from_arrays(y, models), tmp_path / "p.csv")
+    pool, out, new = (str(tmp_path / name) for name in ("pool.json", "out.csv", "new.csv"))
+    fitted = ("fuse", str(tmp_path / "p.csv"), "--how", "mean", "-o", out, "--save", pool)
+    assert run(capsys, *fitted)[0] == 0
+    want = assay.read(out).outputs["fused"]["proba"]
+    lines = (tmp_path / "p.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join(line.partition(",")[2] for line in lines))
+    status, _, err = run(capsys, "fuse", "--apply", pool, new, "-o", out)
+    assert (status, err) == (0, f"written: {out}\n")
+    header, *rows = (tmp_path / "out.csv").read_text().splitlines()
+    assert header.startswith('"a.proba.0"')
+    assert [float(row.split(",")[-1]) for row in rows] == pytest.approx(want[:, 1])
+
+
+def test_options_of_fitting_beside_apply_are_refused(capsys, table, tmp_path):
+    status, _, err = run(
+        capsys, "fuse", "--apply", "pool.json", table, "-o", str(tmp_path / "o.csv"), "--folds", "3"
+    )
+    assert status == 2
+    assert "--folds is for fitting, and --apply fits nothing" in err

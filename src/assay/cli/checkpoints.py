@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from assay.cli.options import say, show
+from assay.cli.options import list_given, say, show
 from assay.errors import AssayError
 
 __all__ = ["add_soup_options", "fuse_checkpoints", "has_weights", "refuse_soup_options"]
@@ -66,7 +66,7 @@ def has_weights(files: Sequence[str], how: str) -> bool:
 
 def refuse_soup_options() -> None:
     """UsageError where the command has an option that is of checkpoints alone."""
-    given = [name for name in _list_given() if name in OF_SOUPS]
+    given = [name for name in list_given() if name in OF_SOUPS]
     if given:
         raise click.UsageError(
             f"--{given[0]} is for checkpoints, and these are tables; leave it out, or name "
@@ -85,7 +85,7 @@ def fuse_checkpoints(files: Sequence[str], *, json_to: str | None, out: str, **g
     """
     import assay
 
-    strange = [name for name in _list_given() if name not in OF_BOTH]
+    strange = [name for name in list_given() if name not in OF_BOTH]
     if strange:
         raise click.UsageError(
             f"--{strange[0].replace('_', '-')} is for tables of predictions, and these are "
@@ -97,13 +97,6 @@ def fuse_checkpoints(files: Sequence[str], *, json_to: str | None, out: str, **g
     show(fused, json_to)
     for note in [*notes, f"written: {out}"]:
         say(note)
-
-
-def _list_given() -> list[str]:
-    """The names of the parameters that the command line gives."""
-    context = click.get_current_context()
-    defaults = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
-    return [name for name in context.params if context.get_parameter_source(name) not in defaults]
 
 
 def _load_function(text: str) -> Callable[..., Any]:

@@ -10,7 +10,18 @@ from assay.cli.checkpoints import (
     has_weights,
     refuse_soup_options,
 )
-from assay.cli.options import JSON, SEED, add_metric, add_reading, read_table, say, show
+from assay.cli.options import (
+    JSON,
+    SEED,
+    add_metric,
+    add_reading,
+    copy_pipes,
+    list_given,
+    parse_reading,
+    read_table,
+    say,
+    show,
+)
 
 __all__ = ["fuse"]
 
@@ -52,6 +63,17 @@ __all__ = ["fuse"]
     show_default=True,
     help="Folds of the cross-fitting, where the table has none.",
 )
+@click.option(
+    "--save",
+    metavar="POOL.json",
+    help="File for the fitted fusion, for --apply.",
+)
+@click.option(
+    "--apply",
+    "pool",
+    metavar="POOL.json",
+    help="Fit nothing: apply the fusion that --save wrote to FILE..., with a truth or without.",
+)
 @add_soup_options
 @SEED
 @JSON
@@ -64,6 +86,8 @@ def fuse(
     name: str | None,
     out: str,
     folds: int,
+    save: str | None,
+    pool: str | None,
     base: str | None,
     score: str | None,
     better: Any,
@@ -89,6 +113,8 @@ def fuse(
         name: Name of the fused model in the table.
         out: File for the table with the fused model in it; file or folder for fused weights.
         folds: Folds of the cross-fitting, where the table has none; default 5.
+        save: File for the fitted fusion, which --apply reads.
+        pool: File of a fitted fusion that is applied to the files; nothing is fitted then.
         base: Checkpoint from which the others were fine-tuned.
         score: Function that scores the weights of checkpoints, as FILE.py:function.
         better: Whether a higher or a lower score is better; default higher.
@@ -116,6 +142,9 @@ def fuse(
         )
         return
     refuse_soup_options()
+    if pool is not None:
+        _apply(pool, files, out, name, reading)
+        return
     table = read_table(files, **reading)
     fused = assay.fuse(
         table,
@@ -128,7 +157,29 @@ def fuse(
         seed=seed,
     )
     assay.write(fused.predictions, out)
+    if save is not None:
+        fused.save(save)
     show(fused, json_to)
+    say(f"written: {out}")
+
+
+def _apply(
+    pool: str, files: tuple[str, ...], out: str, name: str | None, reading: dict[str, Any]
+) -> None:
+    """Apply the fusion in the file `pool` to the rows of `files`, and write them."""
+    import assay
+
+    reading.pop("where")
+    known = {"files", "out", "name", "pool", *reading}
+    strange = [option for option in list_given() if option not in known]
+    if strange:
+        raise click.UsageError(
+            f"--{strange[0].replace('_', '-')} is for fitting, and --apply fits nothing; leave it "
+            f"out"
+        )
+    assay.apply_fusion(
+        pool, copy_pipes(files), out, name=name or "fused", **parse_reading(**reading)
+    )
     say(f"written: {out}")
 
 

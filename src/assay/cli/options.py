@@ -179,7 +179,29 @@ def add_metric(purpose: str) -> Callable[[Command], Command]:
 
 
 def read_table(
-    files: Sequence[str],
+    files: Sequence[str], where: str | None = None, large: bool = False, **reading: Any
+) -> Any:
+    """The table that files hold.
+
+    Parameters:
+        files: Their paths.
+        where: Which rows to take; None: all.
+        large: Whether one larger than memory is given as a stream.
+        reading: The other options of `add_reading` (see `parse_reading`).
+    """
+    from assay.io.source import open_table
+
+    parsed = parse_reading(**reading)
+    files = copy_pipes(files)
+    table = open_table(files, in_memory=not large, where=where, **parsed)
+    if not table.n:
+        raise SchemaError(
+            f"{', '.join(files)}: the table has columns but no rows; give at least one row"
+        )
+    return table
+
+
+def parse_reading(
     truth: str,
     task: Any,
     positive: str | None,
@@ -192,14 +214,11 @@ def read_table(
     ignore_label: str | None = None,
     header: bool = True,
     decimal: str | None = None,
-    where: str | None = None,
-    large: bool = False,
     **roles: Any,
-) -> Any:
-    """The table that files hold.
+) -> dict[str, Any]:
+    """How files are to be read, as `assay.read` takes it, from the options of a command.
 
     Parameters:
-        files: Their paths.
         truth: Column that holds the truth.
         task: Task; None: read off the data.
         positive: Positive class of a binary task, as text; None: the last of two.
@@ -212,12 +231,8 @@ def read_table(
         ignore_label: Label whose rows are left out, as text; None: none.
         header: Whether text files begin with the names of their columns.
         decimal: Decimal mark of text files; None: a point.
-        where: Which rows to take; None: all.
-        large: Whether one larger than memory is given as a stream.
         roles: Columns of weight, id, fold and cluster, and which of them not to use.
     """
-    from assay.io.source import open_table
-
     declared = None if classes is None else [parse_label(text) for text in classes.split(",")]
     reading = {
         "truth": truth,
@@ -236,14 +251,7 @@ def read_table(
         "class_names": None if class_names is None else [n.strip() for n in class_names.split(",")],
         "ignore_label": None if ignore_label is None else parse_label(ignore_label),
     }
-    reading |= conversions | _choose_roles(roles)
-    files = copy_pipes(files)
-    table = open_table(files, in_memory=not large, where=where, **reading)
-    if not table.n:
-        raise SchemaError(
-            f"{', '.join(files)}: the table has columns but no rows; give at least one row"
-        )
-    return table
+    return reading | conversions | _choose_roles(roles)
 
 
 def copy_pipes(files: Sequence[str]) -> list[str]:
@@ -293,6 +301,13 @@ def refuse_alone(option: str, present: bool, other: str, value: Any) -> None:
     """Refuse `option`, where `present`, if the `other` that it goes with has no `value`."""
     if present and not value:
         raise click.UsageError(f"{option} goes with {other}; give both, or neither")
+
+
+def list_given() -> list[str]:
+    """The names of the parameters that the command line gives."""
+    context = click.get_current_context()
+    defaults = (click.core.ParameterSource.DEFAULT, click.core.ParameterSource.DEFAULT_MAP)
+    return [name for name in context.params if context.get_parameter_source(name) not in defaults]
 
 
 def parse_label(text: str) -> str | int:

@@ -3,6 +3,7 @@
 The verb is `cross_validate`; its table is compared, fused and reported like any other.
 
 - cross_validate: out-of-fold predictions of models of any framework as one table
+- fused_estimators: several estimators fused into one that scikit-learn takes as its own
 - race: models are dropped fold by fold, as soon as they cannot be the best
 - halving: many models on few rows, the better ones on more
 - learning_curve: what more training rows would bring
