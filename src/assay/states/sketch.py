@@ -267,8 +267,9 @@ def _make_problem(scores: Array, counts: Array) -> RankingProblem:
     """The problem of rows that count alike, by their `counts` (cells, 2) and the least `scores` of
     cells.
     """
-    (cell, tp, *fp), negatives = scan_cells(counts)
-    curve = Curve(scores[cell], tp, *fp, int(tp[-1]) if len(tp) else 0, negatives)
+    (cell, tp, fp, fp_above), negatives = scan_cells(counts)
+    positives = int(tp[-1]) if len(tp) else 0
+    curve = Curve(scores[cell], tp, fp, fp_above, positives, negatives)
     return RankingProblem(scores[:0], scores[:0], known_curve=curve)
 
 
