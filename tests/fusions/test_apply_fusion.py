@@ -73,7 +73,7 @@ def test_a_csv_without_a_truth_is_fused_into_a_csv_without_one(tmp_path):
 
 
 def test_a_model_that_the_fusion_needs_and_the_rows_lack_is_named(fitted_on):
-    fused, _, folder, kind = fitted_on
+    fused, _, folder, _ = fitted_on
     rows = pq.read_table(folder / "new.parquet")
     of_a = rows.select([name for name in rows.column_names if name.startswith("a.")])
     with pytest.raises(SchemaError, match="needs model 'b', which the table lacks"):

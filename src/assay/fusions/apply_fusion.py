@@ -9,6 +9,7 @@
 """
 
 import os
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -53,7 +54,7 @@ def apply_fusion(
     >>> apply_fusion(fitted, {"a.label": [1, 0], "b.label": [1, 0]}).column_names
     ['a.label', 'b.label', 'fused.label']
     """
-    fusion = fitted if isinstance(fitted, Fitted) else load_fitted(fitted)
+    fusion = fitted if isinstance(fitted, Fitted) else load_fitted(Path(fitted))
     rows = open_new_rows(predictions, fusion.schema, **reading)
     fused = rows._replace(table=rows.table.append(name, **fusion.apply(rows.table)))
     columns = fused.make_columns("fused.parquet" if out is None else out)

@@ -165,21 +165,22 @@ class FusedEstimator(_BaseComposition, BaseEstimator):  # type: ignore[misc]
 
     def _apply(self, X: Any, truth: Array, **columns: Any) -> dict[Any, Array]:
         schema = self.fused_.fitted.schema
-        classes = {"classes": schema.classes} if schema.classes else {}
+        if schema.classes:
+            columns["classes"] = schema.classes
         with _errors_of_estimators():
             rows = collect(
-                self.named_estimators_,
-                X,
-                truth,
-                task=schema.task,
-                progress=False,
-                **classes,
-                **columns,
+                self.named_estimators_, X, truth, task=schema.task, progress=False, **columns
             )
         return self.fused_.fitted.apply(rows)
 
 
-class FusedClassifier(ClassifierMixin, FusedEstimator):
+def _may_give_probabilities(classifier: FusedEstimator) -> bool:
+    """Whether the fusion gives probabilities, as far as is known before it is fitted."""
+    fused = getattr(classifier, "fused_", None)
+    return fused is None or fused.fitted.kind == "proba"
+
+
+class FusedClassifier(ClassifierMixin, FusedEstimator):  # type: ignore[misc]
     """Classifiers fused into one by out-of-fold predictions, with an honest score and a verdict.
 
     Parameters:
@@ -219,7 +220,7 @@ class FusedClassifier(ClassifierMixin, FusedEstimator):
             )
         return np.asarray(self.classes_[column.argmax(axis=1)])
 
-    @available_if(lambda self: not hasattr(self, "fused_") or self.fused_.fitted.kind == "proba")
+    @available_if(_may_give_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of the classes (n, k) for each row of `X`; of several labels, of each."""
         return self._fuse_rows(X)
@@ -242,7 +243,7 @@ class FusedClassifier(ClassifierMixin, FusedEstimator):
         return y
 
 
-class FusedRegressor(RegressorMixin, FusedEstimator):
+class FusedRegressor(RegressorMixin, FusedEstimator):  # type: ignore[misc]
     """Regressors fused into one by out-of-fold predictions, with an honest score and a verdict.
 
     Parameters:
