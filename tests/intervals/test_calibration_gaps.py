@@ -80,3 +80,20 @@ def test_the_interval_of_a_class_that_no_model_is_off_in_is_found_beside_others(
     )
     rows = assay.evaluate(table, "ace(average=none)").rows
     assert all(row.low <= row.value <= row.high for row in rows)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["ece", "brier_calibration"])
+def test_few_intervals_of_an_over_confident_model_on_40_rows_lie_above_its_error(metric):
+    true = assay.evaluate(draw(9, 1_000_000, 2.0), metric, intervals=False).value
+    rows = [assay.evaluate(draw(seed, 40, 2.0), metric).rows[0] for seed in range(200)]
+    assert np.mean([row.low > true for row in rows]) < 0.08
+
+
+@pytest.mark.parametrize("metric", ["ece", "ks"])
+def test_what_chance_adds_is_taken_off_the_interval_of_clustered_rows(metric):
+    p = replace(draw(2, 400, 2.0), columns={"cluster": pa.array(np.arange(400) % 20)})
+    row = assay.evaluate(p, metric).rows[0]
+    assert row.method == "cluster bootstrap"
+    assert 0 < row.low
+    assert row.high - row.value < 0.8 * (row.value - row.low)

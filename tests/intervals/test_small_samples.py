@@ -139,3 +139,10 @@ def test_the_interval_of_a_perfect_correlation_has_a_width(sign):
     row = evaluate(table, "pearson").rows[0]
     assert row.value == pytest.approx(sign)
     assert 0.1 < row.high - row.low < 0.3
+
+
+@pytest.mark.parametrize(("rows", "told"), [(300, True), (301, False)])
+def test_r2_of_few_rows_which_may_have_heavy_tails_is_told_to_be_narrow(rows, told):
+    truth = np.random.default_rng(3).normal(size=rows)
+    p = Predictions.from_arrays(truth, {"m": truth * 0.9}, task="regression")
+    assert ("few rows (300) for r2" in evaluate(p, "r2").rows[0].note) is told
