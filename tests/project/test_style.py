@@ -15,7 +15,7 @@ SRC = Path(assay.__file__).parent
 ROOT = SRC.parents[1]
 MODULES = sorted(SRC.rglob("*.py"))
 WINGS = sorted(path.parent for path in SRC.glob("*/__init__.py"))
-FAMILIES = ("adapters", "charts", "engines", "fusions", "metrics", "readers", "trackers")
+FAMILIES = ("adapters", "charts", "engines", "fusions", "metrics", "readers", "soups", "trackers")
 WINGS_OF = {"trackers": "tracking"}  # families whose wing has another name
 
 PREPOSITIONS = set(
@@ -181,7 +181,7 @@ def test_members_of_a_family_do_not_import_one_another(family):
 
 
 # Rooms that define members and are bases of others as well.
-SHARED = {"metrics": set(), "fusions": {"weighted", "mean", "greedy"}}
+SHARED = {"metrics": set(), "soups": {"uniform"}, "fusions": {"weighted", "mean", "greedy"}}
 
 
 def public_callables():

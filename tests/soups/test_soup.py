@@ -1,13 +1,17 @@
 """The verdict on a soup: scores, barriers, batch norm, one origin, memory."""
 
 import json
+import re
+import shlex
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from assay.cli import main
 from assay.errors import UnsupportedError
 from assay.soups.base import SOUPS, Part, Recipe
 from assay.soups.batch_norm import refresh_batch_norm
@@ -176,7 +180,8 @@ def read_status(key):
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc")
 @pytest.mark.parametrize("suffix", ["safetensors", "pt"])
 @pytest.mark.parametrize(
-    "how", ["uniform", pytest.param("ties", marks=pytest.mark.slow), "dare", "slerp"]
+    "how",
+    ["uniform", "slerp", *(pytest.param(h, marks=pytest.mark.slow) for h in ("ties", "dare"))],
 )
 def test_memory_does_not_grow_with_the_checkpoints(tmp_path, how, suffix):
     """8 files of 24 MB, and their soup, are 216 MB: fewer than three of them would fit."""
@@ -194,3 +199,38 @@ def test_memory_does_not_grow_with_the_checkpoints(tmp_path, how, suffix):
     assert measure_peak(lambda: soup(files, how, base=base).save(out)) < 60
     if how == "uniform":
         assert float(load_file(out)["w"][1499, 3999]) == mean
+
+
+DOCS = (Path(__file__).parents[2] / "docs" / "soups.md").read_text()
+
+
+def test_the_python_and_the_commands_of_the_page_on_soups_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    base, tuned = fine_tuned(norm=True)
+    (tmp_path / "run").mkdir()
+    save_file(base, tmp_path / "base.safetensors")
+    for number, state in enumerate(tuned):
+        save_file(state, tmp_path / "run" / f"step-{number}.safetensors")
+    lines = [
+        "import soup_nets",
+        "def accuracy(state):",
+        "    return soup_nets.accuracy(state, True)",
+    ]
+    (tmp_path / "score.py").write_text("\n".join(lines))
+    names = {
+        "net": make_net(0, norm=True),
+        "accuracy": lambda state: accuracy(state, norm=True),
+        "batches": PIXELS[TRAIN].split(100),
+    }
+    for block in re.findall(r"```python\n(.*?)```", DOCS, flags=re.DOTALL):
+        exec(textwrap.dedent(block), names)
+    assert get_accuracy(names["net"].eval()) > 0.85
+    commands = re.findall(r"^assay (fuse .*)$", DOCS, flags=re.MULTILINE)
+    assert len(commands) == 3
+    for command in commands:
+        main(shlex.split(command))
+        assert capsys.readouterr().err.startswith("written: ")
+
+
+def test_the_page_on_soups_has_every_recipe():
+    assert set(re.findall(r"^\| `(\w+)` \|", DOCS, flags=re.MULTILINE)) == set(SOUPS.names())

@@ -94,19 +94,23 @@ class Blend:
         object.__setattr__(self, "specs", lora.describe(specs) if lora else specs)
 
     @lazy_property
-    def running(self) -> list[str]:
+    def running_statistics(self) -> list[str]:
         """The running statistics of batch norm, which are averaged whatever the recipe."""
         return find_running(self.specs)
 
     @lazy_property
-    def kept(self) -> list[str]:
+    def whole_numbers(self) -> list[str]:
         """The tensors of whole numbers, which are those of the first checkpoint."""
         return [name for name, spec in self.specs.items() if not spec.is_float]
 
     @lazy_property
-    def fused(self) -> list[str]:
+    def recipe_tensors(self) -> list[str]:
         """The tensors that the recipe fuses, each once though it may have several names."""
-        other = {*self.running, *self.kept, *(self.lora.names if self.lora else ())}
+        other = {
+            *self.running_statistics,
+            *self.whole_numbers,
+            *(self.lora.names if self.lora else ()),
+        }
         names = (name for name in self.specs if name not in other)
         return [name for name in names if self.aliases.get(name, name) == name]
 
@@ -156,8 +160,8 @@ class Blend:
 
     def _plan(self, names: Iterable[str], survey: Any) -> Iterator[Work | Tensor]:
         """What is to be fused, or is as it shall be, read part by part."""
-        averaged = set(self.running)
-        kept = set(self.kept)
+        averaged = set(self.running_statistics)
+        kept = set(self.whole_numbers)
         joined = self.lora.names if self.lora else frozenset()
         for given in names:
             name = self.aliases.get(given, given)
@@ -177,7 +181,7 @@ class Blend:
 
     def _scan(self) -> Iterator[Part]:
         """All that the recipe fuses, part by part."""
-        for name in self.fused:
+        for name in self.recipe_tensors:
             for start, stop in split_tensor(self.specs[name]):
                 yield self._read_part(name, start, stop)
 

@@ -72,7 +72,7 @@ class Checkpoint(ABC):
         """
 
     def read_whole(self, tensor: str) -> Tensor:
-        """The tensor of that name in its shape, in single precision or what it has of more."""
+        """The `tensor` of that name, in its own type and shape."""
         spec = self.tensors[tensor]
         return self.read(tensor, 0, spec.size).reshape(spec.shape)
 

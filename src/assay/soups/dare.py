@@ -47,7 +47,7 @@ class Dare(Recipe):
         check_number(self.name, "scale", self.scale, 0, 10)
 
     def survey(self, scan: Scan, seed: int) -> int:
-        """The `seed`; nothing is read."""
+        """The `seed`; `scan` is not used, nothing is read."""
         return seed
 
     def combine(self, part: Part, survey: Any) -> Tensor:

@@ -25,7 +25,8 @@ __all__ = ["CONFIG", "Lora", "find_pairs", "has_factors", "plan_lora"]
 CONFIG = "adapter_config.json"  # where PEFT keeps the rank and the scale of an adapter
 
 FACTOR = re.compile(
-    r"(?P<module>.+)\.(?:(?P<down>lora_(?:embedding_)?A|lora_down)|(?P<up>lora_(?:embedding_)?B|lora_up))"
+    r"(?P<module>.+)\."
+    r"(?:(?P<down>lora_(?:embedding_)?A|lora_down)|(?P<up>lora_(?:embedding_)?B|lora_up))"
     r"(?:\.\w+)?(?:\.weight)?"
 )
 # Factors of other kinds of adapters, whose products are of another form.

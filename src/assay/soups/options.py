@@ -115,7 +115,7 @@ def _read_number(value: Any) -> float:
 
 
 def refuse_adapters(blend: Blend) -> None:
-    """UnsupportedError where LoRA adapters are to be scored: the fused one has another rank."""
+    """UnsupportedError where a `blend` of LoRA adapters is to be scored: its rank is another."""
     if blend.lora is not None:
         raise UnsupportedError(
             "the fused LoRA adapter has another rank than those given, so one function cannot load "

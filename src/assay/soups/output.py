@@ -95,8 +95,8 @@ def _save_folder(blend: Blend, folder: Path) -> list[str]:
         copied = _copy_companions(first.path, staged)
         for file in dict.fromkeys(files.values()):
             _write(blend, staged / file, [name for name in blend.specs if files[name] == file])
-        if first.files:
-            _write_index(blend, files, staged / _rename(first.path.name))  # type: ignore[union-attr]
+        if first.files and first.path is not None:
+            _write_index(blend, files, staged / _rename(first.path.name))
         if blend.lora is not None and blend.lora.config is not None:
             (staged / CONFIG).write_text(json.dumps(blend.lora.config, indent=2) + "\n")
     return [f"Copied from {first.name}: {', '.join(copied)}."] if copied else []

@@ -58,7 +58,10 @@ class Slerp(Recipe):
         return [1 - self.t, self.t]
 
     def survey(self, scan: Scan, seed: int) -> dict[str, Products]:
-        """The lengths and the product of the two tensors of each name, in one `scan`."""
+        """The lengths and the product of the two tensors of each name, in one `scan`.
+
+        The `seed` is not used.
+        """
         sums: dict[str, Products] = {}
         for part in scan():
             a, b = (tensor.double() for tensor in part.tensors)

@@ -212,9 +212,9 @@ def soup(
 
 def _note_tensors(blend: Blend) -> list[str]:
     """Notes on tensors that are not fused as the others, and on checkpoints that are no kin."""
-    notes = check_integers(blend.checkpoints, blend.kept)
-    if blend.running:
-        layers = len(blend.running) // 2
+    notes = check_integers(blend.checkpoints, blend.whole_numbers)
+    if blend.running_statistics:
+        layers = len(blend.running_statistics) // 2
         notes.append(
             Headline(
                 f"{layers} batch-norm layer{'s have' * (layers > 1) or ' has'} running statistics: "
@@ -228,7 +228,7 @@ def _note_tensors(blend: Blend) -> list[str]:
             "theirs. The mean of A and of B apart would be another model."
         )
     else:
-        notes += compare_origins(blend.checkpoints, blend.fused)
+        notes += compare_origins(blend.checkpoints, blend.recipe_tensors)
     if blend.aliases:
         notes.append(
             f"One tensor under several names, fused once: {join_names(list(blend.aliases))}."

@@ -49,7 +49,10 @@ class Ties(Recipe):
         check_number(self.name, "scale", self.scale, 0, 10)
 
     def survey(self, scan: Scan, seed: int) -> list[float]:
-        """The least magnitude that is kept of each checkpoint, exact, in two passes of `scan`."""
+        """The least magnitude that is kept of each checkpoint, exact, in two passes of `scan`.
+
+        The `seed` is not used.
+        """
         counts = _count_digits(scan, None)
         kept = max(1, int(self.density * counts[0].sum() + 1e-9))
         high = [_find_digit(count, kept) for count in counts]
