@@ -108,7 +108,8 @@ class _Models:
     def value(self, direction: Array, size: Array) -> Array:
         """The values of the models themselves, off by multiples `size` (values,) of `direction`."""
         moved = self._find_frequency(direction, size) - self._stated
-        return self._score(self._whole, self._whole.proba + self._whole.mass * moved)[0]
+        right = self._whole.proba + self._whole.mass * moved
+        return np.asarray(self._score(self._whole, right)[0])
 
     def quantile(self, direction: Array, size: Array, tail: float) -> Array:
         """The quantiles (values,) of what samples of such models score.
