@@ -32,6 +32,7 @@ DTYPES = {
     "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
 }  # fmt: skip
 FLUSH = 1 << 26  # bytes
+AHEAD = 4  # lengths of what is read that the system is asked to read in advance
 LONGEST_HEADER = 100_000_000  # bytes, that of the format
 
 
@@ -74,7 +75,10 @@ class SafetensorsFile(Checkpoint):
             return numbers
         buffer = memoryview(numbers.view(torch.uint8).numpy())
         with FileIO(str(self.path)) as file:
-            file.seek(self._begin + self._offsets[tensor] + start * dtype.itemsize)
+            place = self._begin + self._offsets[tensor] + start * dtype.itemsize
+            file.seek(place)
+            if hasattr(os, "posix_fadvise"):  # the system reads on while this part is fused
+                os.posix_fadvise(file.fileno(), place, AHEAD * len(buffer), os.POSIX_FADV_WILLNEED)
             while len(buffer):
                 count = file.readinto(buffer)
                 if not count:
