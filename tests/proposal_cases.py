@@ -35,6 +35,7 @@ from proposals import (
     saved,
     value,
 )  # fmt: skip
+from soup_cases import list_cases_of_fused_estimators, list_cases_of_soups
 
 P = assay.Predictions.from_arrays
 RNG = np.random.default_rng(12)
@@ -1035,3 +1036,5 @@ with METRICS.isolate():  # what cases define is theirs alone, whoever imports th
     list_cases_of_tracks()
     list_cases_of_logs()
     list_cases_of_torch()
+    list_cases_of_soups()
+    list_cases_of_fused_estimators()
