@@ -4,7 +4,6 @@ Nothing else is imported before an interruption is awaited: the start of Python 
 one can break into.
 """
 
-import gc
 import sys
 
 __all__ = ["main"]
@@ -15,8 +14,10 @@ YOUNG_OBJECTS = 200_000
 
 def main() -> None:
     """Run the command line, which is imported here."""
-    gc.set_threshold(YOUNG_OBJECTS)
     try:
+        import gc
+
+        gc.set_threshold(YOUNG_OBJECTS)
         from assay.cli import main as run
 
         run()

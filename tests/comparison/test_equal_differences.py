@@ -90,7 +90,7 @@ def list_comparable(table):
         metric = METRICS.parse(name)
         try:
             bound = metric.bind(table.schema)
-            if bound.granularity == "table":
+            if bound.granularity == "table" and metric.needs_truth:
                 bound.pairing(table.schema)
                 yield name
         except Exception:  # another task, options that must be given, one row alone

@@ -78,8 +78,6 @@ def test_an_unknown_name_suggests_close_ones_or_the_list():
     [
         ("f1_score", "f1"),
         ("log_loss_score", "log_loss"),
-        ("iou", "jaccard"),
-        ("dice", "f1"),
         ("hit-rate", "recall"),
         ("fall-out", "false_positive_rate"),
     ],

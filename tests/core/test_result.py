@@ -35,6 +35,7 @@ KEYS = {
     " of_folds closed_form closed_form_value method n points notes",
     "fusion": "name how best pays answer probability single_loss difference low high note fitted "
     "rows",
+    "soup": "how better score best improves parameters barriers notes rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"
     " against_baseline diagnosis fusion training test notes",
@@ -103,6 +104,15 @@ def five_by_two():
     return assay.five_by_two_f_test(table, "accuracy", GOOD, POOR)
 
 
+def make_soup(folder):
+    """The mean of two checkpoints, scored by their first weight."""
+    torch = pytest.importorskip("torch")
+    paths = [folder / f"{name}.pt" for name in (GOOD, POOR)]
+    for value, path in enumerate(paths):
+        torch.save({"w": torch.full((2,), float(value))}, path)
+    return assay.soup(paths, "uniform", score=lambda state: float(state["w"][0]), barrier=True)
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """Makes the result of a kind, once."""
@@ -126,6 +136,7 @@ def result(tmp_path_factory):
             "membership": lambda: assay.membership_inference(table(split=True)),
             "threshold": lambda: assay.tune_threshold(p, GOOD),
             "fusion": lambda: assay.fuse(p, "mean"),
+            "soup": lambda: make_soup(folder),
             "diagnosis": lambda: assay.diagnose(LOG),
             "report": lambda: assay.report(p, histories=LOG, fused=make("fusion"), test=p),
         }[kind]()
@@ -219,7 +230,7 @@ def test_a_notebook_shows_a_table_in_which_names_are_escaped(kind, result):
             assert all(html.escape(cell) in page for cell in row)
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KEYS if kind != "hardest_rows"])
+@pytest.mark.parametrize("kind", [kind for kind in KEYS if kind not in ("hardest_rows", "soup")])
 def test_a_result_finds_its_chart(kind, result):
     spec = result(kind).chart().to_dict()
     assert spec["title"]["text"]

@@ -55,7 +55,7 @@ def test_the_proposed_declaration_gives_the_right_number(oof):
     [
         ("m=prob:oof_lgbm", "expected NAME=KIND:COLUMN"),
         ("m=proba:oof_lgb", "did you mean 'oof_lgbm'"),
-        ("m=value.1:oof_lgbm", "leave out .1"),
+        ("m=value.1:oof_lgbm", r"leave out \.1 to give one column"),
     ],
 )
 def test_a_declaration_that_cannot_be_followed_is_refused(oof, model, message):

@@ -525,12 +525,12 @@ def test_a_study_killed_at_any_moment_and_again_ends_as_one_that_never_was(folde
         (
             '"roc_auc"]',
             '"mse"]',
-            r"metrics: mse is for regression tasks; the task of this study is binary",
+            r"metrics: mse is for multioutput, regression tasks; the task of this study is binary",
         ),
         (
             'by = "accuracy"',
             'by = "r2"',
-            r"compare_by: r2 is for regression tasks; the task of this study is binary",
+            r"compare_by: r2 is for multioutput, regression tasks; the task of this",
         ),
         (
             'by = "accuracy"',

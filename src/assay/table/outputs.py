@@ -282,9 +282,11 @@ def _check_values(values: Any, schema: Schema, where: str, name_row: RowNamer) -
             f"{where}: a predicted number needs task='regression'; this task is {schema.task}"
         )
     if isinstance(values, Mapping) and not isinstance(values, Unnamed):
+        names = ", ".join(f".{name}" for name in values)
         raise SchemaError(
-            f"{where} has a column for each of {', '.join(values)}, and the truth is one number; "
-            "give one column, <model>.value, or a truth of several outputs, y.<output>"
+            f"{where} has a column for each output ({names}), and the truth is one number; leave "
+            f"out {names} to give one column, <model>.value, or give a truth of several outputs, "
+            f"y.<output>"
         )
     return require_finite(convert_to_numbers(values, where, name_row), where, name_row)
 
