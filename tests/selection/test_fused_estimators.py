@@ -36,13 +36,17 @@ def skip_weights(estimator):
 
 
 @parametrize_with_checks(
-    [
-        FusedClassifier(CLASSIFIERS, how="weighted", cv=3),
-        FusedRegressor(REGRESSORS, how="weighted", cv=3),
-    ],
-    expected_failed_checks=skip_weights,
+    [FusedRegressor(REGRESSORS, how="weighted", cv=3)], expected_failed_checks=skip_weights
 )
-def test_estimators_keep_what_scikit_learn_asks_of_them(estimator, check):
+def test_regressors_keep_what_scikit_learn_asks_of_them(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(
+    [FusedClassifier(CLASSIFIERS, how="weighted", cv=3)], expected_failed_checks=skip_weights
+)
+def test_classifiers_keep_what_scikit_learn_asks_of_them(estimator, check):
     check(estimator)
 
 
