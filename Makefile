@@ -39,7 +39,7 @@ test-oldest: .venv/bin/python  ## Test tables and their reading with the oldest 
 	$(PYTHON) -m venv build/oldest
 	$(PYTHON) .ci/oldest.py > build/oldest/oldest.txt
 	build/oldest/bin/python $(INSTALL) -c build/oldest/oldest.txt -e '.[sklearn]' pytest hypothesis pandas polars
-	build/oldest/bin/python -m pytest -q -p no:cacheprovider tests/table tests/io tests/evaluation
+	build/oldest/bin/python -m pytest -q -p no:cacheprovider tests/table tests/io tests/evaluation tests/selection/test_cross_validate.py
 
 check: .venv/dev.done  ## Check style, types and the layers of imports.
 	$(BIN)/ruff check .

@@ -187,7 +187,7 @@ def test_a_class_missing_from_a_training_fold_gets_probability_zero():
 
 def test_an_estimator_without_probabilities_gives_its_margin_as_a_score_of_the_positive_class():
     X, y = load_breast_cancer(return_X_y=True)
-    p = validated({"svc": make_pipeline(StandardScaler(), LinearSVC())}, X, y, cv=3)
+    p = validated({"svc": make_pipeline(StandardScaler(), LinearSVC(dual=False))}, X, y, cv=3)
     assert p.schema.models["svc"] == ("label", "score")
     assert evaluate(p, "roc_auc").value > 0.95
 
@@ -318,7 +318,7 @@ def test_a_second_run_with_a_store_fits_nothing_and_gives_the_same_table(tmp_pat
 
 @pytest.mark.parametrize("y", [IRIS[1], np.array(["ant", "bee", "cat"])[IRIS[1]], IRIS[1] == 1])
 def test_labels_of_every_kind_come_back_from_the_store_as_they_were(tmp_path, y):
-    models = {"knn": KNeighborsClassifier(), "svc": LinearSVC()}
+    models = {"knn": KNeighborsClassifier(), "svc": LinearSVC(dual=False)}
     plain, _, kept = (
         validated(models, *(IRIS[0], y), cv=3, store=s) for s in (None, tmp_path, tmp_path)
     )

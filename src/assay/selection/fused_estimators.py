@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
-from sklearn.utils import Tags, assert_all_finite, get_tags
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import _BaseComposition, available_if
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
@@ -138,9 +138,11 @@ class FusedEstimator(_BaseComposition, BaseEstimator):  # type: ignore[misc]
         self._set_params("estimators", **params)
         return self
 
-    def __sklearn_tags__(self) -> Tags:
+    def __sklearn_tags__(self) -> Any:
         """Tags of scikit-learn: inputs may be sparse where every estimator takes them so."""
-        tags: Tags = super().__sklearn_tags__()
+        from sklearn.utils import get_tags  # which came with the tags, in version 1.6
+
+        tags = super().__sklearn_tags__()
         try:
             tags.input_tags.sparse = all(get_tags(e).input_tags.sparse for _, e in self.estimators)
         except (TypeError, ValueError, AttributeError):
