@@ -277,3 +277,8 @@ def test_counts_of_right_and_wrong_rows_are_those_of_scikit_learn_without_normal
     for text, score in (("tp", "accuracy_score"), ("fn", "zero_one_loss")):
         found = evaluate(p, f"{text}(average=micro)", intervals=False).value
         assert found == getattr(sklearn_metrics, score)(y, said, normalize=False)
+
+
+def test_the_other_names_of_a_base_are_not_taken_by_what_is_derived_from_it():
+    assert str(METRICS.parse("pixel_accuracy")) == "accuracy"
+    assert str(METRICS.parse("subset_accuracy")) == "subset_accuracy"

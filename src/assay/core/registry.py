@@ -81,7 +81,7 @@ class Registry(Generic[T]):
         cls = member if isinstance(member, type) else type(member)
         self._classes[member.name] = cls
         self._instances.pop(member.name, None)  # the name may have been an alias of another
-        for alias in cls.aliases:
+        for alias in vars(cls).get("aliases", ()):  # those of a base are of the base alone
             known, _, stands_for = alias.rstrip(")").partition("(")
             self._aliases[known] = member.name, stands_for
 

@@ -106,7 +106,6 @@ class ZeroOneLoss(Accuracy):
     """
 
     name = "zero_one_loss"
-    aliases = ()
     better = "lower"
     oracle = "sklearn.metrics.zero_one_loss(y, label, sample_weight=w)"
 
