@@ -10,7 +10,7 @@ It is observed batch by batch, so that the size of batches changes nothing.
 'proba'
 """
 
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,7 @@ __all__ = ["Extent", "choose_kind"]
 TOLERANCE = 1e-3  # by which the probabilities of a row may miss a sum of 1
 
 
-@dataclass(frozen=True)
-class Extent:
+class Extent(NamedTuple):
     """What is known of one column of outputs, or of the class columns (n, k), over all rows so far.
 
     `shape` is that of a row: () or (k,). `is_bounded` says whether all numbers lie in [0, 1],
@@ -54,11 +53,11 @@ class Extent:
             return extent
         # Once a number lies outside [0, 1], no further one can change the answer.
         if not (values.min() >= 0 and values.max() <= 1):
-            return replace(extent, is_bounded=False, sums_to_1=False)
+            return extent._replace(is_bounded=False, sums_to_1=False)
         if not self.sums_to_1 or values.ndim != 2:
             return extent
         off = np.abs(values.sum(axis=1, dtype=np.float64) - 1).max()
-        return replace(extent, sums_to_1=bool(off <= TOLERANCE))
+        return extent._replace(sums_to_1=bool(off <= TOLERANCE))
 
 
 def choose_kind(

@@ -101,7 +101,7 @@ class Pass:
             known = self.extents.setdefault(name, {})
             for kind, values in answers.outputs.items():
                 columns[f"{name}.{kind}"] = values
-                known[kind] = known.get(kind, Extent()).observe(values)
+                known[kind] = (known.get(kind) or Extent()).observe(values)
             n = len(next(iter(answers.outputs.values())))
             self._note_classes(name, answers)
             if first is None:

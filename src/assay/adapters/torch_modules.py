@@ -100,17 +100,16 @@ class TorchModules(Adapter):
 
     def count_rows(self, inputs: Any) -> int:
         """Number of rows of the `inputs` of a batch: a tensor, several, or named ones."""
-        if isinstance(inputs, Mapping):
-            return count_rows(next(iter(inputs.values())))
-        parts = isinstance(inputs, tuple | list) and inputs and hasattr(inputs[0], "shape")
-        return count_rows(inputs[0]) if parts else count_rows(inputs)
+        if isinstance(inputs, tuple | list) and inputs and hasattr(inputs[0], "shape"):
+            return count_rows(inputs[0])
+        return count_rows(next(iter(inputs.values())) if isinstance(inputs, Mapping) else inputs)
 
     def slice_rows(self, inputs: Any, start: int, stop: int) -> Any:
         """Rows from `start` to before `stop` of the `inputs` of a batch."""
-        if isinstance(inputs, Mapping):
-            return {name: slice_rows(v, start, stop) for name, v in inputs.items()}
         if isinstance(inputs, tuple | list) and inputs and hasattr(inputs[0], "shape"):
             return tuple(slice_rows(values, start, stop) for values in inputs)
+        if isinstance(inputs, Mapping):
+            return {name: slice_rows(v, start, stop) for name, v in inputs.items()}
         return slice_rows(inputs, start, stop)
 
     def prepare(self, model: Any, device: str | None) -> AbstractContextManager[Any]:
@@ -129,6 +128,9 @@ class TorchModules(Adapter):
     def run_module(self, model: Any, inputs: Any, device: str | None) -> Any:
         """What the module of `model` gives for `inputs` on `device`, without gradients."""
         torch = self.import_torch()
+        if torch.is_grad_enabled():  # outside of `prepare`, which turns them off once
+            with torch.no_grad():
+                return self.run_module(model, inputs, device)
         module = self.find_module(model)
         place, dtype = find_place(module, device)
 
@@ -137,12 +139,11 @@ class TorchModules(Adapter):
             other = tensor.dtype is not dtype and dtype and tensor.is_floating_point()
             return tensor.to(dtype) if other else tensor
 
-        with torch.no_grad():
-            if isinstance(inputs, Mapping):
-                return module(**{name: move(values) for name, values in inputs.items()})
-            if isinstance(inputs, tuple | list):
-                return module(*map(move, inputs))
-            return module(move(inputs))
+        if isinstance(inputs, tuple | list):
+            return module(*map(move, inputs))
+        if isinstance(inputs, Mapping):
+            return module(**{name: move(values) for name, values in inputs.items()})
+        return module(move(inputs))
 
     def settle(
         self,
@@ -212,7 +213,7 @@ def settle_output(
 
 @contextmanager
 def evaluate_modules(modules: Sequence[Any], device: str | None) -> Iterator[None]:
-    """Evaluation mode of nn.Modules on a device; on leaving, modes and devices are as they were.
+    """Evaluation mode of nn.Modules on a device, without gradients; on leaving, all is as it was.
 
     Parameters:
         modules: The modules.
@@ -221,6 +222,8 @@ def evaluate_modules(modules: Sequence[Any], device: str | None) -> Iterator[Non
     Raises:
         UnsupportedError: A module lies on several devices, or the device is not there.
     """
+    import torch
+
     modes = [(part, part.training) for module in modules for part in module.modules()]
     moved = []
     try:
@@ -230,7 +233,8 @@ def evaluate_modules(modules: Sequence[Any], device: str | None) -> Iterator[Non
                 moved.append((module, home))
             module.eval()
             _PLACES[module] = _look_for_place(module)
-        yield
+        with torch.no_grad():
+            yield
     finally:
         for module in modules:
             _PLACES.pop(module, None)
