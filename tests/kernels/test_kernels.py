@@ -604,6 +604,65 @@ def test_a_table_without_entries_is_an_error():
         left_to_numpy("map_codes", ONES, 0, np.empty(0, np.uint8))
 
 
+def make_rows(kind, count, n):
+    rows = np.random.default_rng(n).normal(size=(count, n)).astype(np.float32)
+    if kind == "bfloat16":
+        return [(row.view(np.uint32) >> 16).astype(np.uint16) for row in rows]
+    return [row.astype(kind) for row in rows]
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
+@pytest.mark.parametrize(("count", "n"), [(1, 1), (2, 0), (3, 1023), (4, 1025), (9, 40_000)])
+def test_a_mixture_is_that_of_numpy_rounded_once(kind, count, n):
+    rows = make_rows(kind, count, n)
+    weights = np.linspace(-0.5, 1.5, count)
+    outs = [np.empty(n, rows[0].dtype) for _ in range(2)]
+    assert kernels.mix(rows, weights, outs[0]) is True
+    assert kernels.mix.__wrapped__(rows, weights, outs[1]) is True
+    exact = sum(w * kernels.sums._read_floats(row) for w, row in zip(weights, rows, strict=True))
+    spacing = {"float16": 2**-10, "float32": 2**-23, "float64": 2**-50, "bfloat16": 2**-7}[kind]
+    for out in map(kernels.sums._read_floats, outs):
+        np.testing.assert_allclose(out, exact, rtol=spacing / 2 + 1e-12, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "bfloat16"])
+@pytest.mark.parametrize("at", [0, 1024, 2999])
+@pytest.mark.parametrize("bits", [np.inf, -np.inf, np.nan])
+def test_a_mixture_that_is_not_finite_says_so(kind, at, bits):
+    rows = make_rows(kind, 5, 3000)
+    wrong = np.float32(bits)
+    rows[3][at] = np.uint16(wrong.view(np.uint32) >> 16) if kind == "bfloat16" else wrong
+    for mix in (kernels.mix, kernels.mix.__wrapped__):
+        assert mix(rows, np.full(5, 0.2), np.empty_like(rows[0])) is False
+
+
+def test_numbers_of_bfloat16_are_rounded_as_by_pytorch():
+    torch = pytest.importorskip("torch")
+    bits = np.arange(1 << 16, dtype=np.uint16)
+    rows = [bits, bits[::-1].copy()]
+    out, reference = np.empty_like(bits), np.empty_like(bits)
+    kernels.mix(rows, np.array([0.3, 0.7]), out)
+    kernels.mix.__wrapped__(rows, np.array([0.3, 0.7]), reference)
+    first, second = (torch.from_numpy(row).view(torch.bfloat16).double() for row in rows)
+    wanted = (0.3 * first + 0.7 * second).to(torch.bfloat16).double().numpy()
+    with np.errstate(invalid="ignore"):  # bits of numbers that are none
+        found = [kernels.sums._read_floats(array) for array in (out, reference)]
+    np.testing.assert_array_equal(found[0], wanted)
+    np.testing.assert_array_equal(found[1], wanted)
+
+
+@pytest.mark.parametrize("wrong", ["length", "type", "weights"])
+def test_a_mixture_of_rows_that_disagree_is_an_error(wrong):
+    rows = [np.ones(4), np.ones(3) if wrong == "length" else np.ones(4)]
+    out = np.empty(4, np.float32 if wrong == "type" else np.float64)
+    weights = np.ones(3 if wrong == "weights" else 2)
+    if wrong == "type":  # NumPy converts
+        assert kernels.mix(rows, weights, out) is True
+        return
+    with pytest.raises(ValueError):
+        kernels.mix(rows, weights, out)
+
+
 def test_a_compiled_kernel_refuses_another_number_of_arguments():
     from assay._native import extension
 

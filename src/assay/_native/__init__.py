@@ -12,7 +12,7 @@ True
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from importlib import import_module
@@ -30,7 +30,7 @@ FEW_CLASSES = 64
 # The sums over a curve, in the order in which kernels.c numbers them.
 SCANS = ("area", "precision", "lead", "f_beta")
 # How the docstring of compiled kernels begins that fit the functions below.
-ABI = "Compiled kernels 8;"
+ABI = "Compiled kernels 9;"
 SAMPLE_SIZE = 4096  # scores by which a long list is cut into parts
 
 extension: Any = None
@@ -321,6 +321,11 @@ def rank_labels(truth: Array, score: Array) -> tuple[Array, Array, Array] | None
     return (precision, loss, coverage) if done else None
 
 
+def mix(rows: Sequence[Array], weights: Array, out: Array) -> bool | None:
+    status = extension.mix(np.ascontiguousarray(weights, np.float64), out, *rows)
+    return None if status < 0 else bool(status)
+
+
 def _make_contiguous(*arrays: Array | None) -> list[Array | None]:
     return [None if array is None else np.ascontiguousarray(array) for array in arrays]
 
@@ -338,6 +343,7 @@ KERNELS: tuple[Callable[..., Any], ...] = (
     keep_between,
     list_filled,
     map_codes,
+    mix,
     pair_values,
     rank_labels,
     rank_scores,

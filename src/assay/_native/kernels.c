@@ -4,6 +4,7 @@
 #define PY_SSIZE_T_CLEAN
 #define Py_LIMITED_API 0x030b0000
 #include <Python.h>
+#include <float.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -1274,15 +1275,90 @@ static PyObject *scan_cells(PyObject *self, PyObject *const *args, Py_ssize_t na
     return done(x, 3, known);
 }
 
+/* ---- weighted means of many arrays ---------------------------------------------------------------------------- */
+
+/* bfloat16 is the upper half of a float, rounded to the nearest, of two as near to the even one. */
+static float widen(uint16_t half) {
+    uint32_t bits = (uint32_t)half << 16;
+    float wide;
+    return memcpy(&wide, &bits, 4), wide;
+}
+static uint16_t narrow(double sum) {
+    float wide = (float)sum;
+    uint32_t bits;
+    memcpy(&bits, &wide, 4);
+    return wide == wide ? (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16) : 0x7fc0;
+}
+
+#define BRIDGE 1024 /* items that are added up at a time: their sums stay in the nearest cache */
+/* Four more rows in the sums, or one; then the sums as what they are stored as, and whether one of these is not finite. */
+#define MIX(T, WIDEN, NARROW)                                                                                          \
+    FAST static void add_four_##T(const T *a, const T *b, const T *c, const T *d, const double *w, double *sum,        \
+                                  int64_t n) {                                                                         \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            sum[i] += (w[0] * (double)WIDEN(a[i]) + w[1] * (double)WIDEN(b[i])) +                                      \
+                      (w[2] * (double)WIDEN(c[i]) + w[3] * (double)WIDEN(d[i]));                                       \
+    }                                                                                                                  \
+    FAST static void add_one_##T(const T *a, double w, double *sum, int64_t n) {                                       \
+        for (int64_t i = 0; i < n; i++) sum[i] += w * (double)WIDEN(a[i]);                                             \
+    }                                                                                                                  \
+    FAST static int store_##T(const double *sum, T *out, int64_t n) {                                                  \
+        int wrong = 0;                                                                                                 \
+        for (int64_t i = 0; i < n; i++) out[i] = NARROW(sum[i]);                                                       \
+        for (int64_t i = 0; i < n; i++) wrong |= !(fabs((double)WIDEN(out[i])) <= DBL_MAX);                            \
+        return wrong;                                                                                                  \
+    }                                                                                                                  \
+    static int mix_##T(const Arg *row, const double *w, int64_t rows, T *out, int64_t n) {                             \
+        double sum[BRIDGE];                                                                                            \
+        int wrong = 0;                                                                                                 \
+        for (int64_t at = 0, size; size = PART(n, at, BRIDGE), at < n; at += BRIDGE) {                                 \
+            int64_t j = 0;                                                                                             \
+            memset(sum, 0, sizeof(sum));                                                                               \
+            for (; j + 4 <= rows; j += 4)                                                                              \
+                add_four_##T((T *)row[j].data + at, (T *)row[j + 1].data + at, (T *)row[j + 2].data + at,              \
+                             (T *)row[j + 3].data + at, w + j, sum, size);                                             \
+            for (; j < rows; j++) add_one_##T((T *)row[j].data + at, w[j], sum, size);                                 \
+            wrong |= store_##T(sum, out + at, size);                                                                   \
+        }                                                                                                              \
+        return wrong;                                                                                                  \
+    }
+MIX(float, , (float))
+MIX(double, , )
+MIX(uint16_t, widen, narrow)
+#define MIX_OF(T) wrong = mix_##T(x + 2, x[0].data, rows, x[1].data, n);
+
+/* mix(weights (m,), out (n,), row (n,) m times): -1 where it cannot, else whether all that it wrote is finite */
+static PyObject *mix(PyObject *self, PyObject *const *args, Py_ssize_t nargs) {
+    if (nargs < 3) return PyErr_Format(PyExc_TypeError, "3 or more arguments expected, not %zd", nargs);
+    Arg *x = calloc((size_t)nargs, sizeof(Arg));
+    if (!x) return PyErr_NoMemory();
+    for (int i = 0; i < nargs; i++)
+        if (take(args[i], &x[i], i == 1)) {
+            give(x, i), free(x);
+            return NULL;
+        }
+    int64_t rows = nargs - 2, n = x[1].n;
+    int known = x[0].type == 'd' && x[0].n == rows && x[1].type && strchr("fdH", x[1].type);
+    for (int64_t j = 0; j < rows; j++) known = known && x[2 + j].type == x[1].type && x[2 + j].n == n;
+    int wrong = 0;
+    Py_BEGIN_ALLOW_THREADS
+    if (known && x[1].type == 'f') { MIX_OF(float) }
+    else if (known && x[1].type == 'd') { MIX_OF(double) }
+    else if (known) { MIX_OF(uint16_t) }
+    Py_END_ALLOW_THREADS
+    give(x, (int)nargs), free(x);
+    return PyLong_FromLong(known ? !wrong : -1);
+}
+
 #define METHOD(name) {#name, (PyCFunction)(void (*)(void))name, METH_FASTCALL, NULL}
 
 static PyMethodDef methods[] = {
     METHOD(count_pairs), METHOD(look_up),    METHOD(pair_values),  METHOD(rank_scores), METHOD(scan_curve),
     METHOD(sum_facts),   METHOD(sum_errors), METHOD(count_labels), METHOD(label_ranks), METHOD(bin_rows),
     METHOD(row_facts),   METHOD(keep_between), METHOD(logit_facts), METHOD(find_cells),   METHOD(count_cells),
-    METHOD(list_filled), METHOD(count_odds),   METHOD(scan_cells), {NULL, NULL, 0, NULL}};
+    METHOD(list_filled), METHOD(count_odds),   METHOD(scan_cells),  METHOD(mix),         {NULL, NULL, 0, NULL}};
 
-static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 8; see assay.kernels.", -1,
+static struct PyModuleDef module = {PyModuleDef_HEAD_INIT, "kernels", "Compiled kernels 9; see assay.kernels.", -1,
                                     methods, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_kernels(void) { return PyModule_Create(&module); }

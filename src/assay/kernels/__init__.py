@@ -37,7 +37,14 @@ from assay.kernels.probability import (
     count_odds,
     sum_proba_stats,
 )
-from assay.kernels.sums import compute_moments, divide, merge_moments, sum_by, sum_errors
+from assay.kernels.sums import (
+    compute_moments,
+    divide,
+    merge_moments,
+    mix,
+    sum_by,
+    sum_errors,
+)
 
 __all__ = [
     "EVEN_CELLS",
@@ -61,6 +68,7 @@ __all__ = [
     "list_filled",
     "map_codes",
     "merge_moments",
+    "mix",
     "pair_values",
     "rank_labels",
     "rank_scores",

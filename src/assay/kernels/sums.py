@@ -6,12 +6,14 @@
 ([2.0], [[2.0]], [[2.0]])
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from assay._native import Array
 from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 
-__all__ = ["compute_moments", "divide", "merge_moments", "sum_by", "sum_errors"]
+__all__ = ["compute_moments", "divide", "merge_moments", "mix", "sum_by", "sum_errors"]
 
 
 def sum_by(stratum: Array | None, strata: int, values: Array) -> Array:
@@ -104,6 +106,40 @@ def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
         np.array(weights)[:, None], np.array(means)[:, None], np.array(m2s)[:, None]
     )
     return np.concatenate([mean, m2]), zeros
+
+
+@compiled_or_numpy
+def mix(rows: Sequence[Array], weights: Array, out: Array) -> bool:
+    """Write the weighted sum of `rows`, arrays (n,) of one type, to `out`; whether it is finite.
+
+    `weights` (m,) are those of the rows. Sums are float64, rounded once. Numbers of two bytes that
+    are whole (uint16) stand for bfloat16, of which they are the bits.
+    """
+    finite = True
+    for start in range(0, len(out), BLOCK):
+        block = slice(start, start + BLOCK)
+        total = np.zeros(len(out[block]))
+        with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is told of
+            for row, weight in zip(rows, weights, strict=True):
+                total += weight * _read_floats(row[block])
+            out[block] = _round_to_bits(total) if out.dtype == np.uint16 else total
+            finite = finite and bool(np.isfinite(_read_floats(out[block])).all())
+    return finite
+
+
+def _read_floats(numbers: Array) -> Array:
+    """The `numbers` in double precision; those of uint16 are the bits of bfloat16."""
+    if numbers.dtype != np.uint16:
+        return numbers.astype(np.float64)
+    return (numbers.astype(np.uint32) << 16).view(np.float32).astype(np.float64)
+
+
+def _round_to_bits(numbers: Array) -> Array:
+    """The bits of the nearest bfloat16, of two as near the even one."""
+    wide = numbers.astype(np.float32)
+    bits = wide.view(np.uint32)
+    nearest = ((bits + (0x7FFF + (bits >> 16 & 1))) >> 16).astype(np.uint16)
+    return np.where(np.isnan(wide), np.uint16(0x7FC0), nearest)
 
 
 def divide(a: Array, b: Array) -> Array:

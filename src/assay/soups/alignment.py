@@ -29,7 +29,9 @@ __all__ = [
     "split_tensor",
 ]
 
-PART = 1 << 18  # elements of a tensor that are in memory at a time, of each checkpoint
+PART = 1 << 17  # elements of a tensor that are read at a time, of each checkpoint
+LEAST = 1 << 14  # elements that are read at a time however many checkpoints there are
+MOST_BYTES = 1 << 24  # of all checkpoints together
 MOST_LISTED = 5  # names in a message
 LARGEST_MATRICES = 3  # how many are looked at to see whether checkpoints have one origin
 LEAST_COSINE = 0.1  # between weights of one origin; those of two are nearly orthogonal
@@ -134,10 +136,16 @@ def check_numbers(specs: Mapping[str, TensorSpec]) -> None:
         )
 
 
-def split_tensor(spec: TensorSpec) -> Iterator[tuple[int, int]]:
-    """The parts of a tensor of that `spec`: position of the first element and after the last."""
-    for start in range(0, spec.size, PART):
-        yield start, min(start + PART, spec.size)
+def split_tensor(spec: TensorSpec, count: int = 1) -> Iterator[tuple[int, int]]:
+    """The parts of a tensor: position of the first element and after the last.
+
+    Parameters:
+        spec: The tensor.
+        count: Number of checkpoints of which the same part is in memory at a time; default 1.
+    """
+    size = min(PART, max(LEAST, MOST_BYTES // (count * spec.dtype.itemsize)))
+    for start in range(0, spec.size, size):
+        yield start, min(start + size, spec.size)
 
 
 def check_integers(checkpoints: Sequence[Checkpoint], names: Sequence[str]) -> list[str]:

@@ -4,13 +4,17 @@
 Ties(density=0.3, scale=1.0)
 """
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from assay.core.registry import Member, Registry
 from assay.errors import MissingDependencyError, UnsupportedError
+from assay.kernels import mix
 
 __all__ = ["SOUPS", "LinearRecipe", "Part", "Recipe", "Scan", "Tensor", "check_number", "get_torch"]
 
@@ -118,6 +122,22 @@ class Recipe(Member):
             survey: What `survey` gave.
         """
 
+    def write(self, part: Part, survey: Any, elements: Tensor) -> bool:
+        """Put what `combine` gives into `elements`; whether all of it is finite there.
+
+        Parameters:
+            part: The elements of each checkpoint.
+            survey: What `survey` gave.
+            elements: Room for them (n,), in the type of the tensor.
+        """
+        finite = True
+        for piece in part.split():
+            at = piece.start - part.start
+            fused = self.combine(piece, survey).to(elements.dtype)
+            elements[at : at + len(fused)] = fused
+            finite = finite and math.isfinite(float(fused.sum()))  # the usual case in one pass
+        return finite
+
 
 @dataclass(frozen=True)
 class LinearRecipe(Recipe):
@@ -132,6 +152,26 @@ class LinearRecipe(Recipe):
         for tensor, weight in others:
             total.add_(tensor, alpha=weight)
         return total
+
+    def write(self, part: Part, survey: Any, elements: Tensor) -> bool:
+        """Put the weighted mean of the `part` into `elements`, in one pass; whether it is finite.
+
+        `survey` are the weights. Types that NumPy has not, but for bfloat16, are left to `combine`.
+        """
+        out = _view_as_array(elements)
+        if out is None:
+            return super().write(part, survey, elements)
+        return mix([_view_as_array(tensor) for tensor in part.tensors], np.array(survey), out)
+
+
+def _view_as_array(tensor: Tensor) -> Any:
+    """The memory of a `tensor` as NumPy, of bfloat16 its bits; None where it is of another type."""
+    torch = get_torch()
+    if tensor.dtype in (torch.float32, torch.float64, torch.float16):
+        return tensor.numpy()
+    if tensor.dtype is not torch.bfloat16:
+        return None
+    return tensor.view(torch.int16).numpy().view(np.uint16)
 
 
 def check_number(recipe: str, name: str, value: float, low: float, high: float) -> None:

@@ -1,7 +1,7 @@
 """Blend: the tensors of a soup, computed a part at a time.
 
-While one part is fused, the next is read: of every checkpoint some elements are in memory, whatever
-its size.
+Some parts are read and fused at the same time, each by a thread: of every checkpoint some elements
+are in memory, whatever its size.
 
 >>> import torch
 >>> from assay.soups.checkpoints import StateDict
@@ -11,13 +11,14 @@ its size.
 [[2.0, 4.0]]
 """
 
-import math
+import os
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeVar
+from functools import partial
+from typing import Any, NamedTuple
 
 from assay.core.lazy import lazy_property
+from assay.engines.local import run_in_order
 from assay.errors import UnsupportedError
 from assay.soups.alignment import (
     check_alike,
@@ -33,18 +34,17 @@ from assay.soups.uniform import Uniform
 
 __all__ = ["Blend"]
 
-T = TypeVar("T")
-
-END: Any = object()  # what a thread gives when there is nothing more to read
+MOST_THREADS = 4  # more would wait for the disk, and hold more parts in memory
 
 
 class Work(NamedTuple):
-    """A part with what is done with it, and the type of the tensor that it belongs to."""
+    """A part of a tensor, and the recipe that fuses it; None: it is the first checkpoint's."""
 
-    part: Part
-    recipe: Recipe
-    survey: Any
-    dtype: Any
+    name: str
+    start: int
+    stop: int
+    recipe: Recipe | None
+    survey: Any = None
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ class Blend:
     def compute(self, names: Iterable[str]) -> Iterator[Tensor]:
         """The elements of the tensors of these `names`, flattened, one part after the other."""
         work = self._plan(names, self.survey)
-        return _work_ahead(map(self.finish, _work_ahead(work)))
+        return run_in_order((partial(self._fuse, each) for each in work), _count_threads())
 
     def build(self) -> dict[str, Tensor]:
         """All tensors in memory; names that are one tensor in the checkpoints are one here."""
@@ -169,21 +169,24 @@ class Blend:
             if name in joined:
                 yield self.lora.join(name).to(spec.dtype)  # type: ignore[union-attr]
                 continue
-            for start, stop in split_tensor(spec):
-                if name in kept:
-                    yield self.checkpoints[0].read(name, start, stop)
-                elif name in averaged:
-                    part = self._read_part(name, start, stop)
-                    yield Work(part, Uniform(), self.weights, spec.dtype)
-                else:
-                    part = self._read_part(name, start, stop)
-                    yield Work(part, self.recipe, survey, spec.dtype)
+            recipe, facts = self.recipe, survey
+            if name in averaged:
+                recipe, facts = Uniform(), self.weights
+            for start, stop in self._split(name):
+                yield Work(name, start, stop, None if name in kept else recipe, facts)
+
+    def _split(self, name: str) -> Iterator[tuple[int, int]]:
+        """The parts of the tensor of that `name` in which it is read."""
+        return split_tensor(self.specs[name], len(self.checkpoints) + (self.base is not None))
 
     def _scan(self) -> Iterator[Part]:
         """All that the recipe fuses, part by part."""
-        for name in self.recipe_tensors:
-            for start, stop in split_tensor(self.specs[name]):
-                yield self._read_part(name, start, stop)
+        reads = (
+            partial(self._read_part, name, start, stop)
+            for name in self.recipe_tensors
+            for start, stop in self._split(name)
+        )
+        return run_in_order(reads, _count_threads())
 
     def _read_part(self, name: str, start: int, stop: int) -> Part:
         """Some elements of a tensor, of every checkpoint."""
@@ -191,25 +194,21 @@ class Blend:
         base = None if self.base is None else self.base.read(name, start, stop).double()
         return Part(name, start, pieces, base)
 
-    def finish(self, work: "Work | Tensor") -> Tensor:
-        """The elements of the soup, in the type of its tensor.
+    def _fuse(self, work: Work | Tensor) -> Tensor:
+        """The elements of the soup, in the type of their tensor; those that are there already stay.
 
-        Parameters:
-            work: What is to be fused, or elements that are as they shall be.
-
-        Raises:
-            UnsupportedError: Elements are not finite, and not the same in all checkpoints either.
+        UnsupportedError where elements are not finite, and not the same in all checkpoints either.
         """
         if not isinstance(work, Work):
             return work
-        elements = get_torch().empty(len(work.part.tensors[0]), dtype=work.dtype)
-        for piece in work.part.split():
-            at = piece.start - work.part.start
-            fused = work.recipe.combine(piece, work.survey).to(work.dtype)
-            if not math.isfinite(float(fused.sum())):  # the usual case in one pass
-                wrong = ~fused.isfinite()
-                fused[wrong] = self._explain_infinite(piece, wrong).to(work.dtype)
-            elements[at : at + len(fused)] = fused
+        if work.recipe is None:
+            return self.checkpoints[0].read(work.name, work.start, work.stop)
+        part = self._read_part(work.name, work.start, work.stop)
+        dtype = self.specs[work.name].dtype
+        elements = get_torch().empty(work.stop - work.start, dtype=dtype)
+        if not work.recipe.write(part, work.survey, elements):
+            wrong = ~elements.isfinite()
+            elements[wrong] = self._explain_infinite(part, wrong).to(dtype)
         return elements
 
     def _explain_infinite(self, part: Part, wrong: Tensor) -> Tensor:
@@ -236,10 +235,5 @@ class Blend:
         )
 
 
-def _work_ahead(items: Iterator[T]) -> Iterator[T]:
-    """The same `items`, the next of which is made by a thread while one is used."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, items, END)
-        while (item := coming.result()) is not END:
-            coming = pool.submit(next, items, END)
-            yield item
+def _count_threads() -> int:
+    return min(os.cpu_count() or 1, MOST_THREADS)

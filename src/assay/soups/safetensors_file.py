@@ -32,7 +32,7 @@ DTYPES = {
     "F8_E4M3": "float8_e4m3fn", "F8_E5M2": "float8_e5m2",
 }  # fmt: skip
 FLUSH = 1 << 26  # bytes
-AHEAD = 4  # lengths of what is read that the system is asked to read in advance
+AHEAD = 1 << 23  # bytes that the system is asked to read in advance, as it reads in order
 LONGEST_HEADER = 100_000_000  # bytes, that of the format
 
 
@@ -77,14 +77,18 @@ class SafetensorsFile(Checkpoint):
         with FileIO(str(self.path)) as file:
             place = self._begin + self._offsets[tensor] + start * dtype.itemsize
             file.seek(place)
-            if hasattr(os, "posix_fadvise"):  # the system reads on while this part is fused
-                os.posix_fadvise(file.fileno(), place, AHEAD * len(buffer), os.POSIX_FADV_WILLNEED)
+            self._read_ahead(file, place, len(buffer))
             while len(buffer):
                 count = file.readinto(buffer)
                 if not count:
                     raise ReadError(f"{self.path}: the file ends within tensor {tensor!r}")
                 buffer = buffer[count:]
         return numbers
+
+    def _read_ahead(self, file: FileIO, place: int, length: int) -> None:
+        """Have the system read on while this part is fused, each stretch of the file once."""
+        if hasattr(os, "posix_fadvise") and (place == self._begin or -place % AHEAD < length):
+            os.posix_fadvise(file.fileno(), place, 2 * AHEAD, os.POSIX_FADV_WILLNEED)
 
     def _check_lengths(self, header: Mapping[str, Any]) -> None:
         """ReadError unless the tensors of the `header` fill the file, one after the other."""
