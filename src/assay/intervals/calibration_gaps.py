@@ -27,6 +27,11 @@ __all__ = ["bootstrap_gaps"]
 # How far beyond the gaps of the sample models are looked for, and halvings of what is left.
 FARTHEST = 64.0
 HALVINGS = 7
+# The share of the error that the lower end takes at most: models may be off otherwise than those
+# that are drawn.
+MOST = 0.9
+# Scores this close are the same.
+TIE = 1e-12
 # Samples that are drawn of each model: fewer where there are many bins of many classes.
 DRAWS = 500
 FEWEST = 50
@@ -38,25 +43,67 @@ def bootstrap_gaps(metric: Metric, sample: Sample, confidence: float) -> Interva
 
     The outer quantiles hold `confidence` between them. Bins of the models are off in the direction
     of those of the sample: for the upper end by a multiple of the gap and its standard error
-    together; for the lower end by one of what the gap has beyond chance, so that few bins are off
-    and chance makes the others as large as it can. What comes true in a bin is binomial; weighted
-    rows count as so many as they are worth (Kish). What the mass of the bins, drawn with the rows,
-    makes of the model's own value is added.
+    together; for the lower end by that or by one of what the gap has beyond chance, so that few
+    bins are off and chance makes the others as large as it can, whichever ends lower. Chance seldom
+    makes an error smaller, and the interval holds the value, so the upper end of a nearly
+    calibrated model hardly ever errs: the lower end takes what that leaves of the error. What comes
+    true in a bin is binomial; weighted rows count as so many as they are worth (Kish). What the
+    mass of the bins, drawn with the rows, makes of the model's own value is added.
     """
     value = metric.estimate(sample.summary)
     if np.isnan(value).any():
         return Interval(np.full(len(value), np.nan), np.full(len(value), np.nan), "")
     models = _Models(metric, sample)
     tail = (1 - confidence) / 2
-    sparse, spread = models.beyond_chance, models.with_chance
-    low = _find_first(lambda size: models.quantile(sparse, size, 1 - tail) >= value, len(value))
-    high = _find_first(lambda size: models.quantile(spread, size, tail) > value, len(value))
+    low = [models.value(way, _find_low(models, way, value, tail)) for way in models.ways]
     ends = _admit_other_rows(metric, sample, value, confidence)
     return Interval(
-        np.fmin(models.value(sparse, low), ends[0]),
-        np.fmax(models.value(spread, high), ends[1]),
+        np.fmin(np.min(low, axis=0), ends[0]),
+        # Rows that fit a calibrated model too well are no reason to doubt that it is one.
+        np.fmax(np.fmax(_find_high(models, value, tail), value), ends[1]),
         "parametric bootstrap",
     )
+
+
+def _find_high(models: "_Models", value: Array, tail: float) -> Array:
+    """The values (values,) of the least models of which a `value` is a quantile `tail`, or less.
+
+    Where all that was stated came true, models that are off in the direction of the sample score no
+    more than it: then those that are off the other way.
+    """
+
+    def find(direction: Array) -> Array:
+        return _find_first(
+            lambda size: models.quantile(direction, size, tail) > value + TIE, len(value)
+        )
+
+    size = find(models.with_chance)
+    high = models.value(models.with_chance, size)
+    beyond = size >= FARTHEST
+    if not beyond.any():
+        return high
+    return np.where(beyond, models.value(models.opposite, find(models.opposite)), high)
+
+
+def _find_low(models: "_Models", direction: Array, value: Array, tail: float) -> Array:
+    """The least multiples (values,) of which a `value` is no outer quantile from above.
+
+    A sample lies outside where fewer than a share of the model's samples score more, counting half
+    of those that score the same. The share is `tail`, and what the upper end leaves of as much, but
+    at most `MOST` of both.
+    """
+
+    def admits(size: Array) -> Array:
+        scores = models.draw(direction, size)
+        alike = np.abs(scores - value) <= TIE
+        more = np.where(alike, 0.5, scores > value).mean(axis=0)
+        most = MOST * 2 * tail
+        if not ((tail <= more) & (more < most)).any():
+            return np.asarray(more >= most)
+        missed = (scores < models.find_least(direction, size, tail)).mean(axis=0)
+        return np.asarray(more >= np.minimum(most, 2 * tail - np.minimum(missed, tail)))
+
+    return _find_first(admits, len(value))
 
 
 def _admit_other_rows(
@@ -79,7 +126,8 @@ class _Models:
     """Models whose bins are off by a multiple of what those of the sample are, and their scores.
 
     `with_chance` is how far bins are off, and one standard error farther; `beyond_chance` is what
-    is left of it once the variance that a calibrated bin has is taken off its square.
+    is left of it once the variance that a calibrated bin has is taken off its square; `opposite` is
+    one standard error the other way.
     """
 
     def __init__(self, metric: Metric, sample: Sample) -> None:
@@ -101,9 +149,16 @@ class _Models:
         frequency = np.clip(divide(frequency * rows, rows + 1), 0.0, 1.0)
         gap = frequency - self._stated
         error = np.sqrt(divide(frequency * (1 - frequency), rows))
-        self.with_chance = np.where(gap < 0, -1.0, 1.0) * (np.abs(gap) + error)
+        side = np.where(gap < 0, -1.0, 1.0)
+        self.with_chance = side * (np.abs(gap) + error)
+        self.opposite = -side * error
+
+    @property
+    def ways(self) -> list[Array]:
+        """The directions in which models are off that score as the sample does by chance."""
         if not self.beyond_chance.any():
-            self.beyond_chance = self.with_chance
+            return [self.with_chance]
+        return [self.beyond_chance, self.with_chance]
 
     def value(self, direction: Array, size: Array) -> Array:
         """The values of the models themselves, off by multiples `size` (values,) of `direction`."""
@@ -111,8 +166,21 @@ class _Models:
         right = self._whole.proba + self._whole.mass * moved
         return np.asarray(self._score(self._whole, right)[0])
 
+    def find_least(self, direction: Array, size: Array, tail: float) -> Array:
+        """The values (values,) below which an upper end lies below the model's own value.
+
+        Upper ends are quantiles `tail` of models that are off `with_chance`.
+        """
+        own = self.value(direction, size)
+        same = _find_first(lambda size: self.value(self.with_chance, size) >= own, len(own))
+        return np.minimum(own, self.quantile(self.with_chance, same, tail))
+
     def quantile(self, direction: Array, size: Array, tail: float) -> Array:
-        """The quantiles (values,) of what samples of such models score.
+        """The quantiles `tail` (values,) of what samples of such models score."""
+        return np.asarray(np.quantile(self.draw(direction, size), tail, axis=0))
+
+    def draw(self, direction: Array, size: Array) -> Array:
+        """What samples of such models score (draws, values).
 
         What comes true is drawn for bins of the sample's rows, for bins of other rows would lack
         those that hold a single one. The mass of bins then moves the scores as far as it moves the
@@ -133,7 +201,7 @@ class _Models:
             moved = self._drawn.mass * (frequency - self._stated)
             values = self._score(self._drawn, self._drawn.proba + moved)
             scores = scores + np.nan_to_num(values - self.value(direction, size))
-        return np.asarray(np.quantile(scores, tail, axis=0))
+        return scores
 
     def _score(self, summary: Any, right: Array) -> Array:
         """The values (strata, values) where bins of a `summary` have so much of the `right`."""
@@ -163,6 +231,9 @@ def _find_squares(summary: Any) -> Array:
 
 def _find_first(reached: Callable[[Array], Array], values: int) -> Array:
     """The least multiple (values,) from which on a condition is `reached`, found by halving."""
+    none = reached(np.zeros(values))
+    if none.all():
+        return np.zeros(values)
     above = np.full(values, FARTHEST)
     below = np.zeros(values)
     step = np.ones(values)
@@ -178,4 +249,4 @@ def _find_first(reached: Callable[[Array], Array], values: int) -> Array:
         there = reached(middle)
         above = np.where(there, middle, above)
         below = np.where(there, below, middle)
-    return np.where(reached(np.zeros(values)), 0.0, above)
+    return np.where(none, 0.0, above)
