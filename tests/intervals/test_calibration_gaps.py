@@ -44,6 +44,25 @@ def test_a_model_that_is_sure_and_right_has_an_interval_with_a_width():
     assert row.high > 0.1
 
 
+def test_rows_that_all_came_true_admit_a_model_that_is_too_sure():
+    y = np.arange(40) % 2
+    sure = np.where(np.arange(40) < 37, 0.995, 0.8)
+    p = Predictions.from_arrays(y, {"m.proba": np.where(y == 1, sure, 1 - sure)}, positive=1)
+    row = assay.evaluate(p, "ece").rows[0]
+    assert (row.low, row.value) == (0.0, pytest.approx(0.0196, abs=1e-4))
+    assert row.high > 0.06  # about 3 of 40: so many may come out otherwise where none has
+
+
+def test_rows_that_fit_a_calibrated_model_too_well_have_an_interval_from_0():
+    said = np.repeat([0.2, 0.4, 0.6, 0.8], 20)
+    y = np.concatenate([np.arange(20) < 20 * share for share in (0.2, 0.4, 0.6, 0.8)])
+    p = Predictions.from_arrays(y.astype(int), {"m.proba": said + 0.004}, positive=1)
+    row = assay.evaluate(p, "ece").rows[0]
+    assert row.value == pytest.approx(0.004)
+    assert row.low == 0.0
+    assert row.high >= row.value
+
+
 def test_two_classes_are_as_sure_as_the_positive_one_alone():
     p = draw(5, 200, 2.0)
     alone, both = (assay.evaluate(p, metric).rows[0] for metric in ("ece", "classwise_ece"))

@@ -294,7 +294,7 @@ def bootstrap_t(x, rng, tail=0.025):
 
 
 def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
-    """Its upper end with those and one more, farther out than the largest.
+    """Its upper end with those and one more, twice as far out as the largest.
 
     Its lower is that of 0.9 of the error.
     """
@@ -303,10 +303,35 @@ def test_the_bootstrap_t_of_a_mean_agrees_with_resampling_the_rows():
     f = y + rng.standard_t(3, size=60)
     row = evaluate(Predictions.from_arrays(y, {"m": f}, task="regression"), "mse").rows[0]
     x = (y - f) ** 2
-    farther = np.append(x, x.mean() + (x.max() - x.mean()) * (1 + 15 / 60))
+    farther = np.append(x, x.mean() + (x.max() - x.mean()) * 2)
     assert row.method == "bootstrap-t"
     assert row.low == pytest.approx(bootstrap_t(x, rng, 0.9 * 0.05)[0], rel=0.1)
     assert row.high == pytest.approx(bootstrap_t(farther, rng)[1], rel=0.12)
+
+
+def test_the_mean_of_what_nothing_bounds_is_resampled_for_more_rows_than_that_of_a_range():
+    rng = np.random.default_rng(3)
+    y = (rng.random(6000) < 0.5).astype(int)
+    squares = Predictions.from_arrays(
+        y + 0.0, {"m": y + rng.standard_t(3, size=6000)}, task="regression"
+    )
+    shares = Predictions.from_arrays(y, {"m.proba": rng.random(6000)}, positive=1)
+    assert [row.method for row in evaluate(squares, ["mse", "mae"]).rows] == ["bootstrap-t"] * 2
+    assert [row.method for row in evaluate(shares, ["brier", "log_loss"]).rows] == ["t"] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("metric", ["mse", "r2", "pearson"])
+def test_93_of_100_intervals_hold_the_figure_of_noise_of_3_degrees_of_freedom(metric):
+    true = {"mse": 0.2, "r2": 0.8, "pearson": math.sqrt(0.8)}[metric]
+    rng = np.random.default_rng(11)
+    held = []
+    for _ in range(400):
+        signal = math.sqrt(0.8) * rng.normal(size=200)
+        y = signal + math.sqrt(0.2 / 3) * rng.standard_t(3, size=200)
+        row = evaluate(Predictions.from_arrays(y, {"m": signal}, task="regression"), metric).rows[0]
+        held.append(row.low <= true <= row.high)
+    assert np.mean(held) > 0.92
 
 
 def test_a_procedure_that_does_not_fit_the_metric_is_refused_with_those_that_do():

@@ -175,7 +175,6 @@ def test_jobs_too_long_to_keep_their_rows_merge_to_the_value_and_method_of_one(
     tmp_path, monkeypatch, kept
 ):
     monkeypatch.setattr("assay.evaluation.kept_rows.MOST_ROWS", kept)
-    monkeypatch.setattr("assay.evaluation.plan.FEW", 100)
     monkeypatch.setattr("assay.intervals.procedures.FEW", 100)
     monkeypatch.setattr("assay.evaluation.plan.ROWS_IN_BLOCKS", 200)
     p = draw_table("binary", 6, 300)

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from assay.engines.base import Engine, Job
 from assay.errors import UnsupportedError
-from assay.intervals.replicates import FEW
+from assay.intervals.procedures import count_skewed
 from assay.intervals.resampling import is_resampled_by_cell
 from assay.metrics.base import Metric
 from assay.states.base import State, is_beyond
@@ -245,7 +245,8 @@ def _is_bucketed(metric: Metric, info: TableInfo, plan: Plan, groups: int) -> bo
     suited = metric.interval(info.schema)
     procedure = plan.intervals if isinstance(plan.intervals, str) else suited
     if suited == "t" and procedure in ("t", "bootstrap_t"):
-        return info.n <= FEW * groups or procedure == "bootstrap_t"
+        few = info.n <= count_skewed(metric, info.schema) * groups
+        return few or procedure == "bootstrap_t"
     resampled = procedure == "bootstrap" and suited != "delong"
     return resampled and not is_resampled_by_cell(metric.state, info.schema)
 

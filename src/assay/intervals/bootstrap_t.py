@@ -19,8 +19,11 @@ from assay.kernels import Array
 __all__ = ["bootstrap_ratio"]
 
 # The guarded end allows for one more unit, farther out than the farthest by the share
-# REACH / units. The three numbers of this module are calibrated by bench/coverage.py.
+# REACH / units. The numbers of this module but the next are calibrated by bench/coverage.py.
 REACH = 15.0
+# Where nothing bounds the units, how many times as far out the next one beyond them all lies on
+# average, if their tail is the heaviest without a variance: Pareto's of index 2.
+HEAVY = 2.0
 # Most of the error that the end without a guard may use, as a share of 1 - confidence.
 LARGEST_SHARE = 0.9
 # The standard error of a replicate counts as at least this share of the sample's.
@@ -40,10 +43,11 @@ def bootstrap_ratio(
 
     Each replicate is judged by its own standard error, which Student's t takes to be the sample's.
     No replicate shows what no unit has shown. So on the side where a unit lies farthest, the end
-    is that of the sample with one more unit: farther by a share 1 + 15 / units, and at least
-    `margin` from the near end of its range. That end errs less often than half of the time that
-    is allowed, by the normal distribution of so many standard errors; the other end uses what is
-    left, at most 0.9 of it.
+    is that of the sample with one more unit: 1 + 15 / units times as far, and at least `margin`
+    from the near end of its range. With neither a margin nor a range it is at least twice as far,
+    for so the next of heavy tails lies; 2 + 15 / units times where both ends are `even`. That end
+    errs less often than half of the time that is allowed, by the normal distribution of so many
+    standard errors; the other end uses what is left, at most 0.9 of it.
 
     Parameters:
         numerator: What each unit adds to the upper sum (units,); two units or more.
@@ -66,7 +70,10 @@ def bootstrap_ratio(
     residual = numerator - ratio * denominator
     side = 1.0 if residual[np.abs(residual).argmax()] > 0 else -1.0
     deviations, standard_error = _bootstrap_deviations(numerator, denominator, side, seed)
-    more = _add_far_unit(numerator, denominator, bounds, margin)
+    farther = 1 + REACH / len(numerator)
+    if not np.isfinite(bounds).all() and not margin:
+        farther = farther + HEAVY - 1 if even else max(farther, HEAVY)
+    more = _add_far_unit(numerator, denominator, bounds, margin, farther)
     shift = side * (more[0].sum() / more[1].sum() - ratio)
     guarded = _bootstrap_deviations(*more, side, seed)[0] + shift
     near = max(np.quantile(deviations, 1 - error / 2), np.quantile(guarded, 1 - error / 2))
@@ -78,14 +85,18 @@ def bootstrap_ratio(
 
 
 def _add_far_unit(
-    numerator: Array, denominator: Array, bounds: tuple[float, float], margin: float
+    numerator: Array,
+    denominator: Array,
+    bounds: tuple[float, float],
+    margin: float,
+    farther: float,
 ) -> tuple[Array, Array]:
-    """The units and one more, like the farthest of them but farther out."""
+    """The units and one more, like the farthest of them but so many times `farther` out."""
     ratio = numerator.sum() / denominator.sum()
     residual = numerator - ratio * denominator
     far = int(np.abs(residual).argmax())
     size = denominator[far]
-    value = ratio * size + residual[far] * (1 + REACH / len(numerator))
+    value = ratio * size + residual[far] * farther
     low, high = bounds
     least = low * size if np.isfinite(low) else low
     most = high * size if np.isfinite(high) else high

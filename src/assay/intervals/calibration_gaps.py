@@ -29,7 +29,7 @@ FARTHEST = 64.0
 HALVINGS = 7
 # The share of the error that the lower end takes at most: models may be off otherwise than those
 # that are drawn.
-MOST = 0.9
+MOST = 0.8
 # Scores this close are the same.
 TIE = 1e-12
 # Samples that are drawn of each model: fewer where there are many bins of many classes.

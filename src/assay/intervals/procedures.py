@@ -21,7 +21,7 @@ from assay.intervals.calibration_gaps import bootstrap_gaps
 from assay.intervals.delong import delong_interval
 from assay.intervals.largest_lead import LargestLead, bootstrap_lead
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
-from assay.intervals.replicates import FEW, NONE, Interval, Sample
+from assay.intervals.replicates import NONE, Interval, Sample
 from assay.intervals.resampling import REPLICATES, average_replicates, effective_rows
 from assay.intervals.small_samples import MeasuresGaps
 from assay.kernels import Array
@@ -32,9 +32,20 @@ from assay.states.moments import Sums
 from assay.states.ranking import Curve, draw_curves
 from assay.table.schema import Schema
 
-__all__ = ["PROCEDURES", "Procedure", "compute_interval", "describe_method", "effective_trials"]
+__all__ = [
+    "PROCEDURES",
+    "Procedure",
+    "compute_interval",
+    "count_skewed",
+    "describe_method",
+    "effective_trials",
+]
 
 BLOCK_DRAWS = 400
+# Rows up to which the skew of losses matters to the interval of their mean; of losses that nothing
+# bounds.
+FEW = 5000
+MANY = 1 << 16
 # Rows whose weights differ by a tenth or more are worth less than this share of their number.
 UNEVEN = 0.99
 
@@ -90,11 +101,11 @@ def compute_interval(
 ) -> Interval:
     """The interval of every value of a metric on a sample.
 
-    By default: wilson for proportions of independent rows; bootstrap_t for means over few rows and
-    t over many; bootstrap_t for ratios of sums, as r2 and pearson are; delong for areas under the
-    ROC curve; otherwise the bootstrap, of confusion counts (Dirichlet weights, exact in one draw
-    whatever the number of rows) or of buckets of rows. With a cluster column every procedure
-    resamples or sums by cluster.
+    By default: wilson for proportions of independent rows; bootstrap_t for means over up to 5,000
+    rows, or 65,536 where nothing bounds their values, and t over more; bootstrap_t for ratios of
+    sums, as r2 and pearson are; delong for areas under the ROC curve; otherwise the bootstrap, of
+    confusion counts (Dirichlet weights, exact in one draw whatever the number of rows) or of
+    buckets of rows. With a cluster column every procedure resamples or sums by cluster.
 
     Parameters:
         metric: Bound to the schema of the sample.
@@ -142,7 +153,7 @@ def choose_procedure(metric: Metric, sample: Sample, method: str | None) -> str:
     suited = metric.interval(sample.schema)
     if sample.clustered:
         return suited if suited == "delong" else "bootstrap"
-    skewed = suited == "t" and sample.n <= FEW
+    skewed = suited == "t" and sample.n <= count_skewed(metric, sample.schema)
     if sample.bucketed and (skewed or isinstance(metric, RatioOfSums | OneLessRatio)):
         return "bootstrap_t"
     return suited
@@ -294,6 +305,16 @@ def _tail_margin(metric: Metric, schema: Schema) -> float:
         return metric.tail_margin(schema)
     low, high = metric.bounds
     return (high - low) / 4 if np.isfinite(metric.bounds).all() else 0.0
+
+
+def count_skewed(metric: Metric, schema: Schema) -> int:
+    """Up to how many rows the skew of their values matters to the interval of their mean.
+
+    Of a `metric` for tables of `schema`. Where nothing bounds the values, few of very many rows may
+    make the mean.
+    """
+    bounded = np.isfinite(metric.bounds).all() or _tail_margin(metric, schema)
+    return FEW if bounded else MANY
 
 
 def bootstrap_t(metric: Metric, sample: Sample, confidence: float) -> Interval:

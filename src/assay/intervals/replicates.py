@@ -21,10 +21,8 @@ from assay.states.confusion import ConfusionTable, Counts
 from assay.table.buckets import BUCKETS
 from assay.table.schema import Schema
 
-__all__ = ["FEW", "NONE", "Interval", "Sample"]
+__all__ = ["NONE", "Interval", "Sample"]
 
-# Up to so many rows the skew of losses matters to the interval of their mean.
-FEW = 5000
 # Scores that all replicates of rows kept in memory may read together.
 WORK = 1 << 28
 # The fewest replicates, however many the rows.
