@@ -49,6 +49,7 @@ TITLES = {
     "regression": "Numbers",
     "multioutput": "Several numbers a row",
     "text": "Texts",
+    "detection": "Boxes of objects in images",
 }
 
 INTERVALS = {

@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import sklearn.metrics
 
+from assay.table.schema import WRITTEN
+
 # Values of each class, whatever the average, by metric and rows; the tables live as long.
 CLASS_VALUES = {}
 
@@ -343,7 +345,7 @@ def adjusted_r2(metric, p, rows):
 
 def relevant(metric, p, rows):
     """The rows with a true label, as scikit-learn's label ranking metrics take them."""
-    if p.task in ("regression", "multioutput", "text"):
+    if p.task in ("regression", "multioutput", *WRITTEN):
         return None
     truth = one_hot(p)
     some = truth.any(axis=1)
@@ -498,11 +500,20 @@ def text_oracles(metric, p, rows):
     return TextOracles(p, rows)
 
 
+def box_oracles(metric, p, rows):
+    """The values of boxes in pycocotools."""
+    if p.task != "detection":
+        return None
+    from box_oracles import BoxOracles
+
+    return BoxOracles(p, rows)
+
+
 KNOWN = (
     *(adjusted_r2, average_precision_at, averaged_counts, best_f_beta, best_threshold, binned_ece),
     *(binned_mce, brier_of, classwise_ece, concordance, counted, crossing, gain_of, kappa),
     *(largest_lead, log_loss_of, logistic, macro_error, murphy, one_against_one, one_error),
     *(over_rows, pearson, precision_at, ranked, recall_at, relevant, tpr_at, weighted_kendall),
-    *(text_oracles, weighted_spearman),
+    *(box_oracles, text_oracles, weighted_spearman),
 )
 HELPERS = {f.__name__: f for f in KNOWN}

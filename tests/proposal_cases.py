@@ -454,6 +454,13 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.count_pixels([mask], {"m": [logits.argmax(axis=0)]}), "accuracy"),
         1.0,
     )
+    truth = [{"boxes": [[50, 50, 20, 10]], "labels": [1]}]
+    found = {"m": [{**truth[0], "scores": [1.0]}]}
+    case(
+        error(assay.pair_boxes, truth, found),
+        lambda: figure(assay.pair_boxes(truth, found, box_format="xywh"), "box_ap"),
+        1.0,
+    )
     outputs = np.array([[1, 4], [3, 8], [5, 6]])
     for refuse in (
         error(assay.evaluate, outputs, {"m": outputs}, "mae", task="regression"),

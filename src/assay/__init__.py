@@ -48,6 +48,11 @@ if TYPE_CHECKING:
     from assay.comparison.selection_bias import SelectionBias as SelectionBias
     from assay.comparison.selection_bias import selection_bias as selection_bias
     from assay.core.result import Result as Result
+    from assay.deep.deep_fusion import DeepFusion as DeepFusion
+    from assay.deep.distill import distill as distill
+    from assay.deep.distillation import Distillation as Distillation
+    from assay.deep.fuse_networks import FusedNetwork as FusedNetwork
+    from assay.deep.fuse_networks import fuse_networks as fuse_networks
     from assay.diagnosis.diagnose import Diagnosis as Diagnosis
     from assay.diagnosis.diagnose import diagnose as diagnose
     from assay.diagnosis.training_log import TrainingLog as TrainingLog
@@ -103,6 +108,7 @@ if TYPE_CHECKING:
     from assay.states.base import State as State
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
+    from assay.io.boxes import pair_boxes as pair_boxes
     from assay.table.label_maps import count_pixels as count_pixels
     from assay.table.predictions import Predictions as Predictions
     from assay.tracking.base import TrackedRun as TrackedRun
@@ -124,7 +130,9 @@ ROOMS = {
     "Check": "advice.base",
     "Comparison": "comparison.compare",
     "DatasetComparison": "comparison.datasets",
+    "DeepFusion": "deep.deep_fusion",
     "Diagnosis": "diagnosis.diagnose",
+    "Distillation": "deep.distillation",
     "Engine": "engines.base",
     "EngineError": "errors",
     "Evaluation": "evaluation.evaluate",
@@ -137,6 +145,7 @@ ROOMS = {
     "Fused": "fusions.fuse",
     "FusedClassifier": "selection.fused_estimators",
     "FusedRegressor": "selection.fused_estimators",
+    "FusedNetwork": "deep.fuse_networks",
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
     "HardestRows": "audit.hardest_rows",
@@ -187,10 +196,12 @@ ROOMS = {
     "compute_metrics": "training.compute_metrics",
     "cross_validate": "selection.cross_validate",
     "diagnose": "diagnosis.diagnose",
+    "distill": "deep.distill",
     "evaluate": "evaluation.evaluate",
     "fairness": "audit.fairness",
     "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",
+    "fuse_networks": "deep.fuse_networks",
     "hardest_rows": "audit.hardest_rows",
     "histories": "selection.store",
     "learning_curve": "selection.learning_curve",
@@ -198,6 +209,7 @@ ROOMS = {
     "make_metric": "metrics.custom",
     "membership_inference": "audit.membership",
     "one_standard_error": "selection.one_standard_error",
+    "pair_boxes": "io.boxes",
     "permutation_importance": "audit.importance",
     "race": "selection.race",
     "read": "io.read_write",

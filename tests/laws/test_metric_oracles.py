@@ -15,7 +15,7 @@ import scipy.stats
 import sklearn.metrics
 
 from assay.metrics.base import METRICS
-from assay.table.schema import TASKS
+from assay.table.schema import TASKS, WRITTEN
 from assay.testing import random_table
 from assay.testing.tables import make_log_proba, make_positive
 from oracles import HELPERS
@@ -86,7 +86,7 @@ def expected(metric, p, rows):
 
 def columns(p, rows, settled):
     """What the table holds, under the names that the oracles use."""
-    if p.task == "text":
+    if p.task in WRITTEN:
         return {}
     if p.task == "multioutput":
         average = {"uniform": "uniform_average", "none": "raw_values"}[settled.of.average]

@@ -26,6 +26,7 @@ from assay.states.confusion import Confusion, Counts
 from assay.table.judging import leave_out_training
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
+from assay.table.schema import WRITTEN
 
 __all__ = [
     "Advice",
@@ -144,7 +145,7 @@ def build_context(
         from assay.metrics.cost import cost_matrix
 
         matrix = cost_matrix(costs)
-    if schema.task in ("regression", "multilabel", "multioutput", "text"):
+    if schema.task in ("regression", "multilabel", "multioutput", *WRITTEN):
         return CheckContext(table, np.zeros(0), np.zeros(0), {}, matrix, thorough, seed, every)
     if counts is None:
         jobs = [Job(Confusion(), (m,)) for m in schema.models if schema.offers(m, "label")]
@@ -161,9 +162,9 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
     """The table with one more model that ignores the rows.
 
     It gives the majority class with the class shares as probabilities; in regression the mean of
-    the truth (of each output), in text the most frequent text, in multi-label the share (or the
-    mean grade) of each label. It is fitted on the rows it is scored on, which flatters it: a model
-    that does not clearly beat it has learned nothing.
+    the truth (of each output), in text the most frequent text, in detection no box, in multi-label
+    the share (or the mean grade) of each label. It is fitted on the rows it is scored on, which
+    flatters it: a model that does not clearly beat it has learned nothing.
 
     Parameters:
         predictions: The table.
@@ -176,6 +177,8 @@ def majority_baseline(predictions: Predictions, name: str = "baseline") -> Predi
     if predictions.task == "multioutput":
         mean = np.average(predictions.truth, axis=0, weights=predictions.weight)
         return predictions.append(name, value=np.tile(mean, (n, 1)))
+    if predictions.task == "detection":
+        return predictions.append(name, text=np.full(n, "[]", object))
     if predictions.task == "text":
         return predictions.append(name, text=np.full(n, _find_mode(predictions), object))
     if predictions.task == "multilabel":

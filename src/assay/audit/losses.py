@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.errors import SchemaError
+from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
 from assay.metrics.base import METRICS
 from assay.table.rows import Rows
@@ -30,6 +30,7 @@ def compute_losses(rows: Rows) -> tuple[str, Array]:
 
     Raises:
         SchemaError: The model gives scores only.
+        UnsupportedError: In detection images have no loss.
     """
     for kind, name in LOSSES:
         if rows.schema.offers(rows.model, kind):
@@ -39,6 +40,11 @@ def compute_losses(rows: Rows) -> tuple[str, Array]:
     if rows.schema.task == "text":
         shared: Any = METRICS.parse("token_f1")
         return "1 - token_f1", 1.0 - np.asarray(shared.compute_rows(rows), np.float64)
+    if rows.schema.task == "detection":
+        raise UnsupportedError(
+            "an image has no loss of its own in detection, whose metrics are read off all images; "
+            "evaluate the images of a group"
+        )
     raise SchemaError(
         f"model {rows.model!r} gives scores only, which have no loss; give its probabilities or "
         f"labels as well"

@@ -35,7 +35,7 @@ __all__ = ["Slice", "WeakSlices", "weak_slices"]
 MOST_LEVELS = 1000  # a column of more values is a name or a text, not a kind of row
 MOST_SHOWN = 12
 # What rows are judged by where no metric is named and the task has no right or wrong label.
-ROW_METRICS = {"regression": "mse", "multioutput": "mse", "text": "token_f1"}
+ROW_METRICS = {"regression": "mse", "multioutput": "mse", "text": "token_f1", "detection": "box_ap"}
 
 
 @dataclass(frozen=True, repr=False)

@@ -59,8 +59,9 @@ READING = (
     click.option(
         "--task",
         metavar="T",
-        help="binary, multiclass, multilabel, regression, multioutput (several numbers a row) or "
-        "text (texts that models wrote); read off the data if not said, which is never text.",
+        help="binary, multiclass, multilabel, regression, multioutput (several numbers a row), "
+        "text (texts that models wrote) or detection (boxes, as of COCO); read off the data if not "
+        "said, which is neither of the last two.",
     ),
     click.option("--positive", metavar="LABEL", help="Positive class of a binary task."),
     click.option(

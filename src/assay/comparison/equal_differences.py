@@ -17,6 +17,7 @@ from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.states.base import Pair
 from assay.table.predictions import Predictions
+from assay.table.schema import WRITTEN
 
 __all__ = ["are_equal", "are_shifted", "estimate_rounding", "sign_reach", "sign_test"]
 
@@ -66,7 +67,7 @@ def estimate_rounding(
         size: The larger of the values of the two, without sign.
         losses: What gives the differences of the rows, if the metric has a value a row.
     """
-    if table.task == "text":
+    if table.task in WRITTEN:
         return COMPUTED * max(size, 1.0)
     if table.task not in ("regression", "multioutput"):
         # A label or a probability is of the size of 1.

@@ -22,7 +22,7 @@ from assay.table.conversions import make_conversions
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, add_column
 from assay.table.predictions import Predictions, assemble
-from assay.table.schema import KINDS, TASKS, Kind, Task
+from assay.table.schema import KINDS, TASKS, WRITTEN, Kind, Task
 
 __all__ = ["BatchReader"]
 
@@ -110,8 +110,10 @@ class BatchReader:
         )
 
     def _find_kind(self, outputs: Any) -> Kind:
-        if self.task in ("regression", "multioutput", "text"):
-            return "text" if self.task == "text" else "value"
+        if self.task in WRITTEN:
+            return "text"
+        if self.task in ("regression", "multioutput"):
+            return "value"
         if not _is_fractional(outputs):
             return "label"
         raise UnsupportedError(

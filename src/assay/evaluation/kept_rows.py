@@ -21,7 +21,7 @@ from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 from assay.table.protocol import Table
-from assay.table.schema import Schema
+from assay.table.schema import WRITTEN, Schema
 from assay.table.texts import convert_to_texts, restore_texts
 
 __all__ = ["MOST_ROWS", "dump_rows", "join_rows", "keep_rows", "load_rows"]
@@ -117,7 +117,7 @@ def _pack(array: Array) -> Array:
 
 def _unpack(array: Array, schema: Schema) -> Array:
     """What `_pack` made an `array` of, in a table of this `schema`."""
-    if schema.task != "text":
+    if schema.task not in WRITTEN:
         return array
     return convert_to_texts(_read_table(array).column("text"), "text")
 

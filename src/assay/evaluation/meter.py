@@ -63,8 +63,8 @@ class Meter:
         kind: What outputs are: label, proba, logit, score, value, interval or text; default: label
             for whole numbers and text, value for regression, text for texts. Others must be named:
             they are not guessed.
-        task: binary, multiclass, multilabel, regression, multioutput or text; default: by kind and
-            classes.
+        task: binary, multiclass, multilabel, regression, multioutput, text or detection; default:
+            by kind and classes.
         positive: Positive class of a binary task; default: the last of the two.
         ignore_label: Rows whose target this is are left out, as -100; default: none.
         name: Name of the model in the results; default "model".

@@ -177,6 +177,11 @@ def common_kind(predictions: Predictions) -> Kind:
             "several outputs are not fused together; fuse the table of each output alone, its "
             "truth (n,) beside the column of each model"
         )
+    if schema.task == "detection":
+        raise UnsupportedError(
+            "boxes are not fused; take the best model, or evaluate what weighted box fusion makes "
+            "of them as one more model"
+        )
     if schema.task == "text":
         raise UnsupportedError("texts have no mean, so they are not fused; take the best model")
     lacking = [model for model in schema.models if not schema.offers(model, "proba")]

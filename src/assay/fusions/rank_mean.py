@@ -19,7 +19,7 @@ from assay.fusions.base import Fusion
 from assay.fusions.fitted import Fitted, header_fields
 from assay.kernels import Array
 from assay.table.predictions import Predictions
-from assay.table.schema import Schema
+from assay.table.schema import WRITTEN, Schema
 
 __all__ = ["RankMean", "RankScales"]
 
@@ -110,7 +110,7 @@ class RankMean(Fusion[RankScores]):
         """The scores of the models of `table`; `fold` is not used."""
         if table.task != "binary":
             other = "use how='mean' in its place"
-            remedy = "take the best model" if table.task in ("text", "multioutput") else other
+            remedy = "take the best model" if table.task in ("multioutput", *WRITTEN) else other
             raise UnsupportedError(
                 f"ranks are averaged in binary tasks, this is {table.task}; {remedy}"
             )

@@ -6,6 +6,7 @@ The verbs are `read`, `scan` and `write`.
 - new_rows: rows whose truth nobody knows yet
 - arrays: the truth and what models predict, which verbs take in place of a table
 - frames: data frames of any package, read as files are
+- boxes: boxes of images, as frameworks return them and as COCO files hold them
 - read_write: tables read into memory, and written
 - writer: a Parquet file that grows part by part
 - stream: Parquet files larger than memory, read in parts

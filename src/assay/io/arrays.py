@@ -26,6 +26,7 @@ from assay.io.source import Source, open_table
 from assay.io.stream import Stream
 from assay.table.columns import name_columns, normalise
 from assay.table.predictions import Predictions
+from assay.table.schema import WRITTEN
 from assay.table.texts import refuse_token_lists
 
 __all__ = ["Verb", "accept_arrays", "name_outputs"]
@@ -155,7 +156,7 @@ def _make_table(y: Any, outputs: Any, reading: Mapping[str, Any]) -> Predictions
         raise UnsupportedError(
             "y_pred goes with the truth, as in evaluate(y, y_pred); predictions hold both already"
         )
-    if reading.get("task") == "text":
+    if reading.get("task") in WRITTEN:
         refuse_token_lists(y, "truth")
     return Predictions.from_arrays(y, name_outputs(y, outputs), **reading)
 

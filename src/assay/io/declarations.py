@@ -76,7 +76,7 @@ def find_task(models: Models | None, task: Task | None) -> Task | None:
         match = DECLARATION.fullmatch(text)
         if match is not None and match["kind"] == "text":
             refuse_other_task("text", task or "text", f"model {match['model']!r}")
-            return "text"
+            return task or "text"
     return task
 
 

@@ -17,7 +17,7 @@ from assay.io.formats import File, Metadata, is_text
 from assay.kernels import Array
 from assay.table.columns import arrow_to_numpy, convert_to_numbers, normalise, numpy_to_arrow
 from assay.table.labels import Label, encode, list_spellings
-from assay.table.schema import BY_PART, KINDS, SPECIAL, Kind, Task, parse_column
+from assay.table.schema import BY_PART, KINDS, SPECIAL, WRITTEN, Kind, Task, parse_column
 from assay.table.validation import require_unique
 
 __all__ = [
@@ -164,7 +164,7 @@ def _declares_kind(name: str, task: Task | None) -> bool:
 def _is_kind(name: str, task: Task | None) -> bool:
     head, dot, label = name.partition(".")
     if name == "text":
-        return task == "text"
+        return task in WRITTEN
     return name in KINDS or (head in BY_PART and bool(dot and label))
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.errors import AssayError, SchemaError
+from assay.io.boxes import holds_coco, read_coco
 from assay.io.column_names import strip_names
 from assay.io.conventions import adopt_conventions
 from assay.io.declarations import Models, declare_models, find_task
@@ -54,7 +55,7 @@ from assay.table.conversions import AS_GIVEN, Conversions, make_conversions, ren
 from assay.table.labels import Label, check_classes
 from assay.table.outputs import RawOutputs, add_column, is_fractional
 from assay.table.predictions import Predictions, assemble, require_weight, restore_labels
-from assay.table.schema import BY_PART, ENDS, SPECIAL, Task, parse_column
+from assay.table.schema import BY_PART, ENDS, SPECIAL, WRITTEN, Task, parse_column
 
 __all__ = ["build_predictions", "make_table", "read", "resolve_options", "write"]
 
@@ -92,7 +93,8 @@ def read(  # noqa: PLR0913 - each option stands for itself
       by id or position;
     - one file a model: label, proba.<class>, score, ...; the file's name is the model's, rows are
       matched by id;
-    - pieces: several files of the same wide or long columns are put under one another.
+    - pieces: several files of the same wide or long columns are put under one another;
+    - COCO: a JSON file of true objects, and one of results for each model, of the name of the file.
 
     Rows that are not in every file are left out, and `notes` says how many. Further columns are id,
     weight, fold, split, cluster, and groups. Columns that declare no kind are models when `models`
@@ -105,8 +107,8 @@ def read(  # noqa: PLR0913 - each option stands for itself
         paths: Files (.parquet, .arrow, .csv, .csv.gz, .jsonl, .xlsx, ...), folders, glob patterns,
             or data frames and columns by name; one or more.
         truth: Name of the column that holds the truth; default "y".
-        task: binary, multiclass, multilabel, regression or text; default: what the files or values
-            say.
+        task: binary, multiclass, multilabel, regression, multioutput, text or detection; default:
+            what the files or values say.
         classes: All classes, in their order; default: what the files or values say.
         positive: The positive class of a binary task; default: the last of the two in sorted order.
         models: Models to read, also of columns that declare no kind: names of models or columns,
@@ -143,6 +145,13 @@ def read(  # noqa: PLR0913 - each option stands for itself
     """
     if not isinstance(truth, str):
         raise SchemaError(f"truth must be the name of a column, as truth='target'; got {truth!r}")
+    if task in (None, "detection") and any(map(holds_coco, paths)):
+        given = {
+            "models": models, "labels": labels, "class_names": class_names,
+            "ignore_label": ignore_label, "positive": positive,
+        }  # fmt: skip
+        _refuse_options(given)
+        return read_coco(paths, classes)
     files = _open_all(paths, _make_text_options(header, decimal))
     conversions = make_conversions(
         normalise=normalise,
@@ -180,6 +189,15 @@ def read(  # noqa: PLR0913 - each option stands for itself
         raise type(error)(f"{', '.join(file.path for file in files[:2])}{more}: {error}") from error
 
 
+def _refuse_options(given: Mapping[str, Any]) -> None:
+    """Refuse the first of the options `given` that says something."""
+    for name, value in given.items():
+        if value is not None:
+            raise SchemaError(
+                f"{name}= does not go with a COCO file, which names its categories; leave it out"
+            )
+
+
 def _build(table: ColumnSet, options: ReadOptions, *, alone: bool) -> Predictions:
     """The checked table; repeated ids are a group where nothing is joined by them (`alone`)."""
     try:
@@ -201,7 +219,7 @@ def _name_columns(
 ) -> tuple[list[File], tuple[str, ...] | None]:
     """The files with columns named as in this house, and the names of the models to read."""
     declared, names = declare_models(files, models)
-    if task == "text":
+    if task in WRITTEN:
         return [file.declare_task(task) for file in declared], names
     adopted = [adopt_conventions(file, truth, names or ()) for file in declared]
     return number_folds(adopted, truth), names
@@ -294,7 +312,7 @@ def resolve_options(
         "multilabel",
         "regression",
         "multioutput",
-        "text",
+        *WRITTEN,
     )
     task_of_file = metadata.task if keeps_task else None
     if task in ("regression", "text"):
@@ -345,7 +363,7 @@ def _unify_labels(files: Sequence[File], options: ReadOptions) -> tuple[list[Fil
     Text files have no types: where any label is text, all are, also in a column that looks like
     numbers. Whole numbers with leading zeros are text.
     """
-    if options.task == "text":
+    if options.task in WRITTEN:
         return [read_texts(file, _list_text_columns(file, options)) for file in files], options
     if options.task in ("regression", "multilabel", "multioutput"):
         return list(files), options

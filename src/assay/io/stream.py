@@ -53,7 +53,7 @@ from assay.table.columns import numpy_to_arrow
 from assay.table.condition import Condition
 from assay.table.labels import Label, encode
 from assay.table.predictions import Predictions
-from assay.table.schema import SOURCES, Schema, Task
+from assay.table.schema import SOURCES, WRITTEN, Schema, Task
 from assay.table.splits import tells_training
 
 __all__ = ["Stream", "read_footers", "scan", "scan_files"]
@@ -326,8 +326,8 @@ def scan_files(
     metadata = parse_metadata(first, (schema.metadata or {}).get(b"assay"))
     file = File(os.fspath(first), pa.Table.from_batches([], schema), metadata)
     options = resolve_options([file], truth, task, classes, positive, None)
-    if options.task == "text":
-        metadata = metadata._replace(task="text")
+    if options.task in WRITTEN:
+        metadata = metadata._replace(task=options.task)
     roles = select_roles(roles)
     keys, notes = _classify(first, schema, options, metadata, roles)
     row_groups = _list_row_groups(footers)

@@ -24,7 +24,7 @@ from assay.table.columns import list_distinct
 from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import Label, encode
 from assay.table.outputs import is_fractional
-from assay.table.schema import KINDS, SPECIAL, Kind, Schema, Task
+from assay.table.schema import KINDS, SPECIAL, WRITTEN, Kind, Schema, Task
 from assay.table.splits import tells_training
 from assay.table.validation import refuse_amounts
 
@@ -71,7 +71,7 @@ def find_undeclared_models(table: ColumnSet, options: ReadOptions) -> ColumnSet:
         return table._replace(notes=(*table.notes, *_note_passed_over(table, names, options)))
     keys: dict[str, Key] = {}
     notes: list[str] = []
-    if None in table.truth and options.task != "text":
+    if None in table.truth and options.task not in WRITTEN:
         keys, notes = _detect_models(table, names, options)
     if not keys:
         raise SchemaError(
@@ -134,7 +134,7 @@ def _list_columns(table: ColumnSet, options: ReadOptions) -> str:
 
 def _propose_models(table: ColumnSet, names: Sequence[str], options: ReadOptions) -> str:
     """How to say what the columns `names` hold, of a table that declares no model."""
-    if options.task == "text":
+    if options.task in WRITTEN:
         return (
             "Name what each model wrote <model>.text, or say which column holds it: "
             "--model NAME=text:COLUMN (models={'NAME': 'text:COLUMN'})."
@@ -174,7 +174,7 @@ def _describe_likely(likely: Mapping[str, str]) -> str:
 def _note_passed_over(table: ColumnSet, names: Sequence[str], options: ReadOptions) -> list[str]:
     """A note on columns that may be models but are read as groups, beside models that are sure."""
     likely = _find_likely_models(table, names, options)
-    if not likely or options.task == "text":
+    if not likely or options.task in WRITTEN:
         return []
     name, kind = next(iter(likely.items()))
     described = _describe_likely(likely)

@@ -36,6 +36,7 @@
 - translation: BLEU and chrF
 - summaries: ROUGE
 - entities: tagged entities that are right
+- detection: average precision and recall of detected boxes
 - language: perplexity and bits per byte of language models
 
 >>> from assay.metrics.base import METRICS

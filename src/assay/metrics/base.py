@@ -237,7 +237,7 @@ class Metric(Member):
         if self.reads in ("value", "interval"):
             declared.setdefault("task", "regression")
         elif self.reads == "text":
-            declared.setdefault("task", "text")
+            declared.setdefault("task", *self.tasks)
         of_classes = self.reads == "score" and np.ndim(prediction) == 2 and np.ndim(y) != 2
         kind = "proba" if of_classes else self.reads
         rows = Predictions.from_arrays(

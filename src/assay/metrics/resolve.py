@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from assay.errors import UnsupportedError
 from assay.metrics.base import METRICS, Metric
 from assay.table.predictions import Predictions
-from assay.table.schema import SOURCES, Schema, Task
+from assay.table.schema import SOURCES, WRITTEN, Schema, Task
 
 __all__ = ["DEFAULTS", "choose_default", "list_default_metrics", "resolve"]
 
@@ -23,6 +23,7 @@ DEFAULT: dict[Task, str] = {
     "regression": "mse",
     "multioutput": "mse",
     "text": "token_f1",
+    "detection": "box_ap",
 }
 
 # The metric of scores of the rows themselves where none is named: of numbers, or of 1 for right and
@@ -34,6 +35,7 @@ WITHOUT_TRUTH: dict[Task, str] = {
     "multilabel": "accuracy",
     "multioutput": "",
     "text": "",
+    "detection": "",
 }
 
 # What ranked lists of labels of graded relevance are judged by.
@@ -55,6 +57,7 @@ DEFAULTS: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mse", "mae", "r2", "interval_coverage", "interval_width"),
     "multioutput": ("rmse", "mse", "mae", "r2"),
     "text": ("exact_match", "token_f1", "wer", "cer", "chrf"),
+    "detection": ("box_ap", "box_ap50", "box_ap75", "box_ar"),
 }  # fmt: skip
 
 
@@ -142,6 +145,11 @@ def _check_outputs(metric: Metric, schema: Schema, offered: Collection[str]) -> 
             f"metric {metric} needs a truth, and the table holds scores of the rows alone: use "
             f"metric {WITHOUT_TRUTH[schema.task]}, or name the column of the truth (truth=..., "
             f"--truth COLUMN)"
+        )
+    if schema.task in WRITTEN and schema.task not in metric.tasks:
+        raise UnsupportedError(
+            f"metric {metric} is for {', '.join(sorted(metric.tasks))} tasks; this table's task is "
+            f"{schema.task}: use {', '.join(DEFAULTS[schema.task])}"
         )
     if metric.reads not in offered:
         outputs = "; ".join(f"{m}: {', '.join(kinds)}" for m, kinds in schema.models.items())

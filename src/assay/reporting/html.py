@@ -14,6 +14,8 @@ from assay.charts import (
     confusion,
     differences,
     fusion,
+    fusion_frontier,
+    fusion_shares,
     leaderboard,
     loss_curve,
     metric_curve,
@@ -31,6 +33,7 @@ from assay.core.text import Headline, format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.evaluate import Evaluation
 from assay.evaluation.values import Row
+from assay.fusions.explain import FusionExplanation
 from assay.intervals.procedures import describe_method
 from assay.metrics.base import METRICS
 from assay.reporting import tables
@@ -51,6 +54,7 @@ BASELINES = {
     "multilabel": "the majority of each label",
     "multioutput": "the mean of each output",
     "text": "the most frequent text",
+    "detection": "no box",
 }
 
 
@@ -230,7 +234,22 @@ def _show_fusion(content: Content) -> Section | None:
     ]
     table = MarkedTable(("model", "weight", fused.loss_name), tuple(rows))
     picture = _draw(fusion(fused), "fusion", table)
-    return Section("fusion", "Fusion", fused.note, None, (), [picture])
+    inner = [] if fused.explanation is None else list(_show_explanation(fused.explanation))
+    return Section("fusion", "Fusion", fused.note, None, (), [picture], inner=inner)
+
+
+def _show_explanation(why: FusionExplanation) -> Iterator[Section]:
+    pictures = [
+        _draw(fusion_shares(why), "fusion-shares", tables.tabulate_text(why.shares)),
+        _draw(fusion_frontier(why), "fusion-frontier", tables.tabulate_text(why.choices)),
+    ]
+    yield Section("why", "Why it works", why.verdict, None, why.remarks, pictures, 2)
+    lead = "Models help each other where they err on different rows."
+    pairs = tables.tabulate_text(why.diversity)
+    yield Section("diversity", "How differently models err", lead, pairs)
+    if why.ambiguities:
+        lead = "Mean loss of the models, less the ambiguity (their spread), is the fused loss."
+        yield Section("spread", "What the spread is worth", lead, tables.tabulate_text(why.spread))
 
 
 def _number_cell(value: float | None) -> Cell:

@@ -31,6 +31,7 @@ BASELINES = {
     "multilabel": "always says the majority of each label",
     "multioutput": "always says the mean of each output",
     "text": "always writes the most frequent text",
+    "detection": "finds no box",
 }
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from assay.adapters.base import count_rows
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.table.schema import Task
+from assay.table.schema import WRITTEN, Task
 
 __all__ = [
     "Split",
@@ -40,7 +40,7 @@ def make_splitter(cv: Any, task: Task | None, grouped: bool, seed: int) -> Any:
 
     if not isinstance(cv, int | np.integer) or isinstance(cv, bool):
         return cv
-    stratified = task not in ("regression", "multilabel", "multioutput", "text")
+    stratified = task not in ("regression", "multilabel", "multioutput", *WRITTEN)
     if grouped:
         kind = ms.StratifiedGroupKFold if stratified else ms.GroupKFold
     else:
@@ -174,7 +174,7 @@ def stratified_order(y: Any, groups: Any, task: Task | None, seed: int) -> Array
     if groups is not None:
         _, unit = np.unique(np.asarray(groups), return_inverse=True)
         return np.lexsort((rng.random(n), rng.permutation(unit.max() + 1)[unit.reshape(-1)]))
-    if task in ("regression", "multilabel", "multioutput", "text"):
+    if task in ("regression", "multilabel", "multioutput", *WRITTEN):
         return rng.permutation(n)
     _, code = np.unique(np.asarray(y), return_inverse=True)
     shuffled = rng.permutation(n)

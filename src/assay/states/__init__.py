@@ -7,6 +7,7 @@ element, so that any split of the rows gives the same answer.
 - base: `State`, the recipe that all states follow
 - class_counts: number of rows of each class
 - confusion: how often each class was predicted for each true class
+- matches: which found boxes are true ones, image by image
 - moments: mean and spread of a value of each row
 - null_band: the calibration error that chance alone gives
 - paired_confusion: how often each truth met each pair of predictions of two models

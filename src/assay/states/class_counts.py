@@ -12,6 +12,7 @@ import numpy as np
 
 from assay.kernels import Array
 from assay.states.base import State
+from assay.table.boxes import parse_boxes
 from assay.table.rows import Rows
 from assay.table.schema import Schema
 
@@ -23,7 +24,8 @@ class ClassRows(State[Array]):
     """Number of rows of each class (strata, k), whatever their weight.
 
     In a multi-label task it is the number of rows of each label's rarer value; every row has all
-    outputs of a multi-output one.
+    outputs of a multi-output one; in detection it is the number of images with a true box of the
+    class.
     """
 
     def empty(self, schema: Schema, strata: int = 1) -> Array:
@@ -38,6 +40,8 @@ class ClassRows(State[Array]):
             positive = np.stack(columns, axis=1)
         elif rows.schema.task == "multioutput":
             positive = np.repeat(np.bincount(code, minlength=strata)[:, None], k, axis=1)
+        elif rows.schema.task == "detection":
+            positive = _count_images(rows, code, strata)
         elif k:
             positive = np.bincount(code * k + rows.truth, minlength=strata * k).reshape(strata, k)
         else:
@@ -56,3 +60,13 @@ class ClassRows(State[Array]):
 
     def summary(self, value: Array, schema: Schema) -> Array:
         return np.asarray(value.min(axis=2) if schema.task == "multilabel" else value[:, :, 0])
+
+
+def _count_images(rows: Rows, code: Array, strata: int) -> Array:
+    """Number of images with a true box of each class (strata, k); `code` (n,) is their stratum."""
+    counts = np.zeros((strata, rows.schema.k), np.int64)
+    classes = {label: place for place, label in enumerate(rows.schema.classes)}
+    for stratum, text in zip(code.tolist(), rows.truth, strict=True):
+        present = {classes[box["category"]] for box in parse_boxes(text)}
+        counts[stratum, list(present)] += 1
+    return counts

@@ -2,6 +2,7 @@
 
 The verb of this wing is to validate: every check of a table happens here, once, on whole columns.
 
+- boxes: the objects of each image, true and found, as one text a row
 - buckets: the resampling unit of each row
 - class_columns: one column for each class, aligned by name
 - columns: columns of any framework as NumPy or Arrow

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
+from assay.table.boxes import convert_to_boxes
 from assay.table.class_columns import (
     align_classes,
     align_numbers,
@@ -36,7 +37,7 @@ from assay.table.columns import (
 from assay.table.conversions import AS_GIVEN, Conversions
 from assay.table.labels import encode_declared
 from assay.table.probabilities import check_probabilities
-from assay.table.schema import ENDS, KINDS, Kind, Schema, Task, parse_column
+from assay.table.schema import ENDS, KINDS, WRITTEN, Kind, Schema, Task, parse_column
 from assay.table.text_lists import parse_number_lists
 from assay.table.texts import convert_to_texts
 
@@ -156,8 +157,10 @@ def _infer_kind(model: str, values: Any, schema: Schema) -> Kind:
 
     Numbers in regression, probabilities where there are several columns, else labels.
     """
-    if schema.task in ("regression", "multioutput", "text"):
-        return "text" if schema.task == "text" else "value"
+    if schema.task in WRITTEN:
+        return "text"
+    if schema.task in ("regression", "multioutput"):
+        return "value"
     many = count_columns(values) is not None
     if schema.task == "multilabel":
         if isinstance(values, Mapping):
@@ -176,7 +179,7 @@ def refuse_other_task(kind: Kind, task: Task, where: str) -> None:
 
     The message names the column by `where`.
     """
-    if (kind == "text") == (task == "text"):
+    if (kind == "text") == (task in WRITTEN):
         return
     if kind == "text":
         raise SchemaError(
@@ -184,8 +187,8 @@ def refuse_other_task(kind: Kind, task: Task, where: str) -> None:
             f"{task}"
         )
     raise SchemaError(
-        f"{where}: the task is text, in which models give texts; name the column <model>.text, or "
-        f"leave out task='text'"
+        f"{where}: the task is {task}, in which models give texts; name the column <model>.text, "
+        f"or leave out task={task!r}"
     )
 
 
@@ -325,6 +328,8 @@ def _check_intervals(values: Any, schema: Schema, where: str, name_row: RowNamer
 
 
 def _check_texts(values: Any, schema: Schema, where: str, name_row: RowNamer) -> Array:
+    if schema.task == "detection":
+        return convert_to_boxes(values, where, name_row, scored=True, classes=schema.classes)
     return convert_to_texts(values, where, name_row)
 
 

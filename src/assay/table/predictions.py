@@ -35,7 +35,7 @@ from assay.table.indexes import align_indexes
 from assay.table.labels import Label
 from assay.table.outputs import RawOutputs, group_by_model
 from assay.table.rows import Rows
-from assay.table.schema import SPECIAL, Kind, Schema, Task
+from assay.table.schema import SPECIAL, WRITTEN, Kind, Schema, Task
 from assay.table.splits import tells_training
 from assay.table.texts import measure_row, refuse_token_lists, restore_texts
 from assay.table.validation import check_model, validate_table
@@ -101,8 +101,8 @@ class Predictions:
                 "c.value": (n,), "c.interval": (n, 2), "d.text": (n,)}. In a binary task "a.proba"
                 may be the probabilities of the positive class (n,).
             classes: Class labels in their order; default: those of the data, sorted.
-            task: binary, multiclass, multilabel, regression, multioutput or text; default: what the
-                columns show, which is never text.
+            task: binary, multiclass, multilabel, regression, multioutput, text or detection;
+                default: what the columns show, which is neither of the last two.
             positive: Positive class of a binary task; default: the last of the two classes.
             weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
             id: Unique name of each row (n,), by which files are joined and messages name rows.
@@ -137,7 +137,7 @@ class Predictions:
                 f"a group column cannot be named {reserved[0]!r}; "
                 f"give it as {reserved[0]}=... or rename it"
             )
-        if task == "text":
+        if task in WRITTEN:
             refuse_token_lists(y, "truth")
             for name, texts in models.items():
                 refuse_token_lists(texts, f"text of {name!r}")
@@ -189,7 +189,7 @@ class Predictions:
 
     @property
     def task(self) -> Task:
-        """binary, multiclass, multilabel, regression, multioutput or text."""
+        """binary, multiclass, multilabel, regression, multioutput, text or detection."""
         return self.schema.task
 
     @property
@@ -590,7 +590,7 @@ def restore_labels(schema: Schema, codes: Array) -> pa.Array:
     """Class `codes` (n,) as the labels of `schema`; numbers and texts as they are."""
     if schema.task == "regression":
         return numpy_to_arrow(codes)
-    if schema.task == "text":
+    if schema.task in WRITTEN:
         return restore_texts(codes)
     if isinstance(schema.classes[0], str):
         encoded = [str(label).encode() for label in schema.classes]

@@ -17,18 +17,23 @@ __all__ = [
     "KINDS",
     "SPECIAL",
     "TASKS",
+    "WRITTEN",
     "Kind",
     "Schema",
     "Task",
     "parse_column",
 ]
 
-Task: TypeAlias = Literal["binary", "multiclass", "multilabel", "regression", "multioutput", "text"]
+Task: TypeAlias = Literal[
+    "binary", "multiclass", "multilabel", "regression", "multioutput", "text", "detection"
+]  # fmt: skip
 Kind: TypeAlias = Literal["label", "proba", "logit", "score", "value", "interval", "text"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 SPECIAL = ("id", "weight", "fold", "split", "cluster")
 
 TASKS: tuple[Task, ...] = get_args(Task)
+# Tasks whose truth and predictions are texts: what is written out, and boxes as JSON.
+WRITTEN: frozenset[Task] = frozenset({"text", "detection"})
 DENSE = 1024  # classes up to which tables of pairs of them are kept whole
 # Kinds that may have a column for each class, and for each end of an interval.
 BY_PART: tuple[Kind, ...] = ("proba", "logit", "score", "label", "interval", "value")
@@ -50,8 +55,8 @@ SUFFICIENT = {reads: frozenset(kinds) for reads, kinds in SOURCES.items()}
 class Schema:
     """What the table holds: task, classes in their declared order, and the kinds each model gives.
 
-    `classes` are the labels of a multi-label task too, the outputs of a multi-output one, and empty
-    for regression and text.
+    `classes` are the labels of a multi-label task too, the outputs of a multi-output one, the
+    categories of boxes in detection, and empty for regression and text.
     `positive` is the positive class of a binary task: the declared one, or else the last of the two
     in sorted order (`positive_declared` tells which). Without a truth (`has_truth`) the models have
     scores of the rows themselves, values or labels 1 for right and 0 for wrong, and the truth of
@@ -96,7 +101,7 @@ def parse_column(name: str, task: Task | None = None) -> tuple[str, Kind | None,
     """Model, kind and class (or end of an interval) that the `name` of a column declares.
 
     Where that could be two kinds, the first counts. A name that ends in .text declares a kind where
-    the `task` is text alone: elsewhere such columns hold texts that models have read.
+    the `task` is text or detection alone: elsewhere such columns hold texts that models have read.
 
     >>> parse_column("bert.large.proba.cat"), parse_column("svm.score"), parse_column("svm")
     (('bert.large', 'proba', 'cat'), ('svm', 'score', None), ('svm', None, None))
@@ -106,6 +111,6 @@ def parse_column(name: str, task: Task | None = None) -> tuple[str, Kind | None,
         at, by_part = min(matches)
         return name[:at], by_part, name[at + len(by_part) + 2 :]
     model, dot, kind_text = name.rpartition(".")
-    if dot and kind_text in KINDS and (kind_text != "text" or task == "text"):
+    if dot and kind_text in KINDS and (kind_text != "text" or task in WRITTEN):
         return model, kind_text, None
     return name, None, None

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from assay.errors import SchemaError
 from assay.kernels import Array
+from assay.table.boxes import collect_categories, convert_to_boxes
 from assay.table.class_columns import (
     align_classes,
     align_numbers,
@@ -67,7 +68,7 @@ from assay.table.outputs import (
     is_fractional,
     refuse_scores,
 )
-from assay.table.schema import TASKS, Kind, Schema, Task
+from assay.table.schema import TASKS, WRITTEN, Kind, Schema, Task
 from assay.table.text_lists import refuse_lists_as_labels
 from assay.table.texts import convert_to_texts
 
@@ -117,8 +118,8 @@ def validate_table(  # noqa: PLR0913 - the columns that a table may have
         y: The truth; see `Predictions.from_arrays` for what it may be.
         models: The columns of each model by kind; None stands for a kind that is not declared.
         classes: Class labels in their order; default: those of the data, sorted.
-        task: binary, multiclass, multilabel, regression, multioutput or text; default: what truth
-            and models show, which is never text.
+        task: binary, multiclass, multilabel, regression, multioutput, text or detection; default:
+            what truth and models show, which is neither of the last two.
         positive: Positive class of a binary task; default: the last of the two.
         weight: Weights (n,) of the rows, 0 or more; default: each row counts once.
         columns: Further columns (n,), whose sizes and ids are checked.
@@ -212,6 +213,12 @@ def _settle_schema(
     elif settled == "multioutput":
         names = _name_labels(y, models) if classes is None else check_classes(classes)
         schema = Schema(settled, names, {})
+    elif settled == "detection":
+        columns = [y, *(c for outputs in models.values() for c in outputs.values())]
+        labels = (
+            collect_categories(columns, name_row) if classes is None else check_classes(classes)
+        )
+        schema = Schema(settled, labels, {})
     elif settled in ("regression", "text"):
         schema = Schema(settled, (), {})
     elif classes is not None:
@@ -243,6 +250,8 @@ def _read_truth(y: Any, schema: Schema, name_row: RowNamer) -> Array:
     target = _require_target(y, schema.task)
     if schema.task == "text":
         return convert_to_texts(target, "truth", name_row)
+    if schema.task == "detection":
+        return convert_to_boxes(target, "truth", name_row, scored=False, classes=schema.classes)
     if schema.task == "regression":
         return require_finite(convert_to_numbers(target, "truth", name_row), "truth", name_row)
     return encode_declared(target, schema.classes, "truth", name_row)
@@ -444,7 +453,7 @@ def _require_target(y: Any, task: str) -> Any:
     if width == 1:
         return y
     rows = len(next(iter(y.values()))) if isinstance(y, Mapping) else len(y)
-    if task == "text":
+    if task in WRITTEN:
         remedy = "evaluate one target at a time."
     elif task == "regression":
         remedy = "say that they are several: task='multioutput' (--task multioutput)."

@@ -30,6 +30,7 @@ ASKED: dict[Task, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "median_ae", "r2", "interval_coverage"),
     "multioutput": ("rmse", "mae", "r2", "r2(average=none)"),
     "text": ("exact_match", "token_f1", "wer", "cer", "chrf"),
+    "detection": ("box_ap", "box_ar", "box_ap50(average=none)"),
 }
 
 

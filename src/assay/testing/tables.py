@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from assay.kernels import Array
+from assay.table.boxes import write_boxes
 from assay.table.predictions import Predictions
 from assay.table.schema import TASKS, Task
 
@@ -43,7 +44,7 @@ def random_table(
     """A table of two models, `a` better than `b`, that is a function of its arguments alone.
 
     Parameters:
-        task: binary, multiclass, multilabel, regression, multioutput or text.
+        task: binary, multiclass, multilabel, regression, multioutput, text or detection.
         seed: What the content is drawn from, 0 or more.
         n: Number of rows, 1 or more; default: 2 to 59, drawn.
         labels: Type of the class labels; default "str".
@@ -51,7 +52,7 @@ def random_table(
         ties: Whether values are rounded, so that many of them tie; default False.
 
     Returns:
-        The table: probabilities, values and intervals in a regression, or texts.
+        The table: probabilities, values and intervals in a regression, texts, or boxes as texts.
 
     >>> random_table("regression", 1, n=3).n
     3
@@ -68,6 +69,8 @@ def random_table(
         return _multioutput(rng, n, weight, ties)
     if task == "text":
         return _text(rng, n, weight, ties)
+    if task == "detection":
+        return _detection(rng, n, weight, ties)
     k = 2 if task == "binary" or labels == "bool" else int(rng.integers(3, 7))
     classes = sorted(LABELS[labels][:k])
     truth = rng.choice(_present_classes(rng, k), size=n)
@@ -175,6 +178,43 @@ def _text(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
         for model, wrong in {"a": 0.2, "b": 0.5}.items()
     }
     return Predictions.from_arrays(list(map(" ".join, truth)), models, task="text", weight=weight)
+
+
+def _detection(rng: Any, n: int, weight: Array | None, ties: bool) -> Predictions:
+    """Images with up to four objects, crowds among them, which models find roughly; or not.
+
+    Weights are whole, as where images count several times.
+    """
+    weight = None if weight is None else np.ceil(weight)
+    k = int(rng.integers(2, 5))
+    classes = sorted(LABELS["str"][:k])
+    truth = []
+    found: dict[str, list[str]] = {model: [] for model in NOISE}
+    for _ in range(n):
+        corners = rng.uniform(0, 100, (int(rng.integers(0, 5)), 2))
+        sides = rng.uniform(8, 200, 2)
+        boxes = [
+            {
+                "category": classes[int(rng.integers(k))],
+                "bbox": [*corner.tolist(), *(sides * rng.uniform(0.3, 1.0, 2)).tolist()],
+                "iscrowd": int(rng.random() < 0.1),
+            }
+            for corner in corners
+        ]
+        truth.append(write_boxes(boxes))
+        for model, s in NOISE.items():
+            guesses = [box for box in boxes if rng.random() < 0.9] + boxes[: int(rng.integers(2))]
+            found[model].append(write_boxes([_guess_box(rng, box, s, ties) for box in guesses]))
+    models = {f"{model}.text": texts for model, texts in found.items()}
+    return Predictions.from_arrays(truth, models, task="detection", classes=classes, weight=weight)
+
+
+def _guess_box(rng: Any, box: dict[str, Any], noise: float, ties: bool) -> dict[str, Any]:
+    """The `box` as a model may find it; its score tells nothing where scores shall tie."""
+    bbox = np.array(box["bbox"])
+    bbox += np.tile(bbox[2:], 2) * rng.uniform(-0.1, 0.1, 4) * noise
+    score = 0.5 if ties else float(rng.random())
+    return {"category": box["category"], "bbox": bbox.tolist(), "score": score}
 
 
 def _present_classes(rng: Any, k: int) -> Array:
