@@ -34,7 +34,9 @@ KEYS = {
     "threshold": "model metric positive threshold value low high before gain gain_low gain_high"
     " of_folds closed_form closed_form_value method n points notes",
     "fusion": "name how best pays answer probability single_loss difference low high note fitted "
-    "rows",
+    "rows explanation",
+    "fusion_explanation": "game baseline baseline_loss loss loss_name rows pairs oracle ambiguities"
+    " frontier enough notes",
     "soup": "how better score best improves parameters barriers notes rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"
@@ -59,6 +61,8 @@ ROWS = {
                    " members others loss_of_members loss_of_others reading"),
     "threshold": ("points", "threshold precision recall f1"),
     "fusion": ("rows", "model weight loss loss_name"),
+    "fusion_explanation": ("rows", "model weight loss left_out left_out_low left_out_high shapley"
+                           " low high sampling_error sentence"),
     "diagnosis": ("runs", "name status best_epoch good_range onset severity loss metrics evidence"
                   " remedies confidence"),
     "timings": ("rows", "model fold fit_seconds predict_seconds rows error"),
@@ -136,6 +140,7 @@ def result(tmp_path_factory):
             "membership": lambda: assay.membership_inference(table(split=True)),
             "threshold": lambda: assay.tune_threshold(p, GOOD),
             "fusion": lambda: assay.fuse(p, "mean"),
+            "fusion_explanation": lambda: assay.fuse(p, "mean", explain=True).explanation,
             "soup": lambda: make_soup(folder),
             "diagnosis": lambda: assay.diagnose(LOG),
             "report": lambda: assay.report(p, histories=LOG, fused=make("fusion"), test=p),

@@ -4,6 +4,7 @@ A family: `assay list charts` names all, and `result.chart()` finds that of its 
 
 - base: what a chart is, and how a function becomes one
 - leaderboard: who is best, paired differences, whether fusing pays
+- fusing: what each model adds to a fusion, what few or cheap models give
 - performance: confusion, ROC, precision and recall, reliability, residuals
 - operating: DET and gain curves
 - critical_difference: ranks over several data sets
@@ -23,6 +24,8 @@ from assay.charts.audit import fairness as fairness
 from assay.charts.audit import membership as membership
 from assay.charts.audit import weak_slices as weak_slices
 from assay.charts.critical_difference import ranks as ranks
+from assay.charts.fusing import fusion_frontier as fusion_frontier
+from assay.charts.fusing import fusion_shares as fusion_shares
 from assay.charts.leaderboard import differences as differences
 from assay.charts.leaderboard import f_test as f_test
 from assay.charts.leaderboard import fold_test as fold_test
@@ -57,6 +60,8 @@ __all__ = [
     "fold_test",
     "frugal",
     "fusion",
+    "fusion_frontier",
+    "fusion_shares",
     "gain",
     "halving",
     "leaderboard",

@@ -74,6 +74,17 @@ __all__ = ["fuse"]
     metavar="POOL.json",
     help="Fit nothing: apply the fusion that --save wrote to FILE..., with a truth or without.",
 )
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Say why the fusion works: what each model adds, how differently they err, how few would "
+    "do.",
+)
+@click.option(
+    "--costs",
+    metavar="A=C,B=C,...",
+    help="Cost of each model that is fused, for what the cheap ones give; asks for --explain.",
+)
 @add_soup_options
 @SEED
 @JSON
@@ -88,6 +99,8 @@ def fuse(
     folds: int,
     save: str | None,
     pool: str | None,
+    explain: bool,
+    costs: str | None,
     base: str | None,
     score: str | None,
     better: Any,
@@ -115,6 +128,8 @@ def fuse(
         folds: Folds of the cross-fitting, where the table has none; default 5.
         save: File for the fitted fusion, which --apply reads.
         pool: File of a fitted fusion that is applied to the files; nothing is fitted then.
+        explain: Say why the fusion works: what each model adds, how few would do.
+        costs: Cost of each model that is fused, for what the cheap ones give.
         base: Checkpoint from which the others were fine-tuned.
         score: Function that scores the weights of checkpoints, as FILE.py:function.
         better: Whether a higher or a lower score is better; default higher.
@@ -126,8 +141,14 @@ def fuse(
     import assay
 
     names = None if chosen is None else [name.strip() for name in chosen.split(",")]
-    given = None if weights is None else _parse_weights(weights)
+    given = None if weights is None else _parse_numbers("--weights", weights)
+    prices = None if costs is None else _parse_numbers("--costs", costs)
     if has_weights(files, how):
+        if explain or costs is not None:
+            raise click.UsageError(
+                "--explain and --costs are for tables of predictions, and these are checkpoints; "
+                "leave them out"
+            )
         fuse_checkpoints(
             files,
             json_to=json_to,
@@ -155,6 +176,8 @@ def fuse(
         name=name,
         folds=folds,
         seed=seed,
+        explain=explain,
+        costs=prices,
     )
     assay.write(fused.predictions, out)
     if save is not None:
@@ -183,15 +206,15 @@ def _apply(
     say(f"written: {out}")
 
 
-def _parse_weights(text: str) -> dict[str, float]:
-    """The weight of each model that a text such as "a=0.7,b=0.3" gives."""
-    weights: dict[str, float] = {}
+def _parse_numbers(option: str, text: str) -> dict[str, float]:
+    """The number of each model that an `option` gives as a text such as "a=0.7,b=0.3"."""
+    numbers: dict[str, float] = {}
     for part in text.split(","):
         name, _, number = part.rpartition("=")
         try:
-            weights[name.strip()] = float(number)
+            numbers[name.strip()] = float(number)
         except ValueError:
             raise click.UsageError(
-                f"--weights: {part.strip()!r} gives no model a number; say as in a=0.7,b=0.3"
+                f"{option}: {part.strip()!r} gives no model a number; say as in a=0.7,b=0.3"
             ) from None
-    return weights
+    return numbers

@@ -4,8 +4,13 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 
 - base: what every fusion is, the registry of all, and `load_fitted`
 - fitted: base of every fitted fusion, which applies, dumps, loads and saves itself
+- coalitions: what the fusion of any of the models loses on rows left out of its fit
 - convex: weights on the models, and the pool of numbers that they are fitted from
-- fuse: the verb, its cross-fitting and its result
+- cross_fitting: each row fused by a fusion that was fitted without the row's fold
+- diversity: how differently models err, and what that is worth to their mean
+- explain: why a fusion works, by what each model adds, and whether fewer would do
+- frontier: how good a fusion of few models, or of cheap ones, is
+- fuse: the verb and its result
 - judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
 - apply_fusion: a saved fusion on rows that came later, whose truth may be unknown
 - auto: the mean of several fusions, each weighed by its loss on rows left out of its fit
@@ -17,6 +22,7 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 - mean: soft voting, mean of values, majority vote, weights that are given
 - performance: weights by how well each model does alone
 - rank_mean: scores of different scales averaged by rank, for ROC AUC
+- shares: by how much each model lowers the loss of a fusion
 - stacking: regularised regression on the members' outputs
 - tempered: convex weights between a temperature on each member and one on their mean
 - trimmed: the mean without the lowest and the highest, and the median

@@ -21,6 +21,8 @@ from assay.core.result import Result, to_plain
 from assay.core.text import Headline, TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
+from assay.fusions.cross_fitting import cross_fit, fuse_by_fold
+from assay.fusions.explain import FusionExplanation, check_costs, explain_fusion
 from assay.fusions.fitted import Fitted
 from assay.fusions.judging import (
     LOSS_NAMES,
@@ -64,6 +66,7 @@ class Fused(Result):
         probability: How sure it is that the fused model is better on rows never seen, 0 to 1; nan
             where there are too few rows.
         notes: What a reader must know beside the numbers.
+        explanation: Why the fusion works, where that was asked for (`explain`); else None.
 
     >>> y = [1.0, 2.0, 4.0, 3.0] * 5
     >>> table = Predictions.from_arrays(
@@ -75,7 +78,7 @@ class Fused(Result):
     schema_name: ClassVar[str] = "assay.fusion/1"
     json_keys: ClassVar[tuple[str, ...]] = (
         "name", "how", "best", "pays", "answer", "probability", "single_loss", "difference",
-        "low", "high", "note", "fitted", "rows",
+        "low", "high", "note", "fitted", "rows", "explanation",
     )  # fmt: skip
 
     predictions: Predictions
@@ -90,6 +93,7 @@ class Fused(Result):
     high: float
     probability: float
     notes: tuple[str, ...]
+    explanation: FusionExplanation | None = None
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -177,18 +181,25 @@ class Fused(Result):
 
     @property
     def details(self) -> list[str]:
-        """What was fused, and how."""
-        return [f"{self.name}: {self.how} of {len(self.losses)} models."]
+        """What was fused, and how; and why that works, where it was asked for."""
+        why = [] if self.explanation is None else [self.explanation.verdict]
+        return [f"{self.name}: {self.how} of {len(self.losses)} models.", *why]
 
     @property
     def tables(self) -> list[TextTable]:
-        """Weight and loss of each model, the fused one last."""
+        """Weight and loss of each model, the fused one last; then the tables of the explanation."""
         weights = {model: f"{weight:.3f}" for model, weight in self.weights.items()}
         rows = [
             [row["model"], weights.get(row["model"], ""), format_number(row["loss"])]
             for row in self.rows
         ]
-        return [TextTable(["model", "weight", self.loss_name], rows)]
+        more = [] if self.explanation is None else self.explanation.tables
+        return [TextTable(["model", "weight", self.loss_name], rows), *more]
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """The notes, then those of the explanation and why models have no weight."""
+        return self.notes if self.explanation is None else (*self.notes, *self.explanation.remarks)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON contract; of the fitted fusion what `assay.fitted/1` had."""
@@ -202,7 +213,8 @@ class Fused(Result):
             "gap": fitted.gap,
             "note": " ".join(fitted.notes),
         }
-        return {**super().to_dict(), "fitted": to_plain(summary)}
+        why = None if self.explanation is None else self.explanation.document
+        return {**super().to_dict(), "fitted": to_plain(summary), "explanation": why}
 
     def predict(self, predictions: Source) -> Predictions:
         """Other rows with the fused model appended, by the fusion fitted on all rows.
@@ -237,6 +249,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     folds: int = 5,
     seed: int = 0,
     where: str | None = None,
+    explain: bool = False,
+    costs: Mapping[str, float] | None = None,
 ) -> Fused:
     """Append one model that fuses all those of the table, and say whether that pays.
 
@@ -258,13 +272,17 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         seed: Seed of the folds, and of what is random in fitting; default 0.
         where: Which rows to take, as in 'split == "test"' (see `Predictions.where`); default: all
             but those of a training split.
+        explain: Whether to say why the fusion works (`fused.explanation`): what each model adds,
+            how differently they err, how few would do; default False, as it takes many fits.
+        costs: Cost of each model that is fused, at least 0, as in {"a": 1, "b": 20}, for what the
+            cheap ones give; asks for the explanation. Default: models are counted.
 
     Returns:
         The table with the cross-fitted column, the fitted fusion, losses and the verdict.
 
     Raises:
         UnsupportedError: Fewer than two models, outputs that the fusion cannot fuse, too few rows
-            for it, or weights that are not one for each model.
+            for it, or weights or costs that are not one for each model.
         NameLookupError: One of `models` is not in the table.
         SchemaError: A model is already named `name`.
 
@@ -291,16 +309,21 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     fusion, notes = _set_metric(FUSIONS.parse(how), metric)
     if weights is not None:
         fusion = _set_weights(fusion, weights, table.models)
+    if costs is not None:
+        check_costs(costs, table.models)
     fold, fold_notes = assign_folds(table, folds, seed)
     if fusion.learns and fold.max() < 1:
         notes.append(f"Equal weights: there is no second fold to judge {fusion} on.")
         fusion = FUSIONS["mean"]()
     above = [note for note in table.notes if isinstance(note, Headline)]
-    evidence = fusion.evidence(table, fold)
-    fitted = fusion.solve(evidence.take(fold >= 0), seed=seed)
-    by_fold = _cross_fit(fusion, evidence, fold, fitted, seed)
-    column: dict[str, Array] = {fitted.kind: _fuse_by_fold(table, fold, [*by_fold, fitted])}
+    fitted, by_fold = cross_fit(fusion, table, fold, seed)
+    column: dict[str, Array] = {fitted.kind: fuse_by_fold(table, fold, [*by_fold, fitted])}
     appended = table.append(name, **column)
+    judged = _judge(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0])
+    explanation = None
+    if explain or costs is not None:
+        fits = [*by_fold, fitted]
+        explanation = explain_fusion(fusion, table, fold, fits, judged["losses"], costs, seed)
     return Fused(
         predictions=appended if table is whole else whole.append(name, **column),
         fitted=fitted,
@@ -309,7 +332,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         notes=tuple(
             filter(None, [*above, *fitted.notes, *notes, *fold_notes[not fusion.learns :]])
         ),
-        **_judge(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0]),
+        explanation=explanation,
+        **judged,
     )
 
 
@@ -353,36 +377,6 @@ def _set_weights(
         )
     text = "|".join(str(weights[model]) for model in models)
     return cast("Fusion[Any]", replace(cast(Any, fusion), weights=text))
-
-
-def _cross_fit(
-    fusion: Fusion[Any], evidence: Any, fold: Array, fitted: Fitted, seed: int
-) -> list[Fitted]:
-    """Fold by fold, the fusion fitted on the other folds."""
-    count = int(fold.max()) + 1
-    if not fusion.learns:
-        return [fitted] * count
-    return [
-        fusion.solve(evidence.take((fold >= 0) & (fold != left_out)), seed=seed)
-        for left_out in range(count)
-    ]
-
-
-def _fuse_by_fold(table: Predictions, fold: Array, by_fold: Sequence[Fitted]) -> Array:
-    """The fused column, each row by the fusion of its own fold; rows of fold -1 by the last."""
-    first = by_fold[0]
-    if all(fitted is first for fitted in by_fold):
-        return first.apply(table)[first.kind]
-    column: Array | None = None
-    for number in np.unique(fold):
-        fitted = by_fold[number]
-        rows = np.flatnonzero(fold == number)
-        part = fitted.apply(table.select(fitted.required_models).take(rows))[fitted.kind]
-        if column is None:
-            column = np.empty((table.n, *part.shape[1:]), part.dtype)
-        column[rows] = part
-    assert column is not None
-    return column
 
 
 def _judge(table: Predictions, name: str, kind: Kind, fold: Array) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from assay.table.schema import Kind
 
 __all__ = [
     "LOSS_NAMES", "BestSingle", "LossDifference", "ModelLosses", "choose_best_single",
-    "compare_losses", "compare_with_best_single", "measure_losses",
+    "compare_losses", "compare_over_folds", "compare_with_best_single", "measure_losses",
 ]  # fmt: skip
 
 # The metric that judges each kind of fused output, and what people call it.
@@ -181,9 +181,24 @@ def compare_with_best_single(
     """
     weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
     cluster = encode_column(predictions, "cluster")
-    by_rows = compare_losses(losses.rows[name], single.rows, weight, cluster)
+    return compare_over_folds(losses.rows[name], single.rows, weight, fold, cluster)
+
+
+def compare_over_folds(
+    losses: Array, against: Array, weight: Array, fold: Array, cluster: Array | None = None
+) -> LossDifference:
+    """Mean of the paired differences `losses - against`, with the larger error of rows and folds.
+
+    Parameters:
+        losses: Loss of each row (n,).
+        against: Loss of the same rows (n,) under the other model.
+        weight: Weight of each row (n,), >= 0.
+        fold: Fold of each row (n,), from 0.
+        cluster: Cluster of each row (n,) as codes; default: every row alone.
+    """
+    by_rows = compare_losses(losses, against, weight, cluster)
     size = np.bincount(fold, weight)
-    total = np.bincount(fold, weight * (losses.rows[name] - single.rows))
+    total = np.bincount(fold, weight * (losses - against))
     means = total[size > 0] / size[size > 0]
     count = len(means)
     if count < 2:

@@ -26,7 +26,7 @@ from assay.charts.points import (
 )
 from assay.charts.training import shorten
 from assay.comparison.compare import Comparison
-from assay.core.text import format_number
+from assay.core.text import TextTable, format_number
 from assay.diagnosis.diagnose import RunDiagnosis
 from assay.evaluation.values import Row
 from assay.reporting.content import Content
@@ -45,6 +45,7 @@ __all__ = [
     "tabulate_residuals",
     "tabulate_roc",
     "tabulate_rows",
+    "tabulate_text",
 ]
 
 RATES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
@@ -112,6 +113,17 @@ def tabulate_pairs(comparison: Comparison) -> MarkedTable:
             "test",
         ),
         tuple(rows),
+    )
+
+
+def tabulate_text(table: TextTable) -> MarkedTable:
+    """The same `table` for the page; of each line the first cell is its name."""
+    return MarkedTable(
+        tuple(table.header),
+        tuple(
+            (Cell(name), *(Cell(text, number=True) for text in texts))
+            for name, *texts in table.rows
+        ),
     )
 
 
