@@ -445,3 +445,108 @@ def test_batches_inside_a_transformed_function_of_pytorch_are_refused_with_what_
     for batch in logits.reshape(-1, 8, 3):
         meter.update(batch, target)
     assert meter.n == len(logits.reshape(-1, 3))
+
+
+@pytest.fixture
+def away(monkeypatch):
+    """Tensors of PyTorch are taken for those of an accelerator: they stay tensors until read.
+
+    What is returned lists how many columns were read at once, each time that some were.
+    """
+    from assay.adapters import tensors
+    from assay.evaluation import batch_reader, row_buffer
+
+    reads = []
+
+    def read_all(columns):
+        reads.append(sum(map(torch.is_tensor, columns.values())))
+        return tensors.read_all_on_host(columns)
+
+    for module in (tensors, batch_reader, row_buffer):
+        monkeypatch.setattr(module, "is_on_accelerator", torch.is_tensor)
+    monkeypatch.setattr(row_buffer, "read_all_on_host", read_all)
+    return reads
+
+
+def draw_tensors(n=700, ignored=90, dtype=torch.float32):
+    logits, target = draw(n)
+    target[np.random.default_rng(1).permutation(n)[:ignored]] = -100
+    return torch.from_numpy(logits).to(dtype), torch.from_numpy(target)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("size", [7, 1024])
+def test_tensors_of_an_accelerator_give_what_those_of_the_host_give(away, dtype, size):
+    logits, target = draw_tensors(dtype=dtype)
+    made = fill(assay.Meter(METRICS, kind="logit", ignore_label=-100), size, logits, target)
+    assert not away
+    found = made.compute()
+    kept = target != -100
+    outputs = {"model.logit": logits[kept].float().numpy()}
+    whole = assay.evaluate(target[kept].numpy(), outputs, METRICS, classes=range(4))
+    assert_same(found, whole)
+    assert any("90 of 700 rows" in note for note in found.notes)
+
+
+def test_a_meter_reads_what_lies_on_an_accelerator_once_and_never_before_compute(away):
+    logits, target = draw_tensors()
+    made = fill(assay.Meter("accuracy", kind="logit", ignore_label=-100), 64, logits, target)
+    first = made.compute()
+    assert made.compute().value == first.value
+    assert made.n == 610
+    assert away == [2]
+    made.update(logits[:10], target[:10])
+    assert made.n == 610 + int((target[:10] != -100).sum())
+    assert away == [2, 2]
+
+
+@pytest.mark.usefixtures("small")
+def test_tensors_of_an_accelerator_are_folded_as_those_of_the_host(away):
+    logits, target = draw_tensors()
+    made = fill(assay.Meter(METRICS, kind="logit", ignore_label=-100), 50, logits, target)
+    host = assay.Meter(METRICS, kind="logit", ignore_label=-100)
+    fill(host, 50, logits.numpy(), target.numpy())
+    assert made.n == host.n
+    assert_same(made.compute(), host.compute(), 1e-12)
+    joined = assay.Meter(METRICS, kind="logit", ignore_label=-100)
+    joined.load(made.state)
+    assert joined.n == host.n
+
+
+def test_rows_of_an_accelerator_that_are_all_ignored_are_none(away):
+    made = assay.Meter("accuracy", kind="logit", ignore_label=-100)
+    made.update(torch.zeros(5, 3), torch.full((5,), -100))
+    assert made.n == 0
+    with pytest.raises(UnsupportedError, match="no rows yet"):
+        made.compute()
+
+
+def test_what_is_wrong_in_rows_of_an_accelerator_is_said_when_they_are_read(away):
+    made = assay.Meter("accuracy", kind="logit")
+    made.update(torch.tensor([[0.0, float("nan")]]), torch.tensor([0]))
+    for _ in range(2):
+        with pytest.raises(SchemaError, match="nan"):
+            made.compute()
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_cuda_is_waited_for_once_in_compute_and_never_in_update(monkeypatch):
+    logits, target = (values.cuda() for values in draw_tensors())
+    waits = []
+    synchronize = torch.cuda.Stream.synchronize
+    monkeypatch.setattr(
+        torch.cuda.Stream, "synchronize", lambda stream: (waits.append(1), synchronize(stream))
+    )
+    made = assay.Meter(METRICS, kind="logit", ignore_label=-100)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        fill(made, 64, logits, target)
+        assert not waits
+        found = made.compute()
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert len(waits) == 1
+    host = fill(
+        assay.Meter(METRICS, kind="logit", ignore_label=-100), 64, logits.cpu(), target.cpu()
+    )
+    assert_same(found, host.compute())

@@ -6,6 +6,7 @@
 """
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from assay.errors import SchemaError, UnsupportedError
 from assay.kernels import Array
 
-__all__ = ["is_on_accelerator", "read_on_host", "read_tensor"]
+__all__ = ["is_on_accelerator", "read_all_on_host", "read_on_host", "read_tensor"]
 
 
 def read_tensor(values: Any) -> Any:
@@ -69,6 +70,24 @@ def read_on_host(values: Any) -> Array:
             "return"
         ) from error
     return array
+
+
+def read_all_on_host(columns: Mapping[str, Any]) -> dict[str, Array]:
+    """The `columns`, arrays or torch tensors, as NumPy; those of one device with one wait for all.
+
+    Parameters:
+        columns: Array or tensor by name.
+    """
+    copies = dict(columns)
+    devices = set()
+    for name, values in columns.items():
+        if is_on_accelerator(values) and values.device.type == "cuda":
+            room = values.new_empty(values.shape, device="cpu", pin_memory=True)
+            copies[name] = room.copy_(values, non_blocking=True)
+            devices.add(values.device)
+    for device in devices:
+        sys.modules["torch"].cuda.current_stream(device).synchronize()
+    return {name: read_on_host(values) for name, values in copies.items()}
 
 
 def _quote_first_sentence(error: Exception) -> str:

@@ -71,27 +71,32 @@ class BatchReader:
     def read(self, outputs: Any, target: Any, weight: Any = None) -> tuple[dict[str, Any], int]:
         """The columns `outputs`, `target` and `weight` of a batch, and how many rows are left out.
 
-        They are checked here on the host; those on an accelerator stay there, and are checked when
-        they are read.
+        They are checked here on the host; those on an accelerator stay there, all of them, and are
+        left out and checked when they are read: to count them would be to wait for it.
         """
         columns = {"outputs": read_tensor(outputs), "target": read_tensor(target)}
         if weight is not None:
             columns["weight"] = read_tensor(weight)
         columns = self._align(columns)
-        size = len(columns["target"])
-        if self.ignore_label is not None:
-            if columns["target"].ndim > 1:
-                raise UnsupportedError(
-                    f"ignore_label={self.ignore_label!r} goes with one label a row; the target has "
-                    f"shape {tuple(columns['target'].shape)}. Leave ignore_label out"
-                )
-            keep = columns["target"] != self.ignore_label
-            columns = {name: values[keep] for name, values in columns.items()}
-        rows = len(columns["target"])
-        away = any(map(is_on_accelerator, columns.values()))
-        if rows and not away and not self._is_in_order(**columns):
+        if self.ignore_label is not None and columns["target"].ndim > 1:
+            raise UnsupportedError(
+                f"ignore_label={self.ignore_label!r} goes with one label a row; the target has "
+                f"shape {tuple(columns['target'].shape)}. Leave ignore_label out"
+            )
+        if any(map(is_on_accelerator, columns.values())):
+            return columns, 0
+        columns, ignored = self.leave_out(columns)
+        if len(columns["target"]) and not self._is_in_order(**columns):
             self.make_table(columns)
-        return columns, size - rows
+        return columns, ignored
+
+    def leave_out(self, columns: dict[str, Array]) -> tuple[dict[str, Array], int]:
+        """The `columns` without the rows to be ignored, and how many those are."""
+        if self.ignore_label is None:
+            return columns, 0
+        keep = columns["target"] != self.ignore_label
+        kept = {name: values[keep] for name, values in columns.items()}
+        return kept, len(keep) - len(kept["target"])
 
     def make_table(self, columns: dict[str, Any]) -> Predictions:
         """The `columns` as a table, fully checked; SchemaError names the first offending row."""

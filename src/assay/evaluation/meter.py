@@ -52,7 +52,8 @@ class Meter:
     of `evaluate`. Of more rows the states are kept that a `Stream` is read into, of constant size:
     counts and means are exact, metrics of order come with the bound of their error in the note.
     NumPy, PyTorch, JAX, TensorFlow and lists are taken, in any precision, without their gradient;
-    tensors of PyTorch on an accelerator are gathered there, and copied when they are read.
+    tensors of PyTorch on an accelerator are gathered there, and copied when they are read, all at
+    once.
 
     Parameters:
         metrics: Texts such as "f1(average=micro)", Metric instances, and objects of torchmetrics,
@@ -126,6 +127,8 @@ class Meter:
     @property
     def n(self) -> int:
         """Number of rows so far, without those that are ignored."""
+        if self._declared.ignore_label is not None:
+            self._fetch()
         kept = 0 if self._kept is None else self._kept.n
         folded = 0 if self._folded is None else self._folded.info.n
         return folded + kept + self._buffer.n
@@ -245,8 +248,20 @@ class Meter:
     def _count_held(self) -> int:
         return self._buffer.n + (0 if self._kept is None else self._kept.n)
 
+    def _fetch(self) -> None:
+        """Copy the rows that lie on an accelerator from there, once, and keep them as a table."""
+        if self._reader is None or not self._buffer.is_on_accelerator:
+            return
+        columns, ignored = self._reader.leave_out(self._buffer.columns)
+        if len(columns["target"]):
+            made = self._reader.make_table(columns)
+            self._kept = made if self._kept is None else _join_tables([self._kept, made])
+        self._ignored += ignored
+        self._buffer = RowBuffer()
+
     def _read_rows(self) -> Predictions | None:
         """The rows that are kept as such, as a table; None where there are none."""
+        self._fetch()
         parts = [] if self._kept is None else [self._kept]
         if self._buffer.n and self._reader is not None:
             parts.append(self._reader.make_table(self._buffer.columns))

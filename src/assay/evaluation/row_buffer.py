@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.adapters.tensors import read_on_host
+from assay.adapters.tensors import is_on_accelerator, read_all_on_host
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 
@@ -33,7 +33,12 @@ class RowBuffer:
     @property
     def columns(self) -> dict[str, Array]:
         """The rows so far, by column, as NumPy; those on a device are copied from there."""
-        return {name: read_on_host(array[: self.n]) for name, array in self._arrays.items()}
+        return read_all_on_host({name: array[: self.n] for name, array in self._arrays.items()})
+
+    @property
+    def is_on_accelerator(self) -> bool:
+        """Whether some columns lie in the memory of a device, to read which is to wait for it."""
+        return any(map(is_on_accelerator, self._arrays.values()))
 
     def append(self, columns: Mapping[str, Any]) -> None:
         """Copy a batch of `columns` behind the rows that are there.
