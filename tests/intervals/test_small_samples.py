@@ -43,9 +43,12 @@ def test_a_few_of_many_rows_that_carry_the_weight_are_told():
 
 
 @pytest.mark.parametrize("metric", ["average_precision", "ks(average=macro)"])
-def test_bootstrap_intervals_of_leads_and_first_rows_are_told_to_be_narrow(metric):
+def test_bootstrap_intervals_of_leads_and_of_weighted_first_rows_are_told_to_be_narrow(metric):
     p = make()
-    if "macro" in metric:
+    if "macro" not in metric:
+        assert evaluate(p, metric).rows[0].note == ""
+        p = make(weight=1.0 + np.arange(200) % 3)
+    else:
         proba = np.column_stack([p.outputs["m"]["proba"] * 0.8, np.full(p.n, 0.2)])
         p = Predictions.from_arrays(np.arange(200) % 3, {"m.proba": proba})
     (row,) = evaluate(p, metric).rows

@@ -106,7 +106,7 @@ def test_a_figure_of_kept_rows_has_an_interval_and_the_number_of_rows():
     p = random_table("binary", 9, n=80).select(["a"])
     (row,) = evaluate(p, "average_precision").rows
     assert row.n == 80
-    assert row.method == "bootstrap"
+    assert row.method == "logit bootstrap"
     assert row.low < row.value < row.high
 
 

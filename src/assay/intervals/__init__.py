@@ -10,6 +10,7 @@ one that is named; `procedures.describe_method` says in a sentence what a proced
 - delong: the interval of the area under a ROC curve
 - bootstrap_t: the interval of a mean, or of a ratio of sums, where losses are skewed
 - largest_lead: the interval of the largest lead of one share of rows over another, as KS is one
+- logit_spread: the interval of an average precision, by its spread as log-odds
 - calibration_gaps: the interval of a calibration error, which chance alone makes larger
 - small_samples: what to say where an interval rests on few rows of a class
 - differences: differences and ratios of the values of different rows

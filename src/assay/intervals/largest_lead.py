@@ -21,7 +21,7 @@ from assay.intervals.replicates import Interval, Sample
 from assay.kernels import Array
 from assay.states.ranking import Curve, RankingProblem
 
-__all__ = ["LargestLead", "bootstrap_lead"]
+__all__ = ["LargestLead", "bootstrap_lead", "count_effective_rows"]
 
 # Rows that are added to either side of each share: calibrated by bench/coverage.py.
 ADDED = 1.5
@@ -56,7 +56,7 @@ def bootstrap_lead(metric: LargestLead, sample: Sample, confidence: float) -> In
     total = np.where(defined, draws - values, 0.0).sum(axis=0)
     bias = total / np.maximum(defined.sum(axis=0), 1)
     rates = np.array(sample.summary.map_problems(lambda problem: metric.find_rates(problem.curve)))
-    rows = np.array(sample.summary.map_problems(_count_effective_rows))
+    rows = np.array(sample.summary.map_problems(count_effective_rows))
     rates = (rates * rows + ADDED) / (rows + 2 * ADDED)
     error = np.sqrt((rates * (1 - rates) / (rows + 2 * ADDED)).sum(axis=1))
     centre = rates[:, 0] - rates[:, 1] - bias
@@ -64,7 +64,7 @@ def bootstrap_lead(metric: LargestLead, sample: Sample, confidence: float) -> In
     return Interval(centre - half, centre + half, "normal less bias")
 
 
-def _count_effective_rows(problem: RankingProblem) -> tuple[float, float]:
+def count_effective_rows(problem: RankingProblem) -> tuple[float, float]:
     """Kish's numbers of the positive and of the negative rows of a `problem`."""
     if problem.weights is None:
         return problem.rows

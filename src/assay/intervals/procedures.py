@@ -20,10 +20,11 @@ from assay.intervals.bootstrap_t import bootstrap_ratio
 from assay.intervals.calibration_gaps import bootstrap_gaps
 from assay.intervals.delong import delong_interval
 from assay.intervals.largest_lead import LargestLead, bootstrap_lead
+from assay.intervals.logit_spread import FallsByOneRow, bootstrap_logit
 from assay.intervals.proportions import clopper_pearson, jeffreys, t_quantile, wilson
 from assay.intervals.replicates import NONE, Interval, Sample
 from assay.intervals.resampling import REPLICATES, average_replicates, effective_rows
-from assay.intervals.small_samples import MeasuresGaps
+from assay.intervals.small_samples import UNEVEN, MeasuresGaps
 from assay.kernels import Array
 from assay.metrics.base import Metric
 from assay.metrics.curve import CurveMetric
@@ -46,8 +47,6 @@ BLOCK_DRAWS = 400
 # bounds.
 FEW = 5000
 MANY = 1 << 16
-# Rows whose weights differ by a tenth or more are worth less than this share of their number.
-UNEVEN = 0.99
 
 
 @dataclass(frozen=True)
@@ -396,6 +395,8 @@ def bootstrap(metric: Metric, sample: Sample, confidence: float) -> Interval:
         return bootstrap_gaps(metric, sample, confidence)
     if isinstance(metric, LargestLead) and metric.average in ("binary", "none"):
         return bootstrap_lead(metric, sample, confidence)
+    if isinstance(metric, FallsByOneRow):
+        return bootstrap_logit(metric, sample, confidence)
     draws = _replicate(metric, sample)
     if not draws.size:
         return NONE
@@ -522,6 +523,7 @@ PROCEDURES: Mapping[str, Procedure] = {
         {
             "bootstrap": "bootstrap of the rows, by their counts or in buckets",
             "cluster bootstrap": "bootstrap of whole clusters of rows",
+            "logit bootstrap": "Student's t, as log-odds, on the spread over resampled rows",
             "normal less bias": "normal interval of the rates at the threshold, less the bias of "
             "resampled leads",
             "parametric bootstrap": "models whose bins are off by more or less than those of the "

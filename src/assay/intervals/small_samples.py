@@ -17,7 +17,7 @@ from assay.kernels import Array
 from assay.metrics.base import Metric, value_shape
 from assay.table.schema import Schema
 
-__all__ = ["SHARES", "MeasuresGaps", "note_few_units", "note_small_samples"]
+__all__ = ["SHARES", "UNEVEN", "MeasuresGaps", "note_few_units", "note_small_samples"]
 
 # A class with fewer rows has few: from here on bench/coverage.py finds every interval right.
 FEW = 10
@@ -26,9 +26,11 @@ FEW_CLUSTERS = 10
 # Weighted rows are few where Kish's number is below one of these, and below this share of the rows:
 # where few of very many rows count, the next one may outweigh them all.
 FEW_EFFECTIVE = ((50, 1 / 2), (200, 1 / 8))
+# Rows whose weights differ by a tenth or more are worth less than this share of their number.
+UNEVEN = 0.99
 # Rows up to which bootstrap intervals of a metric were found too narrow: of the largest gap of two
-# curves, of precisions at the few first rows, of moments of heavy tails, and of lines through rows
-# of which hardly any came out against the odds.
+# curves, of precisions at the few first rows (weighted or clustered), of moments of heavy tails,
+# and of lines through rows of which hardly any came out against the odds.
 NARROW = {
     "ks": 5000,
     "average_precision": 1000,
@@ -109,7 +111,8 @@ def note_few_units(name: str, n: int, effective: float, clusters: int | None, me
         return _warn(f"few clusters ({clusters})")
     if clusters is None and any(effective < min(most, share * n) for most, share in FEW_EFFECTIVE):
         return _warn(f"weights that make {n} rows count as {effective:.0f}")
-    if n <= NARROW.get(name, 0) and method in RESAMPLED:
+    uneven = method == "logit bootstrap" and effective < UNEVEN * n
+    if n <= NARROW.get(name, 0) and (uneven or method in RESAMPLED):
         return _warn(f"few rows ({n}) for {name}")
     return ""
 

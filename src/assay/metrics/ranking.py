@@ -164,6 +164,13 @@ class AveragePrecision(CurveMetric):
     def compute_curve(self, curve: Curve) -> Array:
         return ratio(scan_curve("precision", *curve[1:]), np.asarray(curve.positives))
 
+    def add_last_row(self, values: Array, positives: Array, rows: Array) -> Array:
+        """The `values` of rankings with a positive row more, below all others.
+
+        `positives` of so many `rows` are there before it.
+        """
+        return np.asarray((values * positives + (positives + 1) / (rows + 1)) / (positives + 1))
+
     def error_bound(self, curve: Curve) -> float:
         if not curve.positives:
             return 0.0
