@@ -1,14 +1,19 @@
 """Results logged to a real MLflow store, and read back with the same numbers."""
 
+import contextlib
 import json
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import assay
-from assay.errors import ReadError
+from assay.cli import main
+from assay.errors import ReadError, SchemaError
 from assay.testing import check_tracker
 from assay.tracking.mlflow import MLflow
 
@@ -187,3 +192,61 @@ def test_the_quickstart_of_mlflow_runs(folder, monkeypatch):
         for code in re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL):
             exec(code, names)
     assert names["result"].metrics["assay/f1"] == names["evaluation"].get("bert", "f1").value
+
+
+def test_a_run_is_a_source_of_predictions_and_histories_by_its_id(folder, capsys):
+    p = assay.Predictions.from_arrays(Y, {"a": MODELS["a"], "b": [1] * 30})
+    with mlflow.start_run() as under_way:
+        assay.track(p, "mlflow")
+        mlflow.log_table({"label": Y, "m.label": MODELS["a"]}, "eval.json")
+        for step, loss in enumerate([0.9, 0.6, 0.5], start=1):
+            mlflow.log_metric("val_loss", loss, step=step)
+    address = f"mlflow:{under_way.info.run_id}"
+    accuracy = assay.evaluate(p, "accuracy").get("a", "accuracy").value
+    assert assay.evaluate(address, "accuracy").get("a", "accuracy").value == accuracy
+    assert assay.evaluate(f"{address}/eval.json", "accuracy", truth="label").value == accuracy
+    assert assay.read(address) == p
+    assert assay.scan(address).n == p.n
+    assert assay.read_history(address)[0].find("val", "loss").values == (0.9, 0.6, 0.5)
+    assert assay.diagnose([address]).runs[0].best_epoch == 3
+    for verb in ("evaluate", "compare", "diagnose"):
+        with contextlib.suppress(SystemExit):
+            main([verb, address, "--json", "-"])
+        assert json.loads(capsys.readouterr().out)["schema"]
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "file"])
+def test_the_store_is_that_of_the_environment(tmp_path, monkeypatch, scheme):
+    monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
+    uri = f"sqlite:///{tmp_path}/of_env.db" if scheme == "sqlite" else f"file:{tmp_path}/runs"
+    p = assay.Predictions.from_arrays(Y, {"a": MODELS["a"]})
+    run = assay.track(p, MLflow(uri=uri, experiment=f"in_{scheme}"))
+    code = f"import assay; print(assay.evaluate('mlflow:{run.id}', 'accuracy').value)"
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env={**os.environ, "MLFLOW_TRACKING_URI": uri},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert float(done.stdout) == assay.evaluate(p, "accuracy").value
+
+
+def test_what_a_run_has_not_is_said_with_what_it_has(folder):
+    with mlflow.start_run() as under_way:
+        mlflow.log_text("nothing", "notes/plan.txt")
+    number = under_way.info.run_id
+    with pytest.raises(ReadError, match=r"no artifact assay/predictions\.parquet \(it has no"):
+        assay.evaluate(f"mlflow:{number}")
+    with pytest.raises(ReadError, match=r"has no run 0123abc .*MLFLOW_TRACKING_URI"):
+        assay.evaluate("mlflow:0123abc")
+    with pytest.raises(ReadError, match="has no run 0123abc"):
+        assay.diagnose("mlflow:0123abc")
+    with pytest.raises(SchemaError, match="name the run alone"):
+        assay.diagnose(f"mlflow:{number}/notes/plan.txt")
+
+
+def test_a_store_that_mlflow_does_not_open_is_said_to_be_so():
+    # So are stores of files by MLflow 3.17, unless MLFLOW_ALLOW_FILE_STORE is set.
+    with pytest.raises(ReadError, match=r"MLflow does not open the store nowhere://runs"):
+        assay.TrackedRun(MLflow(uri="nowhere://runs"), "0123abc").read_history()

@@ -97,8 +97,11 @@ def _is_log(place: Path, truth: str) -> bool:
     """
     from assay.io.formats import detect_format
     from assay.io.records import peek_names
+    from assay.readers.mlflow_runs import find_run
     from assay.readers.read_history import find_places
 
+    if find_run(str(place)) is not None:
+        return False
     if place.is_file() and detect_format(place) is None:
         return True
     if place.is_file() and detect_format(place) == "json" and not peek_names(place):

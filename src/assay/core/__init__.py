@@ -4,6 +4,7 @@ The verb of this wing is to register: an open family finds its members by name.
 
 - arguments: checks of arguments that several verbs take
 - atomic: files written whole or not at all
+- extras: packages that are imported when first needed
 - lazy: properties computed when first read
 - members: which module defines each member of a family
 - progress: one bar for long work

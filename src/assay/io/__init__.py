@@ -22,6 +22,7 @@ The verbs are `read`, `scan` and `write`.
 - conventions: columns named as other tools name them
 - truth_names: which column is proposed as the truth
 - fold_files: one file a fold
+- runs: predictions among the files of runs that trackers keep
 - pipes: rows that can be read only once, copied to a file
 - formats: files of any format as Arrow tables, and back
 - delimited: CSV files, as Europe, spreadsheets, R and NumPy write them

@@ -43,6 +43,7 @@ from assay.io.roles import (
     has_repeated_ids,
     select_roles,
 )
+from assay.io.runs import fetch_run
 from assay.io.text_columns import read_texts
 from assay.io.undeclared import (
     ReadOptions,
@@ -145,6 +146,7 @@ def read(  # noqa: PLR0913 - each option stands for itself
     """
     if not isinstance(truth, str):
         raise SchemaError(f"truth must be the name of a column, as truth='target'; got {truth!r}")
+    paths = tuple(map(fetch_run, paths))
     if task in (None, "detection") and any(map(holds_coco, paths)):
         given = {
             "models": models, "labels": labels, "class_names": class_names,

@@ -22,6 +22,7 @@ from assay.io.frames import is_frame
 from assay.io.parquet import explain_mismatch
 from assay.io.read_write import read
 from assay.io.roles import ROLES, select_roles
+from assay.io.runs import fetch_run
 from assay.io.stream import Stream, read_footers, scan_files
 from assay.table.judging import choose_rows, leave_out_training
 from assay.table.predictions import Predictions
@@ -110,7 +111,7 @@ def _open_all_rows(source: Source, in_memory: bool, reading: Mapping[str, Any]) 
         return source
     if is_frame(source):
         return read(source, **reading)
-    paths = _list_paths(source)
+    paths = list(map(fetch_run, _list_paths(source)))
     stream = None if in_memory else _stream_large(paths, reading)
     return read(*paths, **reading) if stream is None else stream
 

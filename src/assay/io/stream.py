@@ -48,6 +48,7 @@ from assay.io.row_groups import (
     RowGroupReader,
     locate_errors,
 )
+from assay.io.runs import fetch_run
 from assay.io.undeclared import ReadOptions
 from assay.table.columns import numpy_to_arrow
 from assay.table.condition import Condition
@@ -287,6 +288,7 @@ def scan(
             f"{paths[0]}: the names of its folders hold keys, which a stream does not read; read "
             f"the folder with assay.read, or scan the files of one key"
         )
+    paths = tuple(map(fetch_run, paths))
     return scan_files(read_footers(expand_paths(paths)), truth, task, classes, positive, **roles)
 
 

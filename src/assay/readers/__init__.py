@@ -33,6 +33,7 @@
 - lightning: `metrics.csv` of the Lightning `CSVLogger`
 - skorch: `History.to_file` of skorch
 - mlflow: runs of an MLflow store, of SQLite or of files
+- mlflow_runs: runs of MLflow by their ID, on a server or in a local store
 - wandb: the file of an offline run of Weights & Biases
 - trackio: the store of a Trackio project
 - aim: the repository of Aim, every run in it

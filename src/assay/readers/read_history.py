@@ -23,6 +23,7 @@ from assay.readers.columns import Choice, name_columns, read_columns
 from assay.readers.console import Console, load_lines
 from assay.readers.history import EXPECTED, History
 from assay.readers.json import find_tables
+from assay.readers.mlflow_runs import find_run, read_run
 from assay.readers.objects import convert_frame, find_value, is_frame
 from assay.readers.text import load_table
 from assay.readers.values import ValueReader, load_value
@@ -53,7 +54,8 @@ def read_history(
     """The runs that a log, or a folder of logs, holds.
 
     Parameters:
-        log: Path of a file or folder; or what a framework returns: a Keras History, a Transformers
+        log: Path of a file or folder, or mlflow:RUN_ID; or what a framework returns: a Keras
+            History, a Transformers
             TrainerState or its `log_history`, a fitted estimator, a dictionary of lists, a list of
             dictionaries, or a data frame of pandas, polars or Arrow.
         train: Column of the training loss, in logs with named columns; default: by its name.
@@ -88,6 +90,9 @@ def read_runs(log: Any, choice: Choice | None = None) -> Runs:
         return Runs((log,))
     if isinstance(log, str) and not log:
         raise ReadError("the path of the log is empty. Give the log that the training run wrote.")
+    run = find_run(log)
+    if run is not None:
+        return Runs((_read_run(*run, choice),))
     if isinstance(log, str | PathLike):
         return _read_path(Path(log), choice)
     if is_frame(log):
@@ -111,6 +116,16 @@ def read_runs(log: Any, choice: Choice | None = None) -> Runs:
     if not runs:
         raise SchemaError("no training log was given; expected histories or paths of logs")
     return Runs(runs, tuple(note for part in parts for note in part.notes))
+
+
+def _read_run(run: str, file: str | None, choice: Choice | None) -> History:
+    """The history of a `run` of MLflow by its ID."""
+    if choice or file is not None:
+        raise SchemaError(
+            f"the curves of a run of MLflow are its metrics; name the run alone, mlflow:{run}, "
+            "without a file and without train, val or x"
+        )
+    return read_run(run)
 
 
 def _find_value_reader(value: Any) -> ValueReader | None:

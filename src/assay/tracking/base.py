@@ -4,31 +4,26 @@
 'tensorboard(folder=logs)'
 """
 
-import importlib
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from assay.core.extras import load_module
 from assay.core.registry import Member, Registry
-from assay.errors import MissingDependencyError, UnsupportedError
+from assay.errors import UnsupportedError
+from assay.io.runs import PREDICTIONS
 from assay.readers.history import History
 from assay.table.predictions import Predictions
 from assay.tracking.record import Record
 
 __all__ = [
-    "FOLDER",
-    "PREDICTIONS",
     "TRACKERS",
     "TrackedRun",
     "Tracker",
-    "load_module",
     "resolve_tracker",
 ]
 
 TRACKERS: "Registry[Tracker]" = Registry("trackers", "tracking")
-
-FOLDER = "assay"  # in which the files of a run lie
-PREDICTIONS = f"{FOLDER}/predictions.parquet"
 
 
 class Tracker(Member):
@@ -157,14 +152,3 @@ def resolve_tracker(tracker: str | Tracker) -> Tracker:
             f"expected a tracker, as in 'mlflow', 'wandb' or 'tensorboard'; got {tracker!r}"
         )
     return TRACKERS.parse(tracker)
-
-
-def load_module(module: str, extra: str) -> Any:
-    """The imported `module`; MissingDependencyError, naming the `extra`, where it is missing."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        package = module.partition(".")[0]
-        raise MissingDependencyError(
-            f"{package} is not installed; run pip install 'assay[{extra}]'"
-        ) from error

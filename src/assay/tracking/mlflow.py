@@ -2,19 +2,16 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from assay.errors import ReadError
 from assay.io.read_write import read
+from assay.io.runs import FOLDER, PREDICTIONS
 from assay.readers.history import History
-from assay.readers.mlflow import restore_inf
-from assay.readers.points import Points, join_curves
+from assay.readers.mlflow_runs import EXTRA, download, explain_missing, read_run
 from assay.table.predictions import Predictions
-from assay.tracking.base import FOLDER, PREDICTIONS, Tracker, load_module
+from assay.tracking.base import Tracker
 from assay.tracking.record import Record
 
 __all__ = ["MLflow"]
@@ -35,7 +32,7 @@ class MLflow(Tracker):
 
     name = "mlflow"
     module = "mlflow"
-    extra = "mlflow"
+    extra = EXTRA
     keeps_files = True
 
     uri: str | None = None
@@ -66,7 +63,7 @@ class MLflow(Tracker):
         if active is None:
             return self._make_run(mlflow, client)
         number = str(active.info.run_id if hasattr(active, "info") else active)
-        with _explain_missing(number, self.uri):
+        with explain_missing(number, self.uri):
             client.get_run(number)
         return number
 
@@ -81,38 +78,11 @@ class MLflow(Tracker):
         return str(made.info.run_id)
 
     def read_history(self, run: str) -> History:
-        client = self.load_package().MlflowClient(self.uri)
-        with _explain_missing(run, self.uri):
-            found = client.get_run(run)
-        curves = {}
-        for name in found.data.metrics:
-            logged = client.get_metric_history(run, name)
-            pairs = [(point.step, restore_inf(point.value)) for point in logged]
-            curves[name] = Points.from_pairs(sorted(pairs, key=lambda pair: pair[0]))
-        return join_curves(curves, name=found.info.run_name or run, format=self.name, source=run)
+        return read_run(run, self.uri)
 
     def read_predictions(self, run: str, file: str = PREDICTIONS, **reading: Any) -> Predictions:
-        artifacts = load_module("mlflow.artifacts", self.extra)
         with tempfile.TemporaryDirectory() as folder:
-            with _explain_missing(f"{run} with an artifact {file}", self.uri):
-                path = artifacts.download_artifacts(
-                    run_id=run, artifact_path=file, dst_path=folder, tracking_uri=self.uri
-                )
-            return read(path, **reading)
-
-
-@contextmanager
-def _explain_missing(what: str, uri: str | None) -> Iterator[None]:
-    """A ReadError that says which store has no such run or artifact, of what MLflow raises."""
-    mlflow = load_module("mlflow", MLflow.extra)
-    try:
-        yield
-    except (mlflow.MlflowException, OSError) as error:
-        reason = str(error).partition("\n")[0]
-        raise ReadError(
-            f"MLflow at {uri or mlflow.get_tracking_uri()} has no run {what} ({reason}); name "
-            "another, or the store, as in 'mlflow(uri=sqlite:///mlflow.db)'"
-        ) from error
+            return read(download(run, file, folder, self.uri), **reading)
 
 
 def _shorten(text: str) -> str:

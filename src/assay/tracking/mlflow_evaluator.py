@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from assay.adapters.collect import collect
+from assay.core.extras import load_module
 from assay.errors import AssayError
 from assay.evaluation.evaluate import evaluate
 from assay.table.predictions import Predictions
 from assay.table.schema import Task
-from assay.tracking.base import load_module
 from assay.tracking.mlflow import MLflow
 from assay.tracking.record import make_record
 

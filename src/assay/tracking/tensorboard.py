@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from assay.core.extras import load_module
 from assay.errors import ReadError
+from assay.io.runs import FOLDER
 from assay.readers.history import History
 from assay.readers.read_history import read_history
-from assay.tracking.base import FOLDER, Tracker, load_module
+from assay.tracking.base import Tracker
 from assay.tracking.record import Record
 
 __all__ = ["TensorBoard"]

@@ -8,11 +8,12 @@ from typing import Any, Literal
 
 from assay.errors import ReadError, UnsupportedError
 from assay.io.read_write import read
+from assay.io.runs import FOLDER, PREDICTIONS
 from assay.readers.history import History
 from assay.readers.read_history import read_history
 from assay.readers.wandb import has_ended
 from assay.table.predictions import Predictions
-from assay.tracking.base import FOLDER, PREDICTIONS, Tracker
+from assay.tracking.base import Tracker
 from assay.tracking.record import Record
 
 __all__ = ["WandB", "await_end"]
