@@ -14,7 +14,7 @@ from assay.fusions.convex import Weights
 from assay.fusions.fuse import fuse
 from assay.fusions.greedy import Greedy
 from assay.fusions.mean import Mean
-from assay.fusions.weighted import Weighted, minimise_log_loss
+from assay.fusions.weighted import Weighted, minimise_log_loss, share_prior
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
@@ -149,7 +149,9 @@ def test_many_rows_are_solved_as_exactly_as_few():
     p = proba_table(40_000, m=6)
     q = np.stack([p.outputs[m]["proba"][np.arange(p.n), p.truth] for m in p.models], axis=1)
     for prior in (0.0, 1e-4):
-        assert minimise_log_loss(q, np.full(p.n, 1 / p.n), prior).gap <= 1e-8
+        share = np.full(p.n, 1 / p.n)
+        pull = share_prior(q, share, prior)
+        assert minimise_log_loss(q, share, pull).gap <= 1e-8
 
 
 def test_rows_the_first_guess_never_saw_do_not_break_the_solution():
@@ -321,7 +323,8 @@ def test_the_seed_sets_the_folds():
 
 
 def test_fewer_rows_than_folds_give_fewer_folds_and_say_so():
-    assert "3 random folds, fewer than the 5 asked for" in fuse(proba_table(3), "weighted").note
+    fused = fuse(proba_table(24), "weighted", folds=30)
+    assert "24 random folds, fewer than the 30 asked for" in fused.note
 
 
 def test_one_cluster_leaves_nothing_to_judge_on_so_weights_are_equal():
@@ -415,6 +418,44 @@ def test_auto_gives_equal_models_nearly_equal_weights():
     y = rng.normal(size=300)
     p = Predictions.from_arrays(y, {m: y + rng.normal(size=300) for m in "abc"}, task="regression")
     assert list(Auto().fit(p).importance().values()) == pytest.approx([1 / 3] * 3, abs=0.06)
+
+
+@pytest.mark.parametrize("how", ["auto", "greedy", "log_pool", "tempered", "best"])
+def test_fewer_than_20_rows_give_equal_weights_whatever_is_to_be_fitted(how):
+    fused = fuse(proba_table(19), how)
+    assert fused.weights == dict.fromkeys(("m0", "m1", "m2"), 1 / 3)
+    assert "Equal weights: 19 rows are too few to fit any." in fused.notes
+    assert "Equal weights" not in fuse(proba_table(20), how).note
+
+
+def test_few_rows_for_many_models_draw_auto_toward_equal_weights_unless_these_are_bad():
+    drawn = [fuse(proba_table(60, m=m, fall=0), "auto") for m in (12, 13)]
+    assert "few for" not in drawn[0].note
+    assert "Drawn toward equal weights: 60 rows are few for 13 models." in drawn[1].note
+    rng = np.random.default_rng(0)
+    p = proba_table(60, m=3, k=3)
+    for j in range(17):
+        sure = 0.001 + 0.997 * np.eye(3)[rng.integers(0, 3, 60)]
+        p = p.append(f"poor{j}", proba=sure)
+    fused = fuse(p, "auto")
+    assert fused.loss < 0.6 * fuse(p, "mean").loss
+
+
+def test_few_rows_and_many_models_cost_auto_next_to_nothing_beside_the_mean():
+    gains = []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        y = rng.normal(size=1030)
+        shared = rng.normal(size=1030) * 0.4
+        models = {f"m{j}": y + shared + rng.normal(size=1030) * (0.4 + j / 30) for j in range(20)}
+        table = Predictions.from_arrays(y, models, task="regression")
+        few, new = table.slice(0, 30), table.slice(30, 1030)
+        error = {
+            how: np.mean((FUSIONS.parse(how).fit(few).apply(new)["value"] - new.truth) ** 2)
+            for how in ("auto", "mean")
+        }
+        gains.append(error["auto"] / error["mean"] - 1)
+    assert np.mean(gains) < 0.03
 
 
 def test_auto_undoes_a_constant_that_no_convex_weights_do():

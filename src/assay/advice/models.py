@@ -1,19 +1,23 @@
 """Checks of what models predict: below a baseline, columns permuted, scores reversed, and more.
 
->>> find_permutation(np.array([[1, 9], [8, 2]])).tolist()
-[1, 0]
+>>> from assay.advice.base import CHECKS
+>>> [CHECKS[code].name for code in ("A002", "A011")]
+['A002', 'A011']
 """
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 import numpy as np
 
 from assay.advice.base import Advice, Check, CheckContext
 from assay.kernels import Array, count_ties
+from assay.kernels.class_order import ClassOrder, find_class_order, holds_out_classes
 from assay.kernels.totals import FLOOR
 from assay.states.confusion import Counts
 from assay.table.label_sets import Label
+from assay.table.protocol import Table
 from assay.table.rows import Rows
 from assay.table.schema import Kind
 
@@ -24,13 +28,11 @@ __all__ = [
     "PermutedColumns",
     "ReversedScores",
     "TiedClasses",
-    "find_permutation",
 ]
 
 MOST_PROBABILITIES = 1 << 20  # that are looked at for ties
 TIED = 0.01  # accuracy that depends on the order of the classes alone, and is worth an advice
 FIRST_LOOK = 1 << 12  # rows by which most models are seen to rank well
-GAIN = 0.1  # accuracy gained by another order of columns that is worth an advice
 
 
 class BelowBaseline(Check):
@@ -67,49 +69,33 @@ class PermutedColumns(Check):
 
     def find(self, context: CheckContext) -> list[Advice]:
         findings: list[Advice] = []
-        if _has_untrained_classes(context):
+        if _holds_out_classes(context.table):
             return findings  # a fold cannot answer a class that it has not seen
+        k = context.table.schema.k
         for model, counts in context.counts.items():
             if not isinstance(counts.table, np.ndarray):  # with so many classes no table is kept
                 continue
             table = np.asarray(counts.table[0], np.float64)
-            total = float(counts.total[0])
-            order = _suspect_order(table, total, context)
-            if order is not None:
-                findings.append(self._report_order(model, table, total, order, context))
+            if len(table) == k and context.effective_rows:
+                found = find_class_order(table, context.effective_rows, context.level)
+                if found is not None:
+                    findings.append(self._report_order(model, found, context.table.classes))
         return findings
 
-    def _report_order(
-        self, model: str, table: Array, total: float, order: Array, context: CheckContext
-    ) -> Advice:
-        classes = context.table.classes
+    def _report_order(self, model: str, found: ClassOrder, classes: Sequence[Label]) -> Advice:
         moved = [
             f"{classes[column]!r} read as {classes[row]!r}"
-            for column, row in enumerate(order)
+            for column, row in enumerate(found.order)
             if row != column
         ]
         more = ", ..." if len(moved) > 4 else ""
-        accuracy = np.trace(table) / total
-        reordered = table[order, np.arange(len(order))].sum() / total
         return self.report(
-            f"Its accuracy is {accuracy:.3g}; with {', '.join(moved[:4])}{more} it is "
-            f"{reordered:.3g}.",
+            f"Its accuracy is {found.accuracy:.3g}; with {', '.join(moved[:4])}{more} it is "
+            f"{found.reordered:.3g}.",
             "Give its outputs under the class names in the order the model was trained with (its "
             "own classes_ or label map).",
             model=model,
         )
-
-
-def _has_untrained_classes(context: CheckContext) -> bool:
-    """Whether a tenth of the rows or more are of classes that one fold, of several, holds out."""
-    table = context.table
-    if not table.is_in_memory or "fold" not in table.head.columns or table.head.truth.ndim > 1:
-        return False
-    fold, keys = table.head.group("fold")
-    truth = table.head.truth.astype(np.int64)
-    pairs = np.unique(truth * len(keys) + fold) // len(keys)
-    classes, folds = np.unique(pairs, return_counts=True)
-    return len(keys) > 1 and bool(np.isin(truth, classes[folds == 1]).mean() >= 0.1)
 
 
 class ImpossibleTruth(Check):
@@ -238,18 +224,11 @@ class ReversedScores(Check):
         return findings
 
 
-def find_permutation(table: Array) -> Array:
-    """For each predicted class the true class to read it as, so that most rows are right.
-
-    Parameters:
-        table: How often each class was predicted (columns) for each true class (rows), (k, k).
-    """
-    order = np.asarray(np.argmax(table, axis=0))
-    if len(set(order.tolist())) < len(order):
-        from scipy.optimize import linear_sum_assignment
-
-        order = np.asarray(linear_sum_assignment(table.T, maximize=True)[1])
-    return order
+def _holds_out_classes(table: Table) -> bool:
+    """Whether many rows are of classes that one fold of the table, of several, holds out."""
+    if not table.is_in_memory or "fold" not in table.head.columns or table.head.truth.ndim > 1:
+        return False
+    return holds_out_classes(table.head.truth, table.head.group("fold")[0])
 
 
 def _find_low_area(rows: Rows, context: CheckContext) -> float | None:
@@ -281,40 +260,6 @@ def _measure_area(positive: Array, score: Array) -> float:
 def _other_class(context: CheckContext) -> Label:
     """The class that is not positive."""
     return context.table.classes[1 - context.table.schema.positive_code]
-
-
-def _suspect_order(table: Array, total: float, context: CheckContext) -> Array | None:
-    """The order of classes under which far more rows are right, if chance does not explain it."""
-    k = len(table)
-    if not total or k < 2 or k != context.table.schema.k:
-        return None
-    accuracy = np.trace(table) / total
-    bound = table.max(axis=0).sum() / total  # no order is right more often
-    if bound - accuracy <= _compute_bound(2, k, bound - accuracy, context):
-        return None
-    order = find_permutation(table)
-    moved = (order != np.arange(k)) & (table.sum(axis=0) > 0)
-    concerned = table[:, moved].sum() / total
-    before = table[moved, moved].sum() / total
-    after = table[order[moved], moved].sum() / total
-    gain = after - before
-    # Few rows of many may be concerned: then it counts what becomes of them.
-    chance = _compute_bound(int(moved.sum()), k, before + after, context)
-    if gain <= chance or gain <= min(GAIN, concerned / 2):
-        return None
-    # A model that always names one class would gain as much by naming the largest.
-    majority = float(context.shares.max())
-    return order if accuracy + gain - majority > GAIN / 2 else None
-
-
-def _compute_bound(moved: int, k: int, share: float, context: CheckContext) -> float:
-    """What the best order that moves so many of k classes gains by chance on a share of rows.
-
-    A union bound: over the numbers of classes moved, which these are, and what they are read as.
-    """
-    ways = 2 * math.lgamma(k + 1) - 2 * math.lgamma(k - moved + 1) - math.lgamma(moved + 1)
-    exponent = ways + math.log(k) - math.log(context.level)
-    return math.sqrt(2 * exponent * share / context.effective_rows)
 
 
 def _recalls_above_chance(counts: Counts) -> bool:

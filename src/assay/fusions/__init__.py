@@ -4,14 +4,18 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 
 - base: what every fusion is, the registry of all, and `load_fitted`
 - fitted: base of every fitted fusion, which applies, dumps, loads and saves itself
+- choosing: the fusion that a call of `fuse` asks for, with its metric and weights
 - coalitions: what the fusion of any of the models loses on rows left out of its fit
 - convex: weights on the models, and the pool of numbers that they are fitted from
 - cross_fitting: each row fused by a fusion that was fitted without the row's fold
 - diversity: how differently models err, and what that is worth to their mean
+- export_onnx: a fitted fusion and its models as one ONNX graph
+- onnx_pools: the arithmetic of fitted fusions as ONNX nodes
 - explain: why a fusion works, by what each model adds, and whether fewer would do
 - frontier: how good a fusion of few models, or of cheap ones, is
 - fuse: the verb and its result
 - judging: losses of the fused and the single models, by metrics that `evaluate` prints, too
+- alarms: members that spoil a fusion, or flatter it, without its numbers showing
 - apply_fusion: a saved fusion on rows that came later, whose truth may be unknown
 - auto: the mean of several fusions, each weighed by its loss on rows left out of its fit
 - best: the single model of least loss, chosen as weights are

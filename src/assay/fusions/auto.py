@@ -33,6 +33,7 @@ PROBABILITIES = ("best", "mean", "weighted(shrink=0.5)", "tempered", "log_pool",
 VALUES = ("best", "mean", "weighted(shrink=0.5)", "stacking")
 MOST_VALUES = 400_000  # outputs of members that are read; rows beyond are left out evenly
 MOST_INPUTS = 200  # members' outputs a row, above which no regression is fitted on them
+ROWS_A_MODEL = 5  # below which equal weights have a start
 LEAST_SHARE = 1e-3  # of a candidate that is kept
 
 
@@ -159,11 +160,12 @@ class Auto(Fusion[AutoEvidence]):
 
     Of probabilities the candidates are the best model, `mean`, `weighted`, `tempered`, `log_pool`
     and `stacking` (from 100 rows on); of values the best model, `mean`, `weighted` and `stacking`.
-    Each is fitted without each fold in turn and judged on it. A candidate weighs
-    exp(-n (its loss - the least loss) / 2), n the effective number of rows; in regression the
-    difference is in units of the least loss. So the best leads where rows can tell, and near-ties
-    are averaged, the best single model among them. Models that give labels alone are voted on. All
-    of it is part of the fit: `fuse` repeats it without each fold.
+    Each is fitted without each fold in turn and judged on it. A candidate weighs exp(-n (its loss -
+    the least loss) / 2), n the effective number of rows; in regression the difference is in units
+    of the least loss. Below 5 rows a model, equal weights start ahead by a factor exp(5 m / n - 1),
+    m the number of models; below 20 rows nothing is fitted. So the best leads where rows can tell,
+    and near-ties are averaged, the best single model among them. Models that give labels alone are
+    voted on. All of it is part of the fit: `fuse` repeats it without each fold.
 
     At most 400,000 outputs of members are read: of a longer table evenly spread rows.
 
@@ -188,21 +190,28 @@ class Auto(Fusion[AutoEvidence]):
         table, fold = evidence.table, evidence.fold
         folds = sorted(set(fold.tolist()) - {-1})
         kind = common_kind(table)
-        if kind == "label" or len(folds) < 2:
+        inside = fold >= 0
+        few = int(inside.sum()) < self.least_rows
+        if kind == "label" or len(folds) < 2 or few:
             mean = FUSIONS["mean"]()
             return mean.solve(mean.evidence(table, fold), seed=seed)
-        inside = fold >= 0
         losses = {
             text: _cross_fit_loss(evidence, text, folds, seed)
             for text in (evidence.origin or evidence).evidences
         }
-        shares = _weigh(losses, _count_rows(table, inside), kind == "value")
+        n = _count_rows(table, inside)
+        prior = max(ROWS_A_MODEL * len(table.models) / max(n, 1.0) - 1, 0.0)
+        shares = _weigh(losses, n, kind == "value", prior)
         parts = {text: evidence.fit(text, inside, seed) for text in shares}
         named = sorted(shares, key=lambda text: -shares[text])
         note = "Averaged by cross-fitted loss: " + ", ".join(
             f"{text} {shares[text]:.2f}" for text in named
         )
         notes = [f"{note}."]
+        if prior:
+            notes.append(
+                f"Drawn toward equal weights: {n:.0f} rows are few for {len(table.models)} models."
+            )
         if evidence.size > len(table.truth):
             notes.append(f"Fitted on {len(fold)} of {evidence.size} rows, evenly spread.")
         return Averaged(
@@ -249,12 +258,19 @@ def _count_rows(table: Predictions, inside: Array) -> float:
     return float(weight.sum() ** 2 / max(float((weight**2).sum()), 1e-300))
 
 
-def _weigh(losses: Mapping[str, float], n: float, relative: bool) -> dict[str, float]:
-    """Share of each candidate by its loss on `n` rows, those of next to nothing left out."""
+def _weigh(
+    losses: Mapping[str, float], n: float, relative: bool, prior: float = 0.0
+) -> dict[str, float]:
+    """Share of each candidate by its loss on `n` rows, those of next to nothing left out.
+
+    Equal weights have a start of `prior`, in logarithms of shares.
+    """
     values = np.array(list(losses.values()))
     least = float(values.min())
     scale = least if relative and least > 0 else 1.0
-    shares = np.exp(-n * (values - least) / (2 * scale))
+    start = np.array([prior if text == "mean" else 0.0 for text in losses])
+    logs = start - n * (values - least) / (2 * scale)
+    shares = np.exp(logs - logs.max())
     if relative and least <= 0:
         shares = (values == least).astype(float)
     shares = np.where(shares / shares.sum() < LEAST_SHARE, 0, shares)

@@ -41,11 +41,13 @@ class Fusion(Member, Generic[E]):
 
     Class attributes:
         learns: False where nothing is fitted to the rows, so that an honest score needs no folds.
+        least_rows: Rows below which `fuse` takes equal weights instead of fitting any.
         fitted: Class that `solve` returns and `load_fitted` reads back.
     """
 
     registry: ClassVar[Registry[Any]] = FUSIONS
     learns: ClassVar[bool] = True
+    least_rows: ClassVar[int] = 20
     fitted: ClassVar[type[Fitted]] = Weights
 
     def fit(self, predictions: Predictions, *, seed: int = 0) -> Fitted:

@@ -8,10 +8,10 @@
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,9 +20,12 @@ from assay.core.registry import Member
 from assay.core.result import Result, to_plain
 from assay.core.text import Headline, TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
+from assay.fusions.alarms import find_alarms, merge_duplicates
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
+from assay.fusions.choosing import require_rows, set_metric, set_weights
 from assay.fusions.cross_fitting import cross_fit, fuse_by_fold
 from assay.fusions.explain import FusionExplanation, check_costs, explain_fusion
+from assay.fusions.export_onnx import export_onnx
 from assay.fusions.fitted import Fitted
 from assay.fusions.judging import (
     LOSS_NAMES,
@@ -223,10 +226,39 @@ class Fused(Result):
             predictions: A table, or the path or paths of one, with the columns of the fused models.
 
         Returns:
-            The table with one more model, named as here.
+            The table with one more model, named as here; with a note where rows are among those
+            fitted on, as the fused model's values on these are optimistic.
         """
         table = open_table(predictions, in_memory=True)
-        return table.append(self.name, **self.fitted.apply(table))
+        seen = self._count_seen(table)
+        column = table.append(self.name, **self.fitted.apply(table))
+        if not seen or not FUSIONS.parse(self.how).learns:
+            return column
+        warning = Headline(
+            f"{seen} of {table.n} rows are among those that {self.name!r} was fitted on: its "
+            f"values on them are optimistic; the cross-fitted ones are honest (fused.predictions)."
+        )
+        return replace(column, notes=(warning, *column.notes))
+
+    def _count_seen(self, table: Predictions) -> int:
+        """How many rows of the table were fitted on: by their ids, else where all are the same."""
+        own = self.predictions
+        if "id" in table.columns and "id" in own.columns:
+            import pyarrow.compute as pc
+
+            new, known = table.columns["id"], own.columns["id"]
+            is_known = pc.is_in(new, known) if new.type == known.type else None
+            return 0 if is_known is None else int(pc.sum(is_known).as_py() or 0)
+        if table.n != own.n or not np.array_equal(table.truth, own.truth):
+            return 0
+        pairs = [(table.outputs[m], own.outputs[m]) for m in self.losses if m in table.outputs]
+        same = all(
+            np.array_equal(ours[kind], theirs[kind])
+            for ours, theirs in pairs
+            for kind in ours
+            if kind in theirs
+        )
+        return table.n if same else 0
 
     def save(self, path: str | Path) -> None:
         """Write the fitted fusion to one file, as a whole or not at all; `load_fitted` reads it.
@@ -235,6 +267,19 @@ class Fused(Result):
             path: File to write.
         """
         self.fitted.save(path)
+
+    def export_onnx(self, path: str | Path, models: Mapping[str, Any], X: Any) -> list[str]:
+        """Write the fitted fusion and the models that it fuses as one ONNX graph.
+
+        Parameters:
+            path: File to write.
+            models: The models by name: estimators of scikit-learn, modules of PyTorch, graphs.
+            X: Some rows of inputs; see `assay.export_onnx`.
+
+        Returns:
+            Notes: how near the graph is to the models.
+        """
+        return export_onnx(self.fitted, path, models, X)
 
 
 @accept_arrays
@@ -291,6 +336,7 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     >>> fuse(p, "mean").loss < 0.01
     True
     """
+    fusion, notes = set_metric(FUSIONS.parse(how), metric)
     table = open_table(predictions, in_memory=True, where=where)
     if not table.schema.has_truth:
         raise UnsupportedError(
@@ -306,24 +352,29 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     if models is not None:
         table = table.select(list_names("models", models))
     check_two_models(table)
-    fusion, notes = _set_metric(FUSIONS.parse(how), metric)
-    if weights is not None:
-        fusion = _set_weights(fusion, weights, table.models)
     if costs is not None:
         check_costs(costs, table.models)
     fold, fold_notes = assign_folds(table, folds, seed)
-    if fusion.learns and fold.max() < 1:
-        notes.append(f"Equal weights: there is no second fold to judge {fusion} on.")
-        fusion = FUSIONS["mean"]()
+    judging = table if fold.min() >= 0 else table.take(fold >= 0)
+    notes += find_alarms(judging)
+    members = table
+    if weights is None:
+        kept, copies = merge_duplicates(table)
+        members = table if not copies else table.select(kept)
+        notes += copies
+    else:
+        fusion = set_weights(fusion, weights, table.models)
+    fusion, reason = require_rows(fusion, judging, fold[fold >= 0])
+    notes += reason
     above = [note for note in table.notes if isinstance(note, Headline)]
-    fitted, by_fold = cross_fit(fusion, table, fold, seed)
-    column: dict[str, Array] = {fitted.kind: fuse_by_fold(table, fold, [*by_fold, fitted])}
+    fitted, by_fold = cross_fit(fusion, members, fold, seed)
+    column: dict[str, Array] = {fitted.kind: fuse_by_fold(members, fold, [*by_fold, fitted])}
     appended = table.append(name, **column)
     judged = _judge(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0])
     explanation = None
     if explain or costs is not None:
         fits = [*by_fold, fitted]
-        explanation = explain_fusion(fusion, table, fold, fits, judged["losses"], costs, seed)
+        explanation = explain_fusion(fusion, members, fold, fits, judged["losses"], costs, seed)
     return Fused(
         predictions=appended if table is whole else whole.append(name, **column),
         fitted=fitted,
@@ -335,48 +386,6 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         explanation=explanation,
         **judged,
     )
-
-
-def _set_metric(fusion: Any, metric: str | Member | None) -> tuple[Fusion[Any], list[str]]:
-    """The fusion with its metric set, and a note where it has none to set."""
-    if not isinstance(fusion, Fusion):
-        raise UnsupportedError(
-            f"how must be the text or instance of a fusion, as in 'weighted(shrink=2)'; "
-            f"got {fusion!r}"
-        )
-    if metric is None:
-        return fusion, []
-    if any(f.name == "metric" for f in fields(fusion)):
-        return cast("Fusion[Any]", replace(cast(Any, fusion), metric=str(metric))), []
-    return fusion, [
-        f"{fusion.name} is judged by its own loss, not by {metric}; "
-        f"greedy(metric={metric}) searches that."
-    ]
-
-
-def _set_weights(
-    fusion: Fusion[Any], weights: Mapping[str, float], models: Sequence[str]
-) -> Fusion[Any]:
-    """The mean or vote with those weights, in the order of `models`."""
-    if not isinstance(weights, Mapping):
-        raise UnsupportedError(
-            f"weights must name the weight of each model, as in {{'a': 0.7, 'b': 0.3}}; "
-            f"got {weights!r}"
-        )
-    if str(fusion) == "auto":
-        fusion = FUSIONS["mean"]()
-    if not any(f.name == "weights" for f in fields(fusion)):
-        raise UnsupportedError(
-            f"{fusion.name} finds its weights itself; leave weights out, or use how='mean'"
-        )
-    if sorted(weights) != sorted(models):
-        raise UnsupportedError(
-            f"the weights are of {', '.join(map(str, weights))}, the models are "
-            f"{', '.join(models)}; give each model a weight (0 leaves it out), or choose models "
-            f"(models=[...], --models)"
-        )
-    text = "|".join(str(weights[model]) for model in models)
-    return cast("Fusion[Any]", replace(cast(Any, fusion), weights=text))
 
 
 def _judge(table: Predictions, name: str, kind: Kind, fold: Array) -> dict[str, Any]:

@@ -105,6 +105,7 @@ class RankMean(Fusion[RankScores]):
     name = "rank_mean"
     aliases = ("rank", "rank_average")
     fitted = RankScales
+    least_rows = 0  # only the scales are fitted
 
     def evidence(self, table: Predictions, fold: Array | None = None) -> RankScores:
         """The scores of the models of `table`; `fold` is not used."""

@@ -5,6 +5,7 @@ marked `compiled_or_numpy` runs in compiled form where the package was built wit
 `get_backend` says which of the two runs.
 
 - cells: narrow classes of scores, ordered as these are, and the rows in each
+- class_order: the order in which a model's classes should be read, by its answers
 - counts: how often codes, pairs of codes and sets of labels occur
 - dispatch: how a kernel is replaced by its compiled form
 - order: ranks and places of numbers
@@ -40,6 +41,7 @@ from assay.kernels.probability import (
 from assay.kernels.sums import (
     compute_moments,
     divide,
+    find_rest,
     merge_moments,
     mix,
     sum_by,
@@ -63,6 +65,7 @@ __all__ = [
     "count_ties",
     "divide",
     "find_cells",
+    "find_rest",
     "get_backend",
     "keep_between",
     "list_filled",
