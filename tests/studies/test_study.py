@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.datasets import load_breast_cancer
 
+import assay
 from assay.errors import AssayError, MissingDependencyError, ReadError, SchemaError
 from assay.io.read_write import read
 from assay.selection.experiment import Experiment
@@ -659,3 +660,97 @@ def test_missing_scikit_learn_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "joblib", None)
     with pytest.raises(MissingDependencyError, match=r"pip install 'assay\[sklearn\]'"):
         Experiment.plan({}, TrainingData([], []))
+
+
+SEVERAL = """
+title = "Growth"
+metrics = ["rmse", "r2", "r2(average=none)"]
+compare_by = "r2"
+[data]
+file = "plants.csv"
+target = ["height", "mass"]
+[split]
+folds = 3
+[models.ridge]
+class = "sklearn.linear_model.Ridge"
+[models.stump]
+class = "sklearn.tree.DecisionTreeRegressor"
+params = { max_depth = 1 }
+"""
+
+
+def write_plants(folder, whole=False):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(60, 2))
+    y = x @ [[1.0, 2.0], [-1.0, 0.5]] + rng.normal(size=(60, 2)) / 5
+    y = np.round(y) if whole else y
+    rows = [",".join(map(str, row)) for row in np.hstack([x, y]).tolist()]
+    (folder / "plants.csv").write_text("light,water,height,mass\n" + "\n".join(rows) + "\n")
+
+
+def test_several_targets_are_evaluated_and_compared_each_and_together(tmp_path):
+    pytest.importorskip("pandas")
+    write_plants(tmp_path)
+    found = study(tmp_path, SEVERAL)
+    assert (found.predictions.task, found.predictions.classes) == (
+        "multioutput",
+        ("height", "mass"),
+    )
+    e = found.report.evaluation
+    each = [r.value for r in e.rows if r.metric == "r2(average=none)" and r.model == "ridge"]
+    assert len(each) == 2
+    assert np.mean(each) == pytest.approx(e.get("ridge", "r2").value)
+    assert found.report.comparison.best == "ridge"
+    assert found.notes == ()
+    assert read(tmp_path / "study" / "predictions.parquet") == found.predictions
+
+
+def test_whole_numbers_are_several_outputs_and_0_and_1_are_labels_unless_the_task_is_said(tmp_path):
+    pytest.importorskip("pandas")
+    write_plants(tmp_path, whole=True)
+    assert study(tmp_path, SEVERAL).predictions.task == "multioutput"
+    lines = (tmp_path / "plants.csv").read_text().splitlines()
+    halves = [line.rsplit(",", 2)[0] + f",{i % 2},{i // 2 % 2}" for i, line in enumerate(lines[1:])]
+    (tmp_path / "plants.csv").write_text("\n".join([lines[0], *halves]) + "\n")
+    table = study(tmp_path, 'task = "multioutput"' + SEVERAL, "said.toml").predictions
+    assert table.task == "multioutput"
+
+
+def test_a_model_of_one_output_and_a_fusion_are_left_out_of_several_with_the_reason(tmp_path):
+    pytest.importorskip("pandas")
+    write_plants(tmp_path)
+    more = '[models.boosting]\nclass = "sklearn.ensemble.GradientBoostingRegressor"\n'
+    found = study(tmp_path, 'fusions = ["mean"]' + SEVERAL + more)
+    assert found.predictions.models == ["ridge", "stump"]
+    assert any("boosting is left out" in note and "1d array" in note for note in found.notes)
+    assert any("several outputs are not fused together" in note for note in found.notes)
+
+
+def test_a_function_trains_several_outputs_and_its_history_knows_no_classes(tmp_path):
+    from sklearn.linear_model import LinearRegression
+
+    x = np.random.default_rng(0).normal(size=(40, 2))
+    y = x @ [[1.0, 2.0], [-1.0, 0.5]]
+
+    def fit(train, val):
+        return LinearRegression().fit(train.X, train.y), {"val_loss": [0.9, 0.7, 0.6]}
+
+    assay.cross_validate({"line": fit}, x, y, cv=2, store=tmp_path)
+    assert {h.n_classes for h in assay.histories(tmp_path).values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ('["height", "weight"]', "no column 'weight'"),
+        ('["height", "height"]', "'height' is named twice"),
+        ("[]", "the name of a column, or a list of names"),
+        ('["height", 3]', "the name of a column, or a list of names"),
+        ('["height", "kind"]', "column 'kind' does not hold numbers"),
+    ],
+)
+def test_targets_that_cannot_be_used_are_refused(tmp_path, target, told):
+    (tmp_path / "plants.csv").write_text("light,height,kind\n1,2,a\n2,3,b\n3,4,a\n")
+    text = SEVERAL.replace('["height", "mass"]', target)
+    with pytest.raises(AssayError, match=rf"data\.target: .*{told}"):
+        study(tmp_path, text)

@@ -159,7 +159,10 @@ def _tabulate_metrics(
     evaluation: Evaluation, metric: str, tied: Sequence[str] = (), baseline: str | None = None
 ) -> tuple[MarkedTable, list[str]]:
     """A row a model, best first; a column a metric, that of the ranking first; and notes."""
-    plain = [row.metric for row in evaluation.rows if row.class_ is None and row.group is None]
+    # A model that failed has one row of each metric, also of those with a value a class.
+    by_class = {row.metric for row in evaluation.rows if row.class_ is not None}
+    whole = [row.metric for row in evaluation.rows if row.group is None]
+    plain = [name for name in whole if name not in by_class]
     names = list(dict.fromkeys([metric, *plain]))
     rows = []
     marks = []

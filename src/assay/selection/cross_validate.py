@@ -156,6 +156,6 @@ def _build_table(experiment: Experiment, results: Sequence[FoldOutput | Failure]
     if experiment.store is not None:
         experiment.store.finish(times, [outputs[pair] for pair in pairs if pair in outputs])
     choices = describe_choices(outputs[pair] for pair in pairs if pair[0] in fitted)
-    if experiment.classes and experiment.data.task != "multilabel":
+    if experiment.has_classes:
         notes += describe_unseen(experiment.data.y, experiment.splits)
     return replace(experiment.table(outputs, fitted), notes=(*notes, *choices))

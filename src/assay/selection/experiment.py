@@ -157,6 +157,11 @@ class Experiment:
         return range(len(self.splits))
 
     @property
+    def has_classes(self) -> bool:
+        """Whether each row has one of several classes."""
+        return bool(self.classes) and self.data.task not in ("multilabel", "multioutput")
+
+    @property
     def pairs(self) -> list[Pair]:
         """Every (model, fold), fold by fold."""
         return [(name, fold) for fold in self.folds for name in self.models]
@@ -252,7 +257,7 @@ class Experiment:
         about = replace(
             trained.history,
             n_val=None if val is None else len(val),
-            n_classes=len(self.classes) or None,
+            n_classes=len(self.classes) if self.has_classes else None,
         )
         return trained._replace(history=about)
 

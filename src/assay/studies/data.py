@@ -80,12 +80,15 @@ def _read_file(location: Location, path: Path, table: Mapping[str, Any]) -> dict
         rows = read_table(path).table
     except AssayError as error:
         location.child("file").refuse(str(error), type(error))
-    named = {key: table[key] for key in ("target", "groups", "weight", "id") if key in table}
+    named = {key: table[key] for key in ("groups", "weight", "id") if key in table}
+    targets = _list_targets(location.child("target"), table["target"])
     drop = table.get("drop", [])
     features = table.get("features")
     if not features:
-        features = [n for n in rows.column_names if n not in (*named.values(), *drop)]
-    wanted = {key: [name] for key, name in named.items()} | {"drop": drop, "features": features}
+        taken = (*targets, *named.values(), *drop)
+        features = [name for name in rows.column_names if name not in taken]
+    wanted = {key: [name] for key, name in named.items()}
+    wanted |= {"target": targets, "drop": drop, "features": features}
     for key, names in wanted.items():
         for name in names:
             if name not in rows.column_names:
@@ -94,12 +97,46 @@ def _read_file(location: Location, path: Path, table: Mapping[str, Any]) -> dict
                 )
     if not features:
         location.refuse(
-            f"{path} has no column left to learn from beside {', '.join(named.values())}"
+            f"{path} has no column left to learn from beside "
+            f"{', '.join((*targets, *named.values()))}"
         )
     data = {"X": _features(location, rows.select(features), table.get("frame"))}
+    data["y"] = _truth(location.child("target"), rows, targets, several=table["target"])
     for key, name in named.items():
-        data["y" if key == "target" else key] = _column(location.child(key), rows, name)
+        data[key] = _column(location.child(key), rows, name)
     return data
+
+
+def _list_targets(location: Location, target: str | list[Any]) -> list[str]:
+    """The columns that hold the truth: one, or several that are named in a list."""
+    names = [target] if isinstance(target, str) else target
+    if not names or not all(isinstance(name, str) for name in names):
+        location.refuse(f"expected the name of a column, or a list of names; got {target!r}")
+    repeated = next((name for name in names if names.count(name) > 1), None)
+    if repeated is not None:
+        location.refuse(f"column {repeated!r} is named twice; name each target once")
+    return names
+
+
+def _truth(location: Location, rows: pa.Table, targets: list[str], several: Any) -> Any:
+    """The truth (n,); of `several` targets, if they are a list, a pandas frame that names them."""
+    columns = {name: _column(location, rows, name) for name in targets}
+    if isinstance(several, str):
+        return columns[several]
+    texts = [name for name in targets if not _is_number(rows.schema.field(name).type)]
+    if texts:
+        location.refuse(
+            f"column {texts[0]!r} does not hold numbers; several targets are numbers to predict, "
+            f"or labels of 0 and 1"
+        )
+    try:
+        import pandas as pd
+    except ImportError:
+        location.refuse(
+            "several targets are read into a pandas frame, and pandas is not installed; run: pip "
+            "install pandas, or name one target"
+        )
+    return pd.DataFrame(columns)
 
 
 def _column(location: Location, rows: pa.Table, name: str) -> Array:

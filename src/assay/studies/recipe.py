@@ -34,7 +34,7 @@ TOP: Spec = {
     "models": (dict,), "seeds": (int,), "validation_fraction": (float, int),
 }  # fmt: skip
 DATA: Spec = {
-    "file": (str,), "target": (str,), "features": (list,), "drop": (list,), "groups": (str,),
+    "file": (str,), "target": (str, list), "features": (list,), "drop": (list,), "groups": (str,),
     "weight": (str,), "id": (str,), "frame": (bool,), "load": (str,), "params": (dict,),
 }  # fmt: skip
 SPLIT: Spec = {"folds": (int,), "class": (str,), "params": (dict,)}
@@ -45,7 +45,7 @@ MODEL: Spec = {
 }  # fmt: skip
 OBJECT: Spec = {"class": (str,), "params": (dict,)}
 CHOICES: Mapping[str, Sequence[str]] = {
-    "task": ("binary", "multiclass", "multilabel", "regression"),
+    "task": ("binary", "multiclass", "multilabel", "regression", "multioutput"),
     "on_error": ("skip", "raise"),
     "correction": ("holm", "benjamini_hochberg"),
 }
