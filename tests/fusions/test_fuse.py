@@ -14,7 +14,8 @@ from assay.fusions.convex import Weights
 from assay.fusions.fuse import fuse
 from assay.fusions.greedy import Greedy
 from assay.fusions.mean import Mean
-from assay.fusions.weighted import Weighted, minimise_log_loss, share_prior
+from assay.fusions.simplex import minimise_log_loss, share_prior
+from assay.fusions.weighted import Weighted
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema

@@ -15,7 +15,8 @@ from assay.fusions.convex import Pool
 from assay.fusions.fitted import Fitted
 from assay.fusions.fuse import fuse
 from assay.fusions.mean import Mean
-from assay.fusions.weighted import Weighted, minimise_log_loss, minimise_square
+from assay.fusions.simplex import minimise_log_loss, minimise_square, share_prior
+from assay.fusions.weighted import Weighted
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -296,18 +297,20 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
     pool = Pool.read(p)
     terms = pool.terms.reshape(-1, 4)
     share = np.full(len(terms), 1 / len(terms))
+    is_regression = task == "regression"
+    pull = np.zeros(4) if is_regression else share_prior(terms, share, prior)
     gram = terms.T @ (share[:, None] * terms)
+    scaled = gram / np.trace(gram) * 4
+    ridge = prior * np.diag(scaled) ** (1 / (1 + prior))
 
     def squared(w: Array) -> float:
-        return float(w @ gram @ w / np.trace(gram) * 4 + prior * w @ w)
+        return float(w @ scaled @ w + ridge @ w**2)
 
     def logarithmic(w: Array) -> float:
         w = np.maximum(w, 1e-12)
-        return float(-(share @ np.log(terms @ w)) - prior / 4 * np.log(w).sum())
+        return float(-(share @ np.log(terms @ w)) - pull @ np.log(w))
 
-    is_regression = task == "regression"
     loss = squared if is_regression else logarithmic
-    solve = minimise_square if is_regression else minimise_log_loss
     sums = {"type": "eq", "fun": lambda w: w.sum() - 1}
     other = minimize(
         loss,
@@ -318,7 +321,9 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
         options={"ftol": 1e-12},
     )
     assume(other.success)
-    found = solve(terms, share, prior)
+    found = (
+        minimise_square(gram, prior) if is_regression else minimise_log_loss(terms, share, pull)
+    )
     reference = np.clip(other.x, 0, None) / np.clip(other.x, 0, None).sum()
     assert loss(found.weights) <= loss(reference) + 1e-9
     assert loss(reference) - loss(found.weights) < 1e-5

@@ -21,7 +21,12 @@ from assay.table.folds import encode_column
 from assay.table.predictions import Predictions
 from assay.table.schema import Kind, Schema
 
-__all__ = ["Pool", "Weights", "common_kind", "count_votes"]
+__all__ = [
+    "BLOCK", "Pool", "Weights", "common_kind", "compute_gram", "count_votes", "measure_gram",
+    "parse_numbers",
+]  # fmt: skip
+
+BLOCK = 4096  # rows whose terms for some dozens of models stay in cache
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,18 +119,19 @@ class Pool:
         `fold` is as `assign_folds` gives it; default: one fold. `kind` defaults to `common_kind`.
         """
         kind = kind or common_kind(predictions)
-        shape = (*predictions.truth.shape, len(predictions.models))
-        terms = np.empty(shape, np.int64 if kind == "label" else np.float64)
+        shape = (len(predictions.models), *predictions.truth.shape)
+        # Each model's terms lie together: the fusions read one model at a time, or all in blocks.
+        columns = np.empty(shape, np.int64 if kind == "label" else np.float64)
         for batch in predictions.batches(BATCH):
             start = batch.offset - predictions.offset
             for j, model in enumerate(predictions.models):
-                terms[start : start + batch.n, ..., j] = _read_terms(batch, model, kind)
+                columns[j, start : start + batch.n] = _read_terms(batch, model, kind)
         weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
         fold = np.zeros(predictions.n, np.int64) if fold is None else fold
         return Pool(
             predictions.schema,
             kind,
-            terms,
+            np.moveaxis(columns, 0, -1),
             predictions.truth,
             weight,
             fold,
@@ -136,9 +142,10 @@ class Pool:
         """The `rows` of a mask (n,)."""
         if rows.all():
             return self
-        kept = {name: getattr(self, name)[rows] for name in ("terms", "truth", "weight", "fold")}
+        kept = {name: getattr(self, name)[rows] for name in ("truth", "weight", "fold")}
+        terms = np.moveaxis(np.moveaxis(self.terms, -1, 0)[:, rows], 0, -1)
         cluster = None if self.cluster is None else self.cluster[rows]
-        return replace(self, **kept, cluster=cluster)
+        return replace(self, **kept, terms=terms, cluster=cluster)
 
     def to_fitted(self, how: str, weights: Array, gap: float = 0.0, note: str = "") -> Weights:
         """The fitted fusion `how` with `weights` (m,) of the pool's models, `gap` and a `note`."""
@@ -218,6 +225,79 @@ def count_votes(
         shape = codes.shape
     most: Array = np.asarray(np.argmax(tally, axis=1) if tally.size else np.zeros(0, np.int64))
     return np.reshape(most, shape)
+
+
+def parse_numbers(what: str, text: str, models: list[str]) -> Array:
+    """The number (m,) that a `text` such as "0.7|0.3" or "a:0.7|b:0.3" gives each of `models`.
+
+    Parameters:
+        what: What the numbers are, for the message: weights or costs.
+        text: The numbers, in the order of the models, or by name.
+        models: Names of the models.
+    """
+    parts = [part.strip() for part in text.split("|")]
+    by_name = [part.rpartition(":") for part in parts]
+    named = all(colon for _, colon, _ in by_name)
+    names = [name.strip() for name, _, _ in by_name] if named else models
+    if sorted(names) != sorted(models) or len(parts) != len(models):
+        raise UnsupportedError(
+            f"the {what} {text!r} are not one for each model of {', '.join(models)}; name each "
+            f"model once (a weight of 0 leaves it out)"
+        )
+    try:
+        numbers = [float(number) for _, _, number in by_name]
+    except ValueError:
+        numbers = []
+    if not numbers or not all(0 <= n < np.inf for n in numbers) or not any(numbers):
+        raise UnsupportedError(
+            f"the {what} {text!r} must be numbers of at least 0, one of them above 0, "
+            f"as in '0.7|0.3'"
+        )
+    return np.array([numbers[names.index(model)] for model in models])
+
+
+def measure_gram(table: Predictions, share: Array) -> Array:
+    """Mean products (m, m) of the errors of probabilities of every two models, summed over classes.
+
+    Parameters:
+        table: Rows of models that give probabilities; errors of several labels are averaged.
+        share: Share of each row (n,), >= 0, summing to 1.
+    """
+    m = len(table.models)
+    k = table.schema.k
+    total = np.zeros((m, m))
+    for batch in table.batches(max(BLOCK // k, 1)):
+        errors = np.empty((m, batch.n, k))
+        for j, model in enumerate(batch.models):
+            errors[j] = batch.rows(model).proba
+        if table.task == "multilabel":
+            errors -= batch.truth != 0
+        else:
+            errors[:, np.arange(batch.n), batch.truth.astype(np.intp)] -= 1
+        start = batch.offset - table.offset
+        errors *= np.sqrt(share[start : start + batch.n])[:, None]
+        flat = errors.reshape(m, -1)
+        total += flat @ flat.T
+    return total / k if table.task == "multilabel" else total
+
+
+def compute_gram(x: Array, share: Array, columns: Array | None = None) -> Array:
+    """Mean products (m, m) of every two columns of a matrix, in one pass.
+
+    Parameters:
+        x: The matrix (n, m).
+        share: Share of each row (n,), >= 0.
+        columns: The columns that count; default: all.
+    """
+    m = x.shape[1] if columns is None else len(columns)
+    takes_all = m == x.shape[1]
+    total = np.zeros((m, m))
+    root = np.sqrt(share)
+    for start in range(0, len(x), BLOCK):
+        rows = slice(start, start + BLOCK)
+        block = (x[rows] if takes_all else x[rows][:, columns]) * root[rows, None]
+        total += block.T @ block
+    return total
 
 
 def _read_terms(batch: Predictions, model: str, kind: Kind) -> Array:

@@ -15,7 +15,7 @@ import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.fusions.base import Fusion
-from assay.fusions.convex import Pool, Weights, common_kind
+from assay.fusions.convex import Pool, Weights, common_kind, parse_numbers
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -73,27 +73,7 @@ class Mean(Fusion[Pool]):
     def solve(self, evidence: Pool, *, seed: int = 0) -> Weights:
         """The weights for each model of the `evidence`; `seed` is not used."""
         models = list(evidence.schema.models)
-        given = self._read_weights(models) if self.weights else np.ones(len(models))
+        given = (
+            parse_numbers("weights", self.weights, models) if self.weights else np.ones(len(models))
+        )
         return evidence.to_fitted(str(self), given / given.sum())
-
-    def _read_weights(self, models: list[str]) -> Array:
-        """The weights (m,) that the text gives `models`."""
-        parts = [part.strip() for part in self.weights.split("|")]
-        by_name = [part.rpartition(":") for part in parts]
-        named = all(colon for _, colon, _ in by_name)
-        names = [name.strip() for name, _, _ in by_name] if named else models
-        if sorted(names) != sorted(models) or len(parts) != len(models):
-            raise UnsupportedError(
-                f"the weights {self.weights!r} are not one for each model of "
-                f"{', '.join(models)}; a weight of 0 leaves a model out"
-            )
-        try:
-            numbers = [float(number) for _, _, number in by_name]
-        except ValueError:
-            numbers = []
-        if not numbers or not all(0 <= n < np.inf for n in numbers) or not any(numbers):
-            raise UnsupportedError(
-                f"the weights {self.weights!r} must be numbers of at least 0, one of them above 0, "
-                f"as in '0.7|0.3'"
-            )
-        return np.array([numbers[names.index(model)] for model in models])
