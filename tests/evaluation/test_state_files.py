@@ -13,8 +13,11 @@ import pytest
 import assay
 from assay.core.atomic import stage_file
 from assay.errors import AssayError, ReadError, UnsupportedError
+from assay.evaluation import kept_rows, state_file
 from assay.evaluation.evaluate import build_evaluation
 from assay.evaluation.merge import merge_states
+from assay.states.base import State
+from assay.table.predictions import Predictions
 from assay.testing import random_table
 
 ASKED = ["accuracy", "log_loss", "roc_auc"]
@@ -68,7 +71,7 @@ def test_a_state_file_with_something_after_its_end_is_refused(tmp_path, extra):
 def test_a_state_file_of_another_version_is_refused_by_its_version(tmp_path):
     path = tmp_path / "a.state"
     keep(path)
-    path.write_bytes(path.read_bytes().replace(b"assay.state/2 ", b"assay.state/9 "))
+    path.write_bytes(path.read_bytes().replace(b"assay.state/3 ", b"assay.state/9 "))
     with pytest.raises(ReadError, match="version 9"):
         merge_states([path])
 
@@ -272,3 +275,26 @@ def test_states_in_accidents_give_one_clear_error_or_the_right_answer(kept, seed
 def test_states_in_ten_thousand_accidents_give_one_clear_error_or_the_right_answer(kept, hundred):
     for seed in range(100 * hundred, 100 * hundred + 100):
         check(seed, kept)
+
+
+def test_a_state_of_version_2_without_the_rests_of_means_gives_the_figures_of_today(
+    tmp_path, monkeypatch
+):
+    rng = np.random.default_rng(2)
+    y = rng.normal(size=200)
+    table = Predictions.from_arrays(y, {"m": y + rng.normal(size=200)}, task="regression")
+    asked = ["mse", "r2", "pearson"]
+    expected = assay.evaluate(table, asked)
+    dump = State.dump
+
+    def dump_without_rest(state, value):
+        return {name: array for name, array in dump(state, value).items() if name != "rest"}
+
+    monkeypatch.setattr(kept_rows, "MOST_ROWS", 0)  # states alone, as of many rows
+    with monkeypatch.context() as patch:
+        patch.setattr(State, "dump", dump_without_rest)
+        patch.setattr(state_file, "VERSION", 2)
+        assay.evaluate(table, asked, checkpoint=tmp_path / "old.state")
+    found = build_evaluation(*merge_states([tmp_path / "old.state"]))
+    assert [row.value for row in found.rows] == pytest.approx([r.value for r in expected.rows])
+    assert [row.low for row in found.rows] == pytest.approx([r.low for r in expected.rows])

@@ -17,6 +17,7 @@ from assay.engines.local import Local
 from assay.engines.processes import Processes
 from assay.evaluation.evaluate import build_evaluation
 from assay.evaluation.merge import merge_states, write_merged
+from assay.table.predictions import Predictions
 from assay.table.schema import TASKS
 from assay.testing import random_table
 from assay.testing.tables import make_positive
@@ -189,3 +190,25 @@ def test_jobs_too_long_to_keep_their_rows_merge_to_the_value_and_method_of_one(
     assert [r.value for r in found.rows] == pytest.approx([r.value for r in expected.rows])
     width = np.array([[r.high - r.low for r in e.rows] for e in (found, expected)])
     assert (np.abs(np.log(width[0] / width[1])) < 0.25).all()
+
+
+@pytest.mark.parametrize("offset", [-1e12, 3e9])
+def test_shares_of_variance_far_from_zero_are_those_of_exact_numbers_in_every_way(tmp_path, offset):
+    rng = np.random.default_rng(4)
+    y = np.round(rng.normal(size=1500) * 2, 3) + offset
+    f = y + np.round(rng.normal(size=1500), 3)
+    table = Predictions.from_arrays(y, {"m": f}, task="regression")
+    near = Predictions.from_arrays(y - offset, {"m": f - offset}, task="regression")
+    asked = ["r2", "explained_variance", "pearson", "concordance_correlation"]
+    true = [row.value for row in assay.evaluate(near, asked, intervals=False).rows]
+    pieces = write_pieces(table, tmp_path / "pieces")
+    states = [tmp_path / f"{i}.state" for i in range(3)]
+    stream = assay.scan(pieces)
+    for found in (
+        assay.evaluate(table, asked),
+        assay.evaluate(table, asked, intervals=False),
+        assay.evaluate(stream, asked),
+        assay.evaluate(stream, asked, intervals=False),
+        merge(pieces, asked, states),
+    ):
+        assert [row.value for row in found.rows] == pytest.approx(true, rel=1e-9)

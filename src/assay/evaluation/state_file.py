@@ -37,7 +37,9 @@ from assay.table.schema import Schema
 
 __all__ = ["StateFile", "describe_plan", "describe_schema", "save_states", "write_states"]
 
-VERSION = 2
+VERSION = 3
+# Versions that are read: 2 knows the means of buckets to one double only.
+READ = (2, VERSION)
 # The end of a file, as the comment of the archive: the version of the format and the digest.
 SEAL = re.compile(rb"assay\.state/(\d+) ([0-9a-f]{32})")
 DIGEST_BYTES = 16
@@ -277,10 +279,10 @@ def _check_seal(path: str | os.PathLike[str], file: IO[bytes]) -> None:
     match = SEAL.search(file.read())
     if match is None or match.end() < min(size, 100):
         raise _report_damage(path)
-    if int(match[1]) != VERSION:
+    if int(match[1]) not in READ:
         raise ReadError(
-            f"{path}: written in version {int(match[1])} of the format; this assay reads version "
-            f"{VERSION}. Evaluate again"
+            f"{path}: written in version {int(match[1])} of the format; this assay reads versions "
+            f"{' and '.join(map(str, READ))}. Evaluate again"
         )
     if _digest(file, size - 2 * DIGEST_BYTES) != match[2]:
         raise _report_damage(path)

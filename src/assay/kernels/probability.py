@@ -232,7 +232,7 @@ def sum_proba_stats(
         weights.append(float(len(t)))
         means.append(mean)
         m2s.append(np.einsum("ij,ij->i", losses, losses))
-    _, mean, m2 = merge_moments(
+    _, mean, m2, _ = merge_moments(
         np.array(weights)[:, None], np.array(means)[:, None], np.array(m2s)[:, None]
     )
     return np.array([mean[0, 0], m2[0, 0], mean[0, 1], m2[0, 1], floored]), ranks, bins, table

@@ -1,7 +1,7 @@
 """Sums: totals, means and spreads of the rows, whole or by stratum.
 
 >>> import numpy as np
->>> total, mean, m2 = compute_moments(np.array([[1.0], [3.0]]))
+>>> total, mean, m2, _ = compute_moments(np.array([[1.0], [3.0]]))
 >>> total.tolist(), mean.tolist(), m2.tolist()
 ([2.0], [[2.0]], [[2.0]])
 """
@@ -13,7 +13,7 @@ import numpy as np
 from assay._native import Array
 from assay.kernels.dispatch import BLOCK, compiled_or_numpy
 
-__all__ = ["compute_moments", "divide", "merge_moments", "mix", "sum_by", "sum_errors"]
+__all__ = ["compute_moments", "divide", "find_rest", "merge_moments", "mix", "sum_by", "sum_errors"]
 
 
 def sum_by(stratum: Array | None, strata: int, values: Array) -> Array:
@@ -32,32 +32,50 @@ def sum_by(stratum: Array | None, strata: int, values: Array) -> Array:
 
 def compute_moments(
     values: Array, weight: Array | None = None, stratum: Array | None = None, strata: int = 1
-) -> tuple[Array, Array, Array]:
-    """Weight (strata,), mean and centred second moment (strata, d) of the rows of `values` (n, d).
+) -> tuple[Array, Array, Array, Array]:
+    """Weight (strata,), mean, centred second moment and rest (strata, d) of `values` (n, d).
 
-    `weight` (n,) is 1 by default; `stratum` (n,) holds codes below `strata`. An infinite value has
-    an infinite mean, and nan for a second moment.
+    `weight` (n,) is 1 by default; `stratum` (n,) holds codes below `strata`. The rest is what
+    rounding leaves out of the mean. An infinite value has an infinite mean, and nan for a second
+    moment.
     """
 
     def add_up(rows: Array) -> Array:
         return sum_by(stratum, strata, rows if weight is None else rows * weight[:, None])
 
     total = sum_by(stratum, strata, np.ones(len(values)) if weight is None else weight)
-    mean = divide(add_up(values), total[:, None])
-    centre = np.where(np.isfinite(mean), mean, 0.0)
+    first = divide(add_up(values), total[:, None])
+    centre = np.where(np.isfinite(first), first, 0.0)
     finite = np.where(np.isfinite(values), values, np.nan)
     deviation = finite - (centre if stratum is None else centre[stratum])
     # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
     residual = add_up(deviation)
     m2 = add_up(deviation**2) - divide(residual**2, total[:, None])
-    mean = np.where(np.isfinite(mean), mean + divide(residual, total[:, None]), mean)
-    return total, mean, np.maximum(m2, 0)
+    apart = np.where(np.isfinite(first), divide(residual, total[:, None]), 0.0)
+    mean = first + apart
+    return total, mean, np.maximum(m2, 0), find_rest(first, apart, mean)
 
 
-def merge_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Array, Array]:
-    """Weight (strata,), mean and second moment (strata, d) of all parts together.
+def find_rest(larger: Array, smaller: Array, total: Array) -> Array:
+    """What rounding left out of a `total`, the sum of a `larger` and a `smaller` number.
 
-    `weights` (p, strata), `means` and `m2s` (p, strata, d) are those of the parts.
+    0 where it is not finite. Source: Dekker (1971), Numer. Math. 18:224-242.
+
+    >>> find_rest(np.array([1.0]), np.array([1e-20]), np.array([1.0])).tolist()
+    [1e-20]
+    """
+    with np.errstate(invalid="ignore"):
+        rest = smaller - (total - larger)
+    return np.where(np.isfinite(rest), rest, 0.0)
+
+
+def merge_moments(
+    weights: Array, means: Array, m2s: Array, rests: Array | None = None
+) -> tuple[Array, Array, Array, Array]:
+    """Weight (strata,), mean, second moment and rest (strata, d) of all parts together.
+
+    `weights` (p, strata), `means`, `m2s` and `rests` (p, strata, d) are those of the parts; a rest
+    is what rounding left out of a mean, 0 by default.
     Source: Chan et al. (1983), The American Statistician 37:242-247.
     """
     weight = weights.sum(axis=0)
@@ -65,11 +83,13 @@ def merge_moments(weights: Array, means: Array, m2s: Array) -> tuple[Array, Arra
     with np.errstate(invalid="ignore"):
         # From the first mean on, so that means that hardly differ keep their digits.
         start = means[np.argmax(weights > 0, axis=0), np.arange(len(weight))]
-        gap = np.where(filled, means - start, 0.0)
-        mean = start + divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
-        m2 = (m2s + weights[..., None] * (means - mean) ** 2 * filled).sum(axis=0)
+        gap = np.where(filled, means - start + (0.0 if rests is None else rests), 0.0)
+        apart = divide((gap * weights[..., None]).sum(axis=0), weight[:, None])
+        mean = start + apart
+        m2 = (m2s + weights[..., None] * (gap - apart) ** 2 * filled).sum(axis=0)
     infinite = ~np.isfinite(means).all(axis=0)
-    return weight, np.where(infinite, means.sum(axis=0), mean), m2
+    mean = np.where(infinite, means.sum(axis=0), mean)
+    return weight, mean, m2, find_rest(start, apart, mean)
 
 
 @compiled_or_numpy
@@ -102,7 +122,7 @@ def sum_errors(truth: Array, value: Array) -> tuple[Array, Array]:
         weights.append(float(len(y)))
         means.append(mean)
         m2s.append(np.einsum("ij,ij->i", terms, terms))
-    _, mean, m2 = merge_moments(
+    _, mean, m2, _ = merge_moments(
         np.array(weights)[:, None], np.array(means)[:, None], np.array(m2s)[:, None]
     )
     return np.concatenate([mean, m2]), zeros

@@ -371,7 +371,7 @@ class Ratio(Metric):
         sizes = np.stack(np.unravel_index(occurring, table.shape), axis=1)
         ratios = self._compute_label_sets(sizes, rows.schema.k)
         counts = table.ravel()[occurring].astype(np.float64)
-        _, mean, m2 = compute_moments(ratios, counts)
+        _, mean, m2, _ = compute_moments(ratios, counts)
         return mean[0], m2[0]
 
     def _compute_label_sets(self, sizes: Array, k: int) -> Array:

@@ -4,12 +4,13 @@
 1
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from assay.kernels import Array, sum_by
+from assay.kernels import Array, find_rest, sum_by
 from assay.metrics.base import REGRESSION, Metric, explain_no_spread, ratio
 from assay.states.base import State, leave_out_empty
 from assay.table.rows import Rows
@@ -34,6 +35,7 @@ class PairMoments(NamedTuple):
     rows: Array  # (strata,)
     weight: Array  # (strata,)
     squares: Array  # of the weights (strata,)
+    rest: Array  # what rounding leaves out of the means (strata, 2)
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class CoMoments(State[PairMoments]):
         zero = np.zeros(strata)
         pair = np.zeros((strata, 2))
         count = np.zeros(strata, np.int64)
-        return PairMoments(pair, np.zeros((strata, 3)), choose_scale(pair), count, zero, zero)
+        return PairMoments(pair, np.zeros((strata, 3)), choose_scale(pair), count, zero, zero, pair)
 
     def observe(self, rows: Rows, stratum: Array | None = None, strata: int = 1) -> PairMoments:
         both = np.stack([np.asarray(x, np.float64) for x in (rows.truth, rows.value)], axis=1)
@@ -67,20 +69,30 @@ class CoMoments(State[PairMoments]):
         # The residual sum corrects the rounding of the mean (Higham, 2002, section 1.9).
         m2 = m2 - np.nan_to_num(ratio(products(left / scale), total[:, None]))
         count = np.array([len(both)]) if stratum is None else np.bincount(stratum, minlength=strata)
-        mean = mean + np.nan_to_num(ratio(left, total[:, None]))
+        apart = np.nan_to_num(ratio(left, total[:, None]))
+        rest = find_rest(mean, apart, mean + apart)
         squares = sum_by(stratum, strata, w**2)
-        return PairMoments(mean, clip_spreads(m2), scale, count, total, squares)
+        return PairMoments(mean + apart, clip_spreads(m2), scale, count, total, squares, rest)
+
+    def load(self, arrays: Mapping[str, Array], schema: Schema) -> PairMoments:
+        # Version 2 of the format has no rest.
+        return super().load({"rest": np.zeros_like(arrays["mean"]), **arrays}, schema)
 
     def merge(self, a: PairMoments, b: PairMoments) -> PairMoments:
         weight = a.weight + b.weight
         share = np.nan_to_num(ratio(b.weight, weight))[:, None]
-        delta = b.mean - a.mean
+        delta = b.mean - a.mean + (b.rest - a.rest)
         apart = a.weight[:, None] * share
         between = np.where(apart > 0, delta, 0.0)
         scale = np.maximum(np.maximum(a.scale, b.scale), choose_scale(np.abs(between)))
         m2 = rescale(a, scale) + rescale(b, scale) + products(between / scale) * apart
-        mean = a.mean + delta * share
-        return PairMoments(mean, m2, scale, a.rows + b.rows, weight, a.squares + b.squares)
+        # An empty stratum has no mean to start from.
+        filled = a.weight[:, None] > 0
+        start = np.where(filled, a.mean, b.mean)
+        apart = np.where(filled, a.rest + delta * share, b.rest)
+        mean = start + apart
+        rest = find_rest(start, apart, mean)
+        return PairMoments(mean, m2, scale, a.rows + b.rows, weight, a.squares + b.squares, rest)
 
     def select(self, value: PairMoments, strata: slice) -> PairMoments:
         return PairMoments(*(array[strata] for array in value))
@@ -91,15 +103,18 @@ class CoMoments(State[PairMoments]):
         weight = times @ value.weight
         each = value.weight[:, None]
         centre = np.nan_to_num(ratio(value.weight @ value.mean, value.weight.sum()))
-        shifted = np.where(each > 0, value.mean - centre, 0.0)
+        shifted = np.where(each > 0, value.mean - centre + value.rest, 0.0)
         scale = np.maximum(value.scale, choose_scale(np.abs(shifted))).max(axis=0)
-        mean = np.nan_to_num(ratio(times @ (each * shifted), weight[:, None]))
+        apart = np.nan_to_num(ratio(times @ (each * shifted), weight[:, None]))
         spread = rescale(value, scale) + each * products(shifted / scale)
-        m2 = times @ spread - weight[:, None] * products(mean / scale)
-        mean = np.where(weight[:, None] > 0, mean + centre, 0.0)
+        m2 = times @ spread - weight[:, None] * products(apart / scale)
+        filled = weight[:, None] > 0
+        mean = np.where(filled, apart + centre, 0.0)
+        rest = np.where(filled, find_rest(centre, apart, mean), 0.0)
         scale = np.broadcast_to(scale, mean.shape)
         squares = times @ value.squares
-        return PairMoments(mean, clip_spreads(m2), scale, counts @ value.rows, weight, squares)
+        rows = counts @ value.rows
+        return PairMoments(mean, clip_spreads(m2), scale, rows, weight, squares, rest)
 
     def summary(self, value: PairMoments, schema: Schema) -> PairMoments:
         return value
@@ -188,7 +203,7 @@ class ConcordanceCorrelation(Metric):
     oracle = "concordance(y, value)"
 
     def compute(self, summary: PairMoments) -> Array:
-        gap = summary.mean[..., 0] - summary.mean[..., 1]
+        gap = find_gap(summary)
         scale = np.maximum(summary.scale.max(axis=-1), choose_scale(np.abs(gap)))
         m2 = rescale(summary._replace(m2=drop_rounding(summary)), scale[..., None])
         yy, ff, yf = np.moveaxis(m2, -1, 0)
@@ -209,16 +224,23 @@ class ConcordanceCorrelation(Metric):
         scale = summary.scale.max(axis=-1, keepdims=True)
         whole = summary._replace(scale=np.broadcast_to(scale, summary.scale.shape))
         yy, ff, yf = centre_on(value, whole).T
-        gap = np.diff(summary.mean / scale)[0, 0]
+        gap = find_gap(whole._replace(mean=summary.mean / scale, rest=summary.rest / scale))[0]
         # The gap of each stratum, as far as it changes the square of that of all rows.
-        drift = np.diff((value.mean - summary.mean) / scale)[:, 0]
+        moved = value.mean - summary.mean + (value.rest - summary.rest)
+        drift = np.subtract(*(moved / scale).T)
         apart = value.weight * gap * (2 * drift + gap)
         return np.maximum(yy + ff - 2 * yf + apart, 0.0), yy + ff + apart
 
 
+def find_gap(summary: PairMoments) -> Array:
+    """How far the mean of the truth lies above that of the prediction (...,)."""
+    rest = summary.rest[..., 0] - summary.rest[..., 1]
+    return np.asarray(summary.mean[..., 0] - summary.mean[..., 1] + rest)
+
+
 def centre_on(value: PairMoments, summary: PairMoments) -> Array:
     """The second moments (strata, 3) of `value` about the means of the `summary`, in its scale."""
-    apart = (value.mean - summary.mean) / summary.scale
+    apart = (value.mean - summary.mean + (value.rest - summary.rest)) / summary.scale
     return np.asarray(rescale(value, summary.scale) + value.weight[:, None] * products(apart))
 
 

@@ -257,9 +257,7 @@ class VarianceShare(Metric):
 
     def divisor(self, value: Sums, summary: Sums) -> Array:
         """Squares of the truth in each stratum of `value` (strata,) about its mean in `summary`."""
-        return np.asarray(
-            value.m2[:, 1] + value.weight * (value.mean[:, 1] - summary.mean[:, 1]) ** 2
-        )
+        return np.asarray(value.m2[:, 1] + value.weight * find_drift(value, summary)[:, 1] ** 2)
 
 
 @dataclass(frozen=True)
@@ -361,8 +359,13 @@ class ExplainedVariance(Metric):
 
         Both are taken about their means in the `summary`.
         """
-        squares = value.m2 + value.weight[:, None] * (value.mean - summary.mean) ** 2
+        squares = value.m2 + value.weight[:, None] * find_drift(value, summary) ** 2
         return squares[:, 0], squares[:, 1]
+
+
+def find_drift(value: Sums, summary: Sums) -> Array:
+    """How far the means in each stratum of `value` (strata, d) lie from those of the `summary`."""
+    return np.asarray(value.mean - summary.mean + (value.rest - summary.rest))
 
 
 def _explain_spread(summary: Sums, reason: str) -> str:
