@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+import assay
 from assay.advice.advise import advise, build_context, list_checks, majority_baseline
 from assay.advice.base import CHECKS
 from assay.calibration.temperature import fit_temperature
@@ -57,6 +58,22 @@ def test_classes_of_few_rows_are_named():
     y = ["a"] * 50 + ["b"] * 4
     (found,) = (a for a in advise(Predictions.from_arrays(y, {"m": y})) if a.code == "A004")
     assert "'b' (4)" in found.evidence
+
+
+def test_classes_of_pixels_are_counted_by_image_and_shares_by_weight():
+    maps = [np.full((8, 8), 0) for _ in range(30)]
+    for image in range(4):
+        maps[image][:2] = 1  # many pixels, of few images
+    p = assay.count_pixels(maps, {"m": maps})
+    (found,) = (a for a in advise(p) if a.code == "A004")
+    assert found.title == "Some classes have fewer than 10 clusters."
+    assert found.evidence == "Clusters of the class: 1 (4)."
+    (found,) = (a for a in advise(p) if a.code == "A001")
+    assert "0 is 96.7% of the weight of 34 rows" in found.evidence
+    for image in range(12):
+        maps[image][0, 0] = 1
+    assert "A004" not in codes(assay.count_pixels(maps, {"m": maps}))
+    assert "A004" not in codes(assay.count_pixels(maps[:5], {"m": maps[:5]}))
 
 
 def test_training_rows_among_those_evaluated_are_noticed():

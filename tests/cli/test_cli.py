@@ -464,3 +464,14 @@ def test_options_of_fitting_beside_apply_are_refused(capsys, table, tmp_path):
     )
     assert status == 2
     assert "--folds is for fitting, and --apply fits nothing" in err
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("evaluat", "evaluate"), ("diagnos", "diagnose")])
+def test_a_mistyped_command_is_answered_with_the_one_that_is_meant(capsys, typed, meant):
+    status, _, err = run(capsys, typed, "x.csv")
+    assert status == 2
+    assert f"no such command {typed!r}; did you mean {meant}?" in err
+
+
+def test_a_command_unlike_any_other_is_answered_with_all_of_them(capsys):
+    assert "the commands are demo, evaluate," in run(capsys, "xyzzy")[2]

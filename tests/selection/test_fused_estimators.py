@@ -139,3 +139,17 @@ def test_stacking_and_ours_predict_alike():
     stacked = StackingClassifier(CLASSIFIERS, cv=5).fit(X, Y)
     ours = FusedClassifier(CLASSIFIERS, how="stacking").fit(X, Y)
     assert (stacked.predict(X) == ours.predict(X)).mean() > 0.95
+
+
+def test_columns_that_fit_saw_are_told_as_scikit_learn_tells_them():
+    pytest.importorskip("pandas")
+    frame, y = load_iris(return_X_y=True, as_frame=True)
+    members = [("nearest", KNeighborsClassifier()), ("bayes", GaussianNB())]
+    fused = FusedClassifier(members, how="mean", cv=3)
+    assert not hasattr(fused, "feature_names_in_")
+    fused.fit(frame, y)
+    assert fused.feature_names_in_.tolist() == list(frame.columns)
+    assert fused.n_features_in_ == 4
+    named = fused.predict(frame)
+    assert np.array_equal(fused.fit(X, y).predict(X), named)
+    assert not hasattr(fused, "feature_names_in_")

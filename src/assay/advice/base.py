@@ -22,6 +22,7 @@ from functools import cached_property
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+import pyarrow as pa
 
 from assay.core.registry import Member, Registry
 from assay.kernels import Array
@@ -113,6 +114,26 @@ class CheckContext:
         if not self.table.is_in_memory or table.weight is None:
             return float(self.table.n)
         return float(table.weight.sum() ** 2 / max((table.weight**2).sum(), 1e-300))
+
+    @property
+    def knows_clusters(self) -> bool:
+        """Whether the rows come in clusters, all of which are at hand."""
+        return self.table.is_in_memory and "cluster" in self.table.columns
+
+    @cached_property
+    def class_clusters(self) -> Array:
+        """Number of clusters that have a row of each class (k,), of a table with clusters."""
+        table = self.table.head
+        k = table.schema.k
+        cluster = table.columns["cluster"]
+        if not pa.types.is_dictionary(cluster.type):
+            cluster = cluster.dictionary_encode()
+        codes = (
+            cluster.indices.fill_null(len(cluster.dictionary))
+            .to_numpy(zero_copy_only=False)
+            .astype(np.int64)
+        )
+        return np.bincount(np.unique(codes * k + table.truth) % k, minlength=k)
 
     @cached_property
     def sample(self) -> Predictions:

@@ -39,11 +39,12 @@ class Imbalance(Check):
         if share.max() < 0.8 and not uneven:
             return []
         top = int(np.argmax(share))
+        weighted = "" if context.table.head.weight is None else "the weight of "
         return [
             self.report(
-                f"{context.table.classes[top]!r} is {share[top]:.1%} of {context.table.n} rows: a "
-                f"model that always answers it has accuracy {share[top]:.2g} and finds no row of "
-                f"any other class.",
+                f"{context.table.classes[top]!r} is {share[top]:.1%} of {weighted}"
+                f"{context.table.n} rows: a model that always answers it has accuracy "
+                f"{share[top]:.2g} and finds no row of any other class.",
                 "Read balanced_accuracy, f1(average=macro) and the precision and recall of each "
                 "class; where scores are given, the precision-recall curve rather than ROC.",
             )
@@ -72,25 +73,34 @@ class AssumedPositive(Check):
 
 
 class RareClass(Check):
-    """A class has fewer than 10 rows, so that its values are mostly chance."""
+    """A class has fewer than 10 rows, so that its values are mostly chance.
+
+    Of rows that come in clusters, such as the pixels of images, it counts the clusters.
+    """
 
     name = "A004"
-    title = "Some classes have fewer than 10 rows."
+    title = "Some classes have fewer than {fewest} {units}."
 
     def find(self, context: CheckContext) -> list[Advice]:
-        rows = context.class_rows
+        counts, units, fewest = context.class_rows, "rows", 10
+        if context.knows_clusters and len(counts):
+            counts, units = context.class_clusters, "clusters"
+            # Where all clusters are few, a class that is in all of them is not rarer than others.
+            fewest = min(fewest, int(context.effective_rows))
         rare = [
-            f"{context.table.classes[code]!r} ({rows[code]})"
-            for code in np.flatnonzero((rows > 0) & (rows < 10))
+            f"{context.table.classes[code]!r} ({counts[code]})"
+            for code in np.flatnonzero((counts > 0) & (counts < fewest))
         ]
         if not rare:
             return []
         more = ", ..." if len(rare) > 5 else ""
         return [
             self.report(
-                f"Rows of the class: {', '.join(rare[:5])}{more}.",
-                "Intervals of values that rest on them are wide and rough; collect more rows of "
-                "these classes.",
+                f"{units.capitalize()} of the class: {', '.join(rare[:5])}{more}.",
+                "Intervals of values that rest on them are wide and rough; collect more "
+                f"{units} of these classes.",
+                fewest=fewest,
+                units=units,
             )
         ]
 

@@ -33,7 +33,7 @@ from importlib import import_module
 import click
 
 from assay.cli.plugins import load_plugins
-from assay.errors import AssayError
+from assay.errors import AssayError, suggest
 from assay.version import __version__
 
 __all__ = ["cli", "load_commands", "main"]
@@ -118,6 +118,18 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of this name; None where there is none."""
         return _load_command(cmd_name) if cmd_name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that `args` begin with; of a name that is none, those that it is close to."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            close = suggest(args[0], COMMANDS)
+            known = f"the commands are {', '.join(COMMANDS)}"
+            ctx.fail(
+                f"no such command {args[0]!r}; " + (f"did you mean {close[0]}?" if close else known)
+            )
+        return super().resolve_command(ctx, args)
 
 
 @click.group(

@@ -128,6 +128,12 @@ class FusedEstimator(_BaseComposition, BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "estimators_")
         return int(self.estimators_[0].n_features_in_)
 
+    @property
+    def feature_names_in_(self) -> Array:
+        """Names of the columns that `fit` saw, objects, where the first estimator tells."""
+        check_is_fitted(self, "estimators_")
+        return np.asarray(self.estimators_[0].feature_names_in_)
+
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """Parameters, with `deep` those of the estimators, too, as `name__parameter`."""
         found: dict[str, Any] = self._get_params("estimators", deep=deep)
