@@ -20,7 +20,8 @@ test-all: .venv/dev.done test-frameworks  ## Run every test, the slow ones too.
 
 test-frameworks: build/frameworks/done  ## Train with Keras, Transformers, Lightning, skorch and others, in an environment of their own.
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/adapters
-	OMP_NUM_THREADS=1 KERAS_BACKEND=tensorflow build/frameworks/bin/python -m pytest -q tests/adapters/test_keras.py
+	OMP_NUM_THREADS=1 KERAS_BACKEND=tensorflow build/frameworks/bin/python -m pytest -q tests/adapters/test_keras.py tests/deep/test_keras_network.py
+	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/deep tests/fusions/test_export_onnx.py
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training
 	build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/tracking
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training/test_training.py -k keras

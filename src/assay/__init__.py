@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from assay.fusions.apply_fusion import apply_fusion as apply_fusion
     from assay.fusions.base import Fusion as Fusion
     from assay.fusions.base import load_fitted as load_fitted
+    from assay.fusions.export_onnx import export_onnx as export_onnx
     from assay.fusions.fitted import Fitted as Fitted
     from assay.fusions.fuse import Fused as Fused
     from assay.fusions.fuse import fuse as fuse
@@ -198,6 +199,7 @@ ROOMS = {
     "diagnose": "diagnosis.diagnose",
     "distill": "deep.distill",
     "evaluate": "evaluation.evaluate",
+    "export_onnx": "fusions.export_onnx",
     "fairness": "audit.fairness",
     "five_by_two_f_test": "comparison.fold_tests",
     "fuse": "fusions.fuse",

@@ -21,6 +21,7 @@ that only once a model of it is there.
 - lightning: modules of Lightning, and what trainer.predict returned
 - skorch: the modules of its nets
 - onnx: sessions of ONNX Runtime
+- onnx_graph: models as ONNX graphs
 - sentence_transformers: cross-encoders
 - function: any function of a batch of rows
 - torch: modules of PyTorch

@@ -21,8 +21,8 @@ from assay.deep.fuse_networks import find_framework
 from assay.deep.judging import build_table, measure_difference
 from assay.deep.options import DeepTask, Target, Training, make_target, require_data
 from assay.errors import NameLookupError, SchemaError, UnsupportedError
-from assay.evaluation.evaluate import evaluate
 from assay.fusions.fuse import Fused
+from assay.fusions.judging import measure_losses
 from assay.kernels import Array
 from assay.readers.history import History
 from assay.table.predictions import Predictions
@@ -121,7 +121,7 @@ def distill(  # noqa: PLR0913 - the options of a verb
     if pool is not None:
         outputs["pool"] = _compute_logits(pool, target)
     table = build_table(target, pupil.val_truth, outputs)
-    losses = {r.model: r.value for r in evaluate(table, target.metric, intervals=False).rows}
+    losses = measure_losses(table, "value" if target.task == "regression" else "proba").mean
     rivals = [
         Rival(name, losses[name], *measure_difference(table, target.metric, "student", name))
         for name in losses
@@ -157,9 +157,7 @@ def _is_pool(teacher: Any) -> bool:
     return isinstance(teacher, Mapping)
 
 
-def _find_target(
-    teacher: Any, n_classes: int | None, task: str | None, model: str | None
-) -> Target:
+def _find_target(teacher: Any, n_classes: int | None, task: str | None) -> Target:
     """What the student gives: as the options say, or the table or array of the `teacher`."""
     if n_classes is not None or task == "regression":
         return make_target(n_classes, task)

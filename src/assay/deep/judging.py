@@ -20,7 +20,7 @@ from assay.comparison.compare import compare
 from assay.deep.deep_fusion import Branch
 from assay.deep.options import Target
 from assay.errors import SchemaError
-from assay.evaluation.evaluate import evaluate
+from assay.fusions.judging import measure_losses
 from assay.kernels import Array
 from assay.table.predictions import Predictions
 
@@ -45,8 +45,7 @@ def judge_branches(
         frozen: Branches whose weights stayed.
     """
     table = build_table(target, truth, outputs)
-    rows = evaluate(table, target.metric, intervals=False).rows
-    losses = {row.model: row.value for row in rows}
+    losses = measure_losses(table, "value" if target.task == "regression" else "proba").mean
     branches = []
     for name, width in widths.items():
         alone = f"{name} alone"

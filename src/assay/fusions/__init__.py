@@ -4,6 +4,7 @@ The verb is `fuse`. A fusion is one frozen dataclass in one file; none imports a
 
 - base: what every fusion is, the registry of all, and `load_fitted`
 - fitted: base of every fitted fusion, which applies, dumps, loads and saves itself
+- baselines: what is predicted by those who know the truth of other rows, and no input
 - choosing: the fusion that a call of `fuse` asks for, with its metric and weights
 - coalitions: what the fusion of any of the models loses on rows left out of its fit
 - convex: weights on the models, and the pool of numbers that they are fitted from

@@ -26,6 +26,7 @@ from assay.fusions.choosing import require_rows, set_metric, set_weights
 from assay.fusions.cross_fitting import cross_fit, fuse_by_fold
 from assay.fusions.explain import FusionExplanation, check_costs, explain_fusion
 from assay.fusions.export_onnx import export_onnx
+from assay.fusions.export_onnx import export_onnx
 from assay.fusions.fitted import Fitted
 from assay.fusions.judging import (
     LOSS_NAMES,
@@ -267,6 +268,19 @@ class Fused(Result):
             path: File to write.
         """
         self.fitted.save(path)
+
+    def export_onnx(self, path: str | Path, models: Mapping[str, Any], X: Any) -> list[str]:
+        """Write the fitted fusion and the models that it fuses as one ONNX graph.
+
+        Parameters:
+            path: File to write.
+            models: The models by name: estimators of scikit-learn, modules of PyTorch, graphs.
+            X: Some rows of inputs; see `assay.export_onnx`.
+
+        Returns:
+            Notes: how near the graph is to the models.
+        """
+        return export_onnx(self.fitted, path, models, X)
 
     def export_onnx(self, path: str | Path, models: Mapping[str, Any], X: Any) -> list[str]:
         """Write the fitted fusion and the models that it fuses as one ONNX graph.
