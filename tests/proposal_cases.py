@@ -454,6 +454,19 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.count_pixels([mask], {"m": [logits.argmax(axis=0)]}), "accuracy"),
         1.0,
     )
+    empty = np.zeros((2, 2), int)
+    pixels = assay.count_pixels([mask, empty], {"a": [mask, empty], "b": [mask, 1 - empty]})
+    case(
+        error(assay.score_clusters, pixels, "dice"),
+        lambda: figure(assay.score_clusters(pixels, "dice", undefined=1.0).select(["a"]), "mean"),
+        1.0,
+    )
+    scored = saved("image,y,m\n1,1,1\n1,0,0\n2,0,0\n")
+    case(
+        error(assay.score_clusters, assay.read(scored), "accuracy"),
+        lambda: figure(assay.score_clusters(assay.read(scored), "accuracy", by="image"), "mean"),
+        1.0,
+    )
     truth = [{"boxes": [[50, 50, 20, 10]], "labels": [1]}]
     found = {"m": [{**truth[0], "scores": [1.0]}]}
     case(
@@ -674,7 +687,7 @@ def list_cases_of_fusions() -> None:
     ranked = P(Y, {"a.score": GOOD, "b.proba": GOOD, "c.proba": GOOD})
     case(
         error(assay.fuse, ranked, "mean"),
-        lambda: assay.fuse(ranked.select(["b", "c"]), "mean").loss,
+        lambda: assay.fuse(ranked, "mean", models=["b", "c"]).loss,
         LOSS,
     )
     case(

@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from assay.evaluation.evaluate import Evaluation as Evaluation
     from assay.evaluation.evaluate import evaluate as evaluate
     from assay.evaluation.meter import Meter as Meter
+    from assay.evaluation.score_clusters import score_clusters as score_clusters
     from assay.fusions.apply_fusion import apply_fusion as apply_fusion
     from assay.fusions.base import Fusion as Fusion
     from assay.fusions.base import load_fitted as load_fitted
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
     from assay.fusions.fitted import Fitted as Fitted
     from assay.fusions.fuse import Fused as Fused
     from assay.fusions.fuse import fuse as fuse
+    from assay.io.boxes import pair_boxes as pair_boxes
     from assay.io.read_write import read as read
     from assay.io.read_write import write as write
     from assay.io.stream import Stream as Stream
@@ -109,7 +111,6 @@ if TYPE_CHECKING:
     from assay.states.base import State as State
     from assay.studies.study import Study as Study
     from assay.studies.study import run_study as run_study
-    from assay.io.boxes import pair_boxes as pair_boxes
     from assay.table.label_maps import count_pixels as count_pixels
     from assay.table.predictions import Predictions as Predictions
     from assay.tracking.base import TrackedRun as TrackedRun
@@ -220,6 +221,7 @@ ROOMS = {
     "report": "reporting.report",
     "run_study": "studies.study",
     "scan": "io.stream",
+    "score_clusters": "evaluation.score_clusters",
     "scorer": "training.scorer",
     "selection_bias": "comparison.selection_bias",
     "soup": "soups.soup",

@@ -80,6 +80,7 @@ VERBS = {
         p, "accuracy", costs={"a": 2.0, "b": 1.0}
     ).to_json(),
     "report": lambda p: assay.report(p, metrics="accuracy", test=p).to_json(),
+    "score_clusters": lambda p: assay.score_clusters(p, "accuracy", by="site").columns["id"],
     "selection_bias": lambda p: assay.selection_bias(p, "accuracy"),
     "tune_threshold": lambda p: assay.tune_threshold(p, "a").to_json(),
     "weak_slices": lambda p: assay.weak_slices(p).to_json(),

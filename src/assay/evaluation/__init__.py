@@ -9,6 +9,7 @@
 - fingerprint: by what a table is known again
 - state_file: the file that keeps all of these
 - merge: the states of separate jobs, joined
+- score_clusters: a metric of each cluster of rows, such as the Dice coefficient of each image
 - meter: metrics of rows that come batch by batch, as in a training loop
 - batch_reader: what a loop gives for a batch, as columns, checked
 - row_buffer: columns of rows that grow batch by batch

@@ -61,8 +61,8 @@ def download(run: str, file: str, folder: str | os.PathLike[str], uri: str | Non
             shown = ", ".join(names[:MOST_SHOWN]) + ", ..." * (len(names) > MOST_SHOWN)
             raise ReadError(
                 f"the run {run} of MLflow has no artifact {file} (it has "
-                f"{shown or 'none'}); name one, as in mlflow:{run}/FILE, or log predictions to the "
-                f"run by assay.track(predictions, run=...)"
+                f"{shown or 'none'}); name one, as in mlflow:{run}/FILE, or track "
+                f"predictions to the run first"
             ) from error
     return Path(path)
 
