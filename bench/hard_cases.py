@@ -17,7 +17,14 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from processes import Draw, clustered, heavy_classes, noisy_numbers, normal_classes
+from processes import (
+    Draw,
+    clustered,
+    heavy_classes,
+    noisy_numbers,
+    normal_classes,
+    several_classes,
+)
 
 from assay.evaluation import kept_rows
 from assay.evaluation.evaluate import build_evaluation, evaluate
@@ -26,17 +33,19 @@ from assay.io.read_write import write
 from assay.io.stream import scan
 from assay.table.predictions import Predictions
 
-# Samples of a case; of one with weights or a stream; of one of calibration, of many rows or of
-# several jobs, which take longest.
-RUNS, FEWER, FEWEST = 200, 100, 60
-LARGE = 4_000_000
+# Samples of a case; of one with weights or a stream; of one of many rows or of several jobs, which
+# take longest; of one of calibration, of heavy tails or of first rows.
+RUNS, FEWER, FEWEST, MOST = 200, 100, 60, 400
+LARGE, LARGE_PROBA = 4_000_000, 1_000_000
 JOBS = 3
 CLUSTER = 20  # rows of a cluster
 GOOD, MEDIOCRE = 3.29, 1.05
-CALIBRATION = ("ece", "mce", "classwise_ece", "brier_calibration", "calibration_slope")
+CALIBRATION = ("ece", "ace", "mce", "classwise_ece", "brier_calibration")
+LINE = ("calibration_slope",)
 RANKING = ("ks", "roc_auc", "average_precision")
 PROPER = ("log_loss", "brier", "accuracy", "f1", "mcc")
 CORRELATION = ("pearson", "explained_variance", "concordance_correlation", "r2", "spearman")
+HEAVY = (*CORRELATION, "mse")
 NUMBERS = ("mse", "mae", "r2", "pearson")
 ALL = ("ece", *RANKING, *PROPER)
 
@@ -73,10 +82,18 @@ def weighted(sigma: float) -> list[Case]:
 
 
 CASES = [
-    Case("heavy tails, 10 % positive", heavy_classes(0.1, 3.5), RANKING, (100, 300, 1000)),
+    Case(
+        "heavy tails, 10 % positive", heavy_classes(0.1, 3.5), RANKING, (100, 300, 1000), runs=MOST
+    ),
+    Case("good model, first rows", normal_classes(0.5, GOOD), RANKING, (100, 300), runs=MOST),
     *[
         Case(
-            f"{name} noise", noisy_numbers(0.8, freedom), CORRELATION, (30, 100, 300), "regression"
+            f"{name} noise",
+            noisy_numbers(0.8, freedom),
+            HEAVY,
+            (30, 100, 300, 1000),
+            "regression",
+            runs=MOST,
         )
         for name, freedom in (("normal", None), ("Student's t, 5 d.f.,", 5), ("3 d.f.", 3))
     ],
@@ -101,14 +118,21 @@ CASES = [
         way="joined",
         runs=FEWEST,
     ),
-    Case("good model", normal_classes(0.5, GOOD), CALIBRATION, (40, 100, 1000), runs=FEWEST),
-    Case(
-        "over-confident model",
-        normal_classes(0.5, MEDIOCRE, 2.0),
-        ("ace", *CALIBRATION),
-        (40, 100, 1000),
-        runs=FEWEST,
-    ),
+    *[
+        Case(name, draw, (*CALIBRATION, *LINE), (40, 100, 1000), runs=MOST)
+        for name, draw in (
+            ("good model", normal_classes(0.5, GOOD)),
+            ("over-confident model", normal_classes(0.5, MEDIOCRE, 2.0)),
+        )
+    ],
+    *[
+        Case(name, draw, CALIBRATION, (40, 100, 1000), runs=MOST)
+        for name, draw in (
+            ("over-confident good model", normal_classes(0.5, GOOD, 2.0)),
+            ("under-confident model", normal_classes(0.5, MEDIOCRE, 0.5)),
+            ("over-confident model of 5 classes", several_classes(5, 1.2, 2.0)),
+        )
+    ],
 ]
 
 
@@ -118,13 +142,16 @@ def tabulate(case: Case, y: Any, said: Any, weight: Any = None) -> Predictions:
     options = {"weight": weight, "cluster": cluster}
     if case.task == "regression":
         return Predictions.from_arrays(y, {"m": said}, task="regression", **options)
-    return Predictions.from_arrays(y, {"m.proba": said}, classes=[0, 1], positive=1, **options)
+    positive = {"positive": 1} if said.ndim == 1 else {}
+    classes = list(range(said.shape[1] if said.ndim > 1 else 2))
+    return Predictions.from_arrays(y, {"m.proba": said}, classes=classes, **positive, **options)
 
 
 @cache
 def find_truth(case: Case) -> dict[str, float]:
     """The figures of a large sample, those of calibration to its own small bias."""
-    y, said = case.draw(np.random.default_rng(0), LARGE)
+    several = case.draw(np.random.default_rng(0), 2)[1].ndim > 1
+    y, said = case.draw(np.random.default_rng(0), LARGE_PROBA if several else LARGE)
     plain = case._replace(clustered=False)
     found = evaluate(tabulate(plain, y, said), case.metrics, intervals=False)
     return {row.metric: row.value for row in found.rows}
@@ -170,7 +197,10 @@ def measure(case: Case, n: int, share: float) -> list[dict[str, Any]]:
 def has_ten(case: Case, y: Any, weight: Any) -> bool:
     """Whether each class has ten effective rows; of a regression, whether all rows have."""
     weight = np.ones(len(y)) if weight is None else weight
-    classes = [np.ones(len(y), bool)] if case.task == "regression" else [y == 0, y == 1]
+    if case.task == "regression":
+        classes = [np.ones(len(y), bool)]
+    else:
+        classes = [y == code for code in range(max(2, int(y.max()) + 1))]
     sums = [(weight[rows].sum(), (weight[rows] ** 2).sum()) for rows in classes]
     return all(squares and total**2 / squares >= 10 for total, squares in sums)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy.special import expit
+from scipy.special import expit, softmax
 
 Draw = Callable[..., tuple[Any, Any]]
 
@@ -25,6 +25,18 @@ def normal_classes(positive: float, apart: float, sharpen: float = 1.0) -> Draw:
             + math.log(positive / (1 - positive))
         )
         return y, expit(sharpen * odds)
+
+    return draw
+
+
+def several_classes(k: int, apart: float, sharpen: float = 1.0) -> Draw:
+    """As many normal classes, each a way off along an axis of its own, and the model as there."""
+
+    def draw(rng: np.random.Generator, n: int) -> tuple[Any, Any]:
+        y = rng.integers(0, k, n)
+        x = rng.normal(size=(n, k))
+        x[np.arange(n), y] += apart
+        return y, softmax(sharpen * apart * x, axis=1)
 
     return draw
 

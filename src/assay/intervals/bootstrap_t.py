@@ -5,7 +5,7 @@ A unit is a row, or a bucket of rows.
 >>> losses = np.array([0.1, 0.2, 0.1, 0.3, 2.0, 0.1, 0.4, 0.2, 0.1, 0.5])
 >>> low, high = bootstrap_ratio(losses, np.ones(10), 0.95)
 >>> round(low, 2), round(high, 2)
-(0.17, 6.4)
+(0.16, 6.4)
 """
 
 from functools import lru_cache
@@ -26,6 +26,8 @@ REACH = 15.0
 HEAVY = 2.0
 # Most of the error that the end without a guard may use, as a share of 1 - confidence.
 LARGEST_SHARE = 0.9
+# The same where nothing bounds the units, so that the guarded end errs as well.
+SHARE_OF_HEAVY = 0.7
 # The standard error of a replicate counts as at least this share of the sample's.
 LEAST_ERROR = 0.1
 
@@ -47,7 +49,8 @@ def bootstrap_ratio(
     from the near end of its range. With neither a margin nor a range it is at least twice as far,
     for so the next of heavy tails lies; 2 + 15 / units times where both ends are `even`. That end
     errs less often than half of the time that is allowed, by the normal distribution of so many
-    standard errors; the other end uses what is left, at most 0.9 of it.
+    standard errors; the other end uses what is left, at most 0.9 of it, or 0.7 with neither a
+    margin nor a range.
 
     Parameters:
         numerator: What each unit adds to the upper sum (units,); two units or more.
@@ -71,7 +74,9 @@ def bootstrap_ratio(
     side = 1.0 if residual[np.abs(residual).argmax()] > 0 else -1.0
     deviations, standard_error = _bootstrap_deviations(numerator, denominator, side, seed)
     farther = 1 + REACH / len(numerator)
+    largest = LARGEST_SHARE
     if not np.isfinite(bounds).all() and not margin:
+        largest = SHARE_OF_HEAVY
         farther = farther + HEAVY - 1 if even else max(farther, HEAVY)
     more = _add_far_unit(numerator, denominator, bounds, margin, farther)
     shift = side * (more[0].sum() / more[1].sum() - ratio)
@@ -79,7 +84,7 @@ def bootstrap_ratio(
     near = max(np.quantile(deviations, 1 - error / 2), np.quantile(guarded, 1 - error / 2))
     # Near a confidence of 1 the guarded end, which no draw lies beyond, may use all that there is.
     unused = max(error - NormalDist().cdf(-float(near) / standard_error), 0.0)
-    far = np.quantile(deviations, error / 2 if even else min(unused, LARGEST_SHARE * error))
+    far = np.quantile(deviations, error / 2 if even else min(unused, largest * error))
     ends = ratio + side * float(far), ratio + side * float(near)
     return min(ends), max(ends)
 
