@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+import assay
 from assay.adapters.base import find_adapter
 from assay.adapters.collect import collect
 from assay.errors import UnsupportedError
@@ -257,7 +258,7 @@ def test_several_numbers_a_row_are_refused_and_named():
         collect({"m": model.fit(X, AMOUNT)}, X, AMOUNT)
     loss = "MultiQuantile:alpha=0.1,0.5,0.9"
     model = fit_catboost(catboost.CatBoostRegressor, AMOUNT, loss_function=loss)
-    with pytest.raises(UnsupportedError, match="3 numbers a row"):
+    with pytest.raises(UnsupportedError, match="3 quantiles a row"):
         collect({"m": model}, X, AMOUNT)
 
 
@@ -295,3 +296,39 @@ def test_estimators_of_all_frameworks_stand_in_one_table():
     p = collect(models, X, Y3)
     assert p.models == list(models)
     assert (evaluate(p, "accuracy").to_pandas()["value"] > 0.6).all()
+
+
+@pytest.mark.parametrize("kind", ["xgboost", "booster", "catboost"])
+def test_several_targets_are_a_task_of_their_own(kind):
+    targets = np.stack([X[:, 0] - X[:, 1], 2 * X[:, 1]], axis=1)
+    if kind == "catboost":
+        model = fit_catboost(catboost.CatBoostRegressor, targets, loss_function="MultiRMSE")
+        expected = model.predict(X)
+    else:
+        model = xgboost.XGBRegressor(n_estimators=4, n_jobs=1).fit(X, targets)
+        expected = model.predict(X)
+        model = model.get_booster() if kind == "booster" else model
+    p = assay.collect({"m": model}, X, targets)
+    assert p.task == "multioutput"
+    assert np.allclose(p.outputs["m"]["value"], expected, rtol=1e-6)
+    if kind != "booster":
+        table = assay.cross_validate({"m": model}, X, targets, cv=2)
+        assert (table.task, table.outputs["m"]["value"].shape) == ("multioutput", targets.shape)
+
+
+def test_a_classifier_of_catboost_is_one_before_it_is_fitted():
+    options = {"iterations": 4, "verbose": 0, "allow_writing_files": False}
+    several = {"loss_function": "MultiLogloss", **options}
+    truths = {
+        "binary": (X[:, 0] > 0).astype(int),
+        "multiclass": np.digitize(X[:, 0], [-0.5, 0.5]),
+        "multilabel": (X[:, :2] > 0).astype(int),
+    }
+    for task, y in truths.items():
+        model = catboost.CatBoostClassifier(**(several if task == "multilabel" else options))
+        table = assay.cross_validate({"m": model}, X, y, cv=2)
+        assert table.task == task
+        assert "proba" in table.outputs["m"]
+    names = np.where(X[:, 0] > 0, "yes", "no")
+    model = catboost.CatBoostClassifier(**options)
+    assert assay.cross_validate({"m": model}, X, names, cv=2).classes == ("no", "yes")

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.adapters.base import count_rows, to_label
-from assay.adapters.estimators import Estimators, divide_by_sums
+from assay.adapters.estimators import Estimators, divide_by_sums, has_several
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.labels import Label
@@ -50,13 +50,16 @@ class CatBoost(Estimators):
         return isinstance(model, catboost.CatBoost)
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """What the loss of `model` is for; of a loss of one's own, `y` tells."""
+        """What the loss of `model`, fitted or not, is for; of a loss of one's own, `y` tells."""
+        import catboost
+
         loss = _find_loss(model)
         if loss in OF_LABELS:
             return "multilabel"
-        if loss.startswith(RANKINGS) or loss in OF_CLASSES or self.classes(model):
+        classifies = isinstance(model, catboost.CatBoostClassifier) or self.classes(model)
+        if loss.startswith(RANKINGS) or loss in OF_CLASSES or classifies:
             return super().task(None, y)
-        return "regression"
+        return "multioutput" if has_several(y) else "regression"
 
     def classes(self, model: Any) -> tuple[Label, ...] | None:
         """The `classes_` of `model`; None where it predicts numbers or several labels."""
@@ -107,13 +110,13 @@ class CatBoost(Estimators):
         values = np.asarray(_ask(model, inputs, "Exponent" if loss in IN_LOGS else "RawFormulaVal"))
         if loss == "RMSEWithUncertainty":
             return {"value": values[:, 0]}
-        if values.ndim == 2 and values.shape[1] > 1:
+        if loss == "MultiQuantile":
             raise UnsupportedError(
-                f"the model predicts {values.shape[1]} numbers a row (loss {loss}), where a "
-                f"regression has one; take the column that is meant and use "
-                f"Predictions.from_arrays(y, {{name: column}})"
+                f"the model predicts {values.shape[1]} quantiles a row (loss {loss}), where a "
+                "regression has one number; take the column that is meant and use "
+                "Predictions.from_arrays(y, {name: column})"
             )
-        return {"value": values.reshape(len(values))}
+        return {"value": values if values.ndim == 2 else values.reshape(len(values))}
 
     def notes(self, model: Any) -> tuple[str, ...]:
         """What was done to what `model` gives."""
@@ -136,7 +139,6 @@ def _ask(model: Any, inputs: Any, kind: str) -> Any:
 
 
 def _find_loss(model: Any) -> str:
-    """Name of the loss, without its parameters."""
-    if not model.is_fitted():
-        return ""
-    return str(model.get_all_params().get("loss_function", "")).partition(":")[0]
+    """Name of the loss, without its parameters; of a model that is not fitted, as it was given."""
+    params = model.get_all_params() if model.is_fitted() else model.get_params()
+    return str(params.get("loss_function", "")).partition(":")[0]

@@ -20,7 +20,7 @@ from assay.kernels import Array
 from assay.table.labels import Label
 from assay.table.schema import Kind, Task
 
-__all__ = ["Estimators", "divide_by_sums", "is_regressor"]
+__all__ = ["Estimators", "divide_by_sums", "has_several", "is_regressor"]
 
 
 class Estimators(Adapter):
@@ -30,7 +30,7 @@ class Estimators(Adapter):
 
     def task(self, model: Any, y: Any) -> Task | None:
         """Regression where `model` is a regressor; of several where `y` has several columns."""
-        several = np.ndim(y) == 2 and np.shape(y)[1] > 1
+        several = has_several(y)
         if is_regressor(model):
             return "multioutput" if several else "regression"
         return "multilabel" if several else None
@@ -61,6 +61,11 @@ class Estimators(Adapter):
             # A decision above 0 speaks for the estimator's last class.
             outputs["score"] = np.asarray(model.decision_function(inputs), np.float64)
         return outputs
+
+
+def has_several(y: Any) -> bool:
+    """Whether the truth `y` has several columns."""
+    return np.ndim(y) == 2 and np.shape(y)[1] > 1
 
 
 def is_regressor(model: Any) -> bool:

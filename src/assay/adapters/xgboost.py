@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from assay.adapters.base import count_rows
-from assay.adapters.estimators import Estimators
+from assay.adapters.estimators import Estimators, has_several
 from assay.errors import UnsupportedError
 from assay.kernels import Array
 from assay.table.schema import Kind, Task
@@ -51,7 +51,7 @@ class XGBoost(Estimators):
         if objective is not None and objective != "reg:logistic":
             if objective.startswith(("rank:", *OF_CLASSES)):
                 return super().task(None, y)
-            return "regression"
+            return "multioutput" if has_several(y) else "regression"
         return super().task(model, y)
 
     def batches(self, data: Any, size: int | None) -> Iterator[tuple[Any, Any | None]]:
@@ -104,7 +104,7 @@ class XGBoost(Estimators):
         if isinstance(model, xgboost.XGBRanker):
             return {"score": np.asarray(model.predict(inputs), np.float64)}
         if not isinstance(model, xgboost.XGBClassifier):
-            return {"value": _require_single(model.predict(inputs), objective)}
+            return {"value": _refuse_quantiles(model.predict(inputs), objective)}
         if callable(model.objective):
             return {"logit": np.asarray(model.predict(inputs, output_margin=True))}
         if objective == "binary:hinge":
@@ -176,17 +176,18 @@ def _predict_booster(booster: Any, inputs: Any) -> Mapping[Kind, Array]:
         return {"label": output.astype(np.int64)}
     if objective.startswith("rank:"):
         return {"score": output.astype(np.float64)}
-    return {"value": _require_single(output, objective)}
+    return {"value": _refuse_quantiles(output, objective)}
 
 
-def _require_single(values: Any, objective: str) -> Array:
-    """The predicted number of each row; several are refused, and what they are is said."""
+def _refuse_quantiles(values: Any, objective: str) -> Array:
+    """The predicted number of each row, or several of them; several quantiles are refused."""
     output = np.asarray(values)
     if output.ndim == 1 or output.shape[1] == 1:
         return output.reshape(len(output))
-    what = "quantiles" if "quantile" in objective else "targets"
-    raise UnsupportedError(
-        f"the model predicts {output.shape[1]} {what} a row (objective {objective}), where a "
-        f"regression has one number; take the column that is meant and use "
-        f"Predictions.from_arrays(y, {{name: column}})"
-    )
+    if "quantile" in objective:
+        raise UnsupportedError(
+            f"the model predicts {output.shape[1]} quantiles a row (objective {objective}), where "
+            "a regression has one number; take the column that is meant and use "
+            "Predictions.from_arrays(y, {name: column})"
+        )
+    return output

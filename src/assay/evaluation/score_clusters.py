@@ -92,7 +92,7 @@ def score_clusters(
             f"{int(missing[0].sum())} of {len(clusters)} clusters are left out: {text} is "
             "undefined in them."
         )
-    kept = ~np.isnan(scores).any(axis=0)
+    kept: Array = np.logical_not(np.isnan(scores).any(axis=0))
     if not kept.any():
         raise SchemaError(f"{text} is undefined in every cluster; choose another metric")
     columns = {f"{model}.value": of[kept] for model, of in zip(models, scores, strict=True)}

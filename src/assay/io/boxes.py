@@ -365,7 +365,7 @@ def _stack_mappings(
 ) -> tuple[dict[str, Any], BoxFormat]:
     """A list of mappings of box, label and score as one mapping of columns, and its format."""
     listed = list(entry) if isinstance(entry, Iterable) and not isinstance(entry, str) else [entry]
-    boxes = []
+    boxes: list[Any] = []
     for one in listed:
         if not isinstance(one, Mapping) or "box" not in one or "label" not in one:
             raise SchemaError(

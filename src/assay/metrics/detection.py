@@ -152,7 +152,7 @@ class BoxAP50(BoxAP):
 
     name = "box_ap50"
     aliases = ("map_50", "map50", "ap50")
-    cases = ({"average": "none"},)
+    cases = ({"average": "none"}, {"area": "medium"})
     overlaps = (0,)
     oracle = "box_oracles.coco(1, m.area, m.average)"
 
@@ -171,7 +171,7 @@ class BoxAP75(BoxAP):
 
     name = "box_ap75"
     aliases = ("map_75", "map75", "ap75")
-    cases = ({"area": "large"},)
+    cases = ({"area": "large"}, {"average": "none"})
     overlaps = (5,)
     oracle = "box_oracles.coco(2, m.area, m.average)"
 

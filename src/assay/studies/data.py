@@ -130,13 +130,12 @@ def _truth(location: Location, rows: pa.Table, targets: list[str], several: Any)
             f"or labels of 0 and 1"
         )
     try:
-        import pandas as pd
+        return pa.table(columns).to_pandas()
     except ImportError:
         location.refuse(
             "several targets are read into a pandas frame, and pandas is not installed; run: pip "
             "install pandas, or name one target"
         )
-    return pd.DataFrame(columns)
 
 
 def _column(location: Location, rows: pa.Table, name: str) -> Array:
