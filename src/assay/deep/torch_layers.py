@@ -247,7 +247,7 @@ class FusedModule(nn.Module):
         for branch, values in zip(self.branches, divided, strict=True):
             with torch.set_grad_enabled(torch.is_grad_enabled() and not branch.frozen):
                 features.append(branch(values))
-        if not torch.jit.is_tracing():
+        if not torch.jit.is_tracing() and not torch.compiler.is_compiling():
             check_rows(self.names, features)
         return features
 
