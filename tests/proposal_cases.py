@@ -684,6 +684,12 @@ def list_cases_of_fusions() -> None:
         ),
         0.875,
     )
+    mixed = P(Y, {"a": M, "b": HALF, "c.proba": GOOD})
+    case(
+        error(assay.fuse, mixed, "mean"),
+        lambda: figure(assay.fuse(mixed, how="hard").predictions.select(["fused"]), "accuracy"),
+        0.875,
+    )
     ranked = P(Y, {"a.score": GOOD, "b.proba": GOOD, "c.proba": GOOD})
     case(
         error(assay.fuse, ranked, "mean"),

@@ -34,10 +34,12 @@ KEYS = {
     "threshold": "model metric positive threshold value low high before gain gain_low gain_high"
     " of_folds closed_form closed_form_value method n points notes",
     "fusion": "name how best pays answer probability single_loss difference low high note fitted "
-    "rows explanation",
+    "rows explanation baseline_loss beats_baseline weight_intervals",
     "fusion_explanation": "game baseline baseline_loss loss loss_name rows pairs oracle ambiguities"
     " frontier enough notes",
     "soup": "how better score best improves parameters barriers notes rows",
+    "deep_fusion": "join metric loss best ignored best_epoch epochs n notes rows",
+    "distillation": "metric loss temperature hard best_epoch epochs n notes rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"
     " against_baseline diagnosis fusion training test notes",
@@ -117,6 +119,23 @@ def make_soup(folder):
     return assay.soup(paths, "uniform", score=lambda state: float(state["w"][0]), barrier=True)
 
 
+def fuse_two_networks():
+    """Two branches that give the input, trained for an epoch."""
+    torch = pytest.importorskip("torch")
+    x = torch.arange(40.0)[:, None]
+    rows = x, (x[:, 0] > 20).long()
+    nets = {name: torch.nn.Identity() for name in ("left", "right")}
+    return assay.fuse_networks(nets, n_classes=2).fit(rows, rows, epochs=1)
+
+
+def distill_one():
+    """A student of even probabilities, trained for an epoch."""
+    torch = pytest.importorskip("torch")
+    x = torch.arange(40.0)[:, None]
+    rows = x, (x[:, 0] > 20).long()
+    return assay.distill(torch.full((40, 2), 0.5), torch.nn.Linear(1, 2), *(rows, rows), epochs=1)
+
+
 @pytest.fixture(scope="module")
 def result(tmp_path_factory):
     """Makes the result of a kind, once."""
@@ -142,6 +161,8 @@ def result(tmp_path_factory):
             "fusion": lambda: assay.fuse(p, "mean"),
             "fusion_explanation": lambda: assay.fuse(p, "mean", explain=True).explanation,
             "soup": lambda: make_soup(folder),
+            "deep_fusion": fuse_two_networks,
+            "distillation": distill_one,
             "diagnosis": lambda: assay.diagnose(LOG),
             "report": lambda: assay.report(p, histories=LOG, fused=make("fusion"), test=p),
         }[kind]()

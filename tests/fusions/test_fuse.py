@@ -353,6 +353,38 @@ def test_noise_beside_a_good_model_does_not_pay():
     assert "fused" in fused.predictions.models
 
 
+@pytest.mark.parametrize(
+    ("how", "simulations"),
+    [("mean", 40), ("weighted", 20), pytest.param("auto", 20, marks=pytest.mark.slow)],
+)
+def test_no_fusion_of_models_that_know_nothing_pays(how, simulations):
+    paid = beats = 0
+    for seed in range(simulations):
+        rng = np.random.default_rng(seed)
+        y = rng.integers(0, 3, 80)
+        models = {f"m{j}.proba": rng.dirichlet(np.ones(3), 80) for j in range(4)}
+        fused = fuse(Predictions.from_arrays(y, models, classes=range(3)), how)
+        assert fused.answer is not None
+        paid += fused.answer == "pays"
+        beats += fused.beats_baseline
+    assert paid <= 0.1 * simulations
+    assert beats <= 0.1 * simulations
+
+
+def test_a_fusion_that_is_no_better_than_the_shares_of_the_classes_says_so():
+    rng = np.random.default_rng(0)
+    models = {f"m{j}.proba": rng.dirichlet(np.ones(3), 600) for j in range(4)}
+    table = Predictions.from_arrays(rng.integers(0, 3, 600), models, classes=range(3))
+    fused = fuse(table, "mean")
+    assert fused.high < 0  # of models that know nothing the mean is the best
+    assert (fused.pays, fused.answer) == (False, "probably better")
+    assert fused.baseline_loss == pytest.approx(np.log(3), abs=0.02)
+    assert "no better, beyond the noise, than the shares of the classes" in fused.verdict
+    told = json.loads(fused.to_json())
+    assert told["beats_baseline"] is False
+    assert told["baseline_loss"] == fused.baseline_loss
+
+
 def test_a_fusion_that_is_significantly_worse_is_said_to_hurt():
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, 400)
@@ -624,8 +656,8 @@ def test_a_file_that_is_no_fitted_fusion_is_refused(tmp_path):
 
 
 def test_a_file_of_a_fusion_that_is_not_known_says_what_to_import(tmp_path):
-    (tmp_path / "pool").write_text('{"schema": "assay.fitted/2", "how": "gating(k=2)"}')
-    with pytest.raises(ReadError, match=r"gating.*Import the module that defines it"):
+    (tmp_path / "pool").write_text('{"schema": "assay.fitted/2", "how": "alchemy(k=2)"}')
+    with pytest.raises(ReadError, match=r"alchemy.*Import the module that defines it"):
         load_fitted(tmp_path / "pool")
 
 
@@ -691,7 +723,7 @@ def test_labels_among_probabilities_name_the_model_and_the_remedy():
     p = Predictions.from_arrays([0, 1], {"a.proba": [0.4, 0.8], "rule": [0, 1]})
     for how in ("mean", "weighted", "auto", "greedy"):
         with pytest.raises(
-            UnsupportedError, match=r"'rule' gives only label.*rule\.proba.*mean\(of=label\)"
+            UnsupportedError, match=r"'rule' gives only label.*rule\.proba.*how='hard'"
         ):
             fuse(p, how)
 

@@ -85,6 +85,12 @@ __all__ = ["fuse"]
     metavar="A=C,B=C,...",
     help="Cost of each model that is fused, for what the cheap ones give; asks for --explain.",
 )
+@click.option(
+    "--features",
+    metavar="A,B,...",
+    help="Columns that the fusion reads beside the models, for gated, neighbours and stacking.",
+)
+@click.option("--intervals", is_flag=True, help="Give a 95 % interval with each weight.")
 @add_soup_options
 @SEED
 @JSON
@@ -101,6 +107,8 @@ def fuse(
     pool: str | None,
     explain: bool,
     costs: str | None,
+    features: str | None,
+    intervals: bool,
     base: str | None,
     score: str | None,
     better: Any,
@@ -130,6 +138,8 @@ def fuse(
         pool: File of a fitted fusion that is applied to the files; nothing is fitted then.
         explain: Say why the fusion works: what each model adds, how few would do.
         costs: Cost of each model that is fused, for what the cheap ones give.
+        features: Columns that the fusion reads beside the models, with commas between.
+        intervals: Give a 95 % interval with each weight.
         base: Checkpoint from which the others were fine-tuned.
         score: Function that scores the weights of checkpoints, as FILE.py:function.
         better: Whether a higher or a lower score is better; default higher.
@@ -144,11 +154,6 @@ def fuse(
     given = None if weights is None else _parse_numbers("--weights", weights)
     prices = None if costs is None else _parse_numbers("--costs", costs)
     if has_weights(files, how):
-        if explain or costs is not None:
-            raise click.UsageError(
-                "--explain and --costs are for tables of predictions, and these are checkpoints; "
-                "leave them out"
-            )
         fuse_checkpoints(
             files,
             json_to=json_to,
@@ -178,6 +183,8 @@ def fuse(
         seed=seed,
         explain=explain,
         costs=prices,
+        features=None if features is None else [name.strip() for name in features.split(",")],
+        intervals=intervals,
     )
     assay.write(fused.predictions, out)
     if save is not None:

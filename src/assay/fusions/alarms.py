@@ -7,7 +7,7 @@
 (('a', 'c'), ("'b' says the same as 'a' on every row: the two count as one model.",))
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +20,7 @@ from assay.table.folds import encode_column
 from assay.table.predictions import Predictions
 from assay.table.schema import Kind
 
-__all__ = ["find_alarms", "merge_duplicates"]
+__all__ = ["count_rows_of", "find_alarms", "merge_duplicates"]
 
 LEAST_ROWS = 20  # on which models that happen to agree are told from copies
 SAME = 1e-7  # outputs that differ by no more are the same
@@ -87,6 +87,32 @@ def find_alarms(table: Predictions) -> tuple[str, ...]:
     if fold is None or not holds_out_classes(truth, fold):
         notes += _suspect_orders(some, truth)
     return tuple(notes)
+
+
+def count_rows_of(table: Predictions, other: Predictions, models: Sequence[str]) -> int:
+    """How many rows of a table are among those of another: by their ids, else where all are alike.
+
+    Parameters:
+        table: The rows in question.
+        other: The other rows.
+        models: Models whose outputs tell rows without ids.
+    """
+    if "id" in table.columns and "id" in other.columns:
+        import pyarrow.compute as pc
+
+        new, known = table.columns["id"], other.columns["id"]
+        is_known = pc.is_in(new, known) if new.type == known.type else None
+        return 0 if is_known is None else int(pc.sum(is_known).as_py() or 0)
+    if table.n != other.n or not np.array_equal(table.truth, other.truth):
+        return 0
+    pairs = [(table.outputs[m], other.outputs[m]) for m in models if m in table.outputs]
+    same = all(
+        np.array_equal(ours[kind], theirs[kind])
+        for ours, theirs in pairs
+        for kind in ours
+        if kind in theirs
+    )
+    return table.n if same else 0
 
 
 def _find_kind(table: Predictions) -> Kind | None:

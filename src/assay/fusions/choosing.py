@@ -18,7 +18,7 @@ from assay.kernels import Array
 from assay.metrics.base import METRICS
 from assay.table.predictions import Predictions
 
-__all__ = ["require_rows", "set_metric", "set_weights"]
+__all__ = ["require_rows", "set_costs", "set_features", "set_metric", "set_weights"]
 
 
 def set_metric(fusion: Any, metric: str | Member | None) -> tuple[Fusion[Any], list[str]]:
@@ -33,6 +33,8 @@ def set_metric(fusion: Any, metric: str | Member | None) -> tuple[Fusion[Any], l
     METRICS.parse(cast(Any, metric))
     if any(f.name == "metric" for f in fields(fusion)):
         return cast("Fusion[Any]", replace(cast(Any, fusion), metric=str(metric))), []
+    if str(metric) in fusion.losses:
+        return cast("Fusion[Any]", replace(cast(Any, fusion), loss=str(metric))), []
     return fusion, [
         f"{fusion.name} is judged by its own loss, not by {metric}; "
         f"greedy(metric={metric}) searches that."
@@ -86,3 +88,23 @@ def set_weights(
         )
     text = "|".join(str(weights[model]) for model in models)
     return cast("Fusion[Any]", replace(cast(Any, fusion), weights=text))
+
+
+def set_features(fusion: Fusion[Any], features: Sequence[str]) -> Fusion[Any]:
+    """The `fusion` with the columns `features` that it reads."""
+    if not any(f.name == "features" for f in fields(fusion)):
+        raise UnsupportedError(
+            f"{fusion.name} reads no further columns; leave features out, or use how='gated', "
+            f"how='neighbours' or how='stacking'"
+        )
+    return cast("Fusion[Any]", replace(cast(Any, fusion), features="|".join(features)))
+
+
+def set_costs(
+    fusion: Fusion[Any], costs: Mapping[str, float], models: Sequence[str]
+) -> Fusion[Any]:
+    """The `fusion` with the `costs` of its `models`, where it has a limit on them."""
+    if getattr(fusion, "max_cost", None) is None:
+        return fusion
+    text = "|".join(f"{costs[model]:g}" for model in models)
+    return cast("Fusion[Any]", replace(cast(Any, fusion), costs=text))

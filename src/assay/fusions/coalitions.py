@@ -7,7 +7,7 @@
 [0.69, 0.22, 0.92, 0.51]
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 
 from assay.core.text import find_free_name
 from assay.fusions.base import FUSIONS, Fusion
+from assay.fusions.baselines import predict_nothing
 from assay.fusions.convex import Weights
 from assay.fusions.cross_fitting import cross_fit, fuse_by_fold
 from assay.fusions.judging import LossDifference, compare_over_folds, measure_losses
@@ -24,15 +25,9 @@ from assay.table.folds import encode_column
 from assay.table.predictions import Predictions
 from assay.table.schema import Kind
 
-__all__ = ["BASELINES", "Coalitions", "choose_game"]
+__all__ = ["Coalitions", "choose_game"]
 
 SURROGATE = "weighted"  # stands for fusions that are too costly to fit so often
-BASELINES: Mapping[Kind, str] = {
-    "proba": "the shares of the classes",
-    "value": "the mean of the truth",
-    "label": "the most frequent class",
-    "score": "chance",
-}
 
 
 def choose_game(fusion: Fusion[Any], kind: Kind) -> Fusion[Any]:
@@ -103,7 +98,7 @@ class Coalitions:
         if len(models) == 1:
             return self._measure_column(None, self.table.models[models[0]])
         if not models:
-            return self._measure_column(self._predict_nothing())
+            return self._measure_column(predict_nothing(self.table, self.fold, self.kind))
         table = self.table.select([self.table.models[i] for i in models])
         fitted, by_fold = cross_fit(self.fusion, table, self.fold, self.seed)
         return self._measure_column(fuse_by_fold(table, self.fold, [*by_fold, fitted]))
@@ -115,27 +110,3 @@ class Coalitions:
             outputs: dict[str, Any] = {self.kind: column}
             table = table.append(model, **outputs)
         return measure_losses(table.select([model]), self.kind).rows[model]
-
-    def _predict_nothing(self) -> Array:
-        """What knows no input says of each row: shares, mean or majority in the other folds."""
-        table = self.table
-        truth = np.asarray(table.truth)
-        parts = [self._summarise_truth(np.where(self.fold == f, 0.0, self.weight), truth)
-                 for f in range(int(self.fold.max()) + 1)]  # fmt: skip
-        return np.stack(parts)[self.fold]
-
-    def _summarise_truth(self, weight: Array, truth: Array) -> Any:
-        """The constant of one fold; one row more of each class alike keeps shares above 0."""
-        seen = weight if weight.any() else self.weight
-        if self.kind == "score":
-            return 0.5
-        if self.kind == "value":
-            return float(seen @ truth / seen.sum())
-        if self.table.task == "multilabel":
-            share = (seen @ truth + 0.5) / (seen.sum() + 1)
-            return share if self.kind == "proba" else (share > 0.5).astype(truth.dtype)
-        k = self.table.schema.k
-        count = np.bincount(truth.astype(np.intp), seen, k)
-        if self.kind == "label":
-            return np.asarray(self.table.classes)[int(np.argmax(count))]
-        return (count + 1 / k) / (count.sum() + 1)

@@ -198,11 +198,14 @@ def common_kind(predictions: Predictions) -> Kind:
     if len(lacking) == len(schema.models) and not scores_alone:
         return "label"
     only = (scores_alone or lacking)[0]
+    if scores_alone:
+        rest = "the mean of ranks: how='rank_mean'"
+    else:
+        rest = "the majority vote of labels: how='hard'"
     raise UnsupportedError(
         f"model {only!r} gives only {', '.join(schema.models[only])}, which cannot be averaged "
-        f"with the other models' probabilities. Give {only}.proba or {only}.logit, leave it out "
-        f"with predictions.select([...]), or take the majority vote of labels: "
-        f"how='mean(of=label)'."
+        f"with the other models' probabilities. Give {only}.proba or {only}.logit, fuse some of "
+        f"the models (models=[...], --models), or take {rest}."
     )
 
 

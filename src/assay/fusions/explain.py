@@ -22,7 +22,8 @@ from assay.core.result import Result
 from assay.core.text import TextTable, format_estimate, format_number
 from assay.errors import UnsupportedError
 from assay.fusions.base import Fusion
-from assay.fusions.coalitions import BASELINES, Coalitions, choose_game
+from assay.fusions.baselines import BASELINES
+from assay.fusions.coalitions import Coalitions, choose_game
 from assay.fusions.convex import Weights
 from assay.fusions.diversity import Ambiguity, Pair, decompose, measure_oracle, measure_pairs
 from assay.fusions.fitted import Fitted

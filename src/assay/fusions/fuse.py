@@ -20,26 +20,27 @@ from assay.core.registry import Member
 from assay.core.result import Result, to_plain
 from assay.core.text import Headline, TextTable, format_number
 from assay.errors import SchemaError, UnsupportedError
-from assay.fusions.alarms import find_alarms, merge_duplicates
+from assay.fusions.alarms import count_rows_of, find_alarms, merge_duplicates
 from assay.fusions.base import FUSIONS, Fusion, check_two_models
-from assay.fusions.choosing import require_rows, set_metric, set_weights
+from assay.fusions.baselines import BASELINES
+from assay.fusions.choosing import (
+    require_rows,
+    set_costs,
+    set_features,
+    set_metric,
+    set_weights,
+)
 from assay.fusions.cross_fitting import cross_fit, fuse_by_fold
 from assay.fusions.explain import FusionExplanation, check_costs, explain_fusion
 from assay.fusions.export_onnx import export_onnx
-from assay.fusions.export_onnx import export_onnx
 from assay.fusions.fitted import Fitted
-from assay.fusions.judging import (
-    LOSS_NAMES,
-    choose_best_single,
-    compare_with_best_single,
-    measure_losses,
-)
+from assay.fusions.judging import LOSS_NAMES, judge_fused
+from assay.fusions.weight_intervals import bootstrap_weights
 from assay.io.arrays import accept_arrays
 from assay.io.source import Source, open_table
 from assay.kernels import Array
 from assay.table.folds import assign_folds
 from assay.table.predictions import Predictions
-from assay.table.schema import Kind
 
 __all__ = ["Answer", "Fused", "fuse"]
 
@@ -70,7 +71,13 @@ class Fused(Result):
         probability: How sure it is that the fused model is better on rows never seen, 0 to 1; nan
             where there are too few rows.
         notes: What a reader must know beside the numbers.
+        baseline_loss: Loss of what knows no input: the shares of the classes, the mean of the
+            truth, the most frequent class, or chance, by the other folds.
+        beats_baseline: Whether the fused model is better than that beyond the noise of the rows;
+            only then fusing pays.
         explanation: Why the fusion works, where that was asked for (`explain`); else None.
+        weight_intervals: 95 % interval of each weight, where that was asked for (`intervals`); else
+            None.
 
     >>> y = [1.0, 2.0, 4.0, 3.0] * 5
     >>> table = Predictions.from_arrays(
@@ -83,6 +90,7 @@ class Fused(Result):
     json_keys: ClassVar[tuple[str, ...]] = (
         "name", "how", "best", "pays", "answer", "probability", "single_loss", "difference",
         "low", "high", "note", "fitted", "rows", "explanation",
+        "baseline_loss", "beats_baseline", "weight_intervals",
     )  # fmt: skip
 
     predictions: Predictions
@@ -97,7 +105,10 @@ class Fused(Result):
     high: float
     probability: float
     notes: tuple[str, ...]
+    baseline_loss: float = float("nan")
+    beats_baseline: bool = True
     explanation: FusionExplanation | None = None
+    weight_intervals: Mapping[str, tuple[float, float]] | None = None
 
     @property
     def weights(self) -> Mapping[str, float]:
@@ -116,8 +127,11 @@ class Fused(Result):
 
     @property
     def pays(self) -> bool | None:
-        """Whether the fused model beats the best single one beyond the noise of the rows."""
-        return None if np.isnan(self.high) else self.high < 0
+        """Whether the fused model beats the best single one beyond the noise of the rows.
+
+        And the baseline: of models that know nothing the mean is the better one, and of no use.
+        """
+        return None if np.isnan(self.high) else bool(self.high < 0 and self.beats_baseline)
 
     @property
     def answer(self) -> Answer | None:
@@ -157,7 +171,16 @@ class Fused(Result):
             f"95% interval {self.low:+.4g} to {self.high:+.4g})"
         )
         keep = "" if self.difference < 0 else f", keep {best!r}"
-        return f"Fusing {self.effect}{keep}: {evidence}."
+        return f"Fusing {self.effect}{keep}: {evidence}.{self._describe_baseline()}"
+
+    def _describe_baseline(self) -> str:
+        """That the fused model is no better than the baseline, where it would be chosen."""
+        if self.beats_baseline or self.difference >= 0:
+            return ""
+        return (
+            f" But it is no better, beyond the noise, than {BASELINES[self.fitted.kind]} "
+            f"({self.loss_name} {format_number(self.baseline_loss)}), which needs no model."
+        )
 
     @property
     def effect(self) -> str:
@@ -193,6 +216,8 @@ class Fused(Result):
     def tables(self) -> list[TextTable]:
         """Weight and loss of each model, the fused one last; then the tables of the explanation."""
         weights = {model: f"{weight:.3f}" for model, weight in self.weights.items()}
+        for model, (low, high) in (self.weight_intervals or {}).items():
+            weights[model] += f" [{low:.3f}, {high:.3f}]"
         rows = [
             [row["model"], weights.get(row["model"], ""), format_number(row["loss"])]
             for row in self.rows
@@ -231,7 +256,7 @@ class Fused(Result):
             fitted on, as the fused model's values on these are optimistic.
         """
         table = open_table(predictions, in_memory=True)
-        seen = self._count_seen(table)
+        seen = count_rows_of(table, self.predictions, list(self.losses))
         column = table.append(self.name, **self.fitted.apply(table))
         if not seen or not FUSIONS.parse(self.how).learns:
             return column
@@ -241,26 +266,6 @@ class Fused(Result):
         )
         return replace(column, notes=(warning, *column.notes))
 
-    def _count_seen(self, table: Predictions) -> int:
-        """How many rows of the table were fitted on: by their ids, else where all are the same."""
-        own = self.predictions
-        if "id" in table.columns and "id" in own.columns:
-            import pyarrow.compute as pc
-
-            new, known = table.columns["id"], own.columns["id"]
-            is_known = pc.is_in(new, known) if new.type == known.type else None
-            return 0 if is_known is None else int(pc.sum(is_known).as_py() or 0)
-        if table.n != own.n or not np.array_equal(table.truth, own.truth):
-            return 0
-        pairs = [(table.outputs[m], own.outputs[m]) for m in self.losses if m in table.outputs]
-        same = all(
-            np.array_equal(ours[kind], theirs[kind])
-            for ours, theirs in pairs
-            for kind in ours
-            if kind in theirs
-        )
-        return table.n if same else 0
-
     def save(self, path: str | Path) -> None:
         """Write the fitted fusion to one file, as a whole or not at all; `load_fitted` reads it.
 
@@ -268,19 +273,6 @@ class Fused(Result):
             path: File to write.
         """
         self.fitted.save(path)
-
-    def export_onnx(self, path: str | Path, models: Mapping[str, Any], X: Any) -> list[str]:
-        """Write the fitted fusion and the models that it fuses as one ONNX graph.
-
-        Parameters:
-            path: File to write.
-            models: The models by name: estimators of scikit-learn, modules of PyTorch, graphs.
-            X: Some rows of inputs; see `assay.export_onnx`.
-
-        Returns:
-            Notes: how near the graph is to the models.
-        """
-        return export_onnx(self.fitted, path, models, X)
 
     def export_onnx(self, path: str | Path, models: Mapping[str, Any], X: Any) -> list[str]:
         """Write the fitted fusion and the models that it fuses as one ONNX graph.
@@ -310,6 +302,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     where: str | None = None,
     explain: bool = False,
     costs: Mapping[str, float] | None = None,
+    features: Sequence[str] | None = None,
+    intervals: bool = False,
 ) -> Fused:
     """Append one model that fuses all those of the table, and say whether that pays.
 
@@ -334,7 +328,12 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         explain: Whether to say why the fusion works (`fused.explanation`): what each model adds,
             how differently they err, how few would do; default False, as it takes many fits.
         costs: Cost of each model that is fused, at least 0, as in {"a": 1, "b": 20}, for what the
-            cheap ones give; asks for the explanation. Default: models are counted.
+            cheap ones give; asks for the explanation, and is what "greedy(max_cost=21)" counts.
+            Default: models are counted.
+        features: Columns of the table that the fusion reads beside the models, as for "gated",
+            "neighbours" and "stacking"; default: none.
+        intervals: Whether to give a 95 % interval with each weight (`fused.weight_intervals`), from
+            weights on 200 resamples of the rows, or of clusters; default False.
 
     Returns:
         The table with the cross-fitted column, the fitted fusion, losses and the verdict.
@@ -368,6 +367,8 @@ def fuse(  # noqa: PLR0913 - the options of a verb
     check_two_models(table)
     if costs is not None:
         check_costs(costs, table.models)
+    if features is not None:
+        fusion = set_features(fusion, list_names("features", features))
     fold, fold_notes = assign_folds(table, folds, seed)
     judging = table if fold.min() >= 0 else table.take(fold >= 0)
     notes += find_alarms(judging)
@@ -378,44 +379,28 @@ def fuse(  # noqa: PLR0913 - the options of a verb
         notes += copies
     else:
         fusion = set_weights(fusion, weights, table.models)
+    if costs is not None:
+        fusion = set_costs(fusion, costs, members.models)
     fusion, reason = require_rows(fusion, judging, fold[fold >= 0])
     notes += reason
-    above = [note for note in table.notes if isinstance(note, Headline)]
     fitted, by_fold = cross_fit(fusion, members, fold, seed)
     column: dict[str, Array] = {fitted.kind: fuse_by_fold(members, fold, [*by_fold, fitted])}
     appended = table.append(name, **column)
-    judged = _judge(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0])
+    judged = judge_fused(appended.take(fold >= 0), name, fitted.kind, fold[fold >= 0])
     explanation = None
     if explain or costs is not None:
         fits = [*by_fold, fitted]
         explanation = explain_fusion(fusion, members, fold, fits, judged["losses"], costs, seed)
+    weight_intervals = bootstrap_weights(fusion, members, fold, seed) if intervals else None
     return Fused(
         predictions=appended if table is whole else whole.append(name, **column),
         fitted=fitted,
         name=name,
         how=str(fusion),
         notes=tuple(
-            filter(None, [*above, *fitted.notes, *notes, *fold_notes[not fusion.learns :]])
+            filter(None, [*table.notes, *fitted.notes, *notes, *fold_notes[not fusion.learns :]])
         ),
         explanation=explanation,
+        weight_intervals=weight_intervals,
         **judged,
     )
-
-
-def _judge(table: Predictions, name: str, kind: Kind, fold: Array) -> dict[str, Any]:
-    """Cross-fitted loss, each single model's, and the paired difference to the best of them."""
-    losses = measure_losses(table, kind)
-    singles = {model: loss for model, loss in losses.mean.items() if model != name}
-    weight = np.ones(table.n) if table.weight is None else table.weight
-    single = choose_best_single(losses, list(singles), weight, fold)
-    gain = compare_with_best_single(table, losses, name, single, fold)
-    low, high = gain.interval
-    return {
-        "loss": losses.mean[name],
-        "losses": singles,
-        "single_loss": single.mean,
-        "difference": gain.difference,
-        "low": low,
-        "high": high,
-        "probability": gain.probability,
-    }

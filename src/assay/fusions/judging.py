@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from assay.core.text import find_free_name
+from assay.fusions.baselines import predict_nothing
 from assay.kernels import Array
 from assay.metrics.base import METRICS
 from assay.table.folds import encode_column
@@ -18,7 +20,8 @@ from assay.table.schema import Kind
 
 __all__ = [
     "LOSS_NAMES", "BestSingle", "LossDifference", "ModelLosses", "choose_best_single",
-    "compare_losses", "compare_over_folds", "compare_with_best_single", "measure_losses",
+    "compare_losses", "compare_over_folds", "compare_with_best_single", "judge_fused",
+    "measure_losses",
 ]  # fmt: skip
 
 # The metric that judges each kind of fused output, and what people call it.
@@ -205,3 +208,39 @@ def compare_over_folds(
         return by_rows
     by_folds = float(means.std(ddof=1)) * np.sqrt(1 / count + 1 / (count - 1))
     return by_rows._replace(error=max(by_rows.error, float(by_folds)))
+
+
+def judge_fused(table: Predictions, name: str, kind: Kind, fold: Array) -> dict[str, Any]:
+    """The loss of a fused column, each single model's, and what `Fused` says of their difference.
+
+    Parameters:
+        table: Rows of the single models and of the fused one.
+        name: Name of the fused model.
+        kind: Kind of output that it gives.
+        fold: Fold of each row (n,), from 0.
+
+    Returns:
+        Fields of `Fused` by their names.
+    """
+    losses = measure_losses(table, kind)
+    singles = {model: loss for model, loss in losses.mean.items() if model != name}
+    weight = np.ones(table.n) if table.weight is None else table.weight
+    single = choose_best_single(losses, list(singles), weight, fold)
+    gain = compare_with_best_single(table, losses, name, single, fold)
+    low, high = gain.interval
+    constant: dict[str, Any] = {kind: predict_nothing(table, fold, kind)}
+    own = find_free_name("baseline", table.models)
+    baseline = measure_losses(table.append(own, **constant).select([own]), kind)
+    cluster = encode_column(table, "cluster")
+    lead = compare_over_folds(losses.rows[name], baseline.rows[own], weight, fold, cluster)
+    return {
+        "loss": losses.mean[name],
+        "losses": singles,
+        "single_loss": single.mean,
+        "difference": gain.difference,
+        "low": low,
+        "high": high,
+        "probability": gain.probability,
+        "baseline_loss": baseline.mean[own],
+        "beats_baseline": bool(lead.interval[1] < 0),
+    }

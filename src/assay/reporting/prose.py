@@ -197,6 +197,7 @@ def _use_fusion(content: Content) -> Iterator[str]:
     if (
         fused is None
         or fused.answer in (None, "worse")
+        or not fused.beats_baseline
         or not _keep_possible(content, [fused.name])
     ):
         return
