@@ -24,6 +24,7 @@ that only once a model of it is there.
 - onnx_graph: models as ONNX graphs
 - sentence_transformers: cross-encoders
 - function: any function of a batch of rows
+- learners: what fusions take from scikit-learn: estimators by name, and nearest rows
 - torch: modules of PyTorch
 - tensors: arrays and tensors of any framework as a training loop has them
 - distributed: what every process of a distributed training holds, gathered

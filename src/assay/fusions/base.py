@@ -43,12 +43,14 @@ class Fusion(Member, Generic[E]):
         learns: False where nothing is fitted to the rows, so that an honest score needs no folds.
         least_rows: Rows below which `fuse` takes equal weights instead of fitting any.
         fitted: Class that `solve` returns and `load_fitted` reads back.
+        losses: Metrics that its parameter `loss` takes, so that `fuse(metric=...)` sets it.
     """
 
     registry: ClassVar[Registry[Any]] = FUSIONS
     learns: ClassVar[bool] = True
     least_rows: ClassVar[int] = 20
     fitted: ClassVar[type[Fitted]] = Weights
+    losses: ClassVar[tuple[str, ...]] = ()
 
     def fit(self, predictions: Predictions, *, seed: int = 0) -> Fitted:
         """The fusion fitted on every row of the table, but those of split "train" (unless all are).

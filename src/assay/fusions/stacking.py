@@ -10,16 +10,19 @@ True
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
 
 from assay.errors import UnsupportedError
 from assay.fusions.base import Fusion, refuse_labels
+from assay.fusions.features import Features, standardise
 from assay.fusions.fitted import BATCH, Fitted, header_fields
+from assay.fusions.regressions import solve_labels, solve_ridge, solve_softmax
+from assay.fusions.stacked_estimator import EstimatorInputs, fit_layers
 from assay.kernels import Array
-from assay.table.folds import find_held_out
+from assay.table.folds import assign_folds, find_held_out
 from assay.table.predictions import Predictions
 from assay.table.schema import Schema
 
@@ -27,7 +30,6 @@ __all__ = ["Stack", "Stacking"]
 
 FEWEST_ROWS = 100
 ROWS_PER_INPUT = 10
-ROUNDING = 1e-12  # share of the truth's variance below which an error is rounding
 CERTIFIED = 1e-4  # gap above which a note says that the fit is not exact
 
 
@@ -40,11 +42,17 @@ class Stack(Fitted):
             (m, labels) on the logits of labels, or (m,) on values.
         intercept: What is added to that: (k,), (labels,) or ().
         floor: Probability below which a member's is taken for it.
+        features: How further columns are read; None where none are.
+        feature_coef: What these add, standardised: (d, k), (d, labels) or (d,).
+        feature_scale: Their mean and standard deviation (2, d).
     """
 
     coef: Array
     intercept: Array
     floor: float
+    features: Features | None = None
+    feature_coef: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    feature_scale: Array = field(default_factory=lambda: np.zeros((2, 0)))
 
     def combine(self, batch: Predictions) -> Array:
         """The fused probabilities (n, k) or (n, labels), or values (n,), of `batch`."""
@@ -58,6 +66,10 @@ class Stack(Fitted):
                     total += inputs[:, column, None] * effect
             else:
                 total += (inputs[:, order] if order else inputs) * coef
+        if self.features is not None:
+            standard = (self.features.read(batch) - self.feature_scale[0]) / self.feature_scale[1]
+            for column, effect in zip(standard.T, self.feature_coef, strict=True):
+                total += column * effect if total.ndim == 1 else column[:, None] * effect
         if not order:
             return total
         is_multilabel = self.schema.task == "multilabel"
@@ -74,7 +86,11 @@ class Stack(Fitted):
         """The common header with the floor; coefficients and intercept."""
         header, arrays = super().dump()
         arrays = {**arrays, "coef": self.coef, "intercept": self.intercept}
-        return {**header, "floor": self.floor}, arrays
+        header = {**header, "floor": self.floor}
+        if self.features is None:
+            return header, arrays
+        own = {"feature_coef": self.feature_coef, "feature_scale": self.feature_scale}
+        return {**header, "features": self.features.dump()}, {**arrays, **own}
 
     @classmethod
     def load(cls, header: Mapping[str, Any], arrays: Mapping[str, Array]) -> Self:
@@ -84,7 +100,15 @@ class Stack(Fitted):
         intercept = arrays["intercept"]
         if coef.shape != _coef_shape(fields["schema"]) or intercept.shape != coef.shape[1:][:1]:
             raise ValueError(f"coefficients of shape {coef.shape}")
-        return cls(**fields, coef=coef, intercept=intercept, floor=float(header["floor"]))
+        columns = header.get("features")
+        return cls(
+            **fields,
+            coef=coef,
+            intercept=intercept,
+            floor=float(header["floor"]),
+            features=None if columns is None else Features.load(columns),
+            **{name: arrays[name] for name in ("feature_coef", "feature_scale") if name in arrays},
+        )
 
     def __eq__(self, other: object) -> bool:
         """Whether everything that is saved is equal."""
@@ -107,24 +131,27 @@ class StackInputs:
         inputs: Values (n, m), logits (n, labels, m) or log-probabilities (n, m, k) of the members.
         truth: Truth of the table, as codes or values.
         weight: Weight of each row (n,).
+        extra: Numbers of further columns (n, d).
+        features: How these are read; None where none are.
     """
 
     schema: Schema
     inputs: Array
     truth: Array
     weight: Array
+    extra: Array
+    features: Features | None
 
     def take(self, rows: Array) -> "StackInputs":
         """The `rows` of a mask (n,)."""
         if rows.all():
             return self
-        return replace(
-            self, inputs=self.inputs[rows], truth=self.truth[rows], weight=self.weight[rows]
-        )
+        names = ("inputs", "truth", "weight", "extra")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
 
 @dataclass(frozen=True)
-class Stacking(Fusion[StackInputs]):
+class Stacking(Fusion[Any]):
     """Multinomial logistic regression on log-probabilities, or ridge regression on values.
 
     Logit of class c: b_c + sum over members j and classes d of w_jdc log p_jd; multi-label: label
@@ -136,11 +163,21 @@ class Stacking(Fusion[StackInputs]):
     member gets wrong.  It has many coefficients and hurts on few rows, so it refuses fewer than
     `min_rows`.  `fuse` fits it out of fold, as every fusion.  Also called stacked generalisation.
 
+    With an `estimator`, that is fitted in place of the regression, to probabilities (of two classes
+    that of the second) or values, as StackingClassifier and StackingRegressor of scikit-learn do.
+    Such a stacking cannot be saved: that would take a pickle.
+
     Parameters:
         C: Inverse strength of the penalty, > 0, as in scikit-learn; default 0.05.
         floor: Probability below which a member's is taken for it, in (0, 0.5); default 0.001.
         min_rows: Rows below which fitting is refused; default: 100, or 10 for each input (a
             member's class or value) where that is more.
+        estimator: An estimator of scikit-learn, or the name of one: boosting, forest, linear, mlp,
+            or the dotted name of a class; default: the regression above.
+        features: Columns of the table that are read beside the models, as in "age|sex": numbers, or
+            texts of few values. `fuse(features=...)` (--features) sets it. Default "": none.
+        layers: Layers of the estimator, each of which reads what those before it say of rows that
+            they have not seen, beside the models; default 1.
 
     Source: Wolpert (1992), Neural Networks 5:241-259; Ting & Witten (1999), JAIR 10:271-289.
     """
@@ -151,17 +188,33 @@ class Stacking(Fusion[StackInputs]):
     C: float = 0.05
     floor: float = 1e-3
     min_rows: int | None = None
+    estimator: Any = None
+    features: str = ""
+    layers: int = 1
 
     def __post_init__(self) -> None:
         if not 0 < self.C < np.inf:
             raise UnsupportedError(f"C of stacking must be a number > 0; got {self.C}")
         if not 0 < self.floor < 0.5:
             raise UnsupportedError(f"floor of stacking must be in (0, 0.5); got {self.floor}")
+        if self.layers < 1:
+            raise UnsupportedError(f"layers of stacking must be 1 or more; got {self.layers}")
+        if self.layers > 1 and self.estimator is None:
+            raise UnsupportedError(
+                "a linear regression on linear regressions is one linear regression: give several "
+                "layers an estimator, as in stacking(estimator=boosting, layers=2)"
+            )
 
-    def evidence(self, table: Predictions, fold: Array | None = None) -> StackInputs:
+    def evidence(
+        self, table: Predictions, fold: Array | None = None
+    ) -> StackInputs | EstimatorInputs:
         """The members' outputs on the rows of `table`; too few rows of a `fold` are refused."""
         refuse_labels(table, self)
-        self._refuse_few_rows(table, fold)
+        features = Features.fit(table, self.features) if self.features else None
+        self._refuse_few_rows(table, fold, 0 if features is None else len(features.labels))
+        if self.estimator is not None:
+            fold = assign_folds(table)[0] if fold is None else fold
+            return EstimatorInputs(table, fold, features)
         parts = [
             np.stack([read_inputs(batch, model, self.floor) for model in batch.models], axis=-1)
             for batch in table.batches(BATCH)
@@ -170,21 +223,24 @@ class Stacking(Fusion[StackInputs]):
         if table.task in ("binary", "multiclass"):
             inputs = np.ascontiguousarray(np.moveaxis(inputs, -1, 1))
         weight = np.ones(table.n) if table.weight is None else np.asarray(table.weight, np.float64)
-        return StackInputs(table.schema, inputs, table.truth, weight)
+        extra = np.zeros((table.n, 0)) if features is None else features.read(table)
+        return StackInputs(table.schema, inputs, table.truth, weight, extra, features)
 
-    def solve(self, evidence: StackInputs, *, seed: int = 0) -> Stack:
-        """The coefficients of least penalised loss on the `evidence`; `seed` is not used."""
+    def solve(self, evidence: StackInputs | EstimatorInputs, *, seed: int = 0) -> Fitted:
+        """The coefficients of least penalised loss on the `evidence`, or estimators by `seed`."""
+        if isinstance(evidence, EstimatorInputs):
+            return fit_layers(str(self), evidence, self.estimator, self.layers, seed)
         share = evidence.weight / evidence.weight.sum()
         # The penalty counts against the effective number of rows (Kish), so that scaling the
         # weights changes nothing.
         penalty = float(share @ share) / self.C
         task = evidence.schema.task
-        if task == "regression":
-            coef, intercept, gap = solve_ridge(evidence.inputs, evidence.truth, share, penalty)
-        elif task == "multilabel":
-            coef, intercept, gap = solve_labels(evidence.inputs, evidence.truth, share, penalty)
-        else:
-            coef, intercept, gap = solve_softmax(evidence.inputs, evidence.truth, share, penalty)
+        scale = np.stack(standardise(evidence.extra, share))
+        extra = (evidence.extra - scale[0]) / scale[1]
+        solve = {"regression": solve_ridge, "multilabel": solve_labels}.get(task, solve_softmax)
+        coef, feature_coef, intercept, gap = solve(
+            evidence.inputs, evidence.truth, share, penalty, extra
+        )
         certified = gap <= CERTIFIED
         return Stack(
             how=str(self),
@@ -195,14 +251,17 @@ class Stacking(Fusion[StackInputs]):
             coef=coef,
             intercept=intercept,
             floor=self.floor,
+            features=evidence.features,
+            feature_coef=feature_coef,
+            feature_scale=scale,
         )
 
-    def _refuse_few_rows(self, table: Predictions, fold: Array | None) -> None:
+    def _refuse_few_rows(self, table: Predictions, fold: Array | None, extra: int) -> None:
         usable = find_held_out(table)[0] if fold is None else fold >= 0
         if table.weight is not None:
             usable = usable & (table.weight > 0)
         members = len(table.models)
-        inputs = members * (table.schema.k if table.task == "multiclass" else 1)
+        inputs = members * (table.schema.k if table.task == "multiclass" else 1) + extra
         least = max(FEWEST_ROWS, ROWS_PER_INPUT * inputs)
         if self.min_rows is not None:
             least = self.min_rows
@@ -234,109 +293,6 @@ def softmax(logits: Array) -> Array:
     """Probabilities (n, k) of `logits` (n, k)."""
     proba = np.exp(logits - logits.max(axis=1, keepdims=True))
     return np.asarray(proba / proba.sum(axis=1, keepdims=True))
-
-
-def solve_softmax(
-    inputs: Array, truth: Array, share: Array, penalty: float
-) -> tuple[Array, Array, float]:
-    """Coefficients (m, k, k), intercept (k,) and gap of the multinomial regression.
-
-    Parameters:
-        inputs: Log-probabilities (n, m, k).
-        truth: Class codes (n,).
-        share: Share of each row (n,) in the loss, summing to 1.
-        penalty: Weight of half the squared distance of the coefficients from equal exponents.
-    """
-    n, m, k = inputs.shape
-    columns = inputs.reshape(n, m * k)
-    equal = np.tile(np.eye(k) / m, (m, 1))
-    base = columns @ equal
-    place = np.arange(n), truth.astype(np.intp)
-
-    def loss(change: Array) -> tuple[float, Array]:
-        change = change.reshape(m * k + 1, k)
-        logits = base + columns @ change[:-1] + change[-1]
-        logits -= logits.max(axis=1, keepdims=True)
-        proba = np.exp(logits)
-        total = proba.sum(axis=1)
-        value = share @ (np.log(total) - logits[place])
-        proba *= (share / total)[:, None]
-        proba[place] -= share
-        slope = np.concatenate([columns.T @ proba, proba.sum(axis=0)[None]])
-        value += penalty / 2 * (change**2).sum()
-        return float(value), (slope + penalty * change).ravel()
-
-    change, gap = _minimise(loss, (m * k + 1) * k, penalty)
-    change = change.reshape(m * k + 1, k)
-    return (equal + change[:-1]).reshape(m, k, k), change[-1], gap
-
-
-def solve_labels(
-    inputs: Array, truth: Array, share: Array, penalty: float
-) -> tuple[Array, Array, float]:
-    """Coefficients (m, labels), intercept (labels,) and gap of one logistic regression a label.
-
-    `inputs` are logits (n, labels, m), `truth` is 0/1 (n, labels), `share` (n,) sums to 1;
-    `penalty` is as in `solve_softmax`.
-    """
-    _, labels, m = inputs.shape
-    sign = np.where(truth != 0, 1.0, -1.0)
-    base = inputs.mean(axis=2)
-
-    def loss(change: Array) -> tuple[float, Array]:
-        change = change.reshape(labels, m + 1)
-        margin = sign * (base + np.einsum("nlm,lm->nl", inputs, change[:, :-1]) + change[:, -1])
-        value = share @ np.logaddexp(0.0, -margin).mean(axis=1)
-        pull = -sign * np.exp(-np.logaddexp(0.0, margin)) * share[:, None] / labels
-        slope = np.concatenate(
-            [np.einsum("nl,nlm->lm", pull, inputs), pull.sum(axis=0)[:, None]], axis=1
-        )
-        value += penalty / 2 * (change**2).sum() / labels
-        return float(value), (slope + penalty / labels * change).ravel()
-
-    change, gap = _minimise(loss, labels * (m + 1), penalty / labels)
-    change = change.reshape(labels, m + 1)
-    return np.ascontiguousarray(1 / m + change[:, :-1].T), change[:, -1], gap
-
-
-def solve_ridge(
-    inputs: Array, truth: Array, share: Array, penalty: float
-) -> tuple[Array, Array, float]:
-    """Coefficients (m,), intercept () and gap 0 of the ridge regression on the members' values.
-
-    `inputs` are values (n, m), `truth` (n,), `share` (n,) sums to 1.  `penalty` is in units of the
-    squared error of the members' mean, so that the scale of the truth does not matter.
-    """
-    m = inputs.shape[1]
-    equal = np.full(m, 1 / m)
-    centre = share @ inputs
-    mean = share @ truth
-    centred = inputs - centre
-    residual = truth - mean - centred @ equal
-    scale = float(share @ residual**2)
-    # An error of the mean that is rounding alone must not drown the penalty.
-    scale = max(scale, ROUNDING * float(share @ (truth - mean) ** 2))
-    if scale == 0:
-        return equal, np.asarray(mean - centre @ equal), 0.0
-    gram = centred.T @ (share[:, None] * centred) / scale + penalty * np.eye(m)
-    change = np.linalg.solve(gram, centred.T @ (share * residual) / scale)
-    coef = equal + change
-    return coef, np.asarray(mean - centre @ coef), 0.0
-
-
-def _minimise(loss: Any, size: int, penalty: float) -> tuple[Array, float]:
-    """Where a `penalty`-strongly convex loss is least, and how far above the least at most."""
-    from scipy.optimize import minimize
-
-    optimum = minimize(
-        loss,
-        np.zeros(size),
-        jac=True,
-        method="L-BFGS-B",
-        options={"maxiter": 2000, "maxfun": 4000, "ftol": 1e-12, "gtol": 1e-8, "maxcor": 20},
-    )
-    slope = loss(optimum.x)[1]
-    return optimum.x, float(slope @ slope / (2 * penalty))
 
 
 def _coef_shape(schema: Schema) -> tuple[int, ...]:

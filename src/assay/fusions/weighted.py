@@ -43,7 +43,7 @@ class Weighted(Fusion[Any]):
             others.  So one dominant model keeps all the weight.  They count against the effective
             number of rows (Kish), so scaling row weights changes nothing; 0 turns them off.
         loss: "auto" (default) is log loss, and squared error in regression; "brier" is the Brier
-            score, for which a model that is sure and wrong costs less.
+            score.
 
     Source: Kim, Carbonetto, Stephens & Anitescu (2020), JCGS 29:261-273 (mixsqp); Breiman (1996),
     Machine Learning 24:49-64 (stacked regressions).
