@@ -320,3 +320,9 @@ def test_a_model_that_is_not_fitted_is_one_sentence():
     for model in (LogisticRegression(), LinearSVC()):
         with pytest.raises(UnsupportedError, match="model 'm' is not fitted: fit it before"):
             collect({"m": model}, X, Y)
+
+
+def test_a_function_that_gives_several_numbers_a_row_predicts_several_outputs():
+    truth = np.array([[0.5, 7.0], [1.5, -2.0], [2.5, 3.0]])
+    p = collect({"double": lambda rows: np.asarray(rows) * 2}, truth / 2, truth)
+    assert (p.task, p.outputs["double"]["value"].tolist()) == ("multioutput", truth.tolist())

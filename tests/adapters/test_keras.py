@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import assay
 from assay.adapters.base import find_adapter
 from assay.adapters.collect import collect
 from assay.errors import UnsupportedError
@@ -175,3 +176,10 @@ class TestTfData:
         data = self.tf.data.Dataset.from_tensor_slices((X, names)).batch(32)
         p = collect({"net": softmax}, data, classes=["no", "yes"])
         assert p.classes == ("no", "yes")
+
+
+def test_several_numbers_a_row_are_several_outputs():
+    inputs = np.random.default_rng(0).normal(size=(20, 4)).astype("float32")
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    p = assay.collect({"net": model}, inputs, inputs[:, :2] * 3)
+    assert (p.task, p.outputs["net"]["value"].shape) == ("multioutput", (20, 2))

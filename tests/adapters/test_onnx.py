@@ -5,6 +5,7 @@ import pytest
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
+import assay
 from assay.adapters.base import find_adapter
 from assay.adapters.collect import collect
 from assay.errors import UnsupportedError
@@ -100,3 +101,15 @@ def test_logits_of_pytorch_stay_logits_and_several_inputs_go_by_name(tmp_path):
         collect({"m": session}, X, Y)
     with pytest.raises(UnsupportedError, match="wants the input 'b'; the data have a"):
         collect({"m": session}, {"a": X}, Y)
+
+
+def test_several_numbers_a_row_are_several_outputs():
+    from sklearn.linear_model import LinearRegression
+
+    inputs = np.random.default_rng(0).normal(size=(30, 3)).astype(np.float32)
+    truth = inputs[:, :2] * 3
+    model = LinearRegression().fit(inputs, truth)
+    graph = skl2onnx.to_onnx(model, inputs[:1]).SerializeToString()
+    p = assay.collect({"m": runtime.InferenceSession(graph)}, inputs, truth)
+    assert p.task == "multioutput"
+    assert np.allclose(p.outputs["m"]["value"], model.predict(inputs), atol=1e-4)

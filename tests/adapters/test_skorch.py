@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+import assay
 from assay.adapters.base import find_adapter
 from assay.adapters.collect import collect
 from assay.errors import UnsupportedError
@@ -84,3 +85,14 @@ def test_labels_that_do_not_begin_at_0_have_a_column_for_0():
 def test_a_net_that_is_not_fitted_is_one_sentence():
     with pytest.raises(UnsupportedError, match="model 'net' is not fitted: fit it before"):
         collect({"net": skorch.NeuralNetClassifier(Layers)}, X, Y)
+
+
+def test_a_regressor_of_several_outputs_is_collected_and_cross_validated():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 4)).astype(np.float32)
+    truth = (inputs[:, :2] * 3).astype(np.float32)
+    net = skorch.NeuralNetRegressor(torch.nn.Linear(4, 2), max_epochs=1, verbose=0)
+    table = assay.cross_validate({"net": net}, inputs, truth, cv=2)
+    assert (table.task, table.outputs["net"]["value"].shape) == ("multioutput", (40, 2))
+    p = assay.collect({"net": net.fit(inputs, truth)}, inputs, truth)
+    assert np.allclose(p.outputs["net"]["value"], net.predict(inputs), rtol=1e-6)

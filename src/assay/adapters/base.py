@@ -24,6 +24,7 @@ from assay.errors import MissingDependencyError, UnsupportedError
 from assay.kernels import Array
 from assay.table.columns import numpy_to_arrow
 from assay.table.labels import Label
+from assay.table.outputs import holds_numbers
 from assay.table.schema import Kind, Task
 
 __all__ = ["ADAPTERS", "Adapter", "Answers", "align_outputs", "find_adapter", "predict_outputs"]
@@ -220,7 +221,12 @@ def find_adapter(model: Any) -> Adapter:
 
 
 def predict_outputs(
-    adapter: Adapter, model: Any, inputs: Any, classes: Sequence[Label], positive: Label | None
+    adapter: Adapter,
+    model: Any,
+    inputs: Any,
+    classes: Sequence[Label],
+    positive: Label | None,
+    task: Task | None = None,
 ) -> dict[Kind, Array]:
     """What one model gives for rows of arrays, over `classes` in that order.
 
@@ -230,6 +236,7 @@ def predict_outputs(
         inputs: All rows.
         classes: Classes of the table; none in a regression.
         positive: Positive class of a binary task; None: the last of the two in sorted order.
+        task: Of the table, where it is of numbers; default: regression without classes.
     """
     with adapter.prepare(model, None):
         batches = [
@@ -244,7 +251,7 @@ def predict_outputs(
             f"collected, with assay.collect, not cross-validated"
         )
     extents = {kind: Extent().observe(values) for kind, values in outputs.items()}
-    kinds = adapter.settle(model, extents, None if classes else "regression", None)
+    kinds = adapter.settle(model, extents, task or (None if classes else "regression"), None)
     outputs = {kind: outputs[given] for given, kind in kinds.items()}
     return align_outputs(outputs, adapter.classes(model), classes, positive)
 
@@ -300,6 +307,18 @@ def list_classes(y: Any, task: Task | None) -> list[Label]:
     if values.dtype.kind in "iuf":
         return sorted(numpy_to_arrow(values).unique().to_pylist())
     return [to_label(v) for v in sorted(set(values.tolist()))]
+
+
+def find_several(y: Any) -> Task | None:
+    """The task of a truth `y` of several columns, numbers or else labels; None of one column.
+
+    >>> find_several([[0.5, 7.0]]), find_several([[0, 1]]), find_several([0, 1])
+    ('multioutput', 'multilabel', None)
+    """
+    truth = np.asarray(y)
+    if truth.ndim != 2 or truth.shape[1] < 2:
+        return None
+    return "multioutput" if holds_numbers(truth) else "multilabel"
 
 
 def to_label(value: Any) -> Label:

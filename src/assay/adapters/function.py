@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 import numpy as np
 
-from assay.adapters.base import Adapter
+from assay.adapters.base import Adapter, find_several
 from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
@@ -43,8 +43,8 @@ class Function(Adapter):
         return isinstance(model, Callable) and not isinstance(model, type)  # type: ignore[arg-type]
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Multi-label where the truth `y` has several columns. `model` is not asked."""
-        return "multilabel" if np.ndim(y) == 2 and np.shape(y)[1] > 1 else None
+        """As the columns of the truth `y` say where it has several. `model` is not asked."""
+        return find_several(y)
 
     def predict(
         self, model: Any, inputs: Any, *, device: str | None = None

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.adapters.base import Adapter, count_rows, gives_batches, slice_rows
+from assay.adapters.base import Adapter, count_rows, find_several, gives_batches, slice_rows
 from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
@@ -45,13 +45,15 @@ class Keras(Adapter):
         return isinstance(model, keras.Model)
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Several columns of a truth `y` are labels unless `model` ends in softmax.
+        """Several columns of a truth `y` are numbers, or labels unless `model` ends in softmax.
 
         Floating-point numbers are a regression unless all of them are 0 or 1.
         """
         truth = np.asarray(y)
-        if truth.ndim == 2 and truth.shape[1] > 1:
-            return "multiclass" if _find_activation(model) == "softmax" else "multilabel"
+        several = find_several(truth)
+        if several is not None:
+            one_hot = several == "multilabel" and _find_activation(model) == "softmax"
+            return "multiclass" if one_hot else several
         if truth.dtype.kind == "f" and not np.isin(truth, (0, 1)).all():
             return "regression"
         return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from assay.adapters.base import Adapter, Answers, count_rows, slice_rows
+from assay.adapters.base import Adapter, Answers, count_rows, find_several, slice_rows
 from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
@@ -50,12 +50,15 @@ class ONNX(Adapter):
         return isinstance(model, onnxruntime.InferenceSession)
 
     def task(self, model: Any, y: Any) -> Task | None:
-        """Multi-label where `y` has several columns, regression where `model` has no labels and
-        `y` is of floating-point numbers other than 0 and 1.
+        """As the columns of `y` say where it has several.
+
+        Else regression where `model` has no labels and `y` is of floating-point numbers other than
+        0 and 1.
         """
         truth = np.asarray(y)
-        if truth.ndim == 2 and truth.shape[1] > 1:
-            return "multilabel"
+        several = find_several(truth)
+        if several is not None:
+            return several
         labelled = any(_holds_labels(output) for output in model.get_outputs())
         if truth.dtype.kind == "f" and not labelled and not np.isin(truth, (0, 1)).all():
             return "regression"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from assay.adapters.estimators import has_several
 from assay.adapters.extents import Extent
 from assay.adapters.torch_modules import TorchModules
 from assay.table.schema import Kind, Task
@@ -44,7 +45,7 @@ class Skorch(TorchModules):
         import skorch
 
         if isinstance(model, skorch.NeuralNetRegressor):
-            return "regression"
+            return "multioutput" if has_several(y) else "regression"
         return super().task(model, y)
 
     def settle(
@@ -59,6 +60,7 @@ class Skorch(TorchModules):
         Criteria of logits name them; of others the `extents` and the last layer tell, by `task`.
         """
         criterion = type(model.criterion_).__name__
-        if task != "regression" and criterion in ("CrossEntropyLoss", "BCEWithLogitsLoss"):
+        of_logits = criterion in ("CrossEntropyLoss", "BCEWithLogitsLoss")
+        if of_logits and task not in ("regression", "multioutput"):
             return {"logit": kind or "logit"}
         return super().settle(model, extents, task, kind)

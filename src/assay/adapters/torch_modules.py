@@ -16,11 +16,10 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from assay.adapters.base import Adapter, count_rows, slice_rows
+from assay.adapters.base import Adapter, count_rows, find_several, slice_rows
 from assay.adapters.extents import Extent, choose_kind
 from assay.errors import UnsupportedError
 from assay.kernels import Array
-from assay.table.outputs import holds_numbers
 from assay.table.schema import Kind, Task
 
 __all__ = [
@@ -60,8 +59,9 @@ class TorchModules(Adapter):
         Floating-point numbers count as numbers unless all of them are 0 or 1. `model` is not asked.
         """
         truth = np.asarray(y)
-        if truth.ndim == 2 and truth.shape[1] > 1:
-            return "multioutput" if holds_numbers(truth) else "multilabel"
+        several = find_several(truth)
+        if several is not None:
+            return several
         if truth.dtype.kind == "f" and not np.isin(truth, (0, 1)).all():
             return "regression"
         return None

@@ -278,7 +278,9 @@ class Experiment:
     def _predict(self, model: Any, rows: Array) -> dict[Any, Array]:
         """What a fitted `model` gives for the rows at positions `rows`."""
         inputs = take_rows(self.data.X, rows)
-        return predict_outputs(find_adapter(model), model, inputs, self.classes, self.data.positive)
+        numbers = self.data.task if self.data.task == "multioutput" else None
+        adapter = find_adapter(model)
+        return predict_outputs(adapter, model, inputs, self.classes, self.data.positive, numbers)
 
     @property
     def _folds_of_one_seed(self) -> int:

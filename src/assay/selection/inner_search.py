@@ -49,7 +49,9 @@ class Scorer:
             X: Inputs, one a row.
             y: Truth (n,).
         """
-        outputs = predict_outputs(find_adapter(model), model, X, self.classes, self.positive)
+        numbers = self.task if self.task == "multioutput" else None
+        adapter = find_adapter(model)
+        outputs = predict_outputs(adapter, model, X, self.classes, self.positive, numbers)
         columns = {f"model.{kind}": values for kind, values in outputs.items()}
         rows = Predictions.from_arrays(
             y, columns, classes=self.classes or None, task=self.task, positive=self.positive

@@ -33,7 +33,7 @@ SPECIAL = ("id", "weight", "fold", "split", "cluster")
 
 TASKS: tuple[Task, ...] = get_args(Task)
 # Tasks whose truth and predictions are texts: what is written out, and boxes as JSON.
-WRITTEN: frozenset[Task] = frozenset({"text", "detection"})
+WRITTEN: tuple[Task, ...] = ("text", "detection")
 DENSE = 1024  # classes up to which tables of pairs of them are kept whole
 # Kinds that may have a column for each class, and for each end of an interval.
 BY_PART: tuple[Kind, ...] = ("proba", "logit", "score", "label", "interval", "value")
