@@ -258,7 +258,7 @@ def test_a_branch_of_noise_is_said_to_be_ignored_and_the_others_are_used():
     fused = net.fit(make(TRAIN), make(VAL), epochs=12, learning_rate=0.01)
     assert {branch.branch: branch.use for branch in fused.branches}["signal"] == "used"
     assert fused.ignored == ("noise",)
-    assert fused.headlines[0].startswith("'noise': ")
+    assert fused.details[1].startswith("'noise': ")
     assert fused.best == "signal"
 
 

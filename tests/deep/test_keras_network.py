@@ -7,6 +7,7 @@ import assay
 from assay.errors import NameLookupError, SchemaError, UnsupportedError
 
 keras = pytest.importorskip("keras")
+pytestmark = pytest.mark.filterwarnings("default")  # of Keras and its backends
 
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(160, 6)).astype("float32")

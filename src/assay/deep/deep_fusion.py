@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple
 
 from assay.core.result import Result
-from assay.core.text import Headline, TextTable, format_number
+from assay.core.text import TextTable, format_number
 from assay.deep.options import Join
 from assay.readers.history import History
 from assay.table.predictions import Predictions
@@ -126,11 +126,22 @@ class DeepFusion(Result):
 
     @property
     def details(self) -> Sequence[str]:
-        """How many epochs were trained, and which was kept."""
-        return [
+        """How many epochs were trained; which branches are ignored, and what helps."""
+        idle = [repr(one.branch) for one in self.branches if one.use == "ignored"]
+        harmful = [repr(one.branch) for one in self.branches if one.use == "harmful"]
+        lines = [
             f"{self.join} of {len(self.branches)} branches; epoch {self.best_epoch} of "
             f"{self.epochs} kept; {self.n} validation rows."
         ]
+        if idle:
+            lines.append(
+                f"{' and '.join(idle)}: ignored, as far as {self.n} rows can tell: without it the "
+                "loss does not rise. Raise aux_loss or modality_dropout, name a layer that says "
+                "more (features=), or leave the branch out."
+            )
+        if harmful:
+            lines.append(f"{' and '.join(harmful)}: the loss falls without it; leave it out.")
+        return lines
 
     @property
     def tables(self) -> list[TextTable]:
@@ -149,19 +160,3 @@ class DeepFusion(Result):
         ]
         header = ["branch", "features", "weights", "alone", "without it", "rise", "use"]
         return [TextTable(header, rows)]
-
-    @property
-    def headlines(self) -> Sequence[str]:
-        """Which branches are ignored, and what helps."""
-        idle = [repr(one.branch) for one in self.branches if one.use == "ignored"]
-        harmful = [repr(one.branch) for one in self.branches if one.use == "harmful"]
-        lines = [note for note in self.notes if isinstance(note, Headline)]
-        if idle:
-            lines.append(
-                f"{' and '.join(idle)}: ignored, as far as {self.n} rows can tell: without it the "
-                "loss does not rise. Raise aux_loss or modality_dropout, name a layer that says "
-                "more (features=), or leave the branch out."
-            )
-        if harmful:
-            lines.append(f"{' and '.join(harmful)}: the loss falls without it; leave it out.")
-        return lines

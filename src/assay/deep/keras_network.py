@@ -245,8 +245,14 @@ class _Graph:
         """What tells the features of a branch for some input from others."""
         branch = self.branches[name]
         described = describe_function(self.design.features.get(name))
-        layers = [(layer.__class__.__name__, layer.get_config()) for layer in branch.layers]
+        layers = [_describe_layer(layer) for layer in branch.layers]
         digest = hashlib.sha256(f"{layers}{described}".encode())
         update_digest(digest, branch.get_weights())
         update_digest(digest, list_arrays(values))
         return digest.hexdigest()
+
+
+def _describe_layer(layer: Any) -> tuple[str, dict[str, Any]]:
+    """What a `layer` computes, without its name, which Keras counts up within a process."""
+    config = {key: value for key, value in layer.get_config().items() if key != "name"}
+    return type(layer).__name__, config
