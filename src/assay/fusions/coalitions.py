@@ -37,7 +37,9 @@ def choose_game(fusion: Fusion[Any], kind: Kind) -> Fusion[Any]:
         fusion: The fusion that was asked for.
         kind: Kind of output that it gives.
     """
-    is_cheap = not fusion.learns or fusion.fitted is Weights or kind == "score"
+    # Costs of greedy are of all models, not of some of them.
+    is_whole = bool(getattr(fusion, "costs", ""))
+    is_cheap = not fusion.learns or (fusion.fitted is Weights and not is_whole) or kind == "score"
     return fusion if is_cheap or kind == "label" else FUSIONS.parse(SURROGATE)
 
 
