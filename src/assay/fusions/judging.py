@@ -180,6 +180,13 @@ def compare_with_best_single(
     One is the spread of rows (or clusters), which takes fits as given. The other is the spread of
     the folds, whose fits differ: that of fold means times sqrt(1 / J + 1 / (J - 1)), J folds.
 
+    Parameters:
+        predictions: The rows.
+        losses: Loss of every model and row.
+        name: Name of the model.
+        single: The best single model, chosen without each fold.
+        fold: Fold of each row (n,), from 0.
+
     Source: Nadeau & Bengio (2003), Machine Learning 52:239-281.
     """
     weight = np.ones(predictions.n) if predictions.weight is None else predictions.weight
