@@ -28,6 +28,7 @@ from assay.table.predictions import Predictions
 __all__ = ["GateInputs", "Gated", "Gates"]
 
 MOST_VALUES = 2_000_000  # outputs of members that a gate is fitted to; rows beyond are left out
+SAVED = ("coef", "intercept", "centre", "scale")
 LEAST_WEIGHT = 1e-3  # of a model, where the gate begins
 
 
@@ -72,7 +73,7 @@ class Gates(Fitted):
         """The common header with how columns are read; coefficients, intercept and scales."""
         header, arrays = super().dump()
         columns = None if self.features is None else self.features.dump()
-        own = {name: getattr(self, name) for name in ("coef", "intercept", "centre", "scale")}
+        own = {name: getattr(self, name) for name in SAVED}
         return {**header, "features": columns, "shares": dict(self.shares)}, {**arrays, **own}
 
     @classmethod
@@ -80,7 +81,7 @@ class Gates(Fitted):
         """From the `header` and `arrays` of `dump`; ValueError where the shapes do not fit."""
         fields = header_fields(header)
         columns = header["features"]
-        own = {name: arrays[name] for name in ("coef", "intercept", "centre", "scale")}
+        own: dict[str, Any] = {name: arrays[name] for name in SAVED}
         if own["coef"].shape != (len(fields["schema"].models), len(own["centre"])):
             raise ValueError(f"coefficients of shape {own['coef'].shape}")
         features = None if columns is None else Features.load(columns)

@@ -131,7 +131,7 @@ class LocalWeights(Fitted):
         """From the `header` and `arrays` of `dump`; ValueError where the shapes do not fit."""
         fields = header_fields(header)
         names = ("known", "terms", "centre", "scale", "weights")
-        own = {name: arrays[name] for name in names}
+        own: dict[str, Any] = {name: arrays[name] for name in names}
         if own["terms"].shape[::2] != (len(own["known"]), len(own["weights"])):
             raise ValueError(f"terms of shape {own['terms'].shape}")
         features = Features.load(header["features"])

@@ -101,13 +101,15 @@ class Stack(Fitted):
         if coef.shape != _coef_shape(fields["schema"]) or intercept.shape != coef.shape[1:][:1]:
             raise ValueError(f"coefficients of shape {coef.shape}")
         columns = header.get("features")
+        names = {"feature_coef", "feature_scale"} & set(arrays)
+        beside: dict[str, Any] = {name: arrays[name] for name in names}
         return cls(
             **fields,
             coef=coef,
             intercept=intercept,
             floor=float(header["floor"]),
             features=None if columns is None else Features.load(columns),
-            **{name: arrays[name] for name in ("feature_coef", "feature_scale") if name in arrays},
+            **beside,
         )
 
     def __eq__(self, other: object) -> bool:
