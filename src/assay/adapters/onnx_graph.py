@@ -138,7 +138,7 @@ def _convert_module(
     }
     named = isinstance(sample, Mapping)
     buffer = io.BytesIO()
-    export = torch.onnx.export
+    export: Any = torch.onnx.export
     # The tracer needs nothing but torch; later versions have another by default.
     traced = {"dynamo": False} if "dynamo" in inspect.signature(export).parameters else {}
     try:

@@ -168,7 +168,7 @@ def _find_target(teacher: Any, n_classes: int | None, task: str | None) -> Targe
         return make_target(
             schema.k, task or ("multilabel" if schema.task == "multilabel" else None)
         )
-    shape = getattr(teacher, "shape", ())
+    shape: tuple[int, ...] = tuple(getattr(teacher, "shape", ()))
     if len(shape) == 2:
         return make_target(int(shape[1]), task)
     return make_target(n_classes, task)
