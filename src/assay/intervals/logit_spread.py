@@ -37,7 +37,7 @@ class FallsByOneRow(Protocol):
         """
 
     def compute_curve(self, curve: Any) -> Any:
-        """The value of one ranking."""
+        """The value of the ranking of a `curve`."""
 
     def compute(self, summary: Any) -> Array:
         """The values of the rankings of a `summary`."""
