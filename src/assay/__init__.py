@@ -51,8 +51,8 @@ if TYPE_CHECKING:
     from assay.deep.deep_fusion import DeepFusion as DeepFusion
     from assay.deep.distill import distill as distill
     from assay.deep.distillation import Distillation as Distillation
-    from assay.deep.fuse_networks import FusedNetwork as FusedNetwork
     from assay.deep.fuse_networks import fuse_networks as fuse_networks
+    from assay.deep.fused_network import FusedNetwork as FusedNetwork
     from assay.diagnosis.diagnose import Diagnosis as Diagnosis
     from assay.diagnosis.diagnose import diagnose as diagnose
     from assay.diagnosis.training_log import TrainingLog as TrainingLog
@@ -147,7 +147,7 @@ ROOMS = {
     "Fused": "fusions.fuse",
     "FusedClassifier": "selection.fused_estimators",
     "FusedRegressor": "selection.fused_estimators",
-    "FusedNetwork": "deep.fuse_networks",
+    "FusedNetwork": "deep.fused_network",
     "Fusion": "fusions.base",
     "Halving": "selection.halving",
     "HardestRows": "audit.hardest_rows",

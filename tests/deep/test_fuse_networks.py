@@ -257,7 +257,7 @@ def test_a_branch_of_noise_is_said_to_be_ignored_and_the_others_are_used():
     net = assay.fuse_networks(nets, n_classes=2)
     fused = net.fit(make(TRAIN), make(VAL), epochs=12, learning_rate=0.01)
     assert {branch.branch: branch.use for branch in fused.branches}["signal"] == "used"
-    assert fused.ignored == ("noise",)
+    assert fused.ignored_branches == ("noise",)
     assert fused.details[1].startswith("'noise': ")
     assert fused.best == "signal"
 
@@ -375,5 +375,5 @@ def test_halves_of_images_are_better_together_than_either():
     nets = {name: make_net(out=16, seed=i, inputs=32) for i, name in enumerate(halves)}
     net = assay.fuse_networks(nets, n_classes=10, freeze=False)
     fused = net.fit(make(0, 1000), make(1000, 1400), epochs=40)
-    assert fused.ignored == ()
+    assert fused.ignored_branches == ()
     assert all(branch.gain_low > 0 for branch in fused.branches)

@@ -321,9 +321,7 @@ def test_the_loss_found_is_that_of_a_general_solver(seed, task, prior):
         options={"ftol": 1e-12},
     )
     assume(other.success)
-    found = (
-        minimise_square(gram, prior) if is_regression else minimise_log_loss(terms, share, pull)
-    )
+    found = minimise_square(gram, prior) if is_regression else minimise_log_loss(terms, share, pull)
     reference = np.clip(other.x, 0, None) / np.clip(other.x, 0, None).sum()
     assert loss(found.weights) <= loss(reference) + 1e-9
     assert loss(reference) - loss(found.weights) < 1e-5

@@ -93,7 +93,7 @@ def _make_named(name: str, is_classifier: bool) -> Any:
 
 
 def find_nearest(known: Array, inputs: Array, count: int) -> Array:
-    """Positions (n, count) of the rows of `known` (k, d) nearest to each row of `inputs` (n, d)."""
+    """Positions (n, `count`) of the rows of `known` (k, d) nearest to each of `inputs` (n, d)."""
     from sklearn.neighbors import NearestNeighbors
 
     found = NearestNeighbors(n_neighbors=min(count, len(known))).fit(known)

@@ -21,7 +21,7 @@ __all__ = ["fusion_frontier", "fusion_shares"]
 
 @register(draws="assay.fusion_explanation/1")
 def fusion_shares(explanation: FusionExplanation) -> AltairChart:
-    """What each model takes off the fused loss when it joins: its Shapley share, with interval."""
+    """What each model of an `explanation` takes off the fused loss: its share, with interval."""
     import altair as alt
 
     rows = [
@@ -44,7 +44,7 @@ def fusion_shares(explanation: FusionExplanation) -> AltairChart:
 
 @register(draws="assay.fusion_explanation/1")
 def fusion_frontier(explanation: FusionExplanation) -> AltairChart:
-    """The least loss of so many models, or of so much cost; the ringed point is enough."""
+    """The least loss by models, or cost, of an `explanation`; the ringed point is enough."""
     import altair as alt
 
     has_costs = explanation.enough.cost is not None

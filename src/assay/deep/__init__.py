@@ -4,6 +4,7 @@ The verbs are `fuse_networks` and `distill`. What they make is an ordinary netwo
 a torch.nn.Module or a keras.Model. PyTorch and Keras are imported when a network of theirs comes.
 
 - fuse_networks: the verb: which networks, joined how, for which task
+- fused_network: what is joined, and what trains it
 - distill: the verb: what a pool says, learnt by one student
 - options: what both are asked for, checked; inputs divided among branches; the truth
 - judging: the losses of the fused network, of each branch alone and without each branch

@@ -72,7 +72,8 @@ class DeepFusion(Result):
 
     schema_name: ClassVar[str] = "assay.deep_fusion/1"
     json_keys: ClassVar[tuple[str, ...]] = (
-        "join", "metric", "loss", "best", "ignored", "best_epoch", "epochs", "n", "notes", "rows",
+        "join", "metric", "loss", "best", "ignored_branches", "best_epoch", "epochs", "n", "notes",
+        "rows",
     )  # fmt: skip
 
     join: Join
@@ -100,7 +101,7 @@ class DeepFusion(Result):
         return min(self.branches, key=lambda one: one.alone).branch
 
     @property
-    def ignored(self) -> tuple[str, ...]:
+    def ignored_branches(self) -> tuple[str, ...]:
         """Branches without which the fused loss does not rise beyond the noise of the rows."""
         return tuple(one.branch for one in self.branches if one.use != "used")
 

@@ -75,7 +75,7 @@ def update_digest(digest: "hashlib._Hash", arrays: Iterable[Array]) -> None:
 
 
 def describe_function(function: Any) -> str:
-    """A text that differs between functions that compute something else; of a name, the name.
+    """A text of a `function`, another where it computes something else; of a name, the name.
 
     >>> describe_function(lambda x: x + 1) == describe_function(lambda x: x + 2)
     False

@@ -13,7 +13,7 @@ import numpy as np
 
 from assay.deep.deep_fusion import DeepFusion
 from assay.deep.feature_cache import FeatureCache, describe_function, update_digest
-from assay.deep.fuse_networks import FusedNetwork
+from assay.deep.fused_network import FusedNetwork
 from assay.deep.judging import judge_branches
 from assay.deep.keras_layers import Head, build_branch
 from assay.deep.keras_training import (

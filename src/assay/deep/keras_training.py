@@ -143,7 +143,7 @@ def _take(inputs: Any, places: Array) -> Any:
 
 
 def measure_loss(target: Target, output: Array, truth: Array) -> float:
-    """The mean loss of an `output` of probabilities, or values, by the `truth`."""
+    """The mean loss of an `output`, probabilities or values, by the `truth` of a `target`."""
     if target.task == "regression":
         return float(np.mean((output.reshape(-1) - truth) ** 2))
     proba = np.clip(output.astype(np.float64), 1e-7, 1 - 1e-7)

@@ -277,7 +277,8 @@ def compute_moments(features: Array, is_frozen: bool) -> tuple[Array, Array]:
 def find_pooled_axes(branch: str, shape: Sequence[int | None], channels_last: bool) -> list[int]:
     """The axes over which features of a `shape` are averaged, so that one row is left a row.
 
-    Maps (4 axes or more) are averaged over their places, sequences (3 axes) over their positions.
+    Maps (4 axes or more) are averaged over their places (before the channels if `channels_last`),
+    sequences (3 axes) over their positions.
 
     Raises:
         SchemaError: The features of the `branch` are no (n, width), sequence or map.

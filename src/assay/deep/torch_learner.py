@@ -117,7 +117,13 @@ class Learner:
     def take_step(
         self, inputs: Any, truth: Tensor, cached: frozenset[str]
     ) -> tuple[Tensor, int, Tensor]:
-        """The loss of a batch with those of the branches alone, its rows, and the fused loss."""
+        """The loss of a batch with those of the branches alone, its rows, and the fused loss.
+
+        Parameters:
+            inputs: Inputs of the batch.
+            truth: Its truth (n,), or (n, labels).
+            cached: Branches whose inputs are features already.
+        """
         target = self.design.target
         truth = truth.to(self.device)
         parts = self.head.project(self.extract(inputs, cached))
@@ -131,7 +137,7 @@ class Learner:
         return total, len(truth), fused
 
     def extract(self, inputs: Any, cached: frozenset[str]) -> list[Tensor]:
-        """The features (n, d) of each branch; those of `cached` ones are their inputs."""
+        """The features (n, d) of each branch of `inputs`, which for `cached` ones are theirs."""
         features = []
         divided = divide_inputs(self.names, inputs)
         for branch, values in zip(self.branches, divided, strict=True):

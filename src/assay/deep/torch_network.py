@@ -17,7 +17,7 @@ from torch import nn
 
 from assay.deep.deep_fusion import DeepFusion
 from assay.deep.feature_cache import FeatureCache
-from assay.deep.fuse_networks import FusedNetwork
+from assay.deep.fused_network import FusedNetwork
 from assay.deep.judging import judge_branches
 from assay.deep.options import Design, Training
 from assay.deep.torch_layers import Branch, FusedModule

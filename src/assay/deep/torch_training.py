@@ -39,7 +39,7 @@ class Curves:
     best: int
 
     def build_history(self, name: str, target: Target, n_val: int) -> History:
-        """The history of a run of some `name`, with `n_val` validation rows, for `diagnose`."""
+        """The history of a run of some `name` on a `target`, with `n_val` validation rows."""
         n_classes = target.size if target.task in ("binary", "multiclass") else None
         return History.from_lists(
             train_loss=self.train,
@@ -105,7 +105,7 @@ def train_epochs(
 
 
 def compute_loss(target: Target, output: Tensor, truth: Tensor) -> Tensor:
-    """The mean loss of an `output` by the `truth`: cross-entropy of logits, or squared error."""
+    """Mean loss of an `output` by the `truth` of a `target`: cross-entropy, or squared error."""
     if target.task == "regression":
         return functional.mse_loss(output, truth.to(output.dtype))
     if target.task == "multilabel":

@@ -123,10 +123,10 @@ class LogLossAdditions:
         first = max(models, key=self.slopes.__getitem__)
         found = self._measure(first), rank[first]
         for model in models:
-            if self._bound(model) <= found[0] + ROUNDING:
+            if self._find_bound(model) <= found[0] + ROUNDING:
                 self.slopes[model] = float(pull @ self.terms[model])
         for model in sorted(models, key=lambda model: -self.slopes[model]):
-            if self._bound(model) > found[0] + ROUNDING:
+            if self._find_bound(model) > found[0] + ROUNDING:
                 break
             if model != first:
                 found = min(found, (self._measure(model), rank[model]))
@@ -141,7 +141,7 @@ class LogLossAdditions:
         self.slopes *= (self.count + 1) / self.count if self.count else 1
         self.count += 1
 
-    def _bound(self, model: int) -> float:
+    def _find_bound(self, model: int) -> float:
         return float(self.loss + (1 - self.slopes[model]) / (self.count + 1))
 
     def _measure(self, model: int) -> float:

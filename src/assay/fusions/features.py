@@ -97,7 +97,7 @@ class Features:
 
 
 def standardise(inputs: Array, share: Array) -> tuple[Array, Array]:
-    """Centre and scale (d,) of numbers (n, d), of which each row has its `share`; no scale is 0."""
+    """Centre and scale (d,) of `inputs` (n, d), each row of its `share` (n,); no scale is 0."""
     centre = share @ inputs
     scale = np.sqrt(share @ (inputs - centre) ** 2)
     return centre, np.where(scale > 0, scale, 1.0)

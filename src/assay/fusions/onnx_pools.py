@@ -39,7 +39,7 @@ class Nodes:
         self.initializers: list[Any] = []
 
     def add(self, operator: str, *inputs: str, name: str | None = None, **attributes: Any) -> str:
-        """Add a node of an `operator` on `inputs` with `attributes`; the name of what it gives."""
+        """Add a node of an `operator` on `inputs` with `attributes`; the `name` of what comes."""
         output = name or f"pool/{operator}_{len(self.nodes)}"
         self.nodes.append(
             self.onnx.helper.make_node(operator, list(inputs), [output], **attributes)
@@ -176,5 +176,5 @@ def _normalise(nodes: Nodes, fitted: Fitted, logits: str) -> str:
 
 
 def measure_largest(a: Array, b: Array) -> float:
-    """The largest difference of two arrays; 0 where they are empty."""
+    """The largest difference of two arrays `a` and `b`; 0 where they are empty."""
     return float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).max(initial=0.0))

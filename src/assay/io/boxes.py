@@ -94,14 +94,14 @@ def pair_boxes(
         raise SchemaError(f"box_format must be 'xyxy' or 'xywh'; got {box_format!r}")
     if isinstance(y, str | os.PathLike) or _is_coco(y):
         truth = _read_truth(_load(y), "truth")
-        found = {
+        by_id = {
             name: _read_results(_load(results), truth, f"model {name!r}")
             for name, results in models.items()
         }
         names = {label: label for label in truth.names.values()}
-        return _assemble(truth, found, classes or tuple(names), groups)
+        return _assemble(truth, by_id, classes or tuple(names), groups)
     true = _list_images(y, "truth", box_format, class_names, scored=False)
-    found = {}
+    found: dict[str, list[list[Box]]] = {}
     for name, images in models.items():
         where = f"model {name!r}"
         found[name] = _list_images(images, where, box_format, class_names, scored=True)

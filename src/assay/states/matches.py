@@ -192,7 +192,7 @@ class ClassMatches:
     truths: Array
 
     def split(self, iou: int) -> tuple[Array, Array]:
-        """Which boxes are true ones and which are none (d,), at the threshold `IOUS[iou]`."""
+        """Which boxes are true ones and which are none (d,), at the threshold of number `iou`."""
         bit = np.uint16(1 << iou)
         found = (self.table.found[self.places] & bit) != 0
         return found, (self.table.wrong[self.places] & bit) != 0

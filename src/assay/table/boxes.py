@@ -71,9 +71,9 @@ def convert_to_boxes(
     four = np.array([_is_four_numbers(box["bbox"]) for box in boxes])
     refuse(~four, "a bbox is no [x, y, width, height]")
     sides = np.array([box["bbox"] for box in boxes], np.float64)
-    refuse(~np.isfinite(sides).all(axis=1), "a bbox is not finite")
+    refuse(np.asarray(~np.isfinite(sides).all(axis=1)), "a bbox is not finite")
     refuse(
-        (sides[:, 2:] < 0).any(axis=1),
+        np.asarray((sides[:, 2:] < 0).any(axis=1)),
         "a bbox has a negative width or height; it is [x, y, width, height], not two corners,",
     )
     if scored:
@@ -99,7 +99,7 @@ def collect_categories(columns: Iterable[Any], name_row: RowNamer) -> tuple[Labe
         raise SchemaError(
             "categories are texts in some boxes and numbers in others; write them alike in all"
         )
-    return tuple(sorted(found))  # type: ignore[type-var]
+    return tuple(sorted(found))
 
 
 def _parse_cell(
