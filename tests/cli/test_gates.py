@@ -35,14 +35,16 @@ def test_a_gate_against_the_only_model_fails(tmp_path):
 def test_a_confidence_near_1_is_answered_with_a_note_where_replicates_do_not_reach(
     tmp_path, confidence
 ):
-    asked = ["-m", "log_loss", "-m", "average_precision", "-m", "accuracy", "-m", "roc_auc"]
+    names = ["log_loss", "f1", "average_precision", "accuracy", "roc_auc"]
+    asked = [word for name in names for word in ("-m", name)]
     run = CliRunner().invoke(
         cli, ["evaluate", write_table(tmp_path), *asked, "--confidence", confidence, "--json", "-"]
     )
     assert run.exit_code == 0, run.output
     rows = {row["metric"]: row for row in json.loads(run.output)["rows"]}
     assert "too few replicates" in rows["log_loss"]["note"]
-    assert "too few replicates" in rows["average_precision"]["note"]
+    assert "too few replicates" in rows["f1"]["note"]
+    assert "replicates" not in rows["average_precision"]["note"]  # a spread, no quantiles of them
     assert "replicates" not in rows["accuracy"]["note"]
     assert all(row["low"] <= row["value"] <= row["high"] for row in rows.values())
 
