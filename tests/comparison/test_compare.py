@@ -130,7 +130,8 @@ def test_holm_equals_statsmodels(p):
 @given(tables())
 def test_swapping_two_models_swaps_the_sign_of_their_difference(p):
     of_task = {"regression": "mse", "multioutput": "rmse", "multilabel": "hamming_loss"}
-    metric = {**of_task, "text": "token_f1"}.get(p.task, "log_loss")
+    written = {"text": "token_f1", "detection": "box_ap50"}
+    metric = {**of_task, **written}.get(p.task, "log_loss")
     (ab,), (ba,) = (compare(p.select(order), metric).pairs for order in (["a", "b"], ["b", "a"]))
     assert ab.difference == pytest.approx(-ba.difference, abs=1e-12)
     assert ab.p == pytest.approx(ba.p, rel=1e-6, abs=1e-12)
@@ -144,6 +145,7 @@ def test_an_interval_of_a_difference_holds_the_difference(p):
         "multioutput": ["rmse", "r2", "mae"],
         "multilabel": ["accuracy", "f1(average=micro)"],
         "text": ["wer", "token_f1"],
+        "detection": ["box_ap", "box_ar"],
     }.get(p.task, ["accuracy", "f1(average=micro)", "roc_auc"]):
         try:
             found = compare(p, metric)

@@ -16,6 +16,7 @@ from assay.metrics.base import METRICS
 from assay.metrics.regression import MSE, ErrorAndTruth
 from assay.states.base import Pair
 from assay.states.confusion import Confusion
+from assay.states.matches import BOXES, Matches
 from assay.states.moments import Moments
 from assay.states.paired_confusion import PairedConfusion
 from assay.states.row_values import Ranked
@@ -30,6 +31,8 @@ def states(p):
         return [METRICS.parse(name).bind(p.schema).state for name in ("mse", "r2")]
     if p.task == "text":
         return [METRICS.parse(name).state for name in ("wer", "chrf", "token_f1")]
+    if p.task == "detection":
+        return [METRICS.parse("box_ap").state]
     return [Confusion(), Ranked(), METRICS.parse("log_loss").state, METRICS.parse("brier").state]
 
 
@@ -48,6 +51,11 @@ def assert_equal(state, a, b):
         ):
             np.testing.assert_array_equal(np.sort(x, axis=0), np.sort(y, axis=0))
         return
+    if isinstance(state, Matches):
+        # The boxes may stand in any order, but that ties of scores are broken by it.
+        of_boxes = [np.stack([getattr(v, name) for name in BOXES]) for v in (a, b)]
+        a, b = (v._replace(**dict.fromkeys(BOXES, np.zeros(0))) for v in (a, b))
+        np.testing.assert_array_equal(*(boxes[:, np.lexsort(boxes)] for boxes in of_boxes))
     for x, y in zip(a, b, strict=True):
         if np.asarray(x).dtype.kind == "i":
             np.testing.assert_array_equal(x, y)
@@ -94,7 +102,7 @@ def test_cells_pooled_with_how_often_each_occurs_equal_the_repeated_rows(p, seed
     cell = rng.integers(0, 4, p.n)
     times = rng.integers(0, 3, (2, 4))
     for state in states(p):
-        if isinstance(state, Ranked):
+        if isinstance(state, Ranked | Matches):
             continue
         pooled = state.resample(state.observe(p.rows("a"), cell, 4), times)
         for i in range(2):

@@ -94,6 +94,8 @@ class Matches(State[MatchTable]):
         at = np.zeros(n, np.int64) if stratum is None else np.asarray(stratum, np.int64)
         weight = np.ones(n) if rows.weight is None else np.asarray(rows.weight, np.float64)
         value = self.empty(rows.schema, strata)
+        if not n:
+            return value
         truths = np.zeros((strata, rows.schema.k))
         parts: list[tuple[Array, ...]] = []
         for image, code, result in _match_images(rows, AREAS[self.area]):
