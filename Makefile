@@ -24,6 +24,7 @@ test-frameworks: build/frameworks/done  ## Train with Keras, Transformers, Light
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/deep tests/fusions/test_export_onnx.py
 	OMP_NUM_THREADS=1 KERAS_BACKEND=torch build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training
 	build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/tracking
+	build/frameworks/bin/python -m pytest -q tests/metrics/test_custom.py tests/table/test_columns.py tests/table/test_label_maps.py
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/training/test_training.py -k keras
 	KERAS_BACKEND=jax build/frameworks/bin/python -m pytest -q -m "slow or not slow" tests/examples
 
