@@ -38,7 +38,7 @@ KEYS = {
     "fusion_explanation": "game baseline baseline_loss loss loss_name rows pairs oracle ambiguities"
     " frontier enough notes",
     "soup": "how better score best improves parameters barriers notes rows",
-    "deep_fusion": "join metric loss best ignored best_epoch epochs n notes rows",
+    "deep_fusion": "join metric loss best ignored_branches best_epoch epochs n notes rows",
     "distillation": "metric loss temperature hard best_epoch epochs n notes rows",
     "diagnosis": "runs",
     "report": "title metric baseline verdict next confidence seed evaluation comparison"

@@ -55,7 +55,7 @@ def test_every_metric_keeps_the_laws_on_many_tables(name):
 
 @pytest.mark.parametrize("name", FUSIONS.names())
 def test_every_fusion_keeps_the_laws(name):
-    check_fusion(name, repeats=1)
+    check_fusion({"neighbours": "neighbours(features=x)"}.get(name, name), repeats=1)
 
 
 @pytest.mark.parametrize(

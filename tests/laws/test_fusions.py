@@ -30,7 +30,8 @@ def mark_slow(hows: set[str]) -> list[Any]:
     return [pytest.param(h, marks=pytest.mark.slow) if h in SLOW else h for h in sorted(hows)]
 
 
-EVERY = {*FUSIONS.names(), *CONVEX, STACKING} - {"stacking"}
+NEIGHBOURS = "neighbours(features=x)"
+EVERY = {*FUSIONS.names(), *CONVEX, STACKING, NEIGHBOURS} - {"stacking", "neighbours"}
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
 
@@ -43,19 +44,20 @@ def random_pool(
     names = [f"m{j}" for j in range(m)]
     skill = rng.uniform(0, 2, m)
     weight = rng.integers(1, 4, n).astype(float) if weighted else None
+    further: Any = {"weight": weight, "groups": {"x": np.random.default_rng(seed).normal(size=n)}}
     if task == "regression":
         y = rng.normal(size=n) * 3
         models: dict[str, Any] = {
             f: y + rng.normal(size=n) / (0.3 + s) for f, s in zip(names, skill, strict=True)
         }
-        return Predictions.from_arrays(y, models, task="regression", weight=weight)
+        return Predictions.from_arrays(y, models, task="regression", **further)
     if task == "multilabel":
         y = rng.integers(0, 2, (n, 3))
         models = {
             f"{f}.proba": rng.beta(1 + s * y, 1 + s * (1 - y))
             for f, s in zip(names, skill, strict=True)
         }
-        return Predictions.from_arrays(y, models, task="multilabel", weight=weight)
+        return Predictions.from_arrays(y, models, task="multilabel", **further)
     k = 2 if task == "binary" else 4
     y = rng.integers(0, k, n)
     models = {}
@@ -65,7 +67,7 @@ def random_pool(
         models[f"{f}.proba"] = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     labels = list("abcd"[:k])
     return Predictions.from_arrays(
-        [labels[c] for c in y], models, classes=labels, task=task, weight=weight
+        [labels[c] for c in y], models, classes=labels, task=task, **further
     )
 
 
@@ -189,6 +191,7 @@ def test_the_order_of_classes_permutes_the_fused_columns(how, seed, data):
     models = {f"{m}.proba": p.outputs[m]["proba"][:, order] for m in p.models}
     classes = [p.classes[c] for c in order]
     q = Predictions.from_arrays([p.classes[c] for c in p.truth], models, classes=classes)
+    q = replace(q, columns=p.columns)
     a, b = column(FUSIONS.parse(how).fit(p), p), column(FUSIONS.parse(how).fit(q), q)
     assert a[:, order] == pytest.approx(b, abs=1e-5)
 

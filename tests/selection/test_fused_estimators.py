@@ -35,9 +35,7 @@ def skip_weights(estimator):
     )
 
 
-@parametrize_with_checks(
-    [FusedRegressor(REGRESSORS, how="weighted", cv=3)], expected_failed_checks=skip_weights
-)
+@parametrize_with_checks([FusedRegressor(REGRESSORS, how="weighted", cv=3)])
 def test_regressors_keep_what_scikit_learn_asks_of_them(estimator, check):
     check(estimator)
 

@@ -1,7 +1,7 @@
 """Base of every fusion, and the registry of all; reading a fitted one back from its file.
 
 >>> FUSIONS.parse("weighted(shrink=1)")
-Weighted(shrink=1.0)
+Weighted(shrink=1.0, loss='auto')
 """
 
 from abc import abstractmethod

@@ -2,7 +2,7 @@
 
 >>> proba = np.array([[0.9, 0.2], [0.2, 0.9], [0.6, 0.5], [0.7, 0.6]])  # rows by models
 >>> minimise_log_loss(proba, np.full(4, 0.25)).weights.round(2).tolist()
-[0.56, 0.44]
+[0.6, 0.4]
 """
 
 from typing import NamedTuple

@@ -5,9 +5,11 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from assay.core.result import to_plain
 from assay.errors import UnsupportedError
@@ -16,7 +18,7 @@ from assay.fusions.fitted import Fitted
 from assay.fusions.fuse import fuse
 from assay.kernels import Array
 from assay.table.predictions import Predictions
-from assay.table.schema import TASKS
+from assay.table.schema import TASKS, Task
 from assay.testing.laws import require
 from assay.testing.tables import random_table
 
@@ -41,9 +43,9 @@ def check_fusion(
 
     Parameters:
         fusion: The fusion, or its text, as in "weighted(shrink=1)".
-        tables: Tables of two models or more to hold it to; default: tables at random of every task.
-            A table that the fusion refuses with UnsupportedError is passed over, but it must take
-            one.
+        tables: Tables of two models or more to hold it to; default: tables at random of every task,
+            with a further column of numbers `x`, as for "neighbours(features=x)". A table that the
+            fusion refuses with UnsupportedError is passed over, but it must take one.
         repeats: How many tables at random a task, 1 or more; default 2.
         seed: What the tables at random are drawn from; default 0.
 
@@ -55,9 +57,16 @@ def check_fusion(
     member = FUSIONS.parse(fusion)
     require(FUSIONS.parse(str(member)) == member, member, "its text reads back as the fusion")
     if tables is None:
-        tables = [random_table(t, seed + i, n=ROWS) for t in TASKS for i in range(repeats)]
+        tables = [_add_column(t, seed + i) for t in TASKS for i in range(repeats)]
     taken = sum(_check_on(member, table) for table in tables)
     require(taken > 0, member, "takes one of the tables")
+
+
+def _add_column(task: Task, seed: int) -> Predictions:
+    """A table at random of a task, with a column of numbers."""
+    table = random_table(task, seed, n=ROWS)
+    numbers = pa.array(np.random.default_rng(seed).normal(size=table.n))
+    return replace(table, columns={**table.columns, "x": numbers})
 
 
 def _check_on(fusion: Fusion[Any], table: Predictions) -> bool:
