@@ -22,6 +22,8 @@ from assay.engines.processes import _dump, _take_first
 from assay.metrics.base import METRICS
 from assay.states.sketch import Sketch
 from assay.table.validation import _sort_labels
+from deep_cases import list_cases_of_deep_fusion
+from fusion_cases import list_cases_of_stacking, list_cases_of_weights
 from proposals import (
     case,
     error,
@@ -461,10 +463,10 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.score_clusters(pixels, "dice", undefined=1.0).select(["a"]), "mean"),
         1.0,
     )
-    scored = saved("image,y,m\n1,1,1\n1,0,0\n2,0,0\n")
+    pixels = saved("image,y,m\n1,1,1\n1,0,0\n2,0,0\n")
     case(
-        error(assay.score_clusters, assay.read(scored), "accuracy"),
-        lambda: figure(assay.score_clusters(assay.read(scored), "accuracy", by="image"), "mean"),
+        error(assay.score_clusters, assay.read(pixels), "accuracy"),
+        lambda: figure(assay.score_clusters(assay.read(pixels), "accuracy", by="image"), "mean"),
         1.0,
     )
     truth = [{"boxes": [[50, 50, 20, 10]], "labels": [1]}]
@@ -1064,3 +1066,6 @@ with METRICS.isolate():  # what cases define is theirs alone, whoever imports th
     list_cases_of_torch()
     list_cases_of_soups()
     list_cases_of_fused_estimators()
+    list_cases_of_weights()
+    list_cases_of_stacking()
+    list_cases_of_deep_fusion()

@@ -80,8 +80,8 @@ def build_member_graph(
     bases = {f"{cls.__module__}.{cls.__name__}" for cls in type(model).__mro__}
     if "keras.src.models.model.Model" in bases:
         raise UnsupportedError(
-            f"model {name!r} is of Keras; write it by model.export('{name}.onnx', format='onnx') "
-            f"and give what onnx.load reads"
+            f"model {name!r} is of Keras; write it with the export of Keras to ONNX, and give what "
+            "onnx.load reads"
         )
     if "torch.nn.modules.module.Module" in bases:
         return _convert_module(name, model, sample, gives)
@@ -186,7 +186,7 @@ def _read_proto(name: str, model: Any, gives: Literal["proba", "logit", "value"]
     if len(floats) != 1:
         raise UnsupportedError(
             f"the graph of model {name!r} has {len(floats)} outputs of real numbers; give one with "
-            "a single one (convert with zipmap=False)"
+            "a single one (skl2onnx: convert without ZipMap)"
         )
     return MemberGraph(model, floats[0], gives)
 
