@@ -463,10 +463,10 @@ def list_cases_of_metrics() -> None:
         lambda: figure(assay.score_clusters(pixels, "dice", undefined=1.0).select(["a"]), "mean"),
         1.0,
     )
-    pixels = saved("image,y,m\n1,1,1\n1,0,0\n2,0,0\n")
+    masks = saved("image,y,m\n1,1,1\n1,0,0\n2,0,0\n")
     case(
-        error(assay.score_clusters, assay.read(pixels), "accuracy"),
-        lambda: figure(assay.score_clusters(assay.read(pixels), "accuracy", by="image"), "mean"),
+        error(assay.score_clusters, assay.read(masks), "accuracy"),
+        lambda: figure(assay.score_clusters(assay.read(masks), "accuracy", by="image"), "mean"),
         1.0,
     )
     truth = [{"boxes": [[50, 50, 20, 10]], "labels": [1]}]
