@@ -67,7 +67,7 @@ class TorchNetwork(FusedNetwork):
                 learner.trained,
                 options,
                 rows.rows.batches,
-                lambda batch: learner.take_step(*batch, rows.cached),
+                lambda batch: learner.take_step(batch[0], batch[1], rows.cached),
                 lambda: learner.measure_loss(checks),
             )
         learner.trained.eval()
