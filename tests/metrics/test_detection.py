@@ -1,6 +1,7 @@
 """Average precision and recall of detected boxes, beside pycocotools."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -222,3 +223,15 @@ def test_images_have_no_loss_of_their_own():
 def test_the_baseline_finds_no_box():
     page = assay.report(random_table("detection", 1, n=30))
     assert page.evaluation.get(page.baseline, "box_ap").value == 0
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_order_and_weights_of_images_without_ties_are_those_of_repeated_images(seed):
+    p = random_table("detection", seed, n=30)
+    rng = np.random.default_rng(seed)
+    times = rng.integers(0, 4, p.n)
+    order = rng.permutation(np.repeat(np.arange(p.n), times))
+    found = assay.evaluate(replace(p, weight=times.astype(float)), "box_ap", intervals=False)
+    wanted = assay.evaluate(replace(p, weight=None).take(order), "box_ap", intervals=False)
+    for one, other in zip(found.rows, wanted.rows, strict=True):
+        assert one.value == pytest.approx(other.value, abs=1e-12)
