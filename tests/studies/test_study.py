@@ -347,7 +347,7 @@ def test_a_study_killed_in_the_middle_goes_on_from_there(folder):
     )
     deadline = time.monotonic() + 120
     parts = folder / "study" / "parts"
-    while not list(parts.glob("*.parquet")) and time.monotonic() < deadline:
+    while not (log.exists() and list(parts.glob("*.parquet"))) and time.monotonic() < deadline:
         time.sleep(0.02)
     os.kill(killed.pid, signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL
