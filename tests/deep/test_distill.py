@@ -30,6 +30,7 @@ def distill(teacher=SOFT[TRAIN], student=None, train=ROWS, val=CHECKS, **options
     return assay.distill(teacher, student or make_student(), train, val, **{**SHORT, **options})
 
 
+@pytest.mark.slow
 def test_a_student_of_the_true_probabilities_beats_one_of_few_hard_labels():
     few = slice(0, 16)
     options = {"epochs": 60, "patience": 60, "learning_rate": 0.1, "temperature": 1.0}

@@ -86,6 +86,7 @@ def test_labels_independent_of_what_models_say_raise_no_alarm():
         assert find_alarms(table) == ()
 
 
+@pytest.mark.slow
 def test_copies_count_as_one_model_and_a_note_says_so():
     table = classifiers(m=2)
     proba = table.outputs["m0"]["proba"]

@@ -223,7 +223,10 @@ def test_a_metric_of_probabilities_is_refused_for_labels():
 # The same table gives the same weights.
 
 
-@pytest.mark.parametrize("how", ["weighted", "greedy", "auto", "performance", "stacking"])
+@pytest.mark.parametrize(
+    "how",
+    ["weighted", "greedy", pytest.param("auto", marks=pytest.mark.slow), "performance", "stacking"],
+)
 def test_the_order_of_rows_and_of_models_changes_nothing(how):
     table = classifiers(id=np.arange(300))
     order = np.random.default_rng(5).permutation(300)

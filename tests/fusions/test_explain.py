@@ -293,6 +293,7 @@ def test_the_command_explains_as_python_does(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["explanation"] is None
 
 
+@pytest.mark.slow
 def test_text_and_page_say_why_the_fusion_works(tmp_path):
     fused = fuse(classifiers(), "weighted", explain=True)
     text = repr(fused)

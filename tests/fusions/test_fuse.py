@@ -524,6 +524,7 @@ def test_auto_is_no_worse_than_one_good_model_among_poor_ones():
     assert fused.weights["good"] > 0.9
 
 
+@pytest.mark.slow
 def test_auto_reads_evenly_spread_rows_of_a_long_table_and_says_so():
     rng = np.random.default_rng(1)
     y = rng.integers(0, 2, 120_000)

@@ -22,7 +22,9 @@ from assay.table.predictions import Predictions
 
 STACKING = "stacking(min_rows=2)"  # the tables here are shorter than it wants
 CONVEX = ["greedy", "greedy(steps=4)", "mean", "weighted", "weighted(shrink=0)"]
-SLOW = {"auto", "greedy", "log_pool", STACKING}  # `check_fusion` holds these to fewer tables
+NEIGHBOURS = "neighbours(features=x)"
+# `check_fusion` holds these to fewer tables.
+SLOW = {"auto", "gated", "greedy", "log_pool", NEIGHBOURS, STACKING}
 
 
 def mark_slow(hows: set[str]) -> list[Any]:
@@ -30,7 +32,6 @@ def mark_slow(hows: set[str]) -> list[Any]:
     return [pytest.param(h, marks=pytest.mark.slow) if h in SLOW else h for h in sorted(hows)]
 
 
-NEIGHBOURS = "neighbours(features=x)"
 EVERY = {*FUSIONS.names(), *CONVEX, STACKING, NEIGHBOURS} - {"stacking", "neighbours"}
 TASKS = ("binary", "multiclass", "multilabel", "regression")
 
